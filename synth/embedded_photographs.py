@@ -1,0 +1,86 @@
+"""The colour photographs inside the scikit-image and scikit-learn wheels: scenes without a download."""
+
+from __future__ import annotations
+
+from importlib import resources
+from pathlib import Path
+from typing import Literal
+
+from metalens.formats.errors import InputError
+from metalens.synth.photographs import Photograph
+
+Split = Literal["train", "held_out"]
+
+# name: package, file, split, licence, credit. The terms are those that the packages themselves state
+# (the docstrings of skimage.data, the README of sklearn.datasets.images).
+_EMBEDDED: dict[str, tuple[str, str, Split, str, str]] = {
+    "astronaut": (
+        "skimage.data",
+        "astronaut.png",
+        "train",
+        "public domain",
+        "NASA, portrait of Eileen Collins",
+    ),
+    "chelsea": ("skimage.data", "chelsea.png", "train", "CC0", "Stéfan van der Walt"),
+    "china": (
+        "sklearn.datasets.images",
+        "china.jpg",
+        "held_out",
+        "CC-BY-2.0",
+        "danielbuechele, flickr.com/photos/danielbuechele/6061409035",
+    ),
+    "coffee": (
+        "skimage.data",
+        "coffee.png",
+        "held_out",
+        "CC0",
+        "Rachel Michetti, courtesy of Pikolo Espresso Bar",
+    ),
+    "flower": (
+        "sklearn.datasets.images",
+        "flower.jpg",
+        "train",
+        "CC-BY-2.0",
+        "vultilion, flickr.com/photos/vultilion/6056698931",
+    ),
+    "motorcycle": (
+        "skimage.data",
+        "motorcycle_left.png",
+        "held_out",
+        "Middlebury 2014 stereo benchmark, for research (no licence text is stated)",
+        "N. Nesic, P. Westling, X. Wang, Y. Kitajima, G. Krathwohl, D. Scharstein, Middlebury College",
+    ),
+    "rocket": ("skimage.data", "rocket.jpg", "train", "public domain", "SpaceX"),
+}
+
+
+def embedded_photographs(split: Split | None = None) -> list[Photograph]:
+    """List the photographs inside the installed wheels.
+
+    Args:
+        split: ``"train"``, or ``"held_out"`` for those that no training set may use; ``None`` for all.
+
+    Returns:
+        The photographs, sorted by name.
+
+    Raises:
+        InputError: ``split`` is unknown, or an installed wheel lacks its photograph.
+    """
+    if split not in ("train", "held_out", None):
+        raise InputError(f"split {split!r}: expected 'train', 'held_out' or None.")
+    return [
+        Photograph(name, _locate(package, file), licence, credit)
+        for name, (package, file, part, licence, credit) in sorted(_EMBEDDED.items())
+        if split in (part, None)
+    ]
+
+
+def _locate(package: str, file: str) -> Path:
+    # The parent is asked for, so that sub-packages are not imported for their side effects.
+    root, _, inside = package.partition(".")
+    path = Path(str(resources.files(root).joinpath(*inside.split("."), file)))
+    if not path.is_file():
+        raise InputError(
+            f"{path}: the installed {root} lacks this photograph; install scikit-image and scikit-learn again."
+        )
+    return path

@@ -1,0 +1,66 @@
+"""Clean photographs, the scenes of a simulated camera, with the licence and credit each one asks for."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.errors import InputError
+from metalens.formats.pictures import list_pictures
+
+MANIFEST = "manifest.json"
+"""Beside the photographs of a folder: who made each one, and on what terms."""
+
+
+@dataclass(frozen=True)
+class Photograph:
+    """A clean photograph on the disk.
+
+    Attributes:
+        name: a short name, unique within its source.
+        path: the picture file.
+        licence: the terms it comes under, as its source states them; empty when unknown.
+        credit: who to name, as its source states it; empty when unknown.
+    """
+
+    name: str
+    path: Path
+    licence: str = ""
+    credit: str = ""
+
+
+def find_photographs(sources: Iterable[str | os.PathLike[str]]) -> list[Photograph]:
+    """List the photographs in files and folders; a ``manifest.json`` beside them gives licence and credit.
+
+    Raises:
+        InputError: a source does not exist, or there is no picture at all.
+    """
+    terms: dict[Path, dict[str, dict[str, str]]] = {}
+    photographs = []
+    for path in list_pictures(sources):
+        folder = path.parent
+        if folder not in terms:
+            terms[folder] = _read_credits(folder / MANIFEST)
+        entry = terms[folder].get(path.name, {})
+        photographs.append(Photograph(path.stem, path, entry.get("licence", ""), entry.get("credit", "")))
+    return photographs
+
+
+def _read_credits(path: Path) -> dict[str, dict[str, str]]:
+    if not path.is_file():
+        return {}
+    try:
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: could not be read as JSON ({error}); remove it or make it again.") from error
+    entries = manifest.get("photographs") if isinstance(manifest, dict) else None
+    if not isinstance(entries, list):
+        return {}
+    return {
+        str(entry["file"]): {key: str(entry.get(key, "")) for key in ("licence", "credit")}
+        for entry in entries
+        if isinstance(entry, dict) and "file" in entry
+    }
