@@ -1,1 +1,37 @@
-"""."""
+"""Phase profiles, the metalens, and scalar propagation; and the conventions that every stage keeps.
+
+Files, in reading order:
+
+- ``phase``        what the meta-atoms do to a wave: hyperbolic, quadratic, even polynomial
+- ``metalens``     a phase profile behind a circular aperture, at a distance from the sensor
+- ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
+
+Conventions:
+
+- SI inside: metres and radians. Files for people carry the unit in the key and are converted on reading.
+- Arrays are ``[..., y, x]``; row 0 is at the top, y points down, x points right, the origin lies on the optical
+  axis. Light travels along +z, from the lens at z = 0 to the sensor at z = f.
+- Time runs as exp(−iωt). A converging lens has the phase −k(√(r² + f²) − f), a plane wave that comes from the
+  field angle (θ, φ) has the phase +k sin θ (x cos φ + y sin φ), and free space adds +kz.
+- The chief ray, through the lens' centre, of the field angle (θ, φ) lands at
+  (x, y) = (f tan θ cos φ, f tan θ sin φ).
+- |U|² is the energy per area of a scalar field U. Propagation conserves its integral over a plane, so that a
+  point spread function divided by the aperture's area sums to the share of the light through the aperture that
+  reaches the window; the cosines of oblique incidence are left out at both ends.
+- A phase profile is an ideal diffractive element: the same phase at every wavelength, unit amplitude.
+"""
+
+from metalens.optics.metalens import Metalens, metalens_of
+from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic
+from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
+
+__all__ = [
+    "EvenPolynomial",
+    "Hyperbolic",
+    "Metalens",
+    "Phase",
+    "Quadratic",
+    "angular_spectrum",
+    "metalens_of",
+    "rayleigh_sommerfeld",
+]

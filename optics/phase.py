@@ -1,0 +1,86 @@
+"""Phase profiles of rotationally symmetric metalenses, as functions of the squared distance from the centre.
+
+Each is a frozen record and a JAX pytree, so that its numbers can be traced, differentiated and optimised.
+A profile is the same at every wavelength: the design wavelength only fixes its shape.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+import jax
+import jax.numpy as jnp
+
+
+class Phase(Protocol):
+    """What a metalens adds to the phase of a wave."""
+
+    def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
+        """Phase in radians at the squared distances r² (m², any shape) from the lens' centre."""
+        ...
+
+
+def phase_at(phase: Phase, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Phase in radians at the positions (y, x) in metres; shapes broadcast."""
+    return phase.of_squared_radius(jnp.square(y) + jnp.square(x))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Hyperbolic:
+    """−k(√(r² + f²) − f): focuses an axial plane wave of its design wavelength without aberration.
+
+    Attributes:
+        focal_length: f in metres.
+        wavelength: design wavelength in metres.
+    """
+
+    focal_length: jax.typing.ArrayLike
+    wavelength: jax.typing.ArrayLike
+
+    def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
+        """Phase in radians at r² in m²."""
+        # r²/(√(r² + f²) + f) is the difference √(r² + f²) − f without its cancellation in float32.
+        path = squared_radius / (jnp.sqrt(squared_radius + self.focal_length**2) + self.focal_length)
+        return -2 * jnp.pi / self.wavelength * path
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Quadratic:
+    """−πr²/(λf): the wide-field profile, for which a tilt of the wave is a shift of the pupil.
+
+    Attributes:
+        focal_length: f in metres.
+        wavelength: design wavelength in metres.
+    """
+
+    focal_length: jax.typing.ArrayLike
+    wavelength: jax.typing.ArrayLike
+
+    def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
+        """Phase in radians at r² in m²."""
+        return -jnp.pi / (self.wavelength * self.focal_length) * squared_radius
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class EvenPolynomial:
+    """Σ aᵢ (r/R)^(2i), i = 1, 2, …: the form of neural nano-optics (doi:10.1038/s41467-021-26443-0).
+
+    Attributes:
+        coefficients: ``[order]`` a₁, a₂, … in radians; a converging lens has a negative a₁.
+        radius: normalisation radius R in metres.
+    """
+
+    coefficients: jax.typing.ArrayLike
+    radius: jax.typing.ArrayLike
+
+    def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
+        """Phase in radians at r² in m²."""
+        normalised = squared_radius / jnp.square(self.radius)
+        total = jnp.zeros_like(normalised)
+        for coefficient in jnp.asarray(self.coefficients)[::-1]:
+            total = (total + coefficient) * normalised
+        return total
