@@ -1,1 +1,37 @@
-"""."""
+"""From clean photographs and a camera's point spread functions to training pairs.
+
+In reading order:
+
+- ``photographs``           a photograph with its licence and credit
+- ``embedded_photographs``  the ones inside installed wheels, split into train and held out
+- ``debian_photographs``    the ones in Debian's packages, fetched on request
+  (``qt_resource`` and ``debian_licences`` read what those packages hold)
+- ``scene``                 photograph → linear light on the sensor's pixels
+- ``blur``                  shift-variant blur by the bank, and its adjoint
+- ``sensor``                electrons, noise, Bayer pattern; development of the raw frame
+- ``generate``              all of it together: a folder of pairs
+
+``embedded_photographs`` and ``blur`` are functions in the files of the same names; import them from there.
+"""
+
+from metalens.synth.blur import ShiftVariantBlur, shift_variant_blur
+from metalens.synth.generate import (
+    PairsReport,
+    SimulatedCamera,
+    generate_pairs,
+    photograph_scene,
+    simulated_camera,
+)
+from metalens.synth.photographs import Photograph, find_photographs
+
+__all__ = [
+    "PairsReport",
+    "Photograph",
+    "ShiftVariantBlur",
+    "SimulatedCamera",
+    "find_photographs",
+    "generate_pairs",
+    "photograph_scene",
+    "shift_variant_blur",
+    "simulated_camera",
+]

@@ -24,6 +24,8 @@ Demosaicing = Literal["malvar2004", "bilinear", "menon2007"]
 MAXIMUM_ELECTRONS = 1e9
 """The brightest pixel that can be exposed."""
 
+_DEMOSAICING_BORDER = 8  # even, and wider than any method reaches
+
 _CHANNEL = {"R": 0, "G": 1, "B": 2}
 
 
@@ -169,4 +171,8 @@ def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004")
     }
     if method not in methods:
         raise InputError(f"demosaicing {method!r}: expected one of {', '.join(methods)}.")
-    return np.asarray(methods[method](mosaic, bayer))
+    # Mirrored about the border pixels, which keeps the pattern's phase; the library's own border repeats them,
+    # which breaks it and leaves a dotted frame.
+    border = _DEMOSAICING_BORDER
+    continued = np.pad(mosaic, border, mode="reflect")
+    return np.asarray(methods[method](continued, bayer))[border:-border, border:-border]
