@@ -144,6 +144,18 @@ class Pairs:
             raise InputError(f"{self.folder}: sample {index} names source {source}, which the manifest lacks.")
         return self.manifest.sources[source].name
 
+    def source_names(self) -> list[str]:
+        """Name of the photograph of every sample, in order; reads no picture.
+
+        Raises:
+            InputError: a shard is damaged or names a source that the manifest lacks.
+        """
+        names = [source.name for source in self.manifest.sources]
+        numbers = np.concatenate([self._file(shard)["source"][()] for shard in self._shards])
+        if numbers.min() < 0 or numbers.max() >= len(names):
+            raise InputError(f"{self.folder}: a sample names a source that the manifest lacks; make the pairs again.")
+        return [names[number] for number in numbers]
+
     def verify(self) -> None:
         """Recompute every shard's checksum.
 

@@ -1,0 +1,72 @@
+"""Generic degradations and the neutral target: what a picture is trained against, without any one lens."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def guided_filter(picture: Tensor, *, radius: int = 4, epsilon: float = 0.01) -> Tensor:
+    """Smooth a picture and keep its edges: the target of the neutral path.
+
+    The paper asks for an edge-preserving low-pass of the clean picture and names no filter. This is the guided
+    filter with the picture as its own guide, channel by channel (He, Sun & Tang 2013, Eq. 5, 6 and 8): where the
+    variance in the window is far below ``epsilon`` the window's mean is taken, where it is far above the
+    picture passes.
+
+    Args:
+        picture: ``[batch, channel, y, x]`` in 0..1.
+        radius: half width of the window in pixels.
+        epsilon: the variance that separates texture from edge.
+
+    Returns:
+        The same shape.
+    """
+    mean = _box_mean(picture, radius)
+    variance = (_box_mean(picture * picture, radius) - mean * mean).clamp_min(0)
+    slope = variance / (variance + epsilon)
+    offset = mean * (1 - slope)
+    return _box_mean(slope, radius) * picture + _box_mean(offset, radius)
+
+
+def _box_mean(picture: Tensor, radius: int) -> Tensor:
+    # A window that reaches over the border averages the samples inside it.
+    return F.avg_pool2d(picture, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
+
+
+def degrade_generically(pictures: Tensor, generator: torch.Generator) -> Tensor:
+    """Degrade pictures at random as some lens and sensor might: blur per channel, a veil of haze, noise.
+
+    No point spread function of a metalens enters, so that a prior trained on it is neutral between lenses.
+    Blur is a mixture of a narrow and a wide Gaussian in linear light, with widths of its own per channel.
+
+    Args:
+        pictures: ``[batch, 3, y, x]`` in 0..1, sRGB.
+        generator: source of randomness, on the CPU.
+
+    Returns:
+        The same shape, in 0..1.
+    """
+    batch, channels, height, width = pictures.shape
+
+    def uniform(low: float, high: float, *shape: int) -> Tensor:
+        drawn = torch.rand(shape, generator=generator) * (high - low) + low
+        return drawn.to(pictures.device)[..., None, None]
+
+    linear = pictures.clamp(0, 1) ** 2.2
+    narrow = uniform(0.3, 3.5, batch, 1) * uniform(0.6, 1.4, batch, channels)
+    wide = uniform(5.0, 16.0, batch, 1)
+    haze = uniform(0.0, 0.5, batch, channels)
+    margin = min(24, height - 1, width - 1)
+    padded = F.pad(linear, (margin,) * 4, mode="reflect")
+    fy = torch.fft.fftfreq(padded.shape[-2], device=pictures.device)[:, None]
+    fx = torch.fft.rfftfreq(padded.shape[-1], device=pictures.device)[None, :]
+    radius2 = 2 * torch.pi**2 * (fy**2 + fx**2)
+    transfer = (1 - haze) * torch.exp(-radius2 * narrow**2) + haze * torch.exp(-radius2 * wide**2)
+    blurred = torch.fft.irfft2(torch.fft.rfft2(padded) * transfer, s=padded.shape[-2:])
+    blurred = blurred[..., margin : margin + height, margin : margin + width]
+    noise = torch.randn(pictures.shape, generator=generator).to(pictures.device)
+    strength = uniform(0.0, 0.03, batch, 1)
+    noisy = blurred + noise * strength * (blurred.clamp_min(0) + 0.02).sqrt()
+    return noisy.clamp(1e-6, 1) ** (1 / 2.2)

@@ -1,0 +1,135 @@
+"""Spatially varying degradation-aware (SVDA) attention: from a degradation map to the Q of W* = W + A·Q·B.
+
+Two forms (DMDiff section 3.3 is the first):
+
+- ``global``: one r × r matrix a picture and block. The map, flattened, goes through Linear + ReLU, is joined by the
+  block's embedding and projected to r² numbers, added to the identity.
+- ``local``: a field of matrices. Each cell of the map, with its neighbours, and the block's embedding give the weights
+  of K basis matrices; the weights are read at each feature's place in the picture, so that
+  Q(x, y) = I + Σₖ wₖ(x, y) Δₖ. Each region is restored for its own degradation, and no r × r matrix is formed
+  per pixel.
+
+In both forms Q starts as the identity, where A·Q·B is plain LoRA.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from metalens.restore.degradation_map import CELLS, CHANNELS, position_weights, sample_positions
+
+Form = Literal["local", "global"]
+
+
+@dataclass
+class Mixing:
+    """Q of one block for a batch of pictures, ready to be applied to rank vectors.
+
+    Attributes:
+        matrix: ``[batch, r, r]`` (global) or ``[K, r, r]`` (local), to be added to the identity.
+        weights: ``None`` (global) or ``[batch, K, n, n]`` (local).
+    """
+
+    matrix: Tensor
+    weights: Tensor | None
+
+    def on_grid(self, features: Tensor) -> Tensor:
+        """Apply Q to ``[batch, r, y, x]``, a feature map that spans the picture."""
+        if self.weights is None:
+            return features + torch.einsum("bij,bjyx->biyx", self.matrix.to(features), features)
+        height, width = features.shape[-2:]
+        along_y = position_weights(sample_positions(height), self.weights.shape[-2]).to(features)
+        along_x = position_weights(sample_positions(width), self.weights.shape[-1]).to(features)
+        weights = torch.einsum("ya,bkac,xc->bkyx", along_y, self.weights.to(features), along_x)
+        return features + torch.einsum("bkyx,kij,bjyx->biyx", weights, self.matrix.to(features), features)
+
+    def on_tokens(self, features: Tensor, aspect: float) -> Tensor:
+        """Apply Q to ``[batch, token, r]``, tokens in rows of a feature map of ``aspect`` = height / width."""
+        batch, tokens, rank = features.shape
+        height = max(1, round((tokens * aspect) ** 0.5))
+        if self.weights is None or height * (tokens // height) != tokens:
+            raise ValueError(f"{tokens} tokens do not fill a feature map of aspect {aspect:.3f}")
+        grid = features.transpose(1, 2).reshape(batch, rank, height, tokens // height)
+        return self.on_grid(grid).reshape(batch, rank, tokens).transpose(1, 2)
+
+    def everywhere(self, features: Tensor) -> Tensor:
+        """Apply Q's mean over the picture to ``[batch, token, r]`` vectors that have no place in it."""
+        if self.weights is None:
+            mean = self.matrix
+        else:
+            mean = torch.einsum("bk,kij->bij", self.weights.mean(dim=(-2, -1)), self.matrix)
+        return features + torch.einsum("bij,btj->bti", mean.to(features), features)
+
+
+class DegradationAttention(nn.Module):
+    """The network N_A of SVDA: degradation maps → Q for every block.
+
+    Args:
+        ranks: block name → rank r of its LoRA layers.
+        form: ``local`` or ``global``.
+        bases: K, the basis matrices a block (local form).
+        width: hidden features (local form); the global form has 256, as published.
+        channels: channels of the map.
+        cells: n of the n × n map.
+    """
+
+    def __init__(
+        self,
+        ranks: dict[str, int],
+        *,
+        form: Form = "local",
+        bases: int = 4,
+        width: int = 32,
+        channels: int = CHANNELS,
+        cells: int = CELLS,
+    ) -> None:
+        super().__init__()
+        self.ranks = dict(ranks)
+        self.form = form
+        self.embedding = nn.Parameter(torch.randn(len(ranks), 64) * 0.5)
+        keys = {block: block.replace(".", "/") for block in ranks}
+        self._keys = keys
+        if form == "local":
+            self.local = nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate"),
+                nn.SiLU(),
+                nn.Conv2d(width, width, 1),
+                nn.SiLU(),
+            )
+            self.weigh = nn.Linear(width + 64, bases)
+            self.basis = nn.ParameterDict(
+                {keys[block]: nn.Parameter(torch.zeros(bases, rank, rank)) for block, rank in ranks.items()}
+            )
+        else:
+            self.whole = nn.Sequential(nn.Flatten(), nn.Linear(channels * cells * cells, 256), nn.ReLU())
+            self.project = nn.ModuleDict(
+                {str(rank): nn.Linear(256 + 64, rank * rank) for rank in sorted(set(ranks.values()))}
+            )
+            for layer in self.project.values():
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
+
+    def forward(self, maps: Tensor) -> dict[str, Mixing]:
+        """Q of every block for maps ``[batch, channel, n, n]`` in 0..1."""
+        if self.form == "local":
+            return self._local(maps)
+        whole = self.whole(maps)
+        mixings = {}
+        for index, (block, rank) in enumerate(self.ranks.items()):
+            joined = torch.cat([whole, self.embedding[index].expand(len(maps), -1)], dim=1)
+            matrix = self.project[str(rank)](joined).reshape(-1, rank, rank)
+            mixings[block] = Mixing(matrix=matrix, weights=None)
+        return mixings
+
+    def _local(self, maps: Tensor) -> dict[str, Mixing]:
+        features = self.local(maps).permute(0, 2, 3, 1)
+        mixings = {}
+        for index, block in enumerate(self.ranks):
+            embedded = self.embedding[index].expand(*features.shape[:-1], -1)
+            weights = self.weigh(torch.cat([features, embedded], dim=-1)).permute(0, 3, 1, 2)
+            mixings[block] = Mixing(matrix=self.basis[self._keys[block]], weights=weights)
+        return mixings
