@@ -73,9 +73,7 @@ def photographs(tmp_path: Path) -> list[Photograph]:
     for number in range(3):
         generator = np.random.default_rng(number)
         y, x = np.mgrid[:60, :90]
-        waves = [
-            np.sin(y / generator.uniform(3, 12)) * np.cos(x / generator.uniform(3, 12)) for _ in range(3)
-        ]
+        waves = [np.sin(y / generator.uniform(3, 12)) * np.cos(x / generator.uniform(3, 12)) for _ in range(3)]
         picture = np.rint(127.5 * (1 + np.stack(waves, axis=-1))).astype(np.uint8)
         picture[20:40, 30:60] = generator.integers(0, 255, 3)
         path = folder / f"picture-{number}.png"

