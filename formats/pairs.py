@@ -10,6 +10,7 @@ to an undisturbed one.
 
 from __future__ import annotations
 
+import json
 import os
 from collections import OrderedDict
 from collections.abc import Iterator
@@ -22,6 +23,7 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.formats.hdf5 import open_guarded
 from metalens.formats.pairs_manifest import (
+    MANIFEST,
     SCHEMA,
     VERSION,
     PairSample,
@@ -44,12 +46,22 @@ __all__ = [
     "PairsSource",
     "PairsWriter",
     "SkippedSource",
+    "is_pairs_folder",
     "open_pairs_writer",
     "read_pairs",
     "require_same_camera",
 ]
 
 _OPEN_SHARDS = 32
+
+
+def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
+    """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` then says whether it is a sound one."""
+    try:
+        manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
 
 
 def read_pairs(folder: str | os.PathLike[str]) -> Pairs:
@@ -153,7 +165,7 @@ class Pairs:
         names = [source.name for source in self.manifest.sources]
         numbers = np.concatenate([self._file(shard)["source"][()] for shard in self._shards])
         if numbers.min() < 0 or numbers.max() >= len(names):
-            raise InputError(f"{self.folder}: a sample names a source that the manifest lacks; make the pairs again.")
+            raise InputError(f"{self.folder}: a sample names a source that the manifest lacks; make them again.")
         return [names[number] for number in numbers]
 
     def verify(self) -> None:

@@ -6,8 +6,7 @@ In reading order:
 - ``embedded_photographs``  the ones inside installed wheels, split into train and held out
 - ``debian_photographs``    the ones in Debian's packages, fetched on request
   (``qt_resource`` and ``debian_licences`` read what those packages hold)
-- ``scene``                 photograph → linear light on the sensor's pixels
-- ``blur``                  shift-variant blur by the bank, and its adjoint
+- ``blur``                  shift-variant blur by the bank, and its adjoint (``formats.scene`` makes its scenes)
 - ``sensor``                electrons, noise, Bayer pattern; development of the raw frame
 - ``generate``              all of it together: a folder of pairs
 

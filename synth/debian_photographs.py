@@ -23,10 +23,10 @@ from pathlib import Path, PurePosixPath
 from metalens.formats.atomic import atomic_directory, require_new_directory
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import decode_picture, write_picture
+from metalens.formats.scene import shrink
 from metalens.synth.debian_licences import Terms, terms_from_copyright, terms_from_readme
 from metalens.synth.photographs import MANIFEST
 from metalens.synth.qt_resource import read_qt_resources
-from metalens.synth.scene import shrink
 
 SHORTEST_SIDE = 448
 """Pictures with a shorter side below this are left out, and none is shrunk below it, in pixels."""

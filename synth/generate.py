@@ -25,9 +25,9 @@ from metalens.formats.pairs import (
 )
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
 from metalens.synth.blur import ShiftVariantBlur, blur, shift_variant_blur
 from metalens.synth.photographs import Photograph
-from metalens.synth.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
 from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposure_for
 
 Cropping = Literal["random", "centre"]

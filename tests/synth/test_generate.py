@@ -8,9 +8,9 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.scene import linear_to_srgb, scene_from_picture, to_8_bit
 from metalens.synth import Photograph, generate_pairs
 from metalens.synth.generate import _source_of
-from metalens.synth.scene import linear_to_srgb, scene_from_picture, to_8_bit
 
 from .conftest import MakeBank, bank_of
 

@@ -4,7 +4,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from metalens.formats.camera import Sensor, read_camera
 from metalens.formats.errors import InputError
-from metalens.synth.scene import linear_to_srgb
+from metalens.formats.scene import linear_to_srgb
 from metalens.synth.sensor import (
     Exposure,
     bayer_channels,

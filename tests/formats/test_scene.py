@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from metalens.formats.errors import InputError
-from metalens.synth.scene import (
+from metalens.formats.scene import (
     Crop,
     centre_crop,
     linear_to_srgb,
