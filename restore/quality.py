@@ -87,7 +87,8 @@ def piqe(pictures: np.ndarray) -> np.ndarray:
     smooth = _has_smooth_edge(blocks)
     noisy = _is_noise(blocks, np.sqrt(variance))
     distortion = active * (smooth * (1 - variance) + noisy * variance)
-    return 100 * (distortion.sum(axis=1) + 1) / (active.sum(axis=1) + 1)
+    score = 100 * (distortion.sum(axis=1) + 1) / (active.sum(axis=1) + 1)
+    return score.astype(np.float32)
 
 
 def _badness_by_piqe(patches: np.ndarray) -> np.ndarray:
@@ -104,7 +105,11 @@ def _grey_levels(pictures: np.ndarray) -> np.ndarray:
 
 
 def _normalised_contrast(levels: np.ndarray) -> np.ndarray:
-    """Subtract the local mean and divide by the local deviation plus 1, in Gaussian windows of 7 pixels."""
+    """Subtract the local mean and divide by the local deviation plus 1, in Gaussian windows of 7 pixels.
+
+    In float64: the variance is a difference of squares, and flat blocks lie close to the thresholds.
+    """
+    levels = levels.astype(np.float64)
     line = np.exp(-np.square(np.arange(-3, 4)) / (2 * (7 / 6) ** 2))
     line /= line.sum()
 

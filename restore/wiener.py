@@ -1,0 +1,204 @@
+"""Wiener deconvolution with a known point spread function: the baseline that needs no training.
+
+    restored = F⁻¹[ H* / (|H|² + N) · F[captured] ],   N = noise power / signal power, one constant
+
+in linear light, each channel by its own function. Frequency 0 is divided by H alone, so that brightness is kept
+whatever N. The functions are scaled, per channel, by the mean energy of the bank: a camera's white balance did
+the same to its pictures.
+
+- *whole*: one function for the frame, the bank's mean or the one nearest the axis.
+- *tiled*: one filter per node of the bank; the results are blended by hat windows that sum to one, which is
+  bilinear interpolation between the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import PsfBank
+from metalens.restore.measures import psnr
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+WholeFramePsf = Literal["mean", "axis"]
+
+NOISE_TO_SIGNAL = tuple(float(value) for value in np.logspace(-4, 0, 9))
+"""The grid that is searched: half-decades from 10⁻⁴ to 1."""
+
+
+def wiener_whole(
+    picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, psf: WholeFramePsf = "mean"
+) -> np.ndarray:
+    """Deconvolve a picture by one point spread function.
+
+    Args:
+        picture: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        bank: point spread functions on the picture's pixels.
+        noise_to_signal: N, above 0.
+        psf: ``"mean"`` of the bank's functions, or the one nearest the ``"axis"``.
+
+    Returns:
+        The picture's shape and type.
+
+    Raises:
+        InputError: the picture is none, or N is not above 0.
+    """
+    if psf not in ("mean", "axis"):
+        raise InputError(f"wiener: psf {psf!r}, expected mean or axis.")
+    functions = _balanced(bank)
+    if psf == "mean":
+        kernel = functions.mean(axis=(0, 1))
+    else:
+        kernel = functions[np.abs(bank.field_y).argmin(), np.abs(bank.field_x).argmin()]
+    frame = _Frame(picture, kernel.shape[-2:])
+    return frame.finish(frame.deconvolve(_filter(kernel, frame.size, noise_to_signal)))
+
+
+def wiener_tiled(picture: np.ndarray, bank: PsfBank, noise_to_signal: float) -> np.ndarray:
+    """Deconvolve a picture by the point spread function of each place.
+
+    Args:
+        picture: ``[y, x, 3]`` sRGB of the bank's whole sensor, uint8 or float in 0..1.
+        bank: point spread functions at nodes over the sensor.
+        noise_to_signal: N, above 0.
+
+    Returns:
+        The picture's shape and type.
+
+    Raises:
+        InputError: the picture is none or not the sensor's whole frame, or N is not above 0.
+    """
+    if tuple(np.shape(picture)[:2]) != bank.camera.sensor.pixels:
+        raise InputError(
+            f"wiener: a picture of {np.shape(picture)[:2]} pixels, the bank's camera has "
+            f"{bank.camera.sensor.pixels}; restore the whole frame, or make a bank for this camera."
+        )
+    functions = _balanced(bank)
+    frame = _Frame(picture, functions.shape[-2:])
+    weight_y = hat_weights(bank.field_y, bank.pixel_pitch, picture.shape[0])
+    weight_x = hat_weights(bank.field_x, bank.pixel_pitch, picture.shape[1])
+    light = np.zeros(picture.shape, dtype=np.float32)
+    for row, column in np.ndindex(functions.shape[:2]):
+        restored = frame.deconvolve(_filter(functions[row, column], frame.size, noise_to_signal))
+        light += (weight_y[row][:, None] * weight_x[column])[..., None] * restored
+    return frame.finish(light)
+
+
+def tune_regulariser(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    bank: PsfBank,
+    *,
+    tiled: bool = True,
+    candidates: Sequence[float] = NOISE_TO_SIGNAL,
+) -> float:
+    """Choose the N with the highest mean PSNR on training pairs; never give it the held-out ones.
+
+    Args:
+        pairs: clean and captured pictures; a handful is enough.
+        bank: see :func:`wiener_tiled`.
+        tiled: choose for :func:`wiener_tiled`, otherwise for :func:`wiener_whole` with the mean function.
+        candidates: values to try.
+
+    Returns:
+        The best candidate.
+
+    Raises:
+        InputError: there are no pairs or no candidates.
+    """
+    if not len(pairs) or not len(candidates):
+        raise InputError("wiener: tuning needs at least one training pair and one candidate.")
+    restore = wiener_tiled if tiled else wiener_whole
+
+    def mean_psnr(candidate: float) -> float:
+        return float(np.mean([psnr(clean, restore(captured, bank, candidate)) for clean, captured in pairs]))
+
+    return max(candidates, key=mean_psnr)
+
+
+def hat_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarray:
+    """Weights of piecewise-linear interpolation between nodes, held constant beyond the outermost.
+
+    Args:
+        nodes: ``[node]`` ascending positions on the sensor in metres, from its middle.
+        pixel_pitch: in metres.
+        length: pixels along this axis.
+
+    Returns:
+        ``[node, pixel]`` float32 in 0..1; each pixel's weights sum to 1.
+    """
+    position = (np.arange(length) - (length - 1) / 2) * pixel_pitch
+    return np.stack([np.interp(position, nodes, row) for row in np.eye(len(nodes))]).astype(np.float32)
+
+
+def _balanced(bank: PsfBank) -> np.ndarray:
+    """The functions, ``[field_y, field_x, channel, y, x]``, with a mean energy of 1 in each channel."""
+    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=(0, 1))
+    return (bank.intensity / energy[:, None, None]).astype(np.float32)
+
+
+def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -> np.ndarray:
+    """The inverse filter of ``[channel, y, x]`` functions on a periodic frame, complex64."""
+    if not noise_to_signal > 0 or not np.isfinite(noise_to_signal):
+        raise InputError(f"wiener: noise_to_signal {noise_to_signal}, expected a number above 0.")
+    height, width = kernel.shape[-2:]
+    on_frame = np.zeros((*kernel.shape[:-2], *size), dtype=np.float32)
+    on_frame[..., :height, :width] = kernel
+    # The functions are centred on sample (ny // 2, nx // 2), which becomes the origin.
+    transfer = rfft2(np.roll(on_frame, (-(height // 2), -(width // 2)), axis=(-2, -1)))
+    inverse = transfer.conj() / (np.square(np.abs(transfer)) + np.float32(noise_to_signal))
+    inverse[..., 0, 0] = 1 / transfer[..., 0, 0].real
+    return inverse
+
+
+class _Frame:
+    """A captured picture in linear light, continued by its mirror image and transformed once for many filters."""
+
+    def __init__(self, picture: np.ndarray, kernel: tuple[int, ...]) -> None:
+        array = np.asarray(picture)
+        floats = np.issubdtype(array.dtype, np.floating)
+        if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or not (array.dtype == np.uint8 or floats):
+            raise InputError(
+                f"wiener: found shape {array.shape} of {array.dtype}, expected [y, x, 3] of uint8 or floats."
+            )
+        self.dtype = array.dtype
+        self.shape = array.shape
+        values = array.astype(np.float32) / 255 if array.dtype == np.uint8 else array.astype(np.float32)
+        # The ring that a border leaves dies out over the reach of the function.
+        size = [
+            next_fast_len(max(length + 2 * (side // 2), side), real=True)
+            for length, side in zip(array.shape, kernel, strict=False)
+        ]
+        self.size = (size[0], size[1])
+        self._before = [(total - length) // 2 for total, length in zip(size, array.shape, strict=False)]
+        margins = [
+            (before, total - length - before)
+            for before, total, length in zip(self._before, size, array.shape, strict=False)
+        ]
+        light = np.moveaxis(_srgb_to_linear(values), -1, 0)
+        self._transform = rfft2(np.pad(light, [(0, 0), *margins], mode="symmetric"))
+
+    def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
+        """Apply a filter; returns ``[y, x, 3]`` linear light, not clipped."""
+        light = irfft2(self._transform * inverse, self.size)
+        (top, left), (rows, columns) = self._before, self.shape[:2]
+        return np.moveaxis(light[:, top : top + rows, left : left + columns], 0, -1)
+
+    def finish(self, light: np.ndarray) -> np.ndarray:
+        """Encode linear light as the picture came: sRGB of the same type."""
+        encoded = _linear_to_srgb(light)
+        return np.rint(255 * encoded).astype(np.uint8) if self.dtype == np.uint8 else encoded.astype(self.dtype)
+
+
+def _srgb_to_linear(values: np.ndarray) -> np.ndarray:
+    """Decode sRGB (IEC 61966-2-1) in 0..1."""
+    clipped = np.clip(values, 0, 1)
+    return np.where(clipped <= 0.04045, clipped / 12.92, ((clipped + 0.055) / 1.055) ** 2.4).astype(np.float32)
+
+
+def _linear_to_srgb(light: np.ndarray) -> np.ndarray:
+    """Encode linear light as sRGB, clipped to 0..1."""
+    clipped = np.clip(light, 0, 1)
+    encoded = np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
+    return encoded.astype(np.float32)
