@@ -6,10 +6,11 @@ All take ``[y, x, 3]`` sRGB, uint8 or float in 0..1, and compare the encoded val
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from metalens.formats.errors import InputError
-from metalens.restore.perceptual import Backbone, shift_tolerant_lpips
+from metalens.restore.perceptual import SMALLEST_SIDE, Backbone, shift_tolerant_lpips
 from skimage.metrics import structural_similarity
 
 ZONES = ("centre", "middle", "edge")
@@ -58,14 +59,26 @@ def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbo
     Raises:
         InputError: the pictures differ in shape, are none or too small, or the weights are not installed.
     """
+    return perceptual_distances(clean, [picture], backbone)[0]
+
+
+def perceptual_distances(
+    clean: np.ndarray, pictures: Sequence[np.ndarray], backbone: Backbone = "vgg"
+) -> list[float]:
+    """:func:`perceptual_distance` of many pictures from one clean one, in half of the time."""
     import torch
 
-    one, other = (
-        torch.from_numpy(np.ascontiguousarray(array.transpose(2, 0, 1), dtype=np.float32))[None]
-        for array in _as_floats(clean, picture)
-    )
+    arrays = _as_floats(clean, *pictures)
+    if min(arrays[0].shape[:2]) < SMALLEST_SIDE:
+        raise InputError(
+            f"perceptual distance: pictures of shape {arrays[0].shape}, each side must have at least "
+            f"{SMALLEST_SIDE} pixels."
+        )
+    network = shift_tolerant_lpips(backbone)
     with torch.no_grad():
-        return float(shift_tolerant_lpips(backbone)(one, other))
+        tensors = [torch.from_numpy(array.transpose(2, 0, 1).astype(np.float32))[None] for array in arrays]
+        reference = network.features(tensors[0])
+        return [float(network.compare(reference, network.features(tensor))) for tensor in tensors[1:]]
 
 
 def field_zones(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
@@ -109,7 +122,7 @@ def _as_floats(*pictures: np.ndarray) -> list[np.ndarray]:
     shapes = {array.shape for array in arrays}
     if len(shapes) != 1 or arrays[0].ndim != 3 or arrays[0].shape[2] != 3 or 0 in arrays[0].shape:
         found = " and ".join(str(array.shape) for array in arrays)
-        raise InputError(f"measures: found pictures of shape {found}, expected twice the same [y, x, 3].")
+        raise InputError(f"measures: found pictures of shape {found}, expected the same [y, x, 3].")
     return [_as_float(array) for array in arrays]
 
 

@@ -130,14 +130,19 @@ class ShiftTolerantLPIPS(nn.Module):
                 f"perceptual distance: pictures of {first.shape[-2]} × {first.shape[-1]} pixels, "
                 f"each side must have at least {SMALLEST_SIDE}."
             )
-        distance = torch.zeros(first.shape[0], device=first.device)
-        for number, (one, other) in enumerate(zip(self._features(first), self._features(second), strict=True)):
+        return self.compare(self.features(first), self.features(second))
+
+    def compare(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
+        """Distance between pictures whose :meth:`features` are at hand, ``[batch]`` float32."""
+        distance = torch.zeros(len(first[0]), device=first[0].device)
+        for number, (one, other) in enumerate(zip(first, second, strict=True)):
             difference = (_unit_length(one) - _unit_length(other)).square()
             importance = self.get_parameter(f"importance_{number}")
             distance = distance + (difference * importance).sum(dim=1).mean(dim=(1, 2))
         return distance
 
-    def _features(self, picture: Tensor) -> list[Tensor]:
+    def features(self, picture: Tensor) -> list[Tensor]:
+        """The five feature maps of ``[batch, 3, y, x]`` pictures in 0..1, to be compared with many others."""
         maps = []
         current = (2 * picture - 1 - self.shift) / self.scale
         for stage in _STAGES[self.backbone]:
