@@ -1,9 +1,10 @@
 """Point spread functions by the angular spectrum about the chief ray: the engine for whole banks.
 
-The incoming wave's tilt and the carrier of the shifted window are the same plane wave, s = (sin θ cos φ, sin θ sin φ).
+The incoming wave's tilt and the carrier of the shifted window are the same plane wave, of direction cosines s.
 With both taken out, the aperture field is exp(iφ(r)) on the disc: the same for every field angle and, because the
-phase profile is, for every wavelength. Its spectrum is computed once; a point spread function then costs one transfer
-function and one inverse FFT. With t = λu the direction cosines about s, γ₀ = √(1 − s²) and γ = √(1 − (s + t)²),
+phase profile is, for every wavelength. Its spectrum is computed once; a point spread function then costs one
+transfer function and one inverse FFT. With t = λu the direction cosines about s, γ₀ = √(1 − s²) and
+γ = √(1 − (s + t)²),
 
     U(X₀ + δ) ∝ ∬ Û₀(t/λ) exp(ik f [(γ/γ₀ − 1)(s·t) − t²]/(γ + γ₀)) exp(ikt·δ) dt,
 

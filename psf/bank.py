@@ -1,4 +1,4 @@
-"""Simulate the point spread functions of a camera over its whole field: ``lens.toml`` in, ``psf.h5``'s record out."""
+"""All point spread functions of a camera: ``lens.toml`` in, the record of ``psf.h5`` out."""
 
 from __future__ import annotations
 
@@ -86,7 +86,11 @@ def simulate_bank(
     found = _simulate(lens, wavelength, weight, octant, side, pitch, progress)
     while window is None and found.share.min() < WANTED_SHARE:
         side = 2 * int(np.ceil(0.6 * side)) + 1
+        held = found.share.min()
         found = _simulate(lens, wavelength, weight, octant, side, pitch, progress)
+        if found.share.min() < held + 1e-3:
+            # What is missing is not beyond the window: it never leaves the lens.
+            break
     _check_share(found.share, octant, side, camera)
     radius = np.linspace(0, 0.5 * camera.lens.aperture_m, 1024)
     widths = _widths(found.intensity, pitch)
@@ -126,8 +130,8 @@ def _check_request(
         )
     if window is not None and (window[0] != window[1] or window[0] % 2 == 0 or window[0] < 3):
         raise InputError(
-            f"psf: window {window[0]} × {window[1]} must be square with an odd side of 3 pixels or more, so that the "
-            "chief ray has a middle pixel; leave it out to have one chosen."
+            f"psf: window {window[0]} × {window[1]} must be square with an odd side of 3 pixels or more, so that "
+            "the chief ray has a middle pixel; leave it out to have one chosen."
         )
     if wavelengths_per_channel is not None and not 1 <= wavelengths_per_channel <= 99:
         raise InputError(
@@ -143,8 +147,8 @@ def _check_share(share: np.ndarray, octant: list[tuple[float, float]], side: int
     name = camera.spectrum.channels[int(channel)].name
     raise InputError(
         f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {name} light of the field at "
-        f"({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; ask for a larger window or leave "
-        "it out to have one chosen."
+        f"({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; ask for a larger window or "
+        "leave it out to have one chosen."
     )
 
 
@@ -209,7 +213,7 @@ def _simulate(
     """Simulate every field of the octant at every wavelength with one compiled function."""
     grid = choose_grid(lens, float(wavelength.min()), (side, side), pitch)
     step = pitch / grid.subsamples
-    origin = (grid.window[0] // 2, grid.window[1] // 2)
+    origin = grid.origin((side, side))
     spectrum = angular_spectrum.aperture_spectrum(lens, step, size=grid.size, origin=origin)
     integrator = jnp.asarray(pixel_integrator(side, grid.subsamples))
     intensity, peaks = [], []

@@ -44,8 +44,9 @@ def full_width_half_maximum(intensity: np.ndarray, pixel_pitch: float) -> float:
     """Width of a point spread function by Eq. 2 of DMDiff (arXiv 2506.22753).
 
     A Gaussian is fitted along the principal axes of the intensity; the result is √((2.35 σ₁)² + (2.35 σ₂)²), so
-    that a round spot reads √2 times its width along one axis. The fit starts at the brightest sample and may settle
-    on a core that holds few percent of the light: read :func:`rms_width` and :func:`half_energy_radius` beside it.
+    that a round spot reads √2 times its width along one axis. The fit starts at the brightest sample and may
+    settle on a core that holds few percent of the light: read :func:`rms_width` and :func:`half_energy_radius`
+    beside it.
 
     Args:
         intensity: ``[y, x]``, not negative.
@@ -141,7 +142,7 @@ def strehl_ratio(
         aperture_area: in m².
 
     Returns:
-        peak × (λf)²/A. A perfect lens of numerical aperture 0.24 reads 0.94, for the reference leaves out obliquity.
+        peak × (λf)²/A. A perfect lens of numerical aperture 0.24 reads 0.94: the reference leaves out obliquity.
     """
     return np.asarray(peak_density) * (np.asarray(wavelength) * focal_length) ** 2 / aperture_area
 

@@ -18,13 +18,17 @@ LARGEST_PUPIL_SAMPLES = 2048
 LARGEST_TILES = 63
 LARGEST_GRID = 6000
 
+PADDING = 1.2
+"""Room beyond aperture and window, which the angular spectrum's sharp band limit needs to stay under 2e-4."""
+
 
 @dataclass(frozen=True)
 class Sampling:
     """What the direction-cosine engine is compiled for.
 
     Attributes:
-        tiles: tiles along each side of the window, each with its own reference sphere.
+        tiles: tiles along each side of the window, each with its own reference sphere; odd, so that the chief ray
+            lands in the middle of one.
         pupil_samples: samples along each side of the pupil's grid.
     """
 
@@ -41,7 +45,7 @@ def direction_cosines(
     return away_y / distance, away_x / distance, distance
 
 
-def pupil_spread(lens: Metalens, direction: tuple[float, float]) -> float:
+def direction_spread(lens: Metalens, direction: tuple[float, float]) -> float:
     """Largest spread of direction cosines along y or x with which the aperture is seen from the chief ray."""
     q, p, _ = direction_cosines(lens, chief_ray(lens, direction), *pupil_points(lens, 1, 256))
     return float(max(np.ptp(q), np.ptp(p)))
@@ -53,7 +57,7 @@ def choose_sampling(
     direction: tuple[float, float],
     half_window: float,
     *,
-    tolerance: float = 0.5,
+    tolerance: float = 0.1,
 ) -> Sampling:
     """Tiles and pupil samples that hold the engine's two errors.
 
@@ -72,7 +76,7 @@ def choose_sampling(
     tiles = next(
         (
             tiles
-            for tiles in range(1, LARGEST_TILES + 1)
+            for tiles in range(1, LARGEST_TILES + 1, 2)
             if _curvature_error(lens, wavelength, direction, half_window, tiles) <= tolerance
         ),
         None,
@@ -83,7 +87,7 @@ def choose_sampling(
             'ask for a smaller window or for engine="rayleigh_sommerfeld".'
         )
     landing_y, landing_x = ray_landing(lens, wavelength, direction, y, x)
-    spread = max(np.ptp(cosine) for cosine in direction_cosines(lens, chief_ray(lens, direction), y, x)[:2])
+    spread = direction_spread(lens, direction)
     # A light ray that lands L from a tile's centre must not alias into the tile: the pupil's grid repeats the
     # image every λ/step. The factor keeps the smooth edge of the pupil finer than what the tile resolves.
     reach = max(float(np.abs(landing_y).max()), float(np.abs(landing_x).max()), half_window) + half_window
@@ -145,23 +149,33 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
 
 
 def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:
-    """Integrate samples over pixels along one axis, to sixth order in the sample spacing.
+    """Integrate samples over pixels along one axis, to sixth order in the sample spacing h.
 
-    The midpoint rule's error is a difference of derivatives at the pixel's two ends (Euler–Maclaurin), which finite
-    differences of the neighbouring samples give: ∫f = h Σ (1 + δ²/24 − 17δ⁴/5760) f, δ² the second difference.
+    With an odd number of samples a pixel, they are the middles of its parts; with an even number, their ends: the
+    pixel's centre is a sample either way. The midpoint and the trapezoid rule err by derivatives at the pixel's two
+    ends, which differences δ of neighbouring samples give: a part is h(1 + δ²/24 − 17δ⁴/5760)f about its middle, or
+    h μ(1 − δ²/12 + 11δ⁴/720)f, μ the mean of its ends.
 
     Returns:
-        ``[pixel, sample]`` weights for ``pixels * subsamples + 4`` samples, the first two and last two of which lie
+        ``[pixel, sample]`` weights for :func:`samples_across` samples, of which at least two on each side lie
         outside the window. Each row sums to ``subsamples``.
     """
-    cell = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
-    cell += np.array([0.0, 1.0, -2.0, 1.0, 0.0]) / 24
-    cell -= 17 / 5760 * np.array([1.0, -4.0, 6.0, -4.0, 1.0])
-    row = np.convolve(np.ones(subsamples), cell)
-    weights = np.zeros((pixels, pixels * subsamples + 4))
+    second, fourth = np.array([0.0, 1.0, -2.0, 1.0, 0.0]), np.array([1.0, -4.0, 6.0, -4.0, 1.0])
+    point = np.array([0.0, 0.0, 1.0, 0.0, 0.0])
+    if subsamples % 2:
+        part = point + second / 24 - 17 / 5760 * fourth
+    else:
+        part = np.convolve([0.5, 0.5], point - second / 12 + 11 / 720 * fourth)
+    row = np.convolve(np.ones(subsamples), part)
+    weights = np.zeros((pixels, samples_across(pixels, subsamples)))
     for pixel in range(pixels):
-        weights[pixel, pixel * subsamples : (pixel + 1) * subsamples + 4] = row
+        weights[pixel, pixel * subsamples : pixel * subsamples + len(row)] = row
     return weights
+
+
+def samples_across(pixels: int, subsamples: int) -> int:
+    """Samples that :func:`pixel_integrator` needs along a row of pixels."""
+    return pixels * subsamples + 4 + (1 - subsamples % 2)
 
 
 @dataclass(frozen=True)
@@ -177,6 +191,11 @@ class Grid:
     subsamples: int
     size: tuple[int, int]
     window: tuple[int, int]
+
+    def origin(self, pixels: tuple[int, int]) -> tuple[int, int]:
+        """Sample (row, column) of the result at the centre of pixel (ny // 2, nx // 2)."""
+        row, column = (2 + (count // 2) * self.subsamples + self.subsamples // 2 for count in pixels)
+        return row, column
 
 
 def choose_grid(
@@ -205,17 +224,24 @@ def choose_grid(
     reach = radius + 0.5 * pixel_pitch * max(window)
     rim = np.linspace(0, radius, 257)
     slope = np.abs(phase_gradient(lens, np.zeros_like(rim), rim)[1]).max() / (2 * np.pi)
-    spread = pupil_spread(lens, (0.0, 0.0))
+    spread = direction_spread(lens, (0.0, 0.0))
     rate = max(2 * spread / wavelength, 2 * reach / np.hypot(reach, distance) / wavelength, 2.1 * slope)
     subsamples = max(1, int(np.ceil(rate * pixel_pitch)))
-    subsamples += 1 - subsamples % 2
     pitch = pixel_pitch / subsamples
-    inner = (window[0] * subsamples + 4, window[1] * subsamples + 4)
+    inner = (samples_across(window[0], subsamples), samples_across(window[1], subsamples))
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
-    size = tuple(int(scipy.fft.next_fast_len(aperture + length)) for length in inner)
+    size = tuple(int(scipy.fft.next_fast_len(int(PADDING * (aperture + length)))) for length in inner)
     if max(size) > LARGEST_GRID:
         raise InputError(
             f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
-            f"samples, more than {LARGEST_GRID} a side; use a smaller window, a smaller aperture_um or a gentler phase."
+            f"samples, more than {LARGEST_GRID} a side; use a smaller window, aperture_um or slope of the phase."
         )
     return Grid(subsamples, (size[0], size[1]), inner)
+
+
+def pixel_centres(pixels: int, subsamples: int) -> np.ndarray:
+    """Pick the samples at the pixels' centres, in the form and scale of :func:`pixel_integrator`."""
+    weights = np.zeros((pixels, samples_across(pixels, subsamples)))
+    middle = 2 + subsamples // 2 + subsamples * np.arange(pixels)
+    weights[np.arange(pixels), middle] = subsamples
+    return weights

@@ -1,0 +1,134 @@
+"""Banks of point spread functions: symmetry, energy, window, file."""
+
+import numpy as np
+import pytest
+from metalens.formats.camera import Camera, read_camera
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.optics import metalens_of
+from metalens.psf import simulate_bank
+from metalens.psf.bank import _nodes
+from metalens.psf.rays import direction_to
+from metalens.psf.simulate import simulate_psf
+
+
+@pytest.fixture(scope="module")
+def camera() -> Camera:
+    """A smaller sibling of the metacamera with a sensor that is not square."""
+    base = read_camera("metacamera")
+    lens = base.lens.model_copy(
+        update={
+            "aperture_um": 60.0,
+            "focal_length_um": 150.0,
+            "phase": read_camera("hyperbolic").lens.phase,
+        }
+    )
+    sensor = base.sensor.model_copy(update={"pixels": (32, 48)})
+    return base.model_copy(update={"lens": lens, "sensor": sensor})
+
+
+@pytest.fixture(scope="module")
+def bank(camera: Camera) -> PsfBank:
+    return simulate_bank(camera, fields=(3, 5), wavelengths_per_channel=2)
+
+
+def test_nodes_span_the_sensor_from_edge_to_edge(bank: PsfBank):
+    np.testing.assert_allclose(bank.field_y, 1.75e-6 * np.array([-16, 0, 16]))
+    np.testing.assert_allclose(bank.field_x, 1.75e-6 * np.array([-24, -12, 0, 12, 24]))
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
+def test_nodes_mirror_exactly(count: int):
+    nodes = _nodes(count, 1.0)
+    assert len(nodes) == count
+    np.testing.assert_array_equal(nodes, -nodes[::-1])
+    if count > 1:
+        np.testing.assert_allclose(nodes, np.linspace(-0.5, 0.5, count), atol=1e-15)
+
+
+def test_every_node_equals_direct_evaluation(bank: PsfBank, camera: Camera):
+    """The mirror images that fill the grid are what the reference engine gives at their own place."""
+    lens = metalens_of(camera)
+    window = bank.intensity.shape[-2:]
+    for row, y in enumerate(bank.field_y):
+        for column, x in enumerate(bank.field_x):
+            q, p = direction_to(lens, y, x)
+            angle = (float(np.arcsin(np.hypot(q, p))), float(np.arctan2(q, p)))
+            weights = bank.channel_weight[0]
+            red = sum(
+                weight
+                * simulate_psf(
+                    lens,
+                    wavelength,
+                    angle,
+                    window=window,
+                    pixel_pitch=bank.pixel_pitch,
+                    engine="rayleigh_sommerfeld",
+                    integrate_pixels=True,
+                )
+                for wavelength, weight in zip(bank.wavelength, weights, strict=True)
+                if weight > 0
+            )
+            found = bank.intensity[row, column, 0]
+            assert np.linalg.norm(found - red) < 3e-3 * np.linalg.norm(red)
+
+
+def test_the_default_window_holds_the_light(bank: PsfBank):
+    share = bank.intensity.sum(axis=(-2, -1))
+    assert share.min() >= 0.97
+    assert share.max() <= 1.001
+    assert float(bank.provenance["captured_share_lowest"]) == pytest.approx(share.min(), abs=1e-4)
+
+
+def test_measures_are_mirrored_with_the_fields(bank: PsfBank):
+    for name in ("full_width_half_maximum", "rms_width", "half_energy_radius", "strehl_ratio"):
+        values = getattr(bank, name)
+        np.testing.assert_array_equal(values, values[::-1])
+        np.testing.assert_array_equal(values, values[:, ::-1])
+        assert np.all(values > 0)
+
+
+def test_a_square_sensor_needs_an_octant_of_fields_only(camera: Camera):
+    square = camera.model_copy(update={"sensor": camera.sensor.model_copy(update={"pixels": (32, 32)})})
+    calls: list[tuple[int, int]] = []
+    bank = simulate_bank(
+        square,
+        fields=(3, 3),
+        window=(31, 31),
+        wavelengths_per_channel=1,
+        progress=lambda done, total: calls.append((done, total)),
+    )
+    assert calls == [(1, 3), (2, 3), (3, 3)]
+    np.testing.assert_array_equal(bank.intensity, bank.intensity.transpose(1, 0, 2, 4, 3))
+
+
+def test_a_single_field_lies_on_the_axis(camera: Camera):
+    bank = simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1)
+    assert bank.field_y.tolist() == [0.0]
+    image = bank.intensity[0, 0, 1]
+    np.testing.assert_allclose(image, image[::-1], atol=1e-6)
+
+
+def test_a_bank_survives_its_file(bank: PsfBank, tmp_path):
+    path = tmp_path / "psf.h5"
+    write_psf_bank(path, bank)
+    found = read_psf_bank(path)
+    np.testing.assert_array_equal(found.intensity, bank.intensity)
+    np.testing.assert_array_equal(found.strehl_ratio, bank.strehl_ratio)
+    assert found.camera == bank.camera
+    assert found.provenance == bank.provenance
+
+
+@pytest.mark.parametrize(
+    ("request_", "message"),
+    [
+        ({"window": (5, 5)}, "ask for a larger window"),
+        ({"window": (32, 32)}, "odd side"),
+        ({"window": (31, 33)}, "square"),
+        ({"fields": (0, 3)}, "between 1 and 129"),
+        ({"wavelengths_per_channel": 0}, "between 1 and 99"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused(camera: Camera, request_, message):
+    with pytest.raises(InputError, match=message):
+        simulate_bank(camera, **{"fields": (1, 1), "wavelengths_per_channel": 1, **request_})

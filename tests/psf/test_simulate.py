@@ -1,0 +1,318 @@
+"""Point spread functions against closed forms, published figures, an independent sum, and each other."""
+
+import re
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from metalens.formats.errors import InputError
+from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Quadratic
+from metalens.psf import angular_spectrum, direction_cosine, measures
+from metalens.psf.sampling import pixel_centres
+from metalens.psf.simulate import aperture_field, field_direction, simulate_psf
+
+WAVELENGTH = 511e-9
+REFERENCE_LENS = Metalens(0.5e-3, 1e-3, Hyperbolic(1e-3, WAVELENGTH))
+SMALL_LENS = Metalens(0.1e-3, 0.25e-3, Hyperbolic(0.25e-3, WAVELENGTH))
+ENGINES = ["direction_cosine", "angular_spectrum", "rayleigh_sommerfeld"]
+
+
+def strehl_ratio(psf: np.ndarray, pitch: float, lens: Metalens, wavelength: float = WAVELENGTH) -> float:
+    return float(measures.strehl_ratio(psf.max() / pitch**2, wavelength, lens.focal_length, lens.aperture_area))
+
+
+def relative_difference(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+def disc_quadrature(lens: Metalens, wavelength: float, theta: float, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+    """Energy density at points about the chief ray by Gauss–Legendre nodes in r² and equal angles, in float64.
+
+    It shares nothing with the engines: no grid, no edge, no approximation of the distance.
+    """
+    node, weight = np.polynomial.legendre.leggauss(96)
+    area = np.pi * (lens.aperture_diameter / 2) ** 2
+    radius = lens.aperture_diameter / 2 * np.sqrt((node + 1) / 2)
+    angle = 2 * np.pi * (np.arange(384) + 0.5) / 384
+    pupil_y = np.outer(radius, np.sin(angle)).ravel()
+    pupil_x = np.outer(radius, np.cos(angle)).ravel()
+    share = np.repeat(weight / 2, len(angle)) / len(angle)
+    wavenumber = 2 * np.pi / wavelength
+    phase = np.asarray(lens.phase.of_squared_radius(pupil_y**2 + pupil_x**2), dtype=float)
+    incoming = np.exp(1j * (phase + wavenumber * np.sin(theta) * pupil_x)) * share * area
+    landing = lens.focal_length * np.tan(theta)
+    found = np.empty((len(y), len(x)))
+    for row, here_y in enumerate(y):
+        for column, here_x in enumerate(landing + x):
+            squared = (here_y - pupil_y) ** 2 + (here_x - pupil_x) ** 2 + lens.focal_length**2
+            distance = np.sqrt(squared)
+            kernel = lens.focal_length / (wavelength * squared) * (1 + 1j / (wavenumber * distance))
+            found[row, column] = abs((incoming * kernel * np.exp(1j * wavenumber * distance)).sum()) ** 2 / area
+    return found
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_on_axis_peak_of_a_hyperbolic_lens_is_the_closed_form(engine):
+    """[(f²/a²) ln(1 + a²/f²)]², where 1 is the paraxial peak A²/(λf)²."""
+    aperture = SMALL_LENS.aperture_diameter / 2 / SMALL_LENS.focal_length
+    exact = (np.log(1 + aperture**2) / aperture**2) ** 2
+    psf = simulate_psf(SMALL_LENS, WAVELENGTH, 0.0, window=(33, 33), pixel_pitch=0.25e-6, engine=engine)
+    assert strehl_ratio(psf, 0.25e-6, SMALL_LENS) == pytest.approx(exact, rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("degrees", "peak", "width"),
+    [(0, 0.9409, 1.43), (5, 0.3640, 1.81), (10, 0.1548, 2.31), (15, 0.0812, 2.84), (20, 0.0370, 3.79)],
+)
+def test_peak_and_width_of_the_reference_lens_fall_off_over_the_field(degrees, peak, width):
+    """Independent figures for D = 0.5 mm, f = 1 mm at 511 nm; the peaks depend on where the samples lie."""
+    psf = simulate_psf(REFERENCE_LENS, WAVELENGTH, np.radians(degrees), window=(129, 129), pixel_pitch=0.4e-6)
+    assert strehl_ratio(psf, 0.4e-6, REFERENCE_LENS) == pytest.approx(peak, rel=0.02)
+    assert 1e6 * measures.full_width_half_maximum(psf, 0.4e-6) == pytest.approx(width, rel=0.015)
+
+
+@pytest.mark.parametrize(("degrees", "share"), [(0, 0.9974), (10, 0.9972), (20, 0.956)])
+def test_energy_within_160_micrometres(degrees, share):
+    psf = simulate_psf(REFERENCE_LENS, WAVELENGTH, np.radians(degrees), window=(200, 200), pixel_pitch=0.8e-6)
+    assert psf.sum() == pytest.approx(share, abs=2e-3)
+
+
+def test_energy_inside_the_first_airy_null():
+    pitch = 0.125e-6
+    psf = simulate_psf(REFERENCE_LENS, WAVELENGTH, 0.0, window=(33, 33), pixel_pitch=pitch)
+    null = 0.61 * WAVELENGTH / 0.2425
+    assert null == pytest.approx(1.285e-6, abs=1e-9)
+    assert measures.encircled_energy(psf, pitch, null) == pytest.approx(0.8276, abs=3e-3)
+
+
+@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum"])
+@pytest.mark.parametrize("degrees", [0, 20])
+def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, degrees):
+    lens = Metalens(60e-6, 150e-6, Quadratic(150e-6, 532e-9))
+    pitch = 0.5e-6
+    psf = simulate_psf(lens, WAVELENGTH, np.radians(degrees), window=(25, 25), pixel_pitch=pitch, engine=engine)
+    offset = pitch * (np.arange(25) - 12)
+    exact = disc_quadrature(lens, WAVELENGTH, np.radians(degrees), offset, offset) * pitch**2
+    assert relative_difference(psf, exact) < 5e-3
+
+
+@pytest.mark.parametrize("degrees", [0, 10, 25])
+@pytest.mark.parametrize("integrate_pixels", [False, True])
+def test_the_engines_agree_with_each_other(degrees, integrate_pixels):
+    psfs = [
+        simulate_psf(
+            SMALL_LENS,
+            480e-9,
+            (np.radians(degrees), np.radians(30)),
+            window=(48, 55),
+            pixel_pitch=0.8e-6,
+            engine=engine,
+            integrate_pixels=integrate_pixels,
+        )
+        for engine in ENGINES
+    ]
+    assert relative_difference(psfs[0], psfs[2]) < 1e-2
+    assert relative_difference(psfs[1], psfs[2]) < 1e-3
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_point_off_axis_is_seen_where_the_conventions_say(engine):
+    """A lens of shorter focus than its distance throws the marginal rays across: the coma's tail turns inwards.
+
+    The chief ray lands on the middle sample whatever the window; a wider window shows the axis on its other side.
+    """
+    theta, phi = np.radians(12), np.radians(90)
+    psf = simulate_psf(SMALL_LENS, WAVELENGTH, (theta, phi), window=(65, 65), pixel_pitch=0.5e-6, engine=engine)
+    y, x = measures.centroid(psf, 0.5e-6)
+    # Coma of a hyperbolic lens spreads away from the axis: downwards (+y) for φ = 90°, and not sideways.
+    assert y > 0.5e-6
+    assert abs(x) < 0.05e-6
+
+
+@settings(max_examples=12, deadline=None)
+@given(
+    theta=st.floats(0, 25),
+    quarter=st.integers(0, 3),
+)
+def test_a_quarter_turn_of_the_field_is_a_quarter_turn_of_the_image(theta, quarter):
+    options = {"window": (33, 33), "pixel_pitch": 0.6e-6, "engine": "angular_spectrum"}
+    right = simulate_psf(SMALL_LENS, WAVELENGTH, np.radians(theta), **options)
+    turned = simulate_psf(SMALL_LENS, WAVELENGTH, (np.radians(theta), quarter * np.pi / 2), **options)
+    # φ turns from right to down, which is clockwise on an array whose row 0 is at the top.
+    assert relative_difference(turned, np.rot90(right, -quarter)) < 2e-3
+
+
+def test_best_focus_of_a_diffractive_lens_moves_as_one_over_the_wavelength():
+    """f(λ) = f₀λ₀/λ: at 638.75 nm = 1.25 · 511 nm the reference phase focuses at 0.8 f₀."""
+    phase = Quadratic(0.5e-3, WAVELENGTH)
+    wavelength = 1.25 * WAVELENGTH
+    distances = 0.5e-3 * np.linspace(0.74, 0.86, 13)
+    peaks = [
+        simulate_psf(Metalens(80e-6, distance, phase), wavelength, 0.0, window=(9, 9), pixel_pitch=0.5e-6).max()
+        for distance in distances
+    ]
+    assert distances[int(np.argmax(peaks))] == pytest.approx(0.8 * 0.5e-3, rel=0.015)
+
+
+@pytest.mark.parametrize("sigma", [0.02, 0.05])
+def test_defocus_lowers_the_peak_as_the_strehl_ratio_says(sigma):
+    """Defocus of σ waves rms: S = sinc²(√12 σ), with sinc x = sin(πx)/(πx); σ = 0.05 gives 0.90512."""
+    focal_length, diameter = 2e-3, 0.1e-3
+    defocus = 2 * np.pi * np.sqrt(12) * sigma
+    perfect = -np.pi * (diameter / 2) ** 2 / (WAVELENGTH * focal_length)
+    peaks = []
+    for extra in (0.0, defocus):
+        lens = Metalens(diameter, focal_length, EvenPolynomial(np.array([perfect + extra]), diameter / 2))
+        peaks.append(simulate_psf(lens, WAVELENGTH, 0.0, window=(5, 5), pixel_pitch=2e-6).max())
+    assert peaks[1] / peaks[0] == pytest.approx(np.sinc(np.sqrt(12) * sigma) ** 2, abs=2e-3)
+    assert np.sinc(np.sqrt(12) * 0.05) ** 2 == pytest.approx(0.90512, abs=1e-5)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_all_light_through_the_aperture_arrives(engine):
+    psf = simulate_psf(
+        SMALL_LENS,
+        WAVELENGTH,
+        np.radians(5),
+        window=(151, 151),
+        pixel_pitch=1e-6,
+        engine=engine,
+        integrate_pixels=True,
+    )
+    assert psf.sum() == pytest.approx(1.0, abs=6e-3)
+    assert psf.sum() < 1.0 + 1e-3
+
+
+def test_pixels_integrate_what_fine_samples_sum_to():
+    options = {"engine": "rayleigh_sommerfeld"}
+    fine = simulate_psf(
+        SMALL_LENS, WAVELENGTH, np.radians(8), window=(15 * 21, 15 * 21), pixel_pitch=1.75e-6 / 15, **options
+    )
+    summed = fine.reshape(21, 15, 21, 15).sum(axis=(1, 3))
+    for engine in ENGINES:
+        psf = simulate_psf(
+            SMALL_LENS,
+            WAVELENGTH,
+            np.radians(8),
+            window=(21, 21),
+            pixel_pitch=1.75e-6,
+            engine=engine,
+            integrate_pixels=True,
+        )
+        assert relative_difference(psf, summed) < 5e-3
+
+
+def test_many_wavelengths_at_once_equal_one_at_a_time():
+    step = 0.5e-6
+    spectrum = angular_spectrum.aperture_spectrum(SMALL_LENS, step, size=(320, 320), origin=(18, 18))
+    gather = jnp.asarray(pixel_centres(33, 1))
+    direction = jnp.array(field_direction((0.1, 1.0)))
+
+    def at(wavelengths):
+        return angular_spectrum.window_intensity(
+            SMALL_LENS, spectrum, jnp.asarray(wavelengths), direction, step, gather, gather, window=(37, 37)
+        )
+
+    together, peaks = at([450e-9, 511e-9, 620e-9])
+    for index, wavelength in enumerate([450e-9, 511e-9, 620e-9]):
+        alone, peak = at([wavelength])
+        np.testing.assert_allclose(together[index], alone[0], rtol=1e-5, atol=1e-9)
+        assert float(peaks[index]) == pytest.approx(float(peak[0]), rel=1e-5)
+
+
+@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum"])
+def test_gradients_agree_with_finite_differences(engine):
+    """Of the light on the central pixels, with respect to the phase's coefficients."""
+    lens = Metalens(60e-6, 150e-6, EvenPolynomial(jnp.array([-34.0, 1.0]), 30e-6))
+    direction = jnp.array([0.0, 0.1])
+    wavelength = jnp.array([WAVELENGTH])
+
+    def light(coefficients):
+        design = Metalens(lens.aperture_diameter, lens.focal_length, EvenPolynomial(coefficients, 30e-6))
+        if engine == "direction_cosine":
+            image, _ = direction_cosine.window_intensity(
+                design,
+                wavelength,
+                direction,
+                1e-6,
+                jnp.zeros(1),
+                jnp.ones(1),
+                window=(9, 9),
+                tiles=1,
+                pupil_samples=64,
+            )
+        else:
+            spectrum = angular_spectrum.aperture_spectrum(design, 0.5e-6, size=(192, 192), origin=(11, 11))
+            gather = jnp.asarray(pixel_centres(18, 1))
+            image, _ = angular_spectrum.window_intensity(
+                design, spectrum, wavelength, direction, 0.5e-6, gather, gather, window=(22, 22)
+            )
+        return image.sum()
+
+    start = lens.phase.coefficients
+    gradient = jax.grad(light)(start)
+    assert bool(jnp.isfinite(gradient).all())
+    for index in range(2):
+        step = jnp.zeros(2).at[index].set(0.05)
+        slope = (light(start + step) - light(start - step)) / 0.1
+        assert float(gradient[index]) == pytest.approx(float(slope), rel=2e-2, abs=1e-4)
+
+
+def test_the_gradient_with_respect_to_the_focal_length_is_finite():
+    def light(focal_length):
+        design = Metalens(60e-6, focal_length, Hyperbolic(150e-6, WAVELENGTH))
+        image, _ = direction_cosine.window_intensity(
+            design,
+            jnp.array([WAVELENGTH]),
+            jnp.array([0.0, 0.1]),
+            1e-6,
+            jnp.zeros(1),
+            jnp.ones(1),
+            window=(9, 9),
+            tiles=1,
+            pupil_samples=64,
+        )
+        return image.max()
+
+    assert np.isfinite(float(jax.grad(light)(140e-6)))
+
+
+def test_the_aperture_field_carries_the_light_of_the_disc():
+    field = aperture_field(SMALL_LENS, WAVELENGTH, (0.0, 0.0), 1e-6)
+    assert abs(field).sum() * 1e-12 == pytest.approx(float(SMALL_LENS.aperture_area), rel=1e-4)
+
+
+REQUEST = {"window": (9, 9), "pixel_pitch": 0.5e-6}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"field_angle": np.radians(76)}, "θ up to 75°"),
+        ({"field_angle": float("nan")}, "θ up to 75°"),
+        ({"field_angle": (0.1, float("inf"))}, "finite φ"),
+        ({"wavelength": 550.0}, "2e-7 to 2e-5 was expected, in metres"),
+        ({"wavelength": float("nan")}, "2e-7 to 2e-5 was expected, in metres"),
+        ({"pixel_pitch": 5e-6}, "set integrate_pixels=True"),
+        ({"pixel_pitch": -1e-6}, "pixel_pitch"),
+        ({"pixel_pitch": float("nan")}, "pixel_pitch"),
+        ({"window": (0, 9)}, "at least 1 × 1"),
+        ({"engine": "fresnel"}, "no engine 'fresnel'"),
+        ({"least_share": 0.99}, "ask for a larger window"),
+        ({"lens": Metalens(float("nan"), 1e-3, SMALL_LENS.phase)}, "aperture_diameter"),
+        ({"lens": Metalens(1e-4, -1e-3, SMALL_LENS.phase)}, "focal_length"),
+        ({"lens": Metalens(1e-4, 1e-3, EvenPolynomial(np.array([np.nan]), 1e-4))}, "phase is not finite"),
+        (
+            {"lens": Metalens(1e-4, 1e-3, EvenPolynomial(np.array([-1e6]), 5e-5)), "engine": "direction_cosine"},
+            "gentler phase",
+        ),
+        ({"window": (20001, 20001), "engine": "angular_spectrum"}, "use a smaller window"),
+    ],
+)
+def test_a_request_that_cannot_be_met_is_refused_with_the_reason(changes, message):
+    request = {"lens": SMALL_LENS, "wavelength": WAVELENGTH, "field_angle": 0.0, **REQUEST, **changes}
+    with pytest.raises(InputError, match=re.escape(message)):
+        simulate_psf(request.pop("lens"), request.pop("wavelength"), request.pop("field_angle"), **request)
