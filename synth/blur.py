@@ -209,8 +209,10 @@ def _hat_windows(field: np.ndarray, pitch: float, length: int, kernel: int) -> t
     continued = length + kernel - 1
     pixel = np.arange(continued) - before
     # Beyond the sensor's edge the functions of the nearest point of the edge hold.
-    position = (np.clip(pixel, 0, length - 1) - (length - 1) / 2) * pitch
+    position = np.clip(pixel - (length - 1) / 2, -length / 2, length / 2) * pitch
     weights = hat_weights(field, position)
+    # What is left of a hat by rounding would make every patch as wide as the margin.
+    weights[weights < 1e-7] = 0
     reach = [np.flatnonzero(row) for row in weights]
     first = np.array([nonzero[0] if len(nonzero) else 0 for nonzero in reach])
     last = np.array([nonzero[-1] if len(nonzero) else 0 for nonzero in reach])

@@ -23,8 +23,8 @@ def scatter_exactly(bank: PsfBank, scene: np.ndarray) -> np.ndarray:
     for place_y in range(continued.shape[0]):
         for place_x in range(continued.shape[1]):
             y, x = place_y - before_y, place_x - before_x
-            at_y = (min(max(y, 0), rows - 1) - (rows - 1) / 2) * pitch
-            at_x = (min(max(x, 0), columns - 1) - (columns - 1) / 2) * pitch
+            at_y = min(max(y - (rows - 1) / 2, -rows / 2), rows / 2) * pitch
+            at_x = min(max(x - (columns - 1) / 2, -columns / 2), columns / 2) * pitch
             weight_y = hat_weights(bank.field_y, np.array([at_y]))[:, 0]
             weight_x = hat_weights(bank.field_x, np.array([at_x]))[:, 0]
             psf = np.einsum("i,j,ijcyx->yxc", weight_y, weight_x, bank.intensity)

@@ -1,0 +1,81 @@
+"""Pairs per second, and where the time of one pair goes.
+
+Run as ``python benchmarks/synth.py [psf.h5]``; without a bank, made-up functions of 101² samples on 7² nodes.
+"""
+
+from __future__ import annotations
+
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from blur import smooth_bank
+from metalens.formats.pictures import read_picture
+from metalens.formats.psf_bank import PsfBank, read_psf_bank
+from metalens.formats.scene import random_crop, scene_from_picture
+from metalens.synth.blur import blur
+from metalens.synth.embedded_photographs import embedded_photographs
+from metalens.synth.generate import generate_pairs, simulated_camera
+from metalens.synth.sensor import develop, expose
+
+REPEATS = 7
+
+
+def milliseconds(run: Callable[[], object]) -> float:
+    run()
+    times = []
+    for _ in range(REPEATS):
+        start = time.perf_counter()
+        run()
+        times.append(time.perf_counter() - start)
+    return 1e3 * float(np.median(times))
+
+
+def stage_table(bank: PsfBank) -> None:
+    camera = simulated_camera(bank)
+    sensor = bank.camera.sensor
+    path = embedded_photographs()[0].path
+    picture = read_picture(path)
+    generator = np.random.default_rng(0)
+    crop = random_crop(picture.shape[:2], sensor.pixels, generator)
+    scene = scene_from_picture(picture, sensor.pixels, crop)
+    light = np.asarray(blur(camera.operator, jnp.asarray(scene)))
+    raw = expose(sensor, light, camera.exposure, generator)
+    stages: dict[str, Callable[[], object]] = {
+        "read the photograph": lambda: read_picture(path),
+        "cut and resize": lambda: scene_from_picture(picture, sensor.pixels, crop),
+        "blur": lambda: np.asarray(blur(camera.operator, jnp.asarray(scene))),
+        "expose": lambda: expose(sensor, light, camera.exposure, generator),
+        "develop": lambda: develop(sensor, raw, camera.exposure),
+    }
+    for name, run in stages.items():
+        print(f"{name:>22} {milliseconds(run):8.1f} ms")
+
+
+def throughput(bank: PsfBank, count: int = 40) -> None:
+    moments = [time.perf_counter()]
+    with tempfile.TemporaryDirectory() as folder:
+        generate_pairs(
+            embedded_photographs(),
+            bank,
+            Path(folder) / "pairs",
+            count=count,
+            progress=lambda *_: moments.append(time.perf_counter()),
+        )
+        end = time.perf_counter()
+        size = sum(path.stat().st_size for path in (Path(folder) / "pairs").iterdir())
+    rows, columns = bank.camera.sensor.pixels
+    print(f"\n{count} pairs of {rows} × {columns}: {end - moments[1]:.1f} s after the first, with the shard,")
+    print(f"{(count - 1) / (end - moments[1]):.2f} pairs per second, {size / count / 1024:.0f} KiB a pair;")
+    print(f"the first took {moments[1] - moments[0]:.1f} s, with a first look at every photograph")
+
+
+if __name__ == "__main__":
+    chosen = read_psf_bank(sys.argv[1]) if len(sys.argv) > 1 else smooth_bank(7, 101, (400, 400))
+    print(f"bank {chosen.intensity.shape}, sensor {chosen.camera.sensor.pixels}\n")
+    stage_table(chosen)
+    throughput(chosen)
