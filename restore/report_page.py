@@ -1,0 +1,295 @@
+"""The page of a report: one HTML file beside its figures, without scripts and without anything from elsewhere."""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_STYLE = """
+:root { color-scheme: light dark; --paper: #f6f7f9; --card: #ffffff; --ink: #1d2530; --soft: #5b6675;
+  --line: #dde2e9; --accent: #b4501e; --best: #fbeee4; }
+@media (prefers-color-scheme: dark) { :root { --paper: #14181e; --card: #1c222a; --ink: #e4e8ee; --soft: #9aa5b4;
+  --line: #303945; --accent: #e98a54; --best: #3a2a20; } }
+* { box-sizing: border-box; }
+body { margin: 0; background: var(--paper); color: var(--ink);
+  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
+main { max-width: 1240px; margin: 0 auto; padding: 2.2rem 1.2rem 4rem; }
+h1 { font-size: 1.7rem; margin: 0 0 .2rem; letter-spacing: -.01em; }
+h2 { font-size: 1.15rem; margin: 2.6rem 0 .7rem; letter-spacing: -.005em; }
+h3 { font-size: .95rem; margin: 1.4rem 0 .5rem; }
+p { margin: .3rem 0 .8rem; max-width: 75ch; }
+a { color: var(--accent); }
+.soft, figcaption, .note { color: var(--soft); font-size: .87rem; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: .8rem; margin: 1.4rem 0; }
+.tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem; }
+.tile b { display: block; font-size: 1.45rem; font-weight: 600; font-variant-numeric: tabular-nums; }
+.tile span { color: var(--soft); font-size: .82rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; overflow-x: auto; }
+.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem; }
+figure { margin: 0; }
+figure > img { width: 100%; height: auto; display: block; background: #fff; border-radius: 6px; }
+figcaption { margin-top: .5rem; }
+table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
+th, td { text-align: right; padding: .38rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
+th { font-weight: 600; color: var(--soft); font-size: .8rem; }
+th:first-child, td:first-child { text-align: left; }
+tr:last-child td { border-bottom: 0; }
+td.best { background: var(--best); font-weight: 600; }
+td.wide { white-space: normal; overflow-wrap: anywhere; text-align: left; }
+.versions { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: .7rem; }
+.versions > div { min-width: 0; }
+.versions .name { font-weight: 600; font-size: .85rem; margin-bottom: .25rem; }
+.frame { position: relative; line-height: 0; }
+.frame img, .zooms img { width: 100%; height: auto; display: block; border-radius: 4px; }
+.box { position: absolute; border: 2px solid; border-radius: 2px; }
+.zooms { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; margin-top: 4px; }
+.zooms img { image-rendering: pixelated; border: 2px solid; }
+.centre { border-color: #f2c14e !important; }
+.edge { border-color: #56c1d6 !important; }
+.numbers { font-size: .78rem; line-height: 1.45; margin-top: .35rem; font-variant-numeric: tabular-nums;
+  color: var(--soft); }
+.numbers b { color: var(--ink); font-weight: 600; }
+@media (max-width: 620px) { main { padding: 1.2rem .8rem 3rem; } h1 { font-size: 1.35rem; }
+  .versions { grid-template-columns: repeat(2, 1fr); } th, td { padding: .3rem .45rem; } }
+@media print { body { background: #fff; } .card, .tile { break-inside: avoid; } }
+"""
+
+
+def render_page(
+    report: Mapping[str, Any],
+    measures: Mapping[str, str],
+    pictures: Sequence[Mapping[str, Any]],
+    *,
+    has_curves: bool,
+) -> str:
+    """Write the page.
+
+    Args:
+        report: what ``report.json`` holds.
+        measures: key → heading.
+        pictures: for each sample its files (version → stem), zoom boxes, shape and number.
+        has_curves: whether there is a figure of the training losses.
+
+    Returns:
+        HTML.
+    """
+    camera = report["camera"]
+    rows, columns = camera["pixels"]
+    parts = [
+        f"<h1>{_text(camera['name'])}: from blur to photograph</h1>",
+        f'<p class="soft">{_text(camera["description"])} Aperture {camera["aperture_um"]:g} µm, focal length '
+        f"{camera['focal_length_um']:g} µm, {rows} × {columns} pixels of {camera['pixel_pitch_um']:g} µm. "
+        f"{_count(len(report['samples']), 'held-out photograph')}. "
+        '<a href="report.json">All numbers as JSON</a></p>',
+        _tiles(report),
+        "<h2>Means over the held-out photographs</h2>",
+        _summary(report, measures),
+        _alpha_and_zones(report),
+        "<h2>Photographs</h2>",
+        '<p class="note">Yellow and blue frames are the zooms of the centre and of a corner. Beneath each version: '
+        "PSNR, SSIM, and the perceptual distance ST-LPIPS with VGG and, in brackets, with AlexNet features.</p>",
+        *(_photograph(entry, found) for entry, found in zip(report["samples"], pictures, strict=True)),
+        "<h2>The lens</h2>",
+        _lens(report),
+        "<h2>Training</h2>",
+        _training(report["training"], has_curves),
+        "<h2>Stages</h2>",
+        _stages(report["stages"]),
+        "<h2>Provenance</h2>",
+        _provenance(report["provenance"]),
+    ]
+    title = f"{_text(camera['name'])} – metalens report"
+    return (
+        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
+        + "\n".join(parts)
+        + "\n</main>\n</body>\n</html>\n"
+    )
+
+
+def _tiles(report: Mapping[str, Any]) -> str:
+    means, best = report["means"], report["best_alpha"]
+    tiles = []
+    for measure, label, digits in (("psnr", "PSNR, dB", 2), ("perceptual_vgg", "ST-LPIPS (VGG)", 3)):
+        alpha = f"{best[measure]:g}"
+        for name, values in (
+            ("captured", means["captured"]),
+            ("tiled Wiener", means["wiener"]),
+            (f"restored, α = {alpha}", means["restored"][alpha]),
+        ):
+            number = _number(values[measure], digits)
+            tiles.append(f'<div class="tile"><b>{number}</b><span>{label}: {name}</span></div>')
+    return f'<div class="tiles">{"".join(tiles)}</div>'
+
+
+def _summary(report: Mapping[str, Any], measures: Mapping[str, str]) -> str:
+    means = report["means"]
+    lines = {"captured": means["captured"], "Wiener, tiled": means["wiener"]}
+    lines |= {f"restored, α = {alpha}": values for alpha, values in means["restored"].items()}
+    best = {}
+    for measure in measures:
+        known = {name: values[measure] for name, values in lines.items() if values[measure] is not None}
+        choose = min if measure.startswith("perceptual") else max
+        best[measure] = choose(known, key=lambda name: known[name]) if known else None
+    body = []
+    for name, values in lines.items():
+        cells = [
+            f"<td{' class=best' if best[measure] == name else ''}>{_number(values[measure], _digits(measure))}</td>"
+            for measure in measures
+        ]
+        body.append(f"<tr><td>{_text(name)}</td>{''.join(cells)}</tr>")
+    heads = "".join(f"<th>{_text(heading)}{_arrow(measure)}</th>" for measure, heading in measures.items())
+    return f'<div class="card"><table><tr><th>version</th>{heads}</tr>{"".join(body)}</table></div>'
+
+
+def _alpha_and_zones(report: Mapping[str, Any]) -> str:
+    alpha = _figure(
+        "alpha",
+        "How the blend of the neutral (α = 0) and the positive path (α = 1) trades fidelity for looks; beyond 1 it "
+        "extrapolates. Thin lines are single photographs.",
+    )
+    zones = _figure(
+        "zones",
+        f"Mean PSNR by distance from the middle, split at one and two thirds of the half-diagonal; restored at the α "
+        f"with the best PSNR, {report['best_alpha']['psnr']:g}.",
+    )
+    return f'<h2>α and the field</h2><div class="figures">{alpha}{zones}</div>'
+
+
+def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
+    rows, columns = found["shape"]
+    boxes = "".join(
+        f'<div class="box {zoom}" style="top:{100 * top / rows:.2f}%;left:{100 * left / columns:.2f}%;'
+        f'width:{100 * side / columns:.2f}%;height:{100 * side / rows:.2f}%"></div>'
+        for zoom, (top, left, side) in found["boxes"].items()
+    )
+    name = _text(entry["name"])
+    cells = []
+    for version, stem in found["files"].items():
+        title = {"clean": "clean", "captured": "captured", "wiener": "Wiener, tiled"}.get(
+            version, f"α = {version}"
+        )
+        zooms = "".join(
+            f'<img class="{zoom}" src="{stem}-{zoom}.png" alt="{name}, {title}, {zoom}" loading="lazy">'
+            for zoom in found["boxes"]
+        )
+        cells.append(
+            f'<div><div class="name">{title}</div><div class="frame"><img src="{stem}.png" '
+            f'alt="{name}, {title}" loading="lazy">{boxes if version == "clean" else ""}</div>'
+            f'<div class="zooms">{zooms}</div><div class="numbers">{_numbers(entry, version)}</div></div>'
+        )
+    pdf = f"comparison-{found['number']:02d}"
+    return (
+        f'<h3>{name} <span class="soft">· for print: <a href="{pdf}.pdf">PDF</a>, <a href="{pdf}.png">PNG</a>'
+        f'</span></h3><div class="card"><div class="versions">{"".join(cells)}</div></div>'
+    )
+
+
+def _numbers(entry: Mapping[str, Any], version: str) -> str:
+    if version == "clean":
+        return "the scene"
+    values = entry["restored"].get(version) or entry[version]
+    return (
+        f"<b>{_number(values['psnr'], 2)} dB</b><br>SSIM {_number(values['ssim'], 3)}<br>"
+        f"ST-LPIPS <b>{_number(values['perceptual_vgg'], 3)}</b> ({_number(values['perceptual_alex'], 3)})"
+    )
+
+
+def _lens(report: Mapping[str, Any]) -> str:
+    widths = report["full_width_half_maximum_um"]
+    spread = "; ".join(
+        f"{channel} {_number(values['smallest'], 1)} to {_number(values['largest'], 1)} µm"
+        for channel, values in widths.items()
+    )
+    phase = _figure("phase", "The phase that the lens adds, along its radius and modulo 2π over the aperture.")
+    psf = _figure(
+        "psf",
+        "Where each point of the scene sends its light, by its place on the sensor. Each channel is divided by its own "
+        "brightest pixel in the map; the scale is logarithmic over three decades, and black is below. Red, green and "
+        "blue light adds: white is where all three are bright, a colour is where one reaches farther than the others.",
+    )
+    fwhm = _figure(
+        "fwhm",
+        "Full width at half maximum by DMDiff's Eq. 2, √(FWHM₁² + FWHM₂²) of a rotated Gaussian fit (a round spot "
+        f"reads √2 times its width along one axis): {spread}.",
+    )
+    return (
+        f'<div class="figures">{phase}{fwhm}</div><div style="height:1rem"></div><div class="figures">{psf}</div>'
+    )
+
+
+def _training(training: Mapping[str, Any], has_curves: bool) -> str:
+    figure = _figure("loss", "Loss of each step, and its running median.") if has_curves else ""
+    listed = {key: value for key, value in training.items() if key != "curves"}
+    table = f'<div class="card">{_listing(listed)}</div>' if listed else ""
+    return (
+        f'<div class="figures">{figure}{table}</div>' if figure or table else '<p class="note">Not recorded.</p>'
+    )
+
+
+def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
+    if not stages:
+        return '<p class="note">Not recorded.</p>'
+    body = "".join(
+        f"<tr><td>{_text(stage['name'])}</td><td>{_number(stage.get('seconds'), 1)}</td>"
+        f"<td>{_number(stage.get('peak_memory_mb'), 0)}</td></tr>"
+        for stage in stages
+    )
+    total = sum(stage.get("seconds") or 0 for stage in stages)
+    known = [stage["peak_memory_mb"] for stage in stages if stage.get("peak_memory_mb") is not None]
+    highest = _number(max(known), 0) if known else "–"
+    return (
+        '<div class="card"><table><tr><th>stage</th><th>seconds</th><th>peak memory (MB)</th></tr>'
+        f"{body}<tr><td><b>all</b></td><td><b>{total:.1f}</b></td><td><b>{highest}</b></td></tr></table></div>"
+    )
+
+
+def _provenance(provenance: Mapping[str, Any]) -> str:
+    return f'<div class="card">{_listing(provenance)}</div>'
+
+
+def _listing(values: Mapping[str, Any], prefix: str = "") -> str:
+    """A two-column table; nested records are spelled with dots."""
+    return f"<table>{_lines(values, prefix)}</table>"
+
+
+def _lines(values: Mapping[str, Any], prefix: str) -> str:
+    lines = []
+    for key, value in values.items():
+        name = f"{prefix}{key}"
+        if isinstance(value, Mapping):
+            lines.append(_lines(value, f"{name}."))
+            continue
+        shown = ", ".join(str(entry) for entry in value) if isinstance(value, list) else value
+        shown = f"{shown:.6g}" if isinstance(shown, float) else str(shown)
+        lines.append(f'<tr><td>{_text(name)}</td><td class="wide">{_text(shown)}</td></tr>')
+    return "".join(lines)
+
+
+def _figure(name: str, caption: str) -> str:
+    return (
+        f'<figure class="card"><img src="{name}.png" alt="{_text(caption)}">'
+        f'<figcaption>{_text(caption)} <a href="{name}.pdf">PDF</a></figcaption></figure>'
+    )
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "–" if value is None else f"{value:.{digits}f}"
+
+
+def _digits(measure: str) -> int:
+    return 2 if measure.startswith("psnr") else 3
+
+
+def _arrow(measure: str) -> str:
+    return " ↓" if measure.startswith("perceptual") else " ↑"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"
+
+
+def _text(value: object) -> str:
+    return html.escape(str(value))
