@@ -56,7 +56,7 @@ _OPEN_SHARDS = 32
 
 
 def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
-    """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` then says whether it is a sound one."""
+    """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` says whether it is a sound one."""
     try:
         manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
     except (OSError, ValueError):

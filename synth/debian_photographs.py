@@ -41,6 +41,9 @@ _GCOMPRIS: dict[str, frozenset[str]] = {
     "explore_world_music": frozenset(),
 }
 
+# How GCompris' README spells the name of a picture, where it differs from the file's.
+_SPELT_IN_README = {"germany/aulaPalatina.webp": "germany/audaPalatina.webp"}
+
 _MATE = [
     "Aqua",
     "Blinds",
@@ -118,7 +121,8 @@ def _gcompris(root: Path, copyright_text: str) -> Iterator[_Candidate]:
                 if folder in readmes:
                     text = readmes[folder].content.decode("utf-8", errors="replace")
                     name = picture.relative_to(folder).as_posix()
-                    terms = terms_from_readme(text, name, f"{inside}:{readmes[folder].path}")
+                    spelt = _SPELT_IN_README.get(name, name)
+                    terms = terms_from_readme(text, spelt, f"{inside}:{readmes[folder].path}")
                     break
             yield _Candidate(
                 f"gcompris-{resource_name.removeprefix('explore_')}-{picture.stem}",

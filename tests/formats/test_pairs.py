@@ -19,6 +19,7 @@ from metalens.formats.pairs import (
     PairsManifest,
     PairsSource,
     SkippedSource,
+    is_pairs_folder,
     open_pairs_writer,
     read_pairs,
 )
@@ -364,3 +365,14 @@ def test_sample_that_does_not_fit_is_refused(tmp_path: Path, sample: PairSample,
         open_pairs_writer(tmp_path / "pairs", manifest_of(1, 1), resume=True) as writer,
     ):
         writer.write(writer.missing[0], [])
+
+
+def test_source_of_every_sample_is_listed_without_reading_pictures(folder: Path) -> None:
+    assert read_pairs(folder).source_names() == ["höhle"] * 7
+
+
+def test_folder_of_pairs_is_told_from_others(folder: Path, tmp_path: Path) -> None:
+    assert is_pairs_folder(folder)
+    assert not is_pairs_folder(tmp_path)
+    (folder / "manifest.json").write_text("[]")
+    assert not is_pairs_folder(folder)
