@@ -24,6 +24,7 @@ from metalens.formats.atomic import atomic_directory
 from metalens.formats.errors import InputError
 from metalens.restore.crops import PhotographCrops
 from metalens.restore.degradation import degrade_generically, guided_filter
+from metalens.restore.linear_start import start_autoencoder, start_denoiser
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.prior import PATHS, Prior, save_prior
 
@@ -37,16 +38,17 @@ class PretrainConfig:
 
     autoencoder_channels: tuple[int, ...] = (16, 32)
     latent_channels: int = 8
+    norm_groups: int = 1
     denoiser_channels: tuple[int, ...] = (32, 64, 96, 128)
     prompt_tokens: int = 4
     prompt_features: int = 64
-    crop: int = 96
+    crop: int = 64
     denoiser_crop: int = 96
     batch: int = 4
-    learning_rate: float = 2e-3
-    denoiser_learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
+    denoiser_learning_rate: float = 5e-4
     kl_weight: float = 1e-7
-    diffusion_share: float = 0.2
+    diffusion_share: float = 0.15
     path_share: tuple[float, float, float] = (0.5, 0.25, 0.25)
     checkpoint_every: int = 200
     seed: int = 0
@@ -63,7 +65,7 @@ def build_autoencoder(config: PretrainConfig) -> AutoencoderKL:
         block_out_channels=config.autoencoder_channels,
         layers_per_block=1,
         latent_channels=config.latent_channels,
-        norm_num_groups=8,
+        norm_num_groups=config.norm_groups,
         mid_block_add_attention=False,
         use_quant_conv=False,
         use_post_quant_conv=False,
@@ -81,7 +83,7 @@ def build_denoiser(config: PretrainConfig) -> UNet2DConditionModel:
         up_block_types=("CrossAttnUpBlock2D", *("UpBlock2D",) * (levels - 1)),
         block_out_channels=config.denoiser_channels,
         layers_per_block=1,
-        norm_num_groups=16,
+        norm_num_groups=config.norm_groups,
         cross_attention_dim=config.prompt_features,
         attention_head_dim=32,
     )
@@ -133,7 +135,9 @@ def pretrain(
     """
     _claim(work, config, resume)
     torch.manual_seed(config.seed)
-    autoencoder = build_autoencoder(config).to(device=device, memory_format=torch.channels_last)
+    autoencoder = build_autoencoder(config)
+    start_autoencoder(autoencoder)
+    autoencoder.to(device=device, memory_format=torch.channels_last)
     figures: dict[str, float] = {}
     crops = PhotographCrops(photographs, config.crop)
     figures |= _train_autoencoder(autoencoder, crops, work, config, autoencoder_budget, device, report)
@@ -142,7 +146,9 @@ def pretrain(
     crops = PhotographCrops(photographs, config.denoiser_crop)
 
     scheduler = build_scheduler()
-    denoiser = build_denoiser(config).to(device=device, memory_format=torch.channels_last)
+    denoiser = build_denoiser(config)
+    start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
+    denoiser.to(device=device, memory_format=torch.channels_last)
     embeddings = nn.ParameterDict(
         {path: nn.Parameter(torch.randn(config.prompt_tokens, config.prompt_features)) for path in PATHS}
     ).to(device)

@@ -218,23 +218,18 @@ def _draw_figures(folder: Path, bank: PsfBank, report: Mapping[str, Any], curves
     if curves:
         figures.save_figure(folder, "loss", lambda: figures.loss_figure(curves))
     means, samples = report["means"], report["samples"]
-    figures.save_figure(
-        folder,
-        "alpha",
-        lambda: figures.alpha_figure(
-            *(
-                {
-                    float(alpha): [_drawn(sample["restored"][alpha][measure]) for sample in samples]
-                    for alpha in means["restored"]
-                }
-                for measure in ("psnr", "perceptual_vgg")
-            ),
-            {
-                name: (_drawn(means[name]["psnr"]), _drawn(means[name]["perceptual_vgg"]))
-                for name in ("captured", "wiener")
-            },
-        ),
+    psnrs, distances = (
+        {
+            float(alpha): [_drawn(sample["restored"][alpha][measure]) for sample in samples]
+            for alpha in means["restored"]
+        }
+        for measure in ("psnr", "perceptual_vgg")
     )
+    references = {
+        title: (_drawn(means[name]["psnr"]), _drawn(means[name]["perceptual_vgg"]))
+        for name, title in (("captured", "captured"), ("wiener", "Wiener"))
+    }
+    figures.save_figure(folder, "alpha", lambda: figures.alpha_figure(psnrs, distances, references))
     best = f"{report['best_alpha']['psnr']:g}"
     methods = {
         "captured": means["captured"],

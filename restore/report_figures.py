@@ -25,9 +25,10 @@ ACCENT = "#b4501e"
 LARGEST_GRID = 7
 """Nodes that a map shows along each side; of finer banks every so-manieth is shown."""
 
-PSF_DECADES = 3.0
+PSF_DECADES = 4.0
+"""How far below the brightest pixel the map of point spread functions reaches."""
 
-_STYLE: dict[str, Any] = {
+_STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
@@ -64,8 +65,8 @@ def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
 
 def phase_figure(bank: PsfBank) -> Figure:
     """The phase along the radius, and modulo 2π over the aperture."""
-    figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-    profile, aperture = figure.subplots(1, 2, width_ratios=(1.35, 1))
+    figure = Figure(figsize=(4.6, 5.6), layout="constrained")
+    profile, aperture = figure.subplots(2, 1, height_ratios=(1, 1.55))
     radius = bank.phase_radius * 1e6
     profile.plot(radius, bank.phase, color=ACCENT)
     profile.set(xlabel="distance from the lens' centre (µm)", ylabel="phase (rad)", xlim=(0, radius[-1]))
@@ -98,7 +99,7 @@ def psf_figure(bank: PsfBank) -> Figure:
     rows, columns = _shown(len(bank.field_y)), _shown(len(bank.field_x))
     mosaic = _psf_mosaic(bank, rows, columns)
     figure = Figure(figsize=(6.4, 5.6), layout="constrained")
-    axes, scale = figure.subplots(1, 2, width_ratios=(1, 0.032))
+    axes, scale = figure.subplots(1, 2, width_ratios=(1, 0.075))
     axes.imshow(mosaic, interpolation="nearest", extent=(0, len(columns), len(rows), 0), aspect="equal")
     for position in range(1, len(rows)):
         axes.axhline(position, color="white", linewidth=0.4, alpha=0.35)
@@ -119,21 +120,25 @@ def psf_figure(bank: PsfBank) -> Figure:
     for column, shown in enumerate([(0,), (1,), (2,), (0, 1, 2)]):
         for channel in shown:
             strip[:, column, channel] = ramp
-    scale.imshow(strip, origin="lower", aspect="auto", extent=(0, 4, -PSF_DECADES, 0), interpolation="nearest")
-    decades = np.arange(-PSF_DECADES, 1)
-    scale.set_yticks(decades, ["1" if value == 0 else f"$10^{{{value:.0f}}}$" for value in decades])
-    scale.set_xticks([0.5, 1.5, 2.5, 3.5], ["R", "G", "B", "RGB"], fontsize=5, rotation=90)
+    brightest = float(np.log10(bank.intensity[np.ix_(rows, columns)].max()))
+    darkest = brightest - PSF_DECADES
+    scale.imshow(strip, origin="lower", aspect="auto", extent=(0, 4, darkest, brightest), interpolation="nearest")
+    decades = np.arange(np.ceil(darkest), np.floor(brightest) + 1)
+    scale.set_yticks(decades, [f"$10^{{{value:.0f}}}$" for value in decades])
+    scale.set_xticks([0.5, 1.5, 2.5, 3.5], ["R", "G", "B", "all"], fontsize=6)
+    scale.tick_params(axis="x", length=0)
     scale.yaxis.tick_right()
     scale.yaxis.set_label_position("right")
-    scale.set_ylabel("energy per pixel / each channel's brightest")
+    scale.set_ylabel("share of the point's light per pixel")
+    for spine in scale.spines.values():
+        spine.set_visible(False)
     return figure
 
 
 def _psf_mosaic(bank: PsfBank, rows: list[int], columns: list[int]) -> np.ndarray:
     chosen = bank.intensity[np.ix_(rows, columns)]
-    brightest = chosen.max(axis=(0, 1, 3, 4), keepdims=True)
     with np.errstate(divide="ignore"):
-        shade = 1 + np.log10(chosen / brightest) / PSF_DECADES
+        shade = 1 + np.log10(chosen / chosen.max()) / PSF_DECADES
     height, width = chosen.shape[-2:]
     # field_y, field_x, channel, y, x → rows of windows
     return np.clip(shade, 0, 1).transpose(0, 3, 1, 4, 2).reshape(len(rows) * height, len(columns) * width, 3)
@@ -193,7 +198,7 @@ def alpha_figure(
         distance: α → perceptual distance of each photograph.
         references: name → mean PSNR and distance of something that knows no α.
     """
-    figure = Figure(figsize=(7.2, 2.7), layout="constrained")
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
     panels = figure.subplots(1, 2)
     labels = ("PSNR (dB), higher is better", "ST-LPIPS (VGG), lower is better")
     for position, (axes, values, label) in enumerate(zip(panels, (psnr, distance), labels, strict=True)):
@@ -208,7 +213,7 @@ def alpha_figure(
         axes.set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
         if len(alphas) > 1 and np.diff(alphas).min() < 0.08 * (alphas[-1] - alphas[0]):
             axes.tick_params(axis="x", labelrotation=60)
-    panels[0].legend(loc="best")
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -219,7 +224,7 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
         means: method → zone → dB.
         zones: in their order.
     """
-    figure = Figure(figsize=(4.6, 2.7), layout="constrained")
+    figure = Figure(figsize=(4.6, 3.0), layout="constrained")
     axes = figure.subplots()
     width = 0.8 / len(means)
     colours = ("#9aa5b4", "#4c78a8", ACCENT, "#6b4c9a")
@@ -283,10 +288,14 @@ def _bare(axes: Any, picture: np.ndarray) -> None:
 
 def _field_ticks(axes: Any, bank: PsfBank, rows: list[int], columns: list[int], middle: float) -> None:
     """Label the cells of a map with their place on the sensor."""
-    axes.set_xticks(np.arange(len(columns)) + middle, [f"{bank.field_x[i] * 1e6:.0f}" for i in columns])
-    axes.set_yticks(np.arange(len(rows)) + middle, [f"{bank.field_y[i] * 1e6:.0f}" for i in rows])
+    axes.set_xticks(np.arange(len(columns)) + middle, [_micrometres(bank.field_x[i]) for i in columns])
+    axes.set_yticks(np.arange(len(rows)) + middle, [_micrometres(bank.field_y[i]) for i in rows])
     axes.tick_params(length=0)
     axes.set(xlabel="x on the sensor (µm)", ylabel="y on the sensor (µm)")
+
+
+def _micrometres(length: float) -> str:
+    return f"{round(length * 1e6):d}".replace("-", "−")
 
 
 def _shown(count: int) -> list[int]:

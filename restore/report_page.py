@@ -21,14 +21,19 @@ h3 { font-size: .95rem; margin: 1.4rem 0 .5rem; }
 p { margin: .3rem 0 .8rem; max-width: 75ch; }
 a { color: var(--accent); }
 .soft, figcaption, .note { color: var(--soft); font-size: .87rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(170px, 1fr)); gap: .8rem; margin: 1.4rem 0; }
+.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: .8rem;
+  margin: 1.4rem 0; }
 .tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem; }
 .tile b { display: block; font-size: 1.45rem; font-weight: 600; font-variant-numeric: tabular-nums; }
 .tile span { color: var(--soft); font-size: .82rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem; overflow-x: auto; }
-.figures { display: grid; grid-template-columns: repeat(auto-fit, minmax(min(100%, 480px), 1fr)); gap: 1rem; }
+.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem;
+  overflow-x: auto; min-width: 0; }
+.figures { display: grid; gap: 1rem; }
 figure { margin: 0; }
-figure > img { width: 100%; height: auto; display: block; background: #fff; border-radius: 6px; }
+figure > img { width: 100%; max-width: 880px; min-width: 460px; height: auto; display: block; background: #fff;
+  border-radius: 6px; }
+@media (min-width: 900px) { .figures { grid-template-columns: 1.55fr 1fr; align-items: start; } }
+.figures > .whole { grid-column: 1 / -1; }
 figcaption { margin-top: .5rem; }
 table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
 th, td { text-align: right; padding: .38rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
@@ -88,7 +93,7 @@ def render_page(
         _alpha_and_zones(report),
         "<h2>Photographs</h2>",
         '<p class="note">Yellow and blue frames are the zooms of the centre and of a corner. Beneath each version: '
-        "PSNR, SSIM, and the perceptual distance ST-LPIPS with VGG and, in brackets, with AlexNet features.</p>",
+        "PSNR, SSIM, and the perceptual distance ST-LPIPS with VGG and, in brackets, AlexNet features.</p>",
         *(_photograph(entry, found) for entry, found in zip(report["samples"], pictures, strict=True)),
         "<h2>The lens</h2>",
         _lens(report),
@@ -147,13 +152,13 @@ def _summary(report: Mapping[str, Any], measures: Mapping[str, str]) -> str:
 def _alpha_and_zones(report: Mapping[str, Any]) -> str:
     alpha = _figure(
         "alpha",
-        "How the blend of the neutral (α = 0) and the positive path (α = 1) trades fidelity for looks; beyond 1 it "
-        "extrapolates. Thin lines are single photographs.",
+        "The blend of the neutral (α = 0) and the positive path (α = 1); beyond 1 it extrapolates. Thin lines are "
+        "single photographs.",
     )
     zones = _figure(
         "zones",
-        f"Mean PSNR by distance from the middle, split at one and two thirds of the half-diagonal; restored at the α "
-        f"with the best PSNR, {report['best_alpha']['psnr']:g}.",
+        "Mean PSNR by distance from the middle, split at one and two thirds of the half-diagonal; restored at the "
+        f"α with the best PSNR, {report['best_alpha']['psnr']:g}.",
     )
     return f'<h2>α and the field</h2><div class="figures">{alpha}{zones}</div>'
 
@@ -206,18 +211,17 @@ def _lens(report: Mapping[str, Any]) -> str:
     phase = _figure("phase", "The phase that the lens adds, along its radius and modulo 2π over the aperture.")
     psf = _figure(
         "psf",
-        "Where each point of the scene sends its light, by its place on the sensor. Each channel is divided by its own "
-        "brightest pixel in the map; the scale is logarithmic over three decades, and black is below. Red, green and "
-        "blue light adds: white is where all three are bright, a colour is where one reaches farther than the others.",
+        "Where each point of the scene sends its light, by its place on the sensor. One logarithmic scale, over four "
+        "decades, holds for all three channels. Their light adds: white is where red, green and blue are equally "
+        "bright, a colour is where one reaches farther than the others.",
     )
     fwhm = _figure(
         "fwhm",
         "Full width at half maximum by DMDiff's Eq. 2, √(FWHM₁² + FWHM₂²) of a rotated Gaussian fit (a round spot "
         f"reads √2 times its width along one axis): {spread}.",
+        whole=True,
     )
-    return (
-        f'<div class="figures">{phase}{fwhm}</div><div style="height:1rem"></div><div class="figures">{psf}</div>'
-    )
+    return f'<div class="figures">{psf}{phase}{fwhm}</div>'
 
 
 def _training(training: Mapping[str, Any], has_curves: bool) -> str:
@@ -268,9 +272,9 @@ def _lines(values: Mapping[str, Any], prefix: str) -> str:
     return "".join(lines)
 
 
-def _figure(name: str, caption: str) -> str:
+def _figure(name: str, caption: str, *, whole: bool = False) -> str:
     return (
-        f'<figure class="card"><img src="{name}.png" alt="{_text(caption)}">'
+        f'<figure class="card{" whole" if whole else ""}"><img src="{name}.png" alt="{_text(caption)}">'
         f'<figcaption>{_text(caption)} <a href="{name}.pdf">PDF</a></figcaption></figure>'
     )
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +16,8 @@ from torch.nn import functional as F
 
 from metalens.formats.atomic import atomic_directory
 from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.pairs import Pairs, is_pairs_folder, read_pairs
+from metalens.formats.pictures import list_pictures, read_picture, write_picture
 from metalens.restore.quality import quality_map
 from metalens.restore.restorer import Restorer, blend
 from metalens.restore.training_pairs import as_tensor
@@ -89,9 +93,57 @@ def as_picture(values: Tensor) -> np.ndarray:
     return (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
 
 
+@dataclass(frozen=True)
+class Capture:
+    """A picture to restore: its name, and how to read it as ``[y, x, 3]`` uint8 when its turn comes."""
+
+    name: str
+    read: Callable[[], np.ndarray]
+
+
+def captures_of(sources: Sequence[str | os.PathLike[str]]) -> list[Capture]:
+    """Captures in files, folders of pictures, and folders of pairs (whose degraded pictures are taken).
+
+    Raises:
+        InputError: a source does not exist, there is no picture, or two captures have the same name.
+    """
+    found: list[Capture] = []
+    for source in sources:
+        if is_pairs_folder(source):
+            pairs = read_pairs(source)
+            found += [
+                Capture(name, partial(_degraded, pairs, index)) for index, name in enumerate(pair_names(pairs))
+            ]
+        else:
+            found += [Capture(path.stem, partial(read_picture, path)) for path in list_pictures([source])]
+    names = [capture.name for capture in found]
+    if len(set(names)) != len(names):
+        twice = next(name for name in names if names.count(name) > 1)
+        raise InputError(f"two captures are named {twice}; restore them into two folders.")
+    return found
+
+
+def _degraded(pairs: Pairs, index: int) -> np.ndarray:
+    return pairs[index][1]
+
+
+def pair_names(pairs: Pairs) -> list[str]:
+    """A name for every sample: its photograph's, numbered where a photograph has several samples."""
+    names = [Path(name).stem for name in pairs.source_names()]
+    return [
+        name if names.count(name) == 1 else f"{name}-{names[:index].count(name)}"
+        for index, name in enumerate(names)
+    ]
+
+
+def restored_name(capture: str, alpha: float) -> str:
+    """File name of a restored picture."""
+    return f"{capture}-alpha{alpha:g}.png"
+
+
 def restore_files(
     restorer: Restorer,
-    captures: Sequence[Path],
+    captures: Sequence[Capture],
     alphas: Sequence[float],
     output: Path,
     *,
@@ -105,26 +157,22 @@ def restore_files(
         One row a file written: ``capture``, ``alpha``, ``restored``.
 
     Raises:
-        InputError: two captures share a name, or :func:`restore` or :func:`read_picture` refuse one.
+        InputError: :func:`restore` or the reader refuses a capture.
     """
     alphas = check_alphas(alphas)
-    names = [path.stem for path in captures]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two captures are named {twice}; restore them into two folders.")
-    for path in captures:
+    for capture in captures:
         try:
-            _check_capture(restorer, read_picture(path))
+            _check_capture(restorer, capture.read())
         except InputError as error:
-            raise InputError(f"{path}: {error}" if str(path) not in str(error) else str(error)) from error
+            raise InputError(str(error) if capture.name in str(error) else f"{capture.name}: {error}") from error
     rows = []
     with atomic_directory(output) as folder:
-        for done, path in enumerate(captures):
+        for done, capture in enumerate(captures):
             report(done, len(captures))
-            for alpha, picture in restore(restorer, read_picture(path), alphas).items():
-                name = f"{path.stem}-alpha{alpha:g}.png"
+            for alpha, picture in restore(restorer, capture.read(), alphas).items():
+                name = restored_name(capture.name, alpha)
                 write_picture(folder / name, picture)
-                rows.append({"capture": str(path), "alpha": f"{alpha:g}", "restored": str(output / name)})
+                rows.append({"capture": capture.name, "alpha": f"{alpha:g}", "restored": str(output / name)})
         report(len(captures), len(captures))
     return rows
 

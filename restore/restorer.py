@@ -89,7 +89,9 @@ class Restorer:
     def step(self, latents: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
         """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``)."""
         if not len(latents) == len(maps) == len(paths):
-            raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
+            raise ValueError(
+                f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many"
+            )
         with self.conditioned(maps, latents.shape[-2] / latents.shape[-1]):
             return self.prior.predict_clean(latents, self.prior.prompt(paths))
 
@@ -152,7 +154,9 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     path = folder / "adapter.json"
     if not path.is_file():
         unfinished = (folder / "checkpoint.safetensors").is_file()
-        hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
+        hint = (
+            "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
+        )
         raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -164,9 +168,7 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     return description
 
 
-def load_restorer(
-    source: str | os.PathLike[str], *, prior: str | os.PathLike[str] | None = None
-) -> Restorer:
+def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[str] | None = None) -> Restorer:
     """Load an adapter together with its prior.
 
     Args:

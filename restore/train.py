@@ -266,7 +266,9 @@ def _add_noise(pictures: Tensor, generator: torch.Generator) -> Tensor:
 def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
     smallest = min(pairs.manifest.pixels)
     if config.crop > smallest:
-        raise InputError(f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}.")
+        raise InputError(
+            f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}."
+        )
     if config.crop % prior.size_multiple:
         raise InputError(
             f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."
@@ -277,7 +279,9 @@ def _initialise(restorer: Restorer, initial: str) -> None:
     """Start from another adapter, of any lens, on the same prior."""
     description = describe_adapter(initial)
     if description["prior"]["identity"] != restorer.prior.identity:
-        raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
+        raise InputError(
+            f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this."
+        )
     if description["config"] != asdict(restorer.config):
         raise InputError(
             f"{initial}: is of size {description['config']}, this training asks for {asdict(restorer.config)}."

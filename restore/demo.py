@@ -1,0 +1,148 @@
+"""The whole road once, on embedded defaults: every stage is a command that a user could type."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.atomic import atomic_file, require_new_directory
+from metalens.formats.errors import InputError
+
+ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
+
+
+@dataclass(frozen=True)
+class DemoScale:
+    """How much the demo does."""
+
+    pairs: int = 36
+    minutes: float = 3.0
+    steps: int | None = None
+    crop: int = 128
+    pseudo: int = 6
+
+
+QUICK = DemoScale(pairs=6, minutes=1.0, steps=4, crop=64, pseudo=2)
+
+
+def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = lambda line: None) -> Path:
+    """Run all stages into a new folder.
+
+    Args:
+        output: the folder; an earlier demo there is refused, not overwritten.
+        quick: a few steps and pictures only.
+        say: told each command before it runs.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        InputError: the folder is not empty, or a stage failed.
+    """
+    require_new_directory(output)
+    output.mkdir(parents=True, exist_ok=True)
+    scale = QUICK if quick else DemoScale()
+    alphas = ",".join(f"{alpha:g}" for alpha in ALPHAS)
+    bank, pairs, test = (str(output / name) for name in ("psf.h5", "pairs", "held-out"))
+    first, extra, adapter = (str(output / name) for name in ("first-adapter", "pseudo", "adapter"))
+    budget = ["--minutes", f"{scale.minutes:g}", *(["--steps", str(scale.steps)] if scale.steps else [])]
+    recipe = ["--psf", bank, "--crop", str(scale.crop)]
+    stages: list[dict[str, float | str]] = []
+    for name, arguments in (
+        ("psf", ["psf", "metacamera", "-o", bank]),
+        ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
+        ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1"]),
+        ("train", ["train", pairs, "-o", first, *recipe, *budget]),
+        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", first, "--count", str(scale.pseudo)]),
+        (
+            "train with pseudo pairs",
+            [
+                "train",
+                pairs,
+                "-o",
+                adapter,
+                *recipe,
+                *budget,
+                "--pseudo",
+                extra,
+                "--init",
+                "metacamera",
+                "--learning-rate",
+                "1e-4",
+            ],
+        ),
+        ("restore", ["restore", test, "-o", str(output / "restored"), "--adapter", adapter, "--alpha", alphas]),
+    ):
+        stages.append(_run(name, arguments, say))
+    with atomic_file(output / "stages.json") as part:
+        part.write_text(json.dumps(stages, indent=1) + "\n", encoding="utf-8")
+    arguments = [
+        "report",
+        "-o",
+        str(output / "report"),
+        "--psf",
+        bank,
+        "--pairs",
+        test,
+        "--tune",
+        pairs,
+        "--restored",
+        str(output / "restored"),
+        "--adapter",
+        adapter,
+        "--curve",
+        first,
+        "--stages",
+        str(output / "stages.json"),
+    ]
+    _run("report", arguments, say)
+    return _lift(output / "report")
+
+
+def _lift(report: Path) -> Path:
+    """Move a report's files up beside the stages' files, its page last.
+
+    Returns:
+        The page's new path.
+    """
+    page = report / "report.html"
+    for entry in sorted(report.iterdir(), key=lambda entry: entry == page):
+        entry.rename(report.parent / entry.name)
+    report.rmdir()
+    return report.parent / page.name
+
+
+def _run(name: str, arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, float | str]:
+    """Run one command in a process of its own and measure it.
+
+    Returns:
+        ``name``, ``command``, ``seconds`` and ``peak_memory_mb`` (largest resident set of the process).
+    """
+    command = shlex.join(["metalens", *arguments])
+    say(f"$ {command}")
+    start = time.monotonic()
+    process = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "metalens.cli", *arguments],
+        os.environ,
+        # The stages' own results go to stderr: stdout is the demo's.
+        file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)],
+    )
+    _, status, usage = os.wait4(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code:
+        raise InputError(f"the stage '{name}' ended with status {code}; its message stands above.")
+    # Linux counts the largest resident set in KiB, macOS in bytes.
+    unit = 2**10 if sys.platform == "darwin" else 1
+    return {
+        "name": name,
+        "command": command,
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_memory_mb": round(usage.ru_maxrss / unit / 2**10, 1),
+    }
