@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import jax
 import numpy as np
+
 from metalens.formats.camera import Camera, EvenPolynomialPhase, HyperbolicPhase
 from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic
 

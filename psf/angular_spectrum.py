@@ -19,6 +19,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from metalens.optics.metalens import Metalens
 from metalens.psf.aperture_edge import smooth_step
 

@@ -1,33 +1,43 @@
 """The aperture's hard edge on a uniform grid.
 
 Summing samples of a function that jumps costs an error of first order in the sample step. Here the jump is
-replaced by one smoothed with a kernel whose second and fourth moments vanish, wide enough for the grid to resolve:
-the sum is then of sixth order in the step, and the shape stays the true disc.
+replaced by one smoothed with a kernel whose moments vanish up to the eleventh, wide enough for the grid to resolve:
+the sum converges fast in the step, and the shape stays the true disc.
 """
 
 from __future__ import annotations
+
+import math
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.scipy.special import erfc
 
-EDGE_WIDTH = 0.8
-"""Standard deviation of the smoothing kernel in sample steps."""
+ORDER = 6
 
-EDGE_REACH = 3.6
+EDGE_REACH = 5.0
 """Sample steps beyond the edge at which the step has fallen under 1e-4."""
+
+
+def _correction() -> np.ndarray:
+    """Coefficients of the odd polynomial that, times a Gaussian, cancels the moments of its blur."""
+    series = np.zeros(2 * ORDER - 1)
+    for term in range(1, ORDER):
+        series[2 * term - 1] = (-0.5) ** term / math.factorial(term)
+    return np.polynomial.hermite_e.herme2poly(series)
 
 
 def smooth_step(steps: jax.Array) -> jax.Array:
     """1 inside to 0 outside.
 
-    The kernel is (1 − D²/2 + D⁴/8) applied to a Gaussian. Its spectrum (1 + u + u²/2) exp(−u), u = (ωσ)²/2, is
-    flat to sixth order at 0 and under 4e-4 at the sampling frequency.
+    The kernel is a Gaussian of one step's width with its first ORDER moments in ω² cancelled: its spectrum
+    exp(−u) Σⱼ uʲ/j!, j < ORDER, u = ω²/2, is over 0.97 up to 0.35 of the sampling frequency, so that what the edge
+    diffracts is kept, and 1e-4 at the sampling frequency, where it would alias.
 
     Args:
         steps: distance beyond the edge in sample steps, any shape.
     """
-    depth = jnp.clip(steps / EDGE_WIDTH, -8, 8)
+    depth = jnp.clip(steps, -9, 9)
     gaussian = jnp.exp(-0.5 * depth**2) / np.sqrt(2 * np.pi)
-    return 0.5 * erfc(depth / np.sqrt(2)) + gaussian * (depth**3 - 7 * depth) / 8
+    return 0.5 * erfc(depth / np.sqrt(2)) + gaussian * jnp.polyval(jnp.asarray(_correction()[::-1]), depth)

@@ -9,6 +9,7 @@ from importlib.metadata import version
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
@@ -211,7 +212,7 @@ def _simulate(
     progress: Callable[[int, int], None] | None,
 ) -> _Simulated:
     """Simulate every field of the octant at every wavelength with one compiled function."""
-    grid = choose_grid(lens, float(wavelength.min()), (side, side), pitch)
+    grid = choose_grid(lens, wavelength, (side, side), pitch)
     step = pitch / grid.subsamples
     origin = grid.origin((side, side))
     spectrum = angular_spectrum.aperture_spectrum(lens, step, size=grid.size, origin=origin)

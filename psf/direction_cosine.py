@@ -20,6 +20,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
+
 from metalens.optics.metalens import Metalens
 from metalens.psf.aperture_edge import EDGE_REACH, smooth_step
 

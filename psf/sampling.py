@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 import scipy.fft
+
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.psf.aperture_edge import EDGE_REACH
@@ -18,8 +19,10 @@ LARGEST_PUPIL_SAMPLES = 2048
 LARGEST_TILES = 63
 LARGEST_GRID = 6000
 
-PADDING = 1.2
-"""Room beyond aperture and window, which the angular spectrum's sharp band limit needs to stay under 2e-4."""
+PADDING = 2.5
+"""Room beyond the aperture and the window on each side, in Fresnel lengths √(λf).
+
+The light that the rim diffracts spreads over this length; the angular spectrum's band limit must not cut it."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +60,7 @@ def choose_sampling(
     direction: tuple[float, float],
     half_window: float,
     *,
-    tolerance: float = 0.1,
+    tolerance: float = 0.06,
 ) -> Sampling:
     """Tiles and pupil samples that hold the engine's two errors.
 
@@ -88,10 +91,11 @@ def choose_sampling(
         )
     landing_y, landing_x = ray_landing(lens, wavelength, direction, y, x)
     spread = direction_spread(lens, direction)
-    # A light ray that lands L from a tile's centre must not alias into the tile: the pupil's grid repeats the
-    # image every λ/step. The factor keeps the smooth edge of the pupil finer than what the tile resolves.
+    # Seen from a tile, the rim's light is a fringe of up to L/λ cycles per unit of direction cosine, L its
+    # distance from where the rays land. The factor keeps 0.4 cycles a sample: no alias, and nine tenths of the
+    # rim's diffraction at the far edge of the window.
     reach = max(float(np.abs(landing_y).max()), float(np.abs(landing_x).max()), half_window) + half_window
-    samples = 1.25 * spread * (reach + half_window / tiles) / wavelength + 16
+    samples = 2.5 * spread * (reach + half_window / tiles) / wavelength + 16
     if not samples <= LARGEST_PUPIL_SAMPLES:
         raise InputError(
             f"psf: the lens throws rays {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
@@ -151,10 +155,10 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
 def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:
     """Integrate samples over pixels along one axis, to sixth order in the sample spacing h.
 
-    With an odd number of samples a pixel, they are the middles of its parts; with an even number, their ends: the
-    pixel's centre is a sample either way. The midpoint and the trapezoid rule err by derivatives at the pixel's two
-    ends, which differences δ of neighbouring samples give: a part is h(1 + δ²/24 − 17δ⁴/5760)f about its middle, or
-    h μ(1 − δ²/12 + 11δ⁴/720)f, μ the mean of its ends.
+    With an odd number of samples a pixel, they are the middles of its parts; with an even number, their ends:
+    the pixel's centre is a sample either way. The midpoint and the trapezoid rule err by derivatives at the
+    pixel's ends, which differences δ of neighbouring samples give: a part is h(1 + δ²/24 − 17δ⁴/5760)f about its
+    middle, or h μ(1 − δ²/12 + 11δ⁴/720)f, μ the mean of its ends.
 
     Returns:
         ``[pixel, sample]`` weights for :func:`samples_across` samples, of which at least two on each side lie
@@ -200,7 +204,7 @@ class Grid:
 
 def choose_grid(
     lens: Metalens,
-    wavelength: float,
+    wavelength: float | np.ndarray,
     window: tuple[int, int],
     pixel_pitch: float,
 ) -> Grid:
@@ -212,7 +216,7 @@ def choose_grid(
 
     Args:
         lens: the metalens.
-        wavelength: shortest wavelength in metres.
+        wavelength: one or all wavelengths in metres.
         window: (ny, nx) pixels.
         pixel_pitch: in metres.
 
@@ -225,12 +229,14 @@ def choose_grid(
     rim = np.linspace(0, radius, 257)
     slope = np.abs(phase_gradient(lens, np.zeros_like(rim), rim)[1]).max() / (2 * np.pi)
     spread = direction_spread(lens, (0.0, 0.0))
-    rate = max(2 * spread / wavelength, 2 * reach / np.hypot(reach, distance) / wavelength, 2.1 * slope)
+    shortest = float(np.min(wavelength))
+    rate = max(2 * spread / shortest, 2 * reach / np.hypot(reach, distance) / shortest, 2.1 * slope)
     subsamples = max(1, int(np.ceil(rate * pixel_pitch)))
     pitch = pixel_pitch / subsamples
     inner = (samples_across(window[0], subsamples), samples_across(window[1], subsamples))
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
-    size = tuple(int(scipy.fft.next_fast_len(int(PADDING * (aperture + length)))) for length in inner)
+    room = int(np.ceil(2 * PADDING * np.sqrt(np.max(wavelength) * distance) / pitch))
+    size = tuple(int(scipy.fft.next_fast_len(aperture + length + room)) for length in inner)
     if max(size) > LARGEST_GRID:
         raise InputError(
             f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "

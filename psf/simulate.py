@@ -7,6 +7,7 @@ from typing import Literal, get_args
 
 import jax.numpy as jnp
 import numpy as np
+
 from metalens.formats.errors import InputError
 from metalens.optics import propagation
 from metalens.optics.metalens import Metalens

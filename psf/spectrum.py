@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from metalens.formats.camera import Channel, Spectrum
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+
 from metalens.optics.metalens import Metalens
 from metalens.psf.rays import direction_to, pupil_points, ray_landing
 

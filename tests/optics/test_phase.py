@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+
 from metalens.formats.camera import read_camera
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Quadratic, metalens_of
 from metalens.optics.phase import phase_at

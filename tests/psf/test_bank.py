@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from metalens.formats.camera import Camera, read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
@@ -99,7 +100,8 @@ def test_a_square_sensor_needs_an_octant_of_fields_only(camera: Camera):
         progress=lambda done, total: calls.append((done, total)),
     )
     assert calls == [(1, 3), (2, 3), (3, 3)]
-    np.testing.assert_array_equal(bank.intensity, bank.intensity.transpose(1, 0, 2, 4, 3))
+    # Exact where a transpose made it, to rounding on the diagonal, which is its own mirror image.
+    np.testing.assert_allclose(bank.intensity, bank.intensity.transpose(1, 0, 2, 4, 3), atol=1e-6)
 
 
 def test_a_single_field_lies_on_the_axis(camera: Camera):

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+
 from metalens.formats.camera import Channel, Spectrum
 from metalens.formats.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens

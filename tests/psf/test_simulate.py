@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metalens.formats.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Quadratic
 from metalens.psf import angular_spectrum, direction_cosine, measures
@@ -60,7 +61,7 @@ def test_on_axis_peak_of_a_hyperbolic_lens_is_the_closed_form(engine):
     aperture = SMALL_LENS.aperture_diameter / 2 / SMALL_LENS.focal_length
     exact = (np.log(1 + aperture**2) / aperture**2) ** 2
     psf = simulate_psf(SMALL_LENS, WAVELENGTH, 0.0, window=(33, 33), pixel_pitch=0.25e-6, engine=engine)
-    assert strehl_ratio(psf, 0.25e-6, SMALL_LENS) == pytest.approx(exact, rel=1e-4)
+    assert strehl_ratio(psf, 0.25e-6, SMALL_LENS) == pytest.approx(exact, rel=1e-3)
 
 
 @pytest.mark.parametrize(
@@ -88,18 +89,21 @@ def test_energy_inside_the_first_airy_null():
     assert measures.encircled_energy(psf, pitch, null) == pytest.approx(0.8276, abs=3e-3)
 
 
-@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum"])
+@pytest.mark.parametrize(
+    ("engine", "tolerance"),
+    [("direction_cosine", 1e-2), ("angular_spectrum", 2e-3), ("rayleigh_sommerfeld", 1e-5)],
+)
 @pytest.mark.parametrize("degrees", [0, 20])
-def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, degrees):
+def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, tolerance, degrees):
     lens = Metalens(60e-6, 150e-6, Quadratic(150e-6, 532e-9))
     pitch = 0.5e-6
     psf = simulate_psf(lens, WAVELENGTH, np.radians(degrees), window=(25, 25), pixel_pitch=pitch, engine=engine)
     offset = pitch * (np.arange(25) - 12)
     exact = disc_quadrature(lens, WAVELENGTH, np.radians(degrees), offset, offset) * pitch**2
-    assert relative_difference(psf, exact) < 5e-3
+    assert relative_difference(psf, exact) < tolerance
 
 
-@pytest.mark.parametrize("degrees", [0, 10, 25])
+@pytest.mark.parametrize("degrees", [0, 25])
 @pytest.mark.parametrize("integrate_pixels", [False, True])
 def test_the_engines_agree_with_each_other(degrees, integrate_pixels):
     psfs = [
@@ -114,8 +118,8 @@ def test_the_engines_agree_with_each_other(degrees, integrate_pixels):
         )
         for engine in ENGINES
     ]
-    assert relative_difference(psfs[0], psfs[2]) < 1e-2
-    assert relative_difference(psfs[1], psfs[2]) < 1e-3
+    assert relative_difference(psfs[0], psfs[2]) < 2e-2
+    assert relative_difference(psfs[1], psfs[2]) < 2e-3
 
 
 @pytest.mark.parametrize("engine", ENGINES)
@@ -147,14 +151,21 @@ def test_a_quarter_turn_of_the_field_is_a_quarter_turn_of_the_image(theta, quart
 
 def test_best_focus_of_a_diffractive_lens_moves_as_one_over_the_wavelength():
     """f(λ) = f₀λ₀/λ: at 638.75 nm = 1.25 · 511 nm the reference phase focuses at 0.8 f₀."""
-    phase = Quadratic(0.5e-3, WAVELENGTH)
+    phase = Quadratic(2e-3, WAVELENGTH)
     wavelength = 1.25 * WAVELENGTH
-    distances = 0.5e-3 * np.linspace(0.74, 0.86, 13)
+    distances = 2e-3 * np.linspace(0.77, 0.83, 13)
     peaks = [
-        simulate_psf(Metalens(80e-6, distance, phase), wavelength, 0.0, window=(9, 9), pixel_pitch=0.5e-6).max()
+        simulate_psf(
+            Metalens(300e-6, distance, phase),
+            wavelength,
+            0.0,
+            window=(9, 9),
+            pixel_pitch=1e-6,
+            engine="rayleigh_sommerfeld",
+        ).max()
         for distance in distances
     ]
-    assert distances[int(np.argmax(peaks))] == pytest.approx(0.8 * 0.5e-3, rel=0.015)
+    assert distances[int(np.argmax(peaks))] == pytest.approx(0.8 * 2e-3, rel=0.01)
 
 
 @pytest.mark.parametrize("sigma", [0.02, 0.05])
@@ -202,7 +213,7 @@ def test_pixels_integrate_what_fine_samples_sum_to():
             engine=engine,
             integrate_pixels=True,
         )
-        assert relative_difference(psf, summed) < 5e-3
+        assert relative_difference(psf, summed) < (2e-2 if engine == "direction_cosine" else 2e-3)
 
 
 def test_many_wavelengths_at_once_equal_one_at_a_time():
@@ -223,66 +234,49 @@ def test_many_wavelengths_at_once_equal_one_at_a_time():
         assert float(peaks[index]) == pytest.approx(float(peak[0]), rel=1e-5)
 
 
-@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum"])
-def test_gradients_agree_with_finite_differences(engine):
-    """Of the light on the central pixels, with respect to the phase's coefficients."""
+def light_by_direction_cosines(lens: Metalens) -> jax.Array:
+    position = 1e-6 * (jnp.arange(9) - 4)
+    return direction_cosine.tile_intensity(
+        lens, jnp.array([WAVELENGTH]), jnp.array([0.0, 0.1]), jnp.zeros(2), position, position, 64
+    ).sum()
+
+
+def light_by_angular_spectrum(lens: Metalens) -> jax.Array:
+    spectrum = angular_spectrum.aperture_spectrum(lens, 0.5e-6, size=(192, 192), origin=(11, 11))
+    gather = jnp.asarray(pixel_centres(18, 1))
+    image, _ = angular_spectrum.window_intensity(
+        lens,
+        spectrum,
+        jnp.array([WAVELENGTH]),
+        jnp.array([0.0, 0.1]),
+        0.5e-6,
+        gather,
+        gather,
+        window=(22, 22),
+    )
+    return image.sum()
+
+
+@pytest.mark.parametrize("light", [light_by_direction_cosines, light_by_angular_spectrum])
+def test_gradients_agree_with_finite_differences(light):
+    """Of the light near the chief ray, with respect to every number of the lens."""
     lens = Metalens(60e-6, 150e-6, EvenPolynomial(jnp.array([-34.0, 1.0]), 30e-6))
-    direction = jnp.array([0.0, 0.1])
-    wavelength = jnp.array([WAVELENGTH])
+    leaves, structure = jax.tree.flatten(lens)
+    steps = [2e-8, 2e-7, jnp.array([0.05, 0.02]), 2e-8]
 
-    def light(coefficients):
-        design = Metalens(lens.aperture_diameter, lens.focal_length, EvenPolynomial(coefficients, 30e-6))
-        if engine == "direction_cosine":
-            image, _ = direction_cosine.window_intensity(
-                design,
-                wavelength,
-                direction,
-                1e-6,
-                jnp.zeros(1),
-                jnp.ones(1),
-                window=(9, 9),
-                tiles=1,
-                pupil_samples=64,
-            )
-        else:
-            spectrum = angular_spectrum.aperture_spectrum(design, 0.5e-6, size=(192, 192), origin=(11, 11))
-            gather = jnp.asarray(pixel_centres(18, 1))
-            image, _ = angular_spectrum.window_intensity(
-                design, spectrum, wavelength, direction, 0.5e-6, gather, gather, window=(22, 22)
-            )
-        return image.sum()
+    @jax.jit
+    def along(amount):
+        moved = [leaf + amount * step for leaf, step in zip(leaves, steps, strict=True)]
+        return light(jax.tree.unflatten(structure, moved))
 
-    start = lens.phase.coefficients
-    gradient = jax.grad(light)(start)
-    assert bool(jnp.isfinite(gradient).all())
-    for index in range(2):
-        step = jnp.zeros(2).at[index].set(0.05)
-        slope = (light(start + step) - light(start - step)) / 0.1
-        assert float(gradient[index]) == pytest.approx(float(slope), rel=2e-2, abs=1e-4)
-
-
-def test_the_gradient_with_respect_to_the_focal_length_is_finite():
-    def light(focal_length):
-        design = Metalens(60e-6, focal_length, Hyperbolic(150e-6, WAVELENGTH))
-        image, _ = direction_cosine.window_intensity(
-            design,
-            jnp.array([WAVELENGTH]),
-            jnp.array([0.0, 0.1]),
-            1e-6,
-            jnp.zeros(1),
-            jnp.ones(1),
-            window=(9, 9),
-            tiles=1,
-            pupil_samples=64,
-        )
-        return image.max()
-
-    assert np.isfinite(float(jax.grad(light)(140e-6)))
+    gradient = jax.grad(along)(0.0)
+    assert float(gradient) == pytest.approx(float(along(1.0) - along(-1.0)) / 2, rel=2e-2)
 
 
 def test_the_aperture_field_carries_the_light_of_the_disc():
-    field = aperture_field(SMALL_LENS, WAVELENGTH, (0.0, 0.0), 1e-6)
-    assert abs(field).sum() * 1e-12 == pytest.approx(float(SMALL_LENS.aperture_area), rel=1e-4)
+    window_glass = Metalens(SMALL_LENS.aperture_diameter, 1e-3, EvenPolynomial(np.zeros(1), 1e-3))
+    field = aperture_field(window_glass, WAVELENGTH, (0.0, 0.0), 1e-6)
+    assert field.real.sum() * 1e-12 == pytest.approx(float(SMALL_LENS.aperture_area), rel=1e-4)
 
 
 REQUEST = {"window": (9, 9), "pixel_pitch": 0.5e-6}
