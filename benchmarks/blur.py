@@ -11,10 +11,11 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.fft import next_fast_len
+
 from metalens.formats.camera import read_camera
 from metalens.formats.psf_bank import PsfBank
 from metalens.synth.blur import blur, shift_variant_blur
-from scipy.fft import next_fast_len
 
 REPEATS = 7
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import jax.numpy as jnp
 import numpy as np
 from blur import smooth_bank
+
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.formats.scene import random_crop, scene_from_picture

@@ -20,6 +20,7 @@ from typing import Any
 
 import h5py
 import numpy as np
+
 from metalens.formats.errors import InputError
 from metalens.formats.hdf5 import open_guarded
 from metalens.formats.pairs_manifest import (

@@ -8,8 +8,9 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
-from metalens.formats.errors import InputError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metalens.formats.errors import InputError
 
 SCHEMA = "metalens.pairs"
 VERSION = 1

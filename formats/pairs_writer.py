@@ -13,6 +13,8 @@ from typing import Any
 
 import h5py
 import numpy as np
+from pydantic import BaseModel
+
 from metalens.formats.atomic import atomic_file, require_new_directory
 from metalens.formats.errors import InputError
 from metalens.formats.pairs_manifest import (
@@ -27,7 +29,6 @@ from metalens.formats.pairs_manifest import (
     is_finished,
     read_manifest,
 )
-from pydantic import BaseModel
 
 
 @dataclass(frozen=True)

@@ -13,9 +13,10 @@ from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
 """What is picked up from a folder; a file that is named itself may be called anything."""

@@ -9,8 +9,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from metalens.formats.errors import InputError
 from PIL import Image
+
+from metalens.formats.errors import InputError
 
 _SRGB_TO_LINEAR = np.where(
     np.arange(256) / 255 <= 0.04045,

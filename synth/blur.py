@@ -22,9 +22,10 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
+from scipy.fft import next_fast_len
+
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
-from scipy.fft import next_fast_len
 
 
 @partial(

@@ -15,6 +15,7 @@ from typing import Literal
 
 import jax.numpy as jnp
 import numpy as np
+
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import (
     PairSample,

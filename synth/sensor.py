@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+
 from metalens.formats.camera import Sensor
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank

@@ -13,6 +13,7 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import (
     PairSample,

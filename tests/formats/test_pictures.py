@@ -6,10 +6,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image, ImageCms
+
 from metalens.formats import pictures
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import decode_picture, list_pictures, read_picture, write_picture
-from PIL import Image, ImageCms
 
 COLOURS = np.random.default_rng(0).integers(0, 256, (20, 30, 3), dtype=np.uint8)
 

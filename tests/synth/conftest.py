@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from metalens.formats.camera import read_camera
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import PsfBank

@@ -3,10 +3,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.signal import fftconvolve
+
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
 from metalens.synth.blur import blur, blur_adjoint, hat_weights, shift_variant_blur
-from scipy.signal import fftconvolve
 
 from .conftest import MakeBank, bank_of, gaussians
 

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture, write_picture

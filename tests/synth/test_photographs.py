@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.synth import debian_photographs

@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from metalens.formats.camera import Sensor, read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.scene import linear_to_srgb
