@@ -1,0 +1,60 @@
+# Needs Python 3.11 to 3.13 and make; everything else goes into .venv.
+#   make demo                      the whole road once, from a lens to a restored photograph
+#   make PYTHON=python3.12 test    with another interpreter
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+# Both stamps lie inside .venv, so that they go when it goes.
+MADE := $(VENV)/.made
+INSTALLED := $(VENV)/.installed
+INSTALLED_DEV := $(VENV)/.installed-dev
+# One resolve for torch and torchvision, which only work in matching versions.
+INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test lint type photos bench clean
+
+help: ## show this list
+	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+
+demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replaces an earlier one)
+	rm -rf demo
+	$(BIN)/metalens demo -o demo
+	@echo "Report: $(CURDIR)/demo/report.html"
+
+test: lint type ## style, types, import contracts and all tests
+	$(BIN)/pytest
+
+lint: $(INSTALLED_DEV) ## style and import contracts
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+type: $(INSTALLED_DEV) ## types
+	$(BIN)/mypy
+
+photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
+	$(BIN)/python -m metalens.synth.debian_photographs photos
+
+bench: $(INSTALLED) ## measure speed and memory: every script in benchmarks/
+	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+
+clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
+	rm -rf demo build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
+
+$(MADE):
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
+		{ echo "metalens needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet uv
+	@touch $@
+
+$(INSTALLED): $(MADE) pyproject.toml constraints.txt
+	$(INSTALL) -e .
+	@touch $@
+
+$(INSTALLED_DEV): $(MADE) pyproject.toml constraints.txt
+	$(INSTALL) -e '.[dev]'
+	@touch $@ $(INSTALLED)
