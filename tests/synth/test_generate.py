@@ -1,5 +1,6 @@
 import json
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -86,7 +87,7 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     settings: dict = {"count": 7, "shard_size": 2, "seed": 3}
     generate_pairs(photographs, bank, tmp_path / "whole", **settings)
 
-    def stop_at(number: int):
+    def stop_at(number: int) -> Callable[[int, int], None]:
         def progress(done: int, total: int) -> None:
             if done == number:
                 raise KeyboardInterrupt
