@@ -1,0 +1,132 @@
+"""The repository is laid out as CONTRIBUTING says: its folders, its imports, its packaging, and nothing besides."""
+
+import re
+import subprocess
+import sys
+import tomllib
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+SETUPTOOLS = PROJECT["tool"]["setuptools"]
+FOLDERS = sorted(
+    path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "build")
+)
+
+PRIVATE_PLACE = re.compile(r"(?<![\w.:/])/(?:home|root|Users|work|mnt|private|opt)/\w")
+"""An absolute path on somebody's machine."""
+
+
+@cache
+def tracked_files() -> tuple[Path, ...]:
+    """Everything that git tracks and that is text; symbolic links are left out."""
+    listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listing.returncode != 0:
+        pytest.skip("not a git checkout")
+    paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+    return tuple(path for path in paths if path.is_file() and not path.is_symlink() and is_text(path))
+
+
+def is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        return b"\0" not in file.read(4096)
+
+
+def test_imports_follow_the_road():
+    program = Path(sys.executable).with_name("lint-imports")
+    run = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+
+
+def test_every_folder_with_code_is_a_package_of_the_wheel():
+    assert sorted(SETUPTOOLS["packages"]) == sorted(["metalens", *(f"metalens.{name}" for name in FOLDERS)])
+
+
+def test_no_package_lies_deeper_than_one_folder():
+    nested = [path for name in FOLDERS for path in (ROOT / name).glob("*/**/__init__.py")]
+    assert nested == [], "list it in pyproject.toml and in this test"
+
+
+def test_nothing_but_the_package_lies_at_the_root():
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "cli.py"]
+
+
+@pytest.mark.parametrize("name", [*FOLDERS, "__init__.py", "cli.py", "py.typed"])
+def test_type_checkers_see_each_part_through_a_link(name):
+    link = ROOT / ".typings" / "metalens" / name
+    assert link.is_symlink()
+    assert not link.readlink().is_absolute()
+    assert link.resolve() == ROOT / name
+
+
+def test_type_checkers_see_nothing_else():
+    assert sorted(path.name for path in (ROOT / ".typings" / "metalens").iterdir()) == sorted(
+        [*FOLDERS, "__init__.py", "cli.py", "py.typed"]
+    )
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_each_folder_opens_with_a_map_of_its_modules(name):
+    description = (ROOT / name / "__init__.py").read_text(encoding="utf-8")
+    modules = [path.stem for path in (ROOT / name).glob("*.py") if path.stem != "__init__"]
+    missing = sorted(module for module in modules if f"``{module}``" not in description)
+    assert missing == []
+
+
+def test_files_that_travel_in_the_wheel_are_declared():
+    declared = SETUPTOOLS["package-data"]
+    for path in tracked_files():
+        package, *inside = path.relative_to(ROOT).parts
+        if package in FOLDERS and inside and path.suffix != ".py":
+            patterns = declared.get(f"metalens.{package}", [])
+            assert any(Path(*inside).match(pattern) or matches_below(inside, pattern) for pattern in patterns), (
+                path
+            )
+
+
+def matches_below(inside: list[str], pattern: str) -> bool:
+    """Whether ``weights/**/*`` and the like cover a file; ``Path.match`` knows no ``**`` before Python 3.13."""
+    return pattern.endswith("/**/*") and inside[0] == pattern.partition("/")[0]
+
+
+def test_every_dependency_is_bounded_above():
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    requirements = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    assert [each for each in requirements if "<" not in each and "==" not in each] == []
+
+
+def test_constraints_are_names_and_versions_only():
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = [line for line in lines if not line.startswith("#")]
+    assert [line for line in pins if not re.fullmatch(r"[a-z0-9][a-z0-9-]*==[0-9][0-9a-z.]*", line)] == []
+    pinned = {line.partition("==")[0] for line in pins}
+    wanted = {re.split(r"[<>=!\[ ]", each)[0].lower() for each in PROJECT["project"]["dependencies"]}
+    assert wanted <= pinned
+
+
+def test_no_file_names_a_place_on_somebodys_machine():
+    found = []
+    for path in tracked_files():
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+            if PRIVATE_PLACE.search(line) and path != Path(__file__):
+                found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
+    assert found == []
+
+
+def test_nothing_unpickles():
+    """Weights are safetensors, data HDF5 and JSON; torch.load only ever reads tensors."""
+    found = []
+    for path in tracked_files():
+        if path.suffix != ".py" or path.relative_to(ROOT).parts[0] == "tests":
+            continue
+        text = path.read_text(encoding="utf-8")
+        if re.search(r"^\s*(?:import|from) (?:pickle|marshal|shelve|dill|joblib)\b", text, re.MULTILINE):
+            found.append(f"{path.relative_to(ROOT)} imports a pickler")
+        calls = re.findall(r"torch\.load\(([^)]*)\)", text)
+        found += [
+            f"{path.relative_to(ROOT)}: torch.load({call})" for call in calls if "weights_only=True" not in call
+        ]
+    assert found == []
