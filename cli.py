@@ -431,9 +431,7 @@ def pseudo(
 @metalens.command()
 @click.argument("captures", nargs=-1, required=True)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of pictures to make.")
-@click.option(
-    "--adapter", default="metacamera", show_default=True, help="An adapter's folder, or the embedded one."
-)
+@click.option("--adapter", default="metacamera", show_default=True, help="An adapter's folder, or the embedded one.")
 @click.option("--prior", help="Where the adapter's prior is, if not where it was on training.")
 @click.option(
     "--alpha",

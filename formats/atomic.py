@@ -107,6 +107,4 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
                 "choose a new one with -o, or pass --resume where the command offers it."
             )
     elif target.exists():
-        raise InputError(
-            f"{target}: is a file, a new or empty folder was expected; choose another place with -o."
-        )
+        raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")

@@ -11,13 +11,13 @@ import hashlib
 import math
 import os
 import tomllib
-from functools import cached_property
 from importlib import resources
 from pathlib import Path
 from typing import Annotated, Literal
 
-from metalens.formats.errors import InputError
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metalens.formats.errors import InputError
 
 SCHEMA = "metalens.camera"
 VERSION = 1
@@ -106,9 +106,7 @@ class Sensor(_Record):
     read_noise_e: NotNegative = Field(description="temporal dark noise, standard deviation in electrons")
     dark_current_e: NotNegative = Field(default=0.0, description="dark signal of one exposure in electrons")
     black_level_dn: NotNegative = Field(default=0.0)
-    white_level: float = Field(
-        default=0.85, gt=0, le=1, description="share of the full well that a white scene fills"
-    )
+    white_level: float = Field(default=0.85, gt=0, le=1, description="share of the full well that a white scene fills")
 
     @model_validator(mode="after")
     def _fit(self) -> Sensor:
@@ -175,7 +173,7 @@ class Camera(_Record):
             )
         return self
 
-    @cached_property
+    @property
     def hash(self) -> str:
         """SHA-256 of the content in canonical form; comments, order and layout of the file do not change it."""
         return hashlib.sha256(self.model_dump_json(exclude={"description"}).encode()).hexdigest()
@@ -184,9 +182,7 @@ class Camera(_Record):
 def preset_names() -> list[str]:
     """Names of the cameras that come with the package."""
     folder = resources.files("metalens.formats") / "presets"
-    return sorted(
-        entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml")
-    )
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
 
 
 def read_camera(source: str | os.PathLike[str]) -> Camera:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+
 from metalens.formats.errors import InputError
 
 MAXIMUM_BYTES = 64 * 2**30
@@ -96,9 +97,9 @@ def _check_contents(file: h5py.File, target: Path) -> None:
 def _check_dataset(dataset: h5py.Dataset, target: Path) -> None:
     if dataset.external or dataset.is_virtual:
         raise InputError(f"{target}: {dataset.name} keeps its data outside the file; refused.")
-    if h5py.check_ref_dtype(dataset.dtype) is not None or dataset.dtype.hasobject:
-        if h5py.check_string_dtype(dataset.dtype) is None:
-            raise InputError(f"{target}: {dataset.name} holds references or objects; refused.")
+    refers = h5py.check_ref_dtype(dataset.dtype) is not None or dataset.dtype.hasobject
+    if refers and h5py.check_string_dtype(dataset.dtype) is None:
+        raise InputError(f"{target}: {dataset.name} holds references or objects; refused.")
 
 
 def read_array(

@@ -146,8 +146,7 @@ class Pairs:
             )
         except (OSError, RuntimeError, KeyError) as error:
             raise InputError(
-                f"{self.folder / shard.name}: sample {place} is damaged ({error}); "
-                "make the pairs again with --resume."
+                f"{self.folder / shard.name}: sample {place} is damaged ({error}); make the pairs again with --resume."
             ) from error
 
     def source_name(self, index: int) -> str:

@@ -183,8 +183,6 @@ def is_finished(folder: Path, shard: Shard) -> bool:
     try:
         marker = read_json(folder / shard.marker, ShardMarker)
         path = folder / shard.name
-        return (
-            marker.count == shard.count and path.stat().st_size == marker.bytes and _sha256(path) == marker.sha256
-        )
+        return marker.count == shard.count and path.stat().st_size == marker.bytes and _sha256(path) == marker.sha256
     except (InputError, OSError):
         return False

@@ -73,9 +73,7 @@ def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
     except InputError:
         raise
     except Image.DecompressionBombError as error:
-        raise InputError(
-            f"{origin}: more than {MAXIMUM_PIXELS} pixels; cut or shrink the picture first."
-        ) from error
+        raise InputError(f"{origin}: more than {MAXIMUM_PIXELS} pixels; cut or shrink the picture first.") from error
     except UnidentifiedImageError as error:
         raise InputError(
             f"{origin}: not a picture that can be read; give a PNG, JPEG, WebP, TIFF, BMP or PPM file."

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h5py
 import numpy as np
+
 from metalens.formats.atomic import atomic_file
 from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
@@ -132,17 +133,11 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
     with open_guarded(path, SCHEMA, VERSION) as file:
         camera = parse_camera(str(file.attrs["lens_toml"]), origin=f"{Path(path)}: its lens_toml")
         if camera.hash != file.attrs["lens_hash"]:
-            raise InputError(
-                f"{path}: its lens_toml and lens_hash disagree; the file was changed, make it again."
-            )
-        arrays = {
-            name: read_array(file, name, dtype=dtype, shape=shape) for name, (dtype, shape) in _ARRAYS.items()
-        }
+            raise InputError(f"{path}: its lens_toml and lens_hash disagree; the file was changed, make it again.")
+        arrays = {name: read_array(file, name, dtype=dtype, shape=shape) for name, (dtype, shape) in _ARRAYS.items()}
         prefix = "provenance_"
         provenance = {
-            key.removeprefix(prefix): str(value)
-            for key, value in file.attrs.items()
-            if key.startswith(prefix)
+            key.removeprefix(prefix): str(value) for key, value in file.attrs.items() if key.startswith(prefix)
         }
     assert {"camera", "provenance", *arrays} == {field.name for field in fields(PsfBank)}
     try:

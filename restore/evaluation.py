@@ -106,9 +106,7 @@ def _sample(
         except ValueError as error:
             raise InputError(f"{path}: {error}") from error
     if not restored:
-        raise InputError(
-            f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it."
-        )
+        raise InputError(f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it.")
     wiener = wiener_tiled(captured, bank, noise_to_signal)
     return Sample(name=name, clean=clean, captured=captured, wiener=wiener, restored=restored)
 

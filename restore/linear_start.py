@@ -12,6 +12,7 @@ latents; the denoiser starts with its own input as the prediction of one step at
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import torch
 from diffusers import AutoencoderKL, UNet2DConditionModel
@@ -31,8 +32,14 @@ def start_autoencoder(autoencoder: AutoencoderKL) -> None:
         autoencoder: two levels (n, 2 n channels, n ≥ 16), one normalisation group, 8 latent channels or more.
     """
     config = autoencoder.config
-    narrow, wide = config.block_out_channels
-    if narrow < 16 or wide != 2 * narrow or config.norm_num_groups != 1 or config.latent_channels < 8:
+    narrow, wide = config.block_out_channels[0], config.block_out_channels[-1]
+    if (
+        len(config.block_out_channels) != 2
+        or narrow < 16
+        or wide != 2 * narrow
+        or config.norm_num_groups != 1
+        or config.latent_channels < 8
+    ):
         raise ValueError("a linear start needs two levels of n and 2 n channels, n >= 16, one group, 8 latents")
     _silence_residuals(autoencoder)
     latents = config.latent_channels
@@ -81,13 +88,13 @@ def _silence_residuals(network: nn.Module) -> None:
             nn.init.zeros_(module.bias)
 
 
-def _clear(layer: nn.Conv2d, noise: float = 0.0) -> nn.Conv2d:
+def _clear(layer: Any, noise: float = 0.0) -> Any:
     layer.weight.normal_(0, noise) if noise else layer.weight.zero_()
     layer.bias.zero_()
     return layer
 
 
-def _start_encoder(encoder: nn.Module, narrow: int, latents: int) -> None:
+def _start_encoder(encoder: Any, narrow: int, latents: int) -> None:
     entry = encoder.conv_in
     for colour in range(3):
         entry.weight[colour] = 0
@@ -112,7 +119,7 @@ def _start_encoder(encoder: nn.Module, narrow: int, latents: int) -> None:
     _read_pairs(encoder, narrow, outputs=latents)
 
 
-def _start_decoder(decoder: nn.Module, narrow: int, latents: int) -> None:
+def _start_decoder(decoder: Any, narrow: int, latents: int) -> None:
     entry = _clear(decoder.conv_in)
     for latent in range(latents):
         entry.weight[latent, latent, 1, 1] = 1
@@ -134,7 +141,7 @@ def _start_decoder(decoder: nn.Module, narrow: int, latents: int) -> None:
     _read_pairs(decoder, half, outputs=3)
 
 
-def _pair(shortcut: nn.Conv2d, channels: int) -> None:
+def _pair(shortcut: Any, channels: int) -> None:
     """Channel k goes to k as it is and to ``channels + k`` with the other sign."""
     shortcut.weight.zero_()
     shortcut.bias.zero_()
@@ -143,7 +150,7 @@ def _pair(shortcut: nn.Conv2d, channels: int) -> None:
         shortcut.weight[channels + channel, channel] = -1
 
 
-def _read_pairs(part: nn.Module, pairs: int, outputs: int, gain: float = 1.0) -> None:
+def _read_pairs(part: Any, pairs: int, outputs: int, gain: float = 1.0) -> None:
     """Make normalisation, SiLU and ``conv_out`` pass the first channels of ``pairs`` pairs linearly."""
     divisor = gain * _CONSTANT / math.sqrt(pairs)
     exit_layer = _clear(part.conv_out)

@@ -7,7 +7,7 @@ In the paper's order the input meets A first; peft calls that layer ``lora_A`` a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import torch
@@ -56,7 +56,7 @@ class LoraLayers:
                 placeless = name.endswith(("attn2.to_k", "attn2.to_v"))
                 yield layer.lora_A[ADAPTER].register_forward_hook(self._mixer(block, placeless))
 
-    def _mixer(self, block: str, placeless: bool):  # noqa: ANN202 - torch's hook type
+    def _mixer(self, block: str, placeless: bool):
         def mix(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             del layer, inputs
             if self._mixings is None:

@@ -9,9 +9,10 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+from skimage.metrics import structural_similarity
+
 from metalens.formats.errors import InputError
 from metalens.restore.perceptual import SMALLEST_SIDE, Backbone, shift_tolerant_lpips
-from skimage.metrics import structural_similarity
 
 ZONES = ("centre", "middle", "edge")
 """The frame split at one and two thirds of the half-diagonal."""
@@ -62,9 +63,7 @@ def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbo
     return perceptual_distances(clean, [picture], backbone)[0]
 
 
-def perceptual_distances(
-    clean: np.ndarray, pictures: Sequence[np.ndarray], backbone: Backbone = "vgg"
-) -> list[float]:
+def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], backbone: Backbone = "vgg") -> list[float]:
     """:func:`perceptual_distance` of many pictures from one clean one, in half of the time."""
     import torch
 

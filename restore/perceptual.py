@@ -18,8 +18,9 @@ from typing import Literal
 
 import torch
 import torch.nn.functional as F
-from metalens.formats.errors import InputError
 from torch import Tensor, nn
+
+from metalens.formats.errors import InputError
 
 Backbone = Literal["alex", "vgg"]
 
@@ -162,9 +163,7 @@ class ShiftTolerantLPIPS(nn.Module):
         """Keep every second sample of the features after a binomial blur, which leaves little to alias."""
         channels = features.shape[1]
         mirrored = F.pad(features, (2, 2, 2, 2), mode="reflect")
-        return F.conv2d(
-            mirrored, self.binomial.to(features.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels
-        )
+        return F.conv2d(mirrored, self.binomial.to(features.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
 
 
 @functools.lru_cache(maxsize=2)

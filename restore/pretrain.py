@@ -301,9 +301,7 @@ def _run(
 
 
 @torch.no_grad()
-def _scaling_factor(
-    autoencoder: AutoencoderKL, crops: PhotographCrops, config: PretrainConfig, device: str
-) -> float:
+def _scaling_factor(autoencoder: AutoencoderKL, crops: PhotographCrops, config: PretrainConfig, device: str) -> float:
     """1 / standard deviation of the latents, so that the U-Net sees unit variance."""
     latents = [
         autoencoder.encode(crops.batch(16, seed=config.seed + 2, step=step).to(device) * 2 - 1).latent_dist.mode()

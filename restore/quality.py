@@ -18,9 +18,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from metalens.formats.errors import InputError
 from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import correlate1d
+
+from metalens.formats.errors import InputError
 
 GRID = 7
 """Patches along each side of the frame."""

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+
 from metalens.formats.atomic import atomic_directory, require_new_directory
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import write_picture
@@ -236,9 +237,7 @@ def _draw_figures(folder: Path, bank: PsfBank, report: Mapping[str, Any], curves
         "Wiener": means["wiener"],
         f"restored, α = {best}": means["restored"][best],
     }
-    zones = {
-        method: {zone: _drawn(values[f"psnr_{zone}"]) for zone in ZONES} for method, values in methods.items()
-    }
+    zones = {method: {zone: _drawn(values[f"psnr_{zone}"]) for zone in ZONES} for method, values in methods.items()}
     figures.save_figure(folder, "zones", lambda: figures.zone_figure(zones, ZONES))
 
 

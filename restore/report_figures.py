@@ -15,6 +15,7 @@ import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
+
 from metalens.formats.psf_bank import PsfBank
 
 CHANNELS = ("red", "green", "blue")
@@ -267,9 +268,7 @@ def comparison_figure(
         axes.set_title(title, fontsize=7.5, pad=3)
         for row, (name, (top, left, side)) in enumerate(boxes.items(), start=1):
             if number == 0:
-                frame = Rectangle(
-                    (left - 0.5, top - 0.5), side, side, fill=False, linewidth=1, color=colours[name]
-                )
+                frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, linewidth=1, color=colours[name])
                 axes.add_patch(frame)
             zoom = figure.add_subplot(grid[row, number])
             _bare(zoom, picture[top : top + side, left : left + side])

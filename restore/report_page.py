@@ -173,9 +173,7 @@ def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
     name = _text(entry["name"])
     cells = []
     for version, stem in found["files"].items():
-        title = {"clean": "clean", "captured": "captured", "wiener": "Wiener, tiled"}.get(
-            version, f"α = {version}"
-        )
+        title = {"clean": "clean", "captured": "captured", "wiener": "Wiener, tiled"}.get(version, f"α = {version}")
         zooms = "".join(
             f'<img class="{zoom}" src="{stem}-{zoom}.png" alt="{name}, {title}, {zoom}" loading="lazy">'
             for zoom in found["boxes"]
@@ -228,9 +226,7 @@ def _training(training: Mapping[str, Any], has_curves: bool) -> str:
     figure = _figure("loss", "Loss of each step, and its running median.") if has_curves else ""
     listed = {key: value for key, value in training.items() if key != "curves"}
     table = f'<div class="card">{_listing(listed)}</div>' if listed else ""
-    return (
-        f'<div class="figures">{figure}{table}</div>' if figure or table else '<p class="note">Not recorded.</p>'
-    )
+    return f'<div class="figures">{figure}{table}</div>' if figure or table else '<p class="note">Not recorded.</p>'
 
 
 def _stages(stages: Sequence[Mapping[str, Any]]) -> str:

@@ -111,9 +111,7 @@ def captures_of(sources: Sequence[str | os.PathLike[str]]) -> list[Capture]:
     for source in sources:
         if is_pairs_folder(source):
             pairs = read_pairs(source)
-            found += [
-                Capture(name, partial(_degraded, pairs, index)) for index, name in enumerate(pair_names(pairs))
-            ]
+            found += [Capture(name, partial(_degraded, pairs, index)) for index, name in enumerate(pair_names(pairs))]
         else:
             found += [Capture(path.stem, partial(read_picture, path)) for path in list_pictures([source])]
     names = [capture.name for capture in found]
@@ -131,8 +129,7 @@ def pair_names(pairs: Pairs) -> list[str]:
     """A name for every sample: its photograph's, numbered where a photograph has several samples."""
     names = [Path(name).stem for name in pairs.source_names()]
     return [
-        name if names.count(name) == 1 else f"{name}-{names[:index].count(name)}"
-        for index, name in enumerate(names)
+        name if names.count(name) == 1 else f"{name}-{names[:index].count(name)}" for index, name in enumerate(names)
     ]
 
 
@@ -161,10 +158,11 @@ def restore_files(
     """
     alphas = check_alphas(alphas)
     for capture in captures:
+        picture = capture.read()
         try:
-            _check_capture(restorer, capture.read())
+            _check_capture(restorer, picture)
         except InputError as error:
-            raise InputError(str(error) if capture.name in str(error) else f"{capture.name}: {error}") from error
+            raise InputError(f"{capture.name}: {error}") from error
     rows = []
     with atomic_directory(output) as folder:
         for done, capture in enumerate(captures):

@@ -60,9 +60,7 @@ class Restorer:
     training: dict[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        self.layers = LoraLayers(
-            self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank
-        )
+        self.layers = LoraLayers(self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank)
         self.attention = DegradationAttention(self.layers.ranks, form=self.config.form, bases=self.config.bases)
 
     def parameters(self) -> dict[str, nn.Parameter]:
@@ -89,9 +87,7 @@ class Restorer:
     def step(self, latents: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
         """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``)."""
         if not len(latents) == len(maps) == len(paths):
-            raise ValueError(
-                f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many"
-            )
+            raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
         with self.conditioned(maps, latents.shape[-2] / latents.shape[-1]):
             return self.prior.predict_clean(latents, self.prior.prompt(paths))
 
@@ -154,9 +150,7 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     path = folder / "adapter.json"
     if not path.is_file():
         unfinished = (folder / "checkpoint.safetensors").is_file()
-        hint = (
-            "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
-        )
+        hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
         raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
     try:
         description = json.loads(path.read_text(encoding="utf-8"))
@@ -236,9 +230,7 @@ def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: s
     for name, parameter in parameters.items():
         value = tensors[name]
         if value.shape != parameter.shape:
-            raise InputError(
-                f"{origin}: {name} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}."
-            )
+            raise InputError(f"{origin}: {name} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}.")
         if not torch.isfinite(value).all():
             raise InputError(f"{origin}: {name} holds NaN or infinity; copy or train the adapter again.")
         with torch.no_grad():

@@ -106,12 +106,11 @@ class DegradationAttention(nn.Module):
             )
         else:
             self.whole = nn.Sequential(nn.Flatten(), nn.Linear(channels * cells * cells, 256), nn.ReLU())
-            self.project = nn.ModuleDict(
-                {str(rank): nn.Linear(256 + 64, rank * rank) for rank in sorted(set(ranks.values()))}
-            )
-            for layer in self.project.values():
+            projections = {str(rank): nn.Linear(256 + 64, rank * rank) for rank in sorted(set(ranks.values()))}
+            for layer in projections.values():
                 nn.init.zeros_(layer.weight)
                 nn.init.zeros_(layer.bias)
+            self.project = nn.ModuleDict(projections)
 
     def forward(self, maps: Tensor) -> dict[str, Mixing]:
         """Q of every block for maps ``[batch, channel, n, n]`` in 0..1."""

@@ -55,6 +55,7 @@ class TrainConfig:
     pseudo_share: float = 0.3
     pseudo_noise_probability: float = 0.6
     checkpoint_every: int = 100
+    validation_batches: int = 4
     seed: int = 0
 
 
@@ -236,7 +237,7 @@ class _Run:
         figures: dict[str, dict[str, float]] = {}
         for path in PATHS:
             rows = []
-            for number in range(4):
+            for number in range(self.config.validation_batches):
                 batch = self._draw(self.data, among, 2**31 + number)
                 rows.append({k: float(v) for k, v in self._loss(batch, batch.captured, path).items()})
             figures[path] = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
@@ -266,9 +267,7 @@ def _add_noise(pictures: Tensor, generator: torch.Generator) -> Tensor:
 def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
     smallest = min(pairs.manifest.pixels)
     if config.crop > smallest:
-        raise InputError(
-            f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}."
-        )
+        raise InputError(f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}.")
     if config.crop % prior.size_multiple:
         raise InputError(
             f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."
@@ -279,9 +278,7 @@ def _initialise(restorer: Restorer, initial: str) -> None:
     """Start from another adapter, of any lens, on the same prior."""
     description = describe_adapter(initial)
     if description["prior"]["identity"] != restorer.prior.identity:
-        raise InputError(
-            f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this."
-        )
+        raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
     if description["config"] != asdict(restorer.config):
         raise InputError(
             f"{initial}: is of size {description['config']}, this training asks for {asdict(restorer.config)}."

@@ -50,9 +50,7 @@ class TrainingPairs:
         InputError: nothing is left to train on.
     """
 
-    def __init__(
-        self, sources: Sequence[PairSource], *, quality_metric: str, validation_share: float = 0.05
-    ) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str, validation_share: float = 0.05) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
@@ -82,7 +80,7 @@ class TrainingPairs:
             multiple: crops begin at multiples of this.
         """
         random = np.random.default_rng([seed, step])
-        crops = [self._crop(among[random.integers(len(among))], size, multiple, random) for _ in range(count)]
+        crops = [self._crop(among[int(random.integers(len(among)))], size, multiple, random) for _ in range(count)]
         clean, captured, clean_map, captured_map = (torch.stack(part) for part in zip(*crops, strict=True))
         return Batch(clean, captured, clean_map, captured_map)
 

@@ -17,10 +17,11 @@ from collections.abc import Sequence
 from typing import Literal
 
 import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
 from metalens.restore.measures import psnr
-from scipy.fft import irfft2, next_fast_len, rfft2
 
 WholeFramePsf = Literal["mean", "axis"]
 

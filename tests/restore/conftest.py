@@ -1,0 +1,136 @@
+"""A tiny prior, a camera with a small sensor, its bank, and pairs: enough to run every path of the restorer."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from metalens.formats.camera import Camera, read_camera
+from metalens.formats.pairs import Pairs, PairSample, PairsManifest, PairsSource, open_pairs_writer, read_pairs
+from metalens.formats.psf_bank import PsfBank
+from metalens.restore.linear_start import start_autoencoder, start_denoiser
+from metalens.restore.pretrain import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.prior import PATHS, Prior, load_prior, save_prior
+from metalens.restore.restorer import AdapterConfig, Restorer
+
+PIXELS = (64, 80)
+TINY = PretrainConfig(denoiser_channels=(32, 32), prompt_tokens=2, prompt_features=32, crop=32, denoiser_crop=32)
+
+
+@pytest.fixture(scope="session")
+def camera() -> Camera:
+    preset = read_camera("metacamera")
+    return preset.model_copy(update={"sensor": preset.sensor.model_copy(update={"pixels": PIXELS})})
+
+
+@pytest.fixture(scope="session")
+def prior_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A prior whose weights are what training starts from, saved as `metalens pretrain` saves it."""
+    torch.manual_seed(0)
+    autoencoder, denoiser, scheduler = build_autoencoder(TINY), build_denoiser(TINY), build_scheduler()
+    start_autoencoder(autoencoder)
+    start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
+    prompts = {path: torch.randn(TINY.prompt_tokens, TINY.prompt_features) for path in PATHS}
+    prior = Prior("tiny", autoencoder, denoiser, scheduler.alphas_cumprod, "v_prediction", prompts)
+    folder = tmp_path_factory.mktemp("prior") / "tiny"
+    folder.mkdir()
+    save_prior(prior, folder, scheduler)
+    return folder
+
+
+@pytest.fixture
+def prior(prior_folder: Path) -> Prior:
+    return load_prior(prior_folder)
+
+
+@pytest.fixture
+def make_restorer(prior_folder: Path, camera: Camera) -> Callable[..., Restorer]:
+    def make(seed: int = 0, perturb: float = 0.0, **config: object) -> Restorer:
+        torch.manual_seed(seed)
+        fwhm_map = np.random.default_rng(0).random((3, 7, 7)).astype(np.float32)
+        settings = AdapterConfig(**({"unet_rank": 4, "encoder_rank": 4} | config))  # type: ignore[arg-type]
+        restorer = Restorer(load_prior(prior_folder), settings, camera, fwhm_map, "piqe")
+        with torch.no_grad():
+            for parameter in restorer.parameters().values() if perturb else ():
+                parameter.add_(perturb * torch.randn(parameter.shape))
+        return restorer
+
+    return make
+
+
+def textured(count: int, seed: int = 0, pixels: tuple[int, int] = PIXELS) -> np.ndarray:
+    """Pictures ``[count, y, x, 3]`` uint8 with coloured edges and texture."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[: pixels[0], : pixels[1]]
+    pictures = []
+    for _ in range(count):
+        frequency = random.uniform(0.05, 0.5, (3, 2))
+        phase = random.uniform(0, 6, 3)
+        waves = [0.5 + 0.4 * np.sign(np.sin(f[0] * y + f[1] * x + p)) for f, p in zip(frequency, phase, strict=True)]
+        pictures.append(np.stack(waves, axis=-1) + random.normal(0, 0.03, (*pixels, 3)))
+    return (np.clip(pictures, 0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def bank(camera: Camera) -> PsfBank:
+    nodes = 3
+    widths = np.linspace(2e-6, 2e-5, nodes * nodes * 3).reshape(nodes, nodes, 3)
+    ones = np.ones((nodes, nodes, 3))
+    intensity = np.zeros((nodes, nodes, 3, 5, 5), dtype=np.float32)
+    intensity[..., 1:4, 1:4] = 1 / 9
+    pitch = camera.sensor.pixel_pitch_m
+    return PsfBank(
+        camera=camera,
+        intensity=intensity,
+        field_y=np.linspace(-0.5, 0.5, nodes) * PIXELS[0] * pitch,
+        field_x=np.linspace(-0.5, 0.5, nodes) * PIXELS[1] * pitch,
+        wavelength=np.array([620e-9, 530e-9, 455e-9]),
+        channel_weight=np.eye(3),
+        full_width_half_maximum=widths,
+        rms_width=ones,
+        half_energy_radius=ones,
+        strehl_ratio=ones,
+        phase_radius=np.array([0.0, 1e-4]),
+        phase=np.zeros(2),
+        provenance={"engine": "made up"},
+    )
+
+
+def box_blur(picture: np.ndarray) -> np.ndarray:
+    padded = np.pad(picture.astype(float), ((1, 1), (1, 1), (0, 0)), mode="reflect")
+    height, width = picture.shape[:2]
+    total = sum(padded[i : i + height, j : j + width] for i in range(3) for j in range(3))
+    return (total / 9).astype(np.uint8)
+
+
+def write_pairs(folder: Path, camera: Camera, clean: np.ndarray, *, kind: str = "simulated", sources: int = 4) -> Pairs:
+    """Pairs of pictures and their 3 × 3 box blur."""
+    names = [PairsSource(name=f"p{i}.png", sha256=hashlib.sha256(bytes([i])).hexdigest()) for i in range(sources)]
+    manifest = PairsManifest(
+        kind=kind,  # type: ignore[arg-type]
+        count=len(clean),
+        shard_size=3,
+        pixels=clean.shape[1:3],
+        seed=0,
+        camera_name=camera.name,
+        lens_hash=camera.hash,
+        sources=tuple(names),
+    )
+    with open_pairs_writer(folder, manifest) as writer:
+        for shard in writer.missing:
+            numbers = range(shard.first, shard.first + shard.count)
+            writer.write(
+                shard,
+                [PairSample(clean=clean[n], degraded=box_blur(clean[n]), source=n % sources, seed=n) for n in numbers],
+            )
+    return read_pairs(folder)
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, camera: Camera) -> Pairs:
+    return write_pairs(tmp_path / "pairs", camera, textured(8))

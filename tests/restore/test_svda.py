@@ -1,0 +1,142 @@
+"""SVDA: W* = W + A·Q·B, with Q from a degradation map."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metalens.restore.degradation_map import Region, fwhm_map, patch_centres, position_weights, resample
+from metalens.restore.prior import load_prior
+from metalens.restore.svda import DegradationAttention, Mixing
+
+
+def picture(height=32, width=48):
+    return torch.rand(2, 3, height, width, generator=torch.Generator().manual_seed(1))
+
+
+def random_maps(batch=2, seed=2):
+    return torch.rand(batch, 4, 7, 7, generator=torch.Generator().manual_seed(seed))
+
+
+@pytest.mark.parametrize("form", ["local", "global"])
+def test_a_new_adapter_changes_nothing(make_restorer, prior_folder, form):
+    # B starts at 0 and Q at the identity: the prior itself.
+    restorer, prior = make_restorer(form=form), load_prior(prior_folder)
+    paths = ["positive", "negative"]
+    expected = prior.decode(prior.predict_clean(prior.encode(picture()), prior.prompt(paths)))
+    torch.testing.assert_close(restorer.forward(picture(), random_maps(), paths), expected, atol=1e-5, rtol=0)
+
+
+@pytest.mark.parametrize("form", ["local", "global"])
+def test_the_identity_q_is_plain_lora(make_restorer, form):
+    restorer = make_restorer(form=form, perturb=0.05)
+    with torch.no_grad():
+        names = ("basis",) if form == "local" else ("project",)
+        for name, parameter in restorer.attention.named_parameters():
+            if name.startswith(names):
+                parameter.zero_()
+    paths = ["positive", "neutral"]
+    latents = restorer.encode(picture(), random_maps())
+    with restorer.layers.conditioned(None, 1.0):
+        plain = restorer.prior.encode(picture())
+    torch.testing.assert_close(latents, plain, atol=1e-6, rtol=0)
+    with restorer.layers.conditioned(None, 1.0):
+        plain = restorer.prior.predict_clean(latents, restorer.prior.prompt(paths))
+    torch.testing.assert_close(restorer.step(latents, random_maps(), paths), plain, atol=1e-5, rtol=1e-5)
+
+
+@pytest.mark.parametrize("form", ["local", "global"])
+def test_another_degradation_map_gives_another_picture(make_restorer, form):
+    restorer = make_restorer(form=form, perturb=0.1)
+    paths = ["positive", "positive"]
+    first, second = (restorer.forward(picture(), random_maps(seed=seed), paths) for seed in (2, 3))
+    assert (first - second).abs().max() > 1e-4
+
+
+def test_a_constant_local_map_acts_like_one_matrix(make_restorer):
+    restorer = make_restorer(perturb=0.1)
+    constant = torch.rand(2, 4, 1, 1).expand(2, 4, 7, 7)
+    mixing = restorer.attention(constant)["unet.mid_block"]
+    features = torch.randn(2, 4, 6, 9)
+    matrix = torch.eye(4) + torch.einsum("bk,kij->bij", mixing.weights.mean(dim=(-2, -1)), mixing.matrix)
+    torch.testing.assert_close(mixing.on_grid(features), torch.einsum("bij,bjyx->biyx", matrix, features))
+    tokens = features.flatten(2).transpose(1, 2)
+    torch.testing.assert_close(mixing.on_tokens(tokens, 6 / 9), mixing.on_grid(features).flatten(2).transpose(1, 2))
+    torch.testing.assert_close(mixing.everywhere(tokens), mixing.on_tokens(tokens, 6 / 9))
+
+
+def test_a_local_map_acts_where_its_cells_lie():
+    weights = torch.zeros(1, 1, 7, 7)
+    weights[..., 6, 0] = 1.0  # the lower left patch
+    mixing = Mixing(matrix=torch.full((1, 1, 1), 1.0), weights=weights)
+    changed = mixing.on_grid(torch.ones(1, 1, 64, 64)) - 1
+    assert changed[0, 0, 60, 3] == pytest.approx(1.0)
+    assert changed[0, 0, :40].abs().max() == 0
+    assert changed[0, 0, :, 24:].abs().max() == 0
+
+
+def test_tokens_that_fill_no_feature_map_are_refused():
+    mixing = Mixing(matrix=torch.zeros(1, 4, 4), weights=torch.zeros(1, 1, 7, 7))
+    with pytest.raises(ValueError, match="13 tokens do not fill"):
+        mixing.on_tokens(torch.zeros(1, 13, 4), 1.0)
+
+
+def test_every_parameter_that_should_train_has_a_gradient_and_nothing_else(make_restorer):
+    restorer = make_restorer(perturb=0.05)
+    restorer.forward(picture(), random_maps(), ["positive", "negative"]).square().mean().backward()
+    trained = restorer.parameters()
+    for name, parameter in trained.items():
+        assert parameter.grad is not None, name
+        assert parameter.grad.abs().max() > 0, name
+    frozen = [*restorer.prior.vae.parameters(), *restorer.prior.unet.parameters()]
+    ours = {id(parameter) for parameter in trained.values()}
+    assert all(parameter.grad is None for parameter in frozen if id(parameter) not in ours)
+    assert "unet.conv_in.weight" in trained
+    assert not any("decoder" in name for name in trained)
+
+
+def test_a_batch_gives_what_its_pictures_give_alone(make_restorer):
+    restorer = make_restorer(perturb=0.1)
+    maps, paths = random_maps(), ["positive", "neutral"]
+    together = restorer.forward(picture(), maps, paths)
+    for index, path in enumerate(paths):
+        one = slice(index, index + 1)
+        alone = restorer.forward(picture()[one], maps[one], [path])
+        torch.testing.assert_close(together[one], alone, atol=1e-5, rtol=1e-4)
+
+
+def test_unequal_batches_are_refused(make_restorer):
+    with pytest.raises(ValueError, match="must be equally many"):
+        make_restorer().step(torch.zeros(2, 8, 16, 16), random_maps(1), ["positive", "neutral"])
+
+
+def test_the_published_form_has_256_hidden_features_and_one_matrix_a_block():
+    attention = DegradationAttention({"a": 4, "b": 8}, form="global")
+    assert attention.whole[1].weight.shape == (256, 4 * 49)
+    assert attention(torch.rand(3, 4, 7, 7))["b"].matrix.shape == (3, 8, 8)
+
+
+def test_patches_of_a_quarter_at_a_stride_of_an_eighth_have_seven_centres():
+    np.testing.assert_allclose(patch_centres() * 400, [50, 100, 150, 200, 250, 300, 350])
+
+
+def test_reading_a_map_at_its_own_centres_gives_the_map():
+    np.testing.assert_allclose(position_weights(patch_centres()).numpy(), np.eye(7), atol=1e-7)
+    values = torch.rand(4, 7, 7)
+    torch.testing.assert_close(resample(values, Region()), values)
+
+
+def test_a_region_sees_its_own_part_of_a_ramp():
+    ramp = torch.from_numpy(np.tile(patch_centres(), (1, 7, 1))).float()
+    seen = resample(ramp, Region(left=0.25, width=0.5, top=0.1, height=0.2))
+    torch.testing.assert_close(seen[0, 0], torch.from_numpy(0.25 + 0.5 * patch_centres()).float())
+
+
+def test_the_fwhm_map_is_the_banks_in_pixels_on_a_logarithmic_scale(bank):
+    values = fwhm_map(bank)
+    assert values.shape == (3, 7, 7)
+    centre = bank.full_width_half_maximum[1, 1] / np.sqrt(2) / bank.pixel_pitch
+    np.testing.assert_allclose(values[:, 3, 3], np.log2(1 + centre) / np.log2(65), rtol=1e-6)
+    assert values.min() >= 0
+    assert values.max() <= 1
