@@ -1,4 +1,4 @@
-"""The repository is laid out as CONTRIBUTING says: its folders, its imports, its packaging, and nothing besides."""
+"""The repository is laid out as CONTRIBUTING says: its folders, imports and packaging, and nothing besides."""
 
 import re
 import subprocess
