@@ -284,7 +284,7 @@ def synth(
 @click.option("--minutes", type=float, help="How long.")
 @click.option("--batch", default=4, show_default=True, help="Crops a step.")
 @click.option("--crop", default=128, show_default=True, help="Side of a crop in pixels.")
-@click.option("--learning-rate", default=1e-3, show_default=True, help="At its peak.")
+@click.option("--learning-rate", default=5e-4, show_default=True, help="At its peak.")
 @click.option(
     "--q",
     "form",

@@ -1,1 +1,17 @@
-"""."""
+"""The files that pass between the stages: their records, guarded readers and atomic writers.
+
+In reading order:
+
+- ``errors``          the one error for input that cannot be used
+- ``camera``          ``lens.toml``: lens, sensor and spectrum; the presets
+- ``psf_bank``        ``psf.h5``: point spread functions over field and colour
+- ``pairs``           ``pairs/``: reading clean and degraded pictures, shard by shard
+- ``pairs_manifest``  what a folder of pairs holds
+- ``pairs_writer``    writing it, one writer at a time, resumable
+- ``pictures``        reading and writing picture files
+- ``scene``           from a photograph to the light on a sensor's grid
+- ``hdf5``            guarded opening of HDF5 files
+- ``atomic``          outputs that appear whole or not at all
+
+Nothing here imports jax or torch.
+"""

@@ -236,12 +236,18 @@ def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:
 
 def _sentence(error: ValidationError) -> str:
     """The first problem of a validation error as one sentence, and how many more there are."""
-    problems = error.errors(include_url=False)
-    first = problems[0]
+    # An unknown key says more than the missing one that it was meant to be.
+    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    # A misspelt key is both unknown and missing; the unknown one shows the mistake.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
     families = {"hyperbolic", "quadratic", "even_polynomial"}
     place = ".".join(str(part) for part in first["loc"] if part not in families) or "the file"
     if first["type"] == "extra_forbidden":
         what = f"unknown key {place}; check its spelling and unit (keys end in _um, _nm, _rad, _e or _dn)"
+        lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
+        if lacking:
+            what += f"; missing: {', '.join(lacking)}"
+        problems = [each for each in problems if each["type"] != "missing"]
     elif first["type"] == "missing":
         what = f"missing key {place}"
     else:

@@ -48,7 +48,10 @@ def open_guarded(path: str | os.PathLike[str], schema: str, version: int) -> Ite
             _check_identity(file, target, schema, version)
             _check_contents(file, target)
             yield file
-        except (OSError, RuntimeError, KeyError, TypeError) as error:
+        except InputError:
+            raise
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError) as error:
+            # Whatever h5py raises on a damaged file; a name that is no UTF-8 is a ValueError.
             raise InputError(
                 f"{target}: damaged or not a {schema} file ({error}); make it again with metalens."
             ) from error
@@ -56,12 +59,12 @@ def open_guarded(path: str | os.PathLike[str], schema: str, version: int) -> Ite
 
 def _check_identity(file: h5py.File, target: Path, schema: str, version: int) -> None:
     found = file.attrs.get("schema")
-    if found != schema:
+    if not isinstance(found, str) or found != schema:
         raise InputError(
             f"{target}: found schema {found!r}, expected {schema!r}; give a file that the matching command wrote."
         )
     found_version = file.attrs.get("version")
-    if found_version != version:
+    if not isinstance(found_version, int | np.integer) or found_version != version:
         raise InputError(
             f"{target}: found {schema} version {found_version!r}, this metalens reads version {version}; "
             "make the file again, or use the metalens version that wrote it."

@@ -56,7 +56,7 @@ class LoraLayers:
                 placeless = name.endswith(("attn2.to_k", "attn2.to_v"))
                 yield layer.lora_A[ADAPTER].register_forward_hook(self._mixer(block, placeless))
 
-    def _mixer(self, block: str, placeless: bool):
+    def _mixer(self, block: str, placeless: bool) -> Callable[[nn.Module, tuple[Tensor, ...], Tensor], Tensor]:
         def mix(layer: nn.Module, inputs: tuple[Tensor, ...], output: Tensor) -> Tensor:
             del layer, inputs
             if self._mixings is None:

@@ -160,6 +160,7 @@ def width_figure(bank: PsfBank) -> Figure:
             text = f"{value:.0f}" if value >= 9.95 else f"{value:.1f}"
             axes.text(column, row, text, ha="center", va="center", fontsize=6, color=INK if dark else "white")
         _field_ticks(axes, bank, rows, columns, middle=0.0)
+        axes.tick_params(labelsize=6.5)
         for spine in axes.spines.values():
             spine.set_visible(False)
         centre = bank.camera.spectrum.channels[channel].centre_nm

@@ -6,6 +6,9 @@ import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+_BROAD = ("alpha", "fwhm", "loss")
+"""Figures of several panels side by side: on a narrow screen they scroll rather than shrink out of sight."""
+
 _STYLE = """
 :root { color-scheme: light dark; --paper: #f6f7f9; --card: #ffffff; --ink: #1d2530; --soft: #5b6675;
   --line: #dde2e9; --accent: #b4501e; --best: #fbeee4; }
@@ -30,8 +33,8 @@ a { color: var(--accent); }
   overflow-x: auto; min-width: 0; }
 .figures { display: grid; gap: 1rem; }
 figure { margin: 0; }
-figure > img { width: 100%; max-width: 880px; min-width: 460px; height: auto; display: block; background: #fff;
-  border-radius: 6px; }
+figure > img { width: 100%; max-width: 880px; height: auto; display: block; background: #fff; border-radius: 6px; }
+figure.broad > img { min-width: 520px; }
 @media (min-width: 900px) { .figures { grid-template-columns: 1.55fr 1fr; align-items: start; } }
 .figures > .whole { grid-column: 1 / -1; }
 figcaption { margin-top: .5rem; }
@@ -40,6 +43,7 @@ th, td { text-align: right; padding: .38rem .7rem; border-bottom: 1px solid var(
 th { font-weight: 600; color: var(--soft); font-size: .8rem; }
 th:first-child, td:first-child { text-align: left; }
 tr:last-child td { border-bottom: 0; }
+.slim { max-width: 660px; }
 td.best { background: var(--best); font-weight: 600; }
 td.wide { white-space: normal; overflow-wrap: anywhere; text-align: left; }
 .versions { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: .7rem; }
@@ -133,15 +137,16 @@ def _summary(report: Mapping[str, Any], measures: Mapping[str, str]) -> str:
     means = report["means"]
     lines = {"captured": means["captured"], "Wiener, tiled": means["wiener"]}
     lines |= {f"restored, α = {alpha}": values for alpha, values in means["restored"].items()}
-    best = {}
+    marks = {}
     for measure in measures:
         known = {name: values[measure] for name, values in lines.items() if values[measure] is not None}
         choose = min if measure.startswith("perceptual") else max
-        best[measure] = choose(known, key=lambda name: known[name]) if known else None
+        if known:
+            marks[choose(known, key=lambda name: known[name]), measure] = ' class="best"'
     body = []
     for name, values in lines.items():
         cells = [
-            f"<td{' class=best' if best[measure] == name else ''}>{_number(values[measure], _digits(measure))}</td>"
+            f"<td{marks.get((name, measure), '')}>{_number(values[measure], _digits(measure))}</td>"
             for measure in measures
         ]
         body.append(f"<tr><td>{_text(name)}</td>{''.join(cells)}</tr>")
@@ -209,8 +214,8 @@ def _lens(report: Mapping[str, Any]) -> str:
     phase = _figure("phase", "The phase that the lens adds, along its radius and modulo 2π over the aperture.")
     psf = _figure(
         "psf",
-        "Where each point of the scene sends its light, by its place on the sensor. One logarithmic scale, over four "
-        "decades, holds for all three channels. Their light adds: white is where red, green and blue are equally "
+        "Where each point of the scene sends its light, by its place on the sensor. One logarithmic scale of four "
+        "decades holds for all three channels. Their light adds: white is where red, green and blue are equally "
         "bright, a colour is where one reaches farther than the others.",
     )
     fwhm = _figure(
@@ -241,7 +246,7 @@ def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
     known = [stage["peak_memory_mb"] for stage in stages if stage.get("peak_memory_mb") is not None]
     highest = _number(max(known), 0) if known else "–"
     return (
-        '<div class="card"><table><tr><th>stage</th><th>seconds</th><th>peak memory (MB)</th></tr>'
+        '<div class="card slim"><table><tr><th>stage</th><th>seconds</th><th>peak memory (MB)</th></tr>'
         f"{body}<tr><td><b>all</b></td><td><b>{total:.1f}</b></td><td><b>{highest}</b></td></tr></table></div>"
     )
 
@@ -269,8 +274,9 @@ def _lines(values: Mapping[str, Any], prefix: str) -> str:
 
 
 def _figure(name: str, caption: str, *, whole: bool = False) -> str:
+    broad = " broad" if name in _BROAD else ""
     return (
-        f'<figure class="card{" whole" if whole else ""}"><img src="{name}.png" alt="{_text(caption)}">'
+        f'<figure class="card{broad}{" whole" if whole else ""}"><img src="{name}.png" alt="{_text(caption)}">'
         f'<figcaption>{_text(caption)} <a href="{name}.pdf">PDF</a></figcaption></figure>'
     )
 

@@ -49,7 +49,7 @@ class TrainConfig:
     shares: PathShares = field(default_factory=PathShares)
     batch: int = 4
     crop: int = 128
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     l2_weight: float = 2.0
     perceptual_weight: float = 5.0
     pseudo_share: float = 0.3

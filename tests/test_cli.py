@@ -1,0 +1,178 @@
+"""The command line: one sentence and an exit status for whatever is wrong, JSON on stdout and nothing else."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from metalens.cli import main
+from metalens.formats.camera import dump_camera, read_camera
+from metalens.formats.pictures import write_picture
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run the command line in this process: arguments → (status, stdout, stderr)."""
+
+    def call(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["metalens", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capfd.readouterr()
+        return int(stopped.value.code or 0), captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture
+def lens(tmp_path) -> Path:
+    """A small camera, quick to simulate."""
+    text = dump_camera(read_camera("metacamera"))
+    text = text.replace("pixels = [400, 400]", "pixels = [64, 64]")
+    path = tmp_path / "lens.toml"
+    path.write_text(text.replace("wavelengths_per_channel = 9", "wavelengths_per_channel = 1"))
+    return path
+
+
+@pytest.fixture
+def psf(run, lens, tmp_path) -> Path:
+    status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", "--fields", "3x3", "--json")
+    assert status == 0, err
+    assert json.loads(out)["camera"] == "metacamera"
+    return tmp_path / "psf.h5"
+
+
+@pytest.fixture
+def photograph(tmp_path) -> Path:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    picture = np.random.default_rng(0).integers(40, 200, (80, 90, 3), dtype=np.uint8)
+    for name in ("a", "b"):
+        write_picture(folder / f"{name}.png", picture)
+    return folder
+
+
+def refused(result: tuple[int, str, str], *parts: str, status: int = 1) -> None:
+    """The command failed with one sentence that holds these parts, and printed nothing on stdout."""
+    found, out, err = result
+    assert found == status
+    assert out == ""
+    message = err.strip().splitlines()[-1]
+    assert "Traceback" not in err
+    for part in parts:
+        assert part in message
+
+
+def test_a_lens_that_is_neither_file_nor_preset(run, tmp_path):
+    refused(run("psf", "metacamra", "-o", tmp_path / "psf.h5"), "metacamra", "neither a file nor a preset", "nano-optics")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "parts"),
+    [
+        ("aperture_um", "aperture_mm", ["aperture_mm", "unit"]),
+        ("aperture_um = 200.0", "aperture_um = -200.0", ["lens.aperture_um", "greater than 0", "-200"]),
+        ("aperture_um = 200.0", "aperture_um = nan", ["lens.aperture_um", "finite"]),
+        ('family = "even_polynomial"', 'family = "spherical"', ["lens.phase", "spherical"]),
+        ("[lens]", "[lens", ["not valid TOML"]),
+        ("version = 1", "version = 2", ['schema = "metalens.camera" and version = 1']),
+    ],
+)
+def test_a_lens_file_with_a_mistake(run, lens, tmp_path, old, new, parts):
+    lens.write_text(lens.read_text().replace(old, new, 1))
+    refused(run("psf", lens, "-o", tmp_path / "psf.h5"), "lens.toml", *parts)
+    assert not (tmp_path / "psf.h5").exists()
+
+
+def test_an_output_whose_folder_does_not_exist(run, lens, tmp_path):
+    refused(run("psf", lens, "-o", tmp_path / "no" / "psf.h5"), "does not exist; make it first")
+
+
+def test_wrong_use_ends_with_status_2(run, tmp_path):
+    assert run("psf", "metacamera")[0] == 2
+    assert run("psf", "metacamera", "-o", tmp_path / "p.h5", "--fields", "seven")[0] == 2
+    assert run("restore", "x.png", "-o", tmp_path / "r", "--alpha", "much")[0] == 2
+    assert run("unheard-of")[0] == 2
+
+
+def test_a_window_that_cuts_off_light_says_how_much(run, lens, tmp_path):
+    refused(run("psf", lens, "-o", tmp_path / "psf.h5", "--window", "5"), "window", "%")
+
+
+def test_dry_runs_write_nothing(run, lens, psf, photograph, tmp_path):
+    before = sorted(tmp_path.iterdir())
+    for arguments in (
+        ("psf", lens, "-o", tmp_path / "other.h5", "--dry-run", "--json"),
+        ("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf, "--dry-run", "--json"),
+    ):
+        status, out, err = run(*arguments)
+        assert status == 0, err
+        json.loads(out)
+    assert sorted(tmp_path.iterdir()) == before
+
+
+def test_pairs_are_made_resumed_and_guarded(run, psf, photograph, tmp_path):
+    arguments = ("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf, "--count", "3", "--json")
+    status, out, err = run(*arguments)
+    assert status == 0, err
+    assert json.loads(out)["made"] == 3
+    refused(run(*arguments), "pairs", "not empty", "--resume")
+    assert json.loads(run(*arguments, "--resume")[1])["made"] == 0
+    refused(run("synth", photograph, "-o", tmp_path / "p", "--psf", photograph / "a.png"), "a.png", "HDF5")
+    refused(run("synth", tmp_path / "none", "-o", tmp_path / "p", "--psf", psf), "none")
+    (photograph / "c.png").write_text("no picture")
+    refused(run("synth", photograph, "-o", tmp_path / "p", "--psf", psf, "--strict"), "c.png")
+    status, out, err = run("synth", photograph, "-o", tmp_path / "q", "--psf", psf, "--json")
+    assert [each["name"] for each in json.loads(out)["skipped"]] == ["c"]
+
+
+def test_pairs_of_another_lens_are_refused_before_training(run, psf, lens, photograph, tmp_path):
+    assert run("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf)[0] == 0
+    lens.write_text(lens.read_text().replace("aperture_um = 200.0", "aperture_um = 190.0"))
+    assert run("psf", lens, "-o", tmp_path / "other.h5", "--fields", "3x3")[0] == 0
+    result = run("train", tmp_path / "pairs", "-o", tmp_path / "adapter", "--psf", tmp_path / "other.h5", "--steps", 1)
+    refused(result, "made for camera", "give the bank that the pairs were made with")
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_training_needs_a_budget(run, psf, photograph, tmp_path):
+    assert run("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf)[0] == 0
+    result = run("train", tmp_path / "pairs", "-o", tmp_path / "adapter", "--psf", psf)
+    refused(result, "training needs --steps or --minutes")
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_captures_and_adapters_that_cannot_be_used(run, photograph, tmp_path):
+    refused(run("restore", tmp_path / "none.png", "-o", tmp_path / "r"), "none.png", "no such file")
+    refused(run("restore", photograph, "-o", tmp_path / "r", "--adapter", "nowhere"), "nowhere", "is not an adapter")
+    refused(run("restore", photograph, "-o", tmp_path / "r", "--alpha", "nan"), "--alpha nan")
+    (photograph / "c.png").write_text("no picture")
+    refused(run("restore", photograph / "c.png", "-o", tmp_path / "r"), "c.png")
+    assert not (tmp_path / "r").exists()
+
+
+def test_an_interrupt_is_one_sentence(run, lens, tmp_path, monkeypatch):
+    def interrupt(*arguments, **options):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("metalens.psf.bank.simulate_bank", interrupt)
+    refused(run("psf", lens, "-o", tmp_path / "psf.h5"), "interrupted", status=130)
+    assert not (tmp_path / "psf.h5").exists()
+
+
+def test_a_full_disk_is_one_sentence(run, lens, tmp_path, monkeypatch):
+    import errno
+
+    import h5py
+
+    def full(*arguments, **options):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(h5py, "File", full)
+    refused(run("psf", lens, "-o", tmp_path / "psf.h5", "--fields", "1x1"), "No space left on device")
+    assert [entry.name for entry in tmp_path.iterdir()] == ["lens.toml"]
