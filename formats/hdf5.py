@@ -128,6 +128,8 @@ def read_array(
             f"{file.filename}: {name} has shape {getattr(dataset, 'shape', None)}, "
             f"expected {tuple('any' if length is None else length for length in shape)}."
         )
+    if dataset.dtype.kind not in "biuf":
+        raise InputError(f"{file.filename}: {name} holds {dataset.dtype}, numbers were expected.")
     array = np.asarray(dataset[()]).astype(dtype)
     if finite and not np.isfinite(array).all():
         raise InputError(f"{file.filename}: {name} holds NaN or infinity; make the file again.")

@@ -8,7 +8,7 @@ import jax
 import numpy as np
 
 from metalens.formats.camera import Camera, EvenPolynomialPhase, HyperbolicPhase
-from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic
+from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic, Scalar
 
 
 @jax.tree_util.register_dataclass
@@ -22,12 +22,12 @@ class Metalens:
         phase: what the meta-atoms add to the phase of a wave.
     """
 
-    aperture_diameter: jax.typing.ArrayLike
-    focal_length: jax.typing.ArrayLike
+    aperture_diameter: Scalar
+    focal_length: Scalar
     phase: Phase
 
     @property
-    def aperture_area(self) -> jax.typing.ArrayLike:
+    def aperture_area(self) -> Scalar:
         """πD²/4 in m²."""
         return np.pi / 4 * self.aperture_diameter**2
 

@@ -11,6 +11,10 @@ from typing import Protocol
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+
+Scalar = float | jax.Array
+"""A number that may be traced."""
 
 
 class Phase(Protocol):
@@ -36,8 +40,8 @@ class Hyperbolic:
         wavelength: design wavelength in metres.
     """
 
-    focal_length: jax.typing.ArrayLike
-    wavelength: jax.typing.ArrayLike
+    focal_length: Scalar
+    wavelength: Scalar
 
     def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
         """Phase in radians at r² in m²."""
@@ -56,8 +60,8 @@ class Quadratic:
         wavelength: design wavelength in metres.
     """
 
-    focal_length: jax.typing.ArrayLike
-    wavelength: jax.typing.ArrayLike
+    focal_length: Scalar
+    wavelength: Scalar
 
     def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
         """Phase in radians at r² in m²."""
@@ -74,12 +78,12 @@ class EvenPolynomial:
         radius: normalisation radius R in metres.
     """
 
-    coefficients: jax.typing.ArrayLike
-    radius: jax.typing.ArrayLike
+    coefficients: np.ndarray | jax.Array
+    radius: Scalar
 
     def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
         """Phase in radians at r² in m²."""
-        normalised = squared_radius / jnp.square(self.radius)
+        normalised = squared_radius / self.radius**2
         total = jnp.zeros_like(normalised)
         for coefficient in jnp.asarray(self.coefficients)[::-1]:
             total = (total + coefficient) * normalised

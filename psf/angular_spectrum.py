@@ -126,7 +126,8 @@ def window_intensity(
     """
 
     def at_wavelength(wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
-        gain = transfer(spectrum.shape, pitch, wavelength, jnp.asarray(lens.focal_length), direction)
+        size = (spectrum.shape[0], spectrum.shape[1])
+        gain = transfer(size, pitch, wavelength, jnp.asarray(lens.focal_length), direction)
         field = jnp.fft.ifft2(spectrum * gain)[: window[0], : window[1]]
         density = (jnp.real(field) ** 2 + jnp.imag(field) ** 2) / lens.aperture_area
         pixels = integrator_y @ density @ integrator_x.T

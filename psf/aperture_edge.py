@@ -1,8 +1,8 @@
 """The aperture's hard edge on a uniform grid.
 
 Summing samples of a function that jumps costs an error of first order in the sample step. Here the jump is
-replaced by one smoothed with a kernel whose moments vanish up to the eleventh, wide enough for the grid to resolve:
-the sum converges fast in the step, and the shape stays the true disc.
+replaced by one smoothed with a kernel whose moments vanish up to the eleventh, wide enough for the grid to
+resolve: the sum converges fast in the step, and the shape stays the true disc.
 """
 
 from __future__ import annotations
