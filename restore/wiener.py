@@ -154,7 +154,7 @@ def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -
 
 
 class _Frame:
-    """A captured picture in linear light, continued by its mirror image and transformed once for many filters."""
+    """A captured picture in linear light, continued to a period and transformed once for many filters."""
 
     def __init__(self, picture: np.ndarray, kernel: tuple[int, ...]) -> None:
         array = np.asarray(picture)
@@ -166,30 +166,36 @@ class _Frame:
         self.dtype = array.dtype
         self.shape = array.shape
         values = array.astype(np.float32) / 255 if array.dtype == np.uint8 else array.astype(np.float32)
-        # The ring that a border leaves dies out over the reach of the function.
-        size = [
-            next_fast_len(max(length + 2 * (side // 2), side), real=True)
-            for length, side in zip(array.shape, kernel, strict=False)
-        ]
-        self.size = (size[0], size[1])
-        self._before = [(total - length) // 2 for total, length in zip(size, array.shape, strict=False)]
-        margins = [
-            (before, total - length - before)
-            for before, total, length in zip(self._before, size, array.shape, strict=False)
-        ]
+        self.size = (
+            next_fast_len(array.shape[0] + 2 * (kernel[0] // 2), real=True),
+            next_fast_len(array.shape[1] + 2 * (kernel[1] // 2), real=True),
+        )
         light = np.moveaxis(_srgb_to_linear(values), -1, 0)
-        self._transform = rfft2(np.pad(light, [(0, 0), *margins], mode="symmetric"))
+        self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
         """Apply a filter; returns ``[y, x, 3]`` linear light, not clipped."""
         light = irfft2(self._transform * inverse, self.size)
-        (top, left), (rows, columns) = self._before, self.shape[:2]
-        return np.moveaxis(light[:, top : top + rows, left : left + columns], 0, -1)
+        return np.moveaxis(light[:, : self.shape[0], : self.shape[1]], 0, -1)
 
     def finish(self, light: np.ndarray) -> np.ndarray:
         """Encode linear light as the picture came: sRGB of the same type."""
         encoded = _linear_to_srgb(light)
         return np.rint(255 * encoded).astype(np.uint8) if self.dtype == np.uint8 else encoded.astype(self.dtype)
+
+
+def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
+    """Make a frame periodic: the gap up to ``size`` fades from the mirror image of its end to that of its start.
+
+    A jump where the frame meets itself would ring through the inverse filter.
+    """
+    gap = size - light.shape[axis]
+    margins = [(0, 0)] * light.ndim
+    margins[axis] = (gap, gap)
+    before, _, after = np.split(np.pad(light, margins, mode="symmetric"), [gap, size], axis=axis)
+    fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(gap, dtype=np.float32) + 0.5) / max(gap, 1))
+    fade = fade.reshape([-1 if other == axis else 1 for other in range(light.ndim)])
+    return np.concatenate([light, (1 - fade) * after + fade * before], axis=axis)
 
 
 def _srgb_to_linear(values: np.ndarray) -> np.ndarray:
