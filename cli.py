@@ -283,7 +283,7 @@ def synth(
 @click.option("--steps", type=int, help="How many steps; or --minutes, or whichever comes first.")
 @click.option("--minutes", type=float, help="How long.")
 @click.option("--batch", default=4, show_default=True, help="Crops a step.")
-@click.option("--crop", default=128, show_default=True, help="Side of a crop in pixels.")
+@click.option("--crop", default=96, show_default=True, help="Side of a crop in pixels.")
 @click.option("--learning-rate", default=5e-4, show_default=True, help="At its peak.")
 @click.option(
     "--q",

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import weakref
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -107,6 +108,8 @@ class Pairs:
     def _forget(self) -> None:
         self._process = os.getpid()
         self._open: OrderedDict[int, tuple[h5py.File, ExitStack]] = OrderedDict()
+        # Closed with the record or before the interpreter ends, while h5py still can.
+        weakref.finalize(self, _close_all, self._open, self._process)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"folder": self.folder, "manifest": self.manifest}
@@ -183,9 +186,7 @@ class Pairs:
 
     def close(self) -> None:
         """Close the shards that this process has open."""
-        if self._process == os.getpid():
-            for _, stack in self._open.values():
-                stack.close()
+        _close_all(self._open, self._process)
         self._forget()
 
     def _file(self, shard: Shard) -> h5py.File:
@@ -219,6 +220,14 @@ class Pairs:
                     f"{self.folder / shard.name}: {name} is {found}, expected {shape} {np.dtype(dtype)}; "
                     "make the pairs again."
                 )
+
+
+def _close_all(opened: OrderedDict[int, tuple[h5py.File, ExitStack]], process: int) -> None:
+    """Close shards, unless they came over a fork and belong to the parent."""
+    if process == os.getpid():
+        for _, stack in opened.values():
+            stack.close()
+        opened.clear()
 
 
 def require_same_camera(pairs: Pairs, bank: PsfBank) -> None:

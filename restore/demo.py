@@ -24,7 +24,7 @@ class DemoScale:
     pairs: int = 36
     minutes: float = 3.0
     steps: int | None = None
-    crop: int = 128
+    crop: int = 96
     pseudo: int = 6
 
 
@@ -59,7 +59,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
         ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1"]),
         ("train", ["train", pairs, "-o", first, *recipe, *budget]),
-        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", first, "--count", str(scale.pseudo)]),
+        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", "--count", str(scale.pseudo)]),
         (
             "train with pseudo pairs",
             [

@@ -33,10 +33,10 @@ VERSION = 1
 class AdapterConfig:
     """Size and form of an adapter."""
 
-    unet_rank: int = 32
-    encoder_rank: int = 16
+    unet_rank: int = 16
+    encoder_rank: int = 8
     form: Form = "local"
-    bases: int = 4
+    bases: int = 3
 
 
 @dataclass

@@ -19,6 +19,7 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from metalens.restore.degradation_map import CELLS, CHANNELS, position_weights, sample_positions
 
@@ -45,7 +46,11 @@ class Mixing:
         along_y = position_weights(sample_positions(height), self.weights.shape[-2]).to(features)
         along_x = position_weights(sample_positions(width), self.weights.shape[-1]).to(features)
         weights = torch.einsum("ya,bkac,xc->bkyx", along_y, self.weights.to(features), along_x)
-        return features + torch.einsum("bkyx,kij,bjyx->biyx", weights, self.matrix.to(features), features)
+        bases, rank, _ = self.matrix.shape
+        # All bases at once as one 1 × 1 convolution, then their weighted sum at each place.
+        mixed = F.conv2d(features, self.matrix.to(features).reshape(bases * rank, rank, 1, 1))
+        mixed = mixed.unflatten(1, (bases, rank)) * weights[:, :, None]
+        return features + mixed.sum(dim=1)
 
     def on_tokens(self, features: Tensor, aspect: float) -> Tensor:
         """Apply Q to ``[batch, token, r]``, tokens in rows of a feature map of ``aspect`` = height / width."""

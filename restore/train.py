@@ -48,7 +48,7 @@ class TrainConfig:
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     shares: PathShares = field(default_factory=PathShares)
     batch: int = 4
-    crop: int = 128
+    crop: int = 96
     learning_rate: float = 5e-4
     l2_weight: float = 2.0
     perceptual_weight: float = 5.0
