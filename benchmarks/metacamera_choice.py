@@ -1,8 +1,9 @@
 """Choose the focal length and the phase of the ``metacamera`` preset.
 
-Run it as ``python benchmarks/metacamera_choice.py [--steps 80] [--toml chosen.toml]``. It compares plain profiles
-with even polynomials that were optimised through the simulation, at several focal lengths, by what a Wiener filter
-that knows the local point spread function could restore. docs/adr/0003-metacamera-preset.md holds its output.
+``python benchmarks/metacamera_choice.py`` compares plain profiles at several focal lengths with the preset as it
+ships, by what a Wiener filter that knows the local point spread function could restore. With ``--optimise`` it also
+designs an even polynomial for each focal length through the simulation, which takes minutes each, and writes the
+best one where ``--toml`` says. docs/adr/0003-metacamera-preset.md holds its output.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+
 from metalens.formats.camera import (
     Camera,
     EvenPolynomialPhase,
@@ -173,6 +175,7 @@ def figures(camera: Camera) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--optimise", action="store_true", help="design a phase for each focal length")
     parser.add_argument("--steps", type=int, default=80)
     parser.add_argument("--focal-lengths", type=float, nargs="+", default=[700.0, 800.0, 900.0])
     parser.add_argument("--captured-weight", type=float, default=0.3)
@@ -192,6 +195,8 @@ def main() -> None:
                 phase = family(family=name, wavelength_nm=design)
                 row = figures(with_lens(base, focal_length_um=focal_length, phase=phase))
                 print(f"| {name} {design:.0f} nm | {focal_length:.0f} {row}", flush=True)
+        if not options.optimise:
+            continue
         phase = QuadraticPhase(family="quadratic", wavelength_nm=532.0)
         started = time.perf_counter()
         camera = with_lens(base, focal_length_um=focal_length, phase=phase)
@@ -202,6 +207,7 @@ def main() -> None:
         restored = float(row.split("|")[2])
         if best is None or restored > best[0]:
             best = (restored, camera)
+    print(f"| preset as it ships | {base.lens.focal_length_um:.0f} {figures(base)}", flush=True)
     if options.toml is not None and best is not None:
         options.toml.write_text(dump_camera(best[1]), encoding="utf-8")
 

@@ -25,9 +25,7 @@ from metalens.psf.aperture_edge import smooth_step
 
 
 @partial(jax.jit, static_argnames=("size", "origin"))
-def aperture_spectrum(
-    lens: Metalens, pitch: jax.Array, *, size: tuple[int, int], origin: tuple[int, int]
-) -> jax.Array:
+def aperture_spectrum(lens: Metalens, pitch: jax.Array, *, size: tuple[int, int], origin: tuple[int, int]) -> jax.Array:
     """Discrete Fourier transform of the field behind the lens, its incoming tilt removed.
 
     Args:

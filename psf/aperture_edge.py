@@ -20,12 +20,15 @@ EDGE_REACH = 5.0
 """Sample steps beyond the edge at which the step has fallen under 1e-4."""
 
 
-def _correction() -> np.ndarray:
-    """Coefficients of the odd polynomial that, times a Gaussian, cancels the moments of its blur."""
+def _correction() -> list[float]:
+    """Coefficients of s, s³, … of the polynomial that, times a Gaussian, cancels the moments of its blur."""
     series = np.zeros(2 * ORDER - 1)
     for term in range(1, ORDER):
         series[2 * term - 1] = (-0.5) ** term / math.factorial(term)
-    return np.polynomial.hermite_e.herme2poly(series)
+    return [float(value) for value in np.polynomial.hermite_e.herme2poly(series)[1::2]]
+
+
+_CORRECTION = _correction()
 
 
 def smooth_step(steps: jax.Array) -> jax.Array:
@@ -40,4 +43,8 @@ def smooth_step(steps: jax.Array) -> jax.Array:
     """
     depth = jnp.clip(steps, -9, 9)
     gaussian = jnp.exp(-0.5 * depth**2) / np.sqrt(2 * np.pi)
-    return 0.5 * erfc(depth / np.sqrt(2)) + gaussian * jnp.polyval(jnp.asarray(_correction()[::-1]), depth)
+    squared = depth**2
+    correction = jnp.zeros_like(depth)
+    for coefficient in _CORRECTION[::-1]:
+        correction = correction * squared + coefficient
+    return 0.5 * erfc(depth / np.sqrt(2)) + gaussian * depth * correction

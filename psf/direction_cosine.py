@@ -143,9 +143,7 @@ def tile_intensity(
     return energy * _falloff(lens, direction, tile_offset, y, x) / lens.aperture_area
 
 
-def _falloff(
-    lens: Metalens, direction: jax.Array, tile_offset: jax.Array, y: jax.Array, x: jax.Array
-) -> jax.Array:
+def _falloff(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     """(R₀/R)⁴ of the chief ray: how the obliquity f/R² changes from the tile's centre to its other points."""
     focal_length = jnp.asarray(lens.focal_length)
     landing = focal_length * direction / jnp.sqrt(1 - jnp.sum(direction**2)) + tile_offset

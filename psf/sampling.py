@@ -115,9 +115,7 @@ def _curvature_error(
     worst = 0.0
     for side_y in (-1, 0, 1):
         for side_x in (-1, 0, 1):
-            centre = tuple(
-                c + side * (half_window - edge) for c, side in zip(chief, (side_y, side_x), strict=True)
-            )
+            centre = tuple(c + side * (half_window - edge) for c, side in zip(chief, (side_y, side_x), strict=True))
             q, p, distance = direction_cosines(lens, (centre[0], centre[1]), y, x)
             for sign in (-1, 1):
                 corner = (centre[0] + edge, centre[1] + sign * edge)

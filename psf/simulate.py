@@ -104,24 +104,18 @@ def field_direction(field_angle: float | tuple[float, float]) -> tuple[float, fl
     return math.sin(theta) * math.sin(phi), math.sin(theta) * math.cos(phi)
 
 
-def _check_request(
-    lens: Metalens, wavelength: float, window: tuple[int, int], pixel_pitch: float, engine: str
-) -> None:
+def _check_request(lens: Metalens, wavelength: float, window: tuple[int, int], pixel_pitch: float, engine: str) -> None:
     if engine not in get_args(Engine):
         raise InputError(f"psf: no engine {engine!r}; one of {', '.join(get_args(Engine))} was expected.")
     if not 200e-9 <= wavelength <= 20e-6:
-        raise InputError(
-            f"psf: wavelength {wavelength:.4g} m is out of range; 2e-7 to 2e-5 was expected, in metres."
-        )
+        raise InputError(f"psf: wavelength {wavelength:.4g} m is out of range; 2e-7 to 2e-5 was expected, in metres.")
     for name, length in [
         ("pixel_pitch", pixel_pitch),
         ("aperture_diameter", float(lens.aperture_diameter)),
         ("focal_length", float(lens.focal_length)),
     ]:
         if not 0 < length < math.inf:
-            raise InputError(
-                f"psf: {name} {length:.4g} m is out of range; a positive length was expected, in metres."
-            )
+            raise InputError(f"psf: {name} {length:.4g} m is out of range; a positive length was expected, in metres.")
     if min(window) < 1:
         raise InputError(f"psf: window {window[0]} × {window[1]} is empty; at least 1 × 1 was expected.")
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)

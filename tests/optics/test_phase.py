@@ -61,9 +61,7 @@ def test_gradient_of_the_phase_agrees_with_finite_differences():
     gradient = jax.grad(phase)(start)
     for index in range(3):
         step = jnp.zeros(3).at[index].set(1.0)
-        assert float(gradient[index]) == pytest.approx(
-            float(phase(start + step) - phase(start - step)) / 2, rel=1e-3
-        )
+        assert float(gradient[index]) == pytest.approx(float(phase(start + step) - phase(start - step)) / 2, rel=1e-3)
 
 
 def test_the_lens_of_a_camera_is_in_metres():

@@ -51,9 +51,7 @@ def test_light_lands_where_the_chief_ray_says(propagate, azimuth):
     path = path - (np.sqrt(radius**2 + focal_length**2) - focal_length)
     field = (radius < 40e-6) * np.exp(2j * np.pi / WAVELENGTH * path)
     image = abs(
-        propagate(
-            field, pitch=pitch, wavelength=WAVELENGTH, distance=focal_length, centre=(0.0, 0.0), shape=(321, 321)
-        )
+        propagate(field, pitch=pitch, wavelength=WAVELENGTH, distance=focal_length, centre=(0.0, 0.0), shape=(321, 321))
     )
     row, column = np.unravel_index(image.argmax(), image.shape)
     landing = focal_length * np.tan(theta)
@@ -61,17 +59,17 @@ def test_light_lands_where_the_chief_ray_says(propagate, azimuth):
     assert pitch * (column - 160) == pytest.approx(landing * np.cos(azimuth), abs=1.5e-6)
 
 
-@pytest.mark.parametrize(("degrees", "tolerance"), [(0, 5e-4), (15, 1e-3)])
+@pytest.mark.parametrize(("degrees", "tolerance"), [(0, 1e-3), (15, 1e-3)])
 def test_the_two_propagators_agree_and_the_band_limit_is_why(degrees, tolerance):
-    theta, focal_length, pitch = np.radians(degrees), 0.4e-3, 0.25e-6
+    theta, focal_length, pitch = np.radians(degrees), 0.2e-3, 0.25e-6
     options = {
         "pitch": pitch,
         "wavelength": WAVELENGTH,
         "distance": focal_length,
         "centre": (0.0, focal_length * np.tan(theta)),
-        "shape": (256, 256),
+        "shape": (128, 128),
     }
-    field = lens_field(theta, 0.2e-3, focal_length, pitch)
+    field = lens_field(theta, 0.1e-3, focal_length, pitch)
     # Empty room around the aperture keeps what the band limit cuts off out of the window.
     field = np.pad(field, field.shape[0] // 2)
     exact = rayleigh_sommerfeld(field, **options)
@@ -92,9 +90,7 @@ def test_a_window_off_axis_is_a_cut_of_a_wider_one(propagate):
 @pytest.mark.parametrize("propagate", PROPAGATORS)
 def test_energy_is_conserved_when_the_window_holds_the_light(propagate):
     field = lens_field(0.0, 60e-6, 200e-6, 0.4e-6)
-    image = propagate(
-        field, pitch=0.4e-6, wavelength=WAVELENGTH, distance=200e-6, centre=(0.0, 0.0), shape=(300, 300)
-    )
+    image = propagate(field, pitch=0.4e-6, wavelength=WAVELENGTH, distance=200e-6, centre=(0.0, 0.0), shape=(300, 300))
     assert (abs(image) ** 2).sum() == pytest.approx((abs(field) ** 2).sum(), rel=5e-3)
 
 

@@ -70,14 +70,28 @@ def test_on_axis_peak_of_a_hyperbolic_lens_is_the_closed_form(engine):
 )
 def test_peak_and_width_of_the_reference_lens_fall_off_over_the_field(degrees, peak, width):
     """Independent figures for D = 0.5 mm, f = 1 mm at 511 nm; the peaks depend on where the samples lie."""
-    psf = simulate_psf(REFERENCE_LENS, WAVELENGTH, np.radians(degrees), window=(129, 129), pixel_pitch=0.4e-6)
+    psf = simulate_psf(
+        REFERENCE_LENS,
+        WAVELENGTH,
+        np.radians(degrees),
+        window=(129, 129),
+        pixel_pitch=0.4e-6,
+        engine="angular_spectrum",
+    )
     assert strehl_ratio(psf, 0.4e-6, REFERENCE_LENS) == pytest.approx(peak, rel=0.02)
     assert 1e6 * measures.full_width_half_maximum(psf, 0.4e-6) == pytest.approx(width, rel=0.015)
 
 
 @pytest.mark.parametrize(("degrees", "share"), [(0, 0.9974), (10, 0.9972), (20, 0.956)])
 def test_energy_within_160_micrometres(degrees, share):
-    psf = simulate_psf(REFERENCE_LENS, WAVELENGTH, np.radians(degrees), window=(200, 200), pixel_pitch=0.8e-6)
+    psf = simulate_psf(
+        REFERENCE_LENS,
+        WAVELENGTH,
+        np.radians(degrees),
+        window=(200, 200),
+        pixel_pitch=0.8e-6,
+        engine="angular_spectrum",
+    )
     assert psf.sum() == pytest.approx(share, abs=2e-3)
 
 
@@ -103,8 +117,7 @@ def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, toleran
     assert relative_difference(psf, exact) < tolerance
 
 
-@pytest.mark.parametrize("degrees", [0, 25])
-@pytest.mark.parametrize("integrate_pixels", [False, True])
+@pytest.mark.parametrize(("degrees", "integrate_pixels"), [(0, True), (25, False)])
 def test_the_engines_agree_with_each_other(degrees, integrate_pixels):
     psfs = [
         simulate_psf(
@@ -182,7 +195,7 @@ def test_defocus_lowers_the_peak_as_the_strehl_ratio_says(sigma):
     assert np.sinc(np.sqrt(12) * 0.05) ** 2 == pytest.approx(0.90512, abs=1e-5)
 
 
-@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("engine", ["angular_spectrum", "rayleigh_sommerfeld"])
 def test_all_light_through_the_aperture_arrives(engine):
     psf = simulate_psf(
         SMALL_LENS,
