@@ -26,6 +26,9 @@ ACCENT = "#b4501e"
 LARGEST_GRID = 7
 """Nodes that a map shows along each side; of finer banks every so-manieth is shown."""
 
+RESOLUTION = {"png": 220, "pdf": 300}
+"""Dots per inch: of the whole figure, and of the pictures within the vector graphics."""
+
 PSF_DECADES = 4.0
 """How far below the brightest pixel the map of point spread functions reaches."""
 
@@ -59,9 +62,11 @@ def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
     with mpl.rc_context(_STYLE):
         figure = draw()
         FigureCanvasAgg(figure)
-        figure.savefig(folder / f"{name}.png", dpi=220)
+        figure.savefig(folder / f"{name}.png", dpi=RESOLUTION["png"])
+        if figure.get_layout_engine() is not None:
+            figure.set_layout_engine("none")  # what was laid out once stays so
         # Without a date the file depends on its content alone.
-        figure.savefig(folder / f"{name}.pdf", dpi=300, metadata={"CreationDate": None})
+        figure.savefig(folder / f"{name}.pdf", dpi=RESOLUTION["pdf"], metadata={"CreationDate": None})
 
 
 def phase_figure(bank: PsfBank) -> Figure:

@@ -8,6 +8,7 @@ import pytest
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.restore import report_figures
 from metalens.restore.measures import perceptual_distance, psnr, psnr_by_zone, ssim
 from metalens.restore.report import MEASURES, Sample, write_report
 
