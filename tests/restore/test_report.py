@@ -37,7 +37,11 @@ def samples() -> list[Sample]:
 @pytest.fixture(scope="module")
 def written(tmp_path_factory: pytest.TempPathFactory, bank: PsfBank, samples: list[Sample]) -> tuple[Path, dict]:
     folder = tmp_path_factory.mktemp("report") / "report"
-    report = write_report(folder, bank=bank, samples=samples, training=TRAINING, stages=STAGES, provenance=PROVENANCE)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(report_figures, "RESOLUTION", {"png": 40, "pdf": 40})  # for speed
+        report = write_report(
+            folder, bank=bank, samples=samples, training=TRAINING, stages=STAGES, provenance=PROVENANCE
+        )
     return folder, report
 
 
