@@ -9,7 +9,7 @@ transfer function and one inverse FFT. With t = λu the direction cosines about 
     U(X₀ + δ) ∝ ∬ Û₀(t/λ) exp(ik f [(γ/γ₀ − 1)(s·t) − t²]/(γ + γ₀)) exp(ikt·δ) dt,
 
 which is the phase t·X₀ + f(γ − γ₀) written without its cancellation, so that float32 holds it. Waves that would
-land outside the computed region and alias are dropped (the band limit of doi:10.1364/OE.18.018453).
+land outside the computed region and alias are faded out (the band limit of doi:10.1364/OE.18.018453, made smooth).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.psf.aperture_edge import smooth_step
+from metalens.psf.sampling import PADDING
 
 
 @partial(jax.jit, static_argnames=("size", "origin"))
@@ -85,10 +86,17 @@ def transfer(
     # Where a plane wave carries the aperture's centre, relative to the chief ray.
     shift_y = distance * ((direction[0] + t_y) / cosine - direction[0] / chief_cosine)
     shift_x = distance * ((direction[1] + t_x) / cosine - direction[1] / chief_cosine)
-    near = (jnp.abs(shift_y) <= 0.5 * size[0] * pitch) & (jnp.abs(shift_x) <= 0.5 * size[1] * pitch)
+    fade = PADDING * jnp.sqrt(wavelength * distance)
+    near_y = _fade_in((0.5 * size[0] * pitch - jnp.abs(shift_y)) / fade)
+    near_x = _fade_in((0.5 * size[1] * pitch - jnp.abs(shift_x)) / fade)
     turn = 2 * np.pi / wavelength * path
-    kept = jnp.where(travels & near, 1.0, 0.0)
+    kept = jnp.where(travels, near_y * near_x, 0.0)
     return jax.lax.complex(kept * jnp.cos(turn), kept * jnp.sin(turn))
+
+
+def _fade_in(depth: jax.Array) -> jax.Array:
+    """0 up to depth 0, 1 from depth 1, smooth between: a sharp limit would diffract like a second aperture."""
+    return jnp.square(jnp.sin(0.5 * np.pi * jnp.clip(depth, 0, 1)))
 
 
 def _fft_order(length: int) -> jax.Array:

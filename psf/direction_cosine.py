@@ -62,7 +62,8 @@ def pupil_grid(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, sam
     rim = aperture * jnp.stack([jnp.sin(turn), jnp.cos(turn)])
     away = landing[:, None] - rim
     rim_cosine = away / jnp.sqrt(jnp.sum(away**2, axis=0) + focal_length**2) - chief[:, None]
-    low, high = rim_cosine.min(axis=1), rim_cosine.max(axis=1)
+    # Where the samples lie does not change the integral, so no gradient flows through it.
+    low, high = jax.lax.stop_gradient((rim_cosine.min(axis=1), rim_cosine.max(axis=1)))
     step = (high - low) / (samples - 1 - 2 * EDGE_REACH)
     q, p = (low - EDGE_REACH * step)[:, None] + step[:, None] * jnp.arange(samples)
 

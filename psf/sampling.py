@@ -22,7 +22,7 @@ LARGEST_GRID = 6000
 PADDING = 2.5
 """Room beyond the aperture and the window on each side, in Fresnel lengths √(λf).
 
-The light that the rim diffracts spreads over this length; the angular spectrum's band limit must not cut it."""
+The light that the rim diffracts spreads over this length, in which the angular spectrum fades out."""
 
 
 @dataclass(frozen=True)
