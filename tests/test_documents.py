@@ -1,0 +1,48 @@
+"""What the documents say can be done: their links lead somewhere, and their commands are ones that metalens takes."""
+
+import re
+import shlex
+from pathlib import Path
+
+import click
+import pytest
+
+from metalens.cli import metalens
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+COMMAND = re.compile(r"^(?:    )?(metalens [^`\n]*)$", re.MULTILINE)
+
+
+def commands_of(path: Path) -> list[str]:
+    """The lines of shell that call metalens, without comments; line continuations joined."""
+    text = path.read_text(encoding="utf-8").replace("\\\n", " ")
+    return [line for line in COMMAND.findall(text) if "…" not in line and not line.startswith("metalens:")]
+
+
+COMMANDS = [(path, line) for path in DOCUMENTS for line in commands_of(path)]
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_links_lead_somewhere(path):
+    links = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if "://" not in link]
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_readme_shows_each_stage():
+    shown = " ".join(line for path, line in COMMANDS if path.name == "README.md")
+    for name in ("psf", "synth", "train", "restore", "report"):
+        assert f"metalens {name}" in shown
+
+
+@pytest.mark.parametrize(("path", "line"), COMMANDS, ids=lambda value: str(getattr(value, "name", value))[:60])
+def test_a_command_in_a_document_is_one_that_metalens_takes(path, line):
+    name, *arguments = shlex.split(line, comments=True)[1:]
+    if name.startswith("-"):
+        return  # metalens --help
+    try:
+        metalens.commands[name].make_context(name, arguments)
+    except click.UsageError as error:
+        pytest.fail(f"{path.name}: {line}: {error.format_message()}")
