@@ -12,9 +12,7 @@ import pytest
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
 SETUPTOOLS = PROJECT["tool"]["setuptools"]
-FOLDERS = sorted(
-    path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "build")
-)
+FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "build"))
 
 PRIVATE_PLACE = re.compile(r"(?<![\w.:/])/(?:home|root|Users|work|mnt|private|opt)/\w")
 """An absolute path on somebody's machine."""
@@ -82,9 +80,7 @@ def test_files_that_travel_in_the_wheel_are_declared():
         package, *inside = path.relative_to(ROOT).parts
         if package in FOLDERS and inside and path.suffix != ".py":
             patterns = declared.get(f"metalens.{package}", [])
-            assert any(Path(*inside).match(pattern) or matches_below(inside, pattern) for pattern in patterns), (
-                path
-            )
+            assert any(Path(*inside).match(pattern) or matches_below(inside, pattern) for pattern in patterns), path
 
 
 def matches_below(inside: list[str], pattern: str) -> bool:
@@ -126,7 +122,5 @@ def test_nothing_unpickles():
         if re.search(r"^\s*(?:import|from) (?:pickle|marshal|shelve|dill|joblib)\b", text, re.MULTILINE):
             found.append(f"{path.relative_to(ROOT)} imports a pickler")
         calls = re.findall(r"torch\.load\(([^)]*)\)", text)
-        found += [
-            f"{path.relative_to(ROOT)}: torch.load({call})" for call in calls if "weights_only=True" not in call
-        ]
+        found += [f"{path.relative_to(ROOT)}: torch.load({call})" for call in calls if "weights_only=True" not in call]
     assert found == []

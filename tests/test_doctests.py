@@ -16,9 +16,7 @@ MODULES = sorted(module.name for module in pkgutil.walk_packages(metalens.__path
 
 
 def test_the_walk_reaches_every_stage():
-    assert {"metalens.cli", "metalens.formats.camera", "metalens.psf.bank", "metalens.restore.train"} <= set(
-        MODULES
-    )
+    assert {"metalens.cli", "metalens.formats.camera", "metalens.psf.bank", "metalens.restore.train"} <= set(MODULES)
 
 
 @pytest.mark.parametrize("name", MODULES)

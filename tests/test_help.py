@@ -35,9 +35,7 @@ def help_of(*command: str) -> str:
 
 
 def test_no_help_loads_a_package_that_takes_seconds():
-    run = subprocess.run(
-        [sys.executable, "-c", ALL_HELP_IN_ONE_PROCESS], capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([sys.executable, "-c", ALL_HELP_IN_ONE_PROCESS], capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
     assert set(json.loads(run.stdout)).isdisjoint(HEAVY)
 
@@ -90,9 +88,7 @@ def test_psf_names_exactly_the_presets_that_there_are():
 
 
 def test_an_unknown_command_is_wrong_use_and_names_what_was_typed():
-    run = subprocess.run(
-        [sys.executable, "-m", "metalens.cli", "focus"], capture_output=True, text=True, check=False
-    )
+    run = subprocess.run([sys.executable, "-m", "metalens.cli", "focus"], capture_output=True, text=True, check=False)
     assert run.returncode == 2
     assert run.stdout == ""
     assert "focus" in run.stderr
