@@ -21,6 +21,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.measures import psnr
 
 WholeFramePsf = Literal["mean", "axis"]
@@ -170,7 +171,7 @@ class _Frame:
             next_fast_len(array.shape[0] + 2 * (kernel[0] // 2), real=True),
             next_fast_len(array.shape[1] + 2 * (kernel[1] // 2), real=True),
         )
-        light = np.moveaxis(_srgb_to_linear(values), -1, 0)
+        light = np.moveaxis(srgb_to_linear(values), -1, 0)
         self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
@@ -180,8 +181,8 @@ class _Frame:
 
     def finish(self, light: np.ndarray) -> np.ndarray:
         """Encode linear light as the picture came: sRGB of the same type."""
-        encoded = _linear_to_srgb(light)
-        return np.rint(255 * encoded).astype(np.uint8) if self.dtype == np.uint8 else encoded.astype(self.dtype)
+        encoded = linear_to_srgb(light)
+        return to_8_bit(encoded) if self.dtype == np.uint8 else encoded.astype(self.dtype)
 
 
 def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
@@ -197,15 +198,3 @@ def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
     fade = fade.reshape([-1 if other == axis else 1 for other in range(light.ndim)])
     return np.concatenate([light, (1 - fade) * after + fade * before], axis=axis)
 
-
-def _srgb_to_linear(values: np.ndarray) -> np.ndarray:
-    """Decode sRGB (IEC 61966-2-1) in 0..1."""
-    clipped = np.clip(values, 0, 1)
-    return np.where(clipped <= 0.04045, clipped / 12.92, ((clipped + 0.055) / 1.055) ** 2.4).astype(np.float32)
-
-
-def _linear_to_srgb(light: np.ndarray) -> np.ndarray:
-    """Encode linear light as sRGB, clipped to 0..1."""
-    clipped = np.clip(light, 0, 1)
-    encoded = np.where(clipped <= 0.0031308, 12.92 * clipped, 1.055 * clipped ** (1 / 2.4) - 0.055)
-    return encoded.astype(np.float32)
