@@ -142,7 +142,5 @@ def _plane_wave(
     cosines: tuple[float, float],
     centre: tuple[float, float],
 ) -> np.ndarray:
-    y, x = (
-        middle + pitch * (np.arange(length) - length // 2) for length, middle in zip(shape, centre, strict=True)
-    )
+    y, x = (middle + pitch * (np.arange(length) - length // 2) for length, middle in zip(shape, centre, strict=True))
     return np.exp(1j * wavenumber * cosines[0] * y)[:, None] * np.exp(1j * wavenumber * cosines[1] * x)
