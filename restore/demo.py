@@ -58,7 +58,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         ("psf", ["psf", "metacamera", "-o", bank]),
         ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
         ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1"]),
-        ("train", ["train", pairs, "-o", first, *recipe, *budget]),
+        ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
         ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", "--count", str(scale.pseudo)]),
         (
             "train with pseudo pairs",

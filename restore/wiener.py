@@ -197,4 +197,3 @@ def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
     fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(gap, dtype=np.float32) + 0.5) / max(gap, 1))
     fade = fade.reshape([-1 if other == axis else 1 for other in range(light.ndim)])
     return np.concatenate([light, (1 - fade) * after + fade * before], axis=axis)
-

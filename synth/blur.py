@@ -127,9 +127,7 @@ def _blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
     margins = ((0, 0), (before_y, kernel_y // 2), (before_x, kernel_x // 2))
     continued = jnp.pad(jnp.moveaxis(scene, -1, 0), margins, mode="symmetric")
     # The canvas begins half a kernel before the continued scene, so that a patch is pasted where it was cut.
-    canvas = jnp.zeros(
-        (3, continued.shape[1] + kernel_y - 1, continued.shape[2] + kernel_x - 1), dtype=jnp.float32
-    )
+    canvas = jnp.zeros((3, continued.shape[1] + kernel_y - 1, continued.shape[2] + kernel_x - 1), dtype=jnp.float32)
 
     def one_row(canvas: jax.Array, node: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         transform, window_y, start_y = node

@@ -169,9 +169,7 @@ def _palapeli(root: Path, copyright_text: str) -> Iterator[_Candidate]:
             continue
         described = f"usr/share/palapeli/collection/{name}.desktop"
         entry = dict(
-            line.split("=", 1)
-            for line in (root / described).read_text(encoding="utf-8").splitlines()
-            if "=" in line
+            line.split("=", 1) for line in (root / described).read_text(encoding="utf-8").splitlines() if "=" in line
         )
         licence = entry.get("X-KDE-PluginInfo-License", "")
         author = entry.get("X-KDE-PluginInfo-Author", "")
@@ -283,9 +281,7 @@ def _download(temporary: Path, report: Callable[[str], None]) -> Path:
 def _archive(folder: Path, package: str) -> Path:
     found = sorted(folder.glob(f"{package}_*.deb"))
     if not found:
-        raise InputError(
-            f"{folder}: holds no {package}_*.deb; download it with `apt-get download {package}` first."
-        )
+        raise InputError(f"{folder}: holds no {package}_*.deb; download it with `apt-get download {package}` first.")
     return found[-1]
 
 

@@ -189,9 +189,7 @@ def _take_stock(
             continue
         usable.append(photograph)
         sources.append(
-            PairsSource(
-                name=photograph.name, licence=photograph.licence, credit=photograph.credit, sha256=checksum
-            )
+            PairsSource(name=photograph.name, licence=photograph.licence, credit=photograph.credit, sha256=checksum)
         )
     if not usable:
         reason = f"; the first: {skipped[0].reason}" if skipped else ""

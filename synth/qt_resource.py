@@ -112,9 +112,7 @@ def _content(layout: _Layout, path: str, offset: int, flags: int) -> bytes:
     (size,) = layout.unpack(">I", start)
     stored = layout.slice(start + 4, size)
     if flags & _COMPRESSED_ZSTANDARD:
-        raise InputError(
-            f"{layout.origin}: {path} is compressed with Zstandard, which this reader does not support."
-        )
+        raise InputError(f"{layout.origin}: {path} is compressed with Zstandard, which this reader does not support.")
     if not flags & _COMPRESSED_ZLIB:
         return stored
     # qCompress: the decoded size as a big-endian word, then a zlib stream.

@@ -68,7 +68,9 @@ def refused(result: tuple[int, str, str], *parts: str, status: int = 1) -> None:
 
 
 def test_a_lens_that_is_neither_file_nor_preset(run, tmp_path):
-    refused(run("psf", "metacamra", "-o", tmp_path / "psf.h5"), "metacamra", "neither a file nor a preset", "nano-optics")
+    refused(
+        run("psf", "metacamra", "-o", tmp_path / "psf.h5"), "metacamra", "neither a file nor a preset", "nano-optics"
+    )
     assert list(tmp_path.iterdir()) == []
 
 

@@ -92,9 +92,7 @@ def test_shrink_averages_light_over_each_new_pixel() -> None:
     assert (shrink(picture, (2, 3)) == expected).all()
 
 
-@pytest.mark.parametrize(
-    "picture", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)]
-)
+@pytest.mark.parametrize("picture", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])
 def test_what_is_no_picture_is_refused(picture: np.ndarray) -> None:
     with pytest.raises(InputError, match="expected uint8"):
         scene_from_picture(picture, (16, 16))
