@@ -22,7 +22,7 @@ class DemoScale:
     """How much the demo does."""
 
     pairs: int = 36
-    minutes: float = 3.0
+    minutes: float = 2.0
     steps: int | None = None
     crop: int = 96
     pseudo: int = 6
@@ -96,6 +96,8 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         str(output / "restored"),
         "--adapter",
         adapter,
+        "--curve",
+        "metacamera",
         "--curve",
         first,
         "--stages",

@@ -24,7 +24,7 @@ from metalens.restore.wiener import tune_regulariser, wiener_tiled
 Report = Callable[[int, int], None]
 
 _VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py", "pyiqa")
-_TUNING_PAIRS = 6
+_TUNING_PAIRS = 3
 
 
 def evaluate(
@@ -116,11 +116,12 @@ def _has_history(adapter: str) -> bool:
 
 
 def _curve(adapter: str) -> dict[str, list[float]]:
-    """The training loss of an adapter, step by step."""
+    """The training loss of an adapter on its positive path, step by step; the paths' losses lie apart."""
     path = adapter_folder(adapter) / "training.json"
     try:
         rows = json.loads(path.read_text(encoding="utf-8"))["history"]
-        return {"step": [row["step"] for row in rows], "loss": [row["loss"] for row in rows]}
+        positive = [row for row in rows if row["path"] == "positive"] or rows
+        return {"step": [row["step"] for row in positive], "loss": [row["loss"] for row in positive]}
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a training history ({error}); train again.") from error
 

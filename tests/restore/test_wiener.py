@@ -7,15 +7,9 @@ from scipy.signal import fftconvolve
 
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.scene import linear_to_srgb, srgb_to_linear
 from metalens.restore.measures import psnr
-from metalens.restore.wiener import (
-    _linear_to_srgb,
-    _srgb_to_linear,
-    hat_weights,
-    tune_regulariser,
-    wiener_tiled,
-    wiener_whole,
-)
+from metalens.restore.wiener import hat_weights, tune_regulariser, wiener_tiled, wiener_whole
 
 PIXELS = (64, 80)
 
@@ -37,12 +31,12 @@ def alike(bank: PsfBank, *channels: np.ndarray) -> PsfBank:
 
 def capture(clean: np.ndarray, channels: tuple[np.ndarray, ...]) -> np.ndarray:
     """Blur by each channel's own function, in linear light, with the scene mirrored past its edge."""
-    light = _srgb_to_linear(clean)
+    light = srgb_to_linear(clean)
     blurred = []
     for index, kernel in enumerate(channels):
         before = [(side - 1 - side // 2, side // 2) for side in kernel.shape]
         blurred.append(fftconvolve(np.pad(light[..., index], before, "symmetric"), kernel, mode="valid"))
-    return _linear_to_srgb(np.stack(blurred, axis=-1))
+    return linear_to_srgb(np.stack(blurred, axis=-1))
 
 
 @pytest.fixture(scope="module")
