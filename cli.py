@@ -145,7 +145,7 @@ def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
         raise click.BadParameter(f"{value!r} is not a number or a list such as 0,0.5,1.") from error
 
 
-@metalens.command()
+@metalens.command(short_help="PSFs of a lens over field and colour")
 @click.argument("lens")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The psf.h5 to write.")
 @click.option("--fields", default="7x7", show_default=True, callback=_grid, help="Field nodes, ROWSxCOLUMNS.")
@@ -213,7 +213,7 @@ def _require_folder(output: Path) -> None:
         raise InputError(f"{output}: is a folder, a file was expected; choose another place with -o.")
 
 
-@metalens.command()
+@metalens.command(short_help="pairs of clean and captured pictures")
 @click.argument("photos", nargs=-1)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of pairs to make.")
 @click.option("--psf", "psf_path", type=OUTPUT, required=True, help="The camera's psf.h5.")
@@ -273,7 +273,7 @@ def synth(
     _answer(figures, as_json, f"{output}: {report.count} pairs ({report.made} made now, {len(skipped)} skipped)")
 
 
-@metalens.command()
+@metalens.command(short_help="the restorer of one camera")
 @click.argument("pairs", nargs=-1, required=True, type=OUTPUT)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The adapter's folder.")
 @click.option("--psf", "psf_path", type=OUTPUT, required=True, help="The psf.h5 the pairs were made with.")
@@ -382,7 +382,7 @@ def train(
     _answer({"output": str(output), **summary}, as_json, text)
 
 
-@metalens.command()
+@metalens.command(short_help="more pairs, by the negative path")
 @click.argument("photos", nargs=-1)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of pseudo pairs to make.")
 @click.option("--adapter", required=True, help="An adapter's folder, or 'metacamera', the embedded one.")
@@ -428,7 +428,7 @@ def pseudo(
     _answer(figures, as_json, f"{output}: {manifest.count} pseudo pairs for {manifest.camera_name}")
 
 
-@metalens.command()
+@metalens.command(short_help="captures to photographs")
 @click.argument("captures", nargs=-1, required=True)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The folder of pictures to make.")
 @click.option("--adapter", default="metacamera", show_default=True, help="An adapter's folder, or the embedded one.")
@@ -468,7 +468,7 @@ def restore(
     _answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")
 
 
-@metalens.command()
+@metalens.command(short_help="a page that compares them")
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The report's folder.")
 @click.option("--psf", "psf_path", type=OUTPUT, required=True, help="The camera's psf.h5.")
 @click.option("--pairs", type=OUTPUT, required=True, help="Pairs to judge on, not trained on.")
@@ -497,7 +497,7 @@ def report(
     _answer(figures, as_json, f"{output / 'report.html'}")
 
 
-@metalens.command()
+@metalens.command(short_help="a small prior of your own")
 @click.argument("photos", nargs=-1, required=True)
 @click.option("-o", "--output", type=OUTPUT, required=True, help="The prior's folder.")
 @click.option("--work", type=OUTPUT, required=True, help="Folder for checkpoints.")
@@ -550,7 +550,7 @@ def pretrain(
     _answer({"output": str(output), **figures}, as_json, f"{output}: prior from {len(found)} photographs")
 
 
-@metalens.command()
+@metalens.command(short_help="the whole road once")
 @click.option("-o", "--output", type=OUTPUT, default=Path("demo"), show_default=True, help="The demo's folder.")
 @click.option("--quick", is_flag=True, help="A few steps and pictures only: shows that it runs, not how well.")
 @_json_option

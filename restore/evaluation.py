@@ -23,7 +23,7 @@ from metalens.restore.wiener import tune_regulariser, wiener_tiled
 
 Report = Callable[[int, int], None]
 
-_VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py", "pyiqa")
+_VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
 _TUNING_PAIRS = 3
 
 
