@@ -20,11 +20,13 @@ PRIVATE_PLACE = re.compile(r"(?<![\w.:/])/(?:home|root|Users|work|mnt|private|op
 
 @cache
 def tracked_files() -> tuple[Path, ...]:
-    """Everything that git tracks and that is text; symbolic links are left out."""
+    """Everything that git tracks and that is text; symbolic links are left out. Outside a checkout, the sources."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode != 0:
-        pytest.skip("not a git checkout")
-    paths = [ROOT / name for name in listing.stdout.split("\0") if name]
+        folders = (*FOLDERS, "tests", "docs", "benchmarks", "notebooks")
+        paths = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
+    else:
+        paths = [ROOT / name for name in listing.stdout.split("\0") if name]
     return tuple(path for path in paths if path.is_file() and not path.is_symlink() and is_text(path))
 
 
