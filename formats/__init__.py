@@ -3,7 +3,11 @@
 In reading order:
 
 - ``errors``          the one error for input that cannot be used
-- ``camera``          ``lens.toml``: lens, sensor and spectrum; the presets
+- ``record``          what the tables of ``lens.toml`` have in common
+- ``lens``            its ``[lens]`` table: aperture, phase, meta-atoms
+- ``sensor``          its ``[sensor]`` table
+- ``spectrum``        its ``[spectrum]`` table
+- ``camera``          ``lens.toml`` whole, and the presets
 - ``psf_bank``        ``psf.h5``: point spread functions over field and colour
 - ``pairs``           ``pairs/``: reading clean and degraded pictures, shard by shard
 - ``pairs_manifest``  what a folder of pairs holds

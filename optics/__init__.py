@@ -2,8 +2,11 @@
 
 Files, in reading order:
 
-- ``phase``        what the meta-atoms do to a wave: hyperbolic, quadratic, even polynomial
-- ``metalens``     a phase profile behind a circular aperture, at a distance from the sensor
+- ``phase``        the folder of phase profiles, a family a file
+- ``aperture``     the shape of the opening
+- ``response``     what the structure makes of the phase at each wavelength: diffraction orders
+- ``metalens``     all of it behind an aperture, at a distance from the sensor
+- ``source``       the light that falls on it: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
 
 Conventions:

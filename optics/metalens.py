@@ -1,35 +1,88 @@
-"""The metalens: a phase profile behind a circular aperture, at a distance from the sensor."""
+"""The metalens: a phase profile behind an aperture, at a distance from the sensor."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import jax
 import numpy as np
 
-from metalens.formats.camera import Camera, EvenPolynomialPhase, HyperbolicPhase
+from metalens.formats.camera import Camera
+from metalens.formats.lens import EvenPolynomialPhase, HyperbolicPhase
+from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic, Scalar
+from metalens.optics.response import IdealPhase, Response
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Plate:
+    """A plane-parallel plate of glass.
+
+    Attributes:
+        thickness: in metres.
+        index: refractive index, the same at every wavelength.
+    """
+
+    thickness: Scalar
+    index: Scalar
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stop:
+    """An aperture stop in front of the lens.
+
+    Attributes:
+        diameter: of the disc that holds the opening, in metres.
+        distance: in air, from the stop to the lens or to the front of its substrate, in metres.
+        aperture: the opening's shape.
+    """
+
+    diameter: Scalar
+    distance: Scalar
+    aperture: Aperture = field(default_factory=Circle)
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Metalens:
-    """A flat circular lens that is its own aperture stop.
+    """A flat lens, which is its own aperture stop unless it has another one in front.
 
     Attributes:
-        aperture_diameter: D in metres.
-        focal_length: distance f from the lens to the sensor in metres.
-        phase: what the meta-atoms add to the phase of a wave.
+        aperture_diameter: D in metres, of the disc that holds the lens' opening.
+        focal_length: distance f from the lens to the sensor in metres, a cover glass included.
+        phase: what the meta-atoms are to add to the phase of a wave.
+        aperture: the shape of the lens' opening.
+        response: what the structure makes of the phase at each wavelength.
+        stop: an aperture stop in front of the lens.
+        substrate: the glass between the stop, or the object, and the meta-atoms.
+        cover_glass: a plate somewhere between the lens and the sensor.
     """
 
     aperture_diameter: Scalar
     focal_length: Scalar
     phase: Phase
+    aperture: Aperture = field(default_factory=Circle)
+    response: Response = field(default_factory=IdealPhase)
+    stop: Stop | None = None
+    substrate: Plate | None = None
+    cover_glass: Plate | None = None
 
     @property
     def aperture_area(self) -> Scalar:
-        """πD²/4 in m²."""
-        return np.pi / 4 * self.aperture_diameter**2
+        """Area in m² of the opening that limits the light: the stop's if there is one, else the lens'."""
+        if self.stop is not None:
+            return self.stop.aperture.area(0.5 * self.stop.diameter)
+        return self.aperture.area(0.5 * self.aperture_diameter)
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """Whether the lens looks the same from every side."""
+        parts: list[Phase | Aperture] = [self.phase, self.aperture]
+        if self.stop is not None:
+            parts.append(self.stop.aperture)
+        return all(part.rotationally_symmetric for part in parts)
 
 
 def metalens_of(camera: Camera) -> Metalens:

@@ -48,7 +48,7 @@ def aperture_spectrum(lens: Metalens, pitch: jax.Array, *, size: tuple[int, int]
     distance = jnp.sqrt(squared_radius + 1e-12 * radius**2) - radius
     inside = smooth_step(distance / pitch)
     # Outside, a steep phase could overflow; there is no light.
-    phase = lens.phase.of_squared_radius(jnp.minimum(squared_radius, 4 * radius**2))
+    phase = lens.phase.at(jnp.clip(y, -2 * radius, 2 * radius)[:, None], jnp.clip(x, -2 * radius, 2 * radius))
     return jnp.fft.fft2(jax.lax.complex(inside * jnp.cos(phase), inside * jnp.sin(phase)))
 
 

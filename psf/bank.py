@@ -110,7 +110,7 @@ def simulate_bank(
         half_energy_radius=widths[2][place],
         strehl_ratio=strehl[place],
         phase_radius=radius,
-        phase=np.asarray(lens.phase.of_squared_radius(jnp.asarray(radius**2)), dtype=float),
+        phase=np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float),
         provenance={
             "metalens": version("metalens"),
             "jax": jax.__version__,

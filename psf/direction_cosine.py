@@ -33,14 +33,16 @@ class PupilGrid(NamedTuple):
         p: ``[column]`` direction cosines along x, less the chief ray's.
         weight: ``[row, column]`` f/γ² dp dq times the share of the sample inside the aperture, in metres.
         path: ``[row, column]`` R₀ + s·x less the same at the lens' centre, in metres.
-        squared_radius: ``[row, column]`` r² in m².
+        y: ``[row, column]`` pupil positions in metres.
+        x: ``[row, column]`` pupil positions in metres.
     """
 
     q: jax.Array
     p: jax.Array
     weight: jax.Array
     path: jax.Array
-    squared_radius: jax.Array
+    y: jax.Array
+    x: jax.Array
 
 
 def pupil_grid(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, samples: int) -> PupilGrid:
@@ -79,7 +81,7 @@ def pupil_grid(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, sam
     path = sphere + direction[0] * y + direction[1] * x
     weight = focal_length / squared_cosine * step[0] * step[1]
     weight *= _inside(y, x, full_q, full_p, cosine, aperture, focal_length, step)
-    return PupilGrid(q, p, weight, path, squared_radius)
+    return PupilGrid(q, p, weight, path, y, x)
 
 
 def _inside(
@@ -129,7 +131,7 @@ def tile_intensity(
         ``[wavelength, y, x]`` energy per area in 1/m²; its integral over the plane is 1.
     """
     grid = pupil_grid(lens, direction, tile_offset, pupil_samples)
-    phase = lens.phase.of_squared_radius(grid.squared_radius)
+    phase = lens.phase.at(grid.y, grid.x)
 
     def at_wavelength(wavelength: jax.Array) -> jax.Array:
         wavenumber = 2 * np.pi / wavelength

@@ -23,10 +23,9 @@ def pupil_points(lens: Metalens, rings: int = 16, spokes: int = 32) -> tuple[np.
 
 def phase_gradient(lens: Metalens, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Slope of the lens' phase in rad/m along y and x, at positions in metres."""
-    squared = jnp.asarray(y**2 + x**2)
-    _, slope = jax.jvp(lens.phase.of_squared_radius, (squared,), (jnp.ones_like(squared),))
-    slope = np.asarray(slope, dtype=float)
-    return 2 * y * slope, 2 * x * slope
+    total, back = jax.vjp(lens.phase.at, jnp.asarray(y), jnp.asarray(x))
+    slope_y, slope_x = back(jnp.ones_like(total))
+    return np.asarray(slope_y, dtype=float), np.asarray(slope_x, dtype=float)
 
 
 def ray_landing(

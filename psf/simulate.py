@@ -119,7 +119,7 @@ def _check_request(lens: Metalens, wavelength: float, window: tuple[int, int], p
     if min(window) < 1:
         raise InputError(f"psf: window {window[0]} × {window[1]} is empty; at least 1 × 1 was expected.")
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)
-    if not bool(jnp.isfinite(lens.phase.of_squared_radius(rim**2)).all()):
+    if not bool(jnp.isfinite(lens.phase.at(jnp.zeros_like(rim), rim)).all()):
         raise InputError(
             "psf: the lens' phase is not finite everywhere on the aperture; correct its coefficients, focal "
             "length or design wavelength."
@@ -247,6 +247,6 @@ def aperture_field(lens: Metalens, wavelength: float, direction: tuple[float, fl
     position = pitch * np.arange(-half, half + 1)
     y, x = position[:, None], position[None, :]
     inside = np.asarray(smooth_step(jnp.asarray((np.hypot(y, x) - radius) / pitch)), dtype=float)
-    phase = np.asarray(lens.phase.of_squared_radius(jnp.asarray(y**2 + x**2)), dtype=float)
+    phase = np.asarray(lens.phase.at(jnp.asarray(y), jnp.asarray(x)), dtype=float)
     tilt = 2 * np.pi / wavelength * (direction[0] * y + direction[1] * x)
     return inside * np.exp(1j * (phase + tilt))

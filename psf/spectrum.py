@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.camera import Channel, Spectrum
+from metalens.formats.spectrum import Channel, Spectrum
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 

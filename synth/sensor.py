@@ -15,10 +15,10 @@ from typing import Literal
 
 import numpy as np
 
-from metalens.formats.camera import Sensor
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.sensor import Sensor
 
 Demosaicing = Literal["malvar2004", "bilinear", "menon2007"]
 

@@ -7,7 +7,6 @@ import pytest
 
 from metalens.formats.camera import read_camera
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Quadratic, metalens_of
-from metalens.optics.phase import phase_at
 
 RADIUS = np.linspace(0, 250e-6, 101)
 
@@ -41,8 +40,8 @@ def test_even_polynomial_is_the_sum_of_its_terms():
 
 def test_phase_is_zero_at_the_centre_and_the_same_all_round():
     lens = Hyperbolic(1e-3, 532e-9)
-    assert float(phase_at(lens, jnp.zeros(()), jnp.zeros(()))) == 0
-    around = phase_at(lens, 1e-4 * jnp.sin(jnp.arange(8.0)), 1e-4 * jnp.cos(jnp.arange(8.0)))
+    assert float(lens.at(jnp.zeros(()), jnp.zeros(()))) == 0
+    around = lens.at(1e-4 * jnp.sin(jnp.arange(8.0)), 1e-4 * jnp.cos(jnp.arange(8.0)))
     np.testing.assert_allclose(around, around[0], rtol=1e-6)
 
 

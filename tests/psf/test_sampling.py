@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Channel, Spectrum
 from metalens.formats.errors import InputError
+from metalens.formats.spectrum import Channel, Spectrum
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens
 from metalens.psf.aperture_edge import smooth_step
 from metalens.psf.rays import pupil_points, ray_landing

@@ -42,7 +42,7 @@ def disc_quadrature(lens: Metalens, wavelength: float, theta: float, y: np.ndarr
     pupil_x = np.outer(radius, np.cos(angle)).ravel()
     share = np.repeat(weight / 2, len(angle)) / len(angle)
     wavenumber = 2 * np.pi / wavelength
-    phase = np.asarray(lens.phase.of_squared_radius(pupil_y**2 + pupil_x**2), dtype=float)
+    phase = np.asarray(lens.phase.at(pupil_y, pupil_x), dtype=float)
     incoming = np.exp(1j * (phase + wavenumber * np.sin(theta) * pupil_x)) * share * area
     landing = lens.focal_length * np.tan(theta)
     found = np.empty((len(y), len(x)))

@@ -3,9 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.camera import Sensor, read_camera
+from metalens.formats.camera import read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.scene import linear_to_srgb
+from metalens.formats.sensor import Sensor
 from metalens.synth.sensor import (
     Exposure,
     bayer_channels,

@@ -1,38 +1,19 @@
-"""Phase profiles of rotationally symmetric metalenses, as functions of the squared distance from the centre.
-
-Each is a frozen record and a JAX pytree, so that its numbers can be traced, differentiated and optimised.
-A profile is the same at every wavelength: the design wavelength only fixes its shape.
-"""
+"""Rotationally symmetric phase profiles."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Protocol
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-Scalar = float | jax.Array
-"""A number that may be traced."""
-
-
-class Phase(Protocol):
-    """What a metalens adds to the phase of a wave."""
-
-    def of_squared_radius(self, squared_radius: jax.Array) -> jax.Array:
-        """Phase in radians at the squared distances r² (m², any shape) from the lens' centre."""
-        ...
-
-
-def phase_at(phase: Phase, y: jax.Array, x: jax.Array) -> jax.Array:
-    """Phase in radians at the positions (y, x) in metres; shapes broadcast."""
-    return phase.of_squared_radius(jnp.square(y) + jnp.square(x))
+from metalens.optics.phase.profile import RadialPhase, Scalar
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Hyperbolic:
+class Hyperbolic(RadialPhase):
     """−k(√(r² + f²) − f): focuses an axial plane wave of its design wavelength without aberration.
 
     Attributes:
@@ -52,7 +33,7 @@ class Hyperbolic:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class Quadratic:
+class Quadratic(RadialPhase):
     """−πr²/(λf): the wide-field profile, for which a tilt of the wave is a shift of the pupil.
 
     Attributes:
@@ -70,7 +51,7 @@ class Quadratic:
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
-class EvenPolynomial:
+class EvenPolynomial(RadialPhase):
     """Σ aᵢ (r/R)^(2i), i = 1, 2, …: the form of neural nano-optics (doi:10.1038/s41467-021-26443-0).
 
     Attributes:

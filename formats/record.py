@@ -1,0 +1,42 @@
+"""What the parts of ``lens.toml`` have in common: strict records, numbers with a range, and errors as a sentence."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Finite = Annotated[float, Field(allow_inf_nan=False)]
+OpticalWavelength = Annotated[float, Field(ge=200, le=20_000, allow_inf_nan=False)]
+
+
+class Record(BaseModel):
+    """A frozen table of a TOML file; an unknown key is an error."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+def first_problem(error: ValidationError) -> str:
+    """The first problem of a validation error as one sentence, and how many more there are."""
+    # An unknown key says more than the missing one that it was meant to be.
+    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    # A misspelt key is both unknown and missing; the unknown one shows the mistake.
+    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    families = {"hyperbolic", "quadratic", "even_polynomial"}
+    place = ".".join(str(part) for part in first["loc"] if part not in families) or "the file"
+    if first["type"] == "extra_forbidden":
+        what = f"unknown key {place}; check its spelling and unit (keys end in _um, _nm, _rad, _e or _dn)"
+        lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
+        if lacking:
+            what += f"; missing: {', '.join(lacking)}"
+        problems = [each for each in problems if each["type"] != "missing"]
+    elif first["type"] == "missing":
+        what = f"missing key {place}"
+    else:
+        what = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        if first["type"] != "value_error":
+            what += f", found {first['input']!r}"
+    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
+    return f"{what}{more}."

@@ -1,0 +1,84 @@
+"""The light that falls on a lens: from infinity, or from a point at a finite distance."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from metalens.optics.phase.profile import Scalar
+
+
+class Source(ABC):
+    """A wave that falls on the plane of the lens; a frozen record and a JAX pytree.
+
+    Attributes:
+        direction: ``[2]`` direction cosines (y, x) of the chief ray, which passes the lens' centre.
+    """
+
+    direction: jax.Array
+
+    @abstractmethod
+    def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Optical path in metres to the places (y, x) of the lens' plane, less that to its centre."""
+
+    @abstractmethod
+    def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Amplitude at the places (y, x) of the lens' plane over that at its centre."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PlaneWave(Source):
+    """Light from infinity.
+
+    Attributes:
+        direction: ``[2]`` direction cosines (y, x).
+    """
+
+    direction: jax.Array
+
+    def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """q y + p x in metres."""
+        return self.direction[0] * y + self.direction[1] * x
+
+    def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """1."""
+        return jnp.ones(jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x)))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class PointSource(Source):
+    """Light from a point in front of the lens, a spherical wave.
+
+    Attributes:
+        direction: ``[2]`` direction cosines (y, x) of the ray from the point through the lens' centre.
+        distance: from the plane of the point to the plane of the lens, in metres.
+    """
+
+    direction: jax.Array
+    distance: Scalar
+
+    def _place(self) -> tuple[jax.Array, jax.Array, jax.Array]:
+        """Place (y, x) of the point and its distance to the lens' centre, in metres."""
+        direction = jnp.asarray(self.direction)
+        reach = self.distance / jnp.sqrt(1 - jnp.sum(direction**2))
+        return -reach * direction[0], -reach * direction[1], reach
+
+    def _distance_to(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        place_y, place_x, _ = self._place()
+        return jnp.sqrt(jnp.square(y - place_y) + jnp.square(x - place_x) + jnp.square(self.distance))
+
+    def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """R − R₀ in metres, R the distance from the point."""
+        place_y, place_x, reach = self._place()
+        # R² − R₀² over R + R₀: the difference of two long distances without its cancellation.
+        squares = jnp.square(y) + jnp.square(x) - 2 * (y * place_y + x * place_x)
+        return squares / (self._distance_to(y, x) + reach)
+
+    def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """R₀/R."""
+        return self._place()[2] / self._distance_to(y, x)
