@@ -25,15 +25,32 @@ Conventions:
 """
 
 from metalens.optics.metalens import Metalens, metalens_of
-from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic
+from metalens.optics.phase import (
+    Cubic,
+    EvenPolynomial,
+    Freeform,
+    Hyperbolic,
+    LogAsphere,
+    Phase,
+    Quadratic,
+    RadialPhase,
+    Sum,
+    Zernike,
+)
 from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
 
 __all__ = [
+    "Cubic",
     "EvenPolynomial",
+    "Freeform",
     "Hyperbolic",
+    "LogAsphere",
     "Metalens",
     "Phase",
     "Quadratic",
+    "RadialPhase",
+    "Sum",
+    "Zernike",
     "angular_spectrum",
     "metalens_of",
     "rayleigh_sommerfeld",

@@ -1,8 +1,9 @@
-"""What a phase profile is."""
+"""What a phase profile is, and the sum of several."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,7 @@ class Phase(ABC):
     """What a metalens adds to the phase of a wave, as a function of the place on it.
 
     A family is a frozen record and a JAX pytree, so that its numbers can be traced, differentiated and optimised.
+    Profiles add up: ``hyperbolic + zernike`` is their :class:`Sum`.
     """
 
     @property
@@ -22,9 +24,19 @@ class Phase(ABC):
     def rotationally_symmetric(self) -> bool:
         """Whether the phase depends on the distance from the centre alone; known before anything is traced."""
 
+    @property
+    def smooth(self) -> bool:
+        """Whether the phase has a slope everywhere that says how fast it turns; false for maps of flat pixels."""
+        return True
+
     @abstractmethod
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+
+    def __add__(self, other: Phase) -> Sum:
+        if not isinstance(other, Phase):
+            return NotImplemented
+        return Sum((*_terms(self), *_terms(other)))
 
 
 class RadialPhase(Phase):
@@ -42,3 +54,36 @@ class RadialPhase(Phase):
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
         return self.of_squared_radius(jnp.square(y) + jnp.square(x))
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sum(Phase):
+    """The sum of several profiles, such as a focusing one and a cubic one.
+
+    Attributes:
+        terms: the profiles, at least one.
+    """
+
+    terms: tuple[Phase, ...]
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """Whether every term is."""
+        return all(term.rotationally_symmetric for term in self.terms)
+
+    @property
+    def smooth(self) -> bool:
+        """Whether every term is."""
+        return all(term.smooth for term in self.terms)
+
+    def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        total = self.terms[0].at(y, x)
+        for term in self.terms[1:]:
+            total = total + term.at(y, x)
+        return total
+
+
+def _terms(phase: Phase) -> tuple[Phase, ...]:
+    return phase.terms if isinstance(phase, Sum) else (phase,)

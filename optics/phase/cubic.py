@@ -1,0 +1,34 @@
+"""The cubic phase of wavefront coding."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+
+from metalens.optics.phase.profile import Phase, Scalar
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Cubic(Phase):
+    """α((x/R)³ + (y/R)³): a blur that depends little on the focus (Dowski and Cathey, doi:10.1364/AO.34.001859).
+
+    It does not focus by itself: add it to a profile that does, ``Hyperbolic(…) + Cubic(…)``.
+
+    Attributes:
+        strength: α in radians, the phase at x = R, y = 0; negative turns the blur by 180°.
+        radius: normalisation radius R in metres.
+    """
+
+    strength: Scalar
+    radius: Scalar
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """False."""
+        return False
+
+    def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        return self.strength * ((x / self.radius) ** 3 + (y / self.radius) ** 3)
