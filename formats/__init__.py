@@ -6,6 +6,7 @@ In reading order:
 - ``record``          what the tables of ``lens.toml`` have in common
 - ``lens``            its ``[lens]`` table: aperture, phase, meta-atoms
 - ``sensor``          its ``[sensor]`` table
+- ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table
 - ``camera``          ``lens.toml`` whole, and the presets
 - ``psf_bank``        ``psf.h5``: point spread functions over field and colour

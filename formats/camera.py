@@ -83,7 +83,8 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: could not be read as UTF-8 text ({error}).") from error
-    return parse_camera(text, origin=name)
+    camera = parse_camera(text, origin=name)
+    return camera.model_copy(update={"spectrum": camera.spectrum.in_folder(path.parent)})
 
 
 def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:

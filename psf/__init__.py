@@ -9,7 +9,9 @@ Files, in reading order:
 - ``direction_cosine``  the engine for small windows: two matrix products for a PSF
 - ``simulate``          one PSF by any engine, with checks on the request
 - ``measures``          widths, encircled energy, Strehl ratio, modulation transfer function
+- ``spectral_density``  how much of each wavelength every colour channel sees
 - ``spectrum``          wavelengths and weights of the colour channels
+- ``wavelength_count``  how many wavelengths are enough for a stated tolerance
 - ``window``            how large a window holds the light
 - ``bank``              all PSFs of a camera
 """
