@@ -5,6 +5,7 @@ Files, in reading order:
 - ``phase``        the folder of phase profiles, a family a file
 - ``aperture``     the shape of the opening
 - ``response``     what the structure makes of the phase at each wavelength: diffraction orders
+- ``meta_atoms``   a response from a library of meta-atoms
 - ``metalens``     all of it behind an aperture, at a distance from the sensor
 - ``source``       the light that falls on it: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
@@ -21,10 +22,13 @@ Conventions:
 - |U|² is the energy per area of a scalar field U. Propagation conserves its integral over a plane, so that a
   point spread function divided by the aperture's area sums to the share of the light through the aperture that
   reaches the window; the cosines of oblique incidence are left out at both ends.
-- A phase profile is an ideal diffractive element: the same phase at every wavelength, unit amplitude.
+- A phase profile is the same at every wavelength. Without a response it is an ideal diffractive element of unit
+  amplitude; with one it is a sum of diffraction orders, t = Σ c_m(λ) exp(imφ).
 """
 
-from metalens.optics.metalens import Metalens, metalens_of
+from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon, regular_polygon
+from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms, check_range, meta_atom_library, nano_optics_proxy
+from metalens.optics.metalens import Metalens, Plate, Stop, metalens_of
 from metalens.optics.phase import (
     Cubic,
     EvenPolynomial,
@@ -38,20 +42,40 @@ from metalens.optics.phase import (
     Zernike,
 )
 from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
+from metalens.optics.response import IdealPhase, Kinoform, Response
+from metalens.optics.source import PlaneWave, PointSource, Source
 
 __all__ = [
+    "Annulus",
+    "Aperture",
+    "Circle",
     "Cubic",
     "EvenPolynomial",
     "Freeform",
     "Hyperbolic",
+    "IdealPhase",
+    "Kinoform",
     "LogAsphere",
+    "MetaAtomLibrary",
+    "MetaAtoms",
     "Metalens",
     "Phase",
+    "PlaneWave",
+    "Plate",
+    "PointSource",
+    "Polygon",
     "Quadratic",
     "RadialPhase",
+    "Response",
+    "Source",
+    "Stop",
     "Sum",
     "Zernike",
     "angular_spectrum",
+    "check_range",
+    "meta_atom_library",
     "metalens_of",
+    "nano_optics_proxy",
     "rayleigh_sommerfeld",
+    "regular_polygon",
 ]

@@ -8,10 +8,14 @@ in the order m; m = 1 is the one that makes the image, m = 0 goes straight throu
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
+
+from metalens.formats.errors import InputError
+from metalens.optics.phase.profile import Scalar
 
 
 class Response(ABC):
@@ -30,6 +34,15 @@ class Response(ABC):
     @abstractmethod
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """Complex amplitudes c_m ``[..., order]`` at the wavelengths ``[...]`` in metres."""
+
+    def check(self, wavelength: object) -> None:  # noqa: B027 most responses hold at every wavelength
+        """Make sure that the response is known at these wavelengths in metres.
+
+        For concrete numbers, before anything is traced: inside jit nothing can be raised.
+
+        Raises:
+            InputError: a wavelength lies outside the table that the response is from.
+        """
 
     def transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission at a scalar wavelength in metres where the profile asks for a phase in radians."""
@@ -59,3 +72,48 @@ class IdealPhase(Response):
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """1."""
         return jnp.ones((*jnp.shape(wavelength), 1), dtype=jnp.complex64)
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Kinoform(Response):
+    """A blazed surface that gives the wanted phase, wrapped into 0 to 2π, at its design wavelength λ₀.
+
+    At λ the same relief turns the phase λ₀/λ times as far, so that c_m = exp(iπ(λ₀/λ − m)) sinc(λ₀/λ − m) with
+    sinc u = sin πu/(πu), and the order m has the efficiency sinc²(λ₀/λ − m) (Swanson, MIT Lincoln Laboratory Technical
+    Report 854, 1989; O'Shea et al., Diffractive Optics, SPIE, 2004, ch. 4). The dispersion of the material, which
+    replaces λ₀/λ by λ₀(n(λ) − 1)/(λ(n(λ₀) − 1)), is left out, and so is what the steep flanks cast into shadow.
+
+    Attributes:
+        wavelength: λ₀ in metres.
+        orders: the diffraction orders that are kept, ascending; fixed, never traced.
+    """
+
+    wavelength: Scalar
+    orders: tuple[int, ...] = field(default=(1,), metadata={"static": True})
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "orders", checked_orders(self.orders))
+
+    @property
+    def achromatic(self) -> bool:
+        """False."""
+        return False
+
+    def coefficients(self, wavelength: jax.Array) -> jax.Array:
+        """exp(iπ(λ₀/λ − m)) sinc(λ₀/λ − m), ``[..., order]``, at the wavelengths ``[...]`` in metres."""
+        detour = self.wavelength / jnp.asarray(wavelength)[..., None] - jnp.asarray(self.orders)
+        amplitude = jnp.sinc(detour)
+        return jax.lax.complex(amplitude * jnp.cos(jnp.pi * detour), amplitude * jnp.sin(jnp.pi * detour))
+
+
+def checked_orders(orders: tuple[int, ...]) -> tuple[int, ...]:
+    """The diffraction orders as a tuple, which can be compared and hashed as everything fixed while tracing has to.
+
+    Raises:
+        InputError: there are none, or they do not ascend.
+    """
+    numbers = tuple(int(order) for order in orders)
+    if not numbers or any(later <= order for order, later in pairwise(numbers)):
+        raise InputError(f"response: orders {list(numbers)} must be one or more whole numbers that ascend; sort them.")
+    return numbers
