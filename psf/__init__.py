@@ -3,19 +3,29 @@
 Files, in reading order:
 
 - ``rays``              where rays land: the geometric picture from which windows and samplings are chosen
-- ``sampling``          how finely to compute: grids, tiles, nodes inside a pixel
 - ``aperture_edge``     the hard edge of the aperture on a uniform grid
-- ``angular_spectrum``  the engine for whole banks: one transfer function and one FFT for a PSF
-- ``direction_cosine``  the engine for small windows: two matrix products for a PSF
-- ``simulate``          one PSF by any engine, with checks on the request
-- ``measures``          widths, encircled energy, Strehl ratio, modulation transfer function
+- ``phasor``            exp(2πic), fast
+- ``grid``              uniform grids: how fine and how large
+- ``angular_spectrum``  the engine for every lens: one transfer function and one FFT for a PSF
+- ``sampling``          how finely the next one has to compute
+- ``direction_cosine``  the engine for smooth phases: a few matrix products for a tile, however large the lens
+- ``rayleigh_sommerfeld``  the reference engine, in float64
+- ``engine``            which engine is taken, and why
+- ``pixels``            from samples of an intensity to the energy of pixels
+- ``simulate``          one PSF or a batch by any engine, with checks on the request
+- ``refinement``        how far a PSF may be wrong: the engine against itself, made finer
+- ``measures``          the folder of figures of merit: widths, energy radii, Strehl ratio, modulation transfer
 - ``spectral_density``  how much of each wavelength every colour channel sees
 - ``spectrum``          wavelengths and weights of the colour channels
 - ``wavelength_count``  how many wavelengths are enough for a stated tolerance
 - ``window``            how large a window holds the light
+- ``octant``            the nodes of a grid, and which of them are mirror images of others
 - ``bank``              all PSFs of a camera
+- ``given``             a bank around functions that come from elsewhere
 """
 
 from metalens.psf.bank import simulate_bank
+from metalens.psf.refinement import estimate_error
+from metalens.psf.simulate import PsfSimulator, psf_simulator, simulate_psf
 
-__all__ = ["simulate_bank"]
+__all__ = ["PsfSimulator", "estimate_error", "psf_simulator", "simulate_bank", "simulate_psf"]

@@ -1,15 +1,16 @@
-"""Point spread functions by the angular spectrum about the chief ray: the engine for whole banks.
+"""Point spread functions by the angular spectrum about the chief ray: the engine for every lens.
 
-The incoming wave's tilt and the carrier of the shifted window are the same plane wave, of direction cosines s.
-With both taken out, the aperture field is exp(iφ(r)) on the disc: the same for every field angle and, because the
-phase profile is, for every wavelength. Its spectrum is computed once; a point spread function then costs one
-transfer function and one inverse FFT. With t = λu the direction cosines about s, γ₀ = √(1 − s²) and
-γ = √(1 − (s + t)²),
+The light's tilt and the carrier of the shifted window are the same plane wave, of direction cosines s. With both
+taken out, the field behind a lens that is its own stop is exp(iφ(r)) on the disc: the same for every field angle
+and, if the lens' response is achromatic, for every wavelength. Its spectrum is computed once; a point spread
+function then costs one transfer function and one inverse FFT. With t = λu the direction cosines about s, and in
+each layer of thickness z and index n behind the lens γ₀ = √(n² − s²), γ = √(n² − (s + t)²),
 
-    U(X₀ + δ) ∝ ∬ Û₀(t/λ) exp(ik f [(γ/γ₀ − 1)(s·t) − t²]/(γ + γ₀)) exp(ikt·δ) dt,
+    U(X₀ + δ) ∝ ∬ Û₀(t/λ) exp(ik Σ z [(γ/γ₀ − 1)(s·t) − t²]/(γ + γ₀)) exp(ikt·δ) dt,
 
-which is the phase t·X₀ + f(γ − γ₀) written without its cancellation, so that float32 holds it. Waves that would
+which is the phase t·X₀ + Σ z(γ − γ₀) written without its cancellation, so that float32 holds it. Waves that would
 land outside the computed region and alias are faded out (the band limit of doi:10.1364/OE.18.018453, made smooth).
+A stop in front of the lens is one such step more.
 """
 
 from __future__ import annotations
@@ -20,123 +21,199 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.optics.metalens import Metalens
+from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.source import PlaneWave, Source
 from metalens.psf.aperture_edge import smooth_step
-from metalens.psf.sampling import PADDING
+from metalens.psf.grid import Grid
+from metalens.psf.phasor import phasor
+from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_gradient
 
 
-@partial(jax.jit, static_argnames=("size", "origin"))
-def aperture_spectrum(lens: Metalens, pitch: jax.Array, *, size: tuple[int, int], origin: tuple[int, int]) -> jax.Array:
-    """Discrete Fourier transform of the field behind the lens, its incoming tilt removed.
+def shares_spectrum(lens: Metalens, source: Source) -> bool:
+    """Whether the field behind the lens, its tilt removed, is the same at all field angles and wavelengths."""
+    return lens.stop is None and lens.response.achromatic and isinstance(source, PlaneWave)
+
+
+@partial(jax.jit, static_argnames=("size",))
+def lens_spectrum(
+    lens: Metalens,
+    source: Source,
+    wavelength: jax.Array,
+    pitch: float,
+    padding: float,
+    *,
+    size: tuple[int, int],
+) -> jax.Array:
+    """Discrete Fourier transform of the field behind the lens, the chief ray's direction removed.
 
     Args:
         lens: the metalens.
+        source: the light; its amplitude is 1 at the centre of the stop.
+        wavelength: scalar, in metres.
         pitch: sample spacing in metres.
-        size: (ny, nx) of the grid, the aperture and the window together.
-        origin: (row, column) of the sample on the optical axis; the aperture wraps around the grid's edges.
+        padding: room around the aperture in Fresnel lengths.
+        size: (ny, nx) of the grid, the aperture and the window together; the chief ray goes through sample (0, 0),
+            about which the aperture wraps.
 
     Returns:
         ``[row, column]`` in FFT order.
     """
-    y, x = (
-        pitch * jnp.asarray(np.roll(np.arange(length) - length // 2, start - length // 2), dtype=jnp.float32)
-        for length, start in zip(size, origin, strict=True)
-    )
-    squared_radius = jnp.square(y)[:, None] + jnp.square(x)
-    radius = 0.5 * jnp.asarray(lens.aperture_diameter)
-    # The square root is never taken at 0, where its gradient is infinite.
-    distance = jnp.sqrt(squared_radius + 1e-12 * radius**2) - radius
-    inside = smooth_step(distance / pitch)
-    # Outside, a steep phase could overflow; there is no light.
-    phase = lens.phase.at(jnp.clip(y, -2 * radius, 2 * radius)[:, None], jnp.clip(x, -2 * radius, 2 * radius))
-    return jnp.fft.fft2(jax.lax.complex(inside * jnp.cos(phase), inside * jnp.sin(phase)))
+    y, x = jnp.asarray(pitch * _fft_order(size[0])[:, None]), jnp.asarray(pitch * _fft_order(size[1])[None, :])
+    # Outside the opening, a steep phase could overflow; there is no light.
+    reach = 1.2 * jnp.maximum(lens.aperture_diameter, 0.0 if lens.stop is None else lens.stop.diameter)
+    near_y, near_x = jnp.clip(y, -reach, reach), jnp.clip(x, -reach, reach)
+    light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
+    if lens.stop is None:
+        inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
+        phase = lens.phase.at(near_y, near_x)
+        if lens.response.achromatic and lens.response.orders == (1,):
+            amplitude = lens.response.coefficients(wavelength)[0]
+            field = amplitude * phasor(phase / (2 * np.pi) + light / wavelength)
+        else:
+            field = lens.response.transmission(phase, wavelength) * phasor(light / wavelength)
+        return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
+    stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
+    spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(light / wavelength))
+    spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, source.direction, padding)
+    chief = chief_ray(lens, wavelength, source.direction)
+    at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
+    inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
+    tilt = phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
+    turn = lens.phase.at(at_y, at_x)
+    bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
+    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * lens.response.transmission(turn, wavelength) * bent)
 
 
 def transfer(
+    layers: tuple[Plate, ...],
     size: tuple[int, int],
-    pitch: jax.Array,
+    pitch: float,
     wavelength: jax.Array,
-    distance: jax.Array,
     direction: jax.Array,
+    padding: float,
+    *,
+    offset: jax.Array | None = None,
+    rows: int | None = None,
 ) -> jax.Array:
-    """What the plane waves about the chief ray gain on their way to the sensor.
+    """What the plane waves about the chief ray gain on their way through layers.
 
     Args:
+        layers: air and glass on the way.
         size: (ny, nx) of the grid.
         pitch: sample spacing in metres.
         wavelength: in metres.
-        distance: from lens to sensor in metres.
-        direction: ``[2]`` direction cosines (y, x) of the chief ray.
+        direction: ``[2]`` direction cosines (y, x) of the chief ray in air.
+        padding: width of the fade at the region's edge in Fresnel lengths.
+        offset: ``[2]`` (y, x) in metres from where the chief ray arrives to the middle of the region.
+        rows: only the first so many rows.
 
     Returns:
         ``[row, column]`` complex, in FFT order.
     """
-    t_y, t_x = (wavelength / (length * pitch) * _fft_order(length) for length in size)
-    t_y = t_y[:, None]
+    t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
+    t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
     along = direction[0] * t_y + direction[1] * t_x
     squared = jnp.square(t_y) + jnp.square(t_x)
-    chief_cosine = jnp.sqrt(1 - jnp.sum(direction**2))
-    squared_cosine = chief_cosine**2 - 2 * along - squared
-    travels = squared_cosine > 1e-3
-    cosine = jnp.sqrt(jnp.where(travels, squared_cosine, 1.0))
-    total = cosine + chief_cosine
-    # γ − γ₀ from γ² − γ₀², again without cancellation.
-    difference = -(2 * along + squared) / total
-    path = distance * (along * difference / chief_cosine - squared) / total
-    # Where a plane wave carries the aperture's centre, relative to the chief ray.
-    shift_y = distance * ((direction[0] + t_y) / cosine - direction[0] / chief_cosine)
-    shift_x = distance * ((direction[1] + t_x) / cosine - direction[1] / chief_cosine)
-    fade = PADDING * jnp.sqrt(wavelength * distance)
+    path = shift_y = shift_x = jnp.zeros(())
+    travels = jnp.asarray(True)
+    for layer in layers:
+        chief_cosine = jnp.sqrt(jnp.square(layer.index) - jnp.sum(jnp.square(direction)))
+        squared_cosine = jnp.square(chief_cosine) - 2 * along - squared
+        travels &= squared_cosine > 1e-3
+        cosine = jnp.sqrt(jnp.maximum(squared_cosine, 1e-3))
+        inverse = 1 / (cosine + chief_cosine)
+        # γ − γ₀ from γ² − γ₀², again without cancellation.
+        difference = -(2 * along + squared) * inverse
+        path += layer.thickness * (along * difference / chief_cosine - squared) * inverse
+        # Where a plane wave carries the aperture's centre, relative to the chief ray.
+        reach, chief_reach = layer.thickness / cosine, layer.thickness / chief_cosine
+        shift_y += (direction[0] + t_y) * reach - direction[0] * chief_reach
+        shift_x += (direction[1] + t_x) * reach - direction[1] * chief_reach
+    if offset is not None:
+        path += t_y * offset[0] + t_x * offset[1]
+        shift_y, shift_x = shift_y - offset[0], shift_x - offset[1]
+    fade = padding * jnp.sqrt(wavelength * sum(layer.thickness / layer.index for layer in layers))
     near_y = _fade_in((0.5 * size[0] * pitch - jnp.abs(shift_y)) / fade)
     near_x = _fade_in((0.5 * size[1] * pitch - jnp.abs(shift_x)) / fade)
-    turn = 2 * np.pi / wavelength * path
-    kept = jnp.where(travels, near_y * near_x, 0.0)
-    return jax.lax.complex(kept * jnp.cos(turn), kept * jnp.sin(turn))
+    return jnp.where(travels, near_y * near_x, 0.0) * phasor(path / wavelength)
+
+
+def paraxial_transfer(
+    distance: jax.Array, size: tuple[int, int], pitch: float, wavelength: jax.Array, rows: int | None = None
+) -> jax.Array:
+    """The Fresnel approximation of :func:`transfer` in air: exp(−ikz t²/2), whatever the chief ray."""
+    t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
+    t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
+    return phasor(-0.5 * distance / wavelength * (jnp.square(t_y) + jnp.square(t_x)))
 
 
 def _fade_in(depth: jax.Array) -> jax.Array:
     """0 up to depth 0, 1 from depth 1, smooth between: a sharp limit would diffract like a second aperture."""
-    return jnp.square(jnp.sin(0.5 * np.pi * jnp.clip(depth, 0, 1)))
+    part = jnp.clip(depth, 0, 1)
+    return part**3 * (part * (6 * part - 15) + 10)
 
 
-def _fft_order(length: int) -> jax.Array:
-    return jnp.asarray(np.fft.ifftshift(np.arange(length) - length // 2), dtype=jnp.float32)
+def _fft_order(length: int) -> np.ndarray:
+    return np.fft.ifftshift(np.arange(length) - length // 2)
 
 
-@partial(jax.jit, static_argnames=("window",))
-def window_intensity(
+def window_density(
     lens: Metalens,
-    spectrum: jax.Array,
+    source: Source,
     wavelength: jax.Array,
-    direction: jax.Array,
-    pitch: jax.Array,
-    integrator_y: jax.Array,
-    integrator_x: jax.Array,
+    centre: jax.Array | None,
+    pitch: float,
+    shared: jax.Array | None,
     *,
-    window: tuple[int, int],
-) -> tuple[jax.Array, jax.Array]:
-    """Point spread functions of one field angle.
+    grid: Grid,
+    origin: tuple[int, int],
+    mirrored: bool,
+    paraxial: bool,
+) -> jax.Array:
+    """Energy density on the samples of a window.
 
     Args:
         lens: the metalens.
-        spectrum: from :func:`aperture_spectrum`, with its origin on the window's middle sample.
-        wavelength: ``[wavelength]`` in metres.
-        direction: ``[2]`` direction cosines (y, x) of the incoming wave.
+        source: the light.
+        wavelength: scalar, in metres.
+        centre: ``[2]`` (y, x) on the sensor of the window's middle; by default where the chief ray lands.
         pitch: sample spacing in metres.
-        integrator_y: ``[pixel, sample]`` from :func:`metalens.psf.sampling.pixel_integrator`.
-        integrator_x: the same along x.
-        window: (ny, nx) samples.
+        shared: the spectrum from :func:`lens_spectrum` where :func:`shares_spectrum` says that one serves all.
+        grid: from :func:`metalens.psf.grid.choose_grid`.
+        origin: sample (row, column) of the window at its middle.
+        mirrored: lens and light are the same when y is turned over: half of the work.
+        paraxial: propagate by the Fresnel approximation.
 
     Returns:
-        ``[wavelength, y, x]`` energy per pixel, and ``[wavelength]`` the highest sampled energy density in 1/m².
+        ``[y, x]`` energy per area in 1/m²; its integral over the plane is the share of the light that the lens
+        sends on.
     """
+    size = grid.size
+    spectrum = shared
+    if spectrum is None:
+        spectrum = lens_spectrum(lens, source, wavelength, pitch, grid.padding, size=size)
+    rows = size[0] // 2 + 1 if mirrored else None
+    if paraxial:
+        gain = paraxial_transfer(jnp.asarray(lens.focal_length), size, pitch, wavelength, rows)
+    else:
+        chief = chief_ray(lens, wavelength, source.direction)
+        gain = transfer(
+            layers_behind(lens),
+            size,
+            pitch,
+            wavelength,
+            chief.direction,
+            grid.padding,
+            offset=None if centre is None else centre - chief.landing,
+            rows=rows,
+        )
+    field = jnp.fft.ifft(spectrum[:rows] * gain, axis=1)[:, _around(origin[1], grid.window[1])]
+    if mirrored:
+        field = jnp.concatenate([field, field[1 : size[0] - field.shape[0] + 1][::-1]])
+    field = jnp.fft.ifft(field, axis=0)[_around(origin[0], grid.window[0])]
+    return (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / lens.aperture_area
 
-    def at_wavelength(wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
-        size = (spectrum.shape[0], spectrum.shape[1])
-        gain = transfer(size, pitch, wavelength, jnp.asarray(lens.focal_length), direction)
-        field = jnp.fft.ifft2(spectrum * gain)[: window[0], : window[1]]
-        density = (jnp.real(field) ** 2 + jnp.imag(field) ** 2) / lens.aperture_area
-        pixels = integrator_y @ density @ integrator_x.T
-        return jnp.maximum(pixels, 0.0) * pitch**2, density.max()
 
-    return jax.lax.map(at_wavelength, wavelength)
+def _around(origin: int, length: int) -> np.ndarray:
+    """Indices of a window about sample 0 of a grid that wraps; the window's sample ``origin`` is sample 0."""
+    return np.arange(length) - origin

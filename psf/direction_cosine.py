@@ -1,20 +1,21 @@
-"""Point spread functions in the direction cosines of the pupil: the default engine.
+"""Point spread functions in the direction cosines of the pupil: the engine for smooth phases.
 
 Seen from the centre X₀ of a tile of the sensor, a pupil point x lies at the distance R₀ in the direction
 (p, q, γ) = (X₀ − x, Y₀ − y, f)/R₀. The Rayleigh–Sommerfeld integral, with dx dy = f²/γ⁴ dp dq, becomes
 
-    U(X₀ + δ) = 1/(iλ) ∬ exp(i[φ + k s·x + kR₀]) (f/γ²) exp(ik(pδx + qδy)) dp dq
+    U(X₀ + δ) = 1/(iλ) ∬ exp(i[φ + k s·x + kR₀]) (f/γ²) exp(ik(pδx + qδy + ε)) dp dq,
+    ε = (γ/2f)[(1 − p²)δx² + (1 − q²)δy² − 2pq δxδy]
 
-up to k(δ² − (p·δ)²)/(2R₀), which small tiles hold down, and 1/(kR). The bracket varies slowly, because the lens'
-phase nearly cancels the sphere: a few hundred samples a side suffice, and a tile is two matrix products,
-E_y G E_xᵀ. Everything up to the phase is the same for all wavelengths and computed once a tile.
+up to k|δ|³/R₀² and 1/(kR). The bracket varies slowly, because the lens' phase nearly cancels the sphere: a few
+hundred samples a side suffice whatever the lens' size, and a tile is a few matrix products of the form E_y G E_xᵀ.
+ε less its mean over the pupil is small in a small tile, and exp(ikε) = 1 + ikε is a sum of three more such
+products. Everything up to the phase is the same for all wavelengths and computed once a tile.
 
 The pupil's hard edge is smoothed on the scale of the sample step (``aperture_edge``).
 """
 
 from __future__ import annotations
 
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -22,7 +23,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens
+from metalens.optics.source import Source
 from metalens.psf.aperture_edge import EDGE_REACH, smooth_step
+from metalens.psf.phasor import phasor
 
 
 class PupilGrid(NamedTuple):
@@ -32,9 +35,10 @@ class PupilGrid(NamedTuple):
         q: ``[row]`` direction cosines along y, less the chief ray's.
         p: ``[column]`` direction cosines along x, less the chief ray's.
         weight: ``[row, column]`` f/γ² dp dq times the share of the sample inside the aperture, in metres.
-        path: ``[row, column]`` R₀ + s·x less the same at the lens' centre, in metres.
+        path: ``[row, column]`` the light's path plus R₀, less the same at the lens' centre, in metres.
         y: ``[row, column]`` pupil positions in metres.
         x: ``[row, column]`` pupil positions in metres.
+        curvature: the coefficients ``[row, column]`` of δx², δy² and δxδy in ε, less their means, in 1/m.
     """
 
     q: jax.Array
@@ -43,74 +47,77 @@ class PupilGrid(NamedTuple):
     path: jax.Array
     y: jax.Array
     x: jax.Array
+    curvature: tuple[jax.Array, jax.Array, jax.Array]
 
 
-def pupil_grid(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, samples: int) -> PupilGrid:
+def _landing(lens: Metalens, source: Source, tile_offset: jax.Array) -> jax.Array:
+    """``[2]`` (y, x) of the tile's centre on the sensor in metres."""
+    direction = jnp.asarray(source.direction)
+    return lens.focal_length * direction / jnp.sqrt(1 - jnp.sum(direction**2)) + tile_offset
+
+
+def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: int) -> PupilGrid:
     """See the pupil from a tile's centre.
 
     Args:
         lens: the metalens.
-        direction: ``[2]`` direction cosines (y, x) of the incoming wave.
+        source: the light.
         tile_offset: ``[2]`` (y, x) from the chief ray's landing point to the tile's centre, in metres.
         samples: along each side of the grid.
     """
     focal_length = jnp.asarray(lens.focal_length)
     aperture = 0.5 * jnp.asarray(lens.aperture_diameter)
-    landing = focal_length * direction / jnp.sqrt(1 - jnp.sum(direction**2)) + tile_offset
+    landing = _landing(lens, source, tile_offset)
     chief_distance = jnp.sqrt(jnp.sum(landing**2) + focal_length**2)
     chief = landing / chief_distance
 
-    turn = jnp.linspace(0, 2 * np.pi, 128, endpoint=False)
-    rim = aperture * jnp.stack([jnp.sin(turn), jnp.cos(turn)])
+    turn = np.linspace(0, 2 * np.pi, 128, endpoint=False)
+    rim = aperture * np.stack([np.sin(turn), np.cos(turn)])
     away = landing[:, None] - rim
     rim_cosine = away / jnp.sqrt(jnp.sum(away**2, axis=0) + focal_length**2) - chief[:, None]
     # Where the samples lie does not change the integral, so no gradient flows through it.
     low, high = jax.lax.stop_gradient((rim_cosine.min(axis=1), rim_cosine.max(axis=1)))
     step = (high - low) / (samples - 1 - 2 * EDGE_REACH)
-    q, p = (low - EDGE_REACH * step)[:, None] + step[:, None] * jnp.arange(samples)
+    q, p = (low - EDGE_REACH * step)[:, None] + step[:, None] * np.arange(samples)
 
     full_q, full_p = (chief[0] + q)[:, None], (chief[1] + p)[None, :]
     squared_cosine = jnp.maximum(1 - full_q**2 - full_p**2, 1e-3)
     cosine = jnp.sqrt(squared_cosine)
-    y = landing[0] - focal_length * full_q / cosine
-    x = landing[1] - focal_length * full_p / cosine
-    squared_radius = y**2 + x**2
+    reach = focal_length / cosine
+    y, x = landing[0] - reach * full_q, landing[1] - reach * full_p
 
-    # R₀ − R at the lens' centre and the incoming tilt, without the cancellation of two large distances.
-    sphere = (squared_radius - 2 * (y * landing[0] + x * landing[1])) / (focal_length / cosine + chief_distance)
-    path = sphere + direction[0] * y + direction[1] * x
-    weight = focal_length / squared_cosine * step[0] * step[1]
-    weight *= _inside(y, x, full_q, full_p, cosine, aperture, focal_length, step)
-    return PupilGrid(q, p, weight, path, y, x)
+    # R₀ − R at the lens' centre, without the cancellation of two large distances.
+    sphere = (y**2 + x**2 - 2 * (y * landing[0] + x * landing[1])) / (reach + chief_distance)
+    inside = _inside(lens, y, x, full_q, full_p, cosine, step)
+    weight = focal_length / squared_cosine * step[0] * step[1] * inside * source.amplitude(y, x)
+    bend = 0.5 * cosine / focal_length
+    curvature = (bend * (1 - full_p**2), bend * (1 - full_q**2), -2 * bend * full_p * full_q)
+    total = weight.sum()
+    deviations = [each - (each * weight).sum() / total for each in curvature]
+    path = sphere + source.path(y, x)
+    return PupilGrid(q, p, weight, path, y, x, (deviations[0], deviations[1], deviations[2]))
 
 
 def _inside(
-    y: jax.Array,
-    x: jax.Array,
-    q: jax.Array,
-    p: jax.Array,
-    cosine: jax.Array,
-    aperture: jax.Array,
-    focal_length: jax.Array,
-    step: jax.Array,
+    lens: Metalens, y: jax.Array, x: jax.Array, q: jax.Array, p: jax.Array, cosine: jax.Array, step: jax.Array
 ) -> jax.Array:
-    """Share of each sample inside the aperture: the disc, smoothed on the scale of the sample step."""
-    squared = y**2 + x**2
-    bend = focal_length / cosine**3
-    # Half the gradient of r² along q and p, in units of the step.
-    slope_q = bend * (y * (cosine**2 + q**2) + x * q * p) * step[0]
-    slope_p = bend * (x * (cosine**2 + p**2) + y * q * p) * step[1]
-    slope = jnp.sqrt(slope_q**2 + slope_p**2 + 1e-12 * aperture**4)
-    depth = (squared - aperture**2) / (2 * slope)
-    # r² is curved along its gradient; (r² − a²)/(r + a) is the true distance.
-    depth *= 2 * aperture / (jnp.sqrt(squared + 1e-12 * aperture**2) + aperture)
-    return smooth_step(depth)
+    """Share of each sample inside the aperture, smoothed on the scale of the sample step."""
+    radius = 0.5 * lens.aperture_diameter
+    y, x = jnp.broadcast_arrays(y, x)
+    distance, back = jax.vjp(lambda y, x: lens.aperture.edge_distance(y, x, radius), y, x)
+    slope_y, slope_x = back(jnp.ones_like(distance))
+    # How far the edge moves past a sample from one sample to the next, along q and p.
+    bend = lens.focal_length / cosine**3
+    along_q = bend * (slope_y * (1 - p**2) + slope_x * q * p) * step[0]
+    along_p = bend * (slope_x * (1 - q**2) + slope_y * q * p) * step[1]
+    # The root is never taken at 0, where its gradient is infinite: there is no edge.
+    return smooth_step(distance / jnp.sqrt(along_q**2 + along_p**2 + (1e-6 * radius) ** 2))
 
 
 def tile_intensity(
     lens: Metalens,
+    source: Source,
     wavelength: jax.Array,
-    direction: jax.Array,
     tile_offset: jax.Array,
     y: jax.Array,
     x: jax.Array,
@@ -119,91 +126,105 @@ def tile_intensity(
     """Energy density of one tile at several wavelengths.
 
     Args:
-        lens: the metalens.
+        lens: the metalens; of its response, the first order that it keeps.
+        source: the light.
         wavelength: ``[wavelength]`` in metres.
-        direction: ``[2]`` direction cosines (y, x) of the incoming wave.
         tile_offset: ``[2]`` (y, x) from the chief ray's landing point to the tile's centre, in metres.
         y: ``[y]`` positions from the tile's centre in metres.
         x: ``[x]`` positions from the tile's centre in metres.
         pupil_samples: samples along each side of the pupil's grid.
 
     Returns:
-        ``[wavelength, y, x]`` energy per area in 1/m²; its integral over the plane is 1.
+        ``[wavelength, y, x]`` energy per area in 1/m²; its integral over the plane is the share of the light that
+        the lens sends on.
     """
-    grid = pupil_grid(lens, direction, tile_offset, pupil_samples)
-    phase = lens.phase.at(grid.y, grid.x)
+    grid = pupil_grid(lens, source, tile_offset, pupil_samples)
+    cycles = lens.response.orders[0] * lens.phase.at(grid.y, grid.x) / (2 * np.pi)
 
+    @jax.checkpoint
     def at_wavelength(wavelength: jax.Array) -> jax.Array:
-        wavenumber = 2 * np.pi / wavelength
-        turn = phase + wavenumber * grid.path
-        pupil = jax.lax.complex(grid.weight * jnp.cos(turn), grid.weight * jnp.sin(turn))
-        along_x = jnp.exp(1j * wavenumber * grid.p[:, None] * x)
-        along_y = jnp.exp(1j * wavenumber * grid.q[:, None] * y)
-        field = along_y.T @ (pupil @ along_x) / wavelength
-        return jnp.real(field) ** 2 + jnp.imag(field) ** 2
+        turn = 2j * np.pi / wavelength
+        pupil = grid.weight * phasor(cycles + grid.path / wavelength)
+        along_x = phasor(grid.p[:, None] * x / wavelength)
+        along_y = phasor(y[:, None] * grid.q / wavelength)
+        of_x, of_y, mixed = (pupil * each for each in grid.curvature)
+        field = along_y @ (pupil @ along_x + of_x @ (turn * x**2 * along_x))
+        field += y[:, None] * (along_y @ (mixed @ (turn * x * along_x)))
+        field += y[:, None] ** 2 * (along_y @ (of_y @ (turn * along_x)))
+        efficiency = jnp.square(jnp.abs(lens.response.coefficients(wavelength)[0]))
+        return efficiency * (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / wavelength**2
 
     energy = jax.lax.map(at_wavelength, wavelength)
-    return energy * _falloff(lens, direction, tile_offset, y, x) / lens.aperture_area
+    return energy * _falloff(lens, source, tile_offset, y, x) / lens.aperture_area
 
 
-def _falloff(lens: Metalens, direction: jax.Array, tile_offset: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+def _falloff(lens: Metalens, source: Source, tile_offset: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
     """(R₀/R)⁴ of the chief ray: how the obliquity f/R² changes from the tile's centre to its other points."""
-    focal_length = jnp.asarray(lens.focal_length)
-    landing = focal_length * direction / jnp.sqrt(1 - jnp.sum(direction**2)) + tile_offset
-    at_centre = jnp.sum(landing**2) + focal_length**2
-    at_point = (landing[0] + y[:, None]) ** 2 + (landing[1] + x) ** 2 + focal_length**2
+    landing = _landing(lens, source, tile_offset)
+    at_centre = jnp.sum(landing**2) + lens.focal_length**2
+    at_point = (landing[0] + y[:, None]) ** 2 + (landing[1] + x) ** 2 + lens.focal_length**2
     return (at_centre / at_point) ** 2
 
 
-@partial(jax.jit, static_argnames=("window", "tiles", "pupil_samples"))
 def window_intensity(
     lens: Metalens,
+    source: Source,
     wavelength: jax.Array,
-    direction: jax.Array,
-    pixel_pitch: jax.Array,
-    node: jax.Array,
-    node_weight: jax.Array,
+    centre: jax.Array | None,
+    pixel_pitch: float,
+    node: np.ndarray,
+    node_weight: np.ndarray,
     *,
     window: tuple[int, int],
     tiles: int,
     pupil_samples: int,
-) -> tuple[jax.Array, jax.Array]:
-    """Point spread functions of one field angle, integrated over pixels.
+    mirrored: bool,
+) -> jax.Array:
+    """Point spread functions of one source, integrated over pixels.
 
     Args:
         lens: the metalens.
+        source: the light.
         wavelength: ``[wavelength]`` in metres.
-        direction: ``[2]`` direction cosines (y, x) of the incoming wave.
+        centre: ``[2]`` (y, x) on the sensor of the window's middle; by default where the chief ray lands.
         pixel_pitch: in metres.
         node: ``[node]`` offsets from a pixel's centre in metres, the same along y and x.
         node_weight: ``[node]`` shares of the pixel, summing to 1; a single node at 0 samples the pixel's centre.
-        window: (ny, nx) pixels; the chief ray lands on the centre of pixel (ny // 2, nx // 2).
-        tiles: tiles along each side.
+        window: (ny, nx) pixels; pixel (ny // 2, nx // 2) is the middle.
+        tiles: tiles along each side, odd.
         pupil_samples: samples along each side of the pupil's grid.
+        mirrored: lens and light are the same when y is turned over, so that the upper tiles mirror the lower ones.
 
     Returns:
-        ``[wavelength, y, x]`` energy per pixel, and ``[wavelength]`` the highest energy density of the nodes
-        in 1/m².
+        ``[wavelength, y, x]`` energy per pixel.
     """
-    side_y, side_x = (-(-length // tiles) for length in window)
-    middle_y, middle_x = (0.5 * (side - 1) for side in (side_y, side_x))
-    y = ((jnp.arange(side_y) - middle_y)[:, None] * pixel_pitch + node).ravel()
-    x = ((jnp.arange(side_x) - middle_x)[:, None] * pixel_pitch + node).ravel()
+    side_y, side_x = (_tile_side(length, tiles) for length in window)
+    middle_y, middle_x = side_y // 2, side_x // 2
+    y = ((np.arange(side_y) - middle_y)[:, None] * pixel_pitch + node).ravel()
+    x = ((np.arange(side_x) - middle_x)[:, None] * pixel_pitch + node).ravel()
+    upper = tiles // 2 if mirrored else 0
+    start = jnp.zeros(2) if centre is None else centre - _landing(lens, source, jnp.zeros(2))
 
-    def tile(index: jax.Array) -> tuple[jax.Array, jax.Array]:
-        row, column = index // tiles, index % tiles
-        offset = pixel_pitch * jnp.stack(
-            [
-                row * side_y + middle_y - window[0] // 2,
-                column * side_x + middle_x - window[1] // 2,
-            ]
-        )
-        density = tile_intensity(lens, wavelength, direction, offset, y, x, pupil_samples)
+    def tile(index: jax.Array) -> jax.Array:
+        row, column = upper + index // tiles, index % tiles
+        offset = start + pixel_pitch * jnp.stack([(row - tiles // 2) * side_y, (column - tiles // 2) * side_x])
+        density = tile_intensity(lens, source, wavelength, offset, jnp.asarray(y), jnp.asarray(x), pupil_samples)
         density = density.reshape(-1, side_y, len(node), side_x, len(node))
-        peak = density.max(axis=(1, 2, 3, 4))
-        return jnp.einsum("wyaxb,a,b->wyx", density, node_weight, node_weight), peak
+        return jnp.einsum("wyaxb,a,b->wyx", density, node_weight, node_weight)
 
-    intensity, peak = jax.lax.map(tile, jnp.arange(tiles * tiles))
-    intensity = intensity.reshape(tiles, tiles, -1, side_y, side_x).transpose(2, 0, 3, 1, 4)
-    intensity = intensity.reshape(-1, tiles * side_y, tiles * side_x)[:, : window[0], : window[1]]
-    return intensity * pixel_pitch**2, peak.max(axis=0)
+    rows = tiles - upper
+    intensity = jax.lax.map(tile, jnp.arange(rows * tiles))
+    intensity = intensity.reshape(rows, tiles, -1, side_y, side_x).transpose(2, 0, 3, 1, 4)
+    intensity = intensity.reshape(-1, rows * side_y, tiles * side_x)
+    if mirrored:
+        below = intensity[:, middle_y:]
+        intensity = jnp.concatenate([below[:, :0:-1], below], axis=1)
+    first = [tiles * side // 2 - length // 2 for side, length in zip((side_y, side_x), window, strict=True)]
+    kept = intensity[:, first[0] : first[0] + window[0], first[1] : first[1] + window[1]]
+    return kept * pixel_pitch**2
+
+
+def _tile_side(length: int, tiles: int) -> int:
+    """Odd number of pixels, so that tiles about the chief ray's pixel cover the window."""
+    side = -(-(length + 1 - length % 2) // tiles)
+    return side + 1 - side % 2

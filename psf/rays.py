@@ -2,67 +2,201 @@
 
 from __future__ import annotations
 
+import math
+from functools import partial
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy.optimize
 
-from metalens.optics.metalens import Metalens
+from metalens.formats.errors import InputError
+from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.source import PlaneWave, Source
+
+
+class ChiefRay(NamedTuple):
+    """The ray through the centre of the aperture stop.
+
+    Attributes:
+        lens_point: ``[2]`` where it meets the lens, (y, x) in metres.
+        direction: ``[2]`` its direction cosines (y, x) in the air behind the lens.
+        landing: ``[2]`` where it meets the sensor, (y, x) in metres.
+    """
+
+    lens_point: jax.Array
+    direction: jax.Array
+    landing: jax.Array
+
+
+def layers_in_front(lens: Metalens) -> tuple[Plate, ...]:
+    """Air and glass between the stop and the meta-atoms; nothing when the lens is its own stop."""
+    if lens.stop is None:
+        return ()
+    gap = Plate(lens.stop.distance, 1.0)
+    return (gap,) if lens.substrate is None else (gap, lens.substrate)
+
+
+def layers_behind(lens: Metalens) -> tuple[Plate, ...]:
+    """Air and glass between the meta-atoms and the sensor."""
+    glass = lens.cover_glass
+    if glass is None:
+        return (Plate(lens.focal_length, 1.0),)
+    return (Plate(lens.focal_length - glass.thickness, 1.0), glass)
+
+
+def walk(layers: tuple[Plate, ...], direction: jax.Array) -> jax.Array:
+    """How far sideways a ray goes through layers.
+
+    Args:
+        layers: in the order of the light.
+        direction: ``[..., 2]`` tangential direction cosines (y, x) in air; they are the same in every layer, by
+            Snell's law, when multiplied with its index.
+
+    Returns:
+        ``[..., 2]`` in metres; infinite where the ray cannot travel.
+    """
+    squared = jnp.sum(jnp.square(direction), axis=-1, keepdims=True)
+    total = jnp.zeros_like(direction)
+    for layer in layers:
+        cosine = jnp.square(layer.index) - squared
+        reach = layer.thickness / jnp.sqrt(jnp.where(cosine > 1e-6, cosine, 1.0))
+        total = total + jnp.where(cosine > 1e-6, reach * direction, jnp.inf)
+    return total
+
+
+def phase_gradient(lens: Metalens, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Slope ``[..., 2]`` of the lens' phase in rad/m along (y, x), at positions in metres."""
+    y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
+    total, back = jax.vjp(lens.phase.at, y, x)
+    return jnp.stack(back(jnp.ones_like(total)), axis=-1)
+
+
+@jax.jit
+def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> ChiefRay:
+    """Follow the ray through the stop's centre.
+
+    A lens that is its own stop does not bend it: that is the convention of ``metalens.optics``, also where the
+    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets.
+
+    Args:
+        lens: the metalens.
+        wavelength: scalar, in metres.
+        direction: ``[2]`` direction cosines (y, x) of the ray in air.
+    """
+    direction = jnp.asarray(direction)
+    if lens.stop is None:
+        return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction))
+    point = walk(layers_in_front(lens), direction)
+    bent = direction + wavelength / (2 * np.pi) * phase_gradient(lens, point[0], point[1])
+    return ChiefRay(point, bent, point + walk(layers_behind(lens), bent))
+
+
+@partial(jax.jit, static_argnames=("order",))
+def ray_landing(
+    lens: Metalens, source: Source, wavelength: jax.Array, y: jax.Array, x: jax.Array, order: int = 1
+) -> tuple[jax.Array, jax.Array]:
+    """Landing points on the sensor of rays through points of the stop, relative to the chief ray.
+
+    Args:
+        lens: the metalens.
+        source: the light.
+        wavelength: scalar, in metres.
+        y: positions ``[...]`` in metres in the plane of the stop, or of the lens where there is none.
+        x: the same along x.
+        order: diffraction order of the lens.
+
+    Returns:
+        ``[..., 2]`` (y, x) in metres, infinity where a ray cannot travel; and ``[...]`` whether the ray meets the
+        lens inside its opening.
+    """
+    y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
+    total, back = jax.vjp(source.path, y, x)
+    direction = jnp.stack(back(jnp.ones_like(total)), axis=-1)
+    point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), direction)
+    bent = direction + order * wavelength / (2 * np.pi) * phase_gradient(lens, point[..., 0], point[..., 1])
+    landing = point + walk(layers_behind(lens), bent)
+    edge = lens.aperture.edge_distance(point[..., 0], point[..., 1], 0.5 * lens.aperture_diameter)
+    return landing - chief_ray(lens, wavelength, source.direction).landing, edge <= 0
 
 
 def pupil_points(lens: Metalens, rings: int = 16, spokes: int = 32) -> tuple[np.ndarray, np.ndarray]:
-    """Points of equal area on the aperture, its rim included as a last ring of zero weight.
+    """Points of equal area on the disc of the stop, its rim included as a last ring of zero weight.
 
     Returns:
         (y, x), each ``[rings + 1, spokes]`` in metres.
     """
-    radius = 0.5 * float(lens.aperture_diameter) * np.append(np.sqrt((np.arange(rings) + 0.5) / rings), 1.0)
+    diameter = lens.aperture_diameter if lens.stop is None else lens.stop.diameter
+    radius = 0.5 * float(diameter) * np.append(np.sqrt((np.arange(rings) + 0.5) / rings), 1.0)
     # Half a step off the axes, so that no two rings line up with the meridian's mirror.
     angle = 2 * np.pi * (np.arange(spokes) + 0.5) / spokes
     return radius[:, None] * np.sin(angle), radius[:, None] * np.cos(angle)
 
 
-def phase_gradient(lens: Metalens, y: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Slope of the lens' phase in rad/m along y and x, at positions in metres."""
-    total, back = jax.vjp(lens.phase.at, jnp.asarray(y), jnp.asarray(x))
-    slope_y, slope_x = back(jnp.ones_like(total))
-    return np.asarray(slope_y, dtype=float), np.asarray(slope_x, dtype=float)
-
-
-def ray_landing(
-    lens: Metalens, wavelength: float, direction: tuple[float, float], y: np.ndarray, x: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Landing points on the sensor of rays through pupil points, relative to the chief ray.
+def direction_to(lens: Metalens, wavelength: float, y: float, x: float) -> tuple[float, float]:
+    """Direction cosines (y, x) in air of the plane wave whose chief ray lands at (y, x) on the sensor.
 
     Args:
         lens: the metalens.
-        wavelength: in metres.
-        direction: direction cosines (y, x) of the incoming plane wave.
-        y: pupil positions in metres.
-        x: pupil positions in metres.
+        wavelength: in metres; it matters only behind a stop.
+        y: in metres.
+        x: in metres.
 
-    Returns:
-        (y, x) in metres, of the shape of the pupil positions; infinity where a ray is evanescent.
+    Raises:
+        InputError: no chief ray reaches the point.
     """
-    slope_y, slope_x = phase_gradient(lens, y, x)
-    scale = wavelength / (2 * np.pi)
-    q, p = direction[0] + scale * slope_y, direction[1] + scale * slope_x
-    squared_cosine = 1 - q**2 - p**2
-    travels = squared_cosine > 1e-6
-    reach = float(lens.focal_length) / np.sqrt(np.where(travels, squared_cosine, 1.0))
-    chief = chief_ray(lens, direction)
-    return (
-        np.where(travels, y + reach * q - chief[0], np.inf),
-        np.where(travels, x + reach * p - chief[1], np.inf),
+    length = math.sqrt(float(lens.focal_length) ** 2 + y**2 + x**2)
+    guess = np.array([y, x]) / length
+    if lens.stop is None and lens.cover_glass is None:
+        return float(guess[0]), float(guess[1])
+
+    @jax.jit
+    def miss(direction: jax.Array) -> jax.Array:
+        return chief_ray(lens, jnp.asarray(wavelength), direction).landing / lens.focal_length
+
+    wanted = np.array([y, x]) / float(lens.focal_length)
+    found = scipy.optimize.root(
+        lambda direction: np.asarray(miss(jnp.asarray(direction)), dtype=float) - wanted, guess, options={"eps": 1e-3}
     )
+    rest = float(lens.focal_length) * np.hypot(*(np.asarray(miss(jnp.asarray(found.x)), dtype=float) - wanted))
+    if not rest <= 1e-4 * float(lens.focal_length):
+        raise InputError(
+            f"psf: no chief ray through the stop reaches ({1e6 * y:.0f}, {1e6 * x:.0f}) µm on the sensor; use a "
+            "smaller sensor, a stop nearer to the lens or a gentler phase."
+        )
+    return float(found.x[0]), float(found.x[1])
 
 
-def chief_ray(lens: Metalens, direction: tuple[float, float]) -> tuple[float, float]:
-    """Landing point (y, x) in metres of the ray through the lens' centre."""
-    reach = float(lens.focal_length) / np.sqrt(1 - direction[0] ** 2 - direction[1] ** 2)
-    return reach * direction[0], reach * direction[1]
+def check_chief_ray(lens: Metalens, wavelength: float, direction: tuple[float, float]) -> None:
+    """Refuse a field angle whose chief ray cannot leave the lens or misses it.
+
+    Raises:
+        InputError: with the angle inside the substrate and its critical angle, or the place that the ray meets.
+    """
+    if lens.stop is None:
+        return
+    ray = chief_ray(lens, jnp.asarray(wavelength), jnp.asarray(direction))
+    angle = math.degrees(math.asin(min(1.0, math.hypot(*direction))))
+    sine = float(np.hypot(*np.asarray(ray.direction, dtype=float)))
+    if sine >= 1:
+        index = 1.0 if lens.substrate is None else float(lens.substrate.index)
+        inside = math.degrees(math.asin(min(1.0, sine / index)))
+        raise InputError(
+            f"psf: at a field angle of {angle:.1f}° the lens bends the chief ray to {inside:.1f}° inside its substrate "
+            f"of index {index:.3g}, beyond the critical angle of {math.degrees(math.asin(1 / index)):.1f}°: it does "
+            "not leave; use a smaller field angle, a stop nearer to the lens or a gentler phase."
+        )
+    edge = lens.aperture.edge_distance(ray.lens_point[0], ray.lens_point[1], 0.5 * lens.aperture_diameter)
+    if float(edge) > 0:
+        away = float(jnp.hypot(ray.lens_point[0], ray.lens_point[1]))
+        raise InputError(
+            f"psf: at a field angle of {angle:.1f}° the chief ray meets the lens' plane {1e6 * away:.0f} µm from the "
+            f"axis, outside its opening of {1e6 * float(lens.aperture_diameter):.0f} µm; use a smaller field angle, a "
+            "larger aperture_diameter or a stop nearer to the lens."
+        )
 
 
-def direction_to(lens: Metalens, y: float, x: float) -> tuple[float, float]:
-    """Direction cosines (y, x) of the plane wave whose chief ray lands at (y, x) on the sensor, in metres."""
-    length = float(np.sqrt(float(lens.focal_length) ** 2 + y**2 + x**2))
-    return y / length, x / length
+def plane_wave(direction: tuple[float, float]) -> PlaneWave:
+    """A plane wave of given direction cosines (y, x)."""
+    return PlaneWave(jnp.asarray(direction, dtype=float))

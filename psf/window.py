@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens
-from metalens.psf.rays import direction_to, pupil_points, ray_landing
+from metalens.psf.rays import direction_to, plane_wave, pupil_points, ray_landing
 
 
 def choose_window(
@@ -27,14 +28,13 @@ def choose_window(
         pixel_pitch: in metres.
         share: between 0 and 1.
     """
-    y, x = pupil_points(lens, 24, 48)
-    y, x = y[:-1], x[:-1]
+    y, x = (points[:-1] for points in pupil_points(lens, 24, 48))
     distances = np.empty((len(fields), len(wavelength), y.size))
     for row, field in enumerate(fields):
-        direction = direction_to(lens, *field)
         for column, value in enumerate(wavelength):
-            landing = ray_landing(lens, float(value), direction, y, x)
-            distances[row, column] = np.maximum(np.abs(landing[0]), np.abs(landing[1])).ravel()
+            source = plane_wave(direction_to(lens, float(value), *field))
+            landing, _ = ray_landing(lens, source, jnp.asarray(value), y, x)
+            distances[row, column] = np.abs(np.asarray(landing)).max(axis=-1).ravel()
     radius = 0.5 * float(lens.aperture_diameter)
     pixels = 3
     while True:

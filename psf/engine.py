@@ -1,0 +1,157 @@
+"""The engines, which of them is taken, and why."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+import jax
+import numpy as np
+
+from metalens.formats.errors import InputError
+from metalens.optics.metalens import Metalens
+from metalens.optics.source import Source
+from metalens.psf.grid import Grid, choose_grid
+from metalens.psf.sampling import Sampling, choose_sampling
+
+Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """An engine and what it is compiled for; the same for all the light that it was made for.
+
+    Attributes:
+        engine: which one.
+        reason: why, in a sentence.
+        grid: of the engines on a uniform grid.
+        sampling: of the direction-cosine engine.
+    """
+
+    engine: Engine
+    reason: str
+    grid: Grid | None = None
+    sampling: Sampling | None = None
+
+
+def plan_engine(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: tuple[int, int],
+    pixel_pitch: float,
+    *,
+    engine: Engine = "auto",
+    refinement: float = 1.0,
+) -> Plan:
+    """Choose an engine and its samplings for all wavelengths and sources.
+
+    ``auto`` takes the direction-cosine engine for a lens whose phase it can follow, unless the angular spectrum is
+    cheaper: that one's cost grows with the aperture's area, the other's with the window's.
+
+    Args:
+        lens: the metalens.
+        wavelength: ``[wavelength]`` in metres.
+        sources: the light.
+        window: (ny, nx) samples.
+        pixel_pitch: their spacing in metres.
+        engine: one of them, or ``auto``.
+        refinement: finer than necessary by this factor, to see the error shrink.
+
+    Raises:
+        InputError: no such engine, or the request is beyond its reach.
+    """
+    if engine not in get_args(Engine):
+        raise InputError(f"psf: no engine {engine!r}; one of {', '.join(get_args(Engine))} was expected.")
+    if engine == "auto":
+        return _cheaper(lens, wavelength, sources, window, pixel_pitch, refinement)
+    reason = "it was asked for"
+    if engine == "direction_cosine":
+        obstacle = _obstacle(lens)
+        if obstacle is not None:
+            raise InputError(
+                f'psf: the direction-cosine engine cannot follow {obstacle}; use engine="angular_spectrum" or "auto".'
+            )
+        return Plan(engine, reason, sampling=_sampling(lens, wavelength, sources, window, pixel_pitch, refinement))
+    if engine == "rayleigh_sommerfeld" and lens.cover_glass is not None:
+        raise InputError(
+            "psf: the Rayleigh–Sommerfeld integral holds in one medium, not behind a cover glass; use "
+            'engine="angular_spectrum".'
+        )
+    if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None):
+        raise InputError(
+            "psf: the Fresnel control is made for a lens that is its own stop, in air; leave out stop and cover "
+            'glass or use engine="angular_spectrum".'
+        )
+    convolves = engine == "rayleigh_sommerfeld"
+    grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, convolves=convolves, refinement=refinement)
+    return Plan(engine, reason, grid=grid)
+
+
+def _obstacle(lens: Metalens) -> str | None:
+    """What of the lens the direction-cosine engine does not know."""
+    if lens.stop is not None:
+        return "a stop in front of the lens, whose edge diffracts on the way"
+    if lens.cover_glass is not None:
+        return "a cover glass, behind which the rays' paths have no closed form"
+    if len(lens.response.orders) > 1:
+        return f"{len(lens.response.orders)} diffraction orders at once"
+    return None
+
+
+def _cheaper(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: tuple[int, int],
+    pixel_pitch: float,
+    refinement: float,
+) -> Plan:
+    """Compare operations: samples and matrix products of the tiles against the transforms of the grid."""
+    obstacle = _obstacle(lens)
+    if obstacle is not None:
+        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
+        return Plan("angular_spectrum", f"the lens has {obstacle}", grid=grid)
+    try:
+        sampling = _sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
+    except InputError as error:
+        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
+        return Plan("angular_spectrum", f"of the direction-cosine engine: {error}", grid=grid)
+    try:
+        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
+    except InputError as error:
+        return Plan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
+    by_tiles, by_grid = _tile_operations(sampling, window), _grid_operations(grid)
+    costs = f"{by_tiles / 1e6:.0f} million operations in tiles, {by_grid / 1e6:.0f} million on a uniform grid"
+    if by_tiles < by_grid:
+        return Plan("direction_cosine", f"the cheaper: {costs}", sampling=sampling)
+    return Plan("angular_spectrum", f"the cheaper: {costs}", grid=grid)
+
+
+def _sampling(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: tuple[int, int],
+    pixel_pitch: float,
+    refinement: float,
+) -> Sampling:
+    """What holds for all sources."""
+    half = 0.5 * pixel_pitch * max(window)
+    chosen = [choose_sampling(lens, wavelength, source, half, refinement=refinement) for source in sources]
+    return Sampling(max(each.tiles for each in chosen), max(each.pupil_samples for each in chosen))
+
+
+def _tile_operations(sampling: Sampling, window: tuple[int, int]) -> float:
+    tiles, samples = sampling.tiles, sampling.pupil_samples
+    side = max(window)
+    return 100 * (tiles * samples) ** 2 + 32 * tiles * samples**2 * side + 24 * samples * side**2
+
+
+def _grid_operations(grid: Grid) -> float:
+    points = math.prod(grid.size)
+    return points * (120 + 8 * math.log2(points))
+
+
+jax.tree_util.register_static(Plan)

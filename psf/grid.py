@@ -1,0 +1,131 @@
+"""The uniform grid on which the angular-spectrum and Rayleigh–Sommerfeld engines compute."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.fft
+
+from metalens.formats.errors import InputError
+from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.source import Source
+from metalens.psf.aperture_edge import EDGE_REACH
+from metalens.psf.pixels import samples_across
+from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
+
+LARGEST_GRID = 6000
+
+PADDING = 2.5
+"""Room beyond the aperture and the window on each side, in Fresnel lengths √(λz).
+
+The light that the rim diffracts spreads over this length, in which the angular spectrum fades out."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """What an engine on a uniform grid is compiled for.
+
+    Attributes:
+        subsamples: samples along each side of a pixel.
+        size: (ny, nx) of the transforms.
+        window: (ny, nx) samples of the result, the integrator's margin included.
+        padding: room beyond aperture and window in Fresnel lengths.
+    """
+
+    subsamples: int
+    size: tuple[int, int]
+    window: tuple[int, int]
+    padding: float
+
+    def origin(self, pixels: tuple[int, int]) -> tuple[int, int]:
+        """Sample (row, column) of the result at the centre of pixel (ny // 2, nx // 2)."""
+        row, column = (2 + (count // 2) * self.subsamples + self.subsamples // 2 for count in pixels)
+        return row, column
+
+
+def stop_diameter(lens: Metalens) -> float:
+    """Diameter in metres of the disc that limits the light: the stop's if there is one, else the lens'."""
+    return float(lens.aperture_diameter if lens.stop is None else lens.stop.diameter)
+
+
+def choose_grid(
+    lens: Metalens,
+    wavelength: float | np.ndarray,
+    sources: list[Source],
+    window: tuple[int, int],
+    pixel_pitch: float,
+    *,
+    convolves: bool = False,
+    refinement: float = 1.0,
+) -> Grid:
+    """Sub-samples of a pixel and size of the transforms that serve all wavelengths and sources.
+
+    The sample spacing h has to resolve, at the shortest wavelength, (1) the intensity, whose frequencies reach the
+    pupil's spread of directions over λ; (2) the waves that connect the aperture's rim with the window's; (3) what
+    the lens' phase adds to the chief ray's direction, which must not turn by more than π between samples.
+
+    Args:
+        lens: the metalens.
+        wavelength: one or all wavelengths in metres.
+        sources: the light; it matters behind a stop and at finite distance.
+        window: (ny, nx) pixels.
+        pixel_pitch: in metres.
+        convolves: also resolve the convolution kernel of the way from the stop to the lens.
+        refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
+
+    Raises:
+        InputError: the grid would be larger than memory should hold.
+    """
+    radius, distance = 0.5 * stop_diameter(lens), float(lens.focal_length)
+    shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
+    reach = radius + 0.5 * pixel_pitch * max(window)
+    rates = [2 * direction_spread(lens) / shortest, 2 * reach / np.hypot(reach, distance) / shortest]
+    rates += [
+        2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
+    ]
+    if convolves:
+        rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
+    subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))
+    pitch = pixel_pitch / subsamples
+    inner = (samples_across(window[0], subsamples), samples_across(window[1], subsamples))
+    aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
+    padding = refinement * PADDING
+    room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
+    size = tuple(int(scipy.fft.next_fast_len(aperture + length + room)) for length in inner)
+    if max(size) > LARGEST_GRID:
+        raise InputError(
+            f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
+            f"samples, more than {LARGEST_GRID} a side; use a smaller window, aperture_um or slope of the phase, or "
+            'engine="direction_cosine".'
+        )
+    return Grid(subsamples, (size[0], size[1]), inner, padding)
+
+
+def _kernel_rate(layer: Plate, width: float, wavelength: float) -> float:
+    """Samples per metre that hold the Rayleigh–Sommerfeld kernel of a layer between two discs of a width."""
+    shorter, thickness = wavelength / float(layer.index), float(layer.thickness)
+    reach = width + PADDING * np.sqrt(shorter * thickness)
+    return float(2 * reach / np.hypot(reach, thickness) / shorter) if thickness > 0 else 0.0
+
+
+def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) -> float:
+    """Largest spread of direction cosines along y or x with which the stop is seen from a point of the sensor."""
+    y, x = pupil_points(lens, 1, 256)
+    away_y, away_x = landing[0] - y, landing[1] - x
+    distance = np.sqrt(away_y**2 + away_x**2 + float(lens.focal_length) ** 2)
+    return float(max(np.ptp(away_y / distance), np.ptp(away_x / distance)))
+
+
+@jax.jit
+def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Largest slope, in cycles per metre along y or x, of what the grid holds behind the lens."""
+    total, back = jax.vjp(source.path, y, x)
+    light = jnp.stack(back(jnp.ones_like(total)), axis=-1)
+    chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
+    point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), light)
+    slope = phase_gradient(lens, point[..., 0], point[..., 1]) / (2 * np.pi)
+    held = [(light - chief.direction) / wavelength + order * slope for order in lens.response.orders]
+    return jnp.abs(jnp.stack(held)).max()

@@ -1,0 +1,111 @@
+"""Point spread functions by the Rayleigh–Sommerfeld integral in float64: the reference engine."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.optics import propagation
+from metalens.optics.metalens import Metalens
+from metalens.optics.source import Source
+from metalens.psf.aperture_edge import EDGE_REACH, smooth_step
+from metalens.psf.grid import Grid, stop_diameter
+from metalens.psf.pixels import pixel_centres, pixel_integrator
+from metalens.psf.rays import chief_ray, layers_in_front, walk
+
+
+def window_intensity(
+    lens: Metalens,
+    source: Source,
+    wavelength: float,
+    centre: tuple[float, float] | None,
+    window: tuple[int, int],
+    pixel_pitch: float,
+    grid: Grid,
+    integrate_pixels: bool,
+) -> np.ndarray:
+    """Energy per sample ``[y, x]``.
+
+    Args:
+        lens: the metalens, without a cover glass.
+        source: the light.
+        wavelength: in metres.
+        centre: (y, x) on the sensor of the window's middle; by default where the chief ray lands.
+        window: (ny, nx) samples.
+        pixel_pitch: their spacing in metres.
+        grid: from :func:`metalens.psf.grid.choose_grid`.
+        integrate_pixels: integrate over pixels; else sample their centres.
+    """
+    step = pixel_pitch / grid.subsamples
+    chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
+    middle = _pair(chief.landing) if centre is None else centre
+    at_lens = _pair(chief.lens_point)
+    origin = grid.origin(window)
+    # The propagator centres its middle sample, the window its chief ray's pixel; both count from the field's middle.
+    target = [middle[axis] - at_lens[axis] + step * (grid.window[axis] // 2 - origin[axis]) for axis in (0, 1)]
+    field = propagation.rayleigh_sommerfeld(
+        lens_field(lens, source, wavelength, step, grid.padding),
+        pitch=step,
+        wavelength=wavelength,
+        distance=float(lens.focal_length),
+        centre=(target[0], target[1]),
+        shape=grid.window,
+    )
+    density = np.abs(field) ** 2 / float(lens.aperture_area)
+    gather = pixel_integrator if integrate_pixels else pixel_centres
+    along_y, along_x = (gather(length, grid.subsamples) for length in window)
+    return np.maximum(along_y @ density @ along_x.T, 0) * step**2
+
+
+def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float = 2.5) -> np.ndarray:
+    """Complex field behind the lens, ``[y, x]``; sample (n // 2, n // 2) lies where the chief ray meets the lens.
+
+    Args:
+        lens: the metalens.
+        source: the light; its amplitude is 1 at the centre of the stop.
+        wavelength: in metres.
+        pitch: sample spacing in metres.
+        padding: room around a stop's light on the lens, in Fresnel lengths.
+    """
+    radius = 0.5 * stop_diameter(lens)
+    shape = lens.aperture if lens.stop is None else lens.stop.aperture
+    y, x = _positions(radius + EDGE_REACH * pitch, pitch)
+    light = _edge(shape.edge_distance(y, x, radius), pitch) * np.asarray(source.amplitude(y, x), dtype=float)
+    field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
+    if lens.stop is None:
+        return field * np.asarray(lens.response.transmission(lens.phase.at(y, x), jnp.asarray(wavelength)))
+    layers = layers_in_front(lens)
+    reach = radius + padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
+    middle = np.zeros(2)
+    for layer in layers:
+        step = np.asarray(walk((layer,), source.direction), dtype=float)
+        if float(layer.thickness) > 0:
+            field = propagation.rayleigh_sommerfeld(
+                field,
+                pitch=pitch,
+                wavelength=wavelength / float(layer.index),
+                distance=float(layer.thickness),
+                centre=(float(step[0]), float(step[1])),
+                shape=tuple(2 * int(np.ceil(reach / pitch)) + 1 for _ in range(2)),  # type: ignore[arg-type]
+            )
+            middle += step
+    y, x = _positions(reach, pitch)
+    y, x = y + float(middle[0]), x + float(middle[1])
+    inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
+    transmitted = lens.response.transmission(lens.phase.at(y, x), jnp.asarray(wavelength))
+    return field * inside * np.asarray(transmitted)
+
+
+def _positions(reach: float, pitch: float) -> tuple[jax.Array, jax.Array]:
+    half = int(np.ceil(reach / pitch))
+    position = pitch * np.arange(-half, half + 1)
+    return jnp.asarray(position[:, None]), jnp.asarray(position[None, :])
+
+
+def _edge(distance: jax.Array, pitch: float) -> np.ndarray:
+    return np.asarray(smooth_step(distance / pitch), dtype=float)
+
+
+def _pair(values: jax.Array) -> tuple[float, float]:
+    return float(values[0]), float(values[1])
