@@ -100,10 +100,42 @@ def test_wrong_use_ends_with_status_2(run, tmp_path):
     assert run("psf", "metacamera", "-o", tmp_path / "p.h5", "--fields", "seven")[0] == 2
     assert run("restore", "x.png", "-o", tmp_path / "r", "--alpha", "much")[0] == 2
     assert run("unheard-of")[0] == 2
+    assert run("pseudo", "photos", "-o", tmp_path / "pseudo")[0] == 2, "pseudo pairs need an adapter that is named"
 
 
 def test_a_window_that_cuts_off_light_says_how_much(run, lens, tmp_path):
     refused(run("psf", lens, "-o", tmp_path / "psf.h5", "--window", "5"), "window", "%")
+
+
+def test_psf_simulates_a_lens_that_is_a_file_or_a_preset_with_or_without_the_word(run, lens, tmp_path):
+    options = ("-o", tmp_path / "psf.h5", "--fields", "3x5", "--dry-run", "--json")
+    for place in (lens, "metacamera"):
+        plans = [
+            run("psf", place, *options),
+            run("psf", *options, place),
+            run("psf", "simulate", place, *options),
+        ]
+        assert {status for status, _, _ in plans} == {0}
+        assert [json.loads(out)["fields"] for _, out, _ in plans] == [[3, 5]] * 3
+        assert len({out for _, out, _ in plans}) == 1
+
+
+def test_a_lens_file_that_has_the_name_of_a_command_of_psf_is_given_with_its_folder(run, lens, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lens.rename("simulate")
+    status, out, err = run("psf", "./simulate", "-o", "psf.h5", "--dry-run", "--json")
+    assert status == 0, err
+    assert json.loads(out)["camera"] == "metacamera"
+    refused(run("psf", "simulate", "-o", "psf.h5", "--dry-run"), "Missing argument 'LENS'", status=2)
+
+
+@pytest.mark.parametrize("words", [["psf"], ["psf", "simulate"]], ids=" ".join)
+def test_a_mistake_in_an_option_of_psf_shows_the_form_that_was_used(run, words):
+    status, out, err = run(*words, "metacamera", "-o", "psf.h5", "--bogus")
+    assert (status, out) == (2, "")
+    assert err.startswith(f"Usage: metalens {' '.join(words)} [OPTIONS] LENS\n")
+    assert "No such option" in err
+    assert "--bogus" in err
 
 
 def test_dry_runs_write_nothing(run, lens, psf, photograph, tmp_path):

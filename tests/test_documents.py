@@ -39,10 +39,15 @@ def test_the_readme_shows_each_stage():
 
 @pytest.mark.parametrize(("path", "line"), COMMANDS, ids=lambda value: str(getattr(value, "name", value))[:60])
 def test_a_command_in_a_document_is_one_that_metalens_takes(path, line):
-    name, *arguments = shlex.split(line, comments=True)[1:]
-    if name.startswith("-"):
+    command: click.Command | None = metalens
+    arguments = shlex.split(line, comments=True)[1:]
+    if arguments[0].startswith("-"):
         return  # metalens --help
+    while isinstance(command, click.Group) and arguments[0] in command.list_commands(click.Context(command)):
+        name, *arguments = arguments
+        command = command.get_command(click.Context(command), name)
+    assert command is not metalens, f"there is no command {arguments[0]}"
     try:
-        metalens.commands[name].make_context(name, arguments)
+        command.make_context(name, arguments)
     except click.UsageError as error:
         pytest.fail(f"{path.name}: {line}: {error.format_message()}")

@@ -1,0 +1,25 @@
+"""The commands: each parses, converts units, calls its stage and reports. ``metalens.cli`` loads them by name.
+
+Commands, in the order of the road, each in the module of its name:
+
+- ``psf``       point spread functions of a lens; a group whose default is to simulate them
+- ``synth``     pairs of clean and captured pictures
+- ``train``     an adapter: the restorer of one camera
+- ``pseudo``    more pairs, by the adapter's negative path
+- ``restore``   captures to photographs
+- ``report``    a page that compares them
+- ``pretrain``  a small prior
+- ``demo``      all of it, once
+
+What they share:
+
+- ``options``        options that several commands take
+- ``output``         the place of what a command makes, looked at before the work begins
+- ``answer``         the result, as a sentence or as JSON
+- ``progress``       progress bars on stderr
+- ``photographs``    clean photographs from files, folders and names
+- ``default_group``  a command with subcommands beside it
+
+At the top of a module only click and the standard library are imported; everything else inside the command, so that
+every ``--help`` is instant.
+"""

@@ -1,0 +1,23 @@
+"""What a command says when it is done: one JSON object or one sentence on stdout; what it left out on stderr."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from metalens.formats.pairs_manifest import SkippedSource
+
+
+def answer(figures: dict[str, Any], as_json: bool, text: str) -> None:
+    """Print the result: as JSON, or as a sentence."""
+    click.echo(json.dumps(figures) if as_json else text)
+
+
+def tell_skipped(skipped: Iterable[SkippedSource]) -> None:
+    """Say on stderr which photographs were left out, and why."""
+    for each in skipped:
+        click.echo(f"skipped {each.name}: {each.reason}", err=True)

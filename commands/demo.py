@@ -1,0 +1,25 @@
+"""``metalens demo``: the whole road once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option
+
+
+@click.command(short_help="the whole road once")
+@click.option("-o", "--output", type=PATH, default=Path("demo"), show_default=True, help="The demo's folder.")
+@click.option("--quick", is_flag=True, help="A few steps and pictures only: shows that it runs, not how well.")
+@json_option
+def demo(output: Path, quick: bool, as_json: bool) -> None:
+    """Go the whole road once on embedded defaults, stage by stage, and write a report.
+
+    Runs the same commands a user calls and prints each before it runs.
+    """
+    from metalens.restore.demo import run_demo
+
+    page = run_demo(output, quick=quick, say=lambda line: click.echo(line, err=True))
+    answer({"report": str(page), "figures": str(page.with_name("report.json"))}, as_json, str(page))

@@ -1,0 +1,49 @@
+"""Options that several commands take, each with one name, one type and one help text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+PATH = click.Path(path_type=Path)
+
+json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
+device_option = click.option("--device", default="cpu", show_default=True, help="A torch device.")
+resume_option = click.option("--resume", is_flag=True, help="Go on where an equal run was stopped.")
+
+
+def output_option(text: str) -> Callable[[Function], Function]:
+    """``-o``, the place of what the command makes."""
+    return click.option("-o", "--output", type=PATH, required=True, help=text)
+
+
+def bank_option(text: str) -> Callable[[Function], Function]:
+    """``--psf``, the psf.h5 of the camera; the command takes it as ``psf_path``."""
+    return click.option("--psf", "psf_path", type=PATH, required=True, help=text)
+
+
+def restorer_options(*, default: str | None = None) -> Callable[[Function], Function]:
+    """``--adapter``, ``--prior`` and ``--device``: the restorer that runs, and where.
+
+    Args:
+        default: the adapter that is taken if none is named; without it, one has to be named.
+    """
+    choice: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
+    options = (
+        click.option("--adapter", help="An adapter's folder, or 'metacamera', the embedded one.", **choice),
+        click.option("--prior", help="Where the adapter's prior is, if not where it was on training."),
+        device_option,
+    )
+
+    def with_options(function: Function) -> Function:
+        # Decorators apply from the last to the first, so that the help lists them from the first to the last.
+        for option in reversed(options):
+            function = option(function)
+        return function
+
+    return with_options

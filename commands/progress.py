@@ -1,0 +1,38 @@
+"""Progress bars on stderr, told by the callbacks that the stages take."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+
+@contextmanager
+def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+    """A progress bar on stderr that is told (done, total)."""
+    from tqdm import tqdm
+
+    with tqdm(desc=label, unit=unit, file=sys.stderr, dynamic_ncols=True, total=1) as bar:
+
+        def tell(done: int, total: int) -> None:
+            bar.total = total
+            bar.n = done
+            bar.refresh()
+
+        yield tell
+
+
+@contextmanager
+def share_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], None]]:
+    """A progress bar on stderr that is told (share done, figures)."""
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
+    with tqdm(desc=label, total=1.0, file=sys.stderr, dynamic_ncols=True, bar_format=layout) as bar:
+
+        def tell(share: float, figures: dict[str, float]) -> None:
+            bar.n = min(share, 1.0)
+            bar.set_postfix({name: f"{value:.4f}" for name, value in figures.items()}, refresh=False)
+            bar.refresh()
+
+        yield tell

@@ -1,0 +1,55 @@
+"""``metalens pseudo``: more pairs, by the adapter's negative path."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.options import json_option, output_option, restorer_options, resume_option
+from metalens.commands.photographs import named_photographs
+from metalens.commands.progress import count_progress
+
+
+@click.command(short_help="more pairs, by the negative path")
+@click.argument("photos", nargs=-1)
+@output_option("The folder of pseudo pairs to make.")
+@restorer_options()
+@click.option("--count", type=int, help="Pairs in all. [default: one a photograph]")
+@click.option("--seed", default=0, show_default=True, help="Of the crops.")
+@resume_option
+@json_option
+def pseudo(
+    photos: tuple[str, ...],
+    output: Path,
+    adapter: str,
+    prior: str | None,
+    count: int | None,
+    seed: int,
+    device: str,
+    resume: bool,
+    as_json: bool,
+) -> None:
+    """Make pseudo pairs from clean PHOTOS by the adapter's negative path.
+
+    They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT.
+    """
+    from metalens.restore.pseudo import make_pseudo_pairs
+    from metalens.restore.restorer import load_restorer
+
+    found = named_photographs(photos or ("embedded:train",))
+    restorer = load_restorer(adapter, prior=prior).to(device)
+    with count_progress("pseudo pairs", "pair") as tell:
+        manifest = make_pseudo_pairs(
+            restorer,
+            [each.path for each in found],
+            output,
+            count=len(found) if count is None else count,
+            seed=seed,
+            resume=resume,
+            report=tell,
+        )
+    tell_skipped(manifest.skipped)
+    figures = {"output": str(output), "count": manifest.count, "skipped": len(manifest.skipped)}
+    answer(figures, as_json, f"{output}: {manifest.count} pseudo pairs for {manifest.camera_name}")

@@ -1,0 +1,40 @@
+"""``metalens report``: clean, captured, classically and newly restored pictures on one page."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, bank_option, json_option, output_option
+from metalens.commands.progress import count_progress
+
+
+@click.command(short_help="a page that compares them")
+@output_option("The report's folder.")
+@bank_option("The camera's psf.h5.")
+@click.option("--pairs", type=PATH, required=True, help="Pairs to judge on, not trained on.")
+@click.option("--restored", type=PATH, required=True, help="What metalens restore made of those pairs.")
+@click.option("--adapter", required=True, help="The adapter that restored them.")
+@click.option("--tune", type=PATH, required=True, help="Pairs on which Wiener's regulariser is chosen.")
+@click.option("--curve", "curves", multiple=True, help="A further adapter whose loss is drawn; repeatable.")
+@click.option("--stages", type=PATH, help="stages.json with seconds and memory, as metalens demo writes it.")
+@json_option
+def report(
+    output: Path,
+    psf_path: Path,
+    pairs: Path,
+    restored: Path,
+    adapter: str,
+    tune: Path,
+    curves: tuple[str, ...],
+    stages: Path | None,
+    as_json: bool,
+) -> None:
+    """Compare clean, captured, Wiener and restored pictures: report.html with figures, and report.json."""
+    from metalens.restore.evaluation import evaluate
+
+    with count_progress("report", "picture") as tell:
+        figures = evaluate(output, psf_path, pairs, restored, adapter, tune, stages, curves, tell)
+    answer(figures, as_json, f"{output / 'report.html'}")
