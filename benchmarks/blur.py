@@ -15,6 +15,7 @@ from scipy.fft import next_fast_len
 
 from metalens.formats.camera import read_camera
 from metalens.formats.psf_bank import PsfBank
+from metalens.psf.given import grid_bank_of_functions
 from metalens.synth.blur import blur, shift_variant_blur
 
 REPEATS = 7
@@ -23,24 +24,7 @@ REPEATS = 7
 def bank_of(intensity: np.ndarray, pixels: tuple[int, int]) -> PsfBank:
     preset = read_camera("metacamera")
     camera = preset.model_copy(update={"sensor": preset.sensor.model_copy(update={"pixels": pixels})})
-    rows, columns = intensity.shape[:2]
-    ones = np.ones((rows, columns, 3))
-    half = 0.5 * camera.sensor.pixel_pitch_m
-    return PsfBank(
-        camera=camera,
-        intensity=intensity.astype(np.float32),
-        field_y=np.linspace(-half, half, rows) * pixels[0],
-        field_x=np.linspace(-half, half, columns) * pixels[1],
-        wavelength=np.array([620e-9, 530e-9, 455e-9]),
-        channel_weight=np.eye(3),
-        full_width_half_maximum=ones,
-        rms_width=ones,
-        half_energy_radius=ones,
-        strehl_ratio=ones,
-        phase_radius=np.array([0.0, 1e-4]),
-        phase=np.zeros(2),
-        provenance={},
-    )
+    return grid_bank_of_functions(camera, intensity, {"engine": "made up"})
 
 
 def psf_at(y: float, x: float, kernel: int) -> np.ndarray:

@@ -164,8 +164,8 @@ def figures(camera: Camera) -> str:
     psf = bank.intensity / bank.intensity.sum(axis=(-2, -1), keepdims=True)
     captured, restored = image_errors(jnp.asarray(psf), noise_variance(camera))
     cells = [10 * np.log10(1 / np.asarray(part)) for part in (jnp.mean(captured), jnp.mean(restored))]
-    by_channel = -10 * np.log10(np.asarray(restored).mean(axis=(0, 1)))
-    widths = 1e6 * np.median(bank.half_energy_radius, axis=(0, 1))
+    by_channel = -10 * np.log10(np.asarray(restored).mean(axis=0))
+    widths = 1e6 * np.median(bank.by_channel.half_energy_radius, axis=0)
     return (
         f"| {cells[0]:.2f} | {cells[1]:.2f} | {' / '.join(f'{value:.1f}' for value in by_channel)} "
         f"| {-10 * np.log10(np.asarray(restored).max()):.1f} "

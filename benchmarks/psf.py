@@ -77,7 +77,7 @@ def time_bank(name: str) -> None:
     memory = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     shape = bank.intensity.shape
     print(
-        f"\n{name}: {shape[0]} × {shape[1]} fields, {len(bank.wavelength)} wavelengths, {shape[-1]} × {shape[-1]} "
+        f"\n{name}: {shape[0]} fields, {len(bank.wavelength)} wavelengths, {shape[-1]} × {shape[-1]} "
         f"pixels: {elapsed:.1f} s ({used:.1f} s of processor time) with compilation and measures, "
         f"{memory:.0f} MB at the peak, lowest captured share {bank.provenance['captured_share_lowest']}"
     )

@@ -9,6 +9,7 @@ In reading order:
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table
 - ``camera``          ``lens.toml`` whole, and the presets
+- ``psf_figures``     figures of merit of point spread functions
 - ``psf_bank``        ``psf.h5``: point spread functions over field and colour
 - ``pairs``           ``pairs/``: reading clean and degraded pictures, shard by shard
 - ``pairs_manifest``  what a folder of pairs holds

@@ -22,13 +22,20 @@ MAXIMUM_BYTES = 64 * 2**30
 
 
 @contextmanager
-def open_guarded(path: str | os.PathLike[str], schema: str, version: int) -> Iterator[h5py.File]:
+def open_guarded(
+    path: str | os.PathLike[str],
+    schema: str,
+    version: int,
+    *,
+    remedy: str = "make the file again, or use the metalens version that wrote it",
+) -> Iterator[h5py.File]:
     """Open an HDF5 file for reading after checking that it is what it says and holds nothing hostile.
 
     Args:
         path: the file.
         schema: the root attribute ``schema`` that is expected, such as ``"metalens.psf"``.
         version: the root attribute ``version`` that is expected.
+        remedy: what to do about a file of another version.
 
     Raises:
         InputError: the file is missing, unreadable, of another schema or version, or holds links, external
@@ -45,7 +52,7 @@ def open_guarded(path: str | os.PathLike[str], schema: str, version: int) -> Ite
         ) from error
     with file:
         try:
-            _check_identity(file, target, schema, version)
+            _check_identity(file, target, schema, version, remedy)
             _check_contents(file, target)
             yield file
         except InputError:
@@ -57,7 +64,7 @@ def open_guarded(path: str | os.PathLike[str], schema: str, version: int) -> Ite
             ) from error
 
 
-def _check_identity(file: h5py.File, target: Path, schema: str, version: int) -> None:
+def _check_identity(file: h5py.File, target: Path, schema: str, version: int, remedy: str) -> None:
     found = file.attrs.get("schema")
     if not isinstance(found, str) or found != schema:
         raise InputError(
@@ -66,8 +73,7 @@ def _check_identity(file: h5py.File, target: Path, schema: str, version: int) ->
     found_version = file.attrs.get("version")
     if not isinstance(found_version, int | np.integer) or found_version != version:
         raise InputError(
-            f"{target}: found {schema} version {found_version!r}, this metalens reads version {version}; "
-            "make the file again, or use the metalens version that wrote it."
+            f"{target}: found {schema} version {found_version}, this metalens reads version {version}; {remedy}."
         )
 
 

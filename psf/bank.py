@@ -12,11 +12,14 @@ import numpy as np
 
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf_bank import PsfBank, grid_positions, sum_subpixels
+from metalens.formats.psf_figures import PsfFigures
 from metalens.optics.metalens import Metalens, metalens_of
-from metalens.psf import angular_spectrum, measures
+from metalens.psf.grid import direction_spread
+from metalens.psf.measures import psf_figures, unaberrated_peak
+from metalens.psf.octant import nodes_across, octant_of, unfold_figures, unfold_images
 from metalens.psf.rays import direction_to
-from metalens.psf.sampling import choose_grid, pixel_integrator
+from metalens.psf.simulate import simulator_of_directions
 from metalens.psf.spectrum import spectral_quadrature
 from metalens.psf.window import choose_window
 
@@ -27,22 +30,28 @@ LEAST_SHARE = 0.90
 """Share of the light under which a window is refused."""
 
 
+LARGEST_SUBPIXELS = 7
+"""Sub-pixels along a pixel's side that are kept at most, to bound the file's size."""
+
+
 @dataclass(frozen=True)
 class _Simulated:
     """The point spread functions of the fields of one octant.
 
     Attributes:
-        intensity: ``[field, channel, y, x]`` energy per pixel.
-        peak_density: ``[field, wavelength]`` in 1/m².
+        subpixel_intensity: ``[field, channel, y · s, x · s]`` energy per sub-pixel.
+        subpixels: s.
+        by_wavelength: figures ``[field, wavelength]``.
     """
 
-    intensity: np.ndarray
-    peak_density: np.ndarray
+    subpixel_intensity: np.ndarray
+    subpixels: int
+    by_wavelength: PsfFigures
 
     @property
     def share(self) -> np.ndarray:
         """``[field, channel]`` share of the light inside the window."""
-        return self.intensity.sum(axis=(-2, -1))
+        return self.subpixel_intensity.sum(axis=(-2, -1), dtype=np.float64)
 
 
 def simulate_bank(
@@ -76,50 +85,54 @@ def simulate_bank(
     lens = metalens_of(camera)
     pitch = camera.sensor.pixel_pitch_m
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
-    field_y, field_x = (
-        _nodes(count, pixels * pitch) for count, pixels in zip(fields, camera.sensor.pixels, strict=True)
+    position = grid_positions(
+        *(nodes_across(count, pixels * pitch) for count, pixels in zip(fields, camera.sensor.pixels, strict=True))
     )
-    octant, place, mirrors = _octant(field_y, field_x)
+    octant = octant_of(position)
     if window is None:
-        side = choose_window(lens, wavelength, weight, octant, pitch, share=WANTED_SHARE + 0.01)
+        side = choose_window(lens, wavelength, weight, _pairs(octant.position), pitch, share=WANTED_SHARE + 0.01)
     else:
         side = window[0]
-    found = _simulate(lens, wavelength, weight, octant, side, pitch, progress)
+    found = _simulate(lens, wavelength, weight, octant.position, side, pitch, progress)
     while window is None and found.share.min() < WANTED_SHARE:
         side = 2 * int(np.ceil(0.6 * side)) + 1
         held = found.share.min()
-        found = _simulate(lens, wavelength, weight, octant, side, pitch, progress)
+        found = _simulate(lens, wavelength, weight, octant.position, side, pitch, progress)
         if found.share.min() < held + 1e-3:
             # What is missing is not beyond the window: it never leaves the lens.
             break
-    _check_share(found.share, octant, side, camera)
-    radius = np.linspace(0, 0.5 * camera.lens.aperture_m, 1024)
-    widths = _widths(found.intensity, pitch)
-    strehl = measures.strehl_ratio(
-        found.peak_density, wavelength, camera.lens.focal_length_m, float(lens.aperture_area)
-    )
+    _check_share(found.share, octant.position, side, camera)
+    intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
+    by_channel = psf_figures(intensity, pitch, octant.position[:, None])
+    radius, phase = phase_profile(lens)
     return PsfBank(
         camera=camera,
-        intensity=_unfold(found.intensity, place, mirrors),
-        field_y=field_y,
-        field_x=field_x,
+        layout="grid",
+        position=position,
+        intensity=unfold_images(octant, intensity),
         wavelength=wavelength,
         channel_weight=weight,
-        full_width_half_maximum=widths[0][place],
-        rms_width=widths[1][place],
-        half_energy_radius=widths[2][place],
-        strehl_ratio=strehl[place],
+        by_channel=unfold_figures(octant, by_channel),
+        by_wavelength=unfold_figures(octant, found.by_wavelength),
+        subpixel_intensity=found.subpixel_intensity,
+        simulated_position=octant.position,
         phase_radius=radius,
-        phase=np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float),
+        phase=phase,
         provenance={
             "metalens": version("metalens"),
             "jax": jax.__version__,
             "engine": "angular_spectrum",
             "captured_share_lowest": f"{found.share.min():.4f}",
-            "captured_share_mean": f"{found.share[place].mean():.4f}",
+            "captured_share_mean": f"{found.share[octant.index].mean():.4f}",
             "wavelengths": str(len(wavelength)),
         },
     )
+
+
+def phase_profile(lens: Metalens) -> tuple[np.ndarray, np.ndarray]:
+    """Distances ``[sample]`` from the lens' centre along +x in metres, and its phase there."""
+    radius = np.linspace(0, 0.5 * float(lens.aperture_diameter), 1024)
+    return radius, np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float)
 
 
 def _check_request(
@@ -140,11 +153,11 @@ def _check_request(
         )
 
 
-def _check_share(share: np.ndarray, octant: list[tuple[float, float]], side: int, camera: Camera) -> None:
+def _check_share(share: np.ndarray, position: np.ndarray, side: int, camera: Camera) -> None:
     if share.min() >= LEAST_SHARE:
         return
     field, channel = np.unravel_index(share.argmin(), share.shape)
-    y, x = octant[int(field)]
+    y, x = position[int(field)]
     name = camera.spectrum.channels[int(channel)].name
     raise InputError(
         f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {name} light of the field at "
@@ -153,94 +166,40 @@ def _check_share(share: np.ndarray, octant: list[tuple[float, float]], side: int
     )
 
 
-def _nodes(count: int, length: float) -> np.ndarray:
-    """Positions from edge to edge; a single node lies in the middle."""
-    if count == 1:
-        return np.zeros(1)
-    # Mirrored by construction, so that equal distances are equal numbers.
-    upper = np.linspace(0.5 * length, 0, (count + 1) // 2, endpoint=bool(count % 2))
-    if count % 2 == 0:
-        upper = 0.5 * length * (1 - 2 * np.arange(count // 2) / (count - 1))
-    return np.concatenate([-upper, upper[::-1][count % 2 :]])
-
-
-def _octant(
-    field_y: np.ndarray, field_x: np.ndarray
-) -> tuple[list[tuple[float, float]], np.ndarray, dict[tuple[int, int], tuple[bool, bool, bool]]]:
-    """The fields to simulate, and how each node is made from them.
-
-    Returns:
-        fields (y, x) with 0 ≤ y ≤ x in metres; ``[row, column]`` index into them; and for each node whether its
-        point spread function is transposed, flipped along y, flipped along x, in this order.
-    """
-    # A thousandth of a nanometre: equal distances that rounding told apart are one.
-    keys: dict[tuple[float, float], int] = {}
-    place = np.empty((len(field_y), len(field_x)), dtype=int)
-    mirrors = {}
-    for row, y in enumerate(field_y):
-        for column, x in enumerate(field_x):
-            near, far = sorted((round(abs(float(y)), 12), round(abs(float(x)), 12)))
-            place[row, column] = keys.setdefault((near, far), len(keys))
-            mirrors[row, column] = (abs(y) > abs(x), bool(y < 0), bool(x < 0))
-    return list(keys), place, mirrors
-
-
-def _unfold(
-    intensity: np.ndarray, place: np.ndarray, mirrors: dict[tuple[int, int], tuple[bool, bool, bool]]
-) -> np.ndarray:
-    """Fill the whole grid of nodes with mirror images; no value is interpolated."""
-    full = np.empty((*place.shape, *intensity.shape[1:]), dtype=np.float32)
-    for (row, column), (transpose, flip_y, flip_x) in mirrors.items():
-        image = intensity[place[row, column]]
-        if transpose:
-            image = image.swapaxes(-1, -2)
-        if flip_y:
-            image = image[..., ::-1, :]
-        if flip_x:
-            image = image[..., ::-1]
-        full[row, column] = image
-    return full
+def _pairs(position: np.ndarray) -> list[tuple[float, float]]:
+    return [(float(y), float(x)) for y, x in position]
 
 
 def _simulate(
     lens: Metalens,
     wavelength: np.ndarray,
     weight: np.ndarray,
-    octant: list[tuple[float, float]],
+    position: np.ndarray,
     side: int,
     pitch: float,
     progress: Callable[[int, int], None] | None,
 ) -> _Simulated:
     """Simulate every field of the octant at every wavelength with one compiled function."""
-    grid = choose_grid(lens, wavelength, (side, side), pitch)
-    step = pitch / grid.subsamples
-    origin = grid.origin((side, side))
-    spectrum = angular_spectrum.aperture_spectrum(lens, step, size=grid.size, origin=origin)
-    integrator = jnp.asarray(pixel_integrator(side, grid.subsamples))
-    intensity, peaks = [], []
-    for done, field in enumerate(octant):
-        energy, peak = angular_spectrum.window_intensity(
-            lens,
-            spectrum,
-            jnp.asarray(wavelength),
-            jnp.asarray(direction_to(lens, *field)),
-            step,
-            integrator,
-            integrator,
-            window=grid.window,
-        )
-        intensity.append(np.einsum("cw,wyx->cyx", weight, np.asarray(energy, dtype=float)))
-        peaks.append(np.asarray(peak, dtype=float))
-        if progress is not None:
-            progress(done + 1, len(octant))
-    return _Simulated(np.stack(intensity).astype(np.float32), np.stack(peaks))
-
-
-def _widths(intensity: np.ndarray, pitch: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Eq. 2 width, rms width and half-energy radius, each ``[field, channel]`` in metres."""
-    figures = [measures.full_width_half_maximum, measures.rms_width, measures.half_energy_radius]
-    flat = intensity.reshape(-1, *intensity.shape[-2:]).astype(float)
-    first, second, third = (
-        np.array([figure(image, pitch) for image in flat]).reshape(intensity.shape[:2]) for figure in figures
+    # Sub-pixels resolve the light, so that figures and blur lose nothing; an odd number has a middle one.
+    resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
+    subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    across, spacing = side * subpixels, pitch / subpixels
+    reference = float(np.median(wavelength))
+    simulator = simulator_of_directions(
+        lens,
+        wavelength,
+        np.array([direction_to(lens, reference, y, x) for y, x in _pairs(position)]),
+        window=(across, across),
+        pixel_pitch=spacing,
+        engine="angular_spectrum",
+        integrate_pixels=True,
     )
-    return first, second, third
+    unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+    intensity, figures = [], []
+    for done in range(len(position)):
+        light = np.asarray(simulator.of_field(lens, done), dtype=float)
+        intensity.append(np.einsum("cw,wyx->cyx", weight, light).astype(np.float32))
+        figures.append(psf_figures(light, spacing, position[done], sensor_pitch=pitch, unaberrated_peak=unaberrated))
+        if progress is not None:
+            progress(done + 1, len(position))
+    return _Simulated(np.stack(intensity), subpixels, PsfFigures.stack(figures))

@@ -31,18 +31,21 @@ def fwhm_map(bank: PsfBank, cells: int = CELLS) -> np.ndarray:
     """S_f: the bank's FWHM at the patches' centres, per channel.
 
     Args:
-        bank: the camera's point spread functions.
+        bank: the camera's point spread functions, on a grid.
         cells: n.
 
     Returns:
         ``[3, n, n]`` float32 in 0..1: log2(1 + w) / log2(1 + 64), w the FWHM along one axis in pixels (Eq. 2's value
         over √2), linear between the bank's field nodes.
+
+    Raises:
+        InputError: the bank's nodes are no grid.
     """
     rows, columns = bank.camera.sensor.pixels
     pitch = bank.pixel_pitch
     y = (patch_centres(cells) - 0.5) * rows * pitch
     x = (patch_centres(cells) - 0.5) * columns * pitch
-    pixels = bank.full_width_half_maximum / np.sqrt(2) / pitch
+    pixels = bank.as_grid(bank.by_channel.full_width_half_maximum) / np.sqrt(2) / pitch
     scaled = np.clip(np.log2(1 + pixels) / np.log2(1 + WIDEST_FWHM), 0, 1)
     along_y = _interpolation(y, bank.field_y)
     along_x = _interpolation(x, bank.field_x)

@@ -103,7 +103,7 @@ def write_report(
                 "pixel_pitch_um": bank.camera.sensor.pixel_pitch_um,
             },
             "full_width_half_maximum_um": {
-                channel: _spread(bank.full_width_half_maximum[..., index] * 1e6)
+                channel: _spread(bank.by_channel.full_width_half_maximum[:, index] * 1e6)
                 for index, channel in enumerate(figures.CHANNELS)
             },
             "samples": [{"name": entry["name"], **_grouped(entry["versions"])} for entry in measured],

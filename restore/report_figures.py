@@ -126,7 +126,7 @@ def psf_figure(bank: PsfBank) -> Figure:
     for column, shown in enumerate([(0,), (1,), (2,), (0, 1, 2)]):
         for channel in shown:
             strip[:, column, channel] = ramp
-    brightest = float(np.log10(bank.intensity[np.ix_(rows, columns)].max()))
+    brightest = float(np.log10(bank.as_grid(bank.intensity)[np.ix_(rows, columns)].max()))
     darkest = brightest - PSF_DECADES
     scale.imshow(strip, origin="lower", aspect="auto", extent=(0, 4, darkest, brightest), interpolation="nearest")
     decades = np.arange(np.ceil(darkest), np.floor(brightest) + 1)
@@ -142,7 +142,7 @@ def psf_figure(bank: PsfBank) -> Figure:
 
 
 def _psf_mosaic(bank: PsfBank, rows: list[int], columns: list[int]) -> np.ndarray:
-    chosen = bank.intensity[np.ix_(rows, columns)]
+    chosen = bank.as_grid(bank.intensity)[np.ix_(rows, columns)]
     with np.errstate(divide="ignore"):
         shade = 1 + np.log10(chosen / chosen.max()) / PSF_DECADES
     height, width = chosen.shape[-2:]
@@ -153,7 +153,7 @@ def _psf_mosaic(bank: PsfBank, rows: list[int], columns: list[int]) -> np.ndarra
 def width_figure(bank: PsfBank) -> Figure:
     """The full width at half maximum of each channel over the field, with its numbers."""
     rows, columns = _shown(len(bank.field_y)), _shown(len(bank.field_x))
-    widths = bank.full_width_half_maximum[np.ix_(rows, columns)] * 1e6
+    widths = bank.as_grid(bank.by_channel.full_width_half_maximum)[np.ix_(rows, columns)] * 1e6
     figure = Figure(figsize=(7.2, 2.85), layout="constrained")
     panels = figure.subplots(1, 3, sharey=True)
     low, high = float(widths.min()), float(widths.max())
@@ -168,8 +168,8 @@ def width_figure(bank: PsfBank) -> Figure:
         axes.tick_params(labelsize=6.5)
         for spine in axes.spines.values():
             spine.set_visible(False)
-        centre = bank.camera.spectrum.channels[channel].centre_nm
-        axes.set_title(f"{CHANNELS[channel]}, {centre:g} nm", loc="left", color=CHANNEL_COLOURS[channel])
+        centre = 1e9 * bank.channel_weight[channel] @ bank.wavelength
+        axes.set_title(f"{CHANNELS[channel]}, {centre:.0f} nm", loc="left", color=CHANNEL_COLOURS[channel])
         if channel:
             axes.set_ylabel("")
     figure.colorbar(image, ax=panels, shrink=0.9, pad=0.015).set_label("full width at half maximum (µm)")

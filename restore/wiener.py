@@ -50,10 +50,8 @@ def wiener_whole(
     if psf not in ("mean", "axis"):
         raise InputError(f"wiener: psf {psf!r}, expected mean or axis.")
     functions = _balanced(bank)
-    if psf == "mean":
-        kernel = functions.mean(axis=(0, 1))
-    else:
-        kernel = functions[np.abs(bank.field_y).argmin(), np.abs(bank.field_x).argmin()]
+    nearest = np.linalg.norm(bank.position, axis=1).argmin()
+    kernel = functions.mean(axis=0) if psf == "mean" else functions[nearest]
     frame = _Frame(picture, kernel.shape[-2:])
     return frame.finish(frame.deconvolve(_filter(kernel, frame.size, noise_to_signal)))
 
@@ -63,21 +61,21 @@ def wiener_tiled(picture: np.ndarray, bank: PsfBank, noise_to_signal: float) -> 
 
     Args:
         picture: ``[y, x, 3]`` sRGB of the bank's whole sensor, uint8 or float in 0..1.
-        bank: point spread functions at nodes over the sensor.
+        bank: point spread functions at nodes on a grid over the sensor.
         noise_to_signal: N, above 0.
 
     Returns:
         The picture's shape and type.
 
     Raises:
-        InputError: the picture is none or not the sensor's whole frame, or N is not above 0.
+        InputError: the picture is none or not the sensor's whole frame, the nodes are no grid, or N is not above 0.
     """
     if tuple(np.shape(picture)[:2]) != bank.camera.sensor.pixels:
         raise InputError(
             f"wiener: a picture of {np.shape(picture)[:2]} pixels, the bank's camera has "
             f"{bank.camera.sensor.pixels}; restore the whole frame, or make a bank for this camera."
         )
-    functions = _balanced(bank)
+    functions = bank.as_grid(_balanced(bank))
     frame = _Frame(picture, functions.shape[-2:])
     weight_y = hat_weights(bank.field_y, bank.pixel_pitch, picture.shape[0])
     weight_x = hat_weights(bank.field_x, bank.pixel_pitch, picture.shape[1])
@@ -135,8 +133,8 @@ def hat_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarra
 
 
 def _balanced(bank: PsfBank) -> np.ndarray:
-    """The functions, ``[field_y, field_x, channel, y, x]``, with a mean energy of 1 in each channel."""
-    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=(0, 1))
+    """The functions, ``[node, channel, y, x]``, with a mean energy of 1 in each channel."""
+    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
     return (bank.intensity / energy[:, None, None]).astype(np.float32)
 
 

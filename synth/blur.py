@@ -60,10 +60,11 @@ def shift_variant_blur(bank: PsfBank) -> ShiftVariantBlur:
     """Make a bank ready to blur scenes of its camera's sensor.
 
     Args:
-        bank: point spread functions at nodes that span the sensor; a bank of one node blurs everywhere alike.
+        bank: point spread functions at nodes on a grid that spans the sensor; a bank of one node blurs everywhere
+            alike.
 
     Raises:
-        InputError: two nodes are closer than a pixel.
+        InputError: the nodes are no grid, or two of them are closer than a pixel.
     """
     pixels = bank.camera.sensor.pixels
     kernel = (bank.intensity.shape[-2], bank.intensity.shape[-1])
@@ -73,7 +74,7 @@ def shift_variant_blur(bank: PsfBank) -> ShiftVariantBlur:
         next_fast_len(window_y.shape[1] + kernel[0] - 1, real=True),
         next_fast_len(window_x.shape[1] + kernel[1] - 1, real=True),
     )
-    transform = np.stack([np.fft.rfft2(row, size).astype(np.complex64) for row in bank.intensity])
+    transform = np.stack([np.fft.rfft2(row, size).astype(np.complex64) for row in bank.as_grid(bank.intensity)])
     return ShiftVariantBlur(
         transform=jnp.asarray(transform),
         window_y=jnp.asarray(window_y),

@@ -67,7 +67,7 @@ def simulated_camera(bank: PsfBank, *, demosaicing: Demosaicing = "malvar2004") 
     """Make a camera ready to photograph scenes.
 
     Raises:
-        InputError: two nodes of the bank are closer than a pixel.
+        InputError: the bank's nodes are no grid, or two of them are closer than a pixel.
     """
     exposure = exposure_for(bank.camera.sensor, bank)
     return SimulatedCamera(bank, shift_variant_blur(bank), exposure, demosaicing)

@@ -51,7 +51,7 @@ def exposure_for(sensor: Sensor, bank: PsfBank | None = None) -> Exposure:
         bank: the lens, which sends some light past the windows of its point spread functions, more in one channel
             than in another; ``None`` for a lens that loses none.
     """
-    arrives = np.ones(3) if bank is None else bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=(0, 1))
+    arrives = np.ones(3) if bank is None else bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
     electrons = sensor.white_level * sensor.full_well_e / float(arrives.max())
     red, green, blue = (float(electrons * share) for share in arrives)
     return Exposure((electrons, electrons, electrons), (red, green, blue))

@@ -5,10 +5,10 @@ import pytest
 
 from metalens.formats.camera import Camera, read_camera
 from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.formats.psf_bank import PsfBank, read_psf_bank, sum_subpixels, write_psf_bank
 from metalens.optics import metalens_of
-from metalens.psf import simulate_bank
-from metalens.psf.bank import _nodes
+from metalens.psf import measures, simulate_bank
+from metalens.psf.octant import nodes_across
 from metalens.psf.rays import direction_to
 from metalens.psf.simulate import simulate_psf
 
@@ -40,7 +40,7 @@ def test_nodes_span_the_sensor_from_edge_to_edge(bank: PsfBank):
 
 @pytest.mark.parametrize("count", [1, 2, 3, 4, 7])
 def test_nodes_mirror_exactly(count: int):
-    nodes = _nodes(count, 1.0)
+    nodes = nodes_across(count, 1.0)
     assert len(nodes) == count
     np.testing.assert_array_equal(nodes, -nodes[::-1])
     if count > 1:
@@ -53,7 +53,7 @@ def test_every_node_equals_direct_evaluation(bank: PsfBank, camera: Camera):
     window = bank.intensity.shape[-2:]
     for row, y in enumerate(bank.field_y):
         for column, x in enumerate(bank.field_x):
-            q, p = direction_to(lens, y, x)
+            q, p = direction_to(lens, float(np.median(bank.wavelength)), y, x)
             angle = (float(np.arcsin(np.hypot(q, p))), float(np.arctan2(q, p)))
             weights = bank.channel_weight[0]
             red = sum(
@@ -70,7 +70,7 @@ def test_every_node_equals_direct_evaluation(bank: PsfBank, camera: Camera):
                 for wavelength, weight in zip(bank.wavelength, weights, strict=True)
                 if weight > 0
             )
-            found = bank.intensity[row, column, 0]
+            found = bank.as_grid(bank.intensity)[row, column, 0]
             assert np.linalg.norm(found - red) < 3e-3 * np.linalg.norm(red)
 
 
@@ -81,12 +81,38 @@ def test_the_default_window_holds_the_light(bank: PsfBank):
     assert float(bank.provenance["captured_share_lowest"]) == pytest.approx(share.min(), abs=1e-4)
 
 
-def test_measures_are_mirrored_with_the_fields(bank: PsfBank):
-    for name in ("full_width_half_maximum", "rms_width", "half_energy_radius", "strehl_ratio"):
-        values = getattr(bank, name)
+@pytest.mark.parametrize("group", ["by_channel", "by_wavelength"])
+def test_figures_are_mirrored_with_the_fields(bank: PsfBank, group: str):
+    for name, figure in getattr(bank, group).arrays().items():
+        if name in ("frequency", "centroid"):
+            continue
+        values = bank.as_grid(figure)
         np.testing.assert_array_equal(values, values[::-1])
         np.testing.assert_array_equal(values, values[:, ::-1])
-        assert np.all(values > 0)
+    y, x = np.moveaxis(bank.as_grid(getattr(bank, group).centroid), -1, 0)
+    np.testing.assert_array_equal(y, y[:, ::-1])
+    np.testing.assert_allclose(y, -y[::-1], atol=1e-3 * bank.pixel_pitch)
+    # In the column on the axis a node is its own mirror image, to rounding.
+    np.testing.assert_allclose(x, -x[:, ::-1], atol=1e-3 * bank.pixel_pitch)
+
+
+def test_centroids_are_those_of_the_functions_they_belong_to(bank: PsfBank):
+    """Also where a transpose and flips made the function."""
+    for node, images in enumerate(bank.intensity):
+        expected = measures.centroid(images, bank.pixel_pitch)
+        np.testing.assert_allclose(bank.by_channel.centroid[node], expected, atol=1e-3 * bank.pixel_pitch)
+
+
+def test_pixels_are_sums_of_their_subpixels(bank: PsfBank):
+    """At every node that was simulated in its own place; the record's own check holds the same."""
+    assert bank.subpixels % 2 == 1
+    sums = sum_subpixels(bank.subpixel_intensity, bank.subpixels)
+    met = 0
+    for place, image in zip(bank.simulated_position, sums, strict=True):
+        for node in np.flatnonzero((bank.position == place).all(axis=1)):
+            np.testing.assert_array_equal(bank.intensity[node], image)
+            met += 1
+    assert met > 0
 
 
 def test_a_square_sensor_needs_an_octant_of_fields_only(camera: Camera):
@@ -101,13 +127,14 @@ def test_a_square_sensor_needs_an_octant_of_fields_only(camera: Camera):
     )
     assert calls == [(1, 3), (2, 3), (3, 3)]
     # Exact where a transpose made it, to rounding on the diagonal, which is its own mirror image.
-    np.testing.assert_allclose(bank.intensity, bank.intensity.transpose(1, 0, 2, 4, 3), atol=1e-6)
+    images = bank.as_grid(bank.intensity)
+    np.testing.assert_allclose(images, images.transpose(1, 0, 2, 4, 3), atol=1e-6)
 
 
 def test_a_single_field_lies_on_the_axis(camera: Camera):
     bank = simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1)
     assert bank.field_y.tolist() == [0.0]
-    image = bank.intensity[0, 0, 1]
+    image = bank.intensity[0, 1]
     np.testing.assert_allclose(image, image[::-1], atol=1e-6)
 
 
@@ -116,7 +143,7 @@ def test_a_bank_survives_its_file(bank: PsfBank, tmp_path):
     write_psf_bank(path, bank)
     found = read_psf_bank(path)
     np.testing.assert_array_equal(found.intensity, bank.intensity)
-    np.testing.assert_array_equal(found.strehl_ratio, bank.strehl_ratio)
+    np.testing.assert_array_equal(found.by_wavelength.strehl_ratio, bank.by_wavelength.strehl_ratio)
     assert found.camera == bank.camera
     assert found.provenance == bank.provenance
 

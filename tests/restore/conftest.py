@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,7 @@ import torch
 from metalens.formats.camera import Camera, read_camera
 from metalens.formats.pairs import Pairs, PairSample, PairsManifest, PairsSource, open_pairs_writer, read_pairs
 from metalens.formats.psf_bank import PsfBank
+from metalens.psf.given import grid_bank_of_functions
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
 from metalens.restore.pretrain import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior import PATHS, Prior, load_prior, save_prior
@@ -78,27 +80,13 @@ def textured(count: int, seed: int = 0, pixels: tuple[int, int] = PIXELS) -> np.
 
 @pytest.fixture(scope="session")
 def bank(camera: Camera) -> PsfBank:
+    """Nine pixels of equal light everywhere, and widths that differ from node to node."""
     nodes = 3
-    widths = np.linspace(2e-6, 2e-5, nodes * nodes * 3).reshape(nodes, nodes, 3)
-    ones = np.ones((nodes, nodes, 3))
     intensity = np.zeros((nodes, nodes, 3, 5, 5), dtype=np.float32)
     intensity[..., 1:4, 1:4] = 1 / 9
-    pitch = camera.sensor.pixel_pitch_m
-    return PsfBank(
-        camera=camera,
-        intensity=intensity,
-        field_y=np.linspace(-0.5, 0.5, nodes) * PIXELS[0] * pitch,
-        field_x=np.linspace(-0.5, 0.5, nodes) * PIXELS[1] * pitch,
-        wavelength=np.array([620e-9, 530e-9, 455e-9]),
-        channel_weight=np.eye(3),
-        full_width_half_maximum=widths,
-        rms_width=ones,
-        half_energy_radius=ones,
-        strehl_ratio=ones,
-        phase_radius=np.array([0.0, 1e-4]),
-        phase=np.zeros(2),
-        provenance={"engine": "made up"},
-    )
+    bank = grid_bank_of_functions(camera, intensity, {"engine": "made up"})
+    widths = np.linspace(2e-6, 2e-5, nodes * nodes * 3).reshape(nodes * nodes, 3)
+    return replace(bank, by_channel=replace(bank.by_channel, full_width_half_maximum=widths))
 
 
 def box_blur(picture: np.ndarray) -> np.ndarray:

@@ -101,7 +101,7 @@ def test_means_and_best_alphas_follow_from_the_samples(written: tuple[Path, dict
 def test_lens_widths_are_in_micrometres(written: tuple[Path, dict], bank: PsfBank) -> None:
     _, report = written
     found = report["full_width_half_maximum_um"]["green"]["largest"]
-    assert found == pytest.approx(bank.full_width_half_maximum[..., 1].max() * 1e6)
+    assert found == pytest.approx(bank.by_channel.full_width_half_maximum[:, 1].max() * 1e6)
 
 
 def test_names_and_provenance_are_escaped(written: tuple[Path, dict]) -> None:

@@ -136,7 +136,7 @@ def test_a_region_sees_its_own_part_of_a_ramp():
 def test_the_fwhm_map_is_the_banks_in_pixels_on_a_logarithmic_scale(bank):
     values = fwhm_map(bank)
     assert values.shape == (3, 7, 7)
-    centre = bank.full_width_half_maximum[1, 1] / np.sqrt(2) / bank.pixel_pitch
+    centre = bank.by_channel.full_width_half_maximum[4] / np.sqrt(2) / bank.pixel_pitch
     np.testing.assert_allclose(values[:, 3, 3], np.log2(1 + centre) / np.log2(65), rtol=1e-6)
     assert values.min() >= 0
     assert values.max() <= 1

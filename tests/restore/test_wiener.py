@@ -22,7 +22,7 @@ def gaussian(sigma: float, *, shift: tuple[int, int] = (0, 0), shape: tuple[int,
 
 def bank_of(bank: PsfBank, intensity: np.ndarray) -> PsfBank:
     """The bank with other functions ``[3, 3, channel, y, x]``."""
-    return replace(bank, intensity=intensity.astype(np.float32))
+    return replace(bank, intensity=intensity.reshape(-1, *intensity.shape[2:]).astype(np.float32))
 
 
 def alike(bank: PsfBank, *channels: np.ndarray) -> PsfBank:

@@ -11,33 +11,17 @@ import pytest
 from metalens.formats.camera import read_camera
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.psf.given import grid_bank_of_functions
 from metalens.synth.photographs import Photograph
 
 MakeBank = Callable[..., PsfBank]
 
 
 def bank_of(intensity: np.ndarray, pixels: tuple[int, int]) -> PsfBank:
-    """Put functions ``[node_y, node_x, channel, y, x]`` on nodes that span a sensor edge to edge."""
+    """Put functions ``[row, column, channel, y, x]`` on nodes that span a sensor edge to edge."""
     preset = read_camera("metacamera")
     camera = preset.model_copy(update={"sensor": preset.sensor.model_copy(update={"pixels": pixels})})
-    pitch = camera.sensor.pixel_pitch_m
-    rows, columns = intensity.shape[:2]
-    ones = np.ones((rows, columns, 3))
-    return PsfBank(
-        camera=camera,
-        intensity=intensity.astype(np.float32),
-        field_y=np.linspace(-0.5, 0.5, rows) * pixels[0] * pitch if rows > 1 else np.zeros(1),
-        field_x=np.linspace(-0.5, 0.5, columns) * pixels[1] * pitch if columns > 1 else np.zeros(1),
-        wavelength=np.array([620e-9, 530e-9, 455e-9]),
-        channel_weight=np.eye(3),
-        full_width_half_maximum=ones,
-        rms_width=ones,
-        half_energy_radius=ones,
-        strehl_ratio=ones,
-        phase_radius=np.array([0.0, 1e-4]),
-        phase=np.zeros(2),
-        provenance={"engine": "made up"},
-    )
+    return grid_bank_of_functions(camera, intensity, {"engine": "made up"})
 
 
 def gaussians(nodes: tuple[int, int], kernel: tuple[int, int], seed: int = 0) -> np.ndarray:

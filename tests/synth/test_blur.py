@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -20,7 +22,7 @@ def scatter_exactly(bank: PsfBank, scene: np.ndarray) -> np.ndarray:
     before_y, before_x = kernel_y - 1 - centre_y, kernel_x - 1 - centre_x
     continued = np.pad(scene.astype(np.float64), ((before_y, centre_y), (before_x, centre_x), (0, 0)), "symmetric")
     image = np.zeros((rows + 4 * kernel_y, columns + 4 * kernel_x, 3))
-    pitch = bank.pixel_pitch
+    pitch, functions = bank.pixel_pitch, bank.as_grid(bank.intensity)
     for place_y in range(continued.shape[0]):
         for place_x in range(continued.shape[1]):
             y, x = place_y - before_y, place_x - before_x
@@ -28,7 +30,7 @@ def scatter_exactly(bank: PsfBank, scene: np.ndarray) -> np.ndarray:
             at_x = min(max(x - (columns - 1) / 2, -columns / 2), columns / 2) * pitch
             weight_y = hat_weights(bank.field_y, np.array([at_y]))[:, 0]
             weight_x = hat_weights(bank.field_x, np.array([at_x]))[:, 0]
-            psf = np.einsum("i,j,ijcyx->yxc", weight_y, weight_x, bank.intensity)
+            psf = np.einsum("i,j,ijcyx->yxc", weight_y, weight_x, functions)
             top, left = y - centre_y + 2 * kernel_y, x - centre_x + 2 * kernel_x
             image[top : top + kernel_y, left : left + kernel_x] += psf * continued[place_y, place_x]
     return image[2 * kernel_y : 2 * kernel_y + rows, 2 * kernel_x : 2 * kernel_x + columns]
@@ -155,3 +157,8 @@ def test_scene_of_another_shape_is_refused(make_bank: MakeBank) -> None:
 def test_nodes_closer_than_a_pixel_are_refused() -> None:
     with pytest.raises(InputError, match="closer than a pixel"):
         shift_variant_blur(bank_of(gaussians((19, 2), (3, 3)), (16, 16)))
+
+
+def test_nodes_that_are_no_grid_are_refused(make_bank: MakeBank) -> None:
+    with pytest.raises(InputError, match=r"nodes are scattered.*metalens psf --fields"):
+        shift_variant_blur(replace(make_bank(), layout="scattered"))

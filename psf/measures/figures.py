@@ -1,0 +1,65 @@
+"""All figures of merit of a stack of point spread functions."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.formats.psf_figures import PsfFigures
+from metalens.psf.measures.direction import tangential_direction
+from metalens.psf.measures.energy import energy_radius
+from metalens.psf.measures.gaussian_fit import full_width_half_maximum
+from metalens.psf.measures.half_maximum import half_maximum_widths
+from metalens.psf.measures.modulation import modulation_transfer
+from metalens.psf.measures.moments import centroid, rms_width
+from metalens.psf.measures.peak import find_peak
+
+FREQUENCIES = 33
+"""Frequencies of the modulation transfer function, from 0 to the samples' own Nyquist frequency."""
+
+
+def psf_figures(
+    intensity: np.ndarray,
+    pixel_pitch: float,
+    position: np.ndarray,
+    *,
+    sensor_pitch: float | None = None,
+    unaberrated_peak: np.ndarray | None = None,
+) -> PsfFigures:
+    """Measure point spread functions.
+
+    Args:
+        intensity: ``[..., y, x]`` energy per sample, each sample integrated over its pixel or sub-pixel; the chief
+            ray lies on sample (ny // 2, nx // 2).
+        pixel_pitch: sample spacing in metres.
+        position: ``[..., (y, x)]`` of the chief ray on the sensor in metres; broadcast to the leading axes.
+        sensor_pitch: spacing of the sensor's pixels in metres, if it is not the samples'.
+        unaberrated_peak: ``[...]`` from :func:`metalens.psf.measures.unaberrated_peak`, broadcast to the leading axes;
+            without it there is no Strehl ratio.
+
+    Returns:
+        Figures with the intensity's leading axes.
+    """
+    leading = intensity.shape[:-2]
+    tangential = np.broadcast_to(tangential_direction(position), (*leading, 2))
+    nyquist = 0.5 / (pixel_pitch if sensor_pitch is None else sensor_pitch)
+    frequency = np.linspace(0, 0.5 / pixel_pitch, FREQUENCIES)
+    modulation = modulation_transfer(intensity, pixel_pitch, np.append(frequency, nyquist), tangential)
+    widths = half_maximum_widths(intensity, pixel_pitch, tangential)
+    radii = energy_radius(intensity, pixel_pitch, (0.5, 0.8))
+    strehl = None
+    if unaberrated_peak is not None:
+        strehl = np.asarray(find_peak(intensity, integrated=True)[1] / pixel_pitch**2 / unaberrated_peak)
+    return PsfFigures(
+        full_width_half_maximum=np.asarray(full_width_half_maximum(intensity, pixel_pitch)),
+        tangential_width=widths[..., 0],
+        sagittal_width=widths[..., 1],
+        rms_width=np.asarray(rms_width(intensity, pixel_pitch)),
+        half_energy_radius=radii[..., 0],
+        eighty_percent_energy_radius=radii[..., 1],
+        centroid=centroid(intensity, pixel_pitch),
+        window_share=np.asarray(np.sum(intensity, axis=(-2, -1), dtype=np.float64)),
+        frequency=frequency,
+        modulation=modulation[..., :-1],
+        nyquist_modulation=modulation[..., -1],
+        strehl_ratio=strehl,
+    )
