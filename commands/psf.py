@@ -87,7 +87,7 @@ def _plan(camera: Camera, output: Path, fields: tuple[int, int], wavelengths: in
 
 def _figures(bank: PsfBank, output: Path) -> dict[str, Any]:
     """What a simulation has made."""
-    width = bank.full_width_half_maximum * 1e6
+    width = bank.by_channel.full_width_half_maximum * 1e6
     return {
         "output": str(output),
         "camera": bank.camera.name,
