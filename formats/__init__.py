@@ -4,7 +4,10 @@ In reading order:
 
 - ``errors``          the one error for input that cannot be used
 - ``record``          what the tables of ``lens.toml`` have in common
-- ``lens``            its ``[lens]`` table: aperture, phase, meta-atoms
+- ``phase_map``       guarded reading of freeform phases: CSV, NPY, HDF5
+- ``lens_phase``      its ``[lens.phase]`` table: a record a family
+- ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
+- ``lens``            its ``[lens]`` table, of these
 - ``sensor``          its ``[sensor]`` table
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table

@@ -18,22 +18,28 @@ from pydantic import Field, ValidationError, model_validator
 
 from metalens.formats.errors import InputError
 from metalens.formats.lens import Lens
-from metalens.formats.record import Record, first_problem
+from metalens.formats.lens_parts import Aperture, Response
+from metalens.formats.lens_phase import Phase
+from metalens.formats.record import Positive, Record, first_problem, tags_of
 from metalens.formats.sensor import Sensor
 from metalens.formats.spectrum import Spectrum
 
 SCHEMA = "metalens.camera"
 VERSION = 1
+TAGS = tags_of(Phase, Aperture, Response)
 
 
 class Camera(Record):
-    """A metalens in front of a colour sensor, seeing a scene at infinity."""
+    """A metalens in front of a colour sensor, seeing a scene in a plane at infinity or at a distance."""
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     description: str = ""
     lens: Lens
     sensor: Sensor
     spectrum: Spectrum
+    object_distance_mm: Positive | None = Field(
+        default=None, description="from the scene to the lens or, if it has one, its stop; None is infinity"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Camera:
@@ -46,6 +52,11 @@ class Camera(Record):
                 "use a longer focal_length_um, fewer pixels or a smaller pixel_pitch_um"
             )
         return self
+
+    @property
+    def object_distance_m(self) -> float:
+        """Distance of the scene in metres, or infinity."""
+        return math.inf if self.object_distance_mm is None else self.object_distance_mm * 1e-3
 
     @property
     def hash(self) -> str:
@@ -66,7 +77,8 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
     """Read a camera from a ``lens.toml`` or by the name of a preset.
 
     Raises:
-        InputError: there is no such file or preset, or its content does not describe a camera.
+        InputError: there is no such file or preset, its content does not describe a camera, or a file that it names
+            is missing or has changed.
     """
     name = os.fspath(source)
     if name in preset_names():
@@ -84,7 +96,8 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: could not be read as UTF-8 text ({error}).") from error
     camera = parse_camera(text, origin=name)
-    return camera.model_copy(update={"spectrum": camera.spectrum.in_folder(path.parent)})
+    found = {"lens": camera.lens.in_folder(path.parent), "spectrum": camera.spectrum.in_folder(path.parent)}
+    return camera.model_copy(update=found)
 
 
 def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:
@@ -109,7 +122,7 @@ def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:
     try:
         return Camera.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error)}") from error
+        raise InputError(f"{origin}: {first_problem(error, TAGS)}") from error
 
 
 def dump_camera(camera: Camera) -> str:
@@ -140,8 +153,9 @@ def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:
 
 def _toml_value(value: object) -> str:
     if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
-        return f'"{escaped}"'
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        # TOML allows no control characters in a string.
+        return '"' + "".join(f"\\u{ord(each):04X}" if each < " " or each == "\x7f" else each for each in escaped) + '"'
     if isinstance(value, (list, tuple)):
         return "[" + ", ".join(_toml_value(item) for item in value) + "]"
     return repr(value)

@@ -1,65 +1,58 @@
-"""The ``[lens]`` table of ``lens.toml``: aperture, focal length, phase and meta-atoms."""
+"""The ``[lens]`` table of ``lens.toml``."""
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from metalens.formats.record import Finite, OpticalWavelength, Positive, Record
-
-
-class HyperbolicPhase(Record):
-    """Focuses a plane wave on axis without spherical aberration, at one wavelength."""
-
-    family: Literal["hyperbolic"]
-    wavelength_nm: OpticalWavelength
-
-
-class QuadraticPhase(Record):
-    """The wide-field profile −πr²/(λf): a tilt of the wave is a shift of the pupil."""
-
-    family: Literal["quadratic"]
-    wavelength_nm: OpticalWavelength
-
-
-class EvenPolynomialPhase(Record):
-    """Σ aᵢ (r/R)^(2i), i = 1, 2, …: the form of neural nano-optics."""
-
-    family: Literal["even_polynomial"]
-    coefficients_rad: tuple[Finite, ...] = Field(min_length=1, max_length=32)
-    radius_um: Positive
-
-
-Phase = Annotated[HyperbolicPhase | QuadraticPhase | EvenPolynomialPhase, Field(discriminator="family")]
-
-
-class MetaAtoms(Record):
-    """The pillars that make the phase. Recorded for fabrication; the phase here is taken as ideal."""
-
-    material: str
-    substrate: str
-    pitch_nm: Positive
-    height_nm: Positive
-    diameter_nm: tuple[Positive, Positive]
-
-    @model_validator(mode="after")
-    def _fit(self) -> MetaAtoms:
-        smallest, largest = self.diameter_nm
-        if not smallest < largest < self.pitch_nm:
-            raise ValueError(
-                f"diameter_nm {list(self.diameter_nm)} must grow and stay under pitch_nm {self.pitch_nm:g}"
-            )
-        return self
+from metalens.formats.lens_parts import Aperture, MetaAtoms, Plate, Response, Stop, check_aperture
+from metalens.formats.lens_phase import FreeformPhase, Phase, SumPhase
+from metalens.formats.record import Finite, Positive, Record
 
 
 class Lens(Record):
-    """A flat circular lens whose aperture stop is the lens itself."""
+    """A flat lens, its own aperture stop unless it has one in front."""
 
-    aperture_um: Positive = Field(description="diameter of the clear aperture")
-    focal_length_um: Positive = Field(description="distance from the lens to the sensor")
+    aperture_um: Positive = Field(description="diameter of the disc that holds the clear aperture")
+    focal_length_um: Positive = Field(
+        description="distance from the lens to the sensor in focus, a cover glass included"
+    )
     phase: Phase
     meta_atoms: MetaAtoms | None = None
+    aperture: Aperture | None = Field(default=None, description="shape of the opening; None is a circle")
+    stop: Stop | None = None
+    substrate: Plate | None = Field(default=None, description="glass in front of the meta-atoms")
+    cover_glass: Plate | None = Field(default=None, description="glass between the lens and the sensor")
+    response: Response | None = Field(default=None, description="None is the ideal one")
+    defocus_um: Finite | None = Field(default=None, description="sensor farther from the lens than focal_length_um")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Lens:
+        check_aperture(self.aperture, self.aperture_um, "aperture")
+        defocus = self.defocus_um or 0.0
+        if self.focal_length_um + defocus <= 0:
+            raise ValueError(
+                f"defocus_um {defocus:g} puts the sensor in front of the lens; it must be more than "
+                f"-{self.focal_length_um:g}, less than the focal length"
+            )
+        room = self.focal_length_um + min(defocus, 0.0)
+        if self.cover_glass is not None and self.cover_glass.thickness_um > room:
+            raise ValueError(
+                f"cover_glass.thickness_um {self.cover_glass.thickness_um:g} does not fit between the lens and the "
+                f"sensor, {room:g} apart"
+            )
+        return self
+
+    def in_folder(self, folder: Path) -> Lens:
+        """The same lens with the files that it names found in ``folder``, and their SHA-256 in the record.
+
+        Raises:
+            InputError: a file is missing, or not the one whose SHA-256 is recorded.
+        """
+        if isinstance(self.phase, FreeformPhase | SumPhase):
+            return self.model_copy(update={"phase": self.phase.in_folder(folder)})
+        return self
 
     @property
     def aperture_m(self) -> float:
@@ -70,3 +63,8 @@ class Lens(Record):
     def focal_length_m(self) -> float:
         """Focal length in metres."""
         return self.focal_length_um * 1e-6
+
+    @property
+    def defocus_m(self) -> float:
+        """How much farther than the focal length the sensor is, in metres."""
+        return (self.defocus_um or 0.0) * 1e-6

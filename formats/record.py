@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
@@ -18,16 +18,26 @@ class Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
-def first_problem(error: ValidationError) -> str:
-    """The first problem of a validation error as one sentence, and how many more there are."""
+def tags_of(*unions: Any) -> frozenset[str]:
+    """The names that tell the members of tagged unions apart, such as the families of a phase."""
+    tagged = [(member, get_args(union)[1].discriminator) for union in unions for member in get_args(get_args(union)[0])]
+    return frozenset(name for member, key in tagged for name in get_args(member.model_fields[key].annotation))
+
+
+def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) -> str:
+    """The first problem of a validation error as one sentence, and how many more there are.
+
+    Args:
+        error: what pydantic found.
+        tags: names of members of unions, which are no keys and are left out of the place.
+    """
     # An unknown key says more than the missing one that it was meant to be.
     problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
     first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
-    families = {"hyperbolic", "quadratic", "even_polynomial"}
-    place = ".".join(str(part) for part in first["loc"] if part not in families) or "the file"
+    place = ".".join(str(part) for part in first["loc"] if part not in tags) or "the file"
     if first["type"] == "extra_forbidden":
-        what = f"unknown key {place}; check its spelling and unit (keys end in _um, _nm, _rad, _e or _dn)"
+        what = f"unknown key {place}; check its spelling and unit (keys end in _um, _mm, _nm, _rad, _deg, _e or _dn)"
         lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
         if lacking:
             what += f"; missing: {', '.join(lacking)}"
@@ -36,7 +46,7 @@ def first_problem(error: ValidationError) -> str:
         what = f"missing key {place}"
     else:
         what = f"{place}: {first['msg'].removeprefix('Value error, ')}"
-        if first["type"] != "value_error":
+        if first["type"] not in ("value_error", "union_tag_invalid", "union_tag_not_found"):
             what += f", found {first['input']!r}"
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{what}{more}."

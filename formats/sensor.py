@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
 from metalens.formats.record import NotNegative, Positive, Record
+
+Tilt = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
 
 
 class Sensor(Record):
@@ -21,6 +24,9 @@ class Sensor(Record):
     dark_current_e: NotNegative = Field(default=0.0, description="dark signal of one exposure in electrons")
     black_level_dn: NotNegative = Field(default=0.0)
     white_level: float = Field(default=0.85, gt=0, le=1, description="share of the full well that a white scene fills")
+    tilt_deg: tuple[Tilt, Tilt] | None = Field(
+        default=None, description="slope of the depth towards +y and towards +x: by a turn about x and one about y"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Sensor:
@@ -36,3 +42,9 @@ class Sensor(Record):
     def pixel_pitch_m(self) -> float:
         """Pixel pitch in metres."""
         return self.pixel_pitch_um * 1e-6
+
+    @property
+    def tilt(self) -> tuple[float, float]:
+        """(y, x) in radians: at (y, x) the sensor lies tan(tilt_y) y + tan(tilt_x) x farther from the lens."""
+        along_y, along_x = self.tilt_deg or (0.0, 0.0)
+        return math.radians(along_y), math.radians(along_x)

@@ -6,6 +6,7 @@ Files, in reading order:
 - ``aperture``     the shape of the opening
 - ``response``     what the structure makes of the phase at each wavelength: diffraction orders
 - ``meta_atoms``   a response from a library of meta-atoms
+- ``described``    these parts from the tables of a ``lens.toml``
 - ``metalens``     all of it behind an aperture, at a distance from the sensor
 - ``source``       the light that falls on it: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines

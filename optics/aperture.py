@@ -12,6 +12,8 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.optics.phase.profile import Scalar
 
+_Nearest = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
+
 
 class Aperture(ABC):
     """An opening inside a disc of a given radius; a frozen record and a JAX pytree."""
@@ -108,15 +110,15 @@ class Polygon(Aperture):
         orientation = jnp.sign(_signed_area(vertices))
         shape = jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x))
 
-        def nearer(found: tuple[jax.Array, ...], edge: jax.Array) -> tuple[tuple[jax.Array, ...], None]:
+        def nearer(found: _Nearest, edge: jax.Array) -> tuple[_Nearest, None]:
             nearest, signed, beside, inside = found
-            squared, outward, along = _from_edge(y, x, *edge, orientation)
+            squared, outward, along = _from_edge(y, x, edge[0], edge[1], orientation)
             closer = squared < nearest
             return (
                 jnp.where(closer, squared, nearest),
                 jnp.where(closer, outward, signed),
                 jnp.where(closer, (along > 0) & (along < 1), beside),
-                inside ^ _crosses(y, x, *edge),
+                inside ^ _crosses(y, x, edge[0], edge[1]),
             ), None
 
         start = jnp.full(shape, jnp.inf), jnp.zeros(shape), jnp.zeros(shape, bool), jnp.zeros(shape, bool)

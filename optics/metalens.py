@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import jax
-import numpy as np
 
 from metalens.formats.camera import Camera
-from metalens.formats.lens import EvenPolynomialPhase, HyperbolicPhase
+from metalens.formats.lens_parts import Plate as PlateTable
 from metalens.optics.aperture import Aperture, Circle
-from metalens.optics.phase import EvenPolynomial, Hyperbolic, Phase, Quadratic, Scalar
+from metalens.optics.described import aperture_of, phase_of, response_of
+from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
 
 
@@ -86,12 +86,29 @@ class Metalens:
 
 
 def metalens_of(camera: Camera) -> Metalens:
-    """The metalens that a ``lens.toml`` describes."""
+    """The metalens that a ``lens.toml`` describes.
+
+    Where the sensor is, ``camera.lens.defocus_m`` and ``camera.sensor.tilt``, and the scene,
+    ``camera.object_distance_m``, is no part of it.
+
+    Raises:
+        InputError: a file that the camera names cannot be read, or does not fit it.
+    """
     lens = camera.lens
-    phase: Phase
-    if isinstance(lens.phase, EvenPolynomialPhase):
-        phase = EvenPolynomial(np.array(lens.phase.coefficients_rad), lens.phase.radius_um * 1e-6)
-    else:
-        profile = Hyperbolic if isinstance(lens.phase, HyperbolicPhase) else Quadratic
-        phase = profile(lens.focal_length_m, lens.phase.wavelength_nm * 1e-9)
-    return Metalens(lens.aperture_m, lens.focal_length_m, phase)
+    stop = None
+    if lens.stop is not None:
+        stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
+    return Metalens(
+        aperture_diameter=lens.aperture_m,
+        focal_length=lens.focal_length_m,
+        phase=phase_of(lens.phase, lens),
+        aperture=aperture_of(lens.aperture),
+        response=response_of(lens.response),
+        stop=stop,
+        substrate=_plate_of(lens.substrate),
+        cover_glass=_plate_of(lens.cover_glass),
+    )
+
+
+def _plate_of(plate: PlateTable | None) -> Plate | None:
+    return None if plate is None else Plate(plate.thickness_um * 1e-6, plate.index)

@@ -44,8 +44,8 @@ def test_a_lens_of_a_relief_is_a_kinoform():
 
 
 def test_with_all_orders_the_transmission_is_the_periodic_one():
-    response = MetaAtoms(relief(), DESIGN, tuple(range(-120, 121)))
-    phase = jnp.linspace(0.3, 2 * np.pi - 0.3, 60)
+    response = MetaAtoms(relief(), DESIGN, tuple(range(-40, 41)))
+    phase = jnp.linspace(0.8, 2 * np.pi - 0.8, 60)
     wavelength = jnp.asarray(600e-9)
     np.testing.assert_allclose(
         response.transmission(phase + 6 * np.pi, wavelength),
