@@ -19,7 +19,7 @@ from metalens.psf.rays import chief_ray, pupil_points, ray_landing
 LARGEST_PUPIL_SAMPLES = 2048
 LARGEST_TILES = 63
 
-TOLERANCE = 0.35
+TOLERANCE = 0.2
 """Largest phase in radians, root mean square over the pupil, that the sphere's curvature leaves at a tile's corner.
 
 Its first order is corrected, so that about half of its square remains, where a window has least light."""
@@ -81,10 +81,10 @@ def choose_sampling(
     for value in {shortest, longest}:
         places, _ = ray_landing(lens, source, jnp.asarray(value), *pupil_points(lens), order=lens.response.orders[0])
         # Seen from a tile, the rim's light is a fringe of up to L/λ cycles per unit of direction cosine, L its
-        # distance from where the rays land. The factor keeps 0.4 cycles a sample: no alias, and nine tenths of the
+        # distance from where the rays land. The factor keeps 0.36 cycles a sample: no alias, and nine tenths of the
         # rim's diffraction at the far edge of the window.
         reach = max(float(jnp.abs(places).max()), half_window) + half_window
-        samples = max(samples, 2.5 * spread * (reach + half_window / tiles) / value + 16)
+        samples = max(samples, 2.8 * spread * (reach + half_window / tiles) / value + 16)
     if not refinement * samples <= LARGEST_PUPIL_SAMPLES:
         raise InputError(
             f"psf: the lens throws rays {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
