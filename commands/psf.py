@@ -46,7 +46,7 @@ def simulate(
 ) -> None:
     """Simulate the point spread functions of LENS, a lens.toml or the name of a preset.
 
-    Presets: metacamera, nano-optics, hyperbolic. Writes the PSFs over field and colour with their FWHM map.
+    Presets: metacamera, nano-optics, hyperbolic, wide-field. Writes the PSFs over field and colour with their FWHM map.
     """
     from metalens.formats.camera import read_camera
 
