@@ -125,7 +125,7 @@ apertures = st.one_of(
     st.none(),
     st.just({"shape": "circle"}),
     st.floats(0.1, 150).map(lambda inner: {"shape": "annulus", "inner_diameter_um": inner}),
-    st.floats(1, 75).map(
+    st.floats(1, 65).map(
         lambda side: {"shape": "polygon", "vertices_um": [[-side, 0], [side, 0.5 * side], [0, -side]]}
     ),
 )
