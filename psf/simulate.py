@@ -143,6 +143,34 @@ class PsfSimulator:
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
         return _simulate_fields(self._task, lens, self.direction, self.centre, self._moved)
 
+    def on_moved_sensor(
+        self,
+        lens: Metalens,
+        direction: jax.Array,
+        centre: jax.Array,
+        moved: tuple[jax.Array, jax.Array, jax.Array] | jax.Array,
+    ) -> jax.Array:
+        """Simulate other chief rays on a sensor at another place, all of which JAX can trace: the base of fits.
+
+        Samplings are those that the simulator was made with, for chief rays and a sensor not far from these.
+
+        Args:
+            lens: of the structure of the one that the simulator was made for.
+            direction: ``[field, 2]`` direction cosines (y, x) of the chief rays.
+            centre: ``[field, 2]`` (y, x) in metres of the windows' middle samples, from the optical axis.
+            moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+
+        Returns:
+            ``[field, wavelength, y, x]`` energy per sample.
+
+        Raises:
+            InputError: the simulator is that of the Rayleigh–Sommerfeld engine, which has no derivatives.
+        """
+        if self.plan.engine == "rayleigh_sommerfeld":
+            raise InputError('psf: the Rayleigh–Sommerfeld engine cannot be traced; use engine="angular_spectrum".')
+        task = replace(self._task, mirrored=False)
+        return _simulate_fields(task, lens, direction, centre, (moved[0], moved[1], moved[2]))
+
     def of_field(self, lens: Metalens, field: int) -> np.ndarray:
         """Point spread functions ``[wavelength, y, x]`` of one field; compiled once for all of them."""
         one = slice(field, field + 1)
@@ -152,7 +180,7 @@ class PsfSimulator:
         grid = self.plan.grid
         assert grid is not None
         direction = jnp.asarray(self.direction[field])
-        moved, source = _at_sensor(lens, direction, self._moved), _source(direction, self.object_distance)
+        moved, source = at_sensor(lens, direction, self._moved), _source(direction, self.object_distance)
         at = rayleigh_sommerfeld.window_intensity
         middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
         return np.stack(
@@ -302,7 +330,7 @@ def _simulate_fields(
     lens: Metalens,
     directions: jax.Array,
     centres: jax.Array | None,
-    moved: tuple[float, float, float],
+    moved: tuple[float | jax.Array, float | jax.Array, float | jax.Array],
 ) -> jax.Array:
     """``[field, wavelength, y, x]`` energy per sample."""
     wavelength = jnp.asarray(task.wavelength)
@@ -311,7 +339,7 @@ def _simulate_fields(
     def at(place: tuple[jax.Array, jax.Array | None]) -> jax.Array:
         direction, centre = place
         source = _source(direction, task.object_distance)
-        return of_field(_at_sensor(lens, direction, moved), source, wavelength, centre)
+        return of_field(at_sensor(lens, direction, moved), source, wavelength, centre)
 
     return jax.lax.map(at, (jnp.asarray(directions), None if centres is None else jnp.asarray(centres)))
 
@@ -382,8 +410,18 @@ def _source(direction: jax.Array, object_distance: float) -> Source:
     return PlaneWave(direction) if math.isinf(object_distance) else PointSource(direction, object_distance)
 
 
-def _at_sensor(lens: Metalens, direction: jax.Array, moved: tuple[float, float, float] | jax.Array) -> Metalens:
-    """The lens at the distance where the chief ray meets the moved and tilted sensor."""
+def at_sensor(
+    lens: Metalens,
+    direction: jax.Array,
+    moved: tuple[float | jax.Array, float | jax.Array, float | jax.Array] | jax.Array,
+) -> Metalens:
+    """The lens at the distance where the chief ray meets the moved and tilted sensor.
+
+    Args:
+        lens: the metalens.
+        direction: ``[2]`` direction cosines (y, x) of the chief ray.
+        moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+    """
     slopes = jnp.asarray(direction) / jnp.sqrt(1 - jnp.sum(jnp.square(jnp.asarray(direction))))
     distance = lens.focal_length + moved[0]
     return replace(lens, focal_length=distance / (1 - moved[1] * slopes[0] - moved[2] * slopes[1]))
