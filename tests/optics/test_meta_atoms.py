@@ -12,6 +12,8 @@ DESIGN = 532e-9
 WIDTHS = np.linspace(100e-9, 300e-9, 201)
 BAND = np.linspace(450e-9, 650e-9, 101)
 at = jax.jit(lambda library, geometry, wavelength: library.at(geometry, wavelength))
+transmission = jax.jit(lambda response, phase, wavelength: response.transmission(phase, wavelength))
+periodic = jax.jit(lambda response, phase, wavelength: response.periodic_transmission(phase, wavelength))
 coefficients = jax.jit(lambda response, wavelength: response.coefficients(wavelength))
 
 
@@ -44,12 +46,12 @@ def test_a_lens_of_a_relief_is_a_kinoform():
 
 
 def test_with_all_orders_the_transmission_is_the_periodic_one():
-    response = MetaAtoms(relief(), DESIGN, tuple(range(-40, 41)))
-    phase = jnp.linspace(0.8, 2 * np.pi - 0.8, 60)
+    response = MetaAtoms(relief(), DESIGN, tuple(range(-25, 26)))
+    phase = jnp.linspace(1, 2 * np.pi - 1, 60)
     wavelength = jnp.asarray(600e-9)
     np.testing.assert_allclose(
-        response.transmission(phase + 6 * np.pi, wavelength),
-        response.periodic_transmission(phase, wavelength),
+        transmission(response, phase + 6 * np.pi, wavelength),
+        periodic(response, phase, wavelength),
         atol=0.03,
     )
 
@@ -57,7 +59,7 @@ def test_with_all_orders_the_transmission_is_the_periodic_one():
 def test_the_wanted_phase_is_met_at_the_design_wavelength():
     response = MetaAtoms(relief(), DESIGN)
     phase = jnp.linspace(-7.0, 7.0, 50)
-    error = np.angle(response.periodic_transmission(phase, jnp.asarray(DESIGN)) * np.exp(-1j * phase))
+    error = np.angle(periodic(response, phase, DESIGN) * np.exp(-1j * phase))
     # Half of the step between the 1024 geometries that are tried, and the table's own steps.
     assert np.abs(error).max() < 2 * np.pi / 1024
 
@@ -93,7 +95,7 @@ def test_the_gradient_in_the_width_error_agrees_with_finite_differences():
     # A step as wide as the table's, over which the slope is an average; so is the slope of 512 phases at a point.
     step, at = 0.005, 0.02
     expected = (efficiency(at + step) - efficiency(at - step)) / (2 * step)
-    assert float(jax.grad(efficiency)(at)) == pytest.approx(float(expected), rel=0.02)
+    assert float(jax.jit(jax.grad(efficiency))(at)) == pytest.approx(float(expected), rel=0.02)
 
 
 def test_the_gradient_in_the_library_is_finite():

@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
 from metalens.optics import (
     Cubic,
     EvenPolynomial,
@@ -20,7 +19,6 @@ from metalens.optics import (
     Sum,
     Zernike,
 )
-from metalens.optics.phase.zernike import zernike_polynomial
 
 RADIUS = 30e-6
 WAVELENGTH = 532e-9
@@ -227,67 +225,6 @@ def test_a_log_asphere_goes_over_into_hyperbolic_without_a_step():
     np.testing.assert_allclose(found, exact, rtol=2e-6)
 
 
-def disc_quadrature(rings: int = 24, spokes: int = 64) -> tuple[np.ndarray, np.ndarray, float]:
-    """Points (y, x) of the unit disc with weights that average polynomials up to the degree 2·rings exactly."""
-    node, weight = np.polynomial.legendre.leggauss(rings)
-    rho, angle = np.sqrt(0.5 * (1 + node)), 2 * np.pi * np.arange(spokes) / spokes
-    points = rho[:, None] * np.sin(angle), rho[:, None] * np.cos(angle)
-    return *points, np.broadcast_to(0.5 * weight[:, None] / spokes, points[0].shape)
-
-
-def test_zernike_polynomials_are_orthonormal_on_the_disc():
-    y, x, weight = disc_quadrature()
-    all_of_them = jax.jit(lambda y, x: jnp.stack([zernike_polynomial(j, y, x) for j in range(66)]))
-    values = np.asarray(all_of_them(y.ravel(), x.ravel()), dtype=float)
-    np.testing.assert_allclose((values * weight.ravel()) @ values.T, np.eye(66), atol=2e-5)
-
-
-def test_a_zernike_polynomial_of_high_order_holds_in_float32():
-    """R_n⁰(1) = 1 at every order; its sum of powers would have terms of 10⁷ at n = 20."""
-    rim = Zernike((20 * 22 // 2,), np.ones(1), 1.0).at(jnp.zeros(()), jnp.ones(()))
-    assert float(rim) == pytest.approx(np.sqrt(21), rel=1e-4)
-
-
-def test_the_coefficients_of_zernike_are_the_deviation_of_the_phase():
-    y, x, weight = disc_quadrature()
-    values = np.asarray(Zernike((4, 7, 12), np.array([0.3, -0.4, 1.2]), 1.0).at(jnp.asarray(y), jnp.asarray(x)))
-    assert np.sqrt((weight * values**2).sum()) == pytest.approx(1.3, rel=1e-5)
-
-
-def test_a_map_of_a_quadratic_phase_is_the_quadratic_phase_up_to_its_rim():
-    quadratic = Quadratic(150e-6, WAVELENGTH)
-    side, pitch = 31, 2e-6
-    place = pitch * (jnp.arange(side) - 15)
-    phase = Freeform(quadratic.at(place[:, None], place), pitch)
-    y, x = jnp.linspace(-RADIUS, RADIUS, 57)[:, None], jnp.linspace(-RADIUS - 1e-6, RADIUS + 1e-6, 83)
-    np.testing.assert_allclose(evaluate(phase, y, x), quadratic.at(y, x), atol=2e-4)
-
-
-def test_a_map_lies_with_its_centre_on_the_lens_and_its_first_row_at_the_top():
-    phase = Freeform(np.arange(12.0).reshape(3, 4), 1e-6, "nearest")
-    place = 1e-6 * (jnp.arange(4) - 1.5)
-    np.testing.assert_array_equal(evaluate(phase, jnp.full(4, -1e-6), place), [0, 1, 2, 3])
-    np.testing.assert_array_equal(evaluate(phase, 1e-6 * jnp.arange(-1, 2), jnp.full(3, 1.5e-6)), [3, 7, 11])
-
-
-def test_a_map_of_pixels_is_flat_on_each_pixel_and_not_smooth():
-    phase = Freeform(MAP, 1e-6, "nearest")
-    within = jnp.linspace(-0.499e-6, 0.499e-6, 11)
-    np.testing.assert_array_equal(evaluate(phase, within, within), np.full(11, MAP[4, 4], dtype=np.float32))
-    assert not phase.smooth
-    assert not (Cubic(1.0, 1.0) + phase).smooth
-    assert Freeform(MAP, 1e-6).smooth
-
-
-@pytest.mark.parametrize("interpolation", ["cubic", "nearest"])
-def test_beyond_its_rim_a_map_goes_on_with_the_same_value(interpolation):
-    phase = Freeform(MAP, 1e-6, interpolation)
-    far, rim = jnp.asarray([1.0, 4.5e-6]), jnp.zeros(2)
-    for y, x in ((far, rim), (-far, rim), (rim, far)):
-        beyond, at_the_rim = evaluate(phase, y, x)
-        assert float(beyond) == pytest.approx(float(at_the_rim), rel=1e-5)
-
-
 def test_the_sum_of_families_is_the_sum_of_their_phases():
     first, second, third = Hyperbolic(150e-6, WAVELENGTH), Cubic(5.0, RADIUS), Zernike((4,), np.ones(1), RADIUS)
     total = first + second + third
@@ -313,18 +250,3 @@ def test_the_gradient_reaches_every_term_of_a_sum():
 def test_a_phase_and_a_number_do_not_add_up():
     with pytest.raises(TypeError):
         Cubic(1.0, RADIUS) + 1.0
-
-
-@pytest.mark.parametrize(
-    ("make", "message"),
-    [
-        (lambda: Zernike((-1,), np.ones(1), 1.0), r"indices \[-1\] must be one or more OSA/ANSI indices"),
-        (lambda: Zernike((), np.ones(0), 1.0), "must be one or more"),
-        (lambda: Zernike((4, 5), np.ones(3), 1.0).at(jnp.ones(1), jnp.ones(1)), "2 indices with coefficients of shape"),
-        (lambda: Freeform(MAP, 1e-6, "linear"), "interpolation 'linear' is not known; take one of cubic, nearest"),
-        (lambda: Freeform(MAP[0], 1e-6).at(jnp.ones(1), jnp.ones(1)), r"expected \[y, x\] with at least 3 samples"),
-    ],
-)
-def test_what_is_no_profile_is_refused(make, message):
-    with pytest.raises(InputError, match=message):
-        make()

@@ -43,11 +43,12 @@ def test_the_energy_over_all_orders_of_a_kinoform_is_one(wavelength):
 
 def test_with_all_its_orders_a_kinoform_is_a_wrapped_relief():
     """exp(iαφ) with φ wrapped into 0…2π and α = λ₀/λ; a Fourier series misses it only near the flanks."""
-    wavelength, reach = 480e-9, 100
+    wavelength, reach = 480e-9, 60
     phase = jnp.linspace(-20.0, 20.0, 400)
     wrapped = np.mod(phase, 2 * np.pi)
-    away = (wrapped > 0.5) & (wrapped < 2 * np.pi - 0.5)
-    found = Kinoform(DESIGN, tuple(range(-reach, reach + 1))).transmission(phase[away], jnp.asarray(wavelength))
+    away = (wrapped > 0.8) & (wrapped < 2 * np.pi - 0.8)
+    response = Kinoform(DESIGN, tuple(range(-reach, reach + 1)))
+    found = jax.jit(response.transmission)(phase[away], jnp.asarray(wavelength))
     np.testing.assert_allclose(found, np.exp(1j * DESIGN / wavelength * wrapped[away]), atol=0.02)
 
 
