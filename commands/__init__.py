@@ -3,6 +3,10 @@
 Commands, in the order of the road, each in the module of its name:
 
 - ``psf``       point spread functions of a lens; a group whose default is to simulate them
+
+  - ``psf_measured``  the same from captures
+  - ``psf_fit``       where lens and sensor are, from their PSFs
+
 - ``synth``     pairs of clean and captured pictures
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs, by the adapter's negative path

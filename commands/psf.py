@@ -12,6 +12,8 @@ from metalens.commands.default_group import DefaultGroup
 from metalens.commands.options import json_option, output_option
 from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
+from metalens.commands.psf_fit import fit
+from metalens.commands.psf_measured import measured
 
 if TYPE_CHECKING:
     from metalens.formats.camera import Camera
@@ -101,6 +103,7 @@ def _figures(bank: PsfBank, output: Path) -> dict[str, Any]:
 psf = DefaultGroup(
     "psf",
     default=simulate,
+    others=[measured, fit],
     short_help="PSFs of a lens over field and colour",
     epilog="A LENS file that has the name of one of these commands is given with its folder: ./simulate.",
 )

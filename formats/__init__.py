@@ -18,6 +18,8 @@ In reading order:
 - ``pairs_manifest``  what a folder of pairs holds
 - ``pairs_writer``    writing it, one writer at a time, resumable
 - ``pictures``        reading and writing picture files
+- ``raw_frames``      reading a sensor's numbers as they are
+- ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``scene``           from a photograph to the light on a sensor's grid
 - ``hdf5``            guarded opening of HDF5 files
 - ``atomic``          outputs that appear whole or not at all

@@ -22,6 +22,12 @@ Files, in reading order:
 - ``octant``            the nodes of a grid, and which of them are mirror images of others
 - ``bank``              all PSFs of a camera
 - ``given``             a bank around functions that come from elsewhere
+- ``noise``             background, strength of noise, and negative samples
+- ``registration``      shifts of a fraction of a sample
+- ``captures``          a bank from captures of a pinhole
+- ``fit_model``         a lens whose place and structure are a little wrong
+- ``variable_projection``  least squares without the numbers of single images
+- ``fit``               what the numbers of that lens are
 """
 
 from metalens.psf.bank import simulate_bank

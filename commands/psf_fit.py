@@ -1,0 +1,102 @@
+"""``metalens psf fit``: where the lens and its sensor really are, from a bank."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.output import require_place
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.psf.fit import LensFit
+
+
+@click.command(short_help="defocus, tilt and more of a lens, from its PSFs")
+@click.argument("bank", type=PATH)
+@output_option("The lens.toml to write, with the numbers that were found.")
+@click.option("--lens", required=True, help="The lens as it was meant to be: a lens.toml or the name of a preset.")
+@click.option(
+    "--parameters",
+    default="defocus,tilt,decentre",
+    show_default=True,
+    help="Which of defocus, tilt, decentre and width_error are free, with commas between.",
+)
+@click.option("--wavelengths", type=int, help="Wavelengths a colour channel. [default: the lens file's]")
+@json_option
+def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int | None, as_json: bool) -> None:
+    """Fit a few numbers of a lens to the point spread functions of BANK, a psf.h5, most often a measured one.
+
+    Tells each number with its standard error, what is left unexplained, and what the PSFs cannot tell apart.
+    """
+    from metalens.formats.atomic import atomic_file
+    from metalens.formats.camera import dump_camera, read_camera
+    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.psf.fit import fit_lens, fitted_camera
+
+    require_place(output)
+    camera, functions = read_camera(lens), read_psf_bank(bank)
+    # The files that a lens.toml names lie beside it, also beside the one that is written.
+    camera.lens.in_folder(output.resolve().parent)
+    camera.spectrum.in_folder(output.resolve().parent)
+    names = [name.strip() for name in parameters.split(",") if name.strip()]
+    with count_progress("fit", "trial") as tell:
+        found = fit_lens(functions, camera, parameters=names, wavelengths_per_channel=wavelengths, progress=tell)
+    fitted = fitted_camera(camera, found)
+    with atomic_file(output) as part:
+        part.write_text(dump_camera(fitted), encoding="utf-8")
+    numbers = _numbers(found)
+    figures = {
+        "output": str(output),
+        "lens_hash": fitted.hash,
+        "fitted": numbers,
+        "residual": found.residual,
+        "residual_before": found.residual_before,
+        "nodes": found.nodes,
+        "hard_to_tell_apart": [[first, second, rho] for first, second, rho in found.confused],
+        "undetermined": found.unseen,
+    }
+    answer(figures, as_json, _text(output, found, numbers))
+
+
+def _numbers(found: LensFit) -> dict[str, dict[str, Any]]:
+    """Each number and its standard error in the unit of its name; no error where there is none."""
+    import numpy as np
+
+    scale = {
+        "defocus": ("defocus_um", 1e6),
+        "tilt_y": ("tilt_y_deg", 180 / np.pi),
+        "tilt_x": ("tilt_x_deg", 180 / np.pi),
+        "decentre_y": ("decentre_y_um", 1e6),
+        "decentre_x": ("decentre_x_um", 1e6),
+        "width_error": ("duty_error", 1.0),
+    }
+    numbers = {}
+    for number, value, error in zip(found.names, found.value, found.standard_error, strict=True):
+        name, factor = scale[number]
+        # An angle's error is its slope's, to first order.
+        angle = np.arctan(value) if name.endswith("_deg") else value
+        spread = float(factor * error) if np.isfinite(error) else None
+        numbers[name] = {"value": float(factor * angle), "standard_error": spread}
+    return numbers
+
+
+def _text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> str:
+    lines = [
+        f"{output}: {found.residual:.1%} of the PSFs is left unexplained on {found.nodes} nodes, "
+        f"{found.residual_before:.1%} before the fit"
+    ]
+    for name, number in numbers.items():
+        error = number["standard_error"]
+        lines.append(f"  {name} = {number['value']:.5g}" + ("" if error is None else f" ± {error:.2g}"))
+    for first, second, rho in found.confused:
+        lines.append(f"  {first} and {second} are hard to tell apart here: their correlation is {rho:.3f}")
+    for name in found.unseen:
+        lines.append(f"  these PSFs do not tell {name}: it is as it was; add positions across the field")
+    if any(name.startswith("decentre") for name in found.names):
+        lines.append(f"  a lens.toml has no key for the decentre: {output} is centred")
+    return "\n".join(lines)

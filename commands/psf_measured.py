@@ -1,0 +1,51 @@
+"""``metalens psf measured``: a bank from raw captures of a pinhole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.output import require_place
+from metalens.commands.progress import count_progress
+
+
+@click.command(short_help="PSFs from raw captures of a pinhole")
+@click.argument("captures", type=PATH)
+@output_option("The psf.h5 to write.")
+@click.option("--lens", required=True, help="The camera that took them: a lens.toml or the name of a preset.")
+@click.option("--window", type=int, default=33, show_default=True, help="Side of each PSF in pixels, odd.")
+@json_option
+def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool) -> None:
+    """Make a psf.h5 of the raw files that CAPTURES lists, a captures.toml or the folder that holds one.
+
+    It says which file shows the pinhole where on the sensor. Background is subtracted, repeats are registered and
+    averaged, and saturated captures are refused.
+    """
+    from metalens.formats.camera import read_camera
+    from metalens.formats.capture_set import read_capture_set
+    from metalens.formats.psf_bank import write_psf_bank
+    from metalens.psf.captures import bank_of_captures
+
+    require_place(output)
+    camera, files = read_camera(lens), read_capture_set(captures)
+    with count_progress("PSF", "position") as tell:
+        bank = bank_of_captures(files, camera, window=window, progress=tell)
+    write_psf_bank(output, bank)
+    width = 1e6 * bank.by_channel.full_width_half_maximum
+    figures = {
+        "output": str(output),
+        "camera": camera.name,
+        "lens_hash": camera.hash,
+        "layout": bank.layout,
+        "window": list(bank.intensity.shape[-2:]),
+        "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
+        **bank.provenance,
+    }
+    text = (
+        f"{output}: {bank.provenance['captures']} captures of {len(bank.position)} positions, FWHM (Eq. 2) "
+        f"{width.min():.1f} to {width.max():.1f} µm over field and colour"
+    )
+    answer(figures, as_json, text)

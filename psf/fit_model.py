@@ -1,0 +1,195 @@
+"""A lens whose place and structure are a little wrong: its point spread functions and their derivatives."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.camera import Camera
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import GREEN
+from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.metalens import Metalens, metalens_of
+from metalens.psf.rays import chief_ray, direction_to
+from metalens.psf.simulate import PsfSimulator, at_sensor, simulator_of_directions
+from metalens.psf.spectrum import spectral_quadrature
+
+PARAMETERS: dict[str, tuple[str, ...]] = {
+    "defocus": ("defocus",),
+    "tilt": ("tilt_y", "tilt_x"),
+    "decentre": ("decentre_y", "decentre_x"),
+    "width_error": ("width_error",),
+}
+"""What can be fitted, and the numbers that each is made of."""
+
+NUMBERS = tuple(name for names in PARAMETERS.values() for name in names)
+"""Names of the numbers: metres, slopes dz/dy and dz/dx, metres, and the unit of the library of meta-atoms."""
+
+_NEWTON_STEPS = 6
+
+
+@dataclass(frozen=True)
+class LensModel:
+    """The point spread functions of a camera as functions of the numbers in :data:`NUMBERS`; of :func:`lens_model`.
+
+    Attributes:
+        lens: the metalens as it was meant to be.
+        wavelength: ``[wavelength]`` in metres.
+        start: ``[number]`` as the camera says.
+        simulate: compiled; lens, numbers and shifts to images.
+        derive: compiled; the same and two stacks of directions to images and their derivatives.
+    """
+
+    lens: Metalens
+    wavelength: np.ndarray
+    start: np.ndarray
+    simulate: Callable[..., Any]
+    derive: Callable[..., Any]
+
+    def images(self, values: np.ndarray, shift: np.ndarray) -> np.ndarray:
+        """``[node, channel, y, x]`` float64 energy per pixel.
+
+        Args:
+            values: ``[number]``.
+            shift: ``[node, (y, x)]`` in metres from a node's position to what its window's middle sample sees.
+        """
+        return np.asarray(self.simulate(self.lens, jnp.asarray(values), jnp.asarray(shift)), dtype=np.float64)
+
+    def columns(
+        self, values: np.ndarray, shift: np.ndarray, free: Sequence[int]
+    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The images and their derivatives, float64.
+
+        Args:
+            values: ``[number]``.
+            shift: ``[node, (y, x)]`` in metres.
+            free: indices of the numbers to differentiate by.
+
+        Returns:
+            images ``[node, channel, y, x]``; derivatives by the free numbers ``[free, node, channel, y, x]``; and by
+            each node's own shift ``[(y, x), node, channel, y, x]``.
+        """
+        directions = np.zeros((len(free) + 2, len(NUMBERS)))
+        directions[np.arange(len(free)), list(free)] = 1.0
+        turned = np.zeros((len(free) + 2, *shift.shape))
+        # A node's image depends on its own shift alone, so that one derivative serves all nodes.
+        turned[-2, :, 0] = turned[-1, :, 1] = 1.0
+        found = self.derive(self.lens, *(jnp.asarray(each) for each in (values, shift, directions, turned)))
+        image, derivative = (np.asarray(each, dtype=np.float64) for each in found)
+        return image, derivative[:-2], derivative[-2:]
+
+
+def _images(
+    simulator: PsfSimulator, weight: np.ndarray, reference: float, position: np.ndarray
+) -> Callable[[Metalens, jax.Array, jax.Array], jax.Array]:
+    """A function of lens, numbers and shifts; inside, everything is relative to the lens' axis."""
+
+    def images(lens: Metalens, values: jax.Array, shift: jax.Array) -> jax.Array:
+        moved, place = values[:3], jnp.asarray(position) - values[3:5]
+        if isinstance(lens.response, MetaAtoms):
+            lens = replace(lens, response=replace(lens.response, width_error=values[5]))
+        direction = jax.vmap(partial(_direction, lens, reference, moved))(place)
+        light = simulator.on_moved_sensor(lens, direction, place + shift, moved)
+        return jnp.einsum("cw,nwyx->ncyx", jnp.asarray(weight), light)
+
+    return images
+
+
+def _derivatives(images: Callable[[Metalens, jax.Array, jax.Array], jax.Array]) -> Callable[..., Any]:
+    """The same with its derivatives along several directions at once."""
+
+    def derivatives(
+        lens: Metalens, values: jax.Array, shift: jax.Array, directions: jax.Array, turned: jax.Array
+    ) -> tuple[jax.Array, jax.Array]:
+        def along(direction: jax.Array, turn: jax.Array) -> tuple[jax.Array, jax.Array]:
+            return jax.jvp(partial(images, lens), (values, shift), (direction, turn))
+
+        return jax.vmap(along, out_axes=(None, 0))(directions, turned)
+
+    return derivatives
+
+
+def _direction(lens: Metalens, wavelength: float, moved: jax.Array, place: jax.Array) -> jax.Array:
+    """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
+
+    At the solution, the derivatives of the last step are those of the implicit function.
+    """
+
+    def miss(direction: jax.Array) -> jax.Array:
+        at_place = at_sensor(lens, direction, moved)
+        return (chief_ray(at_place, jnp.asarray(wavelength), direction).landing - place) / lens.focal_length
+
+    def improve(_: int, direction: jax.Array) -> jax.Array:
+        (a, b), (c, d) = jax.jacfwd(miss)(direction)
+        rest_y, rest_x = miss(direction)
+        return direction - jnp.stack([d * rest_y - b * rest_x, a * rest_x - c * rest_y]) / (a * d - b * c)
+
+    guess = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
+    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, guess))
+
+
+def lens_model(
+    camera: Camera, position: np.ndarray, window: tuple[int, int], wavelengths_per_channel: int | None = None
+) -> LensModel:
+    """The model of a camera at places of its sensor.
+
+    Args:
+        camera: the camera; its defocus, tilt and error of the meta-atoms are where the model starts.
+        position: ``[node, (y, x)]`` in metres from the sensor's centre.
+        window: (ny, nx) pixels.
+        wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
+
+    Raises:
+        InputError: the camera cannot be simulated there.
+    """
+    lens = metalens_of(camera)
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    reference = float(weight[GREEN] @ wavelength)
+    slopes = np.tan(camera.sensor.tilt)
+    simulator = simulator_of_directions(
+        lens,
+        wavelength,
+        np.array([direction_to(lens, reference, float(y), float(x)) for y, x in position]),
+        centres=np.asarray(position),
+        window=window,
+        pixel_pitch=camera.sensor.pixel_pitch_m,
+        engine="angular_spectrum",
+        integrate_pixels=True,
+        object_distance=camera.object_distance_m,
+        defocus=camera.lens.defocus_m,
+        sensor_tilt=(float(slopes[0]), float(slopes[1])),
+    )
+    error = float(lens.response.width_error) if isinstance(lens.response, MetaAtoms) else 0.0
+    start = np.array([camera.lens.defocus_m, *slopes, 0.0, 0.0, error])
+    images = _images(simulator, weight, reference, np.asarray(position, dtype=np.float64))
+    return LensModel(lens, wavelength, start, jax.jit(images), jax.jit(_derivatives(images)))
+
+
+def free_numbers(lens: Metalens, parameters: Sequence[str]) -> tuple[int, ...]:
+    """Indices into :data:`NUMBERS` of the numbers that parameters are made of.
+
+    Args:
+        lens: of the camera.
+        parameters: names of :data:`PARAMETERS`.
+
+    Raises:
+        InputError: no such parameter, none at all, one twice, or an error of width of a lens without meta-atoms.
+    """
+    for name in parameters:
+        if name not in PARAMETERS:
+            raise InputError(f"psf fit: no parameter {name!r}; {', '.join(PARAMETERS)} can be fitted.")
+    if not parameters or len(set(parameters)) < len(parameters):
+        raise InputError(f"psf fit: parameters {', '.join(parameters)!r}; name one or more, each once.")
+    if "width_error" in parameters and not isinstance(lens.response, MetaAtoms):
+        raise InputError(
+            "psf fit: width_error is an error of the meta-atoms' widths, and this lens has none, its response is "
+            f'{type(lens.response).__name__}; give it a [lens.response] of kind "nano_optics_proxy", or leave '
+            "width_error out."
+        )
+    return tuple(NUMBERS.index(number) for name in PARAMETERS if name in parameters for number in PARAMETERS[name])
