@@ -21,6 +21,7 @@ In reading order:
 - ``raw_frames``      reading a sensor's numbers as they are
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``scene``           from a photograph to the light on a sensor's grid
+- ``drawing``         the folder of drawings of a ``psf.h5``, with the house style of all figures
 - ``hdf5``            guarded opening of HDF5 files
 - ``atomic``          outputs that appear whole or not at all
 

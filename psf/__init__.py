@@ -28,6 +28,7 @@ Files, in reading order:
 - ``fit_model``         a lens whose place and structure are a little wrong
 - ``variable_projection``  least squares without the numbers of single images
 - ``fit``               what the numbers of that lens are
+- ``pictures``          the folder of pictures of a bank, for a paper
 """
 
 from metalens.psf.bank import simulate_bank

@@ -17,9 +17,12 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.atomic import atomic_directory, require_new_directory
+from metalens.formats.drawing.field_map import width_figure
+from metalens.formats.drawing.psf_map import psf_figure
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.spectrum import CHANNEL_NAMES
 from metalens.restore import report_figures as figures
 from metalens.restore.measures import ZONES, perceptual_distances, psnr, psnr_by_zone, ssim
 from metalens.restore.report_page import render_page
@@ -104,7 +107,7 @@ def write_report(
             },
             "full_width_half_maximum_um": {
                 channel: _spread(bank.by_channel.full_width_half_maximum[:, index] * 1e6)
-                for index, channel in enumerate(figures.CHANNELS)
+                for index, channel in enumerate(CHANNEL_NAMES)
             },
             "samples": [{"name": entry["name"], **_grouped(entry["versions"])} for entry in measured],
             "means": _grouped(means),
@@ -214,8 +217,8 @@ def _plain(value: Any) -> Any:
 
 def _draw_figures(folder: Path, bank: PsfBank, report: Mapping[str, Any], curves: Mapping[str, Any]) -> None:
     figures.save_figure(folder, "phase", lambda: figures.phase_figure(bank))
-    figures.save_figure(folder, "psf", lambda: figures.psf_figure(bank))
-    figures.save_figure(folder, "fwhm", lambda: figures.width_figure(bank))
+    figures.save_figure(folder, "psf", lambda: psf_figure(bank))
+    figures.save_figure(folder, "fwhm", lambda: width_figure(bank))
     if curves:
         figures.save_figure(folder, "loss", lambda: figures.loss_figure(curves))
     means, samples = report["means"], report["samples"]

@@ -1,0 +1,70 @@
+"""Which nodes of a bank a picture shows, and how their places are labelled."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from metalens.formats.drawing.scale import micrometres
+from metalens.formats.psf_bank import PsfBank
+from metalens.formats.spectrum import CHANNEL_NAMES
+
+LARGEST_GRID = 7
+"""Nodes that a picture shows along each side; of finer banks every so-manieth is shown."""
+
+EMPTY = -1
+"""In a sheet of nodes: nothing is shown there."""
+
+
+def spread_indices(count: int, most: int = LARGEST_GRID) -> list[int]:
+    """Indices of at most so many of ``count``, evenly spread from the first to the last."""
+    return sorted({round(value) for value in np.linspace(0, count - 1, min(count, most))})
+
+
+def sheet_of_nodes(bank: PsfBank) -> np.ndarray:
+    """Nodes ``[row, column]`` to show side by side, :data:`EMPTY` where there is none.
+
+    A grid is shown as it lies, a radius as one row; scattered nodes go row by row with their distance from the axis.
+    """
+    count = len(bank.position)
+    if bank.layout == "grid":
+        number = bank.as_grid(np.arange(count))
+        return number[np.ix_(spread_indices(number.shape[0]), spread_indices(number.shape[1]))]
+    if bank.layout == "radial":
+        return np.array([spread_indices(count)])
+    order = np.argsort(np.linalg.norm(bank.position, axis=1), kind="stable")
+    shown = order[spread_indices(count, LARGEST_GRID**2)]
+    columns = int(np.ceil(np.sqrt(len(shown))))
+    rows = -(-len(shown) // columns)
+    return np.append(shown, np.full(rows * columns - len(shown), EMPTY)).reshape(rows, columns)
+
+
+def label_sheet(axes: Any, bank: PsfBank, sheet: np.ndarray, middle: float, most: int = LARGEST_GRID) -> None:
+    """Label the cells of a picture with their place on the sensor.
+
+    Args:
+        axes: in which a cell is one unit.
+        bank: of a grid or a radius.
+        sheet: ``[row, column]`` of nodes.
+        middle: where the first cell's middle lies.
+        most: labels along each side.
+    """
+    rows, columns = (_labelled(count, most) for count in sheet.shape)
+    axes.set_xticks([i + middle for i in columns], [micrometres(bank.position[sheet[0, i], 1]) for i in columns])
+    axes.set_yticks([i + middle for i in rows], [micrometres(bank.position[sheet[i, 0], 0]) for i in rows])
+    axes.tick_params(length=0)
+    axes.set(xlabel="x on the sensor (µm)", ylabel="y on the sensor (µm)")
+    if bank.layout == "radial":
+        axes.set(xlabel="distance from the optical axis (µm)", ylabel="", yticks=[])
+
+
+def _labelled(count: int, most: int) -> range:
+    """Every so-manieth of ``count`` cells, the middle one among them."""
+    step = -(-count // most)
+    return range((count - 1) // 2 % step, count, step)
+
+
+def channel_title(bank: PsfBank, channel: int) -> str:
+    """Name and mean wavelength of a channel."""
+    return f"{CHANNEL_NAMES[channel]}, {1e9 * bank.channel_weight[channel] @ bank.wavelength:.0f} nm"

@@ -1,0 +1,27 @@
+"""What each channel is made of: its weights over wavelength."""
+
+from __future__ import annotations
+
+from matplotlib.figure import Figure
+
+from metalens.formats.drawing.style import CHANNEL_COLOURS, CHANNEL_MARKS, RULE
+from metalens.formats.psf_bank import PsfBank
+from metalens.formats.spectrum import CHANNEL_NAMES
+
+
+def spectrum_figure(bank: PsfBank) -> Figure:
+    """The weight of each wavelength in each channel; a channel's weights sum to 1."""
+    figure = Figure(figsize=(4.6, 2.8), layout="constrained")
+    axes = figure.subplots()
+    wavelength = 1e9 * bank.wavelength
+    for name, weight, colour, mark in zip(
+        CHANNEL_NAMES, bank.channel_weight, CHANNEL_COLOURS, CHANNEL_MARKS, strict=True
+    ):
+        seen = weight > 0
+        axes.vlines(wavelength[seen], 0, weight[seen], color=colour, linewidth=1)
+        axes.plot(wavelength[seen], weight[seen], mark, color=colour, markersize=4, label=name)
+    axes.grid(axis="y", color=RULE, linewidth=0.6)
+    axes.set(xlabel="wavelength (nm)", ylabel="weight in the channel", ylim=(0, None))
+    axes.set_title(f"{len(wavelength)} wavelengths", loc="left")
+    axes.legend()
+    return figure
