@@ -9,15 +9,15 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
-from metalens.commands.options import json_option, output_option
+from metalens.commands.options import PATH, json_option, output_option
 from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
 
 if TYPE_CHECKING:
-    from metalens.formats.camera import Camera
     from metalens.formats.psf_bank import PsfBank
+    from metalens.psf.engine import Engine
 
 
 def _grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -29,33 +29,76 @@ def _grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[i
     return int(parts[0]), int(parts[1])
 
 
+def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | list[float] | None:
+    """Parse a number of wavelengths a channel, or a list of wavelengths in nm into metres."""
+    del ctx, parameter
+    if value is None:
+        return None
+    try:
+        numbers = [float(part) for part in value.split(",")]
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is neither a number nor a list of nm such as 450,532,650.") from None
+    if len(numbers) == 1 and numbers[0] < 200:
+        if numbers[0] != int(numbers[0]):
+            raise click.BadParameter(f"{value!r} is no whole number of wavelengths, such as 9.")
+        return int(numbers[0])
+    return [number * 1e-9 for number in numbers]
+
+
 @click.command(short_help="what is described above; the word itself may be left out")
 @click.argument("lens")
 @output_option("The psf.h5 to write.")
 @click.option("--fields", default="7x7", show_default=True, callback=_grid, help="Field nodes, ROWSxCOLUMNS.")
+@click.option("--radii", type=int, help="In place of a grid, so many fields from the axis to the corner.")
 @click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
-@click.option("--wavelengths", type=int, help="Wavelengths a colour channel. [default: the lens file's]")
+@click.option(
+    "--wavelengths",
+    callback=_wavelengths,
+    metavar="N|NM,NM,…",
+    help="Wavelengths a colour channel, or which ones in nm. [default: the lens file's]",
+)
+@click.option("--spectral-tolerance", type=float, help="Or as many as change no channel's PSF by more; 0.02 is 2 %.")
+@click.option(
+    "--engine",
+    type=click.Choice(["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]),
+    default="auto",
+    show_default=True,
+    help="How light is propagated; fresnel is a control, not for use.",
+)
+@click.option("--figures", type=PATH, help="Folder for pictures: PSFs, widths, MTF and more over the field.")
 @click.option("--dry-run", is_flag=True, help="Check the lens file and say what would be simulated.")
 @json_option
 def simulate(
     lens: str,
     output: Path,
     fields: tuple[int, int],
+    radii: int | None,
     window: int | None,
-    wavelengths: int | None,
+    wavelengths: int | list[float] | None,
+    spectral_tolerance: float | None,
+    engine: Engine,
+    figures: Path | None,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """Simulate the point spread functions of LENS, a lens.toml or the name of a preset.
 
-    Presets: metacamera, nano-optics, hyperbolic, wide-field. Writes the PSFs over field and colour with their FWHM map.
+    Presets: metacamera, nano-optics, hyperbolic, wide-field. Writes the PSFs over field and colour with their FWHM
+    map and other figures of merit.
     """
     from metalens.formats.camera import read_camera
 
     camera = read_camera(lens)
+    nodes = f"{fields[0]}×{fields[1]} fields" if radii is None else f"{radii} radii"
     if dry_run:
-        text = f"would simulate {camera.name} on {fields[0]}×{fields[1]} fields into {output}"
-        answer(_plan(camera, output, fields, wavelengths), as_json, text)
+        plan = {
+            "camera": camera.name,
+            "lens_hash": camera.hash,
+            **({"fields": list(fields)} if radii is None else {"radii": radii}),
+            "wavelengths": wavelengths or camera.spectrum.wavelengths_per_channel,
+            "output": str(output),
+        }
+        answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
     from metalens.formats.psf_bank import write_psf_bank
     from metalens.psf.bank import simulate_bank
@@ -65,35 +108,33 @@ def simulate(
         bank = simulate_bank(
             camera,
             fields=fields,
+            radii=radii,
             window=None if window is None else (window, window),
-            wavelengths_per_channel=wavelengths,
+            wavelengths_per_channel=wavelengths if isinstance(wavelengths, int) else None,
+            wavelengths=wavelengths if isinstance(wavelengths, list) else None,
+            spectral_tolerance=spectral_tolerance,
+            engine=engine,
             progress=tell,
         )
     write_psf_bank(output, bank)
-    figures = _figures(bank, output)
-    least, most = figures["fwhm_um"]["least"], figures["fwhm_um"]["most"]
-    text = f"{output}: {camera.name}, FWHM (Eq. 2) {least:.1f} to {most:.1f} µm over field and colour"
-    answer(figures, as_json, text)
+    found = _found(bank, output)
+    if figures is not None:
+        from metalens.psf.pictures import write_pictures
+
+        found["figures"] = [str(path) for path in write_pictures(bank, figures)]
+    least, most = found["fwhm_um"]["least"], found["fwhm_um"]["most"]
+    text = f"{output}: {camera.name} on {nodes}, FWHM (Eq. 2) {least:.1f} to {most:.1f} µm over field and colour"
+    answer(found, as_json, f"{text}; {bank.provenance['engine']} ({bank.provenance['engine_reason']})")
 
 
-def _plan(camera: Camera, output: Path, fields: tuple[int, int], wavelengths: int | None) -> dict[str, Any]:
-    """What a simulation would do."""
-    return {
-        "camera": camera.name,
-        "lens_hash": camera.hash,
-        "fields": list(fields),
-        "wavelengths_per_channel": wavelengths or camera.spectrum.wavelengths_per_channel,
-        "output": str(output),
-    }
-
-
-def _figures(bank: PsfBank, output: Path) -> dict[str, Any]:
+def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
     """What a simulation has made."""
     width = bank.by_channel.full_width_half_maximum * 1e6
     return {
         "output": str(output),
         "camera": bank.camera.name,
         "lens_hash": bank.camera.hash,
+        "layout": bank.layout,
         "window": list(bank.intensity.shape[-2:]),
         "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
         **bank.provenance,

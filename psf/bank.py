@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import version
 
 import jax
@@ -12,16 +15,19 @@ import numpy as np
 
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank, grid_positions, sum_subpixels
+from metalens.formats.psf_bank import Layout, PsfBank, grid_positions, sum_subpixels
 from metalens.formats.psf_figures import PsfFigures
-from metalens.optics.metalens import Metalens, metalens_of
+from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.optics.metalens import Metalens
+from metalens.psf.engine import Engine
 from metalens.psf.grid import direction_spread
 from metalens.psf.measures import psf_figures, unaberrated_peak
-from metalens.psf.octant import nodes_across, octant_of, unfold_figures, unfold_images
-from metalens.psf.rays import direction_to
-from metalens.psf.simulate import simulator_of_directions
-from metalens.psf.spectrum import spectral_quadrature
-from metalens.psf.window import choose_window
+from metalens.psf.octant import Octant, each_node, nodes_across, octant_of, unfold_figures, unfold_images
+from metalens.psf.refinement import estimate_error
+from metalens.psf.spectrum import channel_energy, spectral_quadrature
+from metalens.psf.view import CameraView, view_of
+from metalens.psf.wavelength_count import choose_wavelengths
+from metalens.psf.window import choose_window, reachable_light
 
 WANTED_SHARE = 0.97
 """Share of the light that the default window holds at every field and channel."""
@@ -29,28 +35,29 @@ WANTED_SHARE = 0.97
 LEAST_SHARE = 0.90
 """Share of the light under which a window is refused."""
 
-
 LARGEST_SUBPIXELS = 7
 """Sub-pixels along a pixel's side that are kept at most, to bound the file's size."""
 
 
 @dataclass(frozen=True)
 class _Simulated:
-    """The point spread functions of the fields of one octant.
+    """The point spread functions of the fields that stand for all.
 
     Attributes:
         subpixel_intensity: ``[field, channel, y · s, x · s]`` energy per sub-pixel.
         subpixels: s.
         by_wavelength: figures ``[field, wavelength]``.
+        engine: which engine made them, why, and its own estimate of its error.
     """
 
     subpixel_intensity: np.ndarray
     subpixels: int
     by_wavelength: PsfFigures
+    engine: dict[str, str]
 
     @property
     def share(self) -> np.ndarray:
-        """``[field, channel]`` share of the light inside the window."""
+        """``[field, channel]`` share of the light through the aperture inside the window."""
         return self.subpixel_intensity.sum(axis=(-2, -1), dtype=np.float64)
 
 
@@ -58,56 +65,87 @@ def simulate_bank(
     camera: Camera,
     *,
     fields: tuple[int, int] = (7, 7),
+    radii: int | None = None,
     window: tuple[int, int] | None = None,
     wavelengths_per_channel: int | None = None,
+    wavelengths: Sequence[float] | None = None,
+    spectral_tolerance: float | None = None,
+    engine: Engine = "auto",
     progress: Callable[[int, int], None] | None = None,
 ) -> PsfBank:
-    """Point spread functions on a grid of sensor positions, on the sensor's own pixel grid.
+    """Point spread functions of a camera at places of its sensor, on the sensor's own pixel grid.
 
-    The nodes span the sensor from edge to edge. The lens is rotationally symmetric, so that only the nodes of one
-    octant are simulated; the others are their exact mirror images.
+    The nodes of a grid span the sensor from edge to edge. Of a rotationally symmetric camera only those of one octant
+    are simulated; the others are their exact mirror images. A radius of fields is enough to know such a camera.
 
     Args:
         camera: the camera.
         fields: rows and columns of nodes.
-        window: (ny, nx) pixels, odd and equal; by default large enough for 97 % of the light of every field
-            and channel.
+        radii: in the place of a grid, so many nodes along +x, from the axis to the distance of the sensor's corner.
+        window: (ny, nx) pixels, odd and equal; by default large enough for 97 % of the light that the lens sends
+            towards it, at every field and channel.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
+        wavelengths: in metres, exactly these.
+        spectral_tolerance: as many wavelengths as hold this relative L2 change of every channel, on the axis and at
+            the farthest node; by default the camera's own, if it has one.
+        engine: of :func:`metalens.psf.simulate_psf`.
         progress: called with the number of fields done and their total.
 
     Returns:
-        The bank; ``provenance["captured_share_lowest"]`` tells what the window holds at the worst.
+        The bank. Its ``provenance`` tells the engine with the reason and its own estimate of its error, what the
+        window holds at the worst, and how far the wavelengths are from enough, where that was asked for.
 
     Raises:
-        InputError: a window that keeps less than 90 % of the light, or a lens that needs too fine a grid.
+        InputError: a window that keeps less than 90 % of the light, a radius of fields of a camera that is not
+            symmetric, two ways at once to choose the wavelengths, wavelengths outside the spectrum's tables, or a
+            lens that needs too fine a grid.
     """
-    _check_request(fields, window, wavelengths_per_channel)
-    lens = metalens_of(camera)
+    _check_request(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
     pitch = camera.sensor.pixel_pitch_m
-    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
-    position = grid_positions(
-        *(nodes_across(count, pixels * pitch) for count, pixels in zip(fields, camera.sensor.pixels, strict=True))
-    )
-    octant = octant_of(position)
-    if window is None:
-        side = choose_window(lens, wavelength, weight, _pairs(octant.position), pitch, share=WANTED_SHARE + 0.01)
-    else:
-        side = window[0]
-    found = _simulate(lens, wavelength, weight, octant.position, side, pitch, progress)
-    while window is None and found.share.min() < WANTED_SHARE:
-        side = 2 * int(np.ceil(0.6 * side)) + 1
-        held = found.share.min()
-        found = _simulate(lens, wavelength, weight, octant.position, side, pitch, progress)
-        if found.share.min() < held + 1e-3:
-            # What is missing is not beyond the window: it never leaves the lens.
-            break
-    _check_share(found.share, octant.position, side, camera)
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel, wavelengths=wavelengths)
+    layout, position = _nodes(camera, fields, radii)
+    reference = float(weight[1] @ wavelength)
+    whole = view_of(camera, position[:1], reference)
+    if radii is not None and not whole.rotationally_symmetric:
+        raise InputError(
+            f"psf: {camera.name} is not rotationally symmetric (its phase, an aperture or the sensor's tilt), so that "
+            "a radius does not tell its other fields; ask for a grid with fields."
+        )
+    octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
+    view = view_of(camera, octant.position, reference)
+
+    side = window[0] if window else choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE + 0.01)
+    explicit = wavelengths_per_channel is not None or wavelengths is not None
+    tolerance = spectral_tolerance or (None if explicit else camera.spectrum.spectral_tolerance)
+    spectral: dict[str, str] = {}
+    if tolerance is not None:
+        wavelength, weight, spectral = _enough_wavelengths(view, camera, side, tolerance, engine)
+    found, side = _simulate_window(view, wavelength, weight, pitch, side, window is None, engine, progress)
+    reachable = reachable_light(view, wavelength, weight)
+    _check_share(found.share / reachable, octant.position, side)
+    return _bank_of(camera, layout, position, octant, wavelength, weight, found, view, reachable, spectral)
+
+
+def _bank_of(
+    camera: Camera,
+    layout: Layout,
+    position: np.ndarray,
+    octant: Octant,
+    wavelength: np.ndarray,
+    weight: np.ndarray,
+    found: _Simulated,
+    view: CameraView,
+    reachable: np.ndarray,
+    spectral: dict[str, str],
+) -> PsfBank:
+    """Unfold what was simulated over all nodes."""
     intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
-    by_channel = psf_figures(intensity, pitch, octant.position[:, None])
-    radius, phase = phase_profile(lens)
+    by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, octant.position[:, None])
+    radius, phase = phase_profile(view.lens)
+    energy = channel_energy(camera.spectrum)
     return PsfBank(
         camera=camera,
-        layout="grid",
+        layout=layout,
         position=position,
         intensity=unfold_images(octant, intensity),
         wavelength=wavelength,
@@ -121,10 +159,13 @@ def simulate_bank(
         provenance={
             "metalens": version("metalens"),
             "jax": jax.__version__,
-            "engine": "angular_spectrum",
-            "captured_share_lowest": f"{found.share.min():.4f}",
-            "captured_share_mean": f"{found.share[octant.index].mean():.4f}",
+            **found.engine,
+            "captured_share_lowest": f"{(found.share / reachable).min():.4f}",
+            "captured_share_mean": f"{(found.share / reachable)[octant.index].mean():.4f}",
+            "efficiency_lowest": f"{reachable.min():.4f}",
             "wavelengths": str(len(wavelength)),
+            "channel_energy": " ".join(f"{value:.4f}" for value in energy),
+            **spectral,
         },
     )
 
@@ -135,13 +176,30 @@ def phase_profile(lens: Metalens) -> tuple[np.ndarray, np.ndarray]:
     return radius, np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float)
 
 
+def _nodes(camera: Camera, fields: tuple[int, int], radii: int | None) -> tuple[Layout, np.ndarray]:
+    """Layout and ``[node, (y, x)]`` positions in metres."""
+    sides = [pixels * camera.sensor.pixel_pitch_m for pixels in camera.sensor.pixels]
+    if radii is not None:
+        along = np.linspace(0, 0.5 * math.hypot(*sides), radii)
+        return "radial", np.stack([np.zeros(radii), along], axis=1)
+    field_y, field_x = (nodes_across(count, side) for count, side in zip(fields, sides, strict=True))
+    return "grid", grid_positions(field_y, field_x)
+
+
 def _check_request(
-    fields: tuple[int, int], window: tuple[int, int] | None, wavelengths_per_channel: int | None
+    fields: tuple[int, int],
+    radii: int | None,
+    window: tuple[int, int] | None,
+    wavelengths_per_channel: int | None,
+    wavelengths: Sequence[float] | None,
+    spectral_tolerance: float | None,
 ) -> None:
     if min(fields) < 1 or max(fields) > 129:
         raise InputError(
             f"psf: fields {fields[0]} × {fields[1]} must lie between 1 and 129 on each side; 7 × 7 is usual."
         )
+    if radii is not None and not 1 <= radii <= 1000:
+        raise InputError(f"psf: radii {radii} must lie between 1 and 1000; 10 is usual.")
     if window is not None and (window[0] != window[1] or window[0] % 2 == 0 or window[0] < 3):
         raise InputError(
             f"psf: window {window[0]} × {window[1]} must be square with an odd side of 3 pixels or more, so that "
@@ -151,55 +209,118 @@ def _check_request(
         raise InputError(
             f"psf: wavelengths per channel {wavelengths_per_channel} must lie between 1 and 99; 9 is usual."
         )
+    ways = [wavelengths_per_channel is not None, wavelengths is not None, spectral_tolerance is not None]
+    if sum(ways) > 1:
+        raise InputError(
+            "psf: the wavelengths are chosen by their number, by a list or by a tolerance; one of them was expected."
+        )
+    if spectral_tolerance is not None and not 1e-4 <= spectral_tolerance <= 1:
+        raise InputError(
+            f"psf: spectral tolerance {spectral_tolerance:g} must lie between 0.0001 and 1; 0.02 is usual."
+        )
 
 
-def _check_share(share: np.ndarray, position: np.ndarray, side: int, camera: Camera) -> None:
+def _check_share(share: np.ndarray, position: np.ndarray, side: int) -> None:
     if share.min() >= LEAST_SHARE:
         return
     field, channel = np.unravel_index(share.argmin(), share.shape)
     y, x = position[int(field)]
-    name = camera.spectrum.channels[int(channel)].name
     raise InputError(
-        f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {name} light of the field at "
-        f"({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; ask for a larger window or "
-        "leave it out to have one chosen."
+        f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {CHANNEL_NAMES[int(channel)]} light "
+        f"of the field at ({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; ask for a larger "
+        "window or leave it out to have one chosen."
     )
 
 
-def _pairs(position: np.ndarray) -> list[tuple[float, float]]:
-    return [(float(y), float(x)) for y, x in position]
+def _enough_wavelengths(
+    view: CameraView, camera: Camera, side: int, tolerance: float, engine: Engine
+) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
+    """Wavelengths and weights that hold a tolerance on the axis and at the farthest node, and what to say of it."""
+    pitch = camera.sensor.pixel_pitch_m
+    nearest = int(np.hypot(*view.position.T).argmin())
+    probes = sorted({nearest, view.farthest().start})
+
+    def psf_at(wavelength: np.ndarray) -> np.ndarray:
+        images = [
+            view.simulator(
+                wavelength, window=(side, side), pixel_pitch=pitch, engine=engine, fields=slice(probe, probe + 1)
+            ).of_field(view.lens, 0)
+            for probe in probes
+        ]
+        return np.stack(images)
+
+    choice = choose_wavelengths(psf_at, camera.spectrum, tolerance)
+    told = {"spectral_tolerance": f"{tolerance:g}", "spectral_residual": f"{choice.residual:.2e}"}
+    return choice.wavelength, choice.channel_weight, told
+
+
+def _simulate_window(
+    view: CameraView,
+    wavelength: np.ndarray,
+    weight: np.ndarray,
+    pitch: float,
+    side: int,
+    may_grow: bool,
+    engine: Engine,
+    progress: Callable[[int, int], None] | None,
+) -> tuple[_Simulated, int]:
+    """Simulate all fields, in a larger window if the rays' was too small."""
+    reachable = reachable_light(view, wavelength, weight)
+    found = _simulate(view, wavelength, weight, pitch, side, engine, progress)
+    while may_grow and (found.share / reachable).min() < WANTED_SHARE:
+        side = 2 * int(np.ceil(0.6 * side)) + 1
+        held = found.share.min()
+        found = _simulate(view, wavelength, weight, pitch, side, engine, progress)
+        if found.share.min() < held + 1e-3:
+            # What is missing is not beyond the window: it never leaves the lens.
+            break
+    return found, side
 
 
 def _simulate(
-    lens: Metalens,
+    view: CameraView,
     wavelength: np.ndarray,
     weight: np.ndarray,
-    position: np.ndarray,
-    side: int,
     pitch: float,
+    side: int,
+    engine: Engine,
     progress: Callable[[int, int], None] | None,
 ) -> _Simulated:
-    """Simulate every field of the octant at every wavelength with one compiled function."""
+    """Simulate every field at every wavelength with one compiled function."""
+    lens = view.lens
     # Sub-pixels resolve the light, so that figures and blur lose nothing; an odd number has a middle one.
     resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
-    across, spacing = side * subpixels, pitch / subpixels
-    reference = float(np.median(wavelength))
-    simulator = simulator_of_directions(
-        lens,
-        wavelength,
-        np.array([direction_to(lens, reference, y, x) for y, x in _pairs(position)]),
-        window=(across, across),
-        pixel_pitch=spacing,
-        engine="angular_spectrum",
-        integrate_pixels=True,
-    )
+    across, spacing = (side * subpixels, side * subpixels), pitch / subpixels
+    simulator = view.simulator(wavelength, window=across, pixel_pitch=spacing, engine=engine)
     unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
-    intensity, figures = [], []
-    for done in range(len(position)):
-        light = np.asarray(simulator.of_field(lens, done), dtype=float)
-        intensity.append(np.einsum("cw,wyx->cyx", weight, light).astype(np.float32))
-        figures.append(psf_figures(light, spacing, position[done], sensor_pitch=pitch, unaberrated_peak=unaberrated))
-        if progress is not None:
-            progress(done + 1, len(position))
-    return _Simulated(np.stack(intensity), subpixels, PsfFigures.stack(figures))
+    intensity, measured = [], []
+    # One field is measured while the next is simulated.
+    with ThreadPoolExecutor(max_workers=1) as aside:
+        for done, position in enumerate(view.position):
+            light = simulator.of_field(lens, done)
+            measure = partial(psf_figures, sensor_pitch=pitch, unaberrated_peak=unaberrated)
+            measured.append(aside.submit(measure, light, spacing, position))
+            intensity.append(np.einsum("cw,wyx->cyx", weight, light).astype(np.float32))
+            if progress is not None:
+                progress(done + 1, len(view.position))
+        figures = [each.result() for each in measured]
+    told = {
+        "engine": simulator.plan.engine,
+        "engine_reason": simulator.plan.reason,
+        "engine_error": _own_error(view, wavelength, across, spacing, simulator.plan.engine),
+    }
+    return _Simulated(np.stack(intensity), subpixels, PsfFigures.stack(figures), told)
+
+
+def _own_error(
+    view: CameraView, wavelength: np.ndarray, window: tuple[int, int], pixel_pitch: float, engine: Engine
+) -> str:
+    """The engine's estimate of its error at the farthest field and the shortest wavelength, in words."""
+    simulator = view.simulator(
+        wavelength[:1], window=window, pixel_pitch=pixel_pitch, engine=engine, fields=view.farthest()
+    )
+    try:
+        return f"{float(estimate_error(simulator, view.lens)[0, 0]):.1e}"
+    except InputError as error:
+        return f"not known: {error}"

@@ -65,7 +65,8 @@ def choose_grid(
 
     The sample spacing h has to resolve, at the shortest wavelength, (1) the intensity, whose frequencies reach the
     pupil's spread of directions over λ; (2) the waves that connect the aperture's rim with the window's; (3) what
-    the lens' phase adds to the chief ray's direction, which must not turn by more than π between samples.
+    the lens' phase adds to the chief ray's direction, which must not turn by more than π between samples; a phase of
+    flat pixels has two samples along each pixel.
 
     Args:
         lens: the metalens.
@@ -86,6 +87,8 @@ def choose_grid(
     rates += [
         2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
     ]
+    if lens.phase.flat_pixel is not None:
+        rates.append(2 / float(lens.phase.flat_pixel))
     if convolves:
         rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
     subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))

@@ -1,7 +1,7 @@
 """The nodes of a grid on the sensor, which of them have to be simulated, and how the others follow.
 
-The lens is rotationally symmetric and the pixels are square: point spread functions at places that are mirror images
-of each other in x, y or the diagonal are exact mirror images too. No value is interpolated.
+Where the lens is rotationally symmetric and the pixels are square, point spread functions at places that are mirror
+images of each other in x, y or the diagonal are exact mirror images too. No value is interpolated.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from metalens.formats.psf_figures import PsfFigures
 
 @dataclass(frozen=True)
 class Octant:
-    """The fields with 0 ≤ y ≤ x that stand for all nodes of a grid.
+    """The fields that stand for all nodes: with 0 ≤ y ≤ x where the lens is symmetric, else all of them.
 
     Attributes:
         position: ``[simulated, (y, x)]`` in metres.
@@ -55,6 +55,12 @@ def octant_of(position: np.ndarray) -> Octant:
             fields.append(place)
         index[node] = keys[key]
     return Octant(np.stack(fields), index, away[:, 0] > away[:, 1], position < 0)
+
+
+def each_node(position: np.ndarray) -> Octant:
+    """Nodes ``[node, (y, x)]`` that are all simulated, because the lens or the sensor has no symmetry."""
+    count = len(position)
+    return Octant(position, np.arange(count), np.zeros(count, dtype=bool), np.zeros((count, 2), dtype=bool))
 
 
 def unfold_images(octant: Octant, images: np.ndarray) -> np.ndarray:

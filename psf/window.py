@@ -5,43 +5,51 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.optics.metalens import Metalens
-from metalens.psf.rays import direction_to, plane_wave, pupil_points, ray_landing
+from metalens.psf.grid import stop_diameter
+from metalens.psf.view import CameraView
 
 
 def choose_window(
-    lens: Metalens,
-    wavelength: np.ndarray,
-    channel_weight: np.ndarray,
-    fields: list[tuple[float, float]],
-    pixel_pitch: float,
-    *,
-    share: float,
+    view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, pixel_pitch: float, *, share: float
 ) -> int:
     """Odd side in pixels of a window that holds a share of the light, by rays and the rim's diffraction.
 
     Args:
-        lens: the metalens.
+        view: the camera and its fields.
         wavelength: ``[wavelength]`` in metres.
         channel_weight: ``[channel, wavelength]``.
-        fields: landing points (y, x) of chief rays in metres.
         pixel_pitch: in metres.
-        share: between 0 and 1.
+        share: between 0 and 1, of the light of the first order that passes the lens.
     """
-    y, x = (points[:-1] for points in pupil_points(lens, 24, 48))
-    distances = np.empty((len(fields), len(wavelength), y.size))
-    for row, field in enumerate(fields):
-        for column, value in enumerate(wavelength):
-            source = plane_wave(direction_to(lens, float(value), *field))
-            landing, _ = ray_landing(lens, source, jnp.asarray(value), y, x)
-            distances[row, column] = np.abs(np.asarray(landing)).max(axis=-1).ravel()
-    radius = 0.5 * float(lens.aperture_diameter)
+    distances, passes = [], []
+    for field in range(len(view.position)):
+        rays = [view.rays(field, float(value), 24, 48) for value in wavelength]
+        distances.append([np.abs(landing).max(axis=-1) for landing, _ in rays])
+        passes.append([inside for _, inside in rays])
+    distance, inside = np.array(distances), np.array(passes)
+    radius, depth = 0.5 * stop_diameter(view.lens), float(view.lens.focal_length)
+    arriving = inside.mean(axis=2) @ channel_weight.T
     pixels = 3
     while True:
         half = 0.5 * pixels * pixel_pitch
         # An Airy pattern keeps 2/(πv) of its light beyond v = k a w/f.
-        beyond = 2 / np.pi * wavelength * float(lens.focal_length) / (2 * np.pi * radius * half)
-        held = (distances <= half).mean(axis=2) * (1 - np.minimum(beyond, 1))
-        if (held @ channel_weight.T).min() >= share or half > 0.5 * float(lens.focal_length):
+        beyond = 2 / np.pi * wavelength * depth / (2 * np.pi * radius * half)
+        held = ((distance <= half) & inside).mean(axis=2) * (1 - np.minimum(beyond, 1))
+        if (held @ channel_weight.T >= share * arriving).all() or half > 0.5 * depth:
             return pixels
         pixels += 2
+
+
+def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray) -> np.ndarray:
+    """Share ``[field, channel]`` of the light through the stop that the lens sends towards the window.
+
+    What is missing to 1 misses the lens behind its stop, or goes into other diffraction orders than the first.
+    """
+    efficiency = np.abs(np.asarray(view.lens.response.coefficients(jnp.asarray(wavelength)))) ** 2
+    orders = view.lens.response.orders
+    image = efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=1)
+    inside = np.ones((len(view.position), len(wavelength)))
+    if view.lens.stop is not None:
+        for field in range(len(view.position)):
+            inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
+    return (inside * image) @ channel_weight.T

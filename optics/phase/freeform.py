@@ -22,7 +22,7 @@ class Freeform(Phase):
 
     ``cubic`` is cubic convolution (Keys, doi:10.1109/TASSP.1981.1163711): through every sample, with a continuous
     slope, exact for quadratic phases. It is for smooth maps that are not wrapped into 2π. ``nearest`` makes each
-    sample a flat pixel, as wide as the pitch: for maps of meta-atoms. Its slope is zero, and ``smooth`` is false.
+    sample a flat pixel, as wide as the pitch: for maps of meta-atoms. Its slope is zero: see ``flat_pixel``.
 
     Beyond the rim of its outermost pixels the map goes on with the value that it has there.
 
@@ -48,9 +48,9 @@ class Freeform(Phase):
         return False
 
     @property
-    def smooth(self) -> bool:
-        """Whether it is interpolated, and not of flat pixels."""
-        return self.interpolation != "nearest"
+    def flat_pixel(self) -> Scalar | None:
+        """The pitch in metres where the map is not interpolated."""
+        return self.pitch if self.interpolation == "nearest" else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast.

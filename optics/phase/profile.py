@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
@@ -25,9 +26,9 @@ class Phase(ABC):
         """Whether the phase depends on the distance from the centre alone; known before anything is traced."""
 
     @property
-    def smooth(self) -> bool:
-        """Whether the phase has a slope everywhere that says how fast it turns; false for maps of flat pixels."""
-        return True
+    def flat_pixel(self) -> Scalar | None:
+        """Side in metres of the flat pixels that the phase is made of; None where a slope tells how fast it turns."""
+        return None
 
     @abstractmethod
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
@@ -73,9 +74,10 @@ class Sum(Phase):
         return all(term.rotationally_symmetric for term in self.terms)
 
     @property
-    def smooth(self) -> bool:
-        """Whether every term is."""
-        return all(term.smooth for term in self.terms)
+    def flat_pixel(self) -> Scalar | None:
+        """The smallest of the terms' in metres, if any has flat pixels."""
+        sides = [term.flat_pixel for term in self.terms if term.flat_pixel is not None]
+        return functools.reduce(jnp.minimum, sides) if sides else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""

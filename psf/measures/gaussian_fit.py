@@ -23,6 +23,9 @@ NARROWEST_SIGMA = 0.25
 CROP = 5.0
 """Half-width in σ of the part of the window that is fitted: what lies outside meets a Gaussian below e^−12.5."""
 
+SAMPLES_PER_SIGMA = 3.0
+"""Means of this many samples to a σ give the start of a wide Gaussian's fit, at a fraction of its cost."""
+
 LARGEST_STEPS = 200
 
 COMPLETE = 0.999
@@ -88,15 +91,32 @@ def _fit_from(values: np.ndarray, axes: np.ndarray, centre: np.ndarray, sigma: n
     limits = np.log([NARROWEST_SIGMA, 2.0 * max(values.shape)])
     parameters = np.concatenate([[0.0], centre, np.clip(np.log(np.maximum(sigma, 1e-9)), *limits)])
     low, high = _box(parameters, axes, values.shape)
+    bins = _bins(parameters)
     while True:
         crop = values[low[0] : high[0], low[1] : high[1]]
-        y, x = np.arange(low[0], high[0])[:, None], np.arange(low[1], high[1])
-        along = np.stack([(axes[0, axis] * y + axes[1, axis] * x).ravel() for axis in (0, 1)])
+        y, x = low[0] + np.arange(crop.shape[0]), low[1] + np.arange(crop.shape[1])
+        if bins > 1:
+            y, x, crop = _binned(y, bins), _binned(x, bins), _binned(_binned(crop, bins).T, bins).T
+        along = np.stack([(axes[0, axis] * y[:, None] + axes[1, axis] * x).ravel() for axis in (0, 1)])
         parameters, explained = _levenberg_marquardt(crop.ravel(), along, parameters, limits)
         wanted_low, wanted_high = _box(parameters, axes, values.shape)
-        if (wanted_low >= low).all() and (wanted_high <= high).all():
+        grows = (wanted_low < low).any() or (wanted_high > high).any()
+        if not grows and bins == 1:
             return GaussianFit(float(parameters[0]), parameters[1:3], np.exp(parameters[3:]), axes, explained)
         low, high = np.minimum(low, wanted_low), np.maximum(high, wanted_high)
+        # The last fit, from the binned one's result, is to the samples themselves.
+        bins = _bins(parameters) if grows else 1
+
+
+def _bins(parameters: np.ndarray) -> int:
+    """Samples that may be averaged before a fit, because the Gaussian hardly changes from one to the next."""
+    return max(1, int(np.exp(parameters[3:].min()) / SAMPLES_PER_SIGMA))
+
+
+def _binned(values: np.ndarray, bins: int) -> np.ndarray:
+    """Means of so many neighbours along the first axis; what is left over at the end is dropped."""
+    whole = len(values) // bins * bins
+    return values[:whole].reshape(-1, bins, *values.shape[1:]).mean(axis=1)
 
 
 def _box(parameters: np.ndarray, axes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
@@ -133,7 +153,8 @@ def _levenberg_marquardt(
         amplitude = _amplitude(values, gaussian)
         fitted = amplitude * gaussian
         jacobian = np.stack([gaussian, *(fitted * scaled / np.exp(shape[2:, None])), *(fitted * scaled**2)])
-        normal, slope = jacobian @ jacobian.T, jacobian @ (values - fitted)
+        normal = np.einsum("is,js->ij", jacobian, jacobian)
+        slope = np.einsum("is,s->i", jacobian, values - fitted)
         while True:
             # What has no curvature at all is left where it is: a point has no width.
             damped = normal + np.diag(damping * np.diag(normal) + 1e-12 * normal[0, 0])
@@ -157,10 +178,15 @@ def _project(values: np.ndarray, along: np.ndarray, shape: np.ndarray) -> tuple[
     """The Gaussian of height 1 ``[sample]``, its scaled coordinates ``[2, sample]``, and what it explains."""
     scaled = (along - shape[:2, None]) / np.exp(shape[2:, None])
     gaussian = np.exp(-0.5 * (scaled[0] ** 2 + scaled[1] ** 2))
-    squared = float(gaussian @ gaussian)
-    return gaussian, scaled, float(values @ gaussian) ** 2 / squared if squared > 0 else 0.0
+    squared = _dot(gaussian, gaussian)
+    return gaussian, scaled, _dot(values, gaussian) ** 2 / squared if squared > 0 else 0.0
 
 
 def _amplitude(values: np.ndarray, gaussian: np.ndarray) -> float:
-    squared = float(gaussian @ gaussian)
-    return float(values @ gaussian) / squared if squared > 0 else 0.0
+    squared = _dot(gaussian, gaussian)
+    return _dot(values, gaussian) / squared if squared > 0 else 0.0
+
+
+def _dot(first: np.ndarray, second: np.ndarray) -> float:
+    """Σ of products; not by the linear-algebra library, whose threads cost more than such short sums."""
+    return float(np.einsum("s,s->", first, second))

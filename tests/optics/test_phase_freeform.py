@@ -28,13 +28,13 @@ def test_a_map_lies_with_its_centre_on_the_lens_and_its_first_row_at_the_top():
     np.testing.assert_array_equal(evaluate(phase, 1e-6 * jnp.arange(-1, 2), jnp.full(3, 1.5e-6)), [3, 7, 11])
 
 
-def test_a_map_of_pixels_is_flat_on_each_pixel_and_not_smooth():
+def test_a_map_of_pixels_is_flat_on_each_pixel_and_says_so():
     phase = Freeform(MAP, 1e-6, "nearest")
     within = jnp.linspace(-0.499e-6, 0.499e-6, 11)
     np.testing.assert_array_equal(evaluate(phase, within, within), np.full(11, MAP[4, 4], dtype=np.float32))
-    assert not phase.smooth
-    assert not (Cubic(1.0, 1.0) + phase).smooth
-    assert Freeform(MAP, 1e-6).smooth
+    assert phase.flat_pixel == 1e-6
+    assert float((Cubic(1.0, 1.0) + phase).flat_pixel) == pytest.approx(1e-6)
+    assert Freeform(MAP, 1e-6).flat_pixel is None
 
 
 @pytest.mark.parametrize("interpolation", ["cubic", "nearest"])
