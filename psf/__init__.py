@@ -12,12 +12,15 @@ Files, in reading order:
 - ``rayleigh_sommerfeld``  the reference engine, in float64
 - ``engine``            which engine is taken, and why
 - ``pixels``            from samples of an intensity to the energy of pixels
-- ``simulate``          one PSF or a batch by any engine, with checks on the request
+- ``request``           what can be asked, and how it is refused
+- ``simulator``         a batch of PSFs by any engine, as one compiled function of the lens
+- ``simulate``          one PSF
 - ``refinement``        how far a PSF may be wrong: the engine against itself, made finer
 - ``measures``          the folder of figures of merit: widths, energy radii, Strehl ratio, modulation transfer
 - ``spectral_density``  how much of each wavelength every colour channel sees
 - ``spectrum``          wavelengths and weights of the colour channels
 - ``wavelength_count``  how many wavelengths are enough for a stated tolerance
+- ``view``              how a camera sees the fields at places of its sensor
 - ``window``            how large a window holds the light
 - ``octant``            the nodes of a grid, and which of them are mirror images of others
 - ``bank``              all PSFs of a camera
@@ -33,6 +36,7 @@ Files, in reading order:
 
 from metalens.psf.bank import simulate_bank
 from metalens.psf.refinement import estimate_error
-from metalens.psf.simulate import PsfSimulator, psf_simulator, simulate_psf
+from metalens.psf.simulate import simulate_psf
+from metalens.psf.simulator import PsfSimulator, psf_simulator
 
 __all__ = ["PsfSimulator", "estimate_error", "psf_simulator", "simulate_bank", "simulate_psf"]

@@ -20,7 +20,8 @@ from metalens.psf.measures import centroid
 from metalens.psf.noise import border_level, without_negatives
 from metalens.psf.rays import chief_ray
 from metalens.psf.registration import find_shifts, shift_images
-from metalens.psf.simulate import at_sensor, field_direction
+from metalens.psf.request import field_direction
+from metalens.psf.simulator import at_sensor
 
 MARGIN = 8
 """Samples beyond the window that take part in registration, so that no light wraps around into the window."""

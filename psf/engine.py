@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-import jax
 import numpy as np
 
 from metalens.formats.errors import InputError
@@ -31,7 +30,7 @@ class Plan:
     """
 
     engine: Engine
-    reason: str
+    reason: str = field(compare=False)
     grid: Grid | None = None
     sampling: Sampling | None = None
 
@@ -163,6 +162,3 @@ def _grid_nanoseconds(grid: Grid, shared: int) -> float:
     points = math.prod(grid.size)
     out_of_cache = 1 + 0.15 * max(0.0, math.log2(points) - 21)
     return points * (9 + 11 / shared) * out_of_cache
-
-
-jax.tree_util.register_static(Plan)

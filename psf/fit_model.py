@@ -17,7 +17,7 @@ from metalens.formats.psf_bank import GREEN
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens, metalens_of
 from metalens.psf.rays import chief_ray, direction_to
-from metalens.psf.simulate import PsfSimulator, at_sensor, simulator_of_directions
+from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
 from metalens.psf.spectrum import spectral_quadrature
 
 PARAMETERS: dict[str, tuple[str, ...]] = {

@@ -97,7 +97,7 @@ def choose_grid(
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
     padding = refinement * PADDING
     room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
-    size = tuple(int(scipy.fft.next_fast_len(aperture + length + room)) for length in inner)
+    size = tuple(_round_up(aperture + length + room) for length in inner)
     if max(size) > LARGEST_GRID:
         raise InputError(
             f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
@@ -120,6 +120,12 @@ def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) 
     away_y, away_x = landing[0] - y, landing[1] - x
     distance = np.sqrt(away_y**2 + away_x**2 + float(lens.focal_length) ** 2)
     return float(max(np.ptp(away_y / distance), np.ptp(away_x / distance)))
+
+
+def _round_up(length: int) -> int:
+    """A length that transforms fast, one of few: each is compiled anew."""
+    step = 2 ** max(0, length.bit_length() - 5)
+    return int(scipy.fft.next_fast_len(-(-length // step) * step))
 
 
 @jax.jit

@@ -22,14 +22,20 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
     # An unaberrated lens passes about 1 − ν/bandwidth, an aberrated one less.
     passed = 1 - frequency / bandwidth
     for count in range(1, 64, 2):
-        node, weight = np.polynomial.legendre.leggauss(count)
-        found = np.cos(np.pi * pixel_pitch * frequency[:, None] * node) @ (weight / 2)
+        node, weight = gauss_legendre(count, pixel_pitch)
+        found = np.cos(2 * np.pi * frequency[:, None] * node) @ weight
         if np.max(passed * np.abs(found - np.sinc(frequency * pixel_pitch))) < 2e-3:
-            return node * pixel_pitch / 2, weight / 2
+            return node, weight
     raise InputError(
         f"psf: a pixel of {1e6 * pixel_pitch:.1f} µm spans too many waves of the image; "
         "use smaller pixels or a smaller aperture."
     )
+
+
+def gauss_legendre(count: int, pixel_pitch: float) -> tuple[np.ndarray, np.ndarray]:
+    """Offsets ``[node]`` from a pixel's centre in metres, and weights ``[node]`` that sum to 1; one is the centre."""
+    node, weight = np.polynomial.legendre.leggauss(count)
+    return node * pixel_pitch / 2, weight / 2
 
 
 def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:

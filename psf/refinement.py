@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from metalens.optics.metalens import Metalens
-from metalens.psf.simulate import PsfSimulator, simulator_of_directions
+from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 
 FINER = 1.5
 """Factor in sample spacing, padding and tiles; an error of second order shrinks to less than half."""

@@ -91,7 +91,13 @@ def choose_sampling(
             f"{samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
             'or engine="angular_spectrum".'
         )
-    return Sampling(tiles, max(64, 16 * int(np.ceil(refinement * samples / 16))))
+    return Sampling(tiles, _round_up(refinement * samples))
+
+
+def _round_up(samples: float) -> int:
+    """One of few numbers of samples: each is compiled anew."""
+    step = 2 ** max(4, int(samples).bit_length() - 3)
+    return max(64, step * int(np.ceil(samples / step)))
 
 
 def _curvature_error(
