@@ -231,15 +231,48 @@ def test_meta_atoms_image_with_less_light_than_the_ideal_phase():
         simulate_psf(replace(LENS, response=atoms), 1.5e-6, 0.0, **WINDOW)
 
 
-def test_a_map_of_flat_pixels_goes_to_the_grid_and_matches_its_smooth_phase():
+def map_of_pixels(change) -> Freeform:
+    """The hyperbolic profile on meta-atoms 350 nm apart, wrapped into 2π and changed."""
     position = 0.35e-6 * (np.arange(243) - 121)
     wrapped = np.mod(np.asarray(HYPERBOLIC.at(position[:, None], position[None, :]), dtype=float), 2 * np.pi)
-    lens = replace(LENS, phase=Freeform(wrapped, 0.35e-6, "nearest"))
+    return Freeform(change(wrapped), 0.35e-6, "nearest")
+
+
+def test_a_map_of_flat_pixels_goes_to_the_grid_and_matches_its_smooth_phase():
+    lens = replace(LENS, phase=map_of_pixels(lambda phase: phase))
     found = simulate_psf(lens, 532e-9, np.radians(5), **WINDOW)
     smooth = simulate_psf(LENS, 532e-9, np.radians(5), **WINDOW)
     assert relative_difference(found, smooth) < 0.05
     with pytest.raises(InputError, match="a phase of flat pixels"):
         simulate_psf(lens, 532e-9, np.radians(5), engine="direction_cosine", **WINDOW)
+
+
+@pytest.mark.parametrize(
+    ("change", "strehl"),
+    [
+        (lambda phase: phase + np.random.default_rng(0).normal(0, 0.3, phase.shape), np.exp(-(0.3**2))),
+        (lambda phase: np.floor(phase * 8 / (2 * np.pi)) * (2 * np.pi / 8), np.sinc(1 / 8) ** 2),
+    ],
+    ids=["random errors of 0.3 rad: exp(-σ²) = 0.914", "8 levels: sinc²(1/8) = 0.9496"],
+)
+def test_fabrication_lowers_the_peak_as_the_closed_form_says(change, strehl):
+    small = {"window": (5, 5), "pixel_pitch": 0.6e-6}
+    perfect = simulate_psf(replace(LENS, phase=map_of_pixels(lambda phase: phase)), 532e-9, 0.0, **small).max()
+    changed = simulate_psf(replace(LENS, phase=map_of_pixels(change)), 532e-9, 0.0, **small).max()
+    assert changed / perfect == pytest.approx(strehl, abs=4e-3)
+
+
+def test_many_lenses_at_once_equal_one_at_a_time():
+    """A simulator takes lenses through vmap: here a sweep of the focal length that the phase is made for."""
+    simulator = psf_simulator(LENS, [532e-9], [0.1], window=(12, 12), pixel_pitch=0.8e-6, engine="angular_spectrum")
+
+    def of_focus(focus):
+        return simulator(replace(LENS, phase=Hyperbolic(focus, 532e-9)))[0, 0]
+
+    focuses = FOCUS * jnp.array([0.95, 1.0, 1.05])
+    together = jax.vmap(of_focus)(focuses)
+    for focus, found in zip(focuses, together, strict=True):
+        np.testing.assert_allclose(found, of_focus(focus), rtol=1e-4, atol=1e-8)
 
 
 def test_a_chief_ray_beyond_the_critical_angle_is_refused():
