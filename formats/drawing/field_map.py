@@ -80,7 +80,7 @@ def draw_radial_curve(
 
 
 def _radial_figure(bank: PsfBank, values: Mapping[str, np.ndarray], label: str) -> Figure:
-    figure = Figure(figsize=(4.6, 3.0 if len(values) == 1 else 3.4), layout="constrained")
+    figure = Figure(figsize=(4.6, 3.0 if len(values) == 1 else 3.6), layout="constrained")
     axes = figure.subplots()
     for line, (name, each) in zip(LINES, values.items(), strict=False):
         for channel in range(3):

@@ -38,7 +38,7 @@ def pictures_of(bank: PsfBank) -> dict[str, Callable[[], Figure]]:
     widths = {"tangential": 1e6 * figures.tangential_width, "sagittal": 1e6 * figures.sagittal_width}
     modulation = dict(zip(("tangential", "sagittal"), 100 * figures.nyquist_modulation.transpose(2, 0, 1), strict=True))
     fields = {
-        "tangential-sagittal-width": (widths, "width at half maximum (µm)"),
+        "tangential-sagittal-width": (widths, "half-maximum contour width (µm)"),
         "rms-width": ({"": 1e6 * figures.rms_width}, "RMS width (µm)"),
         "half-energy-radius": ({"": 1e6 * figures.half_energy_radius}, "radius of 50 % energy (µm)"),
         "eighty-percent-energy-radius": (
