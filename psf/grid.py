@@ -18,7 +18,7 @@ from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_
 
 LARGEST_GRID = 6000
 
-PADDING = 2.5
+PADDING = 3.0
 """Room beyond the aperture and the window on each side, in Fresnel lengths √(λz).
 
 The light that the rim diffracts spreads over this length, in which the angular spectrum fades out."""

@@ -19,7 +19,7 @@ from metalens.psf.rays import chief_ray, pupil_points, ray_landing
 LARGEST_PUPIL_SAMPLES = 2048
 LARGEST_TILES = 63
 
-TOLERANCE = 0.2
+TOLERANCE = 0.12
 """Largest phase in radians, root mean square over the pupil, that the sphere's curvature leaves at a tile's corner.
 
 Its first order is corrected, so that about half of its square remains, where a window has least light."""
@@ -62,12 +62,11 @@ def choose_sampling(
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
     chief = np.asarray(chief_ray(lens, jnp.asarray(shortest), source.direction).landing, dtype=float)
     landing = (float(chief[0]), float(chief[1]))
-    allowed = TOLERANCE / refinement**2
     tiles = next(
         (
             tiles
             for tiles in range(1, LARGEST_TILES + 1, 2)
-            if _curvature_error(lens, shortest, landing, half_window, tiles) <= allowed
+            if _curvature_error(lens, shortest, landing, half_window, tiles) <= TOLERANCE
         ),
         None,
     )
@@ -91,7 +90,8 @@ def choose_sampling(
             f"{samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
             'or engine="angular_spectrum".'
         )
-    return Sampling(tiles, _round_up(refinement * samples))
+    # More tiles in any case: an estimate of the error must not compare a sampling with itself.
+    return Sampling(2 * int(np.ceil((refinement * tiles - 1) / 2)) + 1, _round_up(refinement * samples))
 
 
 def _round_up(samples: float) -> int:
