@@ -47,8 +47,9 @@ class DirectIntegration:
         self.lens, self.spacing = lens, spacing
         self.device = "cuda" if torch.cuda.is_available() else "cpu"
         radius = 0.5 * float(lens.aperture_diameter)
-        samples = 2 * int(np.ceil(radius / spacing)) + 1
-        position = spacing * (np.arange(samples) - samples // 2)
+        # An even number: the transforms' lengths then have small factors, and their hard circle is at its best.
+        samples = 2 * int(np.ceil(radius / spacing))
+        position = spacing * (np.arange(samples) - 0.5 * (samples - 1))
         distance = np.hypot(position[:, None], position)
         with jax.enable_x64(True):
             phase = np.asarray(lens.phase.at(jnp.asarray(position[:, None]), jnp.asarray(position)))
