@@ -7,7 +7,7 @@ In reading order:
 - ``debian_photographs``    the ones in Debian's packages, fetched on request
   (``qt_resource`` and ``debian_licences`` read what those packages hold)
 - ``blur``                  shift-variant blur by the bank, and its adjoint (``formats.scene`` makes its scenes)
-- ``sensor``                electrons, noise, Bayer pattern; development of the raw frame
+- ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
 - ``generate``              all of it together: a folder of pairs
 
 ``embedded_photographs`` and ``blur`` are functions in the files of the same names; import them from there.

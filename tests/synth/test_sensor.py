@@ -14,7 +14,6 @@ from metalens.synth.sensor import (
     develop,
     expose,
     exposure_for,
-    system_gain,
 )
 
 from .conftest import MakeBank, bank_of, gaussians
@@ -42,7 +41,7 @@ def test_photon_transfer_curve_recovers_gain_and_read_noise() -> None:
     means = np.array([frame.mean() - 64.0 for frame in frames])
     variances = np.array([frame.astype(np.float64).var() for frame in frames])
     gain, offset = np.polyfit(means, variances, 1)
-    assert gain == pytest.approx(system_gain(sensor), rel=0.01)
+    assert gain == pytest.approx(sensor.system_gain, rel=0.01)
     # The dark frame's variance is the read noise and the 1/12 of rounding.
     assert np.sqrt(variances[0] - 1 / 12) / gain == pytest.approx(6.0, rel=0.02)
     assert offset == pytest.approx(variances[0], rel=0.2)
@@ -50,7 +49,7 @@ def test_photon_transfer_curve_recovers_gain_and_read_noise() -> None:
 
 def test_shot_noise_variance_in_electrons_equals_the_mean() -> None:
     sensor = sensor_with(bit_depth=16, read_noise_e=0.0, dark_current_e=0.0, black_level_dn=0.0)
-    frame = expose(sensor, flat(0.5), exposure_for(sensor), random_numbers()) / system_gain(sensor)
+    frame = expose(sensor, flat(0.5), exposure_for(sensor), random_numbers()) / sensor.system_gain
     assert frame.mean() == pytest.approx(0.5 * 0.85 * 5000, rel=1e-3)
     assert frame.var() == pytest.approx(frame.mean(), rel=0.02)
 
@@ -58,7 +57,7 @@ def test_shot_noise_variance_in_electrons_equals_the_mean() -> None:
 def test_dark_frame_reads_black_level_plus_dark_current() -> None:
     sensor = sensor_with(bit_depth=14, dark_current_e=50.0, read_noise_e=2.0, black_level_dn=100.0)
     frame = expose(sensor, flat(0.0), exposure_for(sensor), random_numbers())
-    gain = system_gain(sensor)
+    gain = sensor.system_gain
     assert frame.mean() == pytest.approx(100.0 + 50.0 * gain, abs=0.1)
     assert frame.std() == pytest.approx(np.hypot(np.sqrt(50.0), 2.0) * gain, rel=0.02)
 
@@ -80,7 +79,7 @@ def test_numbers_stay_within_the_bit_depth(bit_depth: int) -> None:
 
 def test_full_well_reads_as_the_largest_number() -> None:
     sensor = sensor_with(bit_depth=10, full_well_e=5000.0, black_level_dn=16.0)
-    assert system_gain(sensor) * 5000 + 16 == pytest.approx(1023)
+    assert sensor.system_gain * 5000 + 16 == pytest.approx(1023)
 
 
 @pytest.mark.parametrize("pattern", PATTERNS)
@@ -120,7 +119,7 @@ def test_white_scene_behind_a_lossy_lens_is_developed_white() -> None:
     exposure = exposure_for(sensor, bank)
     arrives = np.broadcast_to(np.array([0.9, 0.8, 0.6], dtype=np.float32), (64, 64, 3))
     raw = expose(sensor, arrives, exposure, random_numbers())
-    filled = (raw - sensor.black_level_dn) / system_gain(sensor)
+    filled = (raw - sensor.black_level_dn) / sensor.system_gain
     assert filled[::2, ::2].mean() == pytest.approx(0.85 * sensor.full_well_e, rel=0.02)
     assert develop(sensor, raw, exposure).mean(axis=(0, 1)) == pytest.approx([253, 253, 253], abs=3)
 

@@ -1,0 +1,49 @@
+"""From the raw frame to the picture: black level, white balance, demosaicing, colour matrix, gamma."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.sensor import Development, Sensor
+from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
+from metalens.synth.sensor.exposure import Exposure
+
+
+def develop(
+    sensor: Sensor, raw: np.ndarray, exposure: Exposure, *, demosaicing: Demosaicing = "malvar2004"
+) -> np.ndarray:
+    """Develop a raw frame to a picture.
+
+    Args:
+        sensor: the sensor; its ``development`` says what is done otherwise than by default.
+        raw: ``[y, x]`` digital numbers.
+        exposure: from :func:`exposure_for`; its ``white`` becomes white, unless there are gains of its own.
+        demosaicing: ``malvar2004`` (10.1109/ICASSP.2004.1326587), ``bilinear`` or ``menon2007``
+            (10.1109/TIP.2006.884928).
+
+    Returns:
+        ``[y, x, 3]`` uint8 sRGB, or light^(1/gamma) if the sensor has a gamma.
+
+    Raises:
+        InputError: the method is unknown.
+    """
+    settings = sensor.development or Development()
+    # Dark current lifts the frame as the black level does; its mean is known and subtracted with it.
+    dark = sensor.black_level_dn + sensor.system_gain * sensor.dark_signal_e
+    white = sensor.system_gain * _white(settings, exposure)[bayer_channels(sensor, raw.shape)]
+    balanced = (raw.astype(np.float64) - dark) / white
+    light = demosaic(balanced, sensor.bayer, demosaicing)
+    if settings.colour_matrix is not None:
+        # Clipped before: a saturated channel would tint its surroundings.
+        light = np.clip(light, 0, 1) @ np.array(settings.colour_matrix).T
+    if settings.gamma is not None:
+        return to_8_bit(np.clip(light, 0, 1) ** (1 / settings.gamma))
+    return to_8_bit(linear_to_srgb(light))
+
+
+def _white(settings: Development, exposure: Exposure) -> np.ndarray:
+    """Electrons of each channel that are shown as 1, ``[channel]``."""
+    if settings.white_balance is None:
+        return np.asarray(exposure.white)
+    return exposure.white[1] / np.asarray(settings.white_balance)
