@@ -49,7 +49,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     fitted = fitted_camera(camera, found)
     with atomic_file(output) as part:
         part.write_text(dump_camera(fitted), encoding="utf-8")
-    numbers = _numbers(found)
+    numbers = fitted_numbers(found)
     figures = {
         "output": str(output),
         "lens_hash": fitted.hash,
@@ -60,10 +60,10 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
         "hard_to_tell_apart": [[first, second, rho] for first, second, rho in found.confused],
         "undetermined": found.unseen,
     }
-    answer(figures, as_json, _text(output, found, numbers))
+    answer(figures, as_json, fit_text(output, found, numbers))
 
 
-def _numbers(found: LensFit) -> dict[str, dict[str, Any]]:
+def fitted_numbers(found: LensFit) -> dict[str, dict[str, Any]]:
     """Each number and its standard error in the unit of its name; no error where there is none."""
     import numpy as np
 
@@ -85,7 +85,8 @@ def _numbers(found: LensFit) -> dict[str, dict[str, Any]]:
     return numbers
 
 
-def _text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> str:
+def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> str:
+    """What was found, a line a number, and what could not be."""
     lines = [
         f"{output}: {found.residual:.1%} of the PSFs is left unexplained on {found.nodes} nodes, "
         f"{found.residual_before:.1%} before the fit"

@@ -1,8 +1,8 @@
 """Fit of a lens model's few free numbers to point spread functions, by Gauss–Newton with a damped step.
 
 The functions of a bank are compared sample by sample. How bright each one is says little, so each channel of each node
-has a factor of its own; where the windows were centred by the light and not by the chief ray, each node has a shift of
-its own too. Neither counts among the numbers that are sought.
+has a factor of its own; of a measured bank each node has a shift of its own too, since no position is known to a
+hundredth of a pixel. Neither counts among the numbers that are sought.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def fit_lens(
             ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
         free_shift: whether each node's window has a shift of its own; by default, if the bank says that it was
-            centred by the centroid.
+            measured: a hundredth of a pixel matters, and no position is known so well.
         progress: called with the number of steps done and the largest number of them.
 
     Raises:
@@ -126,7 +126,7 @@ def fit_lens(
     measured = np.asarray(bank.intensity[chosen], dtype=np.float64)
     model = lens_model(camera, bank.position[chosen], measured.shape[-2:], wavelengths_per_channel)
     if free_shift is None:
-        free_shift = bank.provenance.get("centring") == "centroid"
+        free_shift = "measured" in bank.provenance
     done = itertools.count(1)
 
     def tell() -> None:
@@ -152,7 +152,7 @@ def fitted_camera(camera: Camera, fit: LensFit) -> Camera:
     Raises:
         InputError: a number is beyond what such a file may hold.
     """
-    found = dict(zip(fit.names, fit.value, strict=True))
+    found = {name: float(value) for name, value in zip(fit.names, fit.value, strict=True)}
     lens, sensor = camera.lens, camera.sensor
     if "defocus" in found:
         lens = lens.model_copy(update={"defocus_um": round(1e6 * found["defocus"], 4)})
