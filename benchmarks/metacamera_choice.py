@@ -27,9 +27,10 @@ from metalens.formats.camera import (
     read_camera,
 )
 from metalens.optics import EvenPolynomial, Metalens
-from metalens.psf import angular_spectrum, simulate_bank
-from metalens.psf.sampling import pixel_integrator
-from metalens.psf.spectrum import spectral_quadrature
+from metalens.psf import simulate_bank
+from metalens.psf.engines import angular_spectrum
+from metalens.psf.engines.sampling import pixel_integrator
+from metalens.psf.spectra.spectrum import spectral_quadrature
 
 IMAGE_VARIANCE = 0.06
 """Of a photograph in linear units of white, spread over frequencies as 1/ν²."""

@@ -17,7 +17,7 @@ from metalens.commands.psf_measured import measured
 
 if TYPE_CHECKING:
     from metalens.formats.psf_bank import PsfBank
-    from metalens.psf.engine import Engine
+    from metalens.psf.engines.choice import Engine
 
 
 def _grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:

@@ -13,7 +13,7 @@ from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.psf.fit import LensFit
+    from metalens.psf.captured.fit import LensFit
 
 
 @click.command(short_help="defocus, tilt and more of a lens, from its PSFs")
@@ -36,7 +36,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     from metalens.formats.atomic import atomic_file
     from metalens.formats.camera import dump_camera, read_camera
     from metalens.formats.psf_bank import read_psf_bank
-    from metalens.psf.fit import fit_lens, fitted_camera
+    from metalens.psf.captured.fit import fit_lens, fitted_camera
 
     require_place(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)

@@ -27,7 +27,7 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
     from metalens.formats.camera import read_camera
     from metalens.formats.capture_set import read_capture_set
     from metalens.formats.psf_bank import write_psf_bank
-    from metalens.psf.captures import bank_of_captures
+    from metalens.psf.captured.captures import bank_of_captures
 
     require_place(output)
     camera, files = read_camera(lens), read_capture_set(captures)

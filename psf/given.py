@@ -10,7 +10,7 @@ from metalens.optics.metalens import metalens_of
 from metalens.psf.bank import phase_profile
 from metalens.psf.measures import psf_figures
 from metalens.psf.octant import nodes_across
-from metalens.psf.spectrum import spectral_quadrature
+from metalens.psf.spectra.spectrum import spectral_quadrature
 
 
 def bank_of_functions(

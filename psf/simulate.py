@@ -8,7 +8,7 @@ import numpy as np
 
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens
-from metalens.psf.engine import Engine
+from metalens.psf.engines.choice import Engine
 from metalens.psf.request import FieldAngle
 from metalens.psf.simulator import psf_simulator
 

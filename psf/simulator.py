@@ -15,10 +15,10 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import PlaneWave, PointSource, Source
-from metalens.psf import angular_spectrum, direction_cosine, rayleigh_sommerfeld
-from metalens.psf.engine import Engine, Plan, plan_engine
-from metalens.psf.grid import direction_spread
-from metalens.psf.pixels import gauss_legendre, pixel_centres, pixel_integrator, pixel_nodes
+from metalens.psf.engines import angular_spectrum, direction_cosine, rayleigh_sommerfeld
+from metalens.psf.engines.choice import Engine, Plan, plan_engine
+from metalens.psf.engines.grid import direction_spread
+from metalens.psf.engines.pixels import gauss_legendre, pixel_centres, pixel_integrator, pixel_nodes
 from metalens.psf.rays import check_chief_ray
 from metalens.psf.request import FieldAngle, check_request, field_direction
 

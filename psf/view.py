@@ -12,7 +12,7 @@ from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens, metalens_of
 from metalens.optics.source import PlaneWave, PointSource, Source
-from metalens.psf.engine import Engine
+from metalens.psf.engines.choice import Engine
 from metalens.psf.rays import chief_ray, direction_to, pupil_points, ray_landing
 from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.psf.grid import stop_diameter
+from metalens.psf.engines.grid import stop_diameter
 from metalens.psf.view import CameraView
 
 

@@ -12,7 +12,7 @@ from metalens.formats.camera import Camera, read_camera
 from metalens.formats.capture_set import read_capture_set
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
-from metalens.psf.captures import bank_of_captures
+from metalens.psf.captured.captures import bank_of_captures
 
 PITCH = 1e-6
 POSITION_UM = np.array([[-20.0, -30.0], [-20.0, 30.0], [20.0, -30.0], [20.0, 30.0]])

@@ -13,10 +13,10 @@ from metalens.formats.camera import Camera, dump_camera, read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
 from metalens.optics import metalens_of
-from metalens.psf.fit import LensFit, fit_lens, fitted_camera
+from metalens.psf.captured.fit import LensFit, fit_lens, fitted_camera
 from metalens.psf.given import bank_of_functions
 from metalens.psf.simulator import simulator_of_directions
-from metalens.psf.spectrum import spectral_quadrature
+from metalens.psf.spectra.spectrum import spectral_quadrature
 
 POSITION = 1e-6 * np.array([[-36.0, -36.0], [-30.0, 30.0], [0.0, 0.0], [30.0, -30.0], [36.0, 24.0]])
 PROXY = {"kind": "nano_optics_proxy", "wavelength_nm": 532.0, "orders": [-1, 0, 1, 2]}

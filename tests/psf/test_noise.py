@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.psf.noise import border_level, without_negatives
+from metalens.psf.captured.noise import border_level, without_negatives
 
 AT = np.arange(33) - 16
 DISTANCE = np.hypot(AT[:, None], AT)

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from metalens.psf.aperture_edge import smooth_step
-from metalens.psf.pixels import pixel_centres, pixel_integrator, pixel_nodes, samples_across
+from metalens.psf.engines.aperture_edge import smooth_step
+from metalens.psf.engines.pixels import pixel_centres, pixel_integrator, pixel_nodes, samples_across
 
 
 @pytest.mark.parametrize("cycles", [0.0, 0.3, 0.7, 1.0])

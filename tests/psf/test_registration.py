@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.psf.registration import find_shifts, shift_images
+from metalens.psf.captured.registration import find_shifts, shift_images
 
 
 def spots(centre: np.ndarray, width: float = 1.5, side: int = 41) -> np.ndarray:

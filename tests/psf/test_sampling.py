@@ -5,9 +5,9 @@ import pytest
 
 from metalens.formats.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens
-from metalens.psf.grid import choose_grid
+from metalens.psf.engines.grid import choose_grid
+from metalens.psf.engines.sampling import choose_sampling
 from metalens.psf.rays import plane_wave, pupil_points, ray_landing
-from metalens.psf.sampling import choose_sampling
 
 LENS = Metalens(0.5e-3, 1e-3, Hyperbolic(1e-3, 532e-9))
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from metalens.formats.errors import InputError
 from metalens.formats.spectrum import Channel, Spectrum
-from metalens.psf.spectral_density import spectral_masses, spectral_range
-from metalens.psf.spectrum import channel_energy, hat_weights, node_positions, spectral_quadrature
+from metalens.psf.spectra.spectral_density import spectral_masses, spectral_range
+from metalens.psf.spectra.spectrum import channel_energy, hat_weights, node_positions, spectral_quadrature
 
 DAYLIGHT = Spectrum(source="D65", sensor="generic_rgb")
 SOURCES = ["equal_energy", "D65", "white_led", "display"]

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.psf.variable_projection import closest_factors, damped_step, normal_equations, standard_errors
+from metalens.psf.captured.variable_projection import closest_factors, damped_step, normal_equations, standard_errors
 
 NODES, FREE, SIDE = 4, 3, 6
 

@@ -7,9 +7,9 @@ from hypothesis import strategies as st
 
 from metalens.formats.errors import InputError
 from metalens.formats.spectrum import Channel, Spectrum
-from metalens.psf.spectral_density import spectral_masses, spectral_range
-from metalens.psf.spectrum import node_positions
-from metalens.psf.wavelength_count import choose_wavelengths
+from metalens.psf.spectra.spectral_density import spectral_masses, spectral_range
+from metalens.psf.spectra.spectrum import node_positions
+from metalens.psf.spectra.wavelength_count import choose_wavelengths
 
 DAYLIGHT = Spectrum(source="D65", sensor="generic_rgb")
 SOURCES = ["equal_energy", "D65", "white_led", "display"]

@@ -9,9 +9,9 @@ import numpy as np
 from metalens.optics import propagation
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
-from metalens.psf.aperture_edge import EDGE_REACH, smooth_step
-from metalens.psf.grid import Grid, stop_diameter
-from metalens.psf.pixels import pixel_centres, pixel_integrator
+from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
+from metalens.psf.engines.grid import Grid, stop_diameter
+from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_in_front, walk
 
 
@@ -34,7 +34,7 @@ def window_intensity(
         centre: (y, x) on the sensor of the window's middle; by default where the chief ray lands.
         window: (ny, nx) samples.
         pixel_pitch: their spacing in metres.
-        grid: from :func:`metalens.psf.grid.choose_grid`.
+        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
         integrate_pixels: integrate over pixels; else sample their centres.
     """
     step = pixel_pitch / grid.subsamples

@@ -24,8 +24,8 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
-from metalens.psf.aperture_edge import EDGE_REACH, smooth_step
-from metalens.psf.phasor import phasor
+from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
+from metalens.psf.engines.phasor import phasor
 
 
 class PupilGrid(NamedTuple):

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from metalens.formats.spectrum import Channel, Spectrum
-from metalens.psf.spectral_density import FWHM_PER_SIGMA, check_wavelengths, spectral_masses, spectral_range
+from metalens.psf.spectra.spectral_density import FWHM_PER_SIGMA, check_wavelengths, spectral_masses, spectral_range
 
 
 def channel_quadrature(channel: Channel, count: int) -> tuple[np.ndarray, np.ndarray]:

@@ -13,7 +13,7 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
-from metalens.psf.grid import direction_spread
+from metalens.psf.engines.grid import direction_spread
 from metalens.psf.rays import chief_ray, pupil_points, ray_landing
 
 LARGEST_PUPIL_SAMPLES = 2048

@@ -15,11 +15,11 @@ from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import GREEN, Layout, PsfBank, grid_positions
 from metalens.formats.spectrum import CHANNEL_NAMES
 from metalens.optics.metalens import metalens_of
+from metalens.psf.captured.noise import border_level, without_negatives
+from metalens.psf.captured.registration import find_shifts, shift_images
 from metalens.psf.given import bank_of_functions
 from metalens.psf.measures import centroid
-from metalens.psf.noise import border_level, without_negatives
 from metalens.psf.rays import chief_ray
-from metalens.psf.registration import find_shifts, shift_images
 from metalens.psf.request import field_direction
 from metalens.psf.simulator import at_sensor
 

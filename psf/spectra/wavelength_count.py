@@ -10,7 +10,7 @@ import numpy as np
 
 from metalens.formats.errors import InputError
 from metalens.formats.spectrum import CHANNEL_NAMES, Spectrum
-from metalens.psf.spectrum import hat_weights, node_positions, spectral_quadrature
+from metalens.psf.spectra.spectrum import hat_weights, node_positions, spectral_quadrature
 
 FEWEST_INTERVALS = 8
 """Between the nodes of the coarsest set, for a spectrum from tables."""

@@ -18,15 +18,15 @@ from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import GREEN, PsfBank
 from metalens.optics.metalens import Metalens, metalens_of
-from metalens.psf.fit_model import NUMBERS, LensModel, free_numbers, lens_model
-from metalens.psf.measures import centroid
-from metalens.psf.variable_projection import (
+from metalens.psf.captured.fit_model import NUMBERS, LensModel, free_numbers, lens_model
+from metalens.psf.captured.variable_projection import (
     NormalEquations,
     closest_factors,
     damped_step,
     normal_equations,
     standard_errors,
 )
+from metalens.psf.measures import centroid
 
 MOST_NODES = 25
 """Nodes that are compared, evenly taken from a larger bank: a few numbers need no more."""
@@ -49,7 +49,7 @@ class LensFit:
     """What a fit found.
 
     Attributes:
-        names: ``[number]`` of :data:`metalens.psf.fit_model.NUMBERS`, those that were free.
+        names: ``[number]`` of :data:`metalens.psf.captured.fit_model.NUMBERS`, those that were free.
         value: ``[number]`` in metres, slopes, or the meta-atoms' unit.
         standard_error: ``[number]`` for noise that is the same in all samples; infinite where the functions do not
             depend on the number. It knows of no error of the model.
@@ -109,8 +109,8 @@ def fit_lens(
         bank: the functions, measured or simulated.
         camera: the lens as it was meant to be; where it names a defocus, a tilt or an error of width, these are the
             start.
-        parameters: names of :data:`metalens.psf.fit_model.PARAMETERS`: ``defocus`` in metres; ``tilt`` of the sensor;
-            ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms.
+        parameters: names of :data:`metalens.psf.captured.fit_model.PARAMETERS`: ``defocus`` in metres; ``tilt`` of
+            the sensor; ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
         free_shift: whether each node's window has a shift of its own; by default, if the bank says that it was
             measured: a hundredth of a pixel matters, and no position is known so well.

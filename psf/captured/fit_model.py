@@ -18,7 +18,7 @@ from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens, metalens_of
 from metalens.psf.rays import chief_ray, direction_to
 from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
-from metalens.psf.spectrum import spectral_quadrature
+from metalens.psf.spectra.spectrum import spectral_quadrature
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "defocus": ("defocus",),

@@ -23,9 +23,9 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import PlaneWave, Source
-from metalens.psf.aperture_edge import smooth_step
-from metalens.psf.grid import Grid
-from metalens.psf.phasor import phasor
+from metalens.psf.engines.aperture_edge import smooth_step
+from metalens.psf.engines.grid import Grid
+from metalens.psf.engines.phasor import phasor
 from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_gradient
 
 
@@ -179,7 +179,7 @@ def window_density(
         centre: ``[2]`` (y, x) on the sensor of the window's middle; by default where the chief ray lands.
         pitch: sample spacing in metres.
         shared: the spectrum from :func:`lens_spectrum` where :func:`shares_spectrum` says that one serves all.
-        grid: from :func:`metalens.psf.grid.choose_grid`.
+        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
         origin: sample (row, column) of the window at its middle.
         mirrored: lens and light are the same when y is turned over: half of the work.
         paraxial: propagate by the Fresnel approximation.

@@ -11,9 +11,9 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
-from metalens.psf.angular_spectrum import shares_spectrum
-from metalens.psf.grid import Grid, choose_grid
-from metalens.psf.sampling import Sampling, choose_sampling
+from metalens.psf.engines.angular_spectrum import shares_spectrum
+from metalens.psf.engines.grid import Grid, choose_grid
+from metalens.psf.engines.sampling import Sampling, choose_sampling
 
 Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]
 
