@@ -7,6 +7,7 @@ Commands, in the order of the road, each in the module of its name:
   - ``psf_measured``  the same from captures
   - ``psf_fit``       where lens and sensor are, from their PSFs
 
+- ``sensor``    what a sensor is, from its frames; a group
 - ``synth``     pairs of clean and captured pictures
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs, by the adapter's negative path

@@ -9,6 +9,7 @@ In reading order:
 - ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
 - ``lens``            its ``[lens]`` table, of these
 - ``sensor``          its ``[sensor]`` table
+- ``sensor_preset``   ``sensor.toml``: what such a table may begin with; ``sensors/`` holds those that are shipped
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table
 - ``camera``          ``lens.toml`` whole, and the presets
@@ -19,6 +20,7 @@ In reading order:
 - ``pairs_writer``    writing it, one writer at a time, resumable
 - ``pictures``        reading and writing picture files
 - ``raw_frames``      reading a sensor's numbers as they are
+- ``flat_fields``     which of them are flat fields of one level of light
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``scene``           from a photograph to the light on a sensor's grid
 - ``drawing``         the folder of drawings of a ``psf.h5``, with the house style of all figures

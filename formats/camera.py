@@ -22,6 +22,7 @@ from metalens.formats.lens_parts import Aperture, Response
 from metalens.formats.lens_phase import Phase
 from metalens.formats.record import Positive, Record, first_problem, tags_of
 from metalens.formats.sensor import Sensor
+from metalens.formats.sensor_preset import with_sensor_preset
 from metalens.formats.spectrum import Spectrum
 
 SCHEMA = "metalens.camera"
@@ -95,17 +96,18 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{name}: could not be read as UTF-8 text ({error}).") from error
-    camera = parse_camera(text, origin=name)
+    camera = parse_camera(text, origin=name, folder=path.parent)
     found = {"lens": camera.lens.in_folder(path.parent), "spectrum": camera.spectrum.in_folder(path.parent)}
     return camera.model_copy(update=found)
 
 
-def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:
+def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = None) -> Camera:
     """Read a camera from the text of a ``lens.toml``.
 
     Args:
         text: the file's content.
         origin: how error messages name it.
+        folder: where it lies, if its sensor may begin with a file beside it.
 
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe a camera.
@@ -119,6 +121,8 @@ def parse_camera(text: str, *, origin: str = "lens.toml") -> Camera:
             f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top; '
             "copy them from a preset."
         )
+    if isinstance(content.get("sensor"), dict):
+        content["sensor"] = with_sensor_preset(content["sensor"], folder)
     try:
         return Camera.model_validate(content)
     except ValidationError as error:

@@ -16,7 +16,8 @@ SCHEMA = "metalens.frames"
 VERSION = 1
 
 _PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
-_SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5")
+SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5")
+"""What files of raw frames end in."""
 
 
 def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
@@ -38,8 +39,8 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
     """
     target = Path(path)
     suffix = target.suffix.lower()
-    if suffix not in _SUFFIXES:
-        raise InputError(f"{target}: raw frames end in {', '.join(_SUFFIXES)}; save them as one of these.")
+    if suffix not in SUFFIXES:
+        raise InputError(f"{target}: raw frames end in {', '.join(SUFFIXES)}; save them as one of these.")
     try:
         size = target.stat().st_size
     except OSError as error:
@@ -78,7 +79,7 @@ def _read_pictures(path: Path, kind: str) -> np.ndarray:
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a {kind} file; give raw frames as {', '.join(_SUFFIXES)}.") from error
+        raise InputError(f"{path}: not a {kind} file; give raw frames as {', '.join(SUFFIXES)}.") from error
     # Pillow's decoders let many kinds of error through on damaged files, and stack refuses pages of unequal size.
     except Exception as error:
         raise InputError(f"{path}: damaged or of unequal pages ({type(error).__name__}: {error}).") from error

@@ -11,6 +11,7 @@ Files, in reading order:
 - ``fixed_pattern``    what belongs to a camera and is the same in all its shots
 - ``chain``            from light to the raw frame: what is drawn in each shot
 - ``development``      from the raw frame to the picture
+- ``photon_transfer``  the way back: gain, noise and full well from flat fields
 
 Random numbers are NumPy's, whose Poisson draws take a tenth of the time of JAX's on a processor.
 """
@@ -20,13 +21,16 @@ from metalens.synth.sensor.chain import MAXIMUM_ELECTRONS, expose
 from metalens.synth.sensor.development import develop
 from metalens.synth.sensor.exposure import Exposure, exposure_for
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern
+from metalens.synth.sensor.photon_transfer import SensorCalibration, calibrate_sensor
 
 __all__ = [
     "MAXIMUM_ELECTRONS",
     "CameraFixedPattern",
     "Demosaicing",
     "Exposure",
+    "SensorCalibration",
     "bayer_channels",
+    "calibrate_sensor",
     "demosaic",
     "develop",
     "expose",

@@ -1,0 +1,59 @@
+"""``metalens sensor``: what a sensor is, from its own frames."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option
+from metalens.commands.output import require_place
+
+
+@click.group(short_help="calibrate a sensor from its frames")
+def sensor() -> None:
+    """Measure a sensor; what is measured goes into the lens.toml. Commands take --json."""
+
+
+@sensor.command(short_help="gain, noise and full well from flat fields")
+@click.argument("flats", nargs=-1, required=True, type=PATH)
+@click.option("--dark", required=True, type=PATH, help="Frames without light: a stack, or a folder of frames.")
+@click.option("-o", "--output", type=PATH, help="The sensor.toml to write. [default: it is only shown]")
+@click.option("--bit-depth", type=click.IntRange(4, 16), help="Of the numbers. [default: what the largest one needs]")
+@json_option
+def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_depth: int | None, as_json: bool) -> None:
+    """Recover a sensor's gain, noise and full well from flat fields, by the photon-transfer curve of EMVA 1288.
+
+    FLATS are levels of even light from dark to saturated, at least two raw frames each: a stack (.npy, .tif, .h5) or a
+    folder of frames for each level, or a folder that holds those. The table [sensor] that comes out is named in a
+    lens.toml by preset = "sensor.toml".
+    """
+    from dataclasses import asdict
+
+    from metalens.formats.atomic import atomic_file
+    from metalens.formats.errors import InputError
+    from metalens.formats.flat_fields import list_flat_fields
+    from metalens.formats.sensor_preset import dump_sensor_preset
+    from metalens.synth.sensor import calibrate_sensor
+
+    if output is not None:
+        require_place(output)
+        if output.exists():
+            raise InputError(f"{output}: exists already; choose another place with -o.")
+    darks = list_flat_fields([dark])
+    if len(darks) != 1:
+        raise InputError(f"{dark}: holds {len(darks)} levels; the dark frames are one stack or one folder of frames.")
+    found = calibrate_sensor(list_flat_fields(flats), darks[0], bit_depth=bit_depth)
+    text = dump_sensor_preset(found.sensor_table(), f"Calibrated from {found.levels} levels of light by EMVA 1288.")
+    if output is not None:
+        with atomic_file(output) as part:
+            part.write_text(text, encoding="utf-8")
+    bound = " at most, for the steps of the numbers" if found.limited_by_quantisation else ""
+    sentence = (
+        f"K {found.system_gain:.4g} DN/e⁻, read noise {found.read_noise_e:.3g} e⁻{bound}, full well "
+        f"{found.full_well_e:.5g} e⁻, PRNU {found.prnu_percent:.2g} %, DSNU {found.dsnu_e:.2g} e⁻, from {found.levels} "
+        "levels"
+    )
+    where = f"{output}: {sentence}" if output is not None else f"{text.rstrip()}\n# {sentence}"
+    answer({"output": str(output) if output is not None else None, **asdict(found)}, as_json, where)

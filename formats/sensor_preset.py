@@ -1,0 +1,99 @@
+"""``sensor.toml``: a table ``[sensor]`` of its own, as shipped in ``sensors/`` or measured, for cameras to begin with.
+
+A ``lens.toml`` names it by ``preset`` in its ``[sensor]``; keys beside that win. When the camera has been read the
+values are in the record, and the name is no longer: another file of the same name changes no camera that was made.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from importlib import resources
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+from metalens.formats.errors import InputError
+
+SCHEMA = "metalens.sensor"
+VERSION = 1
+
+LARGEST_FILE = 2**20
+
+
+def sensor_preset_names() -> list[str]:
+    """Names of the sensors that come with the package."""
+    folder = resources.files("metalens.formats") / "sensors"
+    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+
+
+def with_sensor_preset(table: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
+    """Complete a table ``[sensor]`` by what its ``preset`` says and it does not.
+
+    Args:
+        table: with the key ``preset``, or without, and then it stays as it is.
+        folder: of the ``lens.toml``, below which files are found; ``None`` if that is not known.
+
+    Raises:
+        InputError: there is no such sensor, or its file cannot be read.
+    """
+    if "preset" not in table:
+        return table
+    own = {key: value for key, value in table.items() if key != "preset"}
+    return read_sensor_preset(table["preset"], folder) | own
+
+
+def read_sensor_preset(name: object, folder: Path | None = None) -> dict[str, Any]:
+    """Read the table ``[sensor]`` of a shipped sensor by its name, or of a file that ends in ``.toml``.
+
+    Its values are checked with those of the camera that they go into.
+
+    Raises:
+        InputError: as :func:`with_sensor_preset`.
+    """
+    if name in sensor_preset_names():
+        text = (resources.files("metalens.formats") / "sensors" / f"{name}.toml").read_text(encoding="utf-8")
+        return _parse(text, str(name))
+    if not isinstance(name, str) or not name.endswith(".toml"):
+        choices = ", ".join([*sensor_preset_names(), "a file that ends in .toml"])
+        raise InputError(f"sensor.preset: no sensor {name!r}; expected {choices}.")
+    if folder is None or "\\" in name or ".." in PurePosixPath(name).parts or PurePosixPath(name).is_absolute():
+        raise InputError(
+            f"sensor.preset: {name!r} is no file in the folder of the lens.toml or below it; put it there."
+        )
+    path = folder / name
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: {path.stat().st_size} bytes is no sensor.toml; at most 1 MiB is read.")
+        return _parse(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(
+            f"{path}: could not be read ({getattr(error, 'strerror', None) or error}); sensor.preset is taken relative "
+            "to the lens.toml."
+        ) from error
+
+
+def dump_sensor_preset(table: dict[str, float | int | list[int]], remark: str) -> str:
+    """Write numbers as the text of a ``sensor.toml``.
+
+    Args:
+        table: keys of ``[sensor]`` with their numbers.
+        remark: one line that says where they are from.
+    """
+    lines = [f"{key} = {value!r}" for key, value in table.items()]
+    head = [f"# {remark}", f'schema = "{SCHEMA}"', f"version = {VERSION}"]
+    return "\n".join([*head, "", "[sensor]", *lines]) + "\n"
+
+
+def _parse(text: str, origin: str) -> dict[str, Any]:
+    try:
+        content = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise InputError(f"{origin}: not valid TOML ({error}).") from error
+    table = content.get("sensor")
+    if (content.get("schema"), content.get("version")) != (SCHEMA, VERSION) or not isinstance(table, dict):
+        raise InputError(
+            f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} and a table [sensor]; copy them '
+            "from a sensor that comes with the package."
+        )
+    if "preset" in table or len(content) != 3:
+        raise InputError(f"{origin}: holds more than its own [sensor]; a preset has no preset and no other table.")
+    return table
