@@ -18,12 +18,15 @@ from blur import smooth_bank
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.formats.scene import random_crop, scene_from_picture
+from metalens.formats.sensor_preset import read_sensor_preset
 from metalens.synth.blur import blur
 from metalens.synth.embedded_photographs import embedded_photographs
 from metalens.synth.generate import generate_pairs, simulated_camera
 from metalens.synth.sensor import develop, expose
 
 REPEATS = 7
+FURTHER_TERMS = {"column_noise_e": 0.3, "rolling_gain_percent": 0.5}
+"""Beside those of the preset."""
 
 
 def milliseconds(run: Callable[[], object]) -> tuple[float, float]:
@@ -48,11 +51,13 @@ def stage_table(bank: PsfBank) -> None:
     scene = scene_from_picture(picture, sensor.pixels, crop)
     light = np.asarray(blur(camera.operator, jnp.asarray(scene)))
     raw = expose(sensor, light, camera.exposure, generator)
+    every_term = sensor.model_copy(update=read_sensor_preset("ov6946") | FURTHER_TERMS | {"pixels": sensor.pixels})
     stages: dict[str, Callable[[], object]] = {
         "read the photograph": lambda: read_picture(path),
         "cut and resize": lambda: scene_from_picture(picture, sensor.pixels, crop),
         "blur": lambda: np.asarray(blur(camera.operator, jnp.asarray(scene))),
         "expose": lambda: expose(sensor, light, camera.exposure, generator),
+        "expose, every term": lambda: expose(every_term, light, camera.exposure, generator),
         "develop": lambda: develop(sensor, raw, camera.exposure),
     }
     print(f"{'milliseconds':>22} {'elapsed':>8} {'processor':>10}")

@@ -37,7 +37,8 @@ def expose(
         ``[y, x]`` uint16 digital numbers.
 
     Raises:
-        InputError: the light is NaN, infinite, negative, of another shape, or too bright to be counted.
+        InputError: the light, or what exposure and pattern make of it, is NaN, infinite, negative, of another shape, or
+            too bright to be counted.
     """
     light = np.asarray(light, dtype=np.float32)
     _check(light)
@@ -73,6 +74,8 @@ def _electron_rate(sensor: Sensor, light: np.ndarray, exposure: Exposure, patter
     rate = rate + sensor.dark_signal_e
     if pattern.hot_e is not None:
         rate += pattern.hot_e
+    if not rate.min() >= 0:
+        raise InputError(f"sensor: {float(rate.min()):.3g} electrons in a pixel; check the exposure and the pattern.")
     if rate.max() > MAXIMUM_ELECTRONS:
         raise InputError(
             f"sensor: {float(rate.max()):.3g} electrons in a pixel, at most {MAXIMUM_ELECTRONS:.0g}; "

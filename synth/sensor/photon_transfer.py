@@ -97,7 +97,7 @@ def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: 
         bit_depth: of the numbers; by default the smallest that holds them all.
 
     Raises:
-        InputError: frames are unequal or too few, hold no noise, are all saturated, or none is.
+        InputError: frames are unequal or too few, processed, hold no noise, are all saturated, or none is.
     """
     black = _statistics(dark, shaded=False)
     levels = [_statistics(flat, shaded=True) for flat in flats]
@@ -149,6 +149,8 @@ def _statistics(flat: FlatField, *, shaded: bool) -> _Level:
         )
     if min(rows, columns) < 16:
         raise InputError(f"{flat.name}: frames of {rows} × {columns} are too small, at least 16 × 16 are needed.")
+    if frames.min() < 0 or (frames != np.rint(frames)).any():
+        raise InputError(f"{flat.name}: holds negative or broken numbers; give the sensor's own, without processing.")
     places = [_place_statistics(frames[:, y::2, x::2], shaded) for y in (0, 1) for x in (0, 1)]
     mean, temporal, spatial = np.array(places).T
     return _Level(flat.name, (rows, columns), float(frames.max()), mean, temporal, spatial)

@@ -208,3 +208,10 @@ def test_numbers_beyond_the_bit_depth_are_refused(tmp_path: Path) -> None:
     flats, dark = flat_fields(tmp_path, sensor_with())
     with pytest.raises(InputError, match=r"flat-15: holds the number 1[0-9]*, more than 12 bits do"):
         calibrate_sensor(flats, dark, bit_depth=12)
+
+
+@pytest.mark.parametrize("change", [0.5, -900.0])
+def test_numbers_that_no_sensor_gives_are_refused(tmp_path: Path, change: float) -> None:
+    processed = stack(tmp_path, "processed", np.full((2, 32, 32), 800.0) + change)
+    with pytest.raises(InputError, match="processed: holds negative or broken numbers; give the sensor's own"):
+        calibrate_sensor([processed], processed)

@@ -6,12 +6,15 @@ import hashlib
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from scipy.ndimage import convolve
 
 from metalens.formats.camera import read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.sensor import Sensor
 from metalens.synth.sensor import (
+    CameraFixedPattern,
     bayer_channels,
     develop,
     expose,
@@ -182,6 +185,39 @@ ALL_PATTERNS = {
 }
 
 
+ALL_TERMS = ALL_PATTERNS | {
+    "quantum_efficiency": (0.4, 0.6, 0.3),
+    "crosstalk": 0.04,
+    "shot_noise": None,
+    "dark_current_e": 3.0,
+    "row_noise_e": 1.0,
+    "column_noise_e": 1.0,
+    "read_noise_e": 2.0,
+    "rolling_gain_percent": 0.5,
+    "system_gain_dn_per_e": 0.3,
+    "black_level_dn": 20.0,
+    "bit_depth": 12,
+    "camera_seed": 9,
+}
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    chosen=st.sets(st.sampled_from(sorted(ALL_TERMS))), level=st.sampled_from([0.0, 0.5, 5.0]), seed=st.integers(0, 9)
+)
+def test_any_choice_of_terms_gives_numbers_of_the_sensor_and_the_same_ones_again(
+    chosen: set[str], level: float, seed: int
+) -> None:
+    chosen |= {"hot_pixel_share", "hot_pixel_e"} if chosen & {"hot_pixel_share", "hot_pixel_e"} else set()
+    sensor = quiet_sensor(**{key: ALL_TERMS[key] for key in chosen})
+    light = np.full((16, 18, 3), level, dtype=np.float32)
+    first, again = (expose(sensor, light, exposure_for(sensor), np.random.default_rng(seed)) for _ in range(2))
+    assert first.dtype == np.uint16
+    assert first.max() <= 2**sensor.bit_depth - 1
+    assert (first == again).all()
+    assert develop(sensor, first, exposure_for(sensor)).shape == (16, 18, 3)
+
+
 def test_fixed_patterns_belong_to_the_camera_and_no_term_changes_another() -> None:
     both = fixed_pattern(quiet_sensor(**ALL_PATTERNS, camera_seed=3), (32, 40))
     alone = fixed_pattern(quiet_sensor(prnu_percent=1.0, camera_seed=3), (32, 40))
@@ -201,6 +237,15 @@ def test_a_pattern_can_be_given() -> None:
     light = np.zeros((SIZE, SIZE, 3), dtype=np.float32)
     frame = expose(sensor, light, exposure_for(sensor), np.random.default_rng(0), pattern)
     assert frame.std() / sensor.system_gain == pytest.approx(9.0, rel=0.01)
+
+
+@pytest.mark.parametrize("bad", [-1.0, np.nan])
+def test_a_pattern_that_makes_no_rate_is_refused_before_a_random_number_is_drawn(bad: float) -> None:
+    sensor = quiet_sensor(shot_noise=None)
+    light = np.zeros((16, 16, 3), dtype=np.float32)
+    pattern = CameraFixedPattern(np.full((16, 16), bad), None, None, None, None)
+    with pytest.raises(InputError, match="electrons in a pixel; check the exposure and the pattern"):
+        expose(sensor, light, exposure_for(sensor), np.random.default_rng(0), pattern)
 
 
 def test_gains_of_its_own_replace_the_automatic_white_balance() -> None:
