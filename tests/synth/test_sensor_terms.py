@@ -195,8 +195,6 @@ ALL_TERMS = ALL_PATTERNS | {
     "read_noise_e": 2.0,
     "rolling_gain_percent": 0.5,
     "system_gain_dn_per_e": 0.3,
-    "black_level_dn": 20.0,
-    "bit_depth": 12,
     "camera_seed": 9,
 }
 
