@@ -85,4 +85,6 @@ def _drawn_normal(sensor: Sensor, term: _Term, shape: tuple[int, int]) -> np.nda
 
 
 def _drawn(sensor: Sensor, term: _Term) -> np.random.Generator:
-    return np.random.default_rng([sensor.camera_seed or 0, get_args(_Term).index(term)])
+    # A spawn key keeps these apart from the samples' generators, which are seeded by plain numbers.
+    key = (get_args(_Term).index(term),)
+    return np.random.default_rng(np.random.SeedSequence(sensor.camera_seed or 0, spawn_key=key))

@@ -229,6 +229,12 @@ def test_fixed_patterns_belong_to_the_camera_and_no_term_changes_another() -> No
         both.response[0, 0] = 1
 
 
+def test_no_pattern_shares_the_random_numbers_of_a_sample() -> None:
+    pattern = fixed_pattern(quiet_sensor(dsnu_e=1.0, camera_seed=3), (16, 16)).dark_e
+    for seed in ([3], [3, 0], [3, 0, 0], [3, 1]):
+        assert (np.random.default_rng(seed).standard_normal((16, 16), dtype=np.float32) != pattern).all()
+
+
 def test_a_pattern_can_be_given() -> None:
     sensor = quiet_sensor()
     pattern = fixed_pattern(quiet_sensor(dsnu_e=9.0), (SIZE, SIZE))
