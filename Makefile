@@ -24,7 +24,7 @@ demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replac
 	@echo "Report: $(CURDIR)/demo/report.html"
 
 test: lint type ## style, types, import contracts and all tests
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --dist loadfile
 
 lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/ruff check

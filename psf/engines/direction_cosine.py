@@ -28,6 +28,10 @@ from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
 from metalens.psf.engines.phasor import phasor
 
 
+MOST_PUPIL_SAMPLES = 2_000_000
+"""Of all tiles that are computed at once."""
+
+
 class PupilGrid(NamedTuple):
     """The pupil as one tile sees it, on a grid uniform in direction cosines.
 
@@ -213,7 +217,9 @@ def window_intensity(
         return jnp.einsum("wyaxb,a,b->wyx", density, node_weight, node_weight)
 
     rows = tiles - upper
-    intensity = jax.lax.map(tile, jnp.arange(rows * tiles))
+    # Some tiles at once keep all cores busy; more would only fill the memory.
+    together = max(1, MOST_PUPIL_SAMPLES // pupil_samples**2)
+    intensity = jax.lax.map(tile, jnp.arange(rows * tiles), batch_size=min(together, rows * tiles))
     intensity = intensity.reshape(rows, tiles, -1, side_y, side_x).transpose(2, 0, 3, 1, 4)
     intensity = intensity.reshape(-1, rows * side_y, tiles * side_x)
     if mirrored:
