@@ -25,6 +25,10 @@ TOLERANCE = 0.12
 Its first order is corrected, so that about half of its square remains, where a window has least light."""
 
 
+BRIGHTNESS_TOLERANCE = 0.006
+"""Largest relative change of 1/R², root mean square over the pupil, that a tile's corner may neglect."""
+
+
 @dataclass(frozen=True)
 class Sampling:
     """What the direction-cosine engine is compiled for.
@@ -67,6 +71,7 @@ def choose_sampling(
             tiles
             for tiles in range(1, LARGEST_TILES + 1, 2)
             if _curvature_error(lens, shortest, landing, half_window, tiles) <= TOLERANCE
+            and _brightness_error(lens, landing, half_window / tiles) <= BRIGHTNESS_TOLERANCE
         ),
         None,
     )
@@ -117,6 +122,13 @@ def _curvature_error(
                 error = exact - distance - edge * (away[0] + sign * away[1]) / distance
                 worst = max(worst, float(np.std(error)))
     return 2 * np.pi / wavelength * worst
+
+
+def _brightness_error(lens: Metalens, chief: tuple[float, float], edge: float) -> float:
+    """Relative change of 1/R² (rms over the pupil) from a tile's centre to its corner."""
+    away = [place - points for place, points in zip(chief, pupil_points(lens), strict=True)]
+    squared = _distance(lens, (away[0], away[1])) ** 2
+    return max(float(np.std(2 * edge * (away[0] + sign * away[1]) / squared)) for sign in (-1, 1))
 
 
 def _distance(lens: Metalens, away: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
