@@ -27,7 +27,6 @@ from metalens.optics.source import Source
 from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
 from metalens.psf.engines.phasor import phasor
 
-
 MOST_PUPIL_SAMPLES = 2_000_000
 """Of all tiles that are computed at once."""
 
