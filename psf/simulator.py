@@ -222,7 +222,16 @@ def simulator_of_directions(
             f"psf: samples {1e6 * pixel_pitch:.3g} µm apart do not resolve the image of this aperture, at most "
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
-    plan = plan_engine(lens, wavelength, sources, window, pixel_pitch, engine=engine, refinement=refinement)
+    plan = plan_engine(
+        lens,
+        wavelength,
+        sources,
+        window,
+        pixel_pitch,
+        engine=engine,
+        integrate_pixels=integrate_pixels,
+        refinement=refinement,
+    )
     _log.info("engine %s: %s", plan.engine, plan.reason)
     return PsfSimulator(
         plan,

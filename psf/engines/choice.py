@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Literal, get_args
 
 import numpy as np
@@ -43,6 +44,7 @@ def plan_engine(
     pixel_pitch: float,
     *,
     engine: Engine = "auto",
+    integrate_pixels: bool = True,
     refinement: float = 1.0,
 ) -> Plan:
     """Choose an engine and its samplings for all wavelengths and sources.
@@ -57,6 +59,7 @@ def plan_engine(
         window: (ny, nx) samples.
         pixel_pitch: their spacing in metres.
         engine: one of them, or ``auto``.
+        integrate_pixels: whether the intensity will be integrated over pixels.
         refinement: finer than necessary by this factor, to see the error shrink.
 
     Raises:
@@ -65,7 +68,7 @@ def plan_engine(
     if engine not in get_args(Engine):
         raise InputError(f"psf: no engine {engine!r}; one of {', '.join(get_args(Engine))} was expected.")
     if engine == "auto":
-        return _cheaper(lens, wavelength, sources, window, pixel_pitch, refinement)
+        return _cheaper(lens, wavelength, sources, window, pixel_pitch, integrate_pixels, refinement)
     reason = "it was asked for"
     if engine == "direction_cosine":
         obstacle = _obstacle(lens)
@@ -85,7 +88,16 @@ def plan_engine(
             'glass or use engine="angular_spectrum".'
         )
     convolves = engine == "rayleigh_sommerfeld"
-    grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, convolves=convolves, refinement=refinement)
+    grid = choose_grid(
+        lens,
+        wavelength,
+        sources,
+        window,
+        pixel_pitch,
+        integrate_pixels=integrate_pixels,
+        convolves=convolves,
+        refinement=refinement,
+    )
     return Plan(engine, reason, grid=grid)
 
 
@@ -108,20 +120,29 @@ def _cheaper(
     sources: list[Source],
     window: tuple[int, int],
     pixel_pitch: float,
+    integrate_pixels: bool,
     refinement: float,
 ) -> Plan:
     """Compare times: samples and matrix products of the tiles against the transforms of the grid."""
+    grid_for = partial(
+        choose_grid,
+        lens,
+        wavelength,
+        sources,
+        window,
+        pixel_pitch,
+        integrate_pixels=integrate_pixels,
+        refinement=refinement,
+    )
     obstacle = _obstacle(lens)
     if obstacle is not None:
-        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
-        return Plan("angular_spectrum", f"the lens has {obstacle}", grid=grid)
+        return Plan("angular_spectrum", f"the lens has {obstacle}", grid=grid_for())
     try:
         sampling = _sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
     except InputError as error:
-        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
-        return Plan("angular_spectrum", f"of the direction-cosine engine: {error}", grid=grid)
+        return Plan("angular_spectrum", f"of the direction-cosine engine: {error}", grid=grid_for())
     try:
-        grid = choose_grid(lens, wavelength, sources, window, pixel_pitch, refinement=refinement)
+        grid = grid_for()
     except InputError as error:
         return Plan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
     shared = len(wavelength) * len(sources) if all(shares_spectrum(lens, source) for source in sources) else 1

@@ -58,15 +58,16 @@ def choose_grid(
     window: tuple[int, int],
     pixel_pitch: float,
     *,
+    integrate_pixels: bool = True,
     convolves: bool = False,
     refinement: float = 1.0,
 ) -> Grid:
     """Sub-samples of a pixel and size of the transforms that serve all wavelengths and sources.
 
     The sample spacing h has to resolve, at the shortest wavelength, (1) the intensity, whose frequencies reach the
-    pupil's spread of directions over λ; (2) the waves that connect the aperture's rim with the window's; (3) what
-    the lens' phase adds to the chief ray's direction, which must not turn by more than π between samples; a phase of
-    flat pixels has two samples along each pixel.
+    pupil's spread of directions over λ, where it is integrated, else the field with half of them; (2) the waves that
+    connect the aperture's rim with the window's; (3) what the lens' phase adds to the chief ray's direction, which must
+    not turn by more than π between samples; a phase of flat pixels has two samples along each pixel.
 
     Args:
         lens: the metalens.
@@ -74,6 +75,7 @@ def choose_grid(
         sources: the light; it matters behind a stop and at finite distance.
         window: (ny, nx) pixels.
         pixel_pitch: in metres.
+        integrate_pixels: whether the intensity will be integrated over pixels, or sampled at their centres.
         convolves: also resolve the convolution kernel of the way from the stop to the lens.
         refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
 
@@ -83,7 +85,9 @@ def choose_grid(
     radius, distance = 0.5 * stop_diameter(lens), float(lens.focal_length)
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
     reach = radius + 0.5 * pixel_pitch * max(window)
-    rates = [2 * direction_spread(lens) / shortest, 2 * reach / np.hypot(reach, distance) / shortest]
+    # An intensity has twice the frequencies of its field.
+    of_image = (2 if integrate_pixels else 1.05) * direction_spread(lens) / shortest
+    rates = [of_image, 2 * reach / np.hypot(reach, distance) / shortest]
     rates += [
         2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
     ]
