@@ -6,6 +6,7 @@ Files, in reading order:
 
 - ``moments``       centroid, second moments, rms width
 - ``direction``     the tangential and the sagittal direction at a place of the sensor
+- ``least_squares`` the least-squares Gaussian from a given start
 - ``gaussian_fit``  the full width at half maximum of DMDiff's Eq. 2
 - ``peak``          the highest value between the samples
 - ``half_maximum``  the half-maximum contour's widths along the tangential and sagittal lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metalens.formats.errors import InputError
 from metalens.formats.psf_figures import PsfFigures
 from metalens.psf.measures.direction import tangential_direction
 from metalens.psf.measures.energy import energy_radius
@@ -38,7 +39,11 @@ def psf_figures(
 
     Returns:
         Figures with the intensity's leading axes.
+
+    Raises:
+        InputError: the intensity is not finite, negative, or all dark somewhere.
     """
+    _check(intensity)
     leading = intensity.shape[:-2]
     tangential = np.broadcast_to(tangential_direction(position), (*leading, 2))
     nyquist = 0.5 / (pixel_pitch if sensor_pitch is None else sensor_pitch)
@@ -63,3 +68,17 @@ def psf_figures(
         nyquist_modulation=modulation[..., -1],
         strehl_ratio=strehl,
     )
+
+
+def _check(intensity: np.ndarray) -> None:
+    if intensity.ndim < 2 or 0 in intensity.shape:
+        raise InputError(f"psf figures: found an array of shape {intensity.shape}, expected [..., y, x] with samples.")
+    if not np.isfinite(intensity).all():
+        raise InputError("psf figures: a point spread function holds NaN or infinity; compute or capture it again.")
+    if (intensity < 0).any():
+        raise InputError(
+            f"psf figures: found an intensity of {intensity.min():.3g}, expected none below zero; subtract less "
+            "background and clip."
+        )
+    if (intensity.max(axis=(-2, -1)) <= 0).any():
+        raise InputError("psf figures: a point spread function holds no light; leave it out.")

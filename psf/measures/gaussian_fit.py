@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metalens.psf.measures.least_squares import least_squares_gaussian
 from metalens.psf.measures.moments import centroid, second_moments
 
 DMDIFF_SIGMA_TO_WIDTH = 2.35
@@ -20,13 +21,14 @@ DMDIFF_SIGMA_TO_WIDTH = 2.35
 NARROWEST_SIGMA = 0.25
 """In samples; a narrower Gaussian cannot be told from a point."""
 
+WIDEST_SIGMA = 2.0
+"""In sides of the window; a wider Gaussian cannot be told from an even light."""
+
 CROP = 5.0
 """Half-width in σ of the part of the window that is fitted: what lies outside meets a Gaussian below e^−12.5."""
 
 SAMPLES_PER_SIGMA = 3.0
 """Means of this many samples to a σ give the start of a wide Gaussian's fit, at a fraction of its cost."""
-
-LARGEST_STEPS = 200
 
 COMPLETE = 0.999
 """Share of Σ I² above which the core's fit leaves nothing for another one to explain."""
@@ -88,29 +90,38 @@ def fit_gaussian(image: np.ndarray) -> GaussianFit:
 
 def _fit_from(values: np.ndarray, axes: np.ndarray, centre: np.ndarray, sigma: np.ndarray) -> GaussianFit:
     """Fit on a crop about the Gaussian, which grows until it holds the Gaussian that it gives."""
-    limits = np.log([NARROWEST_SIGMA, 2.0 * max(values.shape)])
-    parameters = np.concatenate([[0.0], centre, np.clip(np.log(np.maximum(sigma, 1e-9)), *limits)])
-    low, high = _box(parameters, axes, values.shape)
-    bins = _bins(parameters)
+    limits = _limits(axes, values.shape)
+    start = np.concatenate([centre, np.log(np.maximum(sigma, NARROWEST_SIGMA))])
+    shape = np.clip(start, *limits)
+    low, high = _box(shape, axes, values.shape)
+    bins = _bins(shape)
     while True:
         crop = values[low[0] : high[0], low[1] : high[1]]
         y, x = low[0] + np.arange(crop.shape[0]), low[1] + np.arange(crop.shape[1])
         if bins > 1:
             y, x, crop = _binned(y, bins), _binned(x, bins), _binned(_binned(crop, bins).T, bins).T
-        along = np.stack([(axes[0, axis] * y[:, None] + axes[1, axis] * x).ravel() for axis in (0, 1)])
-        parameters, explained = _levenberg_marquardt(crop.ravel(), along, parameters, limits)
-        wanted_low, wanted_high = _box(parameters, axes, values.shape)
+        amplitude, shape, explained = least_squares_gaussian(crop, y, x, axes, shape, limits)
+        wanted_low, wanted_high = _box(shape, axes, values.shape)
         grows = (wanted_low < low).any() or (wanted_high > high).any()
         if not grows and bins == 1:
-            return GaussianFit(float(parameters[0]), parameters[1:3], np.exp(parameters[3:]), axes, explained)
+            return GaussianFit(amplitude, shape[:2], np.exp(shape[2:]), axes, explained)
         low, high = np.minimum(low, wanted_low), np.maximum(high, wanted_high)
         # The last fit, from the binned one's result, is to the samples themselves.
-        bins = _bins(parameters) if grows else 1
+        bins = _bins(shape) if grows else 1
 
 
-def _bins(parameters: np.ndarray) -> int:
+def _limits(axes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Least and largest ``[2, (a₀, b₀, ln σ₁, ln σ₂)]``: the centre stays in the window, whatever the halo's slope."""
+    corners = np.array([[y, x] for y in (0, shape[0] - 1) for x in (0, shape[1] - 1)]) @ axes
+    sigma = np.log([NARROWEST_SIGMA, WIDEST_SIGMA * max(shape)])
+    return np.stack(
+        [np.append(edge, [each, each]) for edge, each in zip((corners.min(0), corners.max(0)), sigma, strict=True)]
+    )
+
+
+def _bins(gaussian: np.ndarray) -> int:
     """Samples that may be averaged before a fit, because the Gaussian hardly changes from one to the next."""
-    return max(1, int(np.exp(parameters[3:].min()) / SAMPLES_PER_SIGMA))
+    return max(1, int(np.exp(gaussian[2:].min()) / SAMPLES_PER_SIGMA))
 
 
 def _binned(values: np.ndarray, bins: int) -> np.ndarray:
@@ -119,74 +130,11 @@ def _binned(values: np.ndarray, bins: int) -> np.ndarray:
     return values[:whole].reshape(-1, bins, *values.shape[1:]).mean(axis=1)
 
 
-def _box(parameters: np.ndarray, axes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
-    """First and last-but-one rows and columns of the crop for these parameters, inside the image."""
-    centre = axes @ parameters[1:3]
-    reach = CROP * np.sqrt(axes**2 @ np.exp(2 * parameters[3:])) + 2
+def _box(gaussian: np.ndarray, axes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:
+    """First and last-but-one rows and columns of the crop for a Gaussian (a₀, b₀, ln σ₁, ln σ₂), inside the image."""
+    centre = axes @ gaussian[:2]
+    reach = CROP * np.sqrt(axes**2 @ np.exp(2 * gaussian[2:])) + 2
     last = np.array(shape)
     low = np.clip(np.floor(centre - reach), 0, last - 1).astype(int)
     high = np.clip(np.ceil(centre + reach) + 1, low + 1, last).astype(int)
     return low, high
-
-
-def _levenberg_marquardt(
-    values: np.ndarray, along: np.ndarray, parameters: np.ndarray, limits: np.ndarray
-) -> tuple[np.ndarray, float]:
-    """Minimise Σ (A exp(−½((a − a₀)²/σ₁² + (b − b₀)²/σ₂²)) − values)² over (A, a₀, b₀, ln σ₁, ln σ₂).
-
-    The amplitude follows from the others, linearly, at every trial (variable projection); what is stepped are the
-    other four. Marquardt's damping scales with the curvature, so that units do not matter.
-
-    Args:
-        values: ``[sample]``.
-        along: ``[2, sample]`` positions along the principal axes.
-        parameters: ``[5]`` start; its amplitude is not used.
-        limits: of ln σ.
-
-    Returns:
-        ``[5]`` parameters, and Σ values² less the squared residuals.
-    """
-    shape = parameters[1:]
-    gaussian, scaled, explained = _project(values, along, shape)
-    damping = 1e-3
-    for _ in range(LARGEST_STEPS):
-        amplitude = _amplitude(values, gaussian)
-        fitted = amplitude * gaussian
-        jacobian = np.stack([gaussian, *(fitted * scaled / np.exp(shape[2:, None])), *(fitted * scaled**2)])
-        normal = np.einsum("is,js->ij", jacobian, jacobian)
-        slope = np.einsum("is,s->i", jacobian, values - fitted)
-        while True:
-            # What has no curvature at all is left where it is: a point has no width.
-            damped = normal + np.diag(damping * np.diag(normal) + 1e-12 * normal[0, 0])
-            trial = shape + np.clip(np.linalg.solve(damped, slope)[1:], -1e3, 1e3)
-            trial[2:] = np.clip(trial[2:], np.maximum(limits[0], shape[2:] - 1), np.minimum(limits[1], shape[2:] + 1))
-            found = _project(values, along, trial)
-            if found[2] > explained or damping > 1e9:
-                break
-            damping *= 5
-        gained, moved = found[2] - explained, np.abs(trial - shape) / np.append(np.exp(shape[2:]), [1, 1])
-        if gained <= 0:
-            break
-        shape, (gaussian, scaled, explained) = trial, found
-        damping = max(damping / 10, 1e-12)
-        if moved.max() < 1e-6:
-            break
-    return np.append(_amplitude(values, gaussian), shape), explained
-
-
-def _project(values: np.ndarray, along: np.ndarray, shape: np.ndarray) -> tuple[np.ndarray, np.ndarray, float]:
-    """The Gaussian of height 1 ``[sample]``, its scaled coordinates ``[2, sample]``, and what it explains."""
-    scaled = (along - shape[:2, None]) / np.exp(shape[2:, None])
-    gaussian = np.exp(-0.5 * (scaled[0] ** 2 + scaled[1] ** 2))
-    squared = _dot(gaussian, gaussian)
-    return gaussian, scaled, _dot(values, gaussian) ** 2 / squared if squared > 0 else 0.0
-
-
-def _amplitude(values: np.ndarray, gaussian: np.ndarray) -> float:
-    squared = _dot(gaussian, gaussian)
-    return _dot(values, gaussian) / squared if squared > 0 else 0.0
-
-
-def _dot(first: np.ndarray, second: np.ndarray) -> float:
-    """Σ of products; not by the linear-algebra library, whose threads cost more than such short sums."""
-    return float(np.einsum("s,s->", first, second))
