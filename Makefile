@@ -24,7 +24,8 @@ demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replac
 	@echo "Report: $(CURDIR)/demo/report.html"
 
 test: lint type ## style, types, import contracts and all tests
-	$(BIN)/pytest -n auto --dist loadfile
+	@# A process for each core, a thread for each process: threads of several would wait for each other.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
 
 lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/ruff check
