@@ -12,7 +12,7 @@ from metalens.formats.errors import InputError
 from metalens.formats.spectrum import CHANNEL_NAMES, Spectrum
 from metalens.psf.spectra.spectrum import hat_weights, node_positions, spectral_quadrature
 
-FEWEST_INTERVALS = 8
+FEWEST_INTERVALS = 16
 """Between the nodes of the coarsest set, for a spectrum from tables."""
 
 FEWEST_PER_CHANNEL = 3
@@ -50,7 +50,7 @@ def choose_wavelengths(
     The sets double: n, 2n, 4n, … A set is accepted when both it and the next agree with the one after that, which
     has four times its wavelengths. Two coarse sets that agree by accident are so not taken for converged. Of tables
     each set contains the one before, and what was simulated is used again; the nodes are not evenly spaced in
-    wavelength, so that no regular fringe can hide between them.
+    wavelength, so that regular fringes of 8 nm and more do not hide between them.
 
     Args:
         psf_at: wavelengths ``[wavelength]`` in metres → intensity ``[field, wavelength, y, x]`` at the probe fields:
