@@ -5,7 +5,10 @@ Files, in reading order:
 - ``phase``        the folder of phase profiles, a family a file
 - ``aperture``     the shape of the opening
 - ``response``     what the structure makes of the phase at each wavelength: diffraction orders
-- ``meta_atoms``   a response from a library of meta-atoms
+- ``meta_atoms``   the folder of meta-atoms: their library, and a response from it
+- ``rcwa``         the folder that computes libraries
+- ``structure``    the folder of structures: a meta-atom at each site
+- ``layout``       the folder of files for fabrication
 - ``described``    these parts from the tables of a ``lens.toml``
 - ``metalens``     all of it behind an aperture, at a distance from the sensor
 - ``source``       the light that falls on it: plane waves and point sources

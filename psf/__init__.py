@@ -17,6 +17,8 @@ Files, in reading order:
 - ``given``       a bank around functions that come from elsewhere
 - ``captured``    the folder of measured PSFs: a bank from captures, and a lens fitted to it
 - ``pictures``    the folder of pictures of a bank, for a paper
+- ``design``      the folder of inverse design
+- ``tolerance``   the folder of tolerancing
 """
 
 from metalens.psf.bank import simulate_bank

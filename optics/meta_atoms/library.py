@@ -1,27 +1,17 @@
-"""Meta-atoms: what pillars of each width do to light of each wavelength, and a lens that is built of them.
+"""A library of meta-atoms: what pillars of each width do to light of each wavelength.
 
-A library is computed elsewhere (rigorous coupled-wave analysis) or published; this is its record, and what a lens
-makes of it. The pillar at a place is chosen by the wanted phase alone, so that the lens' transmission is a periodic
-function of the phase at every wavelength, and its Fourier coefficients are the diffraction orders.
+It is computed elsewhere (rigorous coupled-wave analysis) or published; this is its record.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.errors import InputError
-from metalens.optics.phase.profile import Scalar
-from metalens.optics.response import Response, checked_orders
-
-PHASES = 512
-"""Wanted phases in one turn at which pillars are chosen: the order m is blurred with m ± 512, less than 10⁻³."""
-
-CHOICES = 1024
-"""Geometries that are tried for each of them: half a step is less than 1/2000 of the library's range."""
 
 
 @jax.tree_util.register_dataclass
@@ -35,11 +25,17 @@ class MetaAtomLibrary:
         geometry: ``[geometry]`` ascending; a width in metres, or a duty cycle from 0 to 1.
         wavelength: ``[wavelength]`` ascending, in metres.
         transmission: ``[geometry, wavelength]`` complex amplitude behind the array over that before it.
+        empty: ``[wavelength]`` the same where a meta-atom is missing; None where that is not known.
+        height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m, h the height of the meta-atoms; or None.
+        index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n, n the refractive index of the meta-atoms; or None.
     """
 
     geometry: np.ndarray | jax.Array
     wavelength: np.ndarray | jax.Array
     transmission: np.ndarray | jax.Array
+    empty: np.ndarray | jax.Array | None = None
+    height_slope: np.ndarray | jax.Array | None = None
+    index_slope: np.ndarray | jax.Array | None = None
 
     def at(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission; the shapes of geometry and wavelength (m) broadcast.
@@ -123,79 +119,3 @@ def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: 
                 f"meta-atom library: {name} {scale * outside[0]:.6g}{unit} lies outside the table, which goes from "
                 f"{scale * table[0]:.6g} to {scale * table[-1]:.6g}{unit}; stay inside, or extend the library."
             )
-
-
-@jax.tree_util.register_dataclass
-@dataclass(frozen=True)
-class MetaAtoms(Response):
-    """A structure that takes, for each wanted phase, the meta-atom that comes closest at the design wavelength.
-
-    Where the library's phases at the design wavelength cover less than a turn, the gap gets what is nearest.
-
-    Attributes:
-        library: the meta-atoms to choose from.
-        design_wavelength: in metres.
-        orders: the diffraction orders that are kept, ascending; fixed, never traced.
-        width_error: what fabrication adds to the geometry of every meta-atom, in the library's unit. The choice
-            does not know of it; gradients go through.
-    """
-
-    library: MetaAtomLibrary
-    design_wavelength: Scalar
-    orders: tuple[int, ...] = field(default=(1,), metadata={"static": True})
-    width_error: Scalar = 0.0
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "orders", checked_orders(self.orders))
-
-    @property
-    def achromatic(self) -> bool:
-        """False."""
-        return False
-
-    def chosen_geometry(self, phase: jax.Array) -> jax.Array:
-        """The geometry that is nearest in phase at the design wavelength, to wanted phases in radians."""
-        axis = jnp.asarray(self.library.geometry)
-        candidates = jnp.linspace(axis[0], axis[-1], CHOICES)
-        offered = jnp.angle(self.library.at(candidates, jnp.asarray(self.design_wavelength)))
-        closeness = jnp.cos(offered - jnp.asarray(phase)[..., None])
-        return jax.lax.stop_gradient(candidates[jnp.argmax(closeness, axis=-1)])
-
-    def periodic_transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission with all orders, at wanted phases in radians and wavelengths in metres (broadcast)."""
-        return self.library.at(self.chosen_geometry(phase) + self.width_error, wavelength)
-
-    def coefficients(self, wavelength: jax.Array) -> jax.Array:
-        """Fourier coefficients over the wanted phase, ``[..., order]``, at the wavelengths ``[...]`` in metres."""
-        phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
-        transmission = self.periodic_transmission(phase, jnp.asarray(wavelength)[..., None])
-        turn = -jnp.asarray(self.orders) * phase[:, None]
-        return transmission @ jax.lax.complex(jnp.cos(turn), jnp.sin(turn)) / PHASES
-
-    def check(self, wavelength: object) -> None:
-        """Make sure that the table holds these wavelengths (m) and the geometries with their error.
-
-        Raises:
-            InputError: a wavelength lies outside the table, or the error of the geometry reaches half across it.
-        """
-        check_range(self.library, wavelength=self.design_wavelength)
-        check_range(self.library, wavelength=wavelength)
-        span = float(self.library.geometry[-1] - self.library.geometry[0])
-        if not abs(float(self.width_error)) < 0.5 * span:
-            raise InputError(
-                f"meta-atoms: width_error {float(self.width_error):g} is more than half of the library's range of "
-                f"geometries, {span:g}; give it in the library's unit."
-            )
-
-
-def nano_optics_proxy() -> MetaAtomLibrary:
-    """The published fit for Si₃N₄ pillars, 705 nm high at a pitch of 350 nm, over their duty cycle of 0.3 to 0.82.
-
-    φ/2π = 6.051 − 0.02033 λ + 2.26 d + 1.371·10⁻⁵ λ² − 0.002947 λd + 0.797 d² with λ in nm and d the duty cycle, at
-    amplitude 1: the structure-to-phase proxy of neural nano-optics (Tseng et al., doi:10.1038/s41467-021-26443-0),
-    made for 462, 511 and 606 nm. The table goes from 400 to 700 nm.
-    """
-    duty, nanometres = np.linspace(0.3, 0.82, 105)[:, None], np.arange(400.0, 701.0, 2.0)
-    turns = 6.051 - 0.02033 * nanometres + 2.26 * duty + 1.371e-5 * nanometres**2
-    turns = turns - 0.002947 * nanometres * duty + 0.797 * duty**2
-    return meta_atom_library(duty[:, 0], nanometres * 1e-9, np.exp(2j * np.pi * turns))

@@ -1,0 +1,14 @@
+"""Meta-atoms: what each of them does to light, and a lens that is built of them.
+
+Files, in reading order:
+
+- ``library``   complex transmission against geometry and wavelength
+- ``response``  a structure that takes the meta-atom nearest to each wanted phase: diffraction orders
+- ``proxy``     the published fit of neural nano-optics as a library
+"""
+
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, meta_atom_library
+from metalens.optics.meta_atoms.proxy import nano_optics_proxy
+from metalens.optics.meta_atoms.response import MetaAtoms
+
+__all__ = ["MetaAtomLibrary", "MetaAtoms", "check_range", "meta_atom_library", "nano_optics_proxy"]

@@ -1,0 +1,1 @@
+"""Rigorous coupled-wave analysis: libraries of meta-atoms from their shape and their materials."""

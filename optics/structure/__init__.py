@@ -1,0 +1,1 @@
+"""From a phase to a structure: which meta-atom stands at which site, and what that does to light."""

@@ -1,0 +1,1 @@
+"""Inverse design: lenses from what their point spread functions should be."""
