@@ -5,6 +5,7 @@ In reading order:
 - ``errors``          the one error for input that cannot be used
 - ``record``          what the tables of ``lens.toml`` have in common
 - ``phase_map``       guarded reading of freeform phases: CSV, NPY, HDF5
+- ``atom_library``    ``library.h5``: what meta-atoms do to light; ``libraries/`` holds those that are shipped
 - ``lens_phase``      its ``[lens.phase]`` table: a record a family
 - ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
 - ``lens``            its ``[lens]`` table, of these
@@ -23,6 +24,7 @@ In reading order:
 - ``flat_fields``     which of them are flat fields of one level of light
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``scene``           from a photograph to the light on a sensor's grid
+- ``structure``       ``structure.h5``: which meta-atom stands at each site of a lens
 - ``drawing``         the folder of drawings of a ``psf.h5``, with the house style of all figures
 - ``hdf5``            guarded opening of HDF5 files
 - ``atomic``          outputs that appear whole or not at all
