@@ -6,7 +6,7 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from metalens.formats.lens_parts import Aperture, MetaAtoms, Plate, Response, Stop, check_aperture
+from metalens.formats.lens_parts import Aperture, LibraryResponse, MetaAtoms, Plate, Response, Stop, check_aperture
 from metalens.formats.lens_phase import FreeformPhase, Phase, SumPhase
 from metalens.formats.record import Finite, Positive, Record
 
@@ -50,9 +50,12 @@ class Lens(Record):
         Raises:
             InputError: a file is missing, or not the one whose SHA-256 is recorded.
         """
+        found: dict[str, object] = {}
         if isinstance(self.phase, FreeformPhase | SumPhase):
-            return self.model_copy(update={"phase": self.phase.in_folder(folder)})
-        return self
+            found["phase"] = self.phase.in_folder(folder)
+        if isinstance(self.response, LibraryResponse):
+            found["response"] = self.response.in_folder(folder)
+        return self.model_copy(update=found) if found else self
 
     @property
     def aperture_m(self) -> float:

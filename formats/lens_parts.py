@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import re
+from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
+from metalens.formats.atom_library import library_digest, library_path, shipped_libraries
+from metalens.formats.errors import InputError
 from metalens.formats.record import Finite, NotNegative, OpticalWavelength, Positive, Record
 
 Point = tuple[Finite, Finite]
@@ -149,7 +153,66 @@ class NanoOpticsProxyResponse(_OrderedResponse):
     )
 
 
-Response = Annotated[IdealResponse | KinoformResponse | NanoOpticsProxyResponse, Field(discriminator="kind")]
+class LibraryResponse(_OrderedResponse):
+    """Meta-atoms of a library: one that comes with the package, or a ``library.h5`` beside the ``lens.toml``."""
+
+    kind: Literal["library"]
+    library: str = Field(min_length=1, max_length=255, description="a name, or a file in the lens.toml's folder")
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of the file; set when it is read")
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _below(self) -> LibraryResponse:
+        if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", self.library):
+            raise ValueError(f"library {self.library!r} must lie in the folder of the lens.toml or below it")
+        return self
+
+    def in_folder(self, folder: Path) -> LibraryResponse:
+        """The same response with its library found in ``folder``, and the SHA-256 of the library in the record.
+
+        Raises:
+            InputError: the library is missing, or not the one whose SHA-256 is recorded.
+        """
+        shipped = self.library in shipped_libraries()
+        digest = library_digest(library_path(self.library if shipped else folder / self.library))
+        if self.sha256 not in (None, digest):
+            raise InputError(
+                f"{self.library}: its SHA-256 is {digest}, but lens.response.sha256 is {self.sha256}; bring back that "
+                "library, or delete the line sha256 for another camera with this one."
+            )
+        found = self.model_copy(update={"sha256": digest})
+        found._folder = folder
+        return found
+
+    def path(self) -> Path:
+        """Where the library lies.
+
+        Raises:
+            InputError: the camera was not read from a file, or the library is missing or has changed since.
+        """
+        if self.library in shipped_libraries():
+            self.in_folder(Path())
+            return library_path(self.library)
+        if self._folder is None:
+            raise InputError(
+                f"lens.response: where {self.library} lies is not known, for the camera was not read from a file; put "
+                "its lens.toml beside the library and read that."
+            )
+        self.in_folder(self._folder)
+        return self._folder / self.library
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content; where it was read from does not matter."""
+        return isinstance(other, LibraryResponse) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.library, self.sha256, self.wavelength_nm, self.orders))
+
+
+Response = Annotated[
+    IdealResponse | KinoformResponse | NanoOpticsProxyResponse | LibraryResponse, Field(discriminator="kind")
+]
 
 
 class MetaAtoms(Record):

@@ -31,7 +31,15 @@ Conventions:
 """
 
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon, regular_polygon
-from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms, check_range, meta_atom_library, nano_optics_proxy
+from metalens.optics.meta_atoms import (
+    MetaAtomLibrary,
+    MetaAtoms,
+    check_range,
+    library_named,
+    meta_atom_library,
+    nano_optics_proxy,
+    scalar_library,
+)
 from metalens.optics.metalens import Metalens, Plate, Stop, metalens_of
 from metalens.optics.phase import (
     Cubic,
@@ -77,9 +85,11 @@ __all__ = [
     "Zernike",
     "angular_spectrum",
     "check_range",
+    "library_named",
     "meta_atom_library",
     "metalens_of",
     "nano_optics_proxy",
     "rayleigh_sommerfeld",
     "regular_polygon",
+    "scalar_library",
 ]

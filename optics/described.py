@@ -9,7 +9,7 @@ from metalens.formats import lens_phase as families
 from metalens.formats.errors import InputError
 from metalens.formats.lens import Lens
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
-from metalens.optics.meta_atoms import MetaAtoms, nano_optics_proxy
+from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
 from metalens.optics.phase import (
     Cubic,
     EvenPolynomial,
@@ -87,5 +87,7 @@ def response_of(record: parts.Response | None) -> Response:
             return Kinoform(record.wavelength_nm * NANO, record.orders)
         case parts.NanoOpticsProxyResponse():
             return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
+        case parts.LibraryResponse():
+            return MetaAtoms(library_named(record.path()), record.wavelength_nm * NANO, record.orders)
         case _:
             return IdealPhase()

@@ -64,16 +64,28 @@ def _cell(samples: jax.Array, value: jax.Array) -> tuple[jax.Array, jax.Array]:
     return index, jnp.clip(place, 0, 1)
 
 
-def meta_atom_library(geometry: np.ndarray, wavelength: np.ndarray, transmission: np.ndarray) -> MetaAtomLibrary:
+def meta_atom_library(
+    geometry: np.ndarray,
+    wavelength: np.ndarray,
+    transmission: np.ndarray,
+    *,
+    empty: np.ndarray | None = None,
+    height_slope: np.ndarray | None = None,
+    index_slope: np.ndarray | None = None,
+) -> MetaAtomLibrary:
     """A library of meta-atoms, checked.
 
     Args:
         geometry: ``[geometry]`` ascending; a width in metres, or a duty cycle.
         wavelength: ``[wavelength]`` ascending, in metres.
         transmission: ``[geometry, wavelength]`` complex.
+        empty: ``[wavelength]`` complex, where a meta-atom is missing.
+        height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m.
+        index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n.
 
     Raises:
-        InputError: the axes do not ascend, the shapes do not fit, or a value is not finite, zero, or more than 1.
+        InputError: the axes do not ascend, the shapes do not fit, or a value is not finite, or a transmission is
+            zero or more than 1.
     """
     axes = {"geometry": np.asarray(geometry, dtype=float), "wavelength": np.asarray(wavelength, dtype=float)}
     for name, axis in axes.items():
@@ -81,19 +93,34 @@ def meta_atom_library(geometry: np.ndarray, wavelength: np.ndarray, transmission
             raise InputError(f"meta-atom library: {name} must be two or more finite numbers that ascend; sort them.")
         if axis[0] <= 0:
             raise InputError(f"meta-atom library: {name} begins with {axis[0]:g}, positive numbers were expected.")
-    table = np.asarray(transmission, dtype=complex)
-    expected = tuple(len(axis) for axis in axes.values())
-    if table.shape != expected:
-        raise InputError(
-            f"meta-atom library: transmission has the shape {table.shape}, expected [geometry, wavelength] {expected}."
-        )
+    shape = (len(axes["geometry"]), len(axes["wavelength"]))
+    table = _checked("transmission", transmission, shape, "[geometry, wavelength]")
     amplitude = np.abs(table)
-    if not np.isfinite(table).all() or amplitude.min() == 0 or amplitude.max() > 1 + 1e-6:
+    if amplitude.min() == 0 or amplitude.max() > 1 + 1e-4:
         raise InputError(
             f"meta-atom library: amplitudes from {amplitude.min():.4g} to {amplitude.max():.4g}, expected more than 0 "
             "and at most 1; normalise them to the light that falls on the array."
         )
-    return MetaAtomLibrary(axes["geometry"], axes["wavelength"], table.astype(np.complex64))
+    slopes = {"height_slope": height_slope, "index_slope": index_slope}
+    return MetaAtomLibrary(
+        axes["geometry"],
+        axes["wavelength"],
+        table,
+        None if empty is None else _checked("empty", empty, shape[1:], "[wavelength]"),
+        **{
+            name: None if slope is None else _checked(name, slope, shape, "[geometry, wavelength]")
+            for name, slope in slopes.items()
+        },
+    )
+
+
+def _checked(name: str, values: np.ndarray, shape: tuple[int, ...], axes: str) -> np.ndarray:
+    table = np.asarray(values, dtype=complex)
+    if table.shape != shape:
+        raise InputError(f"meta-atom library: {name} has the shape {table.shape}, expected {axes} {shape}.")
+    if not np.isfinite(table).all():
+        raise InputError(f"meta-atom library: {name} holds NaN or infinity; every value must be finite.")
+    return table.astype(np.complex64)
 
 
 def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: object = ()) -> None:

@@ -166,7 +166,7 @@ def test_a_response_checks_its_wavelengths_and_its_error():
         ([0.0, 2.0], [4e-7, 5e-7], np.ones((2, 2)), "geometry begins with 0, positive numbers were expected"),
         ([1.0, 2.0], [4e-7, 5e-7], np.ones((3, 2)), r"shape \(3, 2\), expected \[geometry, wavelength\] \(2, 2\)"),
         ([1.0, 2.0], [4e-7, 5e-7], 2 * np.ones((2, 2)), "amplitudes from 2 to 2, expected more than 0 and at most 1"),
-        ([1.0, 2.0], [4e-7, 5e-7], np.full((2, 2), np.nan), "amplitudes from nan to nan"),
+        ([1.0, 2.0], [4e-7, 5e-7], np.full((2, 2), np.nan), "transmission holds NaN or infinity"),
     ],
 )
 def test_what_is_no_library_is_refused(geometry, wavelength, transmission, message):
