@@ -16,11 +16,12 @@ from __future__ import annotations
 import math
 import os
 from dataclasses import dataclass, field
-from typing import Any, Literal, get_args
+from typing import Any, get_args
 
 import h5py
 import numpy as np
 
+from metalens.formats.atom_library import PARAMETERS, Lattice, Shape
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.hdf5 import open_guarded, read_array
@@ -33,19 +34,6 @@ EMPTY = 65535
 
 LARGEST_SIDE = 16_384
 LONGEST_TEXT = 255
-
-Lattice = Literal["square", "hexagonal"]
-Shape = Literal["round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar", "round_hole", "square_hole"]
-
-PARAMETER_COUNT: dict[str, int] = {
-    "round_pillar": 1,
-    "square_pillar": 1,
-    "rectangular_pillar": 2,
-    "annular_pillar": 2,
-    "round_hole": 1,
-    "square_hole": 1,
-}
-"""How many lengths say what a meta-atom of each shape looks like from above."""
 
 _TEXTS = ("name", "lattice", "shape", "library_name", "library_sha256", "material", "substrate")
 _LENGTHS = ("pitch", "height")
@@ -61,7 +49,8 @@ class Structure:
         site_index: ``[row, column]`` uint16, the row of ``geometry`` at each site; :data:`EMPTY` where there is no
             meta-atom: outside the aperture, or missing.
         geometry: ``[atom, parameter]`` float64, lengths of the meta-atoms seen from above, in metres.
-        parameter_names: what those lengths are, such as ``("diameter",)``.
+        parameter_names: what those lengths are, as ``metalens.formats.atom_library.PARAMETERS`` has them by
+            shape, such as ``("diameter",)``.
         shape: of all meta-atoms.
         height: of all meta-atoms in metres.
         material: of the meta-atoms, or of the layer that holds the holes.
@@ -106,17 +95,16 @@ class Structure:
         self._check_index()
 
     def _check_geometry(self) -> None:
-        expected = PARAMETER_COUNT[self.shape]
-        if len(self.parameter_names) != expected or len(set(self.parameter_names)) != expected:
+        expected, table = PARAMETERS[self.shape], self.geometry
+        if self.parameter_names != expected:
             raise InputError(
-                f"structure: parameter_names {list(self.parameter_names)} for a {self.shape}, {expected} different "
-                f"name{'s were' if expected > 1 else ' was'} expected."
+                f"structure: parameter_names {list(self.parameter_names)} do not fit a {self.shape}, {list(expected)} "
+                "was expected."
             )
-        table = self.geometry
-        if table.ndim != 2 or not 1 <= len(table) < EMPTY + 1 or table.shape[1] != expected:
+        if table.ndim != 2 or not 1 <= len(table) <= EMPTY or table.shape[1] != len(expected):
             raise InputError(
-                f"structure: geometry has the shape {table.shape}, expected [atom, parameter] with 1 to {EMPTY} atoms "
-                f"of {expected} length{'s' if expected > 1 else ''}."
+                f"structure: geometry has the shape {table.shape}, expected [atom, {', '.join(expected)}] with 1 to "
+                f"{EMPTY} atoms."
             )
         if table.dtype != np.float64 or not ((table > 0) & (table <= self.pitch * (1 + 1e-9))).all():
             raise InputError(

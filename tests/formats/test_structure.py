@@ -117,7 +117,7 @@ def test_a_structure_of_empty_sites_alone_can_be_kept(tmp_path):
 def test_a_shape_of_two_lengths_has_two_parameters(tmp_path):
     sides = np.array([[100.0, 200.0], [150.0, 300.0]]) * NANO
     index = np.array([[0, 1], [1, EMPTY]], dtype=np.uint16)
-    names = ("width_y", "width_x")
+    names = ("width_x", "width_y")
     path = written(tmp_path, shape="rectangular_pillar", geometry=sides, parameter_names=names, site_index=index)
     found = read_structure(path)
     assert found.parameter_names == names
@@ -135,15 +135,18 @@ def test_a_shape_of_two_lengths_has_two_parameters(tmp_path):
         ({"site_index": np.zeros((3, 3), dtype=int)}, "site_index holds int64, uint16 was expected"),
         ({"site_index": np.zeros(3, dtype=np.uint16)}, r"site_index has the shape \(3,\), expected \[row, column\]"),
         ({"site_index": np.zeros((0, 3), dtype=np.uint16)}, r"shape \(0, 3\), expected"),
-        ({"geometry": np.zeros((0, 1))}, r"geometry has the shape \(0, 1\), expected \[atom, parameter\]"),
-        ({"geometry": np.full((5, 2), 1e-7)}, r"1 to 65535 atoms of 1 length\."),
+        (
+            {"geometry": np.zeros((0, 1))},
+            r"geometry has the shape \(0, 1\), expected \[atom, diameter\] with 1 to 65535",
+        ),
+        ({"geometry": np.full((5, 2), 1e-7)}, r"shape \(5, 2\), expected \[atom, diameter\]"),
         (
             {"geometry": np.full((5, 1), -1e-7)},
             "lengths above 0 and up to the pitch of 350 nm, found float64 from -100",
         ),
         ({"geometry": np.full((5, 1), 250.0)}, "found float64 from 2.5e.11 to 2.5e.11 nm; give metres"),
         ({"geometry": np.full((5, 1), np.nan)}, "must hold float64 lengths"),
-        ({"parameter_names": ("width", "height")}, "for a round_pillar, 1 different name was expected"),
+        ({"parameter_names": ("width", "height")}, r"do not fit a round_pillar, \['diameter'\] was"),
         (
             {"site_index": np.array([[0, 1], [5, EMPTY]], dtype=np.uint16)},
             r"site \[1, 0\] asks for meta-atom 5 of 5; correct its index, or add the meta-atom",
