@@ -98,6 +98,4 @@ def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -
         lines.append(f"  {first} and {second} are hard to tell apart here: their correlation is {rho:.3f}")
     for name in found.unseen:
         lines.append(f"  these PSFs do not tell {name}: it is as it was; add positions across the field")
-    if any(name.startswith("decentre") for name in found.names):
-        lines.append(f"  a lens.toml has no key for the decentre: {output} is centred")
     return "\n".join(lines)

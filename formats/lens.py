@@ -6,7 +6,16 @@ from pathlib import Path
 
 from pydantic import Field, model_validator
 
-from metalens.formats.lens_parts import Aperture, LibraryResponse, MetaAtoms, Plate, Response, Stop, check_aperture
+from metalens.formats.lens_parts import (
+    Aperture,
+    Fabrication,
+    LibraryResponse,
+    MetaAtoms,
+    Plate,
+    Response,
+    Stop,
+    check_aperture,
+)
 from metalens.formats.lens_phase import FreeformPhase, Phase, SumPhase
 from metalens.formats.record import Finite, Positive, Record
 
@@ -26,6 +35,10 @@ class Lens(Record):
     cover_glass: Plate | None = Field(default=None, description="glass between the lens and the sensor")
     response: Response | None = Field(default=None, description="None is the ideal one")
     defocus_um: Finite | None = Field(default=None, description="sensor farther from the lens than focal_length_um")
+    decentre_um: tuple[Finite, Finite] | None = Field(
+        default=None, description="(y, x) where the lens' axis meets the sensor, from its centre"
+    )
+    fabrication: Fabrication | None = None
 
     @model_validator(mode="after")
     def _fit(self) -> Lens:
@@ -66,6 +79,12 @@ class Lens(Record):
     def focal_length_m(self) -> float:
         """Focal length in metres."""
         return self.focal_length_um * 1e-6
+
+    @property
+    def decentre_m(self) -> tuple[float, float]:
+        """(y, x) on the sensor, from its centre, of the lens' axis, in metres."""
+        y, x = self.decentre_um or (0.0, 0.0)
+        return y * 1e-6, x * 1e-6
 
     @property
     def defocus_m(self) -> float:

@@ -232,3 +232,22 @@ class MetaAtoms(Record):
                 f"diameter_nm {list(self.diameter_nm)} must grow and stay under pitch_nm {self.pitch_nm:g}"
             )
         return self
+
+
+class Fabrication(Record):
+    """How the lens that was made differs from the one that was drawn."""
+
+    width_error_nm: Finite | None = Field(default=None, description="what all meta-atoms are wider")
+    width_spread_nm: NotNegative | None = Field(
+        default=None, description="standard deviation of what each one is wider besides, independent of its neighbours"
+    )
+    height_error_nm: Finite | None = Field(default=None, description="what all meta-atoms are higher")
+    index_error: float | None = Field(
+        default=None, ge=-1, le=1, allow_inf_nan=False, description="what their refractive index is larger"
+    )
+    pitch_error_percent: float | None = Field(
+        default=None, ge=-10, le=10, allow_inf_nan=False, description="what all lengths in the lens' plane are longer"
+    )
+    missing_share: float | None = Field(
+        default=None, ge=0, lt=1, allow_inf_nan=False, description="share of the meta-atoms that is not there"
+    )

@@ -46,7 +46,8 @@ _SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
 class PsfBank:
     """Point spread functions at nodes on the sensor, with their figures of merit.
 
-    Lengths are metres, angles radians; the origin is the optical axis, row 0 is at the top, y points down.
+    Lengths are metres, angles radians; the origin is the sensor's centre, which the optical axis meets unless the
+    camera has a decentre. Row 0 is at the top, y points down.
 
     Attributes:
         camera: the camera that was simulated or measured.

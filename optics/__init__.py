@@ -9,6 +9,7 @@ Files, in reading order:
 - ``rcwa``         the folder that computes libraries
 - ``structure``    the folder of structures: a meta-atom at each site
 - ``layout``       the folder of files for fabrication
+- ``fabrication``  errors that a lens is made with
 - ``described``    these parts from the tables of a ``lens.toml``
 - ``metalens``     all of it behind an aperture, at a distance from the sensor
 - ``source``       the light that falls on it: plane waves and point sources

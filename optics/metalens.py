@@ -7,9 +7,12 @@ from dataclasses import dataclass, field
 import jax
 
 from metalens.formats.camera import Camera
+from metalens.formats.lens import Lens
 from metalens.formats.lens_parts import Plate as PlateTable
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.described import aperture_of, phase_of, response_of
+from metalens.optics.fabrication import Fabrication, fabricated, width_unit
+from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
 
@@ -98,7 +101,7 @@ def metalens_of(camera: Camera) -> Metalens:
     stop = None
     if lens.stop is not None:
         stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
-    return Metalens(
+    drawn = Metalens(
         aperture_diameter=lens.aperture_m,
         focal_length=lens.focal_length_m,
         phase=phase_of(lens.phase, lens),
@@ -108,6 +111,28 @@ def metalens_of(camera: Camera) -> Metalens:
         substrate=_plate_of(lens.substrate),
         cover_glass=_plate_of(lens.cover_glass),
     )
+    return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn.response))
+
+
+def _errors_of(lens: Lens, response: Response) -> Fabrication:
+    """The errors of fabrication that a ``[lens.fabrication]`` table tells, in SI and the library's unit."""
+    table, unit = lens.fabrication, 1.0
+    assert table is not None
+    if isinstance(response, MetaAtoms) and (table.width_error_nm is not None or table.width_spread_nm is not None):
+        pitch = None if lens.meta_atoms is None else 1e-9 * lens.meta_atoms.pitch_nm
+        unit = width_unit(response.library, pitch)
+    return Fabrication(
+        width_error=_scaled(table.width_error_nm, 1e-9 / unit),
+        width_spread=_scaled(table.width_spread_nm, 1e-9 / unit),
+        height_error=_scaled(table.height_error_nm, 1e-9),
+        index_error=table.index_error,
+        missing_share=table.missing_share,
+        pitch_error=_scaled(table.pitch_error_percent, 1e-2),
+    )
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
 
 
 def _plate_of(plate: PlateTable | None) -> Plate | None:

@@ -108,8 +108,8 @@ def simulate_bank(
     whole = view_of(camera, position[:1], reference)
     if radii is not None and not whole.rotationally_symmetric:
         raise InputError(
-            f"psf: {camera.name} is not rotationally symmetric (its phase, an aperture or the sensor's tilt), so that "
-            "a radius does not tell its other fields; ask for a grid with fields."
+            f"psf: {camera.name} is not rotationally symmetric (phase, an aperture, the sensor's tilt or a decentre), so "
+            "that a radius does not tell its other fields; ask for a grid with fields."
         )
     octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
     view = view_of(camera, octant.position, reference)
@@ -140,7 +140,7 @@ def _bank_of(
 ) -> PsfBank:
     """Unfold what was simulated over all nodes."""
     intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
-    by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, octant.position[:, None])
+    by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, view.position[:, None])
     radius, phase = phase_profile(view.lens)
     energy = channel_energy(camera.spectrum)
     return PsfBank(

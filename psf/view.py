@@ -5,16 +5,20 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
 from metalens.optics.metalens import Metalens, metalens_of
+from metalens.optics.phase import Scalar
 from metalens.optics.source import PlaneWave, PointSource, Source
 from metalens.psf.engines.choice import Engine
 from metalens.psf.rays import chief_ray, direction_to, pupil_points, ray_landing
-from metalens.psf.simulator import PsfSimulator, simulator_of_directions
+from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
+
+_NEWTON_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,12 @@ class CameraView:
 
     Attributes:
         lens: the metalens.
-        position: ``[field, 2]`` (y, x) on the sensor in metres, where the chief rays land.
+        position: ``[field, 2]`` (y, x) on the sensor in metres from the lens' axis, where the chief rays land.
         direction: ``[field, 2]`` direction cosines (y, x) of those chief rays in front of the lens.
         object_distance: of the scene in metres.
         defocus: of the sensor in metres.
-        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor.
+        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor, about the place where the lens' axis meets it.
+        centred: whether the lens' axis meets the sensor's centre.
     """
 
     lens: Metalens
@@ -36,11 +41,12 @@ class CameraView:
     object_distance: float
     defocus: float
     sensor_tilt: tuple[float, float]
+    centred: bool = True
 
     @property
     def rotationally_symmetric(self) -> bool:
-        """Whether all places at the same distance from the axis see the same, but for a rotation."""
-        return self.lens.rotationally_symmetric and self.sensor_tilt == (0.0, 0.0)
+        """Whether all places at the same distance from the sensor's centre see the same, but for a rotation."""
+        return self.lens.rotationally_symmetric and self.sensor_tilt == (0.0, 0.0) and self.centred
 
     def simulator(
         self,
@@ -94,7 +100,7 @@ class CameraView:
 
 
 def sensor_depth(view: CameraView, position: np.ndarray) -> float:
-    """Distance in metres from the plane of the lens to a place (y, x) of the sensor."""
+    """Distance in metres from the plane of the lens to a place (y, x) of the sensor, from the lens' axis."""
     return float(
         view.lens.focal_length + view.defocus + view.sensor_tilt[0] * position[0] + view.sensor_tilt[1] * position[1]
     )
@@ -105,23 +111,24 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
 
     Args:
         camera: the camera.
-        position: ``[field, 2]`` (y, x) on the sensor in metres.
+        position: ``[field, 2]`` (y, x) on the sensor in metres from its centre.
         wavelength: in metres; behind a stop, of the chief rays that land there.
 
     Raises:
         InputError: no chief ray reaches one of the places, or the camera's files cannot be read.
     """
-    tilt = camera.sensor.tilt
+    tilt, decentre = camera.sensor.tilt, camera.lens.decentre_m
     view = CameraView(
         lens=metalens_of(camera),
-        position=position,
+        position=position - np.array(decentre),
         direction=np.zeros_like(position),
         object_distance=camera.object_distance_m,
         defocus=camera.lens.defocus_m,
         sensor_tilt=(math.tan(tilt[0]), math.tan(tilt[1])),
+        centred=decentre == (0.0, 0.0),
     )
     directions = []
-    for place in position:
+    for place in view.position:
         depth = sensor_depth(view, place)
         if depth <= 0:
             raise InputError(
@@ -131,3 +138,30 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
         at_place = replace(view.lens, focal_length=depth)
         directions.append(direction_to(at_place, wavelength, float(place[0]), float(place[1])))
     return replace(view, direction=np.array(directions).reshape(-1, 2))
+
+
+def direction_on_moved_sensor(
+    lens: Metalens, wavelength: float, moved: tuple[Scalar, Scalar, Scalar] | jax.Array, place: jax.Array
+) -> jax.Array:
+    """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
+
+    All of it can be traced: at the solution, the derivatives of the last step are those of the implicit function.
+
+    Args:
+        lens: the metalens.
+        wavelength: in metres; it matters only behind a stop.
+        moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+        place: ``[2]`` (y, x) in metres from the lens' axis.
+    """
+
+    def miss(direction: jax.Array) -> jax.Array:
+        at_place = at_sensor(lens, direction, (moved[0], moved[1], moved[2]))
+        return (chief_ray(at_place, jnp.asarray(wavelength), direction).landing - place) / lens.focal_length
+
+    def improve(_: int, direction: jax.Array) -> jax.Array:
+        (a, b), (c, d) = jax.jacfwd(miss)(direction)
+        rest_y, rest_x = miss(direction)
+        return direction - jnp.stack([d * rest_y - b * rest_x, a * rest_x - c * rest_y]) / (a * d - b * c)
+
+    guess = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
+    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, guess))

@@ -2,6 +2,11 @@
 
 The pillar at a place is chosen by the wanted phase alone, so that the lens' transmission is a periodic function of the
 phase at every wavelength, and its Fourier coefficients are the diffraction orders.
+
+What fabrication does to each meta-atom by itself is known by its statistics alone. The mean of the light's amplitude
+over all outcomes makes the image, as if every meta-atom had the transmission t̄ = (1 − p) E[t(g + δ)] + p tₑ; what is
+missing to the mean energy, E|t|² − |t̄|², goes off in all directions (Goodman, Statistical Optics, 2nd ed., Wiley, 2015,
+ch. 8: the mean of a randomly perturbed pupil).
 """
 
 from __future__ import annotations
@@ -10,6 +15,7 @@ from dataclasses import dataclass, field
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from metalens.formats.errors import InputError
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
@@ -21,6 +27,9 @@ PHASES = 512
 
 CHOICES = 1024
 """Geometries that are tried for each of them: half a step is less than 1/2000 of the library's range."""
+
+NODES = 9
+"""Gauss–Hermite nodes of the errors of width: they reach to 4.5 σ, and are exact for polynomials of degree 17."""
 
 
 @jax.tree_util.register_dataclass
@@ -35,13 +44,23 @@ class MetaAtoms(Response):
         design_wavelength: in metres.
         orders: the diffraction orders that are kept, ascending; fixed, never traced.
         width_error: what fabrication adds to the geometry of every meta-atom, in the library's unit. The choice
-            does not know of it; gradients go through.
+            does not know of it; gradients go through. Beyond the table's ends its rim holds.
+        width_spread: standard deviation of what each meta-atom's geometry has besides, normally distributed and
+            independent of its neighbours, in the library's unit; None or 0 for equal ones.
+        height_error: what all meta-atoms are higher than they should be, in metres, to first order by the library's
+            slope of ln t; None or 0 for none.
+        index_error: what their refractive index is larger, likewise.
+        missing_share: share p of the meta-atoms that are not there, independently of each other; None or 0 for none.
     """
 
     library: MetaAtomLibrary
     design_wavelength: Scalar
     orders: tuple[int, ...] = field(default=(1,), metadata={"static": True})
     width_error: Scalar = 0.0
+    width_spread: Scalar | None = None
+    height_error: Scalar | None = None
+    index_error: Scalar | None = None
+    missing_share: Scalar | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "orders", checked_orders(self.orders))
@@ -60,8 +79,50 @@ class MetaAtoms(Response):
         return jax.lax.stop_gradient(candidates[jnp.argmax(closeness, axis=-1)])
 
     def periodic_transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission with all orders, at wanted phases in radians and wavelengths in metres (broadcast)."""
-        return self.library.at(self.chosen_geometry(phase) + self.width_error, wavelength)
+        """Mean transmission with all orders, at wanted phases in radians and wavelengths in metres (broadcast)."""
+        return self._moments(self.chosen_geometry(phase), wavelength)[0]
+
+    def diffuse_share(self, wavelength: jax.Array) -> jax.Array:
+        """Share ``[...]`` of the light on the lens that differences between meta-atoms scatter, at ``[...]`` in metres.
+
+        It is E|t|² − |t̄|², mean over all wanted phases. Where the library does not know the empty site, that one is
+        taken to let all light through.
+        """
+        phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
+        mean, energy = self._moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
+        return jnp.mean(energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean)), axis=-1)
+
+    def _moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Mean of t and of |t|² over the errors of each meta-atom by itself."""
+        if self.width_spread is None:
+            transmission = self._with_errors(geometry, wavelength)
+            mean, energy = transmission, jnp.square(jnp.abs(transmission))
+        else:
+            node, weight = np.polynomial.hermite_e.hermegauss(NODES)
+            mean = energy = jnp.zeros(())
+            for place, share in zip(node, weight / weight.sum(), strict=True):
+                transmission = self._with_errors(geometry + float(place) * self.width_spread, wavelength)
+                mean = mean + float(share) * transmission
+                energy = energy + float(share) * jnp.square(jnp.abs(transmission))
+        if self.missing_share is None:
+            return mean, energy
+        # A constant has no orders but the zeroth: what is unknown of an empty site does not matter to the others.
+        empty, through = jnp.zeros(()), jnp.ones(())
+        if self.library.empty is not None:
+            empty = _row_at(self.library, jnp.asarray(self.library.empty), wavelength)
+            through = jnp.square(jnp.abs(empty))
+        there = 1 - self.missing_share
+        return there * mean + self.missing_share * empty, there * energy + self.missing_share * through
+
+    def _with_errors(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
+        """Transmission with the errors that all meta-atoms share."""
+        library, real = self.library, geometry + self.width_error
+        transmission = library.at(real, wavelength)
+        for error, slope in ((self.height_error, library.height_slope), (self.index_error, library.index_slope)):
+            if error is not None:
+                assert slope is not None  # ``check`` has refused it
+                transmission = transmission * jnp.exp(error * _table_at(library, jnp.asarray(slope), real, wavelength))
+        return transmission
 
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """Fourier coefficients over the wanted phase, ``[..., order]``, at the wavelengths ``[...]`` in metres."""
@@ -74,7 +135,8 @@ class MetaAtoms(Response):
         """Make sure that the table holds these wavelengths (m) and the geometries with their error.
 
         Raises:
-            InputError: a wavelength lies outside the table, or the error of the geometry reaches half across it.
+            InputError: a wavelength lies outside the table, the error of the geometry reaches half across it, a share
+                or a spread cannot be, or the library does not know what height, index or an empty site do.
         """
         check_range(self.library, wavelength=self.design_wavelength)
         check_range(self.library, wavelength=wavelength)
@@ -84,3 +146,44 @@ class MetaAtoms(Response):
                 f"meta-atoms: width_error {float(self.width_error):g} is more than half of the library's range of "
                 f"geometries, {span:g}; give it in the library's unit."
             )
+        self._check_errors(span)
+
+    def _check_errors(self, span: float) -> None:
+        spread, missing = float(self.width_spread or 0.0), float(self.missing_share or 0.0)
+        if not 0 <= spread < 0.25 * span:
+            raise InputError(
+                f"meta-atoms: width_spread {spread:g} was expected between 0 and a quarter of the library's range of "
+                f"geometries, {span:g}; give it in the library's unit."
+            )
+        if not 0 <= missing < 1:
+            raise InputError(f"meta-atoms: missing_share {missing:g} was expected from 0 to less than 1.")
+        if missing and 0 in self.orders and self.library.empty is None:
+            raise InputError(
+                "meta-atoms: missing_share changes the zeroth order by what an empty site lets through, which this "
+                "library does not know; leave 0 out of the orders, or choose a library with empty sites."
+            )
+        for name, slope in (("height", self.library.height_slope), ("index", self.library.index_slope)):
+            if getattr(self, f"{name}_error") is not None and slope is None:
+                raise InputError(
+                    f"meta-atoms: {name}_error is given, but this library has no slopes of the transmission in the "
+                    f"{name}; leave it out, or take a library that `metalens library build` made."
+                )
+
+
+def _row_at(library: MetaAtomLibrary, row: jax.Array, wavelength: jax.Array) -> jax.Array:
+    """A row ``[wavelength]`` of complex numbers between its samples, linearly."""
+    axis = jnp.asarray(library.wavelength)
+    return jax.lax.complex(*(jnp.interp(wavelength, axis, part) for part in (jnp.real(row), jnp.imag(row))))
+
+
+def _table_at(library: MetaAtomLibrary, table: jax.Array, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
+    """A table ``[geometry, wavelength]`` between its samples, linearly."""
+    places = []
+    for axis, value in ((library.geometry, geometry), (library.wavelength, wavelength)):
+        number = jnp.interp(value, jnp.asarray(axis), jnp.arange(len(axis), dtype=float))
+        cell = jnp.clip(jnp.floor(jax.lax.stop_gradient(number)), 0, len(axis) - 2)
+        places.append((cell.astype(int), number - cell))
+    (row, down), (column, right) = places
+    upper = (1 - right) * table[row, column] + right * table[row, column + 1]
+    lower = (1 - right) * table[row + 1, column] + right * table[row + 1, column + 1]
+    return (1 - down) * upper + down * lower

@@ -8,6 +8,7 @@ Files, in reading order:
 - ``cubic``        wavefront coding: a blur that depends little on the focus
 - ``zernike``      aberrations: Zernike polynomials by their OSA/ANSI index
 - ``freeform``     a map of samples
+- ``stretched``    any of them on a lens that came out larger or smaller
 
 A profile is the same at every wavelength: a design wavelength only fixes its shape. What the structure makes of it
 at another wavelength is the lens' ``response``.
@@ -18,6 +19,7 @@ from metalens.optics.phase.freeform import Freeform
 from metalens.optics.phase.log_asphere import LogAsphere
 from metalens.optics.phase.profile import Phase, RadialPhase, Scalar, Sum
 from metalens.optics.phase.radial import EvenPolynomial, Hyperbolic, Quadratic
+from metalens.optics.phase.stretched import Stretched
 from metalens.optics.phase.zernike import Zernike
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "Quadratic",
     "RadialPhase",
     "Scalar",
+    "Stretched",
     "Sum",
     "Zernike",
 ]

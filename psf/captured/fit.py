@@ -16,6 +16,8 @@ import numpy as np
 
 from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
+from metalens.formats.lens import Lens
+from metalens.formats.lens_parts import Fabrication, NanoOpticsProxyResponse
 from metalens.formats.psf_bank import GREEN, PsfBank
 from metalens.optics.metalens import Metalens, metalens_of
 from metalens.psf.captured.fit_model import NUMBERS, LensModel, free_numbers, lens_model
@@ -147,7 +149,7 @@ def _check_pitch(bank: PsfBank, camera: Camera) -> None:
 def fitted_camera(camera: Camera, fit: LensFit) -> Camera:
     """The camera with the numbers of a fit in the places that ``lens.toml`` has for them.
 
-    Those are the defocus, the sensor's tilt and the error of the meta-atoms; a decentre has none.
+    An error of the meta-atoms goes into ``duty_error`` of a response that has it, else into ``[lens.fabrication]``.
 
     Raises:
         InputError: a number is beyond what such a file may hold.
@@ -159,13 +161,26 @@ def fitted_camera(camera: Camera, fit: LensFit) -> Camera:
     if "tilt_y" in found:
         tilt = (round(math.degrees(math.atan(found[name])), 5) for name in ("tilt_y", "tilt_x"))
         sensor = sensor.model_copy(update={"tilt_deg": tuple(tilt)})
-    if "width_error" in found and lens.response is not None:
-        response = lens.response.model_copy(update={"duty_error": round(found["width_error"], 6)})
-        lens = lens.model_copy(update={"response": response})
+    if "decentre_y" in found:
+        decentre = (round(1e6 * found[name], 4) for name in ("decentre_y", "decentre_x"))
+        lens = lens.model_copy(update={"decentre_um": tuple(decentre)})
+    if "width_error" in found:
+        lens = _with_width_error(lens, found["width_error"])
     fitted = camera.model_copy(update={"lens": lens, "sensor": sensor})
     # A copy is not checked, and parsing its text is what a reader of the file will do.
     parse_camera(dump_camera(fitted), origin="psf fit: the fitted lens")
     return fitted
+
+
+def _with_width_error(lens: Lens, error: float) -> Lens:
+    """The lens with this error of all meta-atoms, in the library's unit, in the place of the one that it has."""
+    fabrication = lens.fabrication or Fabrication()
+    proxy = isinstance(lens.response, NanoOpticsProxyResponse)
+    fabrication = fabrication.model_copy(update={"width_error_nm": None if proxy else round(1e9 * error, 4)})
+    changed: dict[str, object] = {"fabrication": fabrication if fabrication.model_dump(exclude_none=True) else None}
+    if isinstance(lens.response, NanoOpticsProxyResponse):
+        changed["response"] = lens.response.model_copy(update={"duty_error": round(error, 6)})
+    return lens.model_copy(update=changed)
 
 
 def depth_of_focus(lens: Metalens, wavelength: float) -> float:

@@ -16,9 +16,10 @@ from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import GREEN
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens, metalens_of
-from metalens.psf.rays import chief_ray, direction_to
-from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
+from metalens.psf.rays import direction_to
+from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
+from metalens.psf.view import direction_on_moved_sensor
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "defocus": ("defocus",),
@@ -30,8 +31,6 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 
 NUMBERS = tuple(name for names in PARAMETERS.values() for name in names)
 """Names of the numbers: metres, slopes dz/dy and dz/dx, metres, and the unit of the library of meta-atoms."""
-
-_NEWTON_STEPS = 6
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def _images(
         moved, place = values[:3], jnp.asarray(position) - values[3:5]
         if isinstance(lens.response, MetaAtoms):
             lens = replace(lens, response=replace(lens.response, width_error=values[5]))
-        direction = jax.vmap(partial(_direction, lens, reference, moved))(place)
+        direction = jax.vmap(partial(direction_on_moved_sensor, lens, reference, moved))(place)
         light = simulator.on_moved_sensor(lens, direction, place + shift, moved)
         return jnp.einsum("cw,nwyx->ncyx", jnp.asarray(weight), light)
 
@@ -115,32 +114,13 @@ def _derivatives(images: Callable[[Metalens, jax.Array, jax.Array], jax.Array]) 
     return derivatives
 
 
-def _direction(lens: Metalens, wavelength: float, moved: jax.Array, place: jax.Array) -> jax.Array:
-    """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
-
-    At the solution, the derivatives of the last step are those of the implicit function.
-    """
-
-    def miss(direction: jax.Array) -> jax.Array:
-        at_place = at_sensor(lens, direction, moved)
-        return (chief_ray(at_place, jnp.asarray(wavelength), direction).landing - place) / lens.focal_length
-
-    def improve(_: int, direction: jax.Array) -> jax.Array:
-        (a, b), (c, d) = jax.jacfwd(miss)(direction)
-        rest_y, rest_x = miss(direction)
-        return direction - jnp.stack([d * rest_y - b * rest_x, a * rest_x - c * rest_y]) / (a * d - b * c)
-
-    guess = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
-    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, guess))
-
-
 def lens_model(
     camera: Camera, position: np.ndarray, window: tuple[int, int], wavelengths_per_channel: int | None = None
 ) -> LensModel:
     """The model of a camera at places of its sensor.
 
     Args:
-        camera: the camera; its defocus, tilt and error of the meta-atoms are where the model starts.
+        camera: the camera; its defocus, tilt, decentre and error of the meta-atoms are where the model starts.
         position: ``[node, (y, x)]`` in metres from the sensor's centre.
         window: (ny, nx) pixels.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
@@ -166,7 +146,7 @@ def lens_model(
         sensor_tilt=(float(slopes[0]), float(slopes[1])),
     )
     error = float(lens.response.width_error) if isinstance(lens.response, MetaAtoms) else 0.0
-    start = np.array([camera.lens.defocus_m, *slopes, 0.0, 0.0, error])
+    start = np.array([camera.lens.defocus_m, *slopes, *camera.lens.decentre_m, error])
     images = _images(simulator, weight, reference, np.asarray(position, dtype=np.float64))
     return LensModel(lens, wavelength, start, jax.jit(images), jax.jit(_derivatives(images)))
 

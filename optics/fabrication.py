@@ -1,0 +1,130 @@
+"""What fabrication makes of a lens: errors that all meta-atoms share, and those of each by itself."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import jax
+import numpy as np
+
+from metalens.formats.errors import InputError
+from metalens.optics.aperture import Annulus, Aperture, Polygon
+from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
+from metalens.optics.phase import Scalar, Stretched
+
+if TYPE_CHECKING:
+    from metalens.optics.metalens import Metalens
+
+LARGEST_DUTY = 1.0
+"""A geometry up to this and above a millimetre is a duty cycle: no meta-atom is as wide as a millimetre."""
+
+META_ATOM_ERRORS = ("width_error", "width_spread", "height_error", "index_error", "missing_share")
+"""Errors that only a lens of meta-atoms has."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Fabrication:
+    """How a lens differs from its drawing; a JAX pytree. None is an error that is not looked at.
+
+    Attributes:
+        width_error: what the geometry of every meta-atom is larger, in the library's unit.
+        width_spread: standard deviation of what each one's is larger besides, independent of its neighbours', in the
+            library's unit.
+        height_error: what all meta-atoms are higher, in metres.
+        index_error: what their refractive index is larger.
+        missing_share: share of them that is not there.
+        pitch_error: share by which all lengths in the plane of the lens are longer.
+    """
+
+    width_error: Scalar | None = None
+    width_spread: Scalar | None = None
+    height_error: Scalar | None = None
+    index_error: Scalar | None = None
+    missing_share: Scalar | None = None
+    pitch_error: Scalar | None = None
+
+
+def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
+    """The lens with the errors of fabrication; differentiable in the lens and in the errors.
+
+    Errors of width and the others that a lens has already are added to; a pitch error stretches the phase and the
+    lens' own opening, and leaves a stop in front of it, glass and sensor as they are.
+
+    Args:
+        lens: as it was drawn.
+        errors: of which those of meta-atoms need a response of :class:`metalens.optics.MetaAtoms`.
+
+    Raises:
+        InputError: an error of meta-atoms of a lens that has none.
+    """
+    named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
+    if named:
+        if not isinstance(lens.response, MetaAtoms):
+            raise InputError(
+                f"fabrication: {' and '.join(named)} needs a lens of meta-atoms, and the response of this one is "
+                f"{type(lens.response).__name__}; give it a [lens.response] with a library, or leave the error out."
+            )
+        lens = replace(lens, response=_with_errors(lens.response, named))
+    if errors.pitch_error is not None:
+        lens = _stretched(lens, 1 + errors.pitch_error)
+    return lens
+
+
+def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:
+    changed: dict[str, Scalar] = {}
+    for name, error in named.items():
+        before = getattr(response, name)
+        if before is None:
+            changed[name] = error
+        elif name == "width_spread":
+            # Independent errors add by their squares; the tiny number keeps the slope at 0 finite.
+            changed[name] = (before**2 + error**2 + 1e-30) ** 0.5
+        elif name == "missing_share":
+            changed[name] = 1 - (1 - before) * (1 - error)
+        else:
+            changed[name] = before + error
+    return replace(response, **changed)
+
+
+def _stretched(lens: Metalens, factor: Scalar) -> Metalens:
+    return replace(
+        lens,
+        phase=Stretched(lens.phase, factor),
+        aperture=_stretched_aperture(lens.aperture, factor),
+        aperture_diameter=lens.aperture_diameter * factor,
+    )
+
+
+def _stretched_aperture(aperture: Aperture, factor: Scalar) -> Aperture:
+    if isinstance(aperture, Annulus):
+        return Annulus(aperture.inner_diameter * factor)
+    if isinstance(aperture, Polygon):
+        return Polygon(aperture.vertices * factor)
+    return aperture
+
+
+def is_duty_cycle(library: MetaAtomLibrary) -> bool:
+    """Whether the library's geometry is a duty cycle, not a width in metres; for concrete numbers."""
+    return bool(1e-3 < float(np.asarray(library.geometry)[-1]) <= LARGEST_DUTY)
+
+
+def width_unit(library: MetaAtomLibrary, pitch: float | None) -> float:
+    """Metres in one unit of the library's geometry: 1, or the pitch of a library over duty cycles.
+
+    Args:
+        library: of the lens' meta-atoms.
+        pitch: of the meta-atoms in metres, if it is known.
+
+    Raises:
+        InputError: the library is over duty cycles, and the pitch is not known.
+    """
+    if not is_duty_cycle(library):
+        return 1.0
+    if pitch is None:
+        raise InputError(
+            "fabrication: an error of width in nm of a library over duty cycles needs the pitch of the meta-atoms; "
+            "give [lens.meta_atoms] with pitch_nm."
+        )
+    return pitch

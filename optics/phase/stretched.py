@@ -1,0 +1,39 @@
+"""A phase profile on a lens that came out larger or smaller than it was drawn."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+
+from metalens.optics.phase.profile import Phase, Scalar
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Stretched(Phase):
+    """A profile whose every place lies farther from the centre by a factor: φ(r / factor).
+
+    Attributes:
+        phase: the profile as it was drawn.
+        factor: what all lengths in the plane of the lens are longer by.
+    """
+
+    phase: Phase
+    factor: Scalar
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """Whether the drawn profile is."""
+        return self.phase.rotationally_symmetric
+
+    @property
+    def flat_pixel(self) -> Scalar | None:
+        """The drawn profile's in metres, longer by the factor."""
+        side = self.phase.flat_pixel
+        return None if side is None else side * self.factor
+
+    def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)

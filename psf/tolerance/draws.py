@@ -1,0 +1,254 @@
+"""Lenses as they may come out: numbers drawn from the distributions of the errors.
+
+A number is a function of the run's seed, the draw's number and the name of its error alone (Philox, a counter-based
+generator: Salmon et al., doi:10.1145/2063384.2063405). So draws can be made in any order and by any number of workers,
+and another error in the file changes none of the others' numbers.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import scipy.special
+
+from metalens.formats.camera import Camera, dump_camera, parse_camera
+from metalens.formats.errors import InputError
+from metalens.formats.lens_parts import Fabrication as FabricationTable
+from metalens.formats.tolerance_spec import Errors, Fixed, Normal, Uniform
+from metalens.optics.fabrication import Fabrication, fabricated, width_unit
+from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.metalens import Metalens
+from metalens.optics.phase import Scalar
+
+NAMES = tuple(Errors.model_fields)
+"""Of all errors, in the order of the file; a name's place is its counter's word."""
+
+FABRICATION = {
+    "width_error_nm": ("width_error", 1e-9),
+    "width_spread_nm": ("width_spread", 1e-9),
+    "height_error_nm": ("height_error", 1e-9),
+    "index_error": ("index_error", 1.0),
+    "missing_share": ("missing_share", 1.0),
+    "pitch_error_percent": ("pitch_error", 1e-2),
+}
+"""Name in the file → the number of :class:`metalens.optics.fabrication.Fabrication` that it is, and its unit in SI."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Assembly:
+    """Where the sensor is; a JAX pytree.
+
+    Attributes:
+        defocus: what it is farther from the lens, in metres.
+        tilt_y: slope dz/dy of its depth.
+        tilt_x: slope dz/dx.
+        decentre_y: where the lens' axis meets it, from its centre, in metres.
+        decentre_x: the same along x.
+    """
+
+    defocus: Scalar = 0.0
+    tilt_y: Scalar = 0.0
+    tilt_x: Scalar = 0.0
+    decentre_y: Scalar = 0.0
+    decentre_x: Scalar = 0.0
+
+    @property
+    def moved(self) -> tuple[Scalar, Scalar, Scalar]:
+        """Defocus and slopes, as :meth:`metalens.psf.PsfSimulator.on_moved_sensor` takes them."""
+        return self.defocus, self.tilt_y, self.tilt_x
+
+    @property
+    def decentre(self) -> jax.Array:
+        """``[(y, x)]`` in metres."""
+        return jnp.stack([jnp.asarray(self.decentre_y), jnp.asarray(self.decentre_x)])
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Draw:
+    """One lens as it may come out; a JAX pytree of numbers that can be traced, stacked and differentiated by.
+
+    Attributes:
+        fabrication: errors of the lens; those that are not looked at are None.
+        assembly: errors of the place of the sensor.
+    """
+
+    fabrication: Fabrication = field(default_factory=Fabrication)
+    assembly: Assembly = field(default_factory=Assembly)
+
+
+def perturbed(lens: Metalens, draw: Draw) -> Metalens:
+    """The lens with a draw's errors of fabrication; differentiable in the lens and in the draw's numbers.
+
+    Where the sensor is, ``draw.assembly``, is no part of a lens: see
+    :func:`metalens.psf.tolerance.evaluation.simulate_draw`.
+
+    Raises:
+        InputError: an error of meta-atoms of a lens that has none.
+    """
+    return fabricated(lens, draw.fabrication)
+
+
+def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
+    """The numbers of one draw, in the units of their names.
+
+    Args:
+        errors: their distributions.
+        seed: of the run, from 0 to 2⁶³ − 1.
+        index: number of the draw, from 0.
+
+    Raises:
+        InputError: seed or index are out of range.
+    """
+    if not (0 <= seed < 2**63 and 0 <= index < 2**63):
+        raise InputError(f"tolerance: seed {seed} and draw {index} were expected from 0 to 2^63 - 1.")
+    return {
+        name: quantile(distribution, _uniform(seed, index, NAMES.index(name)))
+        for name, distribution in errors.terms.items()
+    }
+
+
+def _uniform(seed: int, index: int, term: int) -> float:
+    """A number between 0 and 1, neither of them."""
+    generator = np.random.Philox(key=np.array([seed, index], np.uint64), counter=np.array([0, 0, 0, term], np.uint64))
+    return float(np.random.Generator(generator).random() + 2.0**-54)
+
+
+def quantile(distribution: Fixed | Normal | Uniform, share: float) -> float:
+    """The number below which a share of a distribution lies, by its inverse."""
+    match distribution:
+        case Fixed():
+            return distribution.nominal
+        case Uniform():
+            return distribution.nominal + (2 * share - 1) * distribution.plus_minus
+        case Normal():
+            outside = 0.0
+            if distribution.limit is not None:
+                outside = float(scipy.special.ndtr(-distribution.limit / distribution.sigma))
+            place = float(scipy.special.ndtri(outside + share * (1 - 2 * outside)))
+            return distribution.nominal + distribution.sigma * place
+
+
+def draw_of(numbers: Mapping[str, float], unit: float = 1.0) -> Draw:
+    """A draw from numbers in the units of their names.
+
+    Args:
+        numbers: name → number; those of :class:`metalens.formats.tolerance_spec.Errors`.
+        unit: metres in one unit of the library's geometry, of
+            :func:`metalens.optics.fabrication.width_unit`.
+    """
+    fabrication = {
+        FABRICATION[name][0]: value * FABRICATION[name][1] for name, value in numbers.items() if name in FABRICATION
+    }
+    for name in ("width_error", "width_spread"):
+        if name in fabrication:
+            fabrication[name] /= unit
+    assembly = {
+        "defocus": 1e-6 * numbers.get("defocus_um", 0.0),
+        "tilt_y": math.tan(math.radians(numbers.get("tilt_y_deg", 0.0))),
+        "tilt_x": math.tan(math.radians(numbers.get("tilt_x_deg", 0.0))),
+        "decentre_y": 1e-6 * numbers.get("decentre_y_um", 0.0),
+        "decentre_x": 1e-6 * numbers.get("decentre_x_um", 0.0),
+    }
+    return Draw(Fabrication(**fabrication), Assembly(**assembly))
+
+
+def draw_samples(errors: Errors, camera: Camera, lens: Metalens, seed: int, count: int) -> Draw:
+    """Several draws as one, with a first axis ``[draw]`` on every number: for ``jax.vmap`` and ``jax.lax.map``.
+
+    Args:
+        errors: their distributions, of which those that the lens does not have are left out.
+        camera: whose meta-atoms' pitch turns a width into a duty cycle.
+        lens: of the camera.
+        seed: of the run.
+        count: how many.
+    """
+    kept, _ = applicable_errors(errors, lens)
+    unit = geometry_unit(camera, lens)
+    draws = [draw_of(drawn_numbers(kept, seed, index), unit) for index in range(count)]
+    return stacked(draws)
+
+
+def stacked(draws: Sequence[Draw]) -> Draw:
+    """Draws of the same errors as one, with a first axis ``[draw]`` on every number."""
+    found: Draw = jax.tree.map(lambda *values: jnp.asarray(values), *draws)
+    return found
+
+
+def geometry_unit(camera: Camera, lens: Metalens) -> float:
+    """Metres in one unit of the geometry of a camera's library; 1 for a lens without meta-atoms.
+
+    Raises:
+        InputError: the library is over duty cycles, and the camera does not tell the pitch.
+    """
+    if not isinstance(lens.response, MetaAtoms):
+        return 1.0
+    pitch = None if camera.lens.meta_atoms is None else 1e-9 * camera.lens.meta_atoms.pitch_nm
+    return width_unit(lens.response.library, pitch)
+
+
+def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str, str]]:
+    """The errors that a lens can have, and why it cannot have the others.
+
+    Returns:
+        The errors without those; and name → reason of each that was left out.
+    """
+    reasons = {name: reason for name in errors.terms if (reason := _obstacle(name, lens)) is not None}
+    return errors.model_copy(update=dict.fromkeys(reasons)), reasons
+
+
+def _obstacle(name: str, lens: Metalens) -> str | None:
+    """Why a lens does not have an error; None where it has it."""
+    if name not in FABRICATION or name == "pitch_error_percent":
+        return None
+    response = lens.response
+    if not isinstance(response, MetaAtoms):
+        return f"the response of the lens is {type(response).__name__}, without meta-atoms"
+    for error, slope in (("height_error_nm", "height_slope"), ("index_error", "index_slope")):
+        if name == error and getattr(response.library, slope) is None:
+            return f"the library of meta-atoms has no {slope}"
+    if name == "missing_share" and response.library.empty is None and 0 in response.orders:
+        return "the library does not know what an empty site lets through into the zeroth order"
+    return None
+
+
+def drawn_camera(camera: Camera, numbers: Mapping[str, float]) -> Camera:
+    """The camera with the numbers of a draw in the places that ``lens.toml`` has for them, added to what is there.
+
+    Raises:
+        InputError: a number is beyond what such a file may hold.
+    """
+    lens, sensor = camera.lens, camera.sensor
+    table = {} if lens.fabrication is None else lens.fabrication.model_dump(exclude_none=True)
+    for name in FABRICATION:
+        if name in numbers:
+            table[name] = _added(name, table.get(name, 0.0), numbers[name])
+    changed: dict[str, object] = {"fabrication": FabricationTable(**table) if table else None}
+    if "defocus_um" in numbers:
+        changed["defocus_um"] = (lens.defocus_um or 0.0) + numbers["defocus_um"]
+    if "decentre_y_um" in numbers or "decentre_x_um" in numbers:
+        away = (numbers.get(f"decentre_{axis}_um", 0.0) for axis in "yx")
+        changed["decentre_um"] = tuple(a + b for a, b in zip(lens.decentre_um or (0.0, 0.0), away, strict=True))
+    if "tilt_y_deg" in numbers or "tilt_x_deg" in numbers:
+        slopes = (math.tan(math.radians(numbers.get(f"tilt_{axis}_deg", 0.0))) for axis in "yx")
+        tilt = (math.degrees(math.atan(math.tan(a) + b)) for a, b in zip(sensor.tilt, slopes, strict=True))
+        sensor = sensor.model_copy(update={"tilt_deg": tuple(tilt)})
+    drawn = camera.model_copy(update={"lens": lens.model_copy(update=changed), "sensor": sensor})
+    # A copy is not checked, and parsing its text is what a reader of the file will do.
+    parse_camera(dump_camera(drawn), origin="tolerance: the drawn lens")
+    return drawn
+
+
+def _added(name: str, before: float, error: float) -> float:
+    """Two errors of one kind together."""
+    if name == "width_spread_nm":
+        return math.hypot(before, error)
+    if name == "missing_share":
+        return 1 - (1 - before) * (1 - error)
+    return before + error
