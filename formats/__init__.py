@@ -14,11 +14,15 @@ In reading order:
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table
 - ``camera``          ``lens.toml`` whole, and the presets
+- ``tolerance_spec``  ``tolerances.toml``: how far lenses come out from their drawing
 - ``psf_figures``     figures of merit of point spread functions
 - ``psf_bank``        ``psf.h5``: point spread functions over field and colour
 - ``pairs``           ``pairs/``: reading clean and degraded pictures, shard by shard
 - ``pairs_manifest``  what a folder of pairs holds
+- ``pairs_shard``     one of its shards, as an HDF5 file
 - ``pairs_writer``    writing it, one writer at a time, resumable
+- ``neutral``         the target of the neutral path, which pairs hold beside the clean picture
+- ``photograph_split``  which photographs train and which validate
 - ``pictures``        reading and writing picture files
 - ``raw_frames``      reading a sensor's numbers as they are
 - ``flat_fields``     which of them are flat fields of one level of light

@@ -108,7 +108,7 @@ def simulate_bank(
     whole = view_of(camera, position[:1], reference)
     if radii is not None and not whole.rotationally_symmetric:
         raise InputError(
-            f"psf: {camera.name} is not rotationally symmetric (phase, an aperture, the sensor's tilt or a decentre), so "
+            f"psf: {camera.name} is not rotationally symmetric (phase, aperture, the sensor's tilt or a decentre), so "
             "that a radius does not tell its other fields; ask for a grid with fields."
         )
     octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
