@@ -52,4 +52,4 @@ def pseudo(
         )
     tell_skipped(manifest.skipped)
     figures = {"output": str(output), "count": manifest.count, "skipped": len(manifest.skipped)}
-    answer(figures, as_json, f"{output}: {manifest.count} pseudo pairs for {manifest.camera_name}")
+    answer(figures, as_json, f"{output}: {manifest.count} pseudo pairs for {manifest.camera_names}")

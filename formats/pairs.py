@@ -1,7 +1,7 @@
 """``pairs/``: clean and degraded pictures side by side, in shards that survive whatever interrupts their writer.
 
     pairs/manifest.json      written first: what is to be made, from what, for which camera
-    pairs/shard-00000.h5     clean[sample, y, x, channel] and degraded[...], one sample a chunk
+    pairs/shard-00000.h5     clean[sample, y, x, channel], degraded[...], neutral[...], one sample a chunk, and more
     pairs/shard-00000.json   written after its shard: count, size and SHA-256; without it the shard is not finished
 
 Nothing in these files depends on when or how often the writer was interrupted: a resumed folder is byte-identical
@@ -19,31 +19,31 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
-import h5py
 import numpy as np
 
 from metalens.formats.errors import InputError
-from metalens.formats.hdf5 import open_guarded
 from metalens.formats.pairs_manifest import (
     MANIFEST,
     SCHEMA,
-    VERSION,
-    PairSample,
+    PairsCamera,
     PairsManifest,
     PairsSource,
     Shard,
     ShardMarker,
     SkippedSource,
-    is_finished,
+    damage_of,
     read_json,
     read_manifest,
 )
+from metalens.formats.pairs_shard import OpenShard, PairSample, StoredSample, open_shard
 from metalens.formats.pairs_writer import PairsWriter, open_pairs_writer
+from metalens.formats.photograph_split import Split
 from metalens.formats.psf_bank import PsfBank
 
 __all__ = [
     "PairSample",
     "Pairs",
+    "PairsCamera",
     "PairsManifest",
     "PairsSource",
     "PairsWriter",
@@ -66,8 +66,12 @@ def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
     return isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
 
 
-def read_pairs(folder: str | os.PathLike[str]) -> Pairs:
+def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARDS) -> Pairs:
     """Open a finished folder of pairs for reading.
+
+    Args:
+        folder: what ``metalens synth`` wrote.
+        open_shards: how many files stay open at most, in each process.
 
     Raises:
         InputError: there is no manifest, it is of another schema or version, or shards are missing or have
@@ -89,30 +93,31 @@ def read_pairs(folder: str | os.PathLike[str]) -> Pairs:
                 f"{target / shard.name}: {size} bytes, its marker says {marker.bytes} for {marker.count} samples; "
                 "run the command that makes it again with --resume."
             )
-    return Pairs(target, manifest)
+    return Pairs(target, manifest, open_shards)
 
 
 class Pairs:
     """A finished folder of pairs: ``len(pairs)``, ``pairs[i]`` → clean, degraded, both ``[y, x, 3]`` uint8.
 
     Shards are opened when they are first needed, by each process for itself, so that a record can be handed to
-    the workers of a data loader.
+    the workers of a data loader; at most ``open_shards`` stay open.
     """
 
-    def __init__(self, folder: Path, manifest: PairsManifest) -> None:
+    def __init__(self, folder: Path, manifest: PairsManifest, open_shards: int = _OPEN_SHARDS) -> None:
         self.folder = folder
         self.manifest = manifest
+        self.open_shards = max(1, open_shards)
         self._shards = manifest.shards
         self._forget()
 
     def _forget(self) -> None:
         self._process = os.getpid()
-        self._open: OrderedDict[int, tuple[h5py.File, ExitStack]] = OrderedDict()
+        self._open: OrderedDict[int, tuple[OpenShard, ExitStack]] = OrderedDict()
         # Closed with the record or before the interpreter ends, while h5py still can.
         weakref.finalize(self, _close_all, self._open, self._process)
 
     def __getstate__(self) -> dict[str, Any]:
-        return {"folder": self.folder, "manifest": self.manifest}
+        return {"folder": self.folder, "manifest": self.manifest, "open_shards": self.open_shards}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
@@ -128,48 +133,48 @@ class Pairs:
         return sample.clean, sample.degraded
 
     def sample(self, index: int) -> PairSample:
-        """Read one sample with its source and seed.
+        """Read one sample with all that is known of it.
 
         Raises:
             IndexError: there is no such sample.
             InputError: its shard is damaged.
         """
-        position = index + len(self) if index < 0 else index
-        if not 0 <= position < len(self):
-            raise IndexError(f"sample {index} of {len(self)}")
-        shard = self._shards[position // self.manifest.shard_size]
-        file = self._file(shard)
-        place = position - shard.first
-        try:
-            return PairSample(
-                clean=file["clean"][place],
-                degraded=file["degraded"][place],
-                source=int(file["source"][place]),
-                seed=int(file["seed"][place]),
-            )
-        except (OSError, RuntimeError, KeyError) as error:
-            raise InputError(
-                f"{self.folder / shard.name}: sample {place} is damaged ({error}); make the pairs again with --resume."
-            ) from error
+        shard, place = self._place(index)
+        return self._shard(shard).sample(place)
+
+    def stored(self, index: int) -> StoredSample:
+        """Read one sample as it is stored; see :meth:`sample`."""
+        shard, place = self._place(index)
+        return self._shard(shard).stored(place)
 
     def source_name(self, index: int) -> str:
         """Name of the photograph that a sample was made from."""
-        source = self.sample(index).source
-        if not 0 <= source < len(self.manifest.sources):
-            raise InputError(f"{self.folder}: sample {index} names source {source}, which the manifest lacks.")
-        return self.manifest.sources[source].name
+        shard, place = self._place(index)
+        return self.manifest.sources[int(self._shard(shard).numbers["source"][place])].name
 
     def source_names(self) -> list[str]:
         """Name of the photograph of every sample, in order; reads no picture.
 
         Raises:
-            InputError: a shard is damaged or names a source that the manifest lacks.
+            InputError: a shard is damaged.
         """
-        names = [source.name for source in self.manifest.sources]
-        numbers = np.concatenate([self._file(shard)["source"][()] for shard in self._shards])
-        if numbers.min() < 0 or numbers.max() >= len(names):
-            raise InputError(f"{self.folder}: a sample names a source that the manifest lacks; make them again.")
-        return [names[number] for number in numbers]
+        return [self.manifest.sources[number].name for number in self.numbers("source")]
+
+    def numbers(self, name: str) -> np.ndarray:
+        """One of the numbers of every sample, such as ``source`` or ``position``, in order; reads no picture.
+
+        Args:
+            name: one of :data:`metalens.formats.pairs_shard.NUMBERS`.
+
+        Raises:
+            InputError: a shard is damaged.
+        """
+        return np.concatenate([self._shard(shard).numbers[name] for shard in self._shards])
+
+    def of_split(self, split: Split) -> np.ndarray:
+        """Positions of the samples whose photographs are of one side of the split, ascending."""
+        sides = np.array([source.split == split for source in self.manifest.sources])
+        return np.flatnonzero(sides[self.numbers("source")])
 
     def verify(self) -> None:
         """Recompute every shard's checksum.
@@ -178,10 +183,10 @@ class Pairs:
             InputError: a shard is not what was written.
         """
         for shard in self._shards:
-            if not is_finished(self.folder, shard):
+            damage = damage_of(self.folder, shard)
+            if damage is not None:
                 raise InputError(
-                    f"{self.folder / shard.name}: its checksum is not that of its marker, the file was changed or "
-                    "damaged; run the command that makes it again with --resume."
+                    f"{self.folder / shard.name}: {damage}; run the command that makes it again with --resume."
                 )
 
     def close(self) -> None:
@@ -189,7 +194,14 @@ class Pairs:
         _close_all(self._open, self._process)
         self._forget()
 
-    def _file(self, shard: Shard) -> h5py.File:
+    def _place(self, index: int) -> tuple[Shard, int]:
+        position = index + len(self) if index < 0 else index
+        if not 0 <= position < len(self):
+            raise IndexError(f"sample {index} of {len(self)}")
+        shard = self._shards[position // self.manifest.shard_size]
+        return shard, position - shard.first
+
+    def _shard(self, shard: Shard) -> OpenShard:
         # Handles that came over a fork belong to the parent: forgotten, not closed.
         if self._process != os.getpid():
             self._forget()
@@ -197,32 +209,15 @@ class Pairs:
             self._open.move_to_end(shard.index)
             return self._open[shard.index][0]
         with ExitStack() as stack:
-            file = stack.enter_context(open_guarded(self.folder / shard.name, SCHEMA, VERSION))
-            self._check_shard(file, shard)
-            self._open[shard.index] = (file, stack.pop_all())
-        if len(self._open) > _OPEN_SHARDS:
+            opened = stack.enter_context(open_shard(self.folder, self.manifest, shard))
+            self._open[shard.index] = (opened, stack.pop_all())
+        if len(self._open) > self.open_shards:
             _, (_, oldest) = self._open.popitem(last=False)
             oldest.close()
-        return file
-
-    def _check_shard(self, file: h5py.File, shard: Shard) -> None:
-        pictures = (shard.count, *self.manifest.pixels, 3)
-        for name, shape, dtype in (
-            ("clean", pictures, np.uint8),
-            ("degraded", pictures, np.uint8),
-            ("source", (shard.count,), np.int64),
-            ("seed", (shard.count,), np.int64),
-        ):
-            dataset = file.get(name)
-            if not isinstance(dataset, h5py.Dataset) or dataset.shape != shape or dataset.dtype != dtype:
-                found = f"{getattr(dataset, 'shape', None)} {getattr(dataset, 'dtype', '')}".strip()
-                raise InputError(
-                    f"{self.folder / shard.name}: {name} is {found}, expected {shape} {np.dtype(dtype)}; "
-                    "make the pairs again."
-                )
+        return opened
 
 
-def _close_all(opened: OrderedDict[int, tuple[h5py.File, ExitStack]], process: int) -> None:
+def _close_all(opened: OrderedDict[int, tuple[OpenShard, ExitStack]], process: int) -> None:
     """Close shards, unless they came over a fork and belong to the parent."""
     if process == os.getpid():
         for _, stack in opened.values():
@@ -234,11 +229,12 @@ def require_same_camera(pairs: Pairs, bank: PsfBank) -> None:
     """Refuse a bank of another camera than the pairs were made for.
 
     Raises:
-        InputError: the hashes of the two cameras differ.
+        InputError: the pairs are of several cameras, or the hash of their one differs from the bank's.
     """
-    if pairs.manifest.lens_hash != bank.camera.hash:
+    hashes = pairs.manifest.lens_hashes
+    if hashes != [bank.camera.hash]:
+        made = f"camera {pairs.manifest.camera_names!r} ({', '.join(each[:12] + '…' for each in hashes)})"
         raise InputError(
-            f"{pairs.folder}: made for camera {pairs.manifest.camera_name!r} "
-            f"({pairs.manifest.lens_hash[:12]}…), the psf bank is of {bank.camera.name!r} "
+            f"{pairs.folder}: made for {made}, the psf bank is of {bank.camera.name!r} "
             f"({bank.camera.hash[:12]}…); give the bank that the pairs were made with."
         )

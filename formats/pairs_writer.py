@@ -7,12 +7,10 @@ import json
 import os
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-import h5py
-import numpy as np
 from pydantic import BaseModel
 
 from metalens.formats.atomic import atomic_file, require_new_directory
@@ -20,15 +18,14 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs_manifest import (
     LOCK,
     MANIFEST,
-    SCHEMA,
-    VERSION,
-    PairSample,
+    LostSource,
     PairsManifest,
     Shard,
     ShardMarker,
     is_finished,
     read_manifest,
 )
+from metalens.formats.pairs_shard import PairSample, StoredSample, shard_bytes
 
 
 @dataclass(frozen=True)
@@ -45,20 +42,45 @@ class PairsWriter:
     manifest: PairsManifest
     missing: tuple[Shard, ...]
 
-    def write(self, shard: Shard, samples: Iterable[PairSample]) -> None:
-        """Write one shard and its done-marker; they appear whole or not at all.
+    def write(self, shard: Shard, samples: Iterable[PairSample | StoredSample]) -> None:
+        """Write one of the missing shards; see :func:`write_shard`."""
+        write_shard(self.folder, self.manifest, shard, samples)
 
-        Args:
-            shard: one of ``missing``.
-            samples: exactly ``shard.count`` of them, in order.
+    def lose(self, lost: LostSource) -> PairsWriter:
+        """Write into the manifest that a photograph is gone, before any sample of another one stands in for it.
 
-        Raises:
-            InputError: a sample has another shape or type, or the disk refuses the write.
+        Returns:
+            The writer with the new manifest.
         """
-        image = _shard_bytes(self.manifest, shard, list(samples))
-        _write_bytes(self.folder / shard.name, image)
-        marker = ShardMarker(count=shard.count, bytes=len(image), sha256=hashlib.sha256(image).hexdigest())
-        _write_json(self.folder / shard.marker, marker)
+        manifest = self.manifest.model_copy(update={"lost": (*self.manifest.lost, lost)})
+        _write_json(self.folder / MANIFEST, manifest)
+        return replace(self, manifest=manifest)
+
+
+def write_shard(
+    folder: Path, manifest: PairsManifest, shard: Shard, samples: Iterable[PairSample | StoredSample]
+) -> ShardMarker:
+    """Write one shard and then its done-marker; each appears whole or not at all.
+
+    Several processes may each write another shard of a folder that :func:`open_pairs_writer` holds for them.
+
+    Args:
+        folder: the folder of pairs.
+        manifest: what it is to hold.
+        shard: which one to write.
+        samples: exactly ``shard.count`` of them, in order.
+
+    Returns:
+        The marker.
+
+    Raises:
+        InputError: a sample does not fit, or the disk refuses the write.
+    """
+    image = shard_bytes(manifest, shard, samples)
+    _write_bytes(folder / shard.name, image)
+    marker = ShardMarker(count=shard.count, bytes=len(image), sha256=hashlib.sha256(image).hexdigest())
+    _write_json(folder / shard.marker, marker)
+    return marker
 
 
 @contextmanager
@@ -69,7 +91,7 @@ def open_pairs_writer(
 
     Args:
         folder: a new or empty folder, or with ``resume`` one that an equal run left unfinished.
-        manifest: what the folder is to hold; written before this returns.
+        manifest: what the folder is to hold; written before this returns. What ``lost`` of an earlier run is kept.
         resume: keep the finished shards whose checksums hold, and remake the rest.
 
     Raises:
@@ -92,7 +114,9 @@ def open_pairs_writer(
         if (target / MANIFEST).exists():
             if not resume:
                 raise InputError(f"{target}: another run began here meanwhile; choose a new folder with -o.")
-            _check_same(read_manifest(target), manifest, target)
+            found = read_manifest(target)
+            _check_same(found, manifest, target)
+            manifest = found
         else:
             strangers = sorted(entry.name for entry in target.iterdir() if entry.name != LOCK)
             if strangers:
@@ -142,7 +166,7 @@ def _check_same(found: PairsManifest, wanted: PairsManifest, folder: Path) -> No
     # Through JSON, so that tuples and lists, or 1 and 1.0, in the settings compare as they are stored.
     before, now = (json.loads(manifest.model_dump_json(by_alias=True)) for manifest in (found, wanted))
     for name, value in now.items():
-        if before[name] != value:
+        if name != "lost" and before[name] != value:
             raise InputError(
                 f"{folder}: cannot be resumed, {_difference(name, before[name], value)}; "
                 "repeat the settings of the first run, or choose a new folder with -o."
@@ -161,51 +185,6 @@ def _difference(name: str, before: Any, now: Any) -> str:
         place = next(index for index in range(len(now)) if before[index] != now[index])
         return _difference(f"{name}[{place}]", before[place], now[place])
     return f"{name} was {before!r} and is now {now!r}"
-
-
-def _shard_bytes(manifest: PairsManifest, shard: Shard, samples: list[PairSample]) -> bytes:
-    """Build the HDF5 file in memory, so that its bytes can be hashed and written in one go."""
-    if len(samples) != shard.count:
-        raise InputError(f"{shard.name}: got {len(samples)} samples, expected {shard.count}.")
-    shape = (*manifest.pixels, 3)
-    options: dict[str, Any] = {
-        "chunks": (1, *shape),
-        "compression": "gzip",
-        "compression_opts": 1,
-        "shuffle": False,
-        "track_times": False,
-    }
-    # A core-driver file has no place on the disk; its name only has to be unique among those open.
-    with h5py.File(
-        f"{os.getpid()}-{id(samples)}",
-        "w",
-        driver="core",
-        backing_store=False,
-        libver=("earliest", "v110"),
-        track_order=False,
-    ) as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["version"] = VERSION
-        file.attrs["first"] = shard.first
-        for name in ("clean", "degraded"):
-            stack = np.stack([_checked(getattr(sample, name), shape, name) for sample in samples])
-            file.create_dataset(name, data=stack, **options)
-        for name, limit in (("source", len(manifest.sources)), ("seed", 2**63)):
-            values = [int(getattr(sample, name)) for sample in samples]
-            if min(values) < 0 or max(values) >= limit:
-                raise InputError(f"{shard.name}: a sample's {name} lies outside 0..{limit - 1}.")
-            file.create_dataset(name, data=np.array(values, dtype=np.int64), track_times=False)
-        file.flush()
-        return bytes(file.id.get_file_image())
-
-
-def _checked(picture: np.ndarray, shape: tuple[int, ...], name: str) -> np.ndarray:
-    array = np.asarray(picture)
-    if array.dtype != np.uint8 or array.shape != shape:
-        raise InputError(
-            f"pairs: found a {name} picture of shape {array.shape} and type {array.dtype}, expected uint8 {shape}."
-        )
-    return array
 
 
 def _write_bytes(path: Path, content: bytes) -> None:

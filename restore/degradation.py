@@ -6,14 +6,13 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from metalens.formats.neutral import EPSILON, RADIUS
 
-def guided_filter(picture: Tensor, *, radius: int = 4, epsilon: float = 0.01) -> Tensor:
-    """Smooth a picture and keep its edges: the target of the neutral path.
 
-    The paper asks for an edge-preserving low-pass of the clean picture and names no filter. This is the guided
-    filter with the picture as its own guide, channel by channel (He, Sun & Tang 2013, Eq. 5, 6 and 8): where the
-    variance in the window is far below ``epsilon`` the window's mean is taken, where it is far above the
-    picture passes.
+def guided_filter(picture: Tensor, *, radius: int = RADIUS, epsilon: float = EPSILON) -> Tensor:
+    """Smooth pictures and keep their edges: the target of the neutral path, where pictures come without it.
+
+    The same filter as :func:`metalens.formats.neutral.neutral_target`, which says what it is and is stored in pairs.
 
     Args:
         picture: ``[batch, channel, y, x]`` in 0..1.

@@ -8,7 +8,6 @@ import torch
 from torch import Tensor
 
 from metalens.formats.errors import InputError
-from metalens.restore.degradation import guided_filter
 from metalens.restore.prior import PATHS
 
 
@@ -31,7 +30,7 @@ class PathShares:
         return PATHS[int(torch.multinomial(shares, 1, generator=generator))]
 
 
-def source_and_target(path: str, clean: Tensor, captured: Tensor) -> tuple[Tensor, Tensor]:
+def source_and_target(path: str, clean: Tensor, neutral: Tensor, captured: Tensor) -> tuple[Tensor, Tensor]:
     """What the network sees and what it should give on one path.
 
     positive: captured → clean; neutral: captured → edge-preserving low-pass of the clean; negative: clean → captured.
@@ -39,12 +38,13 @@ def source_and_target(path: str, clean: Tensor, captured: Tensor) -> tuple[Tenso
     Args:
         path: one of the three.
         clean: ``[batch, 3, y, x]`` in 0..1.
+        neutral: its edge-preserving low-pass, which the pairs hold (:mod:`metalens.formats.neutral`).
         captured: of the same shape.
     """
     if path == "positive":
         return captured, clean
     if path == "neutral":
-        return captured, guided_filter(clean)
+        return captured, neutral
     if path == "negative":
         return clean, captured
     raise InputError(f"path {path!r} is unknown; expected one of {', '.join(PATHS)}.")

@@ -11,8 +11,10 @@ import torch
 
 from metalens import __version__
 from metalens.formats.errors import InputError
-from metalens.formats.pairs_manifest import PairSample, PairsManifest, PairsSource, Shard, SkippedSource
+from metalens.formats.pairs_manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
+from metalens.formats.pairs_shard import PairSample
 from metalens.formats.pairs_writer import open_pairs_writer
+from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pictures import read_picture
 from metalens.formats.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
 from metalens.restore.quality import quality_map
@@ -61,8 +63,13 @@ def make_pseudo_pairs(
         shard_size=shard_size,
         pixels=restorer.camera.sensor.pixels,
         seed=seed,
-        camera_name=restorer.camera.name,
-        lens_hash=restorer.camera.hash,
+        cameras=(
+            PairsCamera(
+                name=restorer.camera.name,
+                lens_hash=restorer.camera.hash,
+                sensor=restorer.camera.sensor.pixels,
+            ),
+        ),
         config={"prior": restorer.prior.identity, "adapter": parameters_hash(restorer)},
         sources=sources,
         skipped=skipped,
@@ -110,16 +117,22 @@ def parameters_hash(restorer: Restorer) -> str:
 def _readable(
     photographs: Sequence[Path],
 ) -> tuple[tuple[PairsSource, ...], list[Path], tuple[SkippedSource, ...]]:
-    sources, paths, skipped = [], [], []
+    hashes, looks, paths, skipped = [], [], [], []
     for path in photographs:
         try:
-            read_picture(path)
+            picture = read_picture(path)
         except InputError as error:
             skipped.append(SkippedSource(name=path.name, reason=str(error)))
             continue
-        sources.append(PairsSource(name=path.name, sha256=hashlib.sha256(path.read_bytes()).hexdigest()))
+        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        looks.append(look_of(picture))
         paths.append(path)
     if not paths:
         reason = skipped[0].reason if skipped else "none was given"
         raise InputError(f"no photograph can be used: {reason}")
-    return tuple(sources), paths, tuple(skipped)
+    sides = split_photographs(hashes, looks, VALIDATION_SHARE)
+    sources = tuple(
+        PairsSource(name=path.name, sha256=sha256, look=look, split=side)
+        for path, sha256, look, side in zip(paths, hashes, looks, sides, strict=True)
+    )
+    return sources, paths, tuple(skipped)

@@ -227,7 +227,8 @@ class _Run:
         )
 
     def _loss(self, batch: Batch, captured: Tensor, path: str) -> dict[str, Tensor]:
-        source, target = source_and_target(path, batch.clean.to(self.device), captured.to(self.device))
+        pictures = (each.to(self.device) for each in (batch.clean, batch.neutral, captured))
+        source, target = source_and_target(path, *pictures)
         maps = (batch.clean_map if path == "negative" else batch.captured_map).to(self.device)
         predicted = self.restorer.forward(source, maps, [path] * len(source))
         l2 = (predicted - target).square().mean()
@@ -319,7 +320,7 @@ def _describe(pairs: Pairs) -> dict[str, Any]:
         "kind": manifest.kind,
         "count": manifest.count,
         "seed": manifest.seed,
-        "lens_hash": manifest.lens_hash,
+        "lens_hashes": manifest.lens_hashes,
     }
 
 

@@ -1,8 +1,7 @@
-"""Pairs as a source of training crops, each with the degradation map of its place in the frame."""
+"""Pairs as a source of training crops, each with the degradation map of its place on the sensor."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -18,12 +17,13 @@ from metalens.restore.quality import quality_map
 
 @dataclass(frozen=True)
 class Batch:
-    """Crops of equal size: ``clean`` and ``captured`` ``[batch, 3, y, x]`` in 0..1, and where they lay.
+    """Crops of equal size: ``clean``, ``neutral`` and ``captured`` ``[batch, 3, y, x]`` in 0..1, and where they lay.
 
     ``clean_map`` and ``captured_map`` ``[batch, 4, n, n]`` are the degradation maps that go with each as the input.
     """
 
     clean: Tensor
+    neutral: Tensor
     captured: Tensor
     clean_map: Tensor
     captured_map: Tensor
@@ -38,31 +38,25 @@ class PairSource:
 
 
 class TrainingPairs:
-    """Pairs of one or more folders, split by photograph into training and validation.
+    """Pairs of one or more folders, split by photograph into training and validation as their manifests say.
 
     Args:
         sources: the folders.
         quality_metric: what S_i is measured with.
-        validation_share: share of each folder's photographs (at least one where there are two or more) that is
-            kept for validation.
 
     Raises:
         InputError: nothing is left to train on.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str, validation_share: float = 0.05) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
         self.training: list[tuple[int, int]] = []
         self.validation: list[tuple[int, int]] = []
         for number, source in enumerate(self.sources):
-            names = source.pairs.source_names()
-            photographs = sorted(set(names))
-            held = math.ceil(validation_share * len(photographs)) if len(photographs) > 1 else 0
-            kept = set(photographs[len(photographs) - held :])
-            for index, name in enumerate(names):
-                (self.validation if name in kept else self.training).append((number, index))
+            self.training += [(number, int(index)) for index in source.pairs.of_split("train")]
+            self.validation += [(number, int(index)) for index in source.pairs.of_split("validation")]
         if not self.training:
             raise InputError("the pairs leave nothing to train on; make more with metalens synth.")
 
@@ -81,33 +75,38 @@ class TrainingPairs:
         """
         random = np.random.default_rng([seed, step])
         crops = [self._crop(among[int(random.integers(len(among)))], size, multiple, random) for _ in range(count)]
-        clean, captured, clean_map, captured_map = (torch.stack(part) for part in zip(*crops, strict=True))
-        return Batch(clean, captured, clean_map, captured_map)
+        return Batch(*(torch.stack(part) for part in zip(*crops, strict=True)))
 
     def _crop(
         self, place: tuple[int, int], size: int, multiple: int, random: np.random.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
         number, index = place
-        source = self.sources[number]
-        clean, captured = source.pairs[index]
-        height, width = clean.shape[:2]
+        pairs = self.sources[number].pairs
+        sample = pairs.sample(index)
+        if sample.neutral is None:
+            raise InputError(f"{pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+        height, width = sample.clean.shape[:2]
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
+        # The quality is measured on the picture, the blur is known over the whole sensor, of which it may be a part.
         region = Region(top / height, left / width, size / height, size / width)
+        rows, columns = pairs.manifest.cameras[sample.camera].sensor
+        first_row, first_column = sample.position[0] + top, sample.position[1] + left
+        on_sensor = Region(first_row / rows, first_column / columns, size / rows, size / columns)
+        fwhm = resample(torch.from_numpy(self.sources[number].fwhm_map).float(), on_sensor)
+        maps = [
+            torch.cat([fwhm, resample(self._quality_of(place, picture, is_clean=is_clean), region)])
+            for picture, is_clean in ((sample.clean, True), (sample.degraded, False))
+        ]
         window = (slice(top, top + size), slice(left, left + size))
-        return (
-            as_tensor(clean[window]),
-            as_tensor(captured[window]),
-            resample(self._map(place, clean, is_clean=True), region),
-            resample(self._map(place, captured, is_clean=False), region),
-        )
+        pictures = [as_tensor(picture[window]) for picture in (sample.clean, sample.neutral, sample.degraded)]
+        return pictures[0], pictures[1], pictures[2], maps[0], maps[1]
 
-    def _map(self, place: tuple[int, int], picture: np.ndarray, *, is_clean: bool) -> Tensor:
+    def _quality_of(self, place: tuple[int, int], picture: np.ndarray, *, is_clean: bool) -> Tensor:
         key = (*place, is_clean)
         if key not in self._quality:
             self._quality[key] = quality_map(picture, self.quality_metric)[0]
-        fwhm = self.sources[place[0]].fwhm_map
-        return torch.from_numpy(np.concatenate([fwhm, self._quality[key][None]])).float()
+        return torch.from_numpy(self._quality[key][None]).float()
 
 
 def as_tensor(picture: np.ndarray) -> Tensor:

@@ -19,11 +19,13 @@ import numpy as np
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import (
     PairSample,
+    PairsCamera,
     PairsManifest,
     PairsSource,
     SkippedSource,
     open_pairs_writer,
 )
+from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
@@ -144,14 +146,16 @@ def generate_pairs(
         shard_size=shard_size,
         pixels=bank.camera.sensor.pixels,
         seed=seed,
-        camera_name=bank.camera.name,
-        lens_hash=bank.camera.hash,
-        config={
-            "cropping": cropping,
-            "demosaicing": demosaicing,
-            "psf_bank": _bank_hash(bank),
-            "psf_bank_provenance": dict(bank.provenance),
-        },
+        cameras=(
+            PairsCamera(
+                name=bank.camera.name,
+                lens_hash=bank.camera.hash,
+                sensor=bank.camera.sensor.pixels,
+                psf_hash=_bank_hash(bank),
+                provenance=dict(bank.provenance),
+            ),
+        ),
+        config={"cropping": cropping, "demosaicing": demosaicing},
         sources=tuple(sources),
         skipped=tuple(skipped),
         versions={package: version(package) for package in _PACKAGES},
@@ -180,7 +184,7 @@ def _take_stock(
     usable, sources, skipped = [], [], []
     for photograph in photographs:
         try:
-            read_picture(photograph.path)
+            look = look_of(read_picture(photograph.path))
             checksum = hashlib.sha256(photograph.path.read_bytes()).hexdigest()
         except InputError as error:
             if strict:
@@ -189,7 +193,13 @@ def _take_stock(
             continue
         usable.append(photograph)
         sources.append(
-            PairsSource(name=photograph.name, licence=photograph.licence, credit=photograph.credit, sha256=checksum)
+            PairsSource(
+                name=photograph.name,
+                licence=photograph.licence,
+                credit=photograph.credit,
+                sha256=checksum,
+                look=look,
+            )
         )
     if not usable:
         reason = f"; the first: {skipped[0].reason}" if skipped else ""
@@ -197,7 +207,9 @@ def _take_stock(
             f"pairs: none of the {len(photographs)} photographs can be used{reason} "
             "Give a folder of colour photographs."
         )
-    return usable, sources, skipped
+    sides = split_photographs([each.sha256 for each in sources], [each.look for each in sources], VALIDATION_SHARE)
+    split = [each.model_copy(update={"split": side}) for each, side in zip(sources, sides, strict=True)]
+    return usable, split, skipped
 
 
 def _bank_hash(bank: PsfBank) -> str:

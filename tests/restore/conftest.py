@@ -12,7 +12,15 @@ import pytest
 import torch
 
 from metalens.formats.camera import Camera, read_camera
-from metalens.formats.pairs import Pairs, PairSample, PairsManifest, PairsSource, open_pairs_writer, read_pairs
+from metalens.formats.pairs import (
+    Pairs,
+    PairSample,
+    PairsCamera,
+    PairsManifest,
+    PairsSource,
+    open_pairs_writer,
+    read_pairs,
+)
 from metalens.formats.psf_bank import PsfBank
 from metalens.psf.given import grid_bank_of_functions
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
@@ -98,15 +106,21 @@ def box_blur(picture: np.ndarray) -> np.ndarray:
 
 def write_pairs(folder: Path, camera: Camera, clean: np.ndarray, *, kind: str = "simulated", sources: int = 4) -> Pairs:
     """Pairs of pictures and their 3 × 3 box blur."""
-    names = [PairsSource(name=f"p{i}.png", sha256=hashlib.sha256(bytes([i])).hexdigest()) for i in range(sources)]
+    names = [
+        PairsSource(
+            name=f"p{i}.png",
+            sha256=hashlib.sha256(bytes([i])).hexdigest(),
+            split="validation" if i == sources - 1 > 0 else "train",
+        )
+        for i in range(sources)
+    ]
     manifest = PairsManifest(
         kind=kind,  # type: ignore[arg-type]
         count=len(clean),
         shard_size=3,
         pixels=clean.shape[1:3],
         seed=0,
-        camera_name=camera.name,
-        lens_hash=camera.hash,
+        cameras=(PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=camera.sensor.pixels),),
         sources=tuple(names),
     )
     with open_pairs_writer(folder, manifest) as writer:

@@ -10,6 +10,7 @@ import torch
 from torch import nn
 
 from metalens.formats.errors import InputError
+from metalens.formats.neutral import neutral_target
 from metalens.restore.degradation import degrade_generically, guided_filter
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.paths import PathShares, source_and_target
@@ -126,14 +127,12 @@ def test_crops_that_do_not_fit_are_refused(pairs, tmp_path, bank, prior_folder):
 
 
 def test_the_paths_are_the_papers():
-    clean, captured = torch.rand(1, 3, 32, 32), torch.rand(1, 3, 32, 32)
-    assert source_and_target("positive", clean, captured) == (captured, clean)
-    assert source_and_target("negative", clean, captured) == (clean, captured)
-    source, target = source_and_target("neutral", clean, captured)
-    assert source is captured
-    torch.testing.assert_close(target, guided_filter(clean))
+    pictures = clean, neutral, captured = torch.rand(3, 1, 3, 32, 32).unbind()
+    assert source_and_target("positive", *pictures) == (captured, clean)
+    assert source_and_target("neutral", *pictures) == (captured, neutral)
+    assert source_and_target("negative", *pictures) == (clean, captured)
     with pytest.raises(InputError, match="path 'upwards' is unknown"):
-        source_and_target("upwards", clean, captured)
+        source_and_target("upwards", *pictures)
 
 
 def test_path_shares_must_sum_to_one():
@@ -143,6 +142,14 @@ def test_path_shares_must_sum_to_one():
     drawn = [PathShares().draw(generator) for _ in range(2000)]
     assert np.mean([path == "positive" for path in drawn]) == pytest.approx(0.7, abs=0.04)
     assert np.mean([path == "negative" for path in drawn]) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_neutral_target_is_the_one_that_pairs_store():
+    picture = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    smooth = guided_filter(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
+    # Both round in single precision, and the stored one to 8 bits.
+    expected = torch.from_numpy(neutral_target(picture)).permute(2, 0, 1)[None].float() / 255
+    torch.testing.assert_close(smooth, expected, atol=0.51 / 255, rtol=0)
 
 
 def test_the_neutral_target_smooths_texture_and_keeps_edges():
