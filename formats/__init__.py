@@ -29,6 +29,9 @@ In reading order:
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``scene``           from a photograph to the light on a sensor's grid
 - ``structure``       ``structure.h5``: which meta-atom stands at each site of a lens
+- ``design_variables``  what of a lens is free in a design
+- ``design_objectives`` what counts as good in one
+- ``design_spec``     ``design.toml``: what a lens is to be designed for; ``designs/`` holds those that are shipped
 - ``drawing``         the folder of drawings of a ``psf.h5``, with the house style of all figures
 - ``hdf5``            guarded opening of HDF5 files
 - ``atomic``          outputs that appear whole or not at all

@@ -1,0 +1,119 @@
+"""``metalens design``: a lens for a specification, by gradients through the simulation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.output import require_place
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.psf.design.search import Task
+
+
+@click.command(short_help="a lens for a specification")
+@click.argument("spec")
+@output_option("The lens.toml to write.")
+@resume_option
+@click.option("--minutes", type=float, help="Stop after so long with the best so far; --resume goes on.")
+@click.option("--seed", type=int, help="Of the random starts. [default: the specification's]")
+@click.option("--report", "report_folder", type=PATH, help="Folder for a report with figures.")
+@click.option("--dry-run", is_flag=True, help="Check the specification and say what would be done.")
+@json_option
+def design(
+    spec: str,
+    output: Path,
+    resume: bool,
+    minutes: float | None,
+    seed: int | None,
+    report_folder: Path | None,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Design a lens for SPEC, a design.toml or the name of a shipped one.
+
+    Shipped: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with the
+    hyperbolic one of the same size, field by field and colour by colour.
+    """
+    from metalens.formats.atomic import require_new_directory
+    from metalens.formats.design_spec import read_design
+    from metalens.formats.errors import InputError
+
+    asked = read_design(spec)
+    if seed is not None:
+        if not 0 <= seed < 2**63:
+            raise InputError(f"design: seed {seed} must lie between 0 and 2^63 - 1.")
+        asked = asked.model_copy(update={"search": asked.search.model_copy(update={"seed": seed})})
+    if minutes is not None and not minutes > 0:
+        raise InputError(f"design: minutes {minutes:g} must be more than 0.")
+    require_place(output)
+    if report_folder is not None:
+        require_new_directory(report_folder)
+    # The files that a lens.toml names lie beside it, also beside the one that is written.
+    asked.camera.lens.in_folder(output.resolve().parent)
+    asked.camera.spectrum.in_folder(output.resolve().parent)
+    from metalens.psf.design.run import design_lens, task_of
+
+    if dry_run:
+        figures = plan_of(task_of(asked))
+        answer(figures | {"output": str(output)}, as_json, plan_text(figures, output))
+        return
+    with count_progress("design", "step") as tell:
+        made = design_lens(
+            asked, output, resume=resume, minutes=minutes, progress=lambda done, all_, _: tell(done, all_)
+        )
+    found: dict[str, Any] = {
+        "output": str(output),
+        "design": asked.name,
+        "spec_hash": asked.hash,
+        "lens_hash": made.camera.hash,
+        "steps": len(made.state.history),
+        "loss": made.loss,
+        "finished": made.state.finished,
+    }
+    text = f"{output}: {asked.name}, loss {made.loss:.4f} after {found['steps']} steps"
+    if not made.state.finished:
+        text += "; its time was up, --resume goes on"
+    if report_folder is not None:
+        from metalens.psf.design.report import write_report
+
+        found["report"] = str(report_folder)
+        found |= {"lenses": write_report(made, report_folder)["lenses"]}
+        text += f"; {report_folder / 'report.md'}"
+    answer(found, as_json, text)
+
+
+def plan_of(task: Task) -> dict[str, Any]:
+    """What a search would do."""
+    problem = task.problem
+    spec, lens = problem.spec, problem.view.lens
+    plan = problem.simulator(lens).plan
+    return {
+        "design": spec.name,
+        "spec_hash": spec.hash,
+        "aperture_um": spec.camera.lens.aperture_um,
+        "focal_length_um": spec.camera.lens.focal_length_um,
+        "variables": task.variables.count,
+        "starts": [start.name for start in task.starts],
+        "fields": len(problem.field_weight),
+        "wavelengths_nm": [float(1e9 * each) for each in problem.wavelength],
+        "objectives": [each.kind for each in spec.objectives],
+        "fabrication_samples": 0 if spec.fabrication is None else spec.fabrication.samples,
+        "steps": task.largest_steps,
+        "engine": plan.engine,
+    }
+
+
+def plan_text(plan: dict[str, Any], output: Path) -> str:
+    """The same in a sentence."""
+    functions = plan["fields"] * len(plan["wavelengths_nm"]) * max(plan["fabrication_samples"], 1)
+    return (
+        f"would design {plan['design']} ({plan['aperture_um']:g} µm at {plan['focal_length_um']:g} µm) into {output}: "
+        f"{plan['variables']} variables from {len(plan['starts'])} starts, at most {plan['steps']} steps of "
+        f"{functions} point spread functions each by the {plan['engine']} engine"
+    )

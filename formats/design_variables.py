@@ -1,0 +1,36 @@
+"""The ``[variables]`` table of ``design.toml``: what of a lens is free, a record a family."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from metalens.formats.record import Record
+
+
+class EvenPolynomialVariables(Record):
+    """The coefficients of an even polynomial in the radius, in a basis of Legendre polynomials."""
+
+    family: Literal["even_polynomial"]
+    terms: int = Field(default=8, ge=1, le=12, description="more would cancel beyond single precision")
+
+
+class ZernikeVariables(Record):
+    """The coefficients of Zernike polynomials up to a radial order."""
+
+    family: Literal["zernike"]
+    order: int = Field(default=8, ge=2, le=20)
+    symmetry: Literal["none", "mirror", "rotation"] = Field(
+        default="none", description="mirror keeps the terms that are the same when y is turned over, rotation m = 0"
+    )
+
+
+class FreeformVariables(Record):
+    """The samples of a map, between which the phase is interpolated."""
+
+    family: Literal["freeform"]
+    samples: int = Field(default=33, ge=5, le=257, description="along each side of the square around the lens")
+
+
+Variables = Annotated[EvenPolynomialVariables | ZernikeVariables | FreeformVariables, Field(discriminator="family")]

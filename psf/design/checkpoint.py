@@ -1,0 +1,89 @@
+"""The state of a search on disk, so that it can go on where it was stopped."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+
+LARGEST_FILE = 2**28
+
+
+@dataclass(frozen=True)
+class SearchState:
+    """Everything that the next step depends on.
+
+    Attributes:
+        trial: number of the start that is being tried; the number of starts when the search itself is on.
+        step: of this trial or search.
+        numbers: ``[count]`` of the variables.
+        moments: ``[2, count]`` Adam's running means of the gradient and of its square.
+        planned: ``[count]`` the numbers for which the simulation's sampling was chosen last.
+        best: ``[count]`` the best of this trial or search.
+        best_loss: its loss.
+        best_step: when it was found.
+        trial_best: ``[trial, count]`` the best of each finished trial.
+        trial_loss: ``[trial]``.
+        history: ``[step, (trial, loss, objective…)]`` of all steps so far.
+        finished: whether there is nothing left to do.
+    """
+
+    trial: int
+    step: int
+    numbers: np.ndarray
+    moments: np.ndarray
+    planned: np.ndarray
+    best: np.ndarray
+    best_loss: float
+    best_step: int
+    trial_best: np.ndarray
+    trial_loss: np.ndarray
+    history: np.ndarray = field(repr=False)
+    finished: bool = False
+
+
+_ARRAYS = ("numbers", "moments", "planned", "best", "trial_best", "trial_loss", "history")
+_SCALARS = ("trial", "step", "best_loss", "best_step", "finished")
+
+
+def write_state(path: Path, state: SearchState, spec_hash: str) -> None:
+    """Write a state; it appears whole or not at all."""
+    told = {"spec": spec_hash, **{name: getattr(state, name) for name in _SCALARS}}
+    arrays = {name: getattr(state, name) for name in _ARRAYS}
+    with atomic_file(path) as part, part.open("wb") as file:
+        np.savez(file, state=np.array(json.dumps(told)), **arrays)
+
+
+def read_state(path: Path, spec_hash: str) -> SearchState:
+    """Read a state of a search by the same specification.
+
+    Raises:
+        InputError: there is none, it cannot be read, or it is of another specification.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: there is no search to go on with; leave out --resume.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{path}: {path.stat().st_size} bytes is no checkpoint; at most {LARGEST_FILE} are read.")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            told = json.loads(str(file["state"]))
+            arrays: dict[str, Any] = {name: np.asarray(file[name], dtype=float) for name in _ARRAYS}
+        spec = told.pop("spec")
+        state = SearchState(**arrays, **{name: told[name] for name in _SCALARS})
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
+        raise InputError(
+            f"{path}: could not be read as a checkpoint ({error}); delete it and begin again without --resume."
+        ) from error
+    if spec != spec_hash:
+        raise InputError(
+            f"{path}: is of another specification or seed; go on with that one, or delete it and begin again without "
+            "--resume."
+        )
+    return state

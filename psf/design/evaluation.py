@@ -1,0 +1,145 @@
+"""How good a camera is, field by field and colour by colour, by the engines and measures of ``metalens psf``.
+
+The search looks at few fields with a small window. Here there are fields between them too, the window holds the light,
+and the figures are those of a bank: what a design only seems to gain does not show.
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.camera import Camera
+from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
+from metalens.psf.design.restoration_error import image_errors, noise_variance
+from metalens.psf.engines.grid import direction_spread
+from metalens.psf.measures import find_peak, half_energy_radius, modulation_transfer, unaberrated_peak
+from metalens.psf.spectra.spectrum import spectral_quadrature
+from metalens.psf.view import view_of
+from metalens.psf.window import choose_window, reachable_light
+
+LARGEST_WINDOW = 301
+"""Pixels a side; a lens that throws its light farther loses what lies beyond."""
+
+QUARTER = 0.25
+"""Of the Nyquist frequency, at which contrast is told."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Figures of a camera.
+
+    Attributes:
+        name: of the lens, in words.
+        fields_deg: ``[field]``.
+        wavelength: ``[wavelength]`` in metres.
+        strehl: ``[field, wavelength]``.
+        modulation: ``[field, channel, (tangential, sagittal)]`` at a quarter of Nyquist, of all light in the image.
+        half_energy_radius: ``[field, channel]`` in metres.
+        captured: ``[field, channel]`` expected squared error of captured pictures.
+        restored: ``[field, channel]`` the same of restored ones.
+        share: ``[field, channel]`` light in the window, of that which the structure sends into the image.
+        window: side in pixels.
+    """
+
+    name: str
+    fields_deg: tuple[float, ...]
+    wavelength: np.ndarray
+    strehl: np.ndarray
+    modulation: np.ndarray
+    half_energy_radius: np.ndarray
+    captured: np.ndarray
+    restored: np.ndarray
+    share: np.ndarray
+    window: int
+
+
+def evaluate_camera(
+    camera: Camera,
+    name: str,
+    fields_deg: tuple[float, ...],
+    *,
+    wavelengths_per_channel: int | None = None,
+    image_variance: float = 0.06,
+    grey: float = 0.2,
+) -> Evaluation:
+    """Simulate and measure a camera along +x.
+
+    Args:
+        camera: with any lens.
+        name: how tables call it.
+        fields_deg: of the chief rays behind the lens.
+        wavelengths_per_channel: quadrature nodes; by default the camera's own.
+        image_variance: of photographs, see :mod:`metalens.psf.design.restoration_error`.
+        grey: share of white at which the noise is taken.
+    """
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    position, tangential = field_positions(camera, fields_deg)
+    view = view_of(camera, position, float(weight[1] @ wavelength))
+    lens, pitch = view.lens, camera.sensor.pixel_pitch_m
+    side = min(choose_window(view, wavelength, weight, pitch, share=0.98), LARGEST_WINDOW)
+    resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
+    parts = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    simulator = view.simulator(wavelength, window=(side * parts,) * 2, pixel_pitch=pitch / parts, engine="auto")
+    peak = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+    efficiency = reachable_light(view, wavelength, weight)
+    strehl, modulation, radius, captured, restored, share = [], [], [], [], [], []
+    noise = jnp.asarray(noise_variance(camera.sensor, grey))
+    for field in range(len(position)):
+        fine = simulator.of_field(lens, field)
+        strehl.append(find_peak(fine, integrated=True)[1] / (pitch / parts) ** 2 / peak)
+        pixels = fine.reshape(len(wavelength), side, parts, side, parts).sum(axis=(2, 4))
+        channel = np.einsum("cw,wyx->cyx", weight, pixels)
+        inside = channel.sum(axis=(-2, -1)) / efficiency[field]
+        contrast = modulation_transfer(channel, pitch, np.array([QUARTER * 0.5 / pitch]), tangential[field])
+        # Of all light: what lies beyond the window has no contrast.
+        modulation.append(contrast[..., 0] * inside[:, None])
+        radius.append(half_energy_radius(channel, pitch))
+        errors = image_errors(jnp.asarray(channel / efficiency[field][:, None, None]), noise, image_variance)
+        captured.append(np.asarray(errors[0]))
+        restored.append(np.asarray(errors[1]))
+        share.append(inside)
+    return Evaluation(
+        name,
+        fields_deg,
+        wavelength,
+        np.array(strehl),
+        np.array(modulation),
+        np.array(radius),
+        np.array(captured),
+        np.array(restored),
+        np.array(share),
+        side,
+    )
+
+
+def between(fields_deg: tuple[float, ...]) -> tuple[float, ...]:
+    """The fields and the ones in the middle between them."""
+    middles = [0.5 * (a + b) for a, b in itertools.pairwise(fields_deg)]
+    return tuple(sorted([*fields_deg, *middles]))
+
+
+def decibels(error: np.ndarray | float) -> float:
+    """10 log₁₀(1/error), the error averaged."""
+    return float(-10 * np.log10(np.mean(error)))
+
+
+def evaluate_for(problem: Problem, camera: Camera, name: str) -> Evaluation:
+    """:func:`evaluate_camera` at a specification's fields and those between them, with its wavelengths."""
+    sampling = problem.spec.sampling
+    return evaluate_camera(
+        camera,
+        name,
+        between(sampling.fields_deg),
+        wavelengths_per_channel=sampling.wavelengths_per_channel,
+        image_variance=_of_objectives(problem, "image_variance", 0.06),
+        grey=_of_objectives(problem, "grey", 0.2),
+    )
+
+
+def _of_objectives(problem: Problem, key: str, default: float) -> float:
+    found = [getattr(each, key) for each in problem.spec.objectives if hasattr(each, key)]
+    return float(found[0]) if found else default

@@ -1,0 +1,59 @@
+"""The light of one lens at all fields and colours, as the figures of merit need it."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from metalens.optics.metalens import Metalens
+from metalens.psf.design.problem import Problem
+from metalens.psf.simulator import PsfSimulator
+from metalens.psf.tolerance.draws import Draw, perturbed
+
+
+class Light(NamedTuple):
+    """Point spread functions, differentiable in the lens.
+
+    Attributes:
+        fine: ``[field, wavelength, y · s, x · s]`` energy per sub-pixel, of the light through the aperture.
+        channel: ``[field, channel, y, x]`` energy per pixel, likewise.
+        efficiency: ``[wavelength]`` share of the light that the structure sends into the image, all over the sensor.
+    """
+
+    fine: jax.Array
+    channel: jax.Array
+    efficiency: jax.Array
+
+
+def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Draw | None = None) -> Light:
+    """Simulate a lens, or what fabrication and assembly make of it.
+
+    Args:
+        problem: fields and colours.
+        simulator: of :meth:`Problem.simulator`.
+        lens: as it is drawn.
+        draw: errors; the sensor's decentre is left out of them, since it only changes which field a pixel sees.
+    """
+    if draw is not None:
+        lens = perturbed(lens, draw)
+        at = jnp.asarray([simulator.defocus, *simulator.sensor_tilt])
+        moved = at + jnp.stack([jnp.asarray(each) for each in draw.assembly.moved])
+        fine = simulator.on_moved_sensor(
+            lens, jnp.asarray(simulator.direction), jnp.asarray(problem.view.position), moved
+        )
+    else:
+        fine = simulator(lens)
+    side, parts = problem.window, problem.subpixels
+    pixels = fine.reshape(*fine.shape[:2], side, parts, side, parts).sum(axis=(3, 5))
+    channel = jnp.einsum("cw,fwyx->fcyx", jnp.asarray(problem.channel_weight), pixels)
+    return Light(fine, channel, image_efficiency(lens, jnp.asarray(problem.wavelength)))
+
+
+def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
+    """Share ``[wavelength]`` of the light that goes into the order that makes the image."""
+    amplitude = lens.response.coefficients(wavelength)
+    efficiency = jnp.square(jnp.abs(amplitude))
+    orders = lens.response.orders
+    return efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=-1)

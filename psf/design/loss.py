@@ -1,0 +1,75 @@
+"""What a search minimises: the weighted logarithms of all objectives, of one lens or of many as they may come out."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+
+from metalens.optics.metalens import Metalens
+from metalens.psf.design.light import image_efficiency, light_of
+from metalens.psf.design.objectives import figure_of
+from metalens.psf.design.power_mean import reduced
+from metalens.psf.design.problem import Problem
+from metalens.psf.simulator import PsfSimulator
+from metalens.psf.tolerance.draws import Draw
+
+
+def objective_logarithms(
+    problem: Problem, simulator: PsfSimulator, lens: Metalens, exposure: jax.Array, draw: Draw | None = None
+) -> jax.Array:
+    """``[objective]`` logarithm of each objective's reduced figure, of one lens.
+
+    Args:
+        problem: fields, colours and objectives.
+        simulator: of :meth:`Problem.simulator`.
+        lens: the lens.
+        exposure: ``[channel]`` efficiency for which the sensor is exposed.
+        draw: errors of fabrication and assembly; None for the lens as it is drawn.
+    """
+    light = light_of(problem, simulator, lens, draw)
+    found = []
+    for objective in problem.spec.objectives:
+        figure = figure_of(objective, problem, light, exposure)
+        found.append(
+            reduced(
+                figure.values,
+                figure.weight,
+                objective.reduction,
+                objective.sharpness,
+                larger_is_better=figure.larger_is_better,
+            )
+        )
+    return jnp.stack(found)
+
+
+def signs_and_weights(problem: Problem) -> jax.Array:
+    """``[objective]`` weight of each logarithm in the loss: negative where more is better."""
+    errors = ("width", "uniformity", "restoration", "captured")
+    return jnp.asarray(
+        [each.weight * (1 if each.kind in errors else -1) for each in problem.spec.objectives], dtype=float
+    )
+
+
+def loss_of(
+    problem: Problem,
+    simulator: PsfSimulator,
+    lens: Metalens,
+    draws: Draw | None = None,
+) -> tuple[jax.Array, jax.Array]:
+    """The loss of a lens, and the objectives' logarithms ``[objective]``, the mean over all draws.
+
+    Args:
+        problem: fields, colours and objectives.
+        simulator: of :meth:`Problem.simulator`.
+        lens: as it is drawn.
+        draws: errors, with a first axis ``[draw]``; None for the lens as it is drawn.
+    """
+    exposure = jnp.asarray(problem.channel_weight) @ image_efficiency(lens, jnp.asarray(problem.wavelength))
+    exposure = jax.lax.stop_gradient(exposure)
+    if draws is None:
+        logarithms = objective_logarithms(problem, simulator, lens, exposure)
+    else:
+        # One lens after the other, and each computed again for its gradient: memory is that of one.
+        one = jax.checkpoint(lambda draw: objective_logarithms(problem, simulator, lens, exposure, draw))
+        logarithms = jax.lax.map(one, draws).mean(axis=0)
+    return (signs_and_weights(problem) * logarithms).sum(), logarithms

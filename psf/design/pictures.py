@@ -1,0 +1,111 @@
+"""The figures of a design's report: how the search went, the phase, and the lens beside the one it is compared with."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.optics.metalens import metalens_of
+from metalens.psf.bank import phase_profile
+from metalens.psf.design.evaluation import Evaluation
+from metalens.psf.design.problem import Problem
+from metalens.psf.design.run import Design
+
+
+def history_figure(design: Design) -> Figure:
+    """The loss over the trials and over the search, and each objective's figure."""
+    rows, spec = design.state.history, design.problem.spec
+    trials = len(design.task.starts)
+    searching = rows[:, 0] == trials
+    figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
+    short, long, figures = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.4))
+    best = int(design.state.trial_loss.argmin()) if len(design.state.trial_loss) else 0
+    for trial in range(trials):
+        line = rows[rows[:, 0] == trial, 1]
+        chosen = trial == best
+        short.plot(line, color=ACCENT if chosen else FAINT, linewidth=1.6 if chosen else 0.9, zorder=2 + chosen)
+    short.set(xlabel="step", ylabel="loss")
+    short.set_title(f"{trials} starts", loc="left")
+    long.plot(rows[searching, 1], color=ACCENT, linewidth=1.0)
+    if searching.any():
+        long.plot(np.minimum.accumulate(rows[searching, 1]), color=INK, linewidth=1.2)
+        long.legend(["each step", "best so far"])
+    long.set(xlabel="step")
+    long.set_title("search", loc="left")
+    for number, (objective, colour) in enumerate(zip(spec.objectives, _colours(len(spec.objectives)), strict=True)):
+        figures.semilogy(np.exp(rows[searching, 2 + number]), color=colour, label=objective.kind)
+    figures.legend()
+    figures.set(xlabel="step")
+    figures.set_title("objectives", loc="left")
+    for axes in (short, long, figures):
+        axes.grid(color=RULE, linewidth=0.6)
+    return figure
+
+
+def _colours(count: int) -> list[str]:
+    shades = [ACCENT, *CHANNEL_COLOURS[::-1], INK, FAINT]
+    return [shades[number % len(shades)] for number in range(count)]
+
+
+def phase_comparison(problem: Problem, cameras: dict[str, Any]) -> Figure:
+    """The phase along the radius of each camera's lens, and where its rings focus the middle colour."""
+    figure = Figure(figsize=(TEXT_WIDTH, 2.8), layout="constrained")
+    profile, focus = figure.subplots(1, 2)
+    middle = float(np.median(problem.wavelength))
+    for (name, camera), style in zip(cameras.items(), ("-", "--"), strict=False):
+        radius, phase = phase_profile(metalens_of(camera))
+        colour = ACCENT if style == "-" else FAINT
+        profile.plot(1e6 * radius, phase, style, color=colour, label=name)
+        # The ray through a ring is bent by λφ'/2π and meets the axis at r/tan of that angle.
+        sine = -np.gradient(phase, radius) * middle / (2 * np.pi)
+        inside = np.clip(sine, -0.999, 0.999)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            crossing = 1e6 * radius * np.sqrt(1 - inside**2) / inside
+        focus.plot(1e6 * radius, np.where(np.abs(sine) < 1, crossing, np.nan), style, color=colour)
+    length = 1e6 * float(problem.view.lens.focal_length)
+    focus.axhline(length, color=RULE, linewidth=1, zorder=0)
+    focus.set(ylim=(0.4 * length, 1.8 * length), ylabel=f"where {1e9 * middle:.0f} nm crosses the axis (µm)")
+    profile.set_ylabel("phase (rad)")
+    profile.legend()
+    for axes in (profile, focus):
+        axes.set_xlabel("distance from the lens' centre (µm)")
+        axes.grid(color=RULE, linewidth=0.6)
+    return figure
+
+
+def field_comparison(evaluations: list[Evaluation], channel_wavelength: np.ndarray) -> Figure:
+    """Strehl ratio, contrast and expected restored error over the field, colour by colour.
+
+    Args:
+        evaluations: of the design, drawn solid, and of the other lens, dashed.
+        channel_wavelength: ``[channel]`` number of the wavelength that stands for each channel.
+    """
+    figure = Figure(figsize=(TEXT_WIDTH, 3.1), layout="constrained")
+    strehl, contrast, restored = figure.subplots(1, 3)
+    for evaluation, style in zip(evaluations, ("-", "--"), strict=False):
+        for channel, (colour, mark) in enumerate(zip(CHANNEL_COLOURS, CHANNEL_MARKS, strict=True)):
+            look: Any = {"color": colour, "linestyle": style, "marker": mark, "markersize": 3, "linewidth": 1.1}
+            strehl.semilogy(evaluation.fields_deg, evaluation.strehl[:, channel_wavelength[channel]], **look)
+            contrast.semilogy(evaluation.fields_deg, evaluation.modulation[:, channel].min(axis=-1), **look)
+            restored.plot(evaluation.fields_deg, -10 * np.log10(evaluation.restored[:, channel]), **look)
+    strehl.set_title("Strehl ratio", loc="left")
+    contrast.set_title("contrast at ¼ Nyquist", loc="left")
+    restored.set_title("restored, expected (dB)", loc="left")
+    for axes in (strehl, contrast, restored):
+        axes.set_xlabel("field (°)")
+        axes.grid(color=RULE, linewidth=0.6)
+    names = [
+        Line2D([], [], color=colour, marker=mark, markersize=3, label=name)
+        for colour, mark, name in zip(CHANNEL_COLOURS, CHANNEL_MARKS, CHANNEL_NAMES, strict=True)
+    ]
+    handles = [
+        Line2D([], [], color=INK, linestyle="-" if number == 0 else "--", label=evaluation.name)
+        for number, evaluation in enumerate(evaluations)
+    ]
+    figure.legend(handles=[*names, *handles], loc="outside lower center", ncols=5)
+    return figure

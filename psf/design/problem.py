@@ -1,0 +1,210 @@
+"""What a specification asks for, in metres and arrays; and specifications that contradict themselves."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metalens.formats.camera import Camera
+from metalens.formats.design_objectives import EfficiencyObjective, StrehlObjective, UniformityObjective
+from metalens.formats.design_spec import DesignSpec
+from metalens.formats.errors import InputError
+from metalens.formats.sensor import Sensor
+from metalens.optics.metalens import Metalens
+from metalens.psf.engines.grid import direction_spread
+from metalens.psf.simulator import PsfSimulator
+from metalens.psf.spectra.spectrum import spectral_quadrature
+from metalens.psf.tolerance.draws import applicable_errors
+from metalens.psf.view import CameraView, view_of
+
+LARGEST_SUBPIXELS = 9
+"""Sub-pixels along a pixel's side at most; more would be a sensor that a metalens is not made for."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A specification, ready to be computed.
+
+    Attributes:
+        spec: the specification.
+        view: the camera and its fields; its lens has the camera's own phase.
+        field_weight: ``[field]`` share of each field in means, summing to 1.
+        tangential: ``[field, (y, x)]`` unit vectors away from the axis.
+        wavelength: ``[wavelength]`` in metres.
+        channel_weight: ``[channel, wavelength]``, each row summing to 1.
+        window: side of the point spread functions in pixels.
+        subpixels: samples along a pixel's side.
+        pixel_pitch: in metres.
+    """
+
+    spec: DesignSpec
+    view: CameraView
+    field_weight: np.ndarray
+    tangential: np.ndarray
+    wavelength: np.ndarray
+    channel_weight: np.ndarray
+    window: int
+    subpixels: int
+    pixel_pitch: float
+
+    @property
+    def camera(self) -> Camera:
+        """The camera of the specification."""
+        return self.spec.camera
+
+    def simulator(self, lens: Metalens) -> PsfSimulator:
+        """The simulator of all fields and wavelengths on sub-pixels, sampled as a lens needs it."""
+        side = self.window * self.subpixels
+        return replace(self.view, lens=lens).simulator(
+            self.wavelength,
+            window=(side, side),
+            pixel_pitch=self.pixel_pitch / self.subpixels,
+            engine=self.spec.sampling.engine,
+        )
+
+
+def problem_of(spec: DesignSpec) -> Problem:
+    """Make a specification ready.
+
+    Raises:
+        InputError: it contradicts itself, in a sentence that says how.
+    """
+    camera, sampling = spec.camera, spec.sampling
+    wavelength, weight = spectral_quadrature(camera.spectrum, sampling.wavelengths_per_channel)
+    _check_fields(spec)
+    _check_lattice(spec, float(wavelength.min()))
+    _check_window(spec)
+    _check_objectives(spec)
+    position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
+    view = view_of(camera, position, float(weight[1] @ wavelength))
+    view.lens.response.check(wavelength)
+    _check_fabrication(spec, view.lens)
+    return Problem(
+        spec,
+        view,
+        _field_weights(spec),
+        tangential,
+        wavelength,
+        weight,
+        sampling.window_pixels,
+        _subpixels(spec, view.lens, wavelength),
+        camera.sensor.pixel_pitch_m,
+    )
+
+
+def field_positions(
+    camera: Camera, fields_deg: tuple[float, ...], azimuths_deg: tuple[float, ...] = (0.0,)
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where fields lie on the sensor: f tan θ from the axis, on each side; the axis itself once.
+
+    Returns:
+        ``[field, (y, x)]`` in metres, and as many unit vectors away from the axis.
+    """
+    radius, turn = _polar(fields_deg, azimuths_deg)
+    outward = np.stack([np.sin(turn), np.cos(turn)], axis=1)
+    return camera.lens.focal_length_m * np.tan(radius)[:, None] * outward, outward
+
+
+def _polar(fields_deg: tuple[float, ...], azimuths_deg: tuple[float, ...]) -> tuple[np.ndarray, np.ndarray]:
+    pairs = [(field, turn) for field in fields_deg for turn in (azimuths_deg if field > 0 else azimuths_deg[:1])]
+    radius, turn = np.radians(np.array(pairs)).T
+    return radius, turn
+
+
+def _field_weights(spec: DesignSpec) -> np.ndarray:
+    """``[field]`` weights: given, or the share of the sensor's pixels that lie nearest to each field's radius."""
+    camera, sampling = spec.camera, spec.sampling
+    if sampling.weights is not None:
+        shares = np.array(sampling.weights)
+    else:
+        radius = camera.lens.focal_length_m * np.tan(np.radians(sampling.fields_deg))
+        y, x = (np.arange(count) - (count - 1) / 2 for count in camera.sensor.pixels)
+        distance = camera.sensor.pixel_pitch_m * np.hypot(y[:, None], x)
+        nearest = np.searchsorted(0.5 * (radius[1:] + radius[:-1]), distance.ravel())
+        shares = np.bincount(nearest, minlength=len(radius)) + 1.0
+    sides = [1 if field == 0 else len(sampling.azimuths_deg) for field in sampling.fields_deg]
+    weights = np.repeat(shares / np.array(sides), sides)
+    return weights / weights.sum()
+
+
+def _subpixels(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray) -> int:
+    """As many as resolve the light, where a figure needs that; else whole pixels."""
+    if not any(isinstance(each, StrehlObjective) for each in spec.objectives):
+        return 1
+    count = math.ceil(2 * direction_spread(lens) / float(wavelength.min()) * spec.camera.sensor.pixel_pitch_m)
+    count += 1 - count % 2
+    if count > LARGEST_SUBPIXELS:
+        raise InputError(
+            f"design {spec.name}: the Strehl ratio needs {count} samples along a pixel of "
+            f"{spec.camera.sensor.pixel_pitch_um:g} µm, more than {LARGEST_SUBPIXELS}; use smaller pixels or mtf."
+        )
+    return count
+
+
+def _check_fields(spec: DesignSpec) -> None:
+    camera = spec.camera
+    corner = 0.5 * math.hypot(*camera.sensor.pixels) * camera.sensor.pixel_pitch_m
+    reach = math.degrees(math.atan2(corner, camera.lens.focal_length_m))
+    farthest = spec.sampling.fields_deg[-1]
+    if farthest > reach * (1 + 1e-3):
+        raise InputError(
+            f"design {spec.name}: the field of {farthest:g}° lies beyond the sensor, whose corner is at {reach:.2f}°; "
+            "use a smaller field, more pixels or a shorter focal_length_um."
+        )
+
+
+def _check_lattice(spec: DesignSpec, shortest: float) -> None:
+    """A lattice of meta-atoms must not diffract by itself, and must sample the phase of the lens' rim twice a turn."""
+    lens = spec.camera.lens
+    if lens.meta_atoms is None:
+        return
+    pitch = lens.meta_atoms.pitch_nm * 1e-9
+    if pitch >= shortest:
+        raise InputError(
+            f"design {spec.name}: a lattice of pitch {lens.meta_atoms.pitch_nm:g} nm diffracts light of "
+            f"{1e9 * shortest:.0f} nm by itself; use a pitch_nm below the shortest wavelength."
+        )
+    aperture = math.sin(math.atan2(0.5 * lens.aperture_m, lens.focal_length_m))
+    if aperture > 0.5 * shortest / pitch:
+        raise InputError(
+            f"design {spec.name}: a numerical aperture of {aperture:.2f} at {1e9 * shortest:.0f} nm is above the "
+            f"limit λ/(2 pitch) = {0.5 * shortest / pitch:.2f} of a lattice of {lens.meta_atoms.pitch_nm:g} nm; use a "
+            "smaller pitch_nm or aperture_um, or a longer focal_length_um."
+        )
+
+
+def _check_fabrication(spec: DesignSpec, lens: Metalens) -> None:
+    if spec.fabrication is None:
+        return
+    _, reasons = applicable_errors(spec.fabrication.errors, lens)
+    if reasons:
+        name, reason = next(iter(reasons.items()))
+        raise InputError(
+            f"design {spec.name}: fabrication.errors has {name}, but {reason}; give the camera's lens a response that "
+            "has it, or list the errors without it."
+        )
+
+
+def _check_window(spec: DesignSpec) -> None:
+    sensor: Sensor = spec.camera.sensor
+    side = spec.sampling.window_pixels
+    if side > min(sensor.pixels):
+        raise InputError(
+            f"design {spec.name}: window_pixels {side} is more than the {min(sensor.pixels)} pixels of the sensor's "
+            "shorter side; use a smaller window."
+        )
+
+
+def _check_objectives(spec: DesignSpec) -> None:
+    half_um = 0.5 * spec.sampling.window_pixels * spec.camera.sensor.pixel_pitch_um
+    for number, objective in enumerate(spec.objectives):
+        place = f"design {spec.name}: objectives[{number}]"
+        if isinstance(objective, UniformityObjective) and len(spec.sampling.fields_deg) < 2:
+            raise InputError(f"{place} compares fields, but sampling.fields_deg has only one; add further fields.")
+        if isinstance(objective, EfficiencyObjective) and objective.radius_um > half_um:
+            raise InputError(
+                f"{place}.radius_um {objective.radius_um:g} reaches beyond the window, {half_um:.4g} µm to each side; "
+                "use a smaller radius or a larger sampling.window_pixels."
+            )

@@ -1,0 +1,163 @@
+"""The report of a design: what was asked for, how the search went, and the lens beside the hyperbolic one."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metalens.formats.atomic import atomic_directory
+from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.psf.design.comparison import best_hyperbolic
+from metalens.psf.design.evaluation import Evaluation, decibels, evaluate_for
+from metalens.psf.design.run import Design
+
+RESOLUTION = {"png": 150}
+
+
+def write_report(design: Design, folder: Path) -> dict[str, Any]:
+    """Write ``report.md``, ``report.json`` and their figures into a new folder.
+
+    Args:
+        design: finished, or stopped when its time was up.
+        folder: new or empty; it appears whole or not at all.
+
+    Returns:
+        What ``report.json`` holds.
+
+    Raises:
+        InputError: the folder holds something, or the disk refuses the write.
+    """
+    from metalens.formats.drawing.style import save_figure
+    from metalens.psf.design.pictures import field_comparison, history_figure, phase_comparison
+
+    problem = design.problem
+    plain, plain_loss = best_hyperbolic(problem)
+    plain_name = f"hyperbolic {plain.lens.phase.wavelength_nm:.0f} nm"  # type: ignore[union-attr]
+    found = evaluate_for(problem, design.camera, "designed")
+    other = evaluate_for(problem, plain, plain_name)
+    figures = report_figures(design, found, other, plain_loss)
+    stands_for = problem.channel_weight.argmax(axis=1)
+    pictures: dict[str, Callable[[], Any]] = {
+        "history": partial(history_figure, design),
+        "phase": partial(phase_comparison, problem, {"designed": design.camera, plain_name: plain}),
+        "comparison": partial(field_comparison, [found, other], stands_for),
+    }
+    with atomic_directory(folder) as part:
+        for name, draw in pictures.items():
+            save_figure(part, name, draw, RESOLUTION)
+        (part / "report.json").write_text(json.dumps(figures, indent=1) + "\n", encoding="utf-8")
+        (part / "report.md").write_text(report_text(design, found, other, figures), encoding="utf-8")
+    return figures
+
+
+def report_figures(design: Design, found: Evaluation, other: Evaluation, other_loss: float) -> dict[str, Any]:
+    """What a design has reached, as numbers for a file."""
+    return {
+        "design": design.problem.spec.name,
+        "spec_hash": design.problem.spec.hash,
+        "lens_hash": design.camera.hash,
+        "steps": len(design.state.history),
+        "finished": design.state.finished,
+        "loss": design.loss,
+        "loss_hyperbolic": other_loss,
+        "start": best_start(design),
+        "lenses": {each.name: summary_of(each) for each in (found, other)},
+        "fields_deg": list(found.fields_deg),
+        "wavelengths_nm": [float(1e9 * each) for each in found.wavelength],
+        "by_field": {each.name: _by_field(each) for each in (found, other)},
+    }
+
+
+def best_start(design: Design) -> str | None:
+    """The name of the start that the search went on from."""
+    losses = design.state.trial_loss
+    return design.task.starts[int(losses.argmin())].name if len(losses) else None
+
+
+def summary_of(evaluation: Evaluation) -> dict[str, float]:
+    """One number for each figure."""
+    return {
+        "strehl_worst": float(evaluation.strehl.min()),
+        "strehl_mean": float(evaluation.strehl.mean()),
+        "modulation_worst": float(evaluation.modulation.min()),
+        "modulation_mean": float(evaluation.modulation.mean()),
+        "half_energy_radius_um_median": float(1e6 * np.median(evaluation.half_energy_radius)),
+        "half_energy_radius_um_worst": float(1e6 * evaluation.half_energy_radius.max()),
+        "captured_db": decibels(evaluation.captured),
+        "restored_db": decibels(evaluation.restored),
+        "restored_worst_db": decibels(evaluation.restored.max()),
+        "window_share_worst": float(evaluation.share.min()),
+        "window_pixels": float(evaluation.window),
+    }
+
+
+def _by_field(evaluation: Evaluation) -> dict[str, list]:
+    return {
+        "strehl": evaluation.strehl.tolist(),
+        "modulation": evaluation.modulation.tolist(),
+        "half_energy_radius_um": (1e6 * evaluation.half_energy_radius).tolist(),
+        "captured_db": (-10 * np.log10(evaluation.captured)).tolist(),
+        "restored_db": (-10 * np.log10(evaluation.restored)).tolist(),
+    }
+
+
+_ROWS = (
+    ("strehl_worst", "worst Strehl ratio over field and wavelength", ".4f"),
+    ("strehl_mean", "mean Strehl ratio", ".4f"),
+    ("modulation_worst", "worst contrast at a quarter of Nyquist over field, channel and direction", ".4f"),
+    ("modulation_mean", "mean contrast at a quarter of Nyquist", ".4f"),
+    ("half_energy_radius_um_median", "median half-energy radius, µm", ".1f"),
+    ("half_energy_radius_um_worst", "largest half-energy radius, µm", ".1f"),
+    ("captured_db", "captured, expected, dB", ".2f"),
+    ("restored_db", "restored by Wiener, expected, dB", ".2f"),
+    ("restored_worst_db", "the same at the worst field and channel, dB", ".2f"),
+    ("window_share_worst", "least share of the light in the window", ".3f"),
+)
+
+
+def report_text(design: Design, found: Evaluation, other: Evaluation, figures: dict[str, Any]) -> str:
+    """The report as Markdown."""
+    spec = design.problem.spec
+    ours, theirs = (figures["lenses"][each.name] for each in (found, other))
+    lines = [
+        f"# {spec.name}",
+        "",
+        spec.description,
+        "",
+        f"{spec.camera.lens.aperture_um:g} µm at {spec.camera.lens.focal_length_um:g} µm, "
+        f"variables {spec.variables.family}; {len(design.state.history)} steps from {figures['start']}"
+        + ("" if design.state.finished else ", stopped when its time was up")
+        + f". The loss is {figures['loss']:.4f}, that of the {other.name} lens of the same size "
+        f"{figures['loss_hyperbolic']:.4f}. That design wavelength is the best of nine by the same objectives.",
+        "",
+        "The figures below are those of the whole simulation, at the specification's fields and in the middle between "
+        "them, in a window that holds the light.",
+        "",
+        f"| | designed | {other.name} | ratio |",
+        "| --- | --- | --- | --- |",
+    ]
+    for key, label, layout in _ROWS:
+        ratio = f"{ours[key] / theirs[key]:.2f}" if not key.endswith("db") else f"{ours[key] - theirs[key]:+.2f} dB"
+        lines.append(f"| {label} | {ours[key]:{layout}} | {theirs[key]:{layout}} | {ratio} |")
+    lines += ["", "![how the search went](history.png)", "", "![the phase](phase.png)", ""]
+    lines += ["![over the field](comparison.png)", ""]
+    names = tuple(f"{1e9 * each:.0f} nm" for each in found.wavelength)
+    tables: tuple[tuple[str, tuple[str, ...], Callable[[Evaluation], np.ndarray], str], ...] = (
+        ("Strehl ratio", names, lambda each: each.strehl, ".4f"),
+        ("Contrast at a quarter of Nyquist", CHANNEL_NAMES, lambda each: each.modulation.min(axis=-1), ".4f"),
+        ("Half-energy radius, µm", CHANNEL_NAMES, lambda each: 1e6 * each.half_energy_radius, ".1f"),
+        ("Restored, expected, dB", CHANNEL_NAMES, lambda each: -10 * np.log10(each.restored), ".2f"),
+    )
+    for title, columns, values, layout in tables:
+        lines += [f"## {title}", "", f"{found.name} / {other.name}", "", f"| field | {' | '.join(columns)} |"]
+        lines.append("| --- |" + " --- |" * len(columns))
+        for field, mine, its in zip(found.fields_deg, values(found), values(other), strict=True):
+            cells = [f"{a:{layout}} / {b:{layout}}" for a, b in zip(mine, its, strict=True)]
+            lines.append(f"| {field:g}° | {' | '.join(cells)} |")
+        lines.append("")
+    return "\n".join(lines) + "\n"

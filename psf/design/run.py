@@ -1,0 +1,131 @@
+"""A whole design: from a specification to the camera with the lens that was found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.camera import Camera, dump_camera
+from metalens.formats.design_spec import DesignSpec
+from metalens.formats.errors import InputError
+from metalens.psf.design.checkpoint import SearchState, read_state, write_state
+from metalens.psf.design.problem import Problem, problem_of
+from metalens.psf.design.search import Task, best_of, first_state, run_search
+from metalens.psf.design.starts import starting_lenses
+from metalens.psf.design.variables import PhaseVariables, variables_of
+from metalens.psf.tolerance.draws import draw_samples
+
+
+@dataclass(frozen=True)
+class Design:
+    """What a search found.
+
+    Attributes:
+        problem: what was asked for.
+        task: what the search worked on.
+        state: the search's last state.
+        camera: the camera with the best lens.
+    """
+
+    problem: Problem
+    task: Task
+    state: SearchState
+    camera: Camera
+
+    @property
+    def loss(self) -> float:
+        """Of the best lens."""
+        return best_of(self.state)[1]
+
+
+def task_of(spec: DesignSpec) -> Task:
+    """What a search for a specification works on.
+
+    Raises:
+        InputError: the specification contradicts itself.
+    """
+    problem = problem_of(spec)
+    lens = problem.view.lens
+    variables = variables_of(spec.variables, float(lens.aperture_diameter))
+    _check_fields_cover(spec, variables, lens.aperture.rotationally_symmetric)
+    draws = None
+    if spec.fabrication is not None:
+        table = spec.fabrication
+        draws = draw_samples(table.errors, spec.camera, lens, table.seed, table.samples)
+    return Task(problem, variables, starting_lenses(problem, variables), draws)
+
+
+def checkpoint_of(output: Path) -> Path:
+    """Where the state of the search for a lens.toml is kept until it is finished."""
+    return output.with_name(f"{output.stem}.checkpoint.npz")
+
+
+def design_lens(
+    spec: DesignSpec,
+    output: Path,
+    *,
+    resume: bool = False,
+    minutes: float | None = None,
+    progress: Callable[[int, int, float], None] | None = None,
+) -> Design:
+    """Design a lens and write its ``lens.toml``.
+
+    While it goes on, the state of the search is kept beside the output; it is deleted when the search is finished.
+
+    Args:
+        spec: what is asked for.
+        output: the lens.toml to write.
+        resume: go on with the search whose state lies beside the output.
+        minutes: how long to search at most; what is best by then is written, and ``resume`` goes on from there.
+        progress: called with the steps done, their largest number and the best loss.
+
+    Raises:
+        InputError: the specification contradicts itself, the output exists, or there is nothing to go on with.
+    """
+    place = checkpoint_of(output)
+    if not resume:
+        for path, what in ((output, "give another place with -o"), (place, "go on with --resume, or delete it")):
+            if path.exists():
+                raise InputError(f"{path}: exists already, and nothing is overwritten; {what}.")
+    elif not place.exists() and output.exists():
+        raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")
+    task = task_of(spec)
+    state = read_state(place, spec.hash) if resume else first_state(task)
+    state = run_search(
+        task, state, minutes=minutes, save=lambda now: write_state(place, now, spec.hash), progress=progress
+    )
+    camera = designed_camera(task, state, output)
+    with atomic_file(output) as part:
+        part.write_text(dump_camera(camera), encoding="utf-8")
+    if state.finished:
+        place.unlink()
+    return Design(task.problem, task, state, camera)
+
+
+def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
+    """The camera with the best lens so far, and how it came about in its description."""
+    spec = task.problem.spec
+    numbers, loss = best_of(state)
+    phase = task.variables.record(numbers, output)
+    parts = ", ".join(each.kind for each in spec.objectives)
+    told = (
+        f"{spec.description} Designed by metalens design from {spec.name} ({spec.hash[:12]}): {parts}; "
+        f"loss {loss:.4f} after {len(state.history)} steps."
+    ).strip()
+    lens = spec.camera.lens.model_copy(update={"phase": phase})
+    if phase.family == "freeform":
+        lens = lens.model_copy(update={"phase": phase.in_folder(output.resolve().parent)})
+    return spec.camera.model_copy(update={"name": spec.name, "description": told, "lens": lens})
+
+
+def _check_fields_cover(spec: DesignSpec, variables: PhaseVariables, round_opening: bool) -> None:
+    """A lens that may lose its symmetry has to be looked at from several sides."""
+    if variables.rotationally_symmetric and round_opening:
+        return
+    if len(spec.sampling.azimuths_deg) < 3 and spec.sampling.fields_deg != (0.0,):
+        raise InputError(
+            f"design {spec.name}: the lens need not become rotationally symmetric, but sampling.azimuths_deg has only "
+            f"{len(spec.sampling.azimuths_deg)} of its sides; give three or more, such as [0.0, 90.0, 180.0, 270.0]."
+        )

@@ -1,0 +1,79 @@
+"""Lenses that a search may begin with: known families for several colours, and random ones about them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
+from metalens.psf.design.problem import Problem
+from metalens.psf.design.variables import PhaseVariables, zernike_indices
+
+RANDOM_ORDER = 8
+"""Highest radial order of the phase that random starts add."""
+
+
+class StartingLens(NamedTuple):
+    """A lens to begin with.
+
+    Attributes:
+        name: what it is, in words.
+        numbers: of the variables.
+    """
+
+    name: str
+    numbers: np.ndarray
+
+
+def starting_lenses(problem: Problem, variables: PhaseVariables) -> list[StartingLens]:
+    """All starts of a specification, the random ones last; the same ones for the same seed."""
+    start = problem.spec.start
+    nanometres = start.wavelengths_nm or tuple(float(each) for each in 1e9 * channel_middles(problem))
+    found = [
+        StartingLens(name, variables.closest(phase))
+        for family in start.families
+        for name, phase in _family(family, nanometres, problem)
+    ]
+    generator = np.random.default_rng([problem.spec.search.seed, 0])
+    radius = 0.5 * float(problem.view.lens.aperture_diameter)
+    symmetry = "rotation" if variables.rotationally_symmetric else "mirror"
+    indices = zernike_indices(RANDOM_ORDER, symmetry)
+    for number in range(start.random):
+        base = found[number % len(found)]
+        added = generator.normal(scale=start.random_rad / np.sqrt(len(indices)), size=len(indices))
+        perturbed = base.numbers + variables.closest(Zernike(indices, added, radius))
+        found.append(StartingLens(f"{base.name}, random phase {number + 1}", perturbed))
+    return found
+
+
+def channel_middles(problem: Problem) -> np.ndarray:
+    """Mean wavelength ``[channel]`` of each channel in metres, from the shortest."""
+    return np.sort(problem.channel_weight @ problem.wavelength)
+
+
+def _family(family: str, nanometres: tuple[float, ...], problem: Problem) -> list[tuple[str, Phase]]:
+    lens = problem.view.lens
+    focus, radius = float(lens.focal_length), 0.5 * float(lens.aperture_diameter)
+    match family:
+        case "camera":
+            return [("the camera's own phase", lens.phase)]
+        case "hyperbolic":
+            return [(f"hyperbolic {each:.0f} nm", Hyperbolic(focus, 1e-9 * each)) for each in nanometres]
+        case "quadratic":
+            return [(f"quadratic {each:.0f} nm", Quadratic(focus, 1e-9 * each)) for each in nanometres]
+        case _:
+            return _log_aspheres(focus, radius, problem.wavelength)
+
+
+def _log_aspheres(focus: float, radius: float, wavelength: np.ndarray) -> list[tuple[str, Phase]]:
+    """Some ring brings each wavelength to the sensor: f λ₀/λ is where a diffractive ring of focus f sends λ."""
+    shortest, longest = float(wavelength.min()), float(wavelength.max())
+    middle = float(np.sqrt(shortest * longest))
+    if shortest == longest:
+        shortest, longest = 0.98 * middle, 1.02 * middle
+    ends = [("red in the centre", longest, shortest), ("blue in the centre", shortest, longest)]
+    return [
+        (f"log-asphere, {name}", LogAsphere(focus * centre / middle, focus * rim / middle, radius, middle))
+        for name, centre, rim in ends
+    ]
