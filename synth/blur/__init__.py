@@ -1,0 +1,19 @@
+"""Shift-variant blur: every point of the scene spreads its own light over the sensor.
+
+In reading order:
+
+- ``operator``      the blur of a bank for a frame of its sensor, and its exact adjoint
+- ``hats``          weights between the nodes of a grid or of scattered nodes
+- ``radius``        a symmetric lens' functions at any place, from those along a radius
+- ``functions``     the functions of any bank at any place of the sensor, and how far they are known
+- ``halo``          a function as a sharp core and a halo that a coarser grid holds
+- ``waves``         how the functions vary over a block of the scene: a short sum of waves
+- ``blocks``        convolution by such sums, one local Fourier transform a block
+- ``warp``          geometric distortion and lateral colour
+- ``illumination``  natural vignetting
+"""
+
+from metalens.synth.blur.hats import hat_weights
+from metalens.synth.blur.operator import ShiftVariantBlur, blur, blur_adjoint, shift_variant_blur
+
+__all__ = ["ShiftVariantBlur", "blur", "blur_adjoint", "hat_weights", "shift_variant_blur"]
