@@ -15,7 +15,7 @@ import click
 from metalens import __version__
 from metalens.formats.errors import InputError
 
-COMMANDS = ("design", "psf", "sensor", "synth", "train", "pseudo", "restore", "report", "pretrain", "demo")
+COMMANDS = ("design", "psf", "tolerance", "sensor", "synth", "train", "pseudo", "restore", "report", "pretrain", "demo")
 """In the order of the road. Each is an object of this name in the module of this name in ``metalens.commands``."""
 
 

@@ -17,6 +17,15 @@ device_option = click.option("--device", default="cpu", show_default=True, help=
 resume_option = click.option("--resume", is_flag=True, help="Go on where an equal run was stopped.")
 
 
+def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+    """Parse ROWSxCOLUMNS."""
+    del ctx, parameter
+    parts = value.lower().split("x")
+    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is not ROWSxCOLUMNS, such as 7x7.")
+    return int(parts[0]), int(parts[1])
+
+
 def output_option(text: str) -> Callable[[Function], Function]:
     """``-o``, the place of what the command makes."""
     return click.option("-o", "--output", type=PATH, required=True, help=text)

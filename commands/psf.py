@@ -9,7 +9,7 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
-from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.options import PATH, json_option, output_option, parse_grid
 from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
@@ -18,15 +18,6 @@ from metalens.commands.psf_measured import measured
 if TYPE_CHECKING:
     from metalens.formats.psf_bank import PsfBank
     from metalens.psf.engines.choice import Engine
-
-
-def _grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
-    """Parse ROWSxCOLUMNS."""
-    del ctx, parameter
-    parts = value.lower().split("x")
-    if len(parts) != 2 or not all(part.isdecimal() for part in parts):
-        raise click.BadParameter(f"{value!r} is not ROWSxCOLUMNS, such as 7x7.")
-    return int(parts[0]), int(parts[1])
 
 
 def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | list[float] | None:
@@ -48,7 +39,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.command(short_help="what is described above; the word itself may be left out")
 @click.argument("lens")
 @output_option("The psf.h5 to write.")
-@click.option("--fields", default="7x7", show_default=True, callback=_grid, help="Field nodes, ROWSxCOLUMNS.")
+@click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
 @click.option("--radii", type=int, help="In place of a grid, so many fields from the axis to the corner.")
 @click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
 @click.option(

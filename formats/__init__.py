@@ -8,6 +8,7 @@ In reading order:
 - ``atom_library``    ``library.h5``: what meta-atoms do to light; ``libraries/`` holds those that are shipped
 - ``lens_phase``      its ``[lens.phase]`` table: a record a family
 - ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
+- ``lens_structure``  its tables of meta-atoms at sites or by radius
 - ``lens``            its ``[lens]`` table, of these
 - ``sensor``          its ``[sensor]`` table
 - ``sensor_preset``   ``sensor.toml``: what such a table may begin with; ``sensors/`` holds those that are shipped
@@ -15,8 +16,10 @@ In reading order:
 - ``spectrum``        its ``[spectrum]`` table
 - ``camera``          ``lens.toml`` whole, and the presets
 - ``tolerance_spec``  ``tolerances.toml``: how far lenses come out from their drawing
+- ``tolerance_run``   a folder of tolerancing, a line of JSON a lens
 - ``psf_figures``     figures of merit of point spread functions
 - ``psf_bank``        ``psf.h5``: point spread functions over field and colour
+- ``psf_ensemble``    a folder of ``psf.h5``, one for each drawn lens
 - ``pairs``           ``pairs/``: reading clean and degraded pictures, shard by shard
 - ``pairs_manifest``  what a folder of pairs holds
 - ``pairs_shard``     one of its shards, as an HDF5 file

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import jax
 import numpy as np
@@ -73,7 +73,7 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
 
 
 def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:
-    changed: dict[str, Scalar] = {}
+    changed: dict[str, Any] = {}
     for name, error in named.items():
         before = getattr(response, name)
         if before is None:

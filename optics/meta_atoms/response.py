@@ -90,7 +90,9 @@ class MetaAtoms(Response):
         """
         phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
         mean, energy = self._moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
-        return jnp.mean(energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean)), axis=-1)
+        scattered = energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean))
+        # Equal meta-atoms leave a difference of equal numbers, which rounding may turn negative.
+        return jnp.maximum(jnp.mean(scattered, axis=-1), 0.0)
 
     def _moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Mean of t and of |t|² over the errors of each meta-atom by itself."""
@@ -99,11 +101,10 @@ class MetaAtoms(Response):
             mean, energy = transmission, jnp.square(jnp.abs(transmission))
         else:
             node, weight = np.polynomial.hermite_e.hermegauss(NODES)
-            mean = energy = jnp.zeros(())
-            for place, share in zip(node, weight / weight.sum(), strict=True):
-                transmission = self._with_errors(geometry + float(place) * self.width_spread, wavelength)
-                mean = mean + float(share) * transmission
-                energy = energy + float(share) * jnp.square(jnp.abs(transmission))
+            spread = jnp.asarray(geometry)[..., None] + jnp.asarray(node, dtype=float) * self.width_spread
+            transmission = self._with_errors(spread, jnp.asarray(wavelength)[..., None])
+            share = jnp.asarray(weight / weight.sum(), dtype=float)
+            mean, energy = transmission @ share.astype(transmission.dtype), jnp.square(jnp.abs(transmission)) @ share
         if self.missing_share is None:
             return mean, energy
         # A constant has no orders but the zeroth: what is unknown of an empty site does not matter to the others.

@@ -1,0 +1,140 @@
+"""``metalens tolerance``: what errors of fabrication and assembly make of a lens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option, parse_grid, resume_option
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.camera import Camera
+    from metalens.formats.tolerance_run import ToleranceRun
+
+
+@click.command(short_help="how errors of fabrication and assembly change a lens")
+@click.argument("lens")
+@output_option("The folder to make: report, pictures, JSON and CSV.")
+@click.option("--spec", "spec_path", type=PATH, help="A tolerances.toml. [default: typical errors]")
+@click.option("--draws", default=200, show_default=True, help="Lenses to draw.")
+@click.option("--ensemble", type=int, help="Also simulate the whole banks of so many of them, into ensemble/.")
+@click.option("--fields", default="3x3", show_default=True, callback=parse_grid, help="Places, ROWSxCOLUMNS.")
+@click.option("--wavelengths", default=1, show_default=True, help="Wavelengths a colour channel.")
+@click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 95 % of the light]")
+@click.option("--seed", default=0, show_default=True, help="Of the draws.")
+@click.option("--workers", default=1, show_default=True, help="Processes; they change nothing but the time.")
+@resume_option
+@click.option("--dry-run", is_flag=True, help="Check lens and spec and say what would be done.")
+@json_option
+def tolerance(
+    lens: str,
+    output: Path,
+    spec_path: Path | None,
+    draws: int,
+    ensemble: int | None,
+    fields: tuple[int, int],
+    wavelengths: int,
+    window: int | None,
+    seed: int,
+    workers: int,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Draw lenses as LENS, a lens.toml or the name of a preset, may come out, and see what they show.
+
+    Tells how every figure of merit is distributed, which errors matter to it, the yield, and the worst lens. With
+    --ensemble the banks of drawn lenses are kept to train with.
+    """
+    from metalens.formats.camera import read_camera
+    from metalens.formats.tolerance_spec import TYPICAL, read_tolerance_spec
+    from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
+
+    camera = read_camera(lens)
+    spec = TYPICAL if spec_path is None else read_tolerance_spec(spec_path)
+    run = tolerance_run_of(
+        camera,
+        spec,
+        explicit=spec_path is not None,
+        draws=draws,
+        seed=seed,
+        fields=fields,
+        wavelengths_per_channel=wavelengths,
+        window=window,
+    )
+    if dry_run:
+        answer(*_plan(camera, run, ensemble, output, as_json))
+        return
+    with count_progress("lenses", "lens") as tell:
+        found = run_monte_carlo(camera, run, output, workers=workers, resume=resume, progress=tell)
+    from metalens.psf.tolerance.report import write_report
+
+    summary = write_report(found, camera.name, output)
+    told = {"output": str(output), "camera": camera.name, **{key: summary[key] for key in _TOLD}}
+    if ensemble is not None:
+        told["ensemble"] = _ensemble(camera, run, output, ensemble, workers, resume)
+    answer(told, as_json, _text(output, summary, told.get("ensemble")))
+
+
+_TOLD = ("lens_hash", "draws", "seed", "not_applied", "figures", "yield", "sensitivity", "worst_draw")
+
+
+def _plan(
+    camera: Camera, run: ToleranceRun, ensemble: int | None, output: Path, as_json: bool
+) -> tuple[dict[str, Any], bool, str]:
+    applied = [name for name in run.spec.errors.terms if name not in run.not_applied]
+    plan = {
+        "camera": camera.name,
+        "lens_hash": camera.hash,
+        "errors": applied,
+        "not_applied": run.not_applied,
+        "draws": run.draws,
+        "ensemble": ensemble,
+        "output": str(output),
+    }
+    return plan, as_json, f"would draw {run.draws} lenses of {camera.name} with {', '.join(applied)} into {output}"
+
+
+def _ensemble(
+    camera: Camera, run: ToleranceRun, output: Path, count: int, workers: int, resume: bool
+) -> dict[str, Any]:
+    """Simulate the banks of the first draws."""
+    from metalens.psf.tolerance.ensemble import simulate_ensemble
+
+    errors = run.spec.errors.model_copy(update=dict.fromkeys(run.not_applied))
+    with count_progress("banks", "bank") as tell:
+        made = simulate_ensemble(
+            camera,
+            errors,
+            output / "ensemble",
+            count=count,
+            seed=run.seed,
+            fields=run.fields,
+            wavelengths_per_channel=run.wavelengths_per_channel,
+            window=run.window,
+            workers=workers,
+            resume=resume,
+            progress=tell,
+        )
+    return {"folder": str(made.folder), "members": len(made), "digest": made.digest}
+
+
+def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None) -> str:
+    """The figure that matters most, what costs it most, and what was left out."""
+    strehl = summary["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
+    ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
+    lines = [
+        f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} as drawn, "
+        f"{strehl['quantile_50']:.3g} the median of {summary['draws']} lenses, {strehl['quantile_5']:.3g} at 5 %"
+    ]
+    if ranking:
+        lines.append(f"  what matters most to it: {', '.join(row['error'] for row in ranking[:3])}")
+    lines += [f"  {share:.1%} of the lenses keep the limit of {name}" for name, share in summary["yield"].items()]
+    lines += [f"  not applied: {name}: {reason}" for name, reason in summary["not_applied"].items()]
+    if ensemble is not None:
+        lines.append(f"  {ensemble['members']} banks in {ensemble['folder']}")
+    return "\n".join(lines)

@@ -1,0 +1,153 @@
+"""Whole banks of drawn lenses: what a restorer is trained with when nobody knows the one lens exactly."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.atomic import atomic_file, require_new_directory
+from metalens.formats.camera import Camera
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
+from metalens.formats.psf_ensemble import (
+    EnsembleManifest,
+    EnsembleMember,
+    PsfEnsemble,
+    file_sha256,
+    read_psf_ensemble,
+    write_ensemble_manifest,
+)
+from metalens.formats.tolerance_spec import Errors
+from metalens.psf.bank import WANTED_SHARE, simulate_bank
+from metalens.psf.octant import nodes_across
+from metalens.psf.spectra.spectrum import spectral_quadrature
+from metalens.psf.tolerance.draws import drawn_camera, drawn_numbers
+from metalens.psf.tolerance.workers import check_workers, shared_work
+from metalens.psf.view import view_of
+from metalens.psf.window import choose_window
+
+SETTINGS = "settings.json"
+
+ROOM = 1.15
+"""Windows are larger by this than that of the lens as drawn: drawn lenses spread their light wider."""
+
+_PACKAGES = ("metalens", "numpy", "jax")
+
+
+def simulate_ensemble(
+    camera: Camera,
+    errors: Errors,
+    folder: str | os.PathLike[str],
+    *,
+    count: int,
+    seed: int = 0,
+    fields: tuple[int, int] = (7, 7),
+    wavelengths_per_channel: int | None = None,
+    window: int | None = None,
+    workers: int = 1,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> PsfEnsemble:
+    """Simulate the banks of the first draws of a camera into a folder; all have windows of one size.
+
+    Args:
+        camera: the camera.
+        errors: of :func:`metalens.psf.tolerance.draws.applicable_errors`.
+        folder: new or empty, or one to go on in.
+        count: how many lenses.
+        seed: of the draws: member i is draw i of a Monte Carlo with this seed.
+        fields: rows and columns of nodes.
+        wavelengths_per_channel: by default the camera's own.
+        window: side in pixels, odd; by default chosen for the lens as drawn, with room.
+        workers: processes.
+        resume: go on where an equal call was stopped.
+        progress: called with the number of banks done and their total.
+
+    Raises:
+        InputError: a number is out of range, the folder holds something else, or a lens cannot be simulated.
+    """
+    check_workers(workers)
+    if not 1 <= count <= 100_000:
+        raise InputError(f"tolerance: an ensemble of {count} was asked for, 1 to 100000 were expected.")
+    target = Path(folder)
+    side = window or _common_window(camera, fields, wavelengths_per_channel)
+    settings = {"fields": fields, "wavelengths_per_channel": wavelengths_per_channel, "window": (side, side)}
+    _settle(target, camera, errors, count, seed, settings, resume)
+    drawn = [drawn_camera(camera, drawn_numbers(errors, seed, index)) for index in range(count)]
+    tasks = [(each, str(target / _name(index)), settings) for index, each in enumerate(drawn)]
+    missing = [task for task in tasks if not _is_done(Path(task[1]), task[0])]
+    done = count - len(missing)
+    for _ in shared_work(_simulate_member, missing, workers, _nothing, ()):
+        done += 1
+        if progress is not None:
+            progress(done, count)
+    members = [
+        EnsembleMember(
+            file=_name(index),
+            sha256=file_sha256(target / _name(index)),
+            lens_hash=each.hash,
+            draw=index,
+            errors=drawn_numbers(errors, seed, index),
+        )
+        for index, each in enumerate(drawn)
+    ]
+    versions = {package: version(package) for package in _PACKAGES}
+    manifest = EnsembleManifest(
+        camera_name=camera.name, lens_hash=camera.hash, seed=seed, members=tuple(members), versions=versions
+    )
+    write_ensemble_manifest(target, manifest)
+    return read_psf_ensemble(target)
+
+
+def _name(index: int) -> str:
+    return f"{index:03d}.h5"
+
+
+def _common_window(camera: Camera, fields: tuple[int, int], wavelengths_per_channel: int | None) -> int:
+    pitch = camera.sensor.pixel_pitch_m
+    sides = (pixels * pitch for pixels in camera.sensor.pixels)
+    position = grid_positions(*(nodes_across(number, side) for number, side in zip(fields, sides, strict=True)))
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    view = view_of(camera, position, float(weight[GREEN] @ wavelength))
+    side = choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE + 0.01)
+    return int(0.5 * ROOM * side) * 2 + 1
+
+
+def _settle(
+    folder: Path, camera: Camera, errors: Errors, count: int, seed: int, settings: dict[str, Any], resume: bool
+) -> None:
+    """Note what is asked, or make sure that it is what was asked before."""
+    asked = {"lens_hash": camera.hash, "errors": errors.model_dump(), "count": count, "seed": seed, **settings}
+    text = json.dumps(asked, indent=1, sort_keys=True) + "\n"
+    if not resume:
+        require_new_directory(folder)
+    folder.mkdir(exist_ok=True)
+    path = folder / SETTINGS
+    if not path.exists():
+        with atomic_file(path) as part:
+            part.write_text(text, encoding="utf-8")
+    elif path.read_text(encoding="utf-8") != text:
+        raise InputError(f"{folder}: holds another ensemble; give the same arguments as before, or another -o.")
+
+
+def _is_done(path: Path, camera: Camera) -> bool:
+    """Whether the bank of a drawn lens is there and whole."""
+    if not path.is_file():
+        return False
+    try:
+        return read_psf_bank(path).camera.hash == camera.hash
+    except InputError:
+        return False
+
+
+def _nothing() -> None:
+    """Workers need no preparation: each bank is compiled for its own chief rays."""
+
+
+def _simulate_member(task: tuple[Camera, str, dict[str, Any]]) -> None:
+    camera, path, settings = task
+    write_psf_bank(path, simulate_bank(camera, **settings))

@@ -1,0 +1,202 @@
+"""What a drawn lens shows: point spread functions and figures of merit at places of the sensor, compiled once."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.camera import Camera
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import GREEN, grid_positions
+from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.metalens import Metalens
+from metalens.psf.engines.grid import direction_spread
+from metalens.psf.measures import (
+    find_peak,
+    full_width_half_maximum,
+    half_energy_radius,
+    modulation_transfer,
+    tangential_direction,
+    unaberrated_peak,
+)
+from metalens.psf.octant import nodes_across
+from metalens.psf.simulator import PsfSimulator
+from metalens.psf.spectra.spectrum import spectral_quadrature
+from metalens.psf.tolerance.draws import Assembly, Draw, perturbed
+from metalens.psf.view import direction_on_moved_sensor, view_of
+from metalens.psf.window import choose_window
+
+FIGURES = {
+    "strehl_ratio": "least",
+    "modulation_quarter": "least",
+    "modulation_half": "least",
+    "width_um": "most",
+    "half_energy_radius_um": "most",
+    "window_share": "least",
+    "efficiency": "least",
+    "diffuse_share": "most",
+}
+"""Name → which end of it is the worse one to be bounded: what a lens has to reach at least, or may have at most."""
+
+WANTED_SHARE = 0.95
+"""Of the light in the default window, at every field and channel of the lens as it was drawn."""
+
+LARGEST_SUBPIXELS = 5
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The function from a draw to its figures of merit; from :func:`evaluation_of`.
+
+    Attributes:
+        lens: the metalens without the draws' errors.
+        assembly: where the sensor is without them.
+        simulator: engine and samplings, the same for all draws.
+        position: ``[field, (y, x)]`` on the sensor in metres.
+        channel_weight: ``[channel, wavelength]``.
+        pixel_pitch: of the sensor in metres.
+        simulate: compiled; lens, draw and the sensor's own place to ``[field, channel, y, x]`` and two
+            ``[channel]``: efficiency and diffuse share.
+    """
+
+    lens: Metalens
+    assembly: Assembly
+    simulator: PsfSimulator
+    position: np.ndarray
+    channel_weight: np.ndarray
+    pixel_pitch: float
+    simulate: Callable[[Metalens, Draw, Assembly], tuple[jax.Array, jax.Array, jax.Array]]
+
+    def images(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """``[field, channel, y, x]`` energy per sub-pixel, and ``[channel]`` efficiency and diffuse share."""
+        found = self.simulate(self.lens, jax.tree.map(jnp.asarray, draw), self.assembly)
+        image, efficiency, diffuse = (np.asarray(each, dtype=np.float64) for each in found)
+        return image, efficiency, diffuse
+
+    def figures(self, draw: Draw) -> np.ndarray:
+        """Figures of merit ``[figure, field, channel]`` of a draw, in the order and units of :data:`FIGURES`.
+
+        The Strehl ratio of a channel is the peak of its light against that of an unaberrated lens at the same
+        wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
+        sensor's Nyquist frequency. Efficiency is the share of the light that goes into the order of the image.
+        """
+        image, efficiency, diffuse = self.images(draw)
+        spacing = self.simulator.pixel_pitch
+        shape = image.shape[:2]
+        unaberrated = self.channel_weight @ unaberrated_peak(
+            self.simulator.wavelength, float(self.lens.focal_length), float(self.lens.aperture_area)
+        )
+        peak = find_peak(image, integrated=True)[1] / spacing**2
+        nyquist = 0.5 / self.pixel_pitch
+        tangential = tangential_direction(self.position)[:, None]
+        modulation = modulation_transfer(image, spacing, np.array([0.25, 0.5]) * nyquist, tangential).mean(axis=-2)
+        return np.stack(
+            [
+                peak / unaberrated,
+                modulation[..., 0],
+                modulation[..., 1],
+                1e6 * full_width_half_maximum(image, spacing),
+                1e6 * half_energy_radius(image, spacing),
+                image.sum(axis=(-2, -1)),
+                np.broadcast_to(efficiency, shape),
+                np.broadcast_to(diffuse, shape),
+            ]
+        )
+
+
+def simulate_draw(
+    simulator: PsfSimulator, lens: Metalens, draw: Draw, position: jax.Array, reference: float
+) -> jax.Array:
+    """Point spread functions of a drawn lens at places of its sensor; JAX can trace and differentiate all of it.
+
+    Args:
+        simulator: of the lens as it was drawn and of its chief rays to these places.
+        lens: of the structure of the one that the simulator was made for.
+        draw: errors of fabrication, and the sensor's whole defocus, tilt and decentre.
+        position: ``[field, (y, x)]`` on the sensor in metres from its centre.
+        reference: wavelength in metres of the chief rays; it matters only behind a stop.
+
+    Returns:
+        ``[field, wavelength, y, x]`` energy per sample. The light that is scattered by differences between
+        meta-atoms is not in it.
+    """
+    made, moved = perturbed(lens, draw), draw.assembly.moved
+    whole = jnp.stack([jnp.asarray(each, dtype=float) for each in moved])
+    place = jnp.asarray(position, dtype=float) - draw.assembly.decentre
+    direction = jax.vmap(partial(direction_on_moved_sensor, made, reference, whole))(place)
+    return simulator.on_moved_sensor(made, direction, place, whole)
+
+
+def evaluation_of(
+    camera: Camera,
+    *,
+    fields: tuple[int, int] = (3, 3),
+    wavelengths_per_channel: int = 1,
+    window: int | None = None,
+) -> Evaluation:
+    """Make ready to see many draws of a camera's lens.
+
+    Args:
+        camera: the camera, with the errors that all draws share.
+        fields: rows and columns of places, from edge to edge of the sensor; one alone is its centre.
+        wavelengths_per_channel: quadrature nodes of each colour channel.
+        window: side of each function in pixels, odd; by default it holds 95 % of the light of the lens as drawn.
+
+    Raises:
+        InputError: the camera cannot be simulated there, or a number is out of range.
+    """
+    _check(fields, wavelengths_per_channel, window)
+    pitch = camera.sensor.pixel_pitch_m
+    sides = (pixels * pitch for pixels in camera.sensor.pixels)
+    position = grid_positions(*(nodes_across(count, side) for count, side in zip(fields, sides, strict=True)))
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    reference = float(weight[GREEN] @ wavelength)
+    view = view_of(camera, position, reference)
+    side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
+    resolved = math.ceil(2 * direction_spread(view.lens) / float(wavelength.min()) * pitch)
+    subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    simulator = view.simulator(
+        wavelength, window=(side * subpixels, side * subpixels), pixel_pitch=pitch / subpixels, engine="auto"
+    )
+    decentre = camera.lens.decentre_m
+    assembly = Assembly(view.defocus, *view.sensor_tilt, *decentre)
+    simulate = jax.jit(partial(_simulate, simulator, weight, position, reference))
+    return Evaluation(view.lens, assembly, simulator, position, weight, pitch, simulate)
+
+
+def _simulate(
+    simulator: PsfSimulator,
+    weight: np.ndarray,
+    position: np.ndarray,
+    reference: float,
+    lens: Metalens,
+    draw: Draw,
+    assembly: Assembly,
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    whole = Draw(draw.fabrication, jax.tree.map(jnp.add, assembly, draw.assembly))
+    light = simulate_draw(simulator, lens, whole, jnp.asarray(position), reference)
+    response, wavelength = perturbed(lens, draw).response, jnp.asarray(simulator.wavelength)
+    share = jnp.square(jnp.abs(response.coefficients(wavelength)))
+    image = share[:, response.orders.index(1)] if 1 in response.orders else jnp.max(share, axis=1)
+    diffuse = response.diffuse_share(wavelength) if isinstance(response, MetaAtoms) else jnp.zeros(len(wavelength))
+    channel = jnp.asarray(weight)
+    return jnp.einsum("cw,fwyx->fcyx", channel, light), channel @ image, channel @ diffuse
+
+
+def _check(fields: tuple[int, int], wavelengths_per_channel: int, window: int | None) -> None:
+    if min(fields) < 1 or max(fields) > 25:
+        raise InputError(f"tolerance: fields {fields[0]}x{fields[1]} must lie between 1 and 25 a side; 3x3 is usual.")
+    if not 1 <= wavelengths_per_channel <= 31:
+        raise InputError(
+            f"tolerance: {wavelengths_per_channel} wavelengths a channel must lie between 1 and 31; 1 is usual."
+        )
+    if window is not None and (window % 2 == 0 or not 3 <= window <= 1001):
+        raise InputError(
+            f"tolerance: window {window} must be odd, from 3 to 1001 pixels; leave it out to have one chosen."
+        )

@@ -1,0 +1,206 @@
+"""Many drawn lenses, each evaluated once: by one process or several, resumable."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import version
+from typing import Any
+
+import numpy as np
+
+from metalens.formats.camera import Camera, dump_camera
+from metalens.formats.errors import InputError
+from metalens.formats.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
+from metalens.formats.tolerance_spec import Errors, Fixed, ToleranceSpec
+from metalens.optics.metalens import metalens_of
+from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
+from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, evaluation_of
+from metalens.psf.tolerance.workers import check_workers, shared_work
+
+Task = tuple[str, dict[str, float]]
+"""Key and errors of a lens."""
+
+_PACKAGES = ("metalens", "numpy", "jax")
+
+
+@dataclass(frozen=True)
+class MonteCarlo:
+    """What the drawn lenses show. Figures are in the order and units of ``FIGURES``.
+
+    Attributes:
+        run: what was asked.
+        errors: the distributions of the errors that the lens has.
+        names: of the errors that differ between draws.
+        numbers: ``[draw, error]`` in the units of their names.
+        figures: ``[draw, figure, field, channel]``.
+        drawn: ``[figure, field, channel]`` of the lens as it was drawn, without any error.
+        nominal: ``[figure, field, channel]`` with every error at its nominal number.
+        steps: ``[error, (−σ, +σ), figure, field, channel]`` with one error a standard deviation to either side.
+    """
+
+    run: ToleranceRun
+    errors: Errors
+    names: tuple[str, ...]
+    numbers: np.ndarray
+    figures: np.ndarray
+    drawn: np.ndarray
+    nominal: np.ndarray
+    steps: np.ndarray
+
+
+def tolerance_run_of(
+    camera: Camera,
+    spec: ToleranceSpec,
+    *,
+    explicit: bool,
+    draws: int,
+    seed: int = 0,
+    fields: tuple[int, int] = (3, 3),
+    wavelengths_per_channel: int = 1,
+    window: int | None = None,
+) -> ToleranceRun:
+    """What is asked, checked.
+
+    Args:
+        camera: the camera.
+        spec: errors and limits.
+        explicit: whether somebody wrote these errors for this lens: then one that it cannot have is refused, else it
+            is left out and named.
+        draws: how many lenses.
+        seed: of the draws.
+        fields: rows and columns of places on the sensor.
+        wavelengths_per_channel: at each place.
+        window: side of the functions in pixels; by default chosen for the lens as drawn.
+
+    Raises:
+        InputError: the lens cannot have an error, has none of them, or a number is out of range.
+    """
+    if not 1 <= draws <= 10**6:
+        raise InputError(f"tolerance: {draws} draws were asked for, 1 to 1000000 were expected; 200 is usual.")
+    if not 0 <= seed < 2**63:
+        raise InputError(f"tolerance: seed {seed} was expected from 0 to 2^63 - 1.")
+    lens = metalens_of(camera)
+    kept, reasons = applicable_errors(spec.errors, lens)
+    if explicit and reasons:
+        name, reason = next(iter(reasons.items()))
+        raise InputError(
+            f"tolerance: {camera.name} cannot have {name}: {reason}; leave it out of the spec, or give the lens a "
+            "[lens.response] with a library of meta-atoms."
+        )
+    if not kept.terms:
+        raise InputError(f"tolerance: {camera.name} can have none of these errors; give others in the spec.")
+    _unit(camera, kept)
+    return ToleranceRun(
+        lens_toml=dump_camera(camera),
+        lens_hash=camera.hash,
+        spec=spec,
+        not_applied=reasons,
+        seed=seed,
+        draws=draws,
+        fields=fields,
+        wavelengths_per_channel=wavelengths_per_channel,
+        window=window,
+        figures=tuple(FIGURES),
+        versions={package: version(package) for package in _PACKAGES},
+    )
+
+
+def run_monte_carlo(
+    camera: Camera,
+    run: ToleranceRun,
+    folder: str | os.PathLike[str],
+    *,
+    workers: int = 1,
+    resume: bool = False,
+    progress: Callable[[int, int], None] | None = None,
+) -> MonteCarlo:
+    """Evaluate all lenses of a run, those that the folder does not have yet.
+
+    Args:
+        camera: the camera.
+        run: of :func:`tolerance_run_of`.
+        folder: where each lens is kept as soon as it is done.
+        workers: processes; their number changes nothing but the time.
+        resume: go on where an equal run was stopped.
+        progress: called with the number of lenses done and their total.
+
+    Raises:
+        InputError: the folder cannot be used, the camera cannot be simulated, or a worker died.
+    """
+    check_workers(workers)
+    errors = run.spec.errors.model_copy(update=dict.fromkeys(run.not_applied))
+    tasks = _tasks(errors, run)
+    with open_tolerance_run(folder, run, resume=resume) as (done, append):
+        missing = [task for task in tasks if task[0] not in done]
+        for key, numbers, figures in _evaluated(camera, run, missing, workers):
+            done[key] = LensLine(key, numbers, figures)
+            append(done[key])
+            if progress is not None:
+                progress(len(done), len(tasks))
+    return _collected(run, errors, done)
+
+
+def _moving(errors: Errors) -> dict[str, float]:
+    """Name → standard deviation of the errors that differ between lenses."""
+    return {name: each.sigma_of_numbers for name, each in errors.terms.items() if not isinstance(each, Fixed)}
+
+
+def _tasks(errors: Errors, run: ToleranceRun) -> list[Task]:
+    nominal = {name: each.nominal for name, each in errors.terms.items()}
+    tasks: list[Task] = [("drawn", dict.fromkeys(nominal, 0.0)), ("nominal", nominal)]
+    for name, sigma in _moving(errors).items():
+        tasks += [(f"step {name} {sign}", nominal | {name: nominal[name] + step}) for sign, step in _signs(sigma)]
+    return tasks + [(f"draw {index}", drawn_numbers(errors, run.seed, index)) for index in range(run.draws)]
+
+
+def _signs(sigma: float) -> Sequence[tuple[str, float]]:
+    return ("-", -sigma), ("+", sigma)
+
+
+def _collected(run: ToleranceRun, errors: Errors, done: dict[str, LensLine]) -> MonteCarlo:
+    names = tuple(_moving(errors))
+    lenses = [done[f"draw {index}"] for index in range(run.draws)]
+    shape = done["nominal"].figures.shape
+    steps = [[done[f"step {name} {sign}"].figures for sign in "-+"] for name in names]
+    return MonteCarlo(
+        run=run,
+        errors=errors,
+        names=names,
+        numbers=np.array([[lens.numbers[name] for name in names] for lens in lenses]).reshape(run.draws, len(names)),
+        figures=np.stack([lens.figures for lens in lenses]),
+        drawn=done["drawn"].figures,
+        nominal=done["nominal"].figures,
+        steps=np.array(steps).reshape(len(names), 2, *shape),
+    )
+
+
+def _evaluated(
+    camera: Camera, run: ToleranceRun, tasks: Sequence[Task], workers: int
+) -> Iterator[tuple[str, dict[str, float], np.ndarray]]:
+    """Key, errors and figures of each lens, in the order of the tasks."""
+    settings = {"fields": run.fields, "wavelengths_per_channel": run.wavelengths_per_channel, "window": run.window}
+    unit = _unit(camera, run.spec.errors)
+    yield from shared_work(_evaluate, tasks, workers, _prepare, (camera, settings, unit))
+
+
+def _unit(camera: Camera, errors: Errors) -> float:
+    """Metres in one unit of the library's geometry, where the errors have a width."""
+    if not {"width_error_nm", "width_spread_nm"} & set(errors.terms):
+        return 1.0
+    return geometry_unit(camera, metalens_of(camera))
+
+
+_EVALUATION: list[tuple[Evaluation, float]] = []
+"""Of this process: what it evaluates, and the unit of its widths."""
+
+
+def _prepare(camera: Camera, settings: dict[str, Any], unit: float) -> None:
+    _EVALUATION[:] = [(evaluation_of(camera, **settings), unit)]
+
+
+def _evaluate(task: Task) -> tuple[str, dict[str, float], np.ndarray]:
+    evaluation, unit = _EVALUATION[0]
+    key, numbers = task
+    return key, numbers, evaluation.figures(draw_of(numbers, unit))

@@ -1,0 +1,100 @@
+"""Pictures of a Monte Carlo: distributions of the figures of merit, and which errors matter."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+
+from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.psf.tolerance.evaluation import FIGURES
+from metalens.psf.tolerance.monte_carlo import MonteCarlo
+
+TITLES = {
+    "strehl_ratio": "Strehl ratio",
+    "modulation_quarter": "modulation at Nyquist/4",
+    "modulation_half": "modulation at Nyquist/2",
+    "width_um": "width, Eq. 2 (µm)",
+    "half_energy_radius_um": "radius of 50 % energy (µm)",
+    "window_share": "light in the window",
+    "efficiency": "efficiency",
+    "diffuse_share": "scattered light",
+}
+
+ERROR_TITLES = {
+    "width_error_nm": "width",
+    "width_spread_nm": "local width",
+    "height_error_nm": "height",
+    "index_error": "index",
+    "missing_share": "missing",
+    "pitch_error_percent": "pitch",
+    "defocus_um": "defocus",
+    "tilt_y_deg": "tilt y",
+    "tilt_x_deg": "tilt x",
+    "decentre_y_um": "decentre y",
+    "decentre_x_um": "decentre x",
+}
+
+
+def distribution_figure(found: MonteCarlo) -> Figure:
+    """How the drawn lenses are distributed: each figure's worst place of each colour, and the lens as it was drawn."""
+    figure = Figure(figsize=(TEXT_WIDTH, 4.2), layout="constrained")
+    panels = figure.subplots(2, 4).ravel()
+    for number, (axes, (name, end)) in enumerate(zip(panels, FIGURES.items(), strict=True)):
+        values = found.figures[:, number]
+        worst = values.min(axis=1) if end == "least" else values.max(axis=1)
+        drawn = found.drawn[number].min(axis=0) if end == "least" else found.drawn[number].max(axis=0)
+        _draw_curves(axes, worst, drawn)
+        limit = found.run.spec.limits.given.get(name)
+        if limit is not None:
+            axes.axvline(limit, color=ACCENT, linewidth=1.2)
+        axes.set_title(TITLES[name], loc="left", fontsize=7.5)
+    panels[0].set_ylabel("share of lenses below")
+    panels[4].set_ylabel("share of lenses below")
+    handles = panels[0].get_legend_handles_labels()
+    figure.legend(*handles, loc="outside lower center", ncols=4)
+    return figure
+
+
+def _draw_curves(axes: Any, worst: np.ndarray, drawn: np.ndarray) -> None:
+    """Share of the lenses below each value, a curve a colour ``[draw, channel]``; dotted, the lens as drawn."""
+    for channel, colour in enumerate(CHANNEL_COLOURS):
+        axes.ecdf(worst[:, channel], color=colour, linewidth=1.2, label=CHANNEL_NAMES[channel])
+        axes.axvline(drawn[channel], color=colour, linestyle=":", linewidth=1.0)
+    axes.plot([], [], ":", color=INK, label="as drawn")
+    axes.set_ylim(0, 1.02)
+    axes.grid(color=RULE, linewidth=0.6)
+    axes.tick_params(labelsize=6)
+
+
+def ranking_figure(found: MonteCarlo, sensitivity: Mapping[str, Any]) -> Figure:
+    """Which errors matter to each figure's worst place: shares of the variance, or changes by one σ if draws are few.
+
+    A dashed line is what all errors explain, each alone.
+    """
+    figure = Figure(figsize=(TEXT_WIDTH, 0.9 + 0.42 * max(len(found.names), 4)), layout="constrained")
+    panels = figure.subplots(2, 4).ravel()
+    for axes, name in zip(panels, FIGURES, strict=True):
+        told = sensitivity[name]["worst_over_field_and_colour"]
+        rows = told["ranking"][:6]
+        place = np.arange(len(rows))
+        if told["explained"] is None:
+            size = [max(abs(row["change_at_minus_sigma"]), abs(row["change_at_plus_sigma"])) for row in rows]
+            axes.set_xlabel("change by one σ", fontsize=6.5)
+        else:
+            size = [row["share_of_variance"] for row in rows]
+            axes.set_xlim(0, 1)
+        axes.barh(place, size, color=INK, height=0.6)
+        axes.set_yticks(place, [ERROR_TITLES[row["error"]] for row in rows], fontsize=6.5)
+        axes.invert_yaxis()
+        axes.tick_params(axis="x", labelsize=6)
+        axes.tick_params(axis="y", length=0)
+        axes.grid(axis="x", color=RULE, linewidth=0.6)
+        axes.set_axisbelow(True)
+        axes.set_title(TITLES[name], loc="left", fontsize=7.5)
+        if told["explained"] is not None and told["explained"] < 0.995:
+            axes.axvline(told["explained"], color=FAINT, linewidth=0.9, linestyle="--")
+    return figure
