@@ -1,0 +1,145 @@
+"""The structure of a camera's lens that a layout draws: its own, or one that is chosen for its phase."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.atom_library import Lattice, library_path, read_atom_library
+from metalens.formats.camera import Camera
+from metalens.formats.errors import InputError
+from metalens.formats.lens_parts import KinoformResponse, LibraryResponse, NanoOpticsProxyResponse
+from metalens.formats.lens_phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
+from metalens.formats.structure import Structure, row_pitch_of
+from metalens.optics.meta_atoms.described import PROXY
+from metalens.optics.structure import choose_structure
+
+PROXY_PITCH = 350e-9
+"""Of the published pillars, in metres."""
+
+
+@dataclass(frozen=True)
+class Choice:
+    """How a structure is chosen.
+
+    Attributes:
+        library: its name or file.
+        pitch: in metres.
+        lattice: of the sites.
+        wavelengths: of the design in metres, all worth the same.
+    """
+
+    library: str | Path
+    pitch: float
+    lattice: Lattice
+    wavelengths: tuple[float, ...]
+
+
+def choice_for(
+    camera: Camera,
+    *,
+    library: str | None = None,
+    pitch: float | None = None,
+    lattice: Lattice | None = None,
+    wavelengths: tuple[float, ...] | None = None,
+) -> Choice | None:
+    """How a camera's structure is to be chosen; what is not given, its ``lens.toml`` tells.
+
+    Args:
+        camera: whose lens it is.
+        library: a name or a file; None is that of ``[lens.radial_geometry]`` or ``[lens.response]``, or the proxy.
+        pitch: in metres; None is that of ``[lens.meta_atoms]``, or the library's.
+        lattice: None is a square one.
+        wavelengths: in metres; None is that of the response, the phase, or the middle of the green band.
+
+    Returns:
+        None if the camera has a structure of its own.
+
+    Raises:
+        InputError: it has one and another was asked for, or its files do not tell a wavelength.
+    """
+    if camera.lens.structure is not None:
+        if (library, pitch, lattice, wavelengths) != (None,) * 4:
+            raise InputError(
+                f"{camera.name}: has [lens.structure], which says what stands where; leave out --library, --pitch-nm, "
+                "--lattice and --wavelengths-nm."
+            )
+        return None
+    source = library or library_of(camera)
+    chosen = pitch or _pitch_of(camera, source)
+    if not (math.isfinite(chosen) and chosen > 0):
+        raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
+    return Choice(source, chosen, lattice or "square", wavelengths or (_wavelength_of(camera),))
+
+
+def library_of(camera: Camera) -> str | Path:
+    """The library that a camera's own tables name, its file if it is one; else the proxy's name."""
+    if camera.lens.radial_geometry is not None:
+        return camera.lens.radial_geometry.library_source()
+    if isinstance(camera.lens.response, LibraryResponse):
+        path, name = camera.lens.response.path(), camera.lens.response.library
+        return path if path.name == Path(name).name else name
+    return PROXY
+
+
+def library_pitch(source: str | os.PathLike[str]) -> float:
+    """The pitch in metres that a library was made for.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    return PROXY_PITCH if os.fspath(source) == PROXY else read_atom_library(library_path(source)).pitch
+
+
+def _pitch_of(camera: Camera, source: str | Path) -> float:
+    if camera.lens.meta_atoms is not None:
+        return camera.lens.meta_atoms.pitch_nm * 1e-9
+    return library_pitch(source)
+
+
+def _wavelength_of(camera: Camera) -> float:
+    response, phase = camera.lens.response, camera.lens.phase
+    if isinstance(response, KinoformResponse | NanoOpticsProxyResponse | LibraryResponse):
+        return response.wavelength_nm * 1e-9
+    if isinstance(phase, HyperbolicPhase | QuadraticPhase | LogAspherePhase):
+        return phase.wavelength_nm * 1e-9
+    green = [channel.centre_nm for channel in camera.spectrum.channels or () if channel.name == "green"]
+    if not green:
+        raise InputError(f"{camera.name}: does not tell for which wavelength it is to be made; give --wavelengths-nm.")
+    return green[0] * 1e-9
+
+
+def site_estimate(camera: Camera, choice: Choice) -> int:
+    """About how many sites a structure has: the disc's area over that of a site."""
+    area = math.pi / 4 * camera.lens.aperture_m**2
+    return round(area / (choice.pitch * row_pitch_of(choice.lattice, choice.pitch)))
+
+
+def structure_of_camera(
+    camera: Camera, choice: Choice | None, progress: Callable[[int, int], None] | None = None
+) -> Structure:
+    """The camera's own structure, or the one that is chosen.
+
+    Args:
+        camera: whose lens it is.
+        choice: how, by :func:`choice_for`.
+        progress: called with the number of rows done and their total.
+
+    Raises:
+        InputError: a file is missing, or no structure comes near the phase.
+    """
+    if choice is None:
+        assert camera.lens.structure is not None
+        return camera.lens.structure.structure()
+    return choose_structure(
+        camera,
+        choice.library,
+        pitch=choice.pitch,
+        lattice=choice.lattice,
+        wavelengths=choice.wavelengths,
+        name=camera.name,
+        progress=progress,
+    )

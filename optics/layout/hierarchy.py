@@ -1,0 +1,212 @@
+"""Cells that refer to each other, as layouts have them, and all that they draw when every reference is followed.
+
+Lengths are metres, x to the right and y up.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from metalens.formats.errors import InputError
+from metalens.optics.layout.layers import Layer
+
+MAXIMUM_SITES = 2**25
+"""Polygons that a layout may hold when all references are followed; five lenses of 1 mm at a pitch of 350 nm."""
+
+MAXIMUM_DEPTH = 32
+
+
+@dataclass(frozen=True)
+class References:
+    """References to one cell that differ in their place alone.
+
+    Attributes:
+        cell: that they refer to.
+        origins: ``[reference, 2]`` (x, y).
+        rotation: anticlockwise, in radians, after mirroring.
+        magnification: of the cell.
+        mirrored: at the x axis, first of all.
+    """
+
+    cell: str
+    origins: np.ndarray
+    rotation: float = 0.0
+    magnification: float = 1.0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What a cell draws itself and what it refers to.
+
+    Attributes:
+        layers: ``[polygon, 2]`` number and datatype.
+        measures: ``[polygon, 6]`` area, polar second moment about the centroid, width, height, and centroid (x, y).
+        number: ``[placement]`` which polygon is drawn,
+        shift: ``[placement, 2]`` and how far from its own place (x, y).
+        references: in groups.
+        path_layers: layers that it draws paths on.
+    """
+
+    layers: np.ndarray
+    measures: np.ndarray
+    number: np.ndarray
+    shift: np.ndarray
+    references: tuple[References, ...] = ()
+    path_layers: frozenset[Layer] = frozenset()
+
+    def polygons_on(self, layer: Layer) -> np.ndarray:
+        """Numbers of the polygons of a layer."""
+        return np.flatnonzero((self.layers == layer).all(axis=1))
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Polygons of one layer, all references followed.
+
+    Attributes:
+        x: ``[site]`` of each one's centroid.
+        y: ``[site]``.
+        outline: ``[site]`` which outline it has.
+        turned: ``[site]`` 0, or 1 where the outline is turned by a quarter, 2 at any other angle.
+    """
+
+    x: np.ndarray
+    y: np.ndarray
+    outline: np.ndarray
+    turned: np.ndarray
+
+    @classmethod
+    def join(cls, parts: list[Drawn]) -> Drawn:
+        """All of them in one."""
+        if len(parts) == 1:
+            return parts[0]
+        none = cls(np.zeros(0), np.zeros(0), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
+        every = parts or [none]
+        columns = ([getattr(part, name) for part in every] for name in ("x", "y", "outline", "turned"))
+        return cls(*(np.concatenate(column) for column in columns))
+
+
+def measure(points: np.ndarray) -> np.ndarray:
+    """Area, polar second moment about the centroid, width and height of the box, and the centroid (x, y).
+
+    Args:
+        points: ``[polygon, vertex, 2]`` (x, y).
+
+    Returns:
+        ``[polygon, 6]``, in the unit of the points and its powers.
+    """
+    start = points[:, :1]
+    x, y = np.moveaxis(points - start, -1, 0).astype(float)
+    next_x, next_y = np.roll(x, -1, axis=1), np.roll(y, -1, axis=1)
+    cross = x * next_y - next_x * y
+    signed = 0.5 * cross.sum(axis=1)
+    safe = np.where(signed == 0, 1.0, signed)
+    centre_x = ((x + next_x) * cross).sum(axis=1) / (6 * safe)
+    centre_y = ((y + next_y) * cross).sum(axis=1) / (6 * safe)
+    about_start = ((x * x + x * next_x + next_x**2 + y * y + y * next_y + next_y**2) * cross).sum(axis=1) / 12
+    moment = about_start * np.sign(signed) - np.abs(signed) * (centre_x**2 + centre_y**2)
+    columns = (np.abs(signed), moment, np.ptp(x, axis=1), np.ptp(y, axis=1))
+    return np.stack([*columns, centre_x + start[:, 0, 0], centre_y + start[:, 0, 1]], axis=1)
+
+
+@dataclass
+class Hierarchy:
+    """The cells of a file, looked at one layer at a time."""
+
+    cells: Mapping[str, Cell]
+    layer: Layer
+    outlines: list[np.ndarray] = field(default_factory=list)
+    """``[outline, 4]`` each: area, polar second moment, width, height."""
+    _counts: dict[str, int] = field(default_factory=dict)
+    _drawn: dict[str, Drawn] = field(default_factory=dict)
+    _scaled: dict[tuple[int, float], int] = field(default_factory=dict)
+
+    def top(self) -> list[str]:
+        """Cells that draw on the layer, by themselves or by what they refer to, and that nothing refers to."""
+        below = {group.cell for cell in self.cells.values() for group in cell.references}
+        return [name for name in self.cells if name not in below and self.count(name)]
+
+    def count(self, name: str, above: tuple[str, ...] = ()) -> int:
+        """How many polygons a cell draws with all that it refers to, without making them.
+
+        Raises:
+            InputError: cells refer to each other in a circle or too deep, or to a cell that is not there, or draw
+                paths.
+        """
+        if name in above or len(above) > MAXIMUM_DEPTH:
+            raise InputError(f"cells refer to each other in a circle or over more than {MAXIMUM_DEPTH} levels ({name})")
+        if name not in self.cells:
+            raise InputError(f"a reference to the cell {name!r}, which the file does not hold")
+        if name not in self._counts:
+            cell = self.cells[name]
+            if self.layer in cell.path_layers:
+                raise InputError(
+                    f"the cell {name!r} draws paths on layer {self.layer[0]}/{self.layer[1]}, not polygons"
+                )
+            total = int(np.isin(cell.number, cell.polygons_on(self.layer)).sum())
+            for group in cell.references:
+                total += len(group.origins) * self.count(group.cell, (*above, name))
+            self._counts[name] = total
+        return self._counts[name]
+
+    def draw(self, name: str) -> Drawn:
+        """All that a cell draws on the layer; count it first.
+
+        Raises:
+            InputError: a reference turns or magnifies by what is no number.
+        """
+        if name not in self._drawn:
+            cell = self.cells[name]
+            parts = [self._own(cell)]
+            parts += [self._referred(group) for group in cell.references if self._counts[group.cell]]
+            self._drawn[name] = Drawn.join([part for part in parts if len(part.x)])
+        return self._drawn[name]
+
+    def _own(self, cell: Cell) -> Drawn:
+        polygons = cell.polygons_on(self.layer)
+        numbers = np.full(len(cell.layers), -1)
+        numbers[polygons] = self._known() + np.arange(len(polygons))
+        self.outlines.append(cell.measures[polygons, :4])
+        kept = numbers[cell.number] >= 0
+        number = cell.number[kept]
+        x, y = (cell.measures[number, 4 + axis] + cell.shift[kept, axis] for axis in (0, 1))
+        return Drawn(x, y, numbers[number].astype(np.uint32), np.zeros(len(number), np.uint8))
+
+    def _known(self) -> int:
+        return sum(len(each) for each in self.outlines)
+
+    def _referred(self, group: References) -> Drawn:
+        inner = self.draw(group.cell)
+        rotation, scale = group.rotation, group.magnification
+        if not np.isfinite(rotation) or not 1e-6 < scale < 1e6:
+            raise InputError(f"a reference to {group.cell!r} with rotation {rotation:g} and magnification {scale:g}")
+        quarter = rotation / (0.5 * np.pi)
+        whole = abs(quarter - round(quarter)) < 1e-9
+        # Exact for quarters: the sites of a lens have to meet those of its other quadrants.
+        cosine, sine = np.round([np.cos(rotation), np.sin(rotation)]) if whole else (np.cos(rotation), np.sin(rotation))
+        up = -inner.y if group.mirrored else inner.y
+        outline = inner.outline if scale == 1 else self._magnified(inner.outline, scale)
+        turned = np.where(inner.turned < 2, (inner.turned + round(quarter)) % 2, 2) if whole else 2 + 0 * inner.turned
+        copies = len(group.origins)
+        return Drawn(
+            (group.origins[:, :1] + scale * (cosine * inner.x - sine * up)).ravel(),
+            (group.origins[:, 1:] + scale * (sine * inner.x + cosine * up)).ravel(),
+            np.tile(outline, copies),
+            np.tile(turned.astype(np.uint8), copies),
+        )
+
+    def _magnified(self, outline: np.ndarray, scale: float) -> np.ndarray:
+        """The numbers of the same outlines at another magnification."""
+        flat = np.concatenate(self.outlines)
+        numbers, places = np.unique(outline, return_inverse=True)
+        made = np.empty(len(numbers), np.uint32)
+        for index, number in enumerate(numbers.tolist()):
+            if (number, scale) not in self._scaled:
+                self._scaled[number, scale] = self._known()
+                self.outlines.append(flat[number : number + 1] * scale ** np.array([2, 4, 1, 1]))
+            made[index] = self._scaled[number, scale]
+        return made[places]

@@ -1,0 +1,224 @@
+"""A rotationally symmetric phase for ray tracers: as a table over the radius, and as a Binary 2 surface.
+
+OpticStudio's surface Binary 2 adds the phase M Σ Aᵢ ρ^(2i) to a ray, M the diffraction order, ρ the radius over the
+normalisation radius and Aᵢ in radians, and so the optical path λ/2π times it; all lengths are lens units, here
+millimetres. A ray bends by n₂ sin θ₂ − n₁ sin θ₁ = (λ/2π) dφ/dr. Where the rim's path is to be shorter, for a lens that
+converges, A₁ is negative: the sign is that of this project, and the coefficients of ``family = "even_polynomial"`` are
+the Aᵢ for M = 1.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.optics.phase import EvenPolynomial, Phase
+
+MOST_TERMS = 20
+TABLE_LENGTH = 1001
+TOLERANCE = 0.01
+"""Radians, by which a polynomial may differ from a phase: λ/628."""
+
+READ_TOLERANCE = 0.05
+"""Radians, by which a table that was read may differ from its coefficients."""
+
+LARGEST_FILE = 2**26
+MILLI = 1e-3
+TITLE = "# metalens phase for ray tracers"
+EXPLAINED = (
+    "# Binary 2: phase = M (A1 p^2 + A2 p^4 + ...) in rad, p = r / normalisation radius; lengths in mm.",
+    "# It adds phase * wavelength / 2 pi to the path of a ray; negative A1 converges. A phase at r = 0 is left out.",
+)
+
+
+@dataclass(frozen=True)
+class RadialPhaseTable:
+    """A phase over the radius, as it is and as a polynomial.
+
+    Attributes:
+        semi_diameter: of the lens in metres.
+        radius: normalisation radius in metres.
+        coefficients: ``[term]`` A₁, A₂, … in radians.
+        largest_error: between the polynomial and the phase, in radians, up to the semi-diameter.
+        table: ``[sample, 2]`` r in metres and phase in radians, 0 at r = 0.
+    """
+
+    semi_diameter: float
+    radius: float
+    coefficients: np.ndarray
+    largest_error: float
+    table: np.ndarray
+
+
+def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLERANCE) -> RadialPhaseTable:
+    """The phase of a lens over its radius, and the even polynomial with the fewest terms that is as good as asked.
+
+    Args:
+        phase: of the lens; an even polynomial keeps its coefficients.
+        diameter: of the lens in metres.
+        tolerance: largest error of the polynomial in radians.
+
+    Raises:
+        InputError: the phase is not rotationally symmetric, or no polynomial of up to 20 terms is as good.
+    """
+    if not phase.rotationally_symmetric:
+        raise InputError(
+            "lens.phase: is not rotationally symmetric, which a radial table and a Binary 2 surface need; export it "
+            "without --zemax."
+        )
+    rim = 0.5 * diameter
+    r = np.linspace(0, rim, TABLE_LENGTH)
+    table = np.stack([r, _of_radius(phase, r)], axis=1)
+    if isinstance(phase, EvenPolynomial):
+        coefficients, radius = np.asarray(phase.coefficients, dtype=float), float(phase.radius)
+        return RadialPhaseTable(rim, radius, coefficients, _largest_error(phase, coefficients, radius, rim), table)
+    # Nodes crowd towards both ends in ρ², which keeps the error even.
+    nodes = rim * np.sqrt(0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 2001)))
+    wanted = _of_radius(phase, nodes)
+    least = np.inf
+    for terms in range(1, MOST_TERMS + 1):
+        fit = np.polynomial.Chebyshev.fit((nodes / rim) ** 2, wanted, terms, domain=[0, 1])
+        coefficients = fit.convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1]).coef[1:]
+        error = _largest_error(phase, coefficients, rim, rim)
+        least = min(least, error)
+        if error <= tolerance:
+            return RadialPhaseTable(rim, rim, coefficients, error, table)
+    raise InputError(
+        f"lens.phase: {MOST_TERMS} terms of an even polynomial differ from it by {least:.3g} rad at best, more than "
+        f"{tolerance:g}; allow more with --zemax-tolerance-rad."
+    )
+
+
+def _of_radius(phase: Phase, r: np.ndarray) -> np.ndarray:
+    """The phase in radians from the one at the centre on, in double precision."""
+    with jax.enable_x64(True):
+        values = np.asarray(phase.at(jnp.zeros(len(r)), jnp.asarray(r, dtype=jnp.float64)), dtype=float)
+        centre = float(np.asarray(phase.at(jnp.zeros(1), jnp.zeros(1)))[0])
+    return values - centre
+
+
+def _largest_error(phase: Phase, coefficients: np.ndarray, radius: float, rim: float) -> float:
+    r = np.linspace(0, rim, 4 * TABLE_LENGTH)
+    return float(np.abs(binary_2(coefficients, radius, r) - _of_radius(phase, r)).max())
+
+
+def binary_2(coefficients: np.ndarray, radius: float, r: np.ndarray) -> np.ndarray:
+    """Phase in radians of a Binary 2 surface in the first order.
+
+    Args:
+        coefficients: ``[term]`` A₁, A₂, … in radians.
+        radius: normalisation radius.
+        r: any shape, in the same unit.
+    """
+    squared = (np.asarray(r) / radius) ** 2
+    return np.asarray(np.polynomial.polynomial.polyval(squared, np.r_[0.0, coefficients]))
+
+
+def write_radial_phase(path: str | os.PathLike[str], found: RadialPhaseTable) -> None:
+    """Write the coefficients and the table as text; the file appears whole or not at all.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    lines = [
+        TITLE,
+        *EXPLAINED,
+        "SURFACE BINARY_2",
+        "DIFFRACTION_ORDER 1",
+        f"SEMI_DIAMETER_MM {found.semi_diameter / MILLI:.12g}",
+        f"NORMALISATION_RADIUS_MM {found.radius / MILLI:.12g}",
+        f"TERMS {len(found.coefficients)}",
+        *(f"A{number} {value!r}" for number, value in enumerate(found.coefficients.tolist(), start=1)),
+        f"LARGEST_ERROR_RAD {found.largest_error:.3g}",
+        "r_mm,phase_rad",
+        *(f"{r / MILLI:.9g},{value:.12g}" for r, value in found.table.tolist()),
+    ]
+    with atomic_file(path) as part:
+        part.write_text("\n".join(lines) + "\n", encoding="ascii")
+
+
+def is_radial_phase(beginning: str) -> bool:
+    """Whether a file that begins so is a radial phase: this project's, or a table r_mm,phase_rad or r_um,phase_rad."""
+    first = beginning.splitlines()[0].strip() if beginning.strip() else ""
+    return first == TITLE or [name.strip() for name in first.split(",")] in (
+        ["r_mm", "phase_rad"],
+        ["r_um", "phase_rad"],
+    )
+
+
+def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_TOLERANCE) -> RadialPhaseTable:
+    """Read a radial phase; a table without coefficients is fitted.
+
+    Raises:
+        InputError: the file is missing or no such table, its coefficients are not those of its table, or no
+            polynomial of up to 20 terms comes near it.
+    """
+    target = Path(path)
+    if not target.is_file() or target.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{target}: no such file, or one of more than {LARGEST_FILE} bytes.")
+    try:
+        keys, table = _parsed(target.read_text(encoding="utf-8").splitlines())
+        found = _given(keys, table) if "TERMS" in keys else _fitted(table, tolerance)
+    except (UnicodeDecodeError, ValueError, KeyError) as error:
+        what = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0].rstrip(".")
+        raise InputError(f"{target}: no radial phase for ray tracers: {what}.") from error
+    if found.largest_error > tolerance:
+        raise InputError(
+            f"{target}: coefficients and table differ by {found.largest_error:.3g} rad, more than {tolerance:g}; "
+            "correct one of them, or leave the coefficients out."
+        )
+    return found
+
+
+def _parsed(lines: list[str]) -> tuple[dict[str, str], np.ndarray]:
+    """The keys before the table with their values, and the table in metres and radians."""
+    kept = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
+    heads = [
+        number for number, line in enumerate(kept) if line.replace(" ", "") in ("r_mm,phase_rad", "r_um,phase_rad")
+    ]
+    if len(heads) != 1 or len(kept) < heads[0] + 4:
+        raise ValueError("a line r_mm,phase_rad or r_um,phase_rad with three samples or more was expected")
+    keys = dict(line.split(maxsplit=1) for line in kept[: heads[0]])
+    table = np.loadtxt(kept[heads[0] + 1 :], delimiter=",", ndmin=2)
+    if table.shape[1] != 2 or not np.isfinite(table).all() or (np.diff(table[:, 0]) <= 0).any() or table[0, 0] < 0:
+        raise ValueError("two finite columns with an ascending radius from 0 on were expected")
+    table[:, 0] *= MILLI if kept[heads[0]].startswith("r_mm") else 1e-6
+    return keys, table
+
+
+def _given(keys: dict[str, str], table: np.ndarray) -> RadialPhaseTable:
+    if keys.get("SURFACE", "BINARY_2") != "BINARY_2" or float(keys.get("DIFFRACTION_ORDER", "1")) != 1:
+        raise ValueError("a Binary 2 surface in the diffraction order 1 was expected")
+    terms = int(keys["TERMS"])
+    if not 1 <= terms <= 32:
+        raise ValueError(f"{terms} terms; 1 to 32 were expected")
+    coefficients = np.array([float(keys[f"A{number}"]) for number in range(1, terms + 1)])
+    radius = float(keys["NORMALISATION_RADIUS_MM"]) * MILLI
+    if not (np.isfinite(coefficients).all() and 0 < radius < 1):
+        raise ValueError("finite coefficients and a positive normalisation radius were expected")
+    # A table may begin at another phase than 0, which changes no image.
+    difference = binary_2(coefficients, radius, table[:, 0]) - table[:, 1]
+    error = 0.5 * float(np.ptp(difference))
+    return RadialPhaseTable(float(table[-1, 0]), radius, coefficients, error, table)
+
+
+def _fitted(table: np.ndarray, tolerance: float) -> RadialPhaseTable:
+    rim, least = float(table[-1, 0]), np.inf
+    for terms in range(1, min(MOST_TERMS, len(table) - 2) + 1):
+        fit = np.polynomial.Chebyshev.fit((table[:, 0] / rim) ** 2, table[:, 1], terms, domain=[0, 1])
+        coefficients = fit.convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1]).coef[1:]
+        error = 0.5 * float(np.ptp(binary_2(coefficients, rim, table[:, 0]) - table[:, 1]))
+        if error <= tolerance:
+            return RadialPhaseTable(rim, rim, coefficients, error, table)
+        least = min(least, error)
+    raise ValueError(
+        f"an even polynomial comes no nearer to it than {least:.3g} rad, {tolerance:g} was expected; is the phase "
+        "wrapped into 2π?"
+    )

@@ -1,0 +1,143 @@
+"""CSV files of sites: a line a meta-atom, its place and its lengths.
+
+The first line names the columns, ``x_um,y_um`` and the lengths in nm, such as ``diameter_nm``. As in layouts, y points
+up, from the origin at the lens' centre.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import replace
+from itertools import islice
+from pathlib import Path
+from typing import TextIO
+
+import numpy as np
+
+from metalens.formats.atom_library import PARAMETERS, Lattice, Shape
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.structure import EMPTY, Structure
+from metalens.optics.layout.hierarchy import MAXIMUM_SITES
+from metalens.optics.layout.lattice import sites_on_lattice
+from metalens.optics.layout.recognition import Made, Recognised, recognised
+
+MICRO, NANO = 1e-6, 1e-9
+LARGEST_FILE = 2**31
+BLOCK = 2**17
+"""Lines that are read at once."""
+
+TOLERANCE = 2e-9
+"""Of a position in metres: tables are often rounded to whole nanometres."""
+
+RADIUS = "radius_nm"
+PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
+
+
+def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int:
+    """Write a line for each meta-atom, row by row; the file appears whole or not at all.
+
+    Returns:
+        How many there are.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    lengths = [",".join(_decimal(each / NANO, 4) for each in row) for row in structure.geometry]
+    names = ",".join(f"{name}_nm" for name in structure.parameter_names)
+    total = 0
+    with atomic_file(path) as part, part.open("w", encoding="ascii") as file:
+        file.write(f"x_um,y_um,{names}\n")
+        for lines in _rows(structure, lengths):
+            file.writelines(lines)
+            total += len(lines)
+    return total
+
+
+def _rows(structure: Structure, lengths: list[str]) -> Iterator[list[str]]:
+    """The lines of each row of sites."""
+    columns: dict[int, list[str]] = {}
+    for row, index in enumerate(structure.site_index):
+        y, x = structure.positions(slice(row, row + 1))
+        # Rows of one kind have the same columns; a hexagonal lattice has two kinds.
+        places = columns.setdefault(row % 2, [_decimal(each / MICRO, 6) for each in x[0]])
+        height = _decimal(-y[0, 0] / MICRO, 6)
+        used = np.flatnonzero(index != EMPTY)
+        atoms = index[used].tolist()
+        yield [f"{places[site]},{height},{lengths[atom]}\n" for site, atom in zip(used.tolist(), atoms, strict=True)]
+
+
+def _decimal(number: float, digits: int) -> str:
+    text = f"{number:.{digits}f}".rstrip("0").rstrip(".")
+    return "0" if text == "-0" else text
+
+
+def is_sites_table(first_line: str) -> bool:
+    """Whether a file that begins with this line is one of sites."""
+    return {"x_um", "y_um"} <= {name.strip() for name in first_line.split(",")}
+
+
+def read_sites_table(
+    path: str | os.PathLike[str], made: Made, *, pitch: float | None = None, lattice: Lattice | None = None
+) -> Recognised:
+    """The structure of a table of sites, a block of lines at a time.
+
+    Args:
+        path: the table; columns may be in any order, ``radius_nm`` may stand for ``diameter_nm``.
+        made: what it is made of.
+        pitch: in metres; None finds it.
+        lattice: None finds it.
+
+    Raises:
+        InputError: the table is missing, too large, or no table of sites on a lattice.
+    """
+    target = Path(path)
+    if not target.is_file() or target.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{target}: no such file, or one of more than {LARGEST_FILE} bytes.")
+    try:
+        with target.open(encoding="utf-8") as file:
+            names = [name.strip() for name in file.readline(1000).split(",")]
+            shape, order = _columns(names, made.shape)
+            table = np.concatenate([np.zeros((0, len(order))), *_blocks(file, order)])
+        if RADIUS in names:
+            table[:, 2] *= 2
+        return _of_table(table, shape, made, pitch, lattice)
+    except (InputError, UnicodeDecodeError, ValueError) as error:
+        raise InputError(f"{target}: {str(error).splitlines()[0].rstrip('.')}.") from error
+
+
+def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
+    """The shape whose lengths the columns hold, and the numbers of the columns that are read."""
+    lengths = {name.replace(RADIUS, "diameter_nm") for name in names} - {"x_um", "y_um"}
+    for shape in PILLARS if wanted is None else (wanted,):
+        expected = [f"{name}_nm" for name in PARAMETERS[shape]]
+        if set(expected) == lengths and len(names) == 2 + len(expected) and is_sites_table(",".join(names)):
+            found = [name.replace(RADIUS, "diameter_nm") for name in names]
+            return shape, [found.index(name) for name in ("x_um", "y_um", *expected)]
+    example = PARAMETERS[wanted or "round_pillar"]
+    raise InputError(
+        f"the columns are {','.join(names)[:80]!r}; x_um,y_um and the lengths were expected, such as "
+        f"x_um,y_um,{','.join(f'{name}_nm' for name in example)}"
+    )
+
+
+def _blocks(file: TextIO, order: list[int]) -> Iterator[np.ndarray]:
+    total = 0
+    while lines := list(islice(file, BLOCK)):
+        lines = [line for line in lines if line.strip()]
+        total += len(lines)
+        if total > MAXIMUM_SITES:
+            raise InputError(f"holds more than {MAXIMUM_SITES} sites")
+        if lines:
+            yield np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)[:, order]
+
+
+def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
+    if not len(table) or not np.isfinite(table).all() or not (table[:, 2:] > 0).all():
+        raise InputError("holds no sites, or numbers that are not finite, or lengths that are not positive")
+    lengths, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
+    sites = sites_on_lattice(
+        -table[:, 1] * MICRO, table[:, 0] * MICRO, tolerance=TOLERANCE, pitch=pitch, lattice=lattice
+    )
+    return recognised(sites, outline.ravel(), lengths * NANO, replace(made, shape=shape))
