@@ -17,7 +17,7 @@ def answer(figures: dict[str, Any], as_json: bool, text: str) -> None:
     click.echo(json.dumps(figures) if as_json else text)
 
 
-def tell_skipped(skipped: Iterable[SkippedSource]) -> None:
+def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> None:
     """Say on stderr which photographs were left out, and why."""
     for each in skipped:
-        click.echo(f"skipped {each.name}: {each.reason}", err=True)
+        click.echo(f"{word} {each.name}: {each.reason}", err=True)

@@ -3,23 +3,62 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from metalens.commands.answer import answer, tell_skipped
-from metalens.commands.options import bank_option, json_option, output_option, resume_option
+from metalens.commands.options import PATH, json_option, output_option, resume_option
 from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.synth.generate import PairsReport
+
+
+class _Pixels(click.ParamType):
+    """``256`` or ``256x384``: rows and columns."""
+
+    name = "pixels"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
+        rows, _, columns = str(value).lower().partition("x")
+        try:
+            return int(rows), int(columns or rows)
+        except ValueError:
+            self.fail(f"{value!r} is no number of pixels; write 256, or 256x384 for rows and columns.", param, ctx)
+
+
+class _Range(click.ParamType):
+    """``0.3,1``: two numbers, or one that is both."""
+
+    name = "range"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
+        low, _, high = str(value).partition(",")
+        try:
+            return float(low), float(high or low)
+        except ValueError:
+            self.fail(f"{value!r} is no range; write 0.3,1.", param, ctx)
 
 
 @click.command(short_help="pairs of clean and captured pictures")
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pairs to make.")
-@bank_option("The camera's psf.h5.")
+@click.option("--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; several for several cameras.")
+@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files, of which each pair takes one.")
+@click.option("--crops", type=_Pixels(), help="Rows x columns of the pairs. [default: the whole sensor]")
 @click.option("--count", type=int, help="Pairs in all; photographs take turns. [default: one a photograph]")
 @click.option("--whole", is_flag=True, help="The centre of each photograph as it is, for a test set.")
+@click.option("--exposure", type=_Range(), default="1", help="Darkest and brightest light, a share. [default: 1,1]")
+@click.option("--no-mirror", is_flag=True, help="Mirror no photograph left to right.")
+@click.option("--no-turn", is_flag=True, help="Turn no photograph by quarter turns.")
+@click.option("--validation", default=0.05, show_default=True, help="Share of the photographs that validate.")
 @click.option("--seed", default=0, show_default=True, help="Of crops and noise.")
-@click.option("--shard-size", default=64, show_default=True, help="Pairs a file.")
+@click.option("--shard-size", type=int, help="Pairs a file. [default: 64, or fewer large ones]")
+@click.option("--backend", type=click.Choice(["local", "ray", "slurm"]), default="local", help="Where it is made.")
+@click.option("--workers", type=int, default=1, show_default=True, help="Processes at a time; 0 for all cores.")
+@click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short.")
 @click.option("--strict", is_flag=True, help="Fail on a photograph that cannot be read instead of skipping it.")
 @resume_option
 @click.option("--dry-run", is_flag=True, help="List what would be made.")
@@ -27,11 +66,20 @@ from metalens.commands.progress import count_progress
 def synth(
     photos: tuple[str, ...],
     output: Path,
-    psf_path: Path,
+    psf_paths: tuple[Path, ...],
+    psf_ensemble: Path | None,
+    crops: tuple[int, int] | None,
     count: int | None,
     whole: bool,
+    exposure: tuple[float, float],
+    no_mirror: bool,
+    no_turn: bool,
+    validation: float,
     seed: int,
-    shard_size: int,
+    shard_size: int | None,
+    backend: str,
+    workers: int,
+    slurm_options: tuple[str, ...],
     strict: bool,
     resume: bool,
     dry_run: bool,
@@ -40,32 +88,80 @@ def synth(
     """Photograph clean PHOTOS through a simulated camera: pairs of clean and captured pictures.
 
     PHOTOS are files or folders, or 'embedded:train' (the default) and 'embedded:held-out', the photographs that come
-    with the installed packages. Shift-variant blur, Bayer mosaic, shot and read noise, quantisation, demosaic.
+    with the installed packages. Shift-variant blur, Bayer mosaic, shot and read noise, quantisation, demosaic. What
+    comes out depends on photographs, cameras, settings and seed, not on backend and workers.
     """
     from metalens.formats.psf_bank import read_psf_bank
 
-    bank = read_psf_bank(psf_path)
+    banks = _bank_paths(psf_paths, psf_ensemble)
+    first = read_psf_bank(banks[0])
     found = named_photographs(photos or ("embedded:train",))
     if dry_run:
-        plan = {"photographs": len(found), "count": count or len(found), "camera": bank.camera.name}
-        answer(plan, as_json, f"would make {plan['count']} pairs of {len(found)} photographs in {output}")
+        rows, columns = crops or first.camera.sensor.pixels
+        plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
+        plan |= {"cameras": len(banks), "pixels": [rows, columns]}
+        text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
+        answer(plan, as_json, text)
         return
-    from metalens.synth.generate import generate_pairs
+    from metalens.synth.dataset.backends import Workplace, available_cores
+    from metalens.synth.generate import PairsSettings, generate_pairs
 
-    with count_progress("pairs", "pair") as tell:
+    settings = PairsSettings(
+        cropping="centre" if whole else "random",
+        mirror=not no_mirror,
+        turn=not no_turn,
+        exposure=exposure,
+        validation=validation,
+    )
+    workplace = Workplace(backend, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
+    with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         report = generate_pairs(
             found,
-            bank,
+            banks,
             output,
             count=count,
-            cropping="centre" if whole else "random",
+            pixels=crops,
+            settings=settings,
             seed=seed,
             shard_size=shard_size,
             resume=resume,
             strict=strict,
+            workplace=workplace,
             progress=tell,
+            look=look,
         )
+    _report(report, output, as_json)
+
+
+def _bank_paths(psf_paths: tuple[Path, ...], psf_ensemble: Path | None) -> list[Path]:
+    """The banks of all cameras, in the order in which the manifest lists them."""
+    paths = [*psf_paths, *(sorted(psf_ensemble.glob("*.h5")) if psf_ensemble is not None else ())]
+    if not paths:
+        place = f"{psf_ensemble} holds no psf.h5" if psf_ensemble is not None else "no camera was named"
+        raise click.UsageError(f"{place}; give --psf psf.h5, or --psf-ensemble and a folder of several.")
+    return paths
+
+
+def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:
+    pairs = [option.partition("=") for option in slurm_options]
+    if any(not separator for _, separator, _ in pairs):
+        raise click.UsageError("--slurm takes KEY=VALUE, such as partition=short.")
+    return {key: value for key, _, value in pairs}
+
+
+def _report(report: PairsReport, output: Path, as_json: bool) -> None:
     tell_skipped(report.skipped)
-    skipped = [{"name": each.name, "reason": each.reason} for each in report.skipped]
-    figures = {"output": str(output), "count": report.count, "made": report.made, "skipped": skipped}
-    answer(figures, as_json, f"{output}: {report.count} pairs ({report.made} made now, {len(skipped)} skipped)")
+    tell_skipped(report.lost, "lost")
+    skipped, lost = (
+        [{"name": each.name, "reason": each.reason} for each in entries] for entries in (report.skipped, report.lost)
+    )
+    figures = {
+        "output": str(output),
+        "count": report.count,
+        "made": report.made,
+        "skipped": skipped,
+        "lost": lost,
+        "seconds": {stage: round(spent, 3) for stage, spent in report.seconds.items()},
+    }
+    text = f"{output}: {report.count} pairs ({report.made} made now, {len(skipped)} skipped, {len(lost)} lost)"
+    answer(figures, as_json, text)

@@ -8,6 +8,7 @@ In reading order:
   (``qt_resource`` and ``debian_licences`` read what those packages hold)
 - ``blur``                  shift-variant blur by the bank, and its adjoint (``formats.scene`` makes its scenes)
 - ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
+- ``dataset``               the folder of the training set: crops, shards, workers, clusters
 - ``generate``              all of it together: a folder of pairs
 
 ``embedded_photographs`` and ``blur`` are functions in the files of the same names; import them from there.

@@ -1,129 +1,93 @@
 """A training set for one camera: photographs in, shards of clean and degraded pictures out.
 
 Every sample has its own seed, drawn from the run's seed and the sample's number; nothing depends on the order of
-work, so a run that was interrupted and resumed gives the same bytes as one that was not.
+work, so a run that was interrupted and resumed, or shared by any number of workers, gives the same bytes as one that
+was not.
 """
 
 from __future__ import annotations
 
-import hashlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from contextlib import closing, contextmanager
 from importlib.metadata import version
-from typing import Literal
-
-import jax.numpy as jnp
-import numpy as np
+from pathlib import Path
+from typing import Any
 
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import (
-    PairSample,
-    PairsCamera,
-    PairsManifest,
-    PairsSource,
-    SkippedSource,
-    open_pairs_writer,
-)
-from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_photographs
-from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
-from metalens.synth.blur import ShiftVariantBlur, blur, shift_variant_blur
+from metalens.formats.pairs import PairsCamera, PairsManifest, open_pairs_writer
+from metalens.formats.pairs_manifest import MANIFEST, read_manifest
+from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.synth.dataset.backends import Backend, Workplace
+from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
+from metalens.synth.dataset.filling import Filling, PairsReport
+from metalens.synth.dataset.settings import Cropping, PairsSettings
+from metalens.synth.dataset.shard import hash_of_bank
+from metalens.synth.dataset.stock import BATCH, find_again, take_stock
 from metalens.synth.photographs import Photograph
-from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposure_for
+from metalens.synth.sensor import Demosaicing
 
-Cropping = Literal["random", "centre"]
+__all__ = [
+    "Cropping",
+    "PairsReport",
+    "PairsSettings",
+    "SimulatedCamera",
+    "Workplace",
+    "generate_pairs",
+    "photograph_crop",
+    "photograph_scene",
+    "simulated_camera",
+]
 
-_PACKAGES = ("metalens", "numpy", "jax", "h5py", "pillow", "colour-demosaicing")
+Bank = PsfBank | str | os.PathLike[str]
 
+_PACKAGES = ("metalens", "numpy", "scipy", "jax", "jaxlib", "h5py", "pillow", "colour-demosaicing")
 
-@dataclass(frozen=True)
-class SimulatedCamera:
-    """A camera made ready to photograph scenes: its blur, its exposure and its way of developing a raw frame."""
-
-    bank: PsfBank
-    operator: ShiftVariantBlur
-    exposure: Exposure
-    demosaicing: Demosaicing = "malvar2004"
-
-
-@dataclass(frozen=True)
-class PairsReport:
-    """What :func:`generate_pairs` did.
-
-    Attributes:
-        count: samples that the folder holds.
-        made: samples that this run made; the others were there already.
-        sources: photographs that were used.
-        skipped: photographs that could not be used, and why.
-    """
-
-    count: int
-    made: int
-    sources: int
-    skipped: tuple[SkippedSource, ...] = field(default=())
-
-
-def simulated_camera(bank: PsfBank, *, demosaicing: Demosaicing = "malvar2004") -> SimulatedCamera:
-    """Make a camera ready to photograph scenes.
-
-    Raises:
-        InputError: the bank's nodes are no grid, or two of them are closer than a pixel.
-    """
-    exposure = exposure_for(bank.camera.sensor, bank)
-    return SimulatedCamera(bank, shift_variant_blur(bank), exposure, demosaicing)
-
-
-def photograph_scene(camera: SimulatedCamera, scene: np.ndarray, generator: np.random.Generator) -> np.ndarray:
-    """Photograph a scene: blur, expose, develop.
-
-    Args:
-        camera: from :func:`simulated_camera`.
-        scene: ``[y, x, 3]`` linear light on the sensor's pixels.
-        generator: the random numbers of this sample alone.
-
-    Returns:
-        ``[y, x, 3]`` uint8 sRGB.
-    """
-    sensor = camera.bank.camera.sensor
-    light = np.asarray(blur(camera.operator, jnp.asarray(scene)))
-    raw = expose(sensor, light, camera.exposure, generator)
-    return develop(sensor, raw, camera.exposure, demosaicing=camera.demosaicing)
+_SHARD_BYTES = 2**28
+_LARGEST_SHARD = 64
 
 
 def generate_pairs(
     photographs: Sequence[Photograph],
-    bank: PsfBank,
+    bank: Bank | Sequence[Bank],
     output: str | os.PathLike[str],
     *,
     count: int | None = None,
     samples_per_photograph: int = 1,
+    pixels: tuple[int, int] | None = None,
+    settings: PairsSettings | None = None,
     cropping: Cropping = "random",
     demosaicing: Demosaicing = "malvar2004",
     seed: int = 0,
-    shard_size: int = 64,
+    shard_size: int | None = None,
     resume: bool = False,
     strict: bool = False,
+    workplace: Workplace | None = None,
     progress: Callable[[int, int], None] | None = None,
+    look: Callable[[int, int], None] | None = None,
 ) -> PairsReport:
     """Write a folder of pairs: each photograph as a perfect lens would show it, and as this camera does.
 
     Args:
         photographs: the scenes.
-        bank: the camera's point spread functions.
+        bank: the camera's point spread functions, or the path of its ``psf.h5``; several for an ensemble, of which
+            each sample takes one.
         output: the folder to make.
         count: samples in all, shared evenly over the photographs, the first ones taking what is left over;
             by default ``samples_per_photograph`` for each.
         samples_per_photograph: see ``count``.
-        cropping: ``random`` cuts, scales and mirrors each sample anew, for training; ``centre`` takes the largest
-            centred rectangle, for a test set.
-        demosaicing: see :func:`metalens.synth.sensor.develop`.
+        pixels: rows, columns of the samples, each at a random place of the sensor; by default the whole sensor.
+        settings: how samples are made; by default :class:`PairsSettings` with ``cropping`` and ``demosaicing``.
+        cropping: see :class:`PairsSettings`.
+        demosaicing: see :class:`PairsSettings`.
         seed: of all random numbers.
-        shard_size: samples in a file.
+        shard_size: samples in a file; by default as many as make 256 MiB of pictures, at most 64.
         resume: go on where an equal run was interrupted.
-        strict: refuse a photograph that cannot be read, instead of skipping it.
+        strict: refuse a photograph that cannot be read, now or when its turn comes, instead of going on without it.
+        workplace: where the work is done; by default in this process.
         progress: is told the samples done and the samples in all.
+        look: is told the photographs looked at and those in all, before the first sample is made.
 
     Returns:
         What was done; ``read_pairs(output)`` opens the result.
@@ -131,140 +95,103 @@ def generate_pairs(
     Raises:
         InputError: no photograph can be used, a setting makes no sense, or the folder cannot be written.
     """
-    if cropping not in ("random", "centre"):
-        raise InputError(f"cropping {cropping!r}: expected 'random' or 'centre'.")
-    usable, sources, skipped = _take_stock(photographs, strict)
-    total = count if count is not None else samples_per_photograph * len(usable)
-    if total < 1 or shard_size < 1 or seed < 0:
-        raise InputError(
-            f"pairs: count {total}, shard size {shard_size} and seed {seed} were asked for; "
-            "expected at least 1, 1 and 0."
-        )
-    manifest = PairsManifest(
-        kind="simulated",
-        count=total,
-        shard_size=shard_size,
-        pixels=bank.camera.sensor.pixels,
-        seed=seed,
-        cameras=(
-            PairsCamera(
-                name=bank.camera.name,
-                lens_hash=bank.camera.hash,
-                sensor=bank.camera.sensor.pixels,
-                psf_hash=_bank_hash(bank),
-                provenance=dict(bank.provenance),
-            ),
-        ),
-        config={"cropping": cropping, "demosaicing": demosaicing},
-        sources=tuple(sources),
-        skipped=tuple(skipped),
-        versions={package: version(package) for package in _PACKAGES},
-    )
-    with open_pairs_writer(output, manifest, resume=resume) as writer:
-        missing = sum(shard.count for shard in writer.missing)
-        done = total - missing
-        camera = simulated_camera(bank, demosaicing=demosaicing)
-        pictures = _PictureShelf(usable)
-        for shard in writer.missing:
-            samples = []
-            for number in range(shard.first, shard.first + shard.count):
-                source = _source_of(number, total, len(usable))
-                samples.append(_make_sample(camera, pictures, source, seed, number, cropping))
-                done += 1
-                if progress is not None:
-                    progress(done, total)
-            writer.write(shard, samples)
-    return PairsReport(total, missing, len(usable), tuple(skipped))
-
-
-def _take_stock(
-    photographs: Sequence[Photograph], strict: bool
-) -> tuple[list[Photograph], list[PairsSource], list[SkippedSource]]:
-    """Read every photograph once, so that the manifest can say at the start which ones are used."""
-    usable, sources, skipped = [], [], []
-    for photograph in photographs:
-        try:
-            look = look_of(read_picture(photograph.path))
-            checksum = hashlib.sha256(photograph.path.read_bytes()).hexdigest()
-        except InputError as error:
-            if strict:
-                raise
-            skipped.append(SkippedSource(name=photograph.name, reason=str(error)))
-            continue
-        usable.append(photograph)
-        sources.append(
-            PairsSource(
-                name=photograph.name,
-                licence=photograph.licence,
-                credit=photograph.credit,
-                sha256=checksum,
-                look=look,
+    settings = settings or PairsSettings(cropping=cropping, demosaicing=demosaicing)
+    several = isinstance(bank, Sequence) and not isinstance(bank, str)
+    given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
+    banks = [each if isinstance(each, PsfBank) else read_psf_bank(each) for each in given]
+    pixels = _checked_pixels(pixels, banks, settings)
+    folder, place = Path(output), workplace or Workplace()
+    begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
+    job = Filling(folder, banks, settings)
+    with closing(place.open(folder, {"shard": job.make_here})) as backend:
+        if begun is not None:
+            paths, sources, skipped = find_again(begun, photographs, folder), begun.sources, begun.skipped
+        else:
+            found = _look(backend, photographs, pixels, look)
+            listed, sources, skipped = take_stock(photographs, found, validation=settings.validation, strict=strict)
+            paths = dict(enumerate(listed))
+        total = count if count is not None else samples_per_photograph * len(sources)
+        if shard_size is None:
+            shard_size = min(max(1, _SHARD_BYTES // (9 * pixels[0] * pixels[1])), _LARGEST_SHARD)
+        if total < 1 or shard_size < 1 or seed < 0:
+            raise InputError(
+                f"pairs: count {total}, shard size {shard_size} and seed {seed} were asked for; "
+                "expected at least 1, 1 and 0."
             )
+        manifest = PairsManifest(
+            kind="simulated",
+            count=total,
+            shard_size=shard_size,
+            pixels=pixels,
+            seed=seed,
+            cameras=tuple(_described_camera(each) for each in banks),
+            config=settings.described(),
+            sources=sources,
+            skipped=skipped,
+            versions={package: version(package) for package in _PACKAGES},
         )
-    if not usable:
-        reason = f"; the first: {skipped[0].reason}" if skipped else ""
-        raise InputError(
-            f"pairs: none of the {len(photographs)} photographs can be used{reason} "
-            "Give a folder of colour photographs."
-        )
-    sides = split_photographs([each.sha256 for each in sources], [each.look for each in sources], VALIDATION_SHARE)
-    split = [each.model_copy(update={"split": side}) for each, side in zip(sources, sides, strict=True)]
-    return usable, split, skipped
+        with open_pairs_writer(folder, manifest, resume=resume) as writer, _bank_paths(given, place) as bank_paths:
+            job.bank_paths = bank_paths
+            return job.fill(writer, paths, backend, strict, progress or (lambda done, total: None))
 
 
-def _bank_hash(bank: PsfBank) -> str:
-    """SHA-256 of the functions themselves: one camera's bank can be computed more or less finely."""
-    digest = hashlib.sha256()
-    for array in (bank.intensity, bank.field_y, bank.field_x):
-        digest.update(np.ascontiguousarray(array).data)
-    return digest.hexdigest()
+def _checked_pixels(
+    pixels: tuple[int, int] | None, banks: Sequence[PsfBank], settings: PairsSettings
+) -> tuple[int, int]:
+    if not banks:
+        raise InputError("pairs: no psf bank was given.")
+    sensors = sorted({bank.camera.sensor.pixels for bank in banks})
+    if pixels is None:
+        if len(sensors) > 1:
+            raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose --crops that fit all.")
+        return sensors[0]
+    if min(pixels) < 1 or any(pixels[axis] > sensor[axis] for sensor in sensors for axis in (0, 1)):
+        raise InputError(f"--crops of {pixels[0]} × {pixels[1]} pixels do not fit on a sensor of {list(sensors[0])}.")
+    if settings.cropping == "centre" and any(pixels != sensor for sensor in sensors):
+        raise InputError("--whole shows the whole sensor; leave --crops out.")
+    return pixels
 
 
-def _source_of(number: int, total: int, photographs: int) -> int:
-    """Tell which photograph a sample is made from; samples of one photograph lie together."""
-    each, more = divmod(total, photographs)
-    if number < more * (each + 1):
-        return number // (each + 1)
-    return more + (number - more * (each + 1)) // each
+def _look(
+    backend: Backend,
+    photographs: Sequence[Photograph],
+    pixels: tuple[int, int],
+    look: Callable[[int, int], None] | None,
+) -> list[dict[str, Any]]:
+    """Look at every photograph once, so that the manifest can say at the start which ones are used."""
+    batches = [photographs[first : first + BATCH] for first in range(0, len(photographs), BATCH)]
+    specs = [{"paths": [str(each.path) for each in batch], "pixels": list(pixels)} for batch in batches]
+    found: dict[int, list[dict[str, Any]]] = {}
+    for place, entries in backend.run("inspect", specs, lambda place, made: None):
+        found[place] = entries
+        if look is not None:
+            look(sum(map(len, found.values())), len(photographs))
+    return [entry for place in range(len(specs)) for entry in found[place]]
 
 
-class _PictureShelf:
-    """Photographs by position; the last one stays decoded, as the samples of one photograph lie together."""
-
-    def __init__(self, photographs: Sequence[Photograph]) -> None:
-        self._photographs = photographs
-        self._position = -1
-        self._picture = np.zeros((0, 0, 3), dtype=np.uint8)
-
-    def __getitem__(self, position: int) -> np.ndarray:
-        if position != self._position:
-            self._picture = read_picture(self._photographs[position].path)
-            self._position = position
-        return self._picture
+def _described_camera(bank: PsfBank) -> PairsCamera:
+    camera = bank.camera
+    return PairsCamera(
+        name=camera.name,
+        lens_hash=camera.hash,
+        sensor=camera.sensor.pixels,
+        psf_hash=hash_of_bank(bank),
+        provenance=dict(bank.provenance),
+    )
 
 
-def _make_sample(
-    camera: SimulatedCamera,
-    pictures: _PictureShelf,
-    source: int,
-    seed: int,
-    number: int,
-    cropping: Cropping,
-) -> PairSample:
-    generator = np.random.default_rng([seed, number])
-    picture = pictures[source]
-    pixels = camera.bank.camera.sensor.pixels
-    crop = random_crop(picture.shape[:2], pixels, generator) if cropping == "random" else None
-    scene = scene_from_picture(picture, pixels, crop)
-    degraded = photograph_scene(camera, scene, generator)
-    return PairSample(to_8_bit(linear_to_srgb(scene)), degraded, source, number)
-
-
-def iterate_scenes(photographs: Sequence[Photograph], pixels: tuple[int, int]) -> Iterator[np.ndarray]:
-    """Yield each photograph's centre as a scene ``[y, x, 3]`` of linear light on a sensor's pixels.
-
-    Raises:
-        InputError: a photograph cannot be read.
-    """
-    for photograph in photographs:
-        yield scene_from_picture(read_picture(photograph.path), pixels)
+@contextmanager
+def _bank_paths(banks: Sequence[Bank], place: Workplace) -> Iterator[list[str]]:
+    """The path of each bank, for workers; one that was given as a record is written for those of this machine."""
+    with tempfile.TemporaryDirectory() as folder:
+        paths = []
+        for number, bank in enumerate(banks):
+            if not isinstance(bank, PsfBank):
+                paths.append(str(Path(bank).resolve()))
+                continue
+            paths.append(str(Path(folder) / f"psf-{number}.h5"))
+            if place.backend != "local":
+                raise InputError("pairs: workers elsewhere need the path of a psf.h5, not a bank in memory.")
+            if place.workers > 1:
+                write_psf_bank(paths[-1], bank)
+        yield paths

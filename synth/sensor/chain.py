@@ -22,8 +22,10 @@ def expose(
     exposure: Exposure,
     generator: np.random.Generator,
     pattern: CameraFixedPattern | None = None,
+    *,
+    frame_rows: tuple[int, int] | None = None,
 ) -> np.ndarray:
-    """Take a raw frame.
+    """Take a raw frame, or a part of one.
 
     Args:
         sensor: the sensor; its terms that are None take no random numbers.
@@ -32,6 +34,7 @@ def expose(
         exposure: from :func:`exposure_for`.
         generator: the random numbers of this sample alone.
         pattern: what the camera's shots have in common; by default :func:`fixed_pattern` of the sensor.
+        frame_rows: of a part, its first row and the rows of the whole frame, over which the gain drifts.
 
     Returns:
         ``[y, x]`` uint16 digital numbers.
@@ -49,7 +52,7 @@ def expose(
         electrons = electrons + pattern.dark_e
     held = np.minimum(electrons, sensor.full_well_e)
     signal = held + sensor.read_noise_e * generator.standard_normal(rate.shape)
-    signal = _read_out(sensor, signal, pattern, generator)
+    signal = _read_out(sensor, signal, pattern, frame_rows or (0, len(light)), generator)
     number = np.rint(sensor.system_gain * signal + sensor.black_level_dn)
     return np.clip(number, 0, 2**sensor.bit_depth - 1).astype(np.uint16)
 
@@ -92,7 +95,11 @@ def _shared_with_neighbours(rate: np.ndarray, share: float) -> np.ndarray:
 
 
 def _read_out(
-    sensor: Sensor, signal: np.ndarray, pattern: CameraFixedPattern, generator: np.random.Generator
+    sensor: Sensor,
+    signal: np.ndarray,
+    pattern: CameraFixedPattern,
+    frame_rows: tuple[int, int],
+    generator: np.random.Generator,
 ) -> np.ndarray:
     """Responses of the pixels, then the offsets of rows and columns, then the gain's drift; electrons ``[y, x]``."""
     rows, columns = signal.shape
@@ -105,7 +112,8 @@ def _read_out(
     if sensor.column_noise_e:
         signal = signal + sensor.column_noise_e * generator.standard_normal((1, columns))
     if sensor.rolling_gain_percent:
-        signal = signal * _rolling_gain(sensor.rolling_gain_percent / 100, rows, generator)
+        gain = _rolling_gain(sensor.rolling_gain_percent / 100, frame_rows[1], generator)
+        signal = signal * gain[frame_rows[0] : frame_rows[0] + rows]
     return signal if pattern.dead is None else np.where(pattern.dead, 0.0, signal)
 
 

@@ -1,0 +1,146 @@
+"""Which part of a photograph a sample shows: a scale, a place that is sharp rather than not, turns and mirrors."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from metalens.formats.scene import Crop, centre_crop, scene_from_picture
+from metalens.synth.dataset.settings import PairsSettings
+
+_TILE = 16
+_FLOOR = 2e-3
+"""Added to the root of the sharpness: a crop of plain sky is rare, not unheard of."""
+
+
+@dataclass(frozen=True)
+class View:
+    """What a sample shows of a photograph.
+
+    Attributes:
+        crop: the rectangle, in the photograph's pixels.
+        turns: quarter turns to the left after cutting.
+        mirrored: mirrored left to right after turning.
+    """
+
+    crop: Crop
+    turns: int = 0
+    mirrored: bool = False
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """How sharp a photograph is, place by place and scale by scale.
+
+    Attributes:
+        shape: rows, columns of the photograph.
+        levels: for the photograph shrunk by 1, 2, 4, …: the sums over tiles of :data:`_TILE` pixels of the squared
+            Laplacian of its grey values, summed up from the corner, ``[tile + 1, tile + 1]``.
+    """
+
+    shape: tuple[int, int]
+    levels: tuple[np.ndarray, ...]
+
+    def of(self, crop: Crop, scale: float) -> float:
+        """Root mean square of the Laplacian within a rectangle, when shrunk by ``scale``."""
+        level = min(max(round(math.log2(scale)), 0), len(self.levels) - 1)
+        sums = self.levels[level]
+        tile = _TILE * 2**level
+        top, left = int(crop.top / tile), int(crop.left / tile)
+        bottom = min(max(math.ceil((crop.top + crop.height) / tile), top + 1), sums.shape[0] - 1)
+        right = min(max(math.ceil((crop.left + crop.width) / tile), left + 1), sums.shape[1] - 1)
+        top, left = min(top, bottom - 1), min(left, right - 1)
+        total = sums[bottom, right] - sums[top, right] - sums[bottom, left] + sums[top, left]
+        return math.sqrt(max(float(total), 0.0) / ((bottom - top) * (right - left) * _TILE**2))
+
+
+def sharpness_of(picture: np.ndarray) -> Sharpness:
+    """Measure a photograph's sharpness.
+
+    Args:
+        picture: ``[y, x, 3]``, uint8 sRGB or linear light in 0..1.
+    """
+    scale = np.float32(1 / 255 / 3) if picture.dtype == np.uint8 else np.float32(1 / 3)
+    grey = picture.sum(axis=-1, dtype=np.float32) * scale
+    levels = []
+    while True:
+        levels.append(_summed(grey))
+        rows, columns = grey.shape[0] // 2, grey.shape[1] // 2
+        if min(rows, columns) < _TILE:
+            return Sharpness((picture.shape[0], picture.shape[1]), tuple(levels))
+        grey = grey[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).mean(axis=(1, 3))
+
+
+def _summed(grey: np.ndarray) -> np.ndarray:
+    inner = np.pad(grey, 1, mode="edge")
+    laplacian = 4 * grey - inner[:-2, 1:-1] - inner[2:, 1:-1] - inner[1:-1, :-2] - inner[1:-1, 2:]
+    energy = np.square(laplacian)
+    rows, columns = (-length % _TILE for length in energy.shape)
+    tiles = np.pad(energy, ((0, rows), (0, columns)))
+    sums = tiles.reshape(tiles.shape[0] // _TILE, _TILE, tiles.shape[1] // _TILE, _TILE).sum(axis=(1, 3))
+    return np.pad(sums.astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+
+
+def choose_view(
+    sharpness: Sharpness, pixels: tuple[int, int], settings: PairsSettings, generator: np.random.Generator
+) -> View:
+    """Draw what a sample shows of a photograph.
+
+    The scale, photograph's pixels a pixel of the sensor, is log-uniform from 1 to the largest that the photograph
+    allows (one smaller than the crop is enlarged to it). A few rectangles are drawn; one of them is taken with a
+    probability in proportion to the root mean square of its Laplacian at its scale, plus a little.
+
+    Args:
+        sharpness: of the photograph.
+        pixels: rows, columns of the sample.
+        settings: how.
+        generator: the sample's own random numbers.
+    """
+    if settings.cropping == "centre":
+        return View(centre_crop(sharpness.shape, pixels[1] / pixels[0]))
+    turns = int(generator.integers(4)) if settings.turn else 0
+    mirrored = bool(generator.random() < 0.5) if settings.mirror else False
+    cut = pixels if turns % 2 == 0 else (pixels[1], pixels[0])
+    drawn = [_draw(sharpness.shape, cut, generator) for _ in range(settings.candidates)]
+    weights = np.array([sharpness.of(crop, crop.height / cut[0]) + _FLOOR for crop in drawn])
+    # The share of the sum below a uniform number, not choice(p=…), whose rounding rules may change.
+    place = int(np.searchsorted(weights.cumsum(), generator.random() * weights.sum(), side="right"))
+    return View(drawn[min(place, len(drawn) - 1)], turns, mirrored)
+
+
+def _draw(shape: tuple[int, int], pixels: tuple[int, int], generator: np.random.Generator) -> Crop:
+    rows, columns = shape
+    largest = min(rows / pixels[0], columns / pixels[1])
+    scale = math.exp(generator.uniform(0.0, math.log(largest))) if largest > 1 else largest
+    height, width = min(pixels[0] * scale, float(rows)), min(pixels[1] * scale, float(columns))
+    return Crop(generator.uniform(0, rows - height), generator.uniform(0, columns - width), height, width)
+
+
+def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: int = 0) -> np.ndarray:
+    """Cut the scene that a view shows, with its surroundings.
+
+    Args:
+        picture: the photograph.
+        view: what to cut.
+        pixels: rows, columns of the sample.
+        margin: how many pixels more on each side; where the photograph ends it is continued by its mirror image.
+
+    Returns:
+        ``[y + 2 margin, x + 2 margin, 3]`` float32 linear light.
+    """
+    rows, columns = pixels if view.turns % 2 == 0 else (pixels[1], pixels[0])
+    crop, shape = view.crop, picture.shape
+    step_y, step_x = crop.height / rows, crop.width / columns
+    before = [min(margin, int(crop.top / step_y)), min(margin, int(crop.left / step_x))]
+    after = [
+        min(margin, int((shape[0] - crop.top - crop.height) / step_y)),
+        min(margin, int((shape[1] - crop.left - crop.width) / step_x)),
+    ]
+    size = (rows + before[0] + after[0], columns + before[1] + after[1])
+    whole = Crop(crop.top - before[0] * step_y, crop.left - before[1] * step_x, size[0] * step_y, size[1] * step_x)
+    scene = scene_from_picture(picture, size, whole)
+    missing = [(margin - first, margin - last) for first, last in zip(before, after, strict=True)]
+    scene = np.rot90(np.pad(scene, (*missing, (0, 0)), mode="symmetric"), view.turns)
+    return np.ascontiguousarray(scene[:, ::-1] if view.mirrored else scene)
