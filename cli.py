@@ -9,14 +9,31 @@ from __future__ import annotations
 
 import sys
 from importlib import import_module
+from keyword import iskeyword
 
 import click
 
 from metalens import __version__
 from metalens.formats.errors import InputError
 
-COMMANDS = ("design", "psf", "tolerance", "sensor", "synth", "train", "pseudo", "restore", "report", "pretrain", "demo")
-"""In the order of the road. Each is an object of this name in the module of this name in ``metalens.commands``."""
+COMMANDS = (
+    "design",
+    "psf",
+    "tolerance",
+    "export",
+    "import",
+    "sensor",
+    "synth",
+    "train",
+    "pseudo",
+    "restore",
+    "report",
+    "pretrain",
+    "demo",
+)
+"""In the order of the road. Each is an object of this name in the module of this name in ``metalens.commands``; a name
+that Python keeps for itself has an underscore behind it there.
+"""
 
 
 class _Road(click.Group):
@@ -29,7 +46,8 @@ class _Road(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         # For a name that it does not know, click suggests the nearest of those that are loaded: load all.
         for name in (cmd_name,) if cmd_name in COMMANDS else COMMANDS:
-            self.commands[name] = getattr(import_module(f"metalens.commands.{name}"), name)
+            attribute = f"{name}_" if iskeyword(name) else name
+            self.commands[name] = getattr(import_module(f"metalens.commands.{attribute}"), attribute)
         return super().get_command(ctx, cmd_name)
 
 

@@ -3,10 +3,10 @@
 Files, in reading order:
 
 - ``layers``        which layer of a layout holds what
+- ``hierarchy``     cells that refer to each other, and all that they draw
 - ``outlines``      a meta-atom as a polygon, and its lengths from a polygon
 - ``marks``         boundary, alignment marks and label
 - ``mask``          GDSII and OASIS files of a structure
-- ``hierarchy``     cells that refer to each other, and all that they draw
 - ``gds_cells``     the cells of a GDSII file
 - ``oasis_cells``   the cells of an OASIS file
 - ``isolated``      the process of its own that reads those

@@ -12,6 +12,7 @@ import numpy as np
 
 from metalens.formats.atom_library import Shape
 from metalens.formats.errors import InputError
+from metalens.optics.layout.hierarchy import measure
 
 ROUND, SQUARE, RECTANGULAR, ANNULAR = "round", "square", "rectangular", "annular"
 
@@ -64,7 +65,7 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32) 
         points = _circle(steps[0], vertices)
     else:
         points = _box(steps[0], steps[-1])
-    if abs(_shoelace(points.astype(float))) < 1:
+    if measure(points[None])[0, 0] < 1:
         raise InputError(
             f"{shape}: lengths of {', '.join(f'{1e9 * each:g}' for each in lengths)} nm vanish on a grid of "
             f"{1e9 * grid:g} nm; take a finer grid."
@@ -73,13 +74,14 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32) 
 
 
 def _circle(diameter: float, vertices: int) -> np.ndarray:
-    """A polygon with the circle's area: of radii around that which fits without a grid, the one that fits with it."""
-    angle = 2 * np.pi * np.arange(vertices) / vertices
+    """A polygon with the circle's area: of radii and turns around those that fit without a grid, the best with it."""
     fitting = 0.5 * diameter * np.sqrt(2 * np.pi / (vertices * np.sin(2 * np.pi / vertices)))
-    radii = fitting + np.linspace(-0.5, 0.5, 41)
-    points = np.rint(radii[:, None, None] * np.stack([np.cos(angle), np.sin(angle)], axis=-1)).astype(np.int64)
-    wrong = [abs(_shoelace(each.astype(float)) - 0.25 * np.pi * diameter**2) for each in points]
-    return points[int(np.argmin(wrong))]
+    radii = fitting + np.linspace(-0.5, 0.5, 101)
+    angle = 2 * np.pi * (np.arange(vertices) + np.array([[0.0], [0.5]])) / vertices
+    unit = np.stack([np.cos(angle), np.sin(angle)], axis=-1)
+    points = np.rint(radii[:, None, None, None] * unit).reshape(-1, vertices, 2)
+    wrong = np.abs(measure(points)[:, 0] - 0.25 * np.pi * diameter**2)
+    return points[int(np.argmin(wrong))].astype(np.int64)
 
 
 def _box(width: float, height: float) -> np.ndarray:
@@ -89,11 +91,6 @@ def _box(width: float, height: float) -> np.ndarray:
     return np.array(
         [[left, bottom], [left + right, bottom], [left + right, bottom + top], [left, bottom + top]], dtype=np.int64
     )
-
-
-def _shoelace(points: np.ndarray) -> float:
-    following = np.roll(points, -1, axis=0)
-    return 0.5 * float(np.sum(points[:, 0] * following[:, 1] - following[:, 0] * points[:, 1]))
 
 
 def recognise(features: np.ndarray, tolerance: float) -> tuple[str, np.ndarray]:

@@ -1,0 +1,254 @@
+"""``metalens export``: files for fabrication and for ray tracers, of a lens."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.camera import Camera
+    from metalens.formats.structure import Structure
+    from metalens.optics.layout.chosen import Choice
+    from metalens.optics.layout.mask import MaskOptions
+
+LAYER = "LAYER[/TYPE]"
+
+
+def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[float, ...] | None:
+    """Parse a list of wavelengths in nm into metres."""
+    del ctx, parameter
+    if value is None:
+        return None
+    try:
+        return tuple(float(part) * 1e-9 for part in value.split(","))
+    except ValueError:
+        raise click.BadParameter(f"{value!r} is no list of nm such as 450,532,650.") from None
+
+
+@click.command(short_help="files for fabrication and for ray tracers")
+@click.argument("lens")
+@click.option("--gds", type=PATH, help="The GDSII layout to write.")
+@click.option("--oasis", type=PATH, help="The OASIS layout to write.")
+@click.option("--csv", type=PATH, help="The table to write: a line a meta-atom.")
+@click.option("--zemax", type=PATH, help="The phase to write: a radial table and a Binary 2 surface.")
+@click.option("--structure", "structure_path", type=PATH, help="The structure.h5 to write: which stands where.")
+@click.option("--library", help="Meta-atoms, a name or a library.h5. [default: the lens file's]")
+@click.option("--lattice", type=click.Choice(["square", "hexagonal"]), help="Of the sites. [default: square]")
+@click.option("--pitch-nm", type=float, help="Of the sites. [default: the lens file's, or the library's]")
+@click.option(
+    "--wavelengths-nm", callback=_wavelengths, metavar="NM,NM,…", help="To choose for. [default: the lens file's]"
+)
+@click.option("--grid-nm", type=float, default=1.0, show_default=True, help="Step of the layout.")
+@click.option("--vertices", type=int, default=32, show_default=True, help="Of a round meta-atom.")
+@click.option("--circles", is_flag=True, help="OASIS: circles; their radius is rounded to the grid.")
+@click.option("--atom-layer", metavar=LAYER, default="1/0", show_default=True, help="Of the meta-atoms.")
+@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Of the aperture.")
+@click.option("--mark-layer", metavar=LAYER, default="3/0", show_default=True, help="Of the alignment marks.")
+@click.option("--label-layer", metavar=LAYER, default="4/0", show_default=True, help="Of the label.")
+@click.option("--label", help="Text beside the lens; an empty one for none. [default: the lens' name]")
+@click.option("--no-marks", is_flag=True, help="No alignment marks.")
+@click.option("--no-quadrants", is_flag=True, help="Draw the whole lens, even where a quarter of it could be turned.")
+@click.option("--zemax-tolerance-rad", type=float, default=0.01, show_default=True, help="Of the polynomial.")
+@click.option("--dry-run", is_flag=True, help="Check everything and say what would be written.")
+@json_option
+def export(
+    lens: str,
+    gds: Path | None,
+    oasis: Path | None,
+    csv: Path | None,
+    zemax: Path | None,
+    structure_path: Path | None,
+    library: str | None,
+    lattice: Any,
+    pitch_nm: float | None,
+    wavelengths_nm: tuple[float, ...] | None,
+    dry_run: bool,
+    as_json: bool,
+    zemax_tolerance_rad: float,
+    **drawn: Any,
+) -> None:
+    """Write LENS, a lens.toml or a preset, as files for a clean room or for a ray tracer.
+
+    The lens' own structure is drawn or, if it has none, the best meta-atom of a library is chosen for each site.
+    Layouts have a cell for each geometry and a reference for each site; y points up.
+    """
+    from metalens.formats.camera import read_camera
+    from metalens.formats.errors import InputError
+    from metalens.optics.layout.chosen import choice_for, structure_of_camera
+
+    places = {"gds": gds, "oasis": oasis, "csv": csv, "structure": structure_path, "zemax": zemax}
+    outputs = {kind: path for kind, path in places.items() if path is not None}
+    _check_places(outputs)
+    camera = read_camera(lens)
+    options = _mask_options(camera.name, **drawn)
+    if options.circles and oasis is None:
+        raise InputError("--circles: is for OASIS files; add --oasis, or leave it out.")
+    built = set(outputs) != {"zemax"}
+    pitch = None if pitch_nm is None else pitch_nm * 1e-9
+    choice = None
+    if built:
+        choice = choice_for(camera, library=library, pitch=pitch, lattice=lattice, wavelengths=wavelengths_nm)
+    if dry_run:
+        _tell_plan(camera, choice, outputs, built, as_json)
+        return
+    found: dict[str, Any] = {"camera": camera.name, "lens_hash": camera.hash, "outputs": {}}
+    with _together(outputs):
+        if zemax is not None:
+            found |= _write_zemax(zemax, camera, zemax_tolerance_rad)
+        if built:
+            with count_progress("structure", "row") as tell:
+                structure = structure_of_camera(camera, choice, tell)
+            found |= _structure_figures(structure)
+            for kind, path in outputs.items():
+                if kind != "zemax":
+                    found["outputs"][kind] = _write(kind, path, structure, camera, options)
+    what = f"{found['sites']} sites on a {found['lattice']} lattice" if built else f"{found['terms']} terms"
+    names = ", ".join(str(path) for path in outputs.values())
+    answer(found, as_json, f"{names}: {camera.name}, {what}")
+
+
+def _check_places(outputs: dict[str, Path]) -> None:
+    """Refuse, before the work, a place that cannot be written to or that something stands at."""
+    from metalens.commands.output import require_place
+    from metalens.formats.errors import InputError
+
+    if not outputs:
+        raise InputError(
+            "export: nothing to write; add --gds, --oasis, --csv, --zemax or --structure with a file name."
+        )
+    if len({path.resolve() for path in outputs.values()}) < len(outputs):
+        raise InputError("export: two outputs have one name; give each a name of its own.")
+    for path in outputs.values():
+        require_place(path)
+        if path.exists():
+            raise InputError(f"{path}: exists already; choose another place.")
+
+
+def _mask_options(
+    name: str,
+    *,
+    grid_nm: float,
+    vertices: int,
+    circles: bool,
+    atom_layer: str,
+    boundary_layer: str,
+    mark_layer: str,
+    label_layer: str,
+    label: str | None,
+    no_marks: bool,
+    no_quadrants: bool,
+) -> MaskOptions:
+    from metalens.optics.layout.layers import LayerMap, parse_layer
+    from metalens.optics.layout.mask import MaskOptions
+
+    layers = LayerMap(*(parse_layer(each) for each in (atom_layer, boundary_layer, mark_layer, label_layer)))
+    return MaskOptions(
+        layers=layers,
+        vertices=vertices,
+        grid=grid_nm * 1e-9,
+        circles=circles,
+        label=name if label is None else label,
+        marks=not no_marks,
+        quadrants=not no_quadrants,
+    )
+
+
+def _tell_plan(camera: Camera, choice: Choice | None, outputs: dict[str, Path], built: bool, as_json: bool) -> None:
+    from metalens.optics.layout.chosen import site_estimate
+
+    plan: dict[str, Any] = {"camera": camera.name, "outputs": {kind: str(path) for kind, path in outputs.items()}}
+    if choice is not None:
+        plan |= {
+            "library": str(choice.library),
+            "pitch_nm": 1e9 * choice.pitch,
+            "lattice": choice.lattice,
+            "wavelengths_nm": [1e9 * each for each in choice.wavelengths],
+            "sites": site_estimate(camera, choice),
+        }
+        how = f"about {plan['sites']} sites, {plan['pitch_nm']:g} nm apart, from {plan['library']}"
+    else:
+        how = "its own structure" if built else "its phase"
+    answer(plan, as_json, f"would write {', '.join(plan['outputs'].values())}: {camera.name}, {how}")
+
+
+@contextmanager
+def _together(outputs: dict[str, Path]) -> Iterator[None]:
+    """All outputs or none: those that stand already go if a later one cannot be written."""
+    try:
+        yield
+    except BaseException:
+        for path in outputs.values():
+            path.unlink(missing_ok=True)
+        raise
+
+
+def _structure_figures(structure: Structure) -> dict[str, Any]:
+    counts = structure.counts()
+    return {
+        "sites": int(counts.sum()),
+        "geometries": int((counts > 0).sum()),
+        "lattice": structure.lattice,
+        "pitch_nm": 1e9 * structure.pitch,
+        "shape": structure.shape,
+        "library": structure.library_name,
+        "structure": structure.provenance,
+    }
+
+
+def _write(kind: str, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
+    """Write one of the files of a structure; what there is to say about it."""
+    writers: dict[str, Callable[[], dict[str, Any]]] = {
+        "csv": lambda: _write_table(path, structure),
+        "structure": lambda: _write_structure(path, structure),
+    }
+    return writers[kind]() if kind in writers else _write_layout(kind, path, structure, camera, options)
+
+
+def _write_layout(kind: Any, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
+    from dataclasses import replace
+
+    from metalens.optics.layout.mask import write_mask
+
+    chosen = options if kind == "oasis" else replace(options, circles=False)
+    lens = camera.lens
+    made = write_mask(path, structure, kind, diameter=lens.aperture_m, aperture=lens.aperture, options=chosen)
+    return {
+        "path": str(path),
+        "bytes": made.size,
+        "cells": made.cells,
+        "references": made.references,
+        "quadrants": made.quadrants,
+        "largest_width_error_nm": 1e9 * made.width_error,
+    }
+
+
+def _write_table(path: Path, structure: Structure) -> dict[str, Any]:
+    from metalens.optics.layout.sites_table import write_sites_table
+
+    lines = write_sites_table(path, structure)
+    return {"path": str(path), "bytes": path.stat().st_size, "sites": lines}
+
+
+def _write_structure(path: Path, structure: Structure) -> dict[str, Any]:
+    from metalens.formats.structure import write_structure
+
+    write_structure(path, structure)
+    return {"path": str(path), "bytes": path.stat().st_size}
+
+
+def _write_zemax(path: Path, camera: Camera, tolerance: float) -> dict[str, Any]:
+    from metalens.optics.described import phase_of
+    from metalens.optics.layout.ray_tracing import radial_phase_table, write_radial_phase
+
+    found = radial_phase_table(phase_of(camera.lens.phase, camera.lens), camera.lens.aperture_m, tolerance=tolerance)
+    write_radial_phase(path, found)
+    figures = {"terms": len(found.coefficients), "largest_error_rad": found.largest_error}
+    return figures | {"outputs": {"zemax": {"path": str(path), **figures}}}

@@ -1,0 +1,126 @@
+"""``metalens import``: a lens from a file for fabrication or for ray tracers, as it will really be made."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option
+
+if TYPE_CHECKING:
+    from metalens.formats.camera import Camera
+    from metalens.optics.layout.as_made import Imported, ImportOptions
+
+LAYER = "LAYER[/TYPE]"
+
+
+@click.command("import", short_help="a lens from a layout, as it will really be made")
+@click.argument("layout", type=PATH)
+@output_option("The folder to make: lens.toml and what it names.")
+@click.option("--like", required=True, help="A lens.toml or preset: focal length, nominal phase, sensor, spectrum.")
+@click.option("--library", help="What the meta-atoms do, a name or a library.h5. [default: that of --like]")
+@click.option("--pitch-nm", type=float, help="Of the sites. [default: found; of a map, the library's]")
+@click.option("--lattice", type=click.Choice(["square", "hexagonal"]), help="Of the sites. [default: found]")
+@click.option("--atom-layer", metavar=LAYER, help="Of the meta-atoms. [default: 1/0, or the only one]")
+@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Of the aperture.")
+@click.option("--cell", help="The cell that holds the lens. [default: the one that no other refers to]")
+@click.option(
+    "--map-of",
+    type=click.Choice(["radius", "diameter", "width"]),
+    default="radius",
+    show_default=True,
+    help="What a map holds, in nm.",
+)
+@click.option("--aperture-um", type=float, help="Diameter. [default: the boundary's, or of the disc that is filled]")
+@click.option("--name", help="Of the camera. [default: the file's]")
+@click.option("--dry-run", is_flag=True, help="Read the file and say what it holds.")
+@json_option
+def import_(
+    layout: Path, output: Path, like: str, dry_run: bool, as_json: bool, atom_layer: str | None, **asked: Any
+) -> None:
+    """Make a camera of LAYOUT that metalens psf simulates as it will be made.
+
+    LAYOUT is a GDSII or OASIS file of any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy or
+    numbers between commas), or a radial phase as export --zemax writes it.
+    """
+    from metalens.formats.atomic import atomic_directory, require_new_directory
+    from metalens.formats.camera import read_camera
+    from metalens.optics.layout.as_made import import_lens, write_imported
+
+    require_new_directory(output)
+    camera = read_camera(like)
+    imported = import_lens(layout, camera, _options(atom_layer=atom_layer, **asked))
+    if dry_run:
+        answer(
+            _figures(imported, imported.camera) | {"output": str(output)},
+            as_json,
+            f"would make {output}: " + _sentence(imported),
+        )
+        return
+    with atomic_directory(output) as part:
+        made = write_imported(part, imported, Path(like).parent if Path(like).is_file() else None)
+    found = {"output": str(output), "lens_hash": made.hash, **_figures(imported, made)}
+    answer(found, as_json, f"{output}: {_sentence(imported)}")
+
+
+def _options(
+    *,
+    atom_layer: str | None,
+    boundary_layer: str,
+    pitch_nm: float | None,
+    aperture_um: float | None,
+    **plain: Any,
+) -> ImportOptions:
+    """What was asked for, in metres."""
+    import math
+
+    from metalens.formats.errors import InputError
+    from metalens.optics.layout.as_made import ImportOptions
+    from metalens.optics.layout.layers import parse_layer
+
+    for name, value in (("--pitch-nm", pitch_nm), ("--aperture-um", aperture_um)):
+        if value is not None and not (math.isfinite(value) and value > 0):
+            raise InputError(f"{name} {value:g} must be a positive number.")
+    return ImportOptions(
+        layer=None if atom_layer is None else parse_layer(atom_layer),
+        boundary=parse_layer(boundary_layer),
+        pitch=None if pitch_nm is None else pitch_nm * 1e-9,
+        diameter=None if aperture_um is None else aperture_um * 1e-6,
+        **plain,
+    )
+
+
+def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
+    """What the file holds, and how well it fits."""
+    known: dict[str, Any] = {"camera": camera.name, "aperture_um": camera.lens.aperture_um}
+    if imported.phase is not None:
+        return known | {"terms": len(imported.phase.coefficients), "largest_error_rad": imported.phase.largest_error}
+    assert imported.recognised is not None
+    structure = imported.recognised.structure
+    counts = structure.counts()
+    lengths = structure.geometry[counts > 0] * 1e9
+    return known | {
+        "sites": int(counts.sum()),
+        "geometries": len(lengths),
+        "shape": structure.shape,
+        "lengths_nm": {"least": float(lengths.min()), "most": float(lengths.max())},
+        "lattice": structure.lattice,
+        "pitch_nm": 1e9 * structure.pitch,
+        "library": structure.library_name,
+        "centre_shift_nm": [1e9 * each for each in imported.recognised.shift],
+        "largest_stray_nm": 1e9 * imported.recognised.stray,
+    }
+
+
+def _sentence(imported: Imported) -> str:
+    found = _figures(imported, imported.camera)
+    if imported.phase is not None:
+        return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm"
+    least, most = found["lengths_nm"]["least"], found["lengths_nm"]["most"]
+    return (
+        f"{found['sites']} {found['shape'].replace('_', ' ')}s of {least:.4g} to {most:.4g} nm on a "
+        f"{found['lattice']} lattice with a pitch of {found['pitch_nm']:.5g} nm, {found['aperture_um']:g} µm across"
+    )
