@@ -1,1 +1,18 @@
-"""Rigorous coupled-wave analysis: libraries of meta-atoms from their shape and their materials."""
+"""Rigorous coupled-wave analysis: libraries of meta-atoms from their shape and their materials.
+
+Files, in reading order:
+
+- ``materials``  refractive indices, from refractiveindex.info's pages or constant
+- ``unit_cell``  the cell of one meta-atom as samples of a density
+- ``layer``      its Fourier matrices, by fmmax
+- ``solve``      a plane wave through one such layer: zeroth order and powers
+- ``slab``       the same for a uniform slab, in closed form
+- ``plan``       a specification with its materials, checked
+- ``atom``       one meta-atom at all wavelengths and angles, with as many orders as it needs
+- ``build``      all of them, in parallel processes, into a library
+"""
+
+from metalens.optics.rcwa.build import build_library
+from metalens.optics.rcwa.plan import plan_library
+
+__all__ = ["build_library", "plan_library"]

@@ -1,0 +1,90 @@
+"""One meta-atom at all wavelengths, angles and polarisations, with as many Fourier orders as it needs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer
+from metalens.optics.rcwa.plan import Plan
+from metalens.optics.rcwa.solve import scatter
+from metalens.optics.rcwa.unit_cell import cell_density
+
+FEWEST_ORDERS = 21
+GROWTH = 1.8
+"""From one number of Fourier orders to the next that is tried."""
+
+HEIGHT_STEP = 1e-5
+INDEX_STEP = 1e-5
+"""Relative and absolute, for slopes by differences in double precision."""
+
+
+def compute_atom(plan: Plan, atom: int) -> dict[str, np.ndarray]:
+    """Every table of one meta-atom.
+
+    Args:
+        plan: what is asked for.
+        atom: which of its geometries.
+
+    Returns:
+        ``transmission``, ``transmittance``, ``reflectance``, ``height_slope`` and ``index_slope``, each
+        ``[polarisation, angle, wavelength]``, and ``orders`` and ``error``, ``[wavelength]``.
+    """
+    density = cell_density(plan.spec.meta_atom.shape, plan.geometry[atom], plan.pitch, plan.spec.array.lattice)
+    columns = [_at_wavelength(plan, density, place) for place in range(len(plan.wavelength))]
+    return {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
+
+
+def _at_wavelength(plan: Plan, density: np.ndarray, place: int) -> dict[str, np.ndarray]:
+    steps = order_steps(plan.spec.array.lattice, plan.spec.accuracy.most_orders)
+    before = steps[0]
+    earlier = _scattered(plan, _layer(plan, density, place, before), place)
+    for orders in steps[1:]:
+        found = _scattered(plan, _layer(plan, density, place, orders), place)
+        error = float(np.abs(found["transmission"] - earlier["transmission"]).max())
+        if error <= plan.spec.accuracy.tolerance or orders == steps[-1]:
+            break
+        before, earlier = orders, found
+    # A slope needs less accuracy than t: both ends of its difference have the last orders but one.
+    shifted = _scattered(plan, _layer(plan, density, place, before, INDEX_STEP), place)["transmission"]
+    found["index_slope"] = np.log(shifted / earlier["transmission"]) / INDEX_STEP
+    return found | {"orders": np.array(orders), "error": np.array(error)}
+
+
+def order_steps(lattice: str, most: int) -> list[int]:
+    """Numbers of Fourier orders that are tried one after another, at least two."""
+    steps, wanted = [], float(FEWEST_ORDERS)
+    while len(steps) < 2 or wanted <= most:
+        steps.append(expansion_of(lattice, round(wanted)).num_terms)
+        wanted *= GROWTH
+    return steps
+
+
+def _layer(plan: Plan, density: np.ndarray, place: int, orders: int, added: float = 0.0) -> FourierLayer:
+    inside, outside = (plan.meta_atom[place] + added) ** 2, plan.surrounding[place] ** 2
+    return fourier_layer(density, inside, outside, plan.spec.array.lattice, plan.pitch, orders)
+
+
+def _scattered(plan: Plan, layer: FourierLayer, place: int) -> dict[str, np.ndarray]:
+    step = HEIGHT_STEP * plan.height
+    rows = [
+        [
+            scatter(
+                layer,
+                height=plan.height,
+                wavelength=float(plan.wavelength[place]),
+                angle=float(angle),
+                polarisation=polarisation,
+                before=complex(plan.before[place]),
+                behind=complex(plan.behind[place]),
+                steps=(-step, step),
+            )
+            for angle in plan.angle
+        ]
+        for polarisation in plan.spec.light.polarisations
+    ]
+    tables = {
+        name: np.array([[getattr(each, name) for each in row] for row in rows])
+        for name in ("transmission", "transmittance", "reflectance")
+    }
+    slopes = [[np.log(each.by_height[1] / each.by_height[0]) / (2 * step) for each in row] for row in rows]
+    return tables | {"height_slope": np.array(slopes)}

@@ -1,0 +1,194 @@
+"""A library from its specification, in parallel processes, a meta-atom at a time, resumable."""
+
+from __future__ import annotations
+
+import hashlib
+import multiprocessing
+import os
+from collections.abc import Callable, Iterator
+from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
+from contextlib import contextmanager
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+
+from metalens.formats.atom_library import PARAMETERS, AtomLibrary
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.library_spec import LibrarySpec, parse_library_spec
+from metalens.optics.rcwa.atom import compute_atom
+from metalens.optics.rcwa.layer import FORMULATION
+from metalens.optics.rcwa.materials import database_version, material_name
+from metalens.optics.rcwa.plan import Plan, plan_library
+from metalens.optics.rcwa.slab import slab_transmission
+
+_ONE_THREAD = {
+    "OMP_NUM_THREADS": "1",
+    "OPENBLAS_NUM_THREADS": "1",
+    "MKL_NUM_THREADS": "1",
+    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
+    "JAX_PLATFORMS": "cpu",
+}
+"""Of every process that solves: sums in another order would change the last bits."""
+
+_TABLES = ("transmission", "transmittance", "reflectance", "height_slope", "index_slope")
+
+
+def build_library(
+    text: str,
+    parts: Path,
+    *,
+    workers: int = 1,
+    resume: bool = False,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> AtomLibrary:
+    """Compute a library.
+
+    Every meta-atom is kept in a file of its own as soon as it is known, so that a run that was stopped goes on. The
+    number of processes changes nothing of what comes out.
+
+    Args:
+        text: of the specification.
+        parts: a folder for these files; the caller removes it when the library is written.
+        workers: processes.
+        resume: take the meta-atoms that are in the folder from an earlier run of the same specification.
+        progress: is told (done, total) meta-atoms.
+
+    Raises:
+        InputError: the specification cannot be used, or the folder holds another one's meta-atoms.
+    """
+    plan = plan_library(parse_library_spec(text))
+    _open_parts(parts, text, resume=resume)
+    paths = [parts / f"{atom:05d}.npz" for atom in range(len(plan.geometry))]
+    missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
+    progress(len(paths) - len(missing), len(paths))
+    if missing:
+        _compute(text, parts, missing, workers, lambda done: progress(len(paths) - len(missing) + done, len(paths)))
+    return _assembled(plan, text, [_load(path) for path in paths])
+
+
+def identity(text: str) -> str:
+    """What the meta-atoms of a run depend on: the specification and the versions of what computes them."""
+    told = [text, *(version(name) for name in ("fmmax", "jax", "numpy", "scipy")), database_version()]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()
+
+
+def _open_parts(parts: Path, text: str, *, resume: bool) -> None:
+    mark = parts / "identity"
+    if parts.exists():
+        if not resume:
+            raise InputError(f"{parts}: is left from a run that was stopped; pass --resume to go on, or remove it.")
+        if not mark.is_file() or mark.read_text(encoding="utf-8") != identity(text):
+            raise InputError(
+                f"{parts}: holds meta-atoms of another specification or of other versions of what computes them; "
+                "remove it to begin anew."
+            )
+        return
+    parts.mkdir()
+    with atomic_file(mark) as part:
+        part.write_text(identity(text), encoding="utf-8")
+
+
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """What spawned processes find in their environment."""
+    before = {name: os.environ.get(name) for name in _ONE_THREAD}
+    os.environ.update(_ONE_THREAD)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value
+
+
+def _compute(text: str, parts: Path, atoms: list[int], workers: int, progress: Callable[[int], None]) -> None:
+    context = multiprocessing.get_context("spawn")
+    with _one_thread(), ProcessPoolExecutor(max_workers=min(workers, len(atoms)), mp_context=context) as pool:
+        pending = {pool.submit(_compute_part, text, parts, atom) for atom in atoms}
+        try:
+            while pending:
+                done, pending = wait(pending, timeout=1.0, return_when=FIRST_EXCEPTION)
+                for future in done:
+                    future.result()
+                progress(len(atoms) - len(pending))
+        except BaseException:
+            # What runs is finished and kept; nothing more begins.
+            pool.shutdown(wait=True, cancel_futures=True)
+            raise
+
+
+def _compute_part(text: str, parts: Path, atom: int) -> None:
+    tables = compute_atom(plan_library(parse_library_spec(text)), atom)
+    with atomic_file(parts / f"{atom:05d}.npz") as part, part.open("wb") as file:
+        np.savez(file, **tables)  # type: ignore[arg-type]
+
+
+def _load(path: Path) -> dict[str, np.ndarray]:
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError) as error:
+        raise InputError(f"{path}: is damaged ({error}); remove it, and --resume computes it again.") from error
+
+
+def _assembled(plan: Plan, text: str, atoms: list[dict[str, np.ndarray]]) -> AtomLibrary:
+    spec: LibrarySpec = plan.spec
+    tables = {name: np.stack([atom[name] for atom in atoms], axis=2) for name in _TABLES}
+    return AtomLibrary(
+        name=spec.name,
+        shape=spec.meta_atom.shape,
+        material=material_name(spec.materials.meta_atom),
+        substrate=material_name(spec.materials.substrate),
+        surrounding=material_name(spec.materials.surrounding),
+        lattice=spec.array.lattice,
+        light_from=spec.light.comes_from,
+        pitch=plan.pitch,
+        height=plan.height,
+        parameter_names=PARAMETERS[spec.meta_atom.shape],
+        geometry=plan.geometry,
+        wavelength=plan.wavelength,
+        angle=plan.angle,
+        polarisations=spec.light.polarisations,
+        empty=empty_cell(plan),
+        orders=np.stack([atom["orders"] for atom in atoms]),
+        error=np.stack([atom["error"] for atom in atoms]),
+        material_index=plan.meta_atom,
+        substrate_index=plan.substrate,
+        surrounding_index=plan.surrounding,
+        provenance={
+            "spec": text,
+            "solver": f"fmmax {version('fmmax')}, {FORMULATION.value}",
+            "materials": f"refractiveindex.info {database_version()}",
+            "tolerance": f"{spec.accuracy.tolerance:g}",
+        },
+        **tables,
+    )
+
+
+def empty_cell(plan: Plan) -> np.ndarray:
+    """``[polarisation, angle, wavelength]`` transmission where the meta-atom is missing: a slab in closed form."""
+    filling = plan.meta_atom if plan.spec.meta_atom.shape.endswith("hole") else plan.surrounding
+    return np.array(
+        [
+            [
+                [
+                    slab_transmission(
+                        before=complex(plan.before[place]),
+                        slab=complex(filling[place]),
+                        behind=complex(plan.behind[place]),
+                        height=plan.height,
+                        wavelength=float(plan.wavelength[place]),
+                        angle=float(angle),
+                        polarisation=polarisation,
+                    )
+                    for place in range(len(plan.wavelength))
+                ]
+                for angle in plan.angle
+            ]
+            for polarisation in plan.spec.light.polarisations
+        ]
+    )

@@ -1,0 +1,78 @@
+"""The Fourier matrices of a patterned layer, by fmmax."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from fmmax import basis, fft, fmm, fmm_matrices, vector
+
+FORMULATION = fmm.Formulation.JONES_DIRECT_FOURIER
+"""Of those that fmmax knows, the one that converges fastest for round pillars (docs/adr/0011-rcwa-by-fmmax.md)."""
+
+
+@dataclass(frozen=True)
+class FourierLayer:
+    """A patterned layer in the Fourier basis.
+
+    Attributes:
+        coefficients: ``[order, 2]`` whole numbers: which reciprocal lattice vectors; the first one is (0, 0).
+        wave_vectors: ``[order, (x, y)]`` of the reciprocal lattice, in 1/m.
+        inverse_z_permittivity: ``[order, order]`` inverse of the convolution with ε.
+        transverse_permittivity: ``[2 order, 2 order]`` ε for (−E_y, E_x), with Li's rules along the tangents
+            (Liu & Fan, doi:10.1016/j.cpc.2012.04.026, eq. 51).
+    """
+
+    coefficients: np.ndarray
+    wave_vectors: np.ndarray
+    inverse_z_permittivity: np.ndarray
+    transverse_permittivity: np.ndarray
+
+
+def lattice_vectors(lattice: str) -> np.ndarray:
+    """``[2, (x, y)]`` primitive vectors of a lattice whose pitch is 1; the first one lies along x."""
+    return np.array([[1.0, 0.0], [0.0, 1.0] if lattice == "square" else [0.5, np.sqrt(0.75)]])
+
+
+def expansion_of(lattice: str, orders: int) -> basis.Expansion:
+    """About so many Fourier orders, those within a circle; mirror images come together."""
+    u, v = lattice_vectors(lattice)
+    return basis.generate_expansion(basis.LatticeVectors(jnp.asarray(u), jnp.asarray(v)), orders)
+
+
+def fourier_layer(
+    density: np.ndarray, inside: complex, outside: complex, lattice: str, pitch: float, orders: int
+) -> FourierLayer:
+    """The matrices of a layer that is partly of one material and partly of another.
+
+    Args:
+        density: ``[u, v]`` along the lattice vectors, the share of the first material in each sample of the cell.
+        inside: permittivity of the first material.
+        outside: permittivity of the second one.
+        lattice: ``"square"`` or ``"hexagonal"``.
+        pitch: in metres.
+        orders: about how many Fourier orders.
+    """
+    vectors = lattice_vectors(lattice)
+    with jax.enable_x64(True):
+        expansion = expansion_of(lattice, orders)
+        permittivity = outside + (inside - outside) * np.asarray(density, dtype=complex)
+        found = _matrices(jnp.asarray(permittivity), jnp.asarray(density), jnp.asarray(vectors), expansion=expansion)
+        inverse_z_permittivity, transverse_permittivity = (np.asarray(each) for each in found)
+    coefficients = np.asarray(expansion.basis_coefficients)
+    reciprocal = 2 * np.pi * np.linalg.inv(vectors * pitch).T
+    return FourierLayer(coefficients, coefficients @ reciprocal, inverse_z_permittivity, transverse_permittivity)
+
+
+@partial(jax.jit, static_argnames="expansion")
+def _matrices(
+    permittivity: jax.Array, density: jax.Array, vectors: jax.Array, *, expansion: basis.Expansion
+) -> tuple[jax.Array, jax.Array]:
+    lattice = basis.LatticeVectors(vectors[0], vectors[1])
+    # The tangents follow the outline alone, not the materials.
+    tangent = vector.VECTOR_FIELD_SCHEMES[FORMULATION.value](density, expansion, lattice)
+    transverse = fmm_matrices.transverse_permittivity_vector(permittivity, *tangent, expansion)
+    return jnp.linalg.inv(fft.fourier_convolution_matrix(permittivity, expansion)), transverse

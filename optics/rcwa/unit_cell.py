@@ -1,0 +1,59 @@
+"""The cell of one meta-atom: which share of each of its samples is material."""
+
+from __future__ import annotations
+
+from itertools import product
+
+import numpy as np
+
+from metalens.optics.rcwa.layer import lattice_vectors
+
+SAMPLES = 128
+"""Along each lattice vector; Fourier orders of the fields need 50 at most."""
+
+SUBSAMPLES = 8
+"""Along each side of a sample that an outline crosses."""
+
+
+def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES) -> np.ndarray:
+    """The share of each sample that is material, with outlines that are averaged and not jagged.
+
+    Args:
+        shape: a pillar or a hole, a key of ``metalens.formats.atom_library.PARAMETERS``.
+        geometry: ``[parameter]`` in metres.
+        pitch: in metres.
+        lattice: ``"square"`` or ``"hexagonal"``.
+        samples: along each lattice vector.
+
+    Returns:
+        ``[u, v]`` from 0 to 1; the meta-atom is centred on the cell, whose corners are its neighbours' borders.
+    """
+    figure, _, kind = shape.rpartition("_")
+    total = np.zeros((samples, samples))
+    for part in product(range(SUBSAMPLES), repeat=2):
+        x, y = _positions(samples, part, pitch, lattice)
+        total += _inside(figure, geometry, x, y)
+    covered = total / SUBSAMPLES**2
+    return covered if kind == "pillar" else 1 - covered
+
+
+def _positions(samples: int, part: tuple[int, int], pitch: float, lattice: str) -> tuple[np.ndarray, np.ndarray]:
+    u, v = (((np.arange(samples) + (each + 0.5) / SUBSAMPLES) / samples) for each in part)
+    first, second = np.meshgrid(u, v, indexing="ij")
+    vectors = lattice_vectors(lattice)
+    # The nearest of the meta-atoms at the four corners of the cell: the cell is periodic, and its origin is a centre.
+    nearest = (np.full(first.shape, np.inf), first, second)
+    for i, j in product((0, 1), repeat=2):
+        x, y = np.tensordot(vectors.T, np.stack([first - i, second - j]), axes=1)
+        closer = np.hypot(x, y) < nearest[0]
+        nearest = tuple(np.where(closer, new, old) for new, old in zip((np.hypot(x, y), x, y), nearest, strict=True))  # type: ignore[assignment]
+    return pitch * nearest[1], pitch * nearest[2]
+
+
+def _inside(figure: str, geometry: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    if figure == "round":
+        return np.hypot(x, y) < 0.5 * geometry[0]
+    if figure == "annular":
+        return (np.hypot(x, y) < 0.5 * geometry[0]) & (np.hypot(x, y) >= 0.5 * geometry[1])
+    width, depth = geometry if figure == "rectangular" else (geometry[0], geometry[0])
+    return (np.abs(x) < 0.5 * width) & (np.abs(y) < 0.5 * depth)
