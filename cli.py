@@ -24,6 +24,7 @@ COMMANDS = (
     "import",
     "sensor",
     "synth",
+    "align",
     "train",
     "pseudo",
     "restore",

@@ -30,6 +30,7 @@ In reading order:
 - ``raw_frames``      reading a sensor's numbers as they are
 - ``flat_fields``     which of them are flat fields of one level of light
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
+- ``alignment_set``   ``captures.toml`` of a screen in front of a camera: which of them show what
 - ``scene``           from a photograph to the light on a sensor's grid
 - ``structure``       ``structure.h5``: which meta-atom stands at each site of a lens
 - ``design_variables``  what of a lens is free in a design

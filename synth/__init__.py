@@ -10,6 +10,7 @@ In reading order:
 - ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
 - ``dataset``               the folder of the training set: crops, shards, workers, clusters
 - ``generate``              all of it together: a folder of pairs
+- ``alignment``             the folder of captured pairs: a screen in front of a camera
 
 ``embedded_photographs`` and ``blur`` are functions in the files of the same names; import them from there.
 """

@@ -1,0 +1,115 @@
+"""``metalens align``: pairs from captures of a screen, and what the screen has to show."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.align_screens import screens
+from metalens.commands.align_target import target
+from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.default_group import DefaultGroup
+from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.alignment_set import AlignmentSet
+    from metalens.synth.alignment import AlignmentReport, RigCalibration
+
+
+@click.command(short_help="pairs from captures of a screen")
+@click.argument("captures", type=PATH)
+@output_option("The folder of pairs to make.")
+@click.option("--figures", type=PATH, help="A new folder for drawings of the calibration, and alignment.json.")
+@click.option("--shard-size", type=click.IntRange(1, 10**6), default=64, show_default=True, help="Pairs a file.")
+@click.option("--strict", is_flag=True, help="Fail on a capture that cannot be used instead of leaving it out.")
+@resume_option
+@click.option("--dry-run", is_flag=True, help="Calibrate and check all captures, and write no pairs.")
+@json_option
+def pairs(
+    captures: Path,
+    output: Path,
+    figures: Path | None,
+    shard_size: int,
+    strict: bool,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Make pixel-aligned pairs of the captures of a screen that CAPTURES lists, a TOML file.
+
+    One calibration of the fixed rig, from captures of dots and of plain screens, brings each displayed picture onto the
+    sensor's grid, as the light that the sensor would have seen. Captures that are saturated, moved or unsharp are left
+    out, each with a sentence.
+    """
+    from metalens.formats.alignment_set import read_alignment_set
+    from metalens.formats.atomic import require_new_directory
+    from metalens.synth.alignment import align_captures, calibrate_rig
+
+    if not resume and not dry_run:
+        require_new_directory(output)
+    if figures is not None:
+        require_new_directory(figures)
+    listed = read_alignment_set(captures)
+    rig = calibrate_rig(listed)
+    with count_progress("align", "capture") as tell:
+        report = align_captures(
+            listed,
+            rig,
+            None if dry_run else output,
+            shard_size=shard_size,
+            strict=strict,
+            resume=resume,
+            progress=tell,
+        )
+    tell_skipped(report.skipped)
+    found = _found(rig, report)
+    if figures is not None:
+        _draw(figures, listed, rig, report, found)
+    residual = found["calibration"]["residual_px"]
+    text = (
+        f"{found['calibration']['dots']} dots, {residual['mean']:.3f} px off in the mean and {residual['max']:.3f} px "
+        f"at most ({found['calibration']['model']}); {len(report.skipped)} captures left out"
+    )
+    if dry_run:
+        answer({"output": None, **found}, as_json, f"would make {len(report.usable)} pairs in {output}; {text}")
+    else:
+        answer({"output": str(output), **found}, as_json, f"{output}: {len(report.usable)} pairs; {text}")
+
+
+def _found(rig: RigCalibration, report: AlignmentReport) -> dict[str, Any]:
+    from dataclasses import asdict
+
+    return {
+        "count": len(report.usable),
+        "made": report.made,
+        "captures": [asdict(each.figures) for each in report.usable],
+        "skipped": [{"name": each.name, "reason": each.reason} for each in report.skipped],
+        "calibration": rig.figures(),
+    }
+
+
+def _draw(
+    folder: Path, listed: AlignmentSet, rig: RigCalibration, report: AlignmentReport, found: dict[str, Any]
+) -> None:
+    import json
+
+    from metalens.formats.atomic import atomic_directory
+    from metalens.synth.alignment.captured_pairs import make_pair
+    from metalens.synth.alignment.pictures import write_alignment_pictures
+
+    with atomic_directory(folder) as part:
+        paths = write_alignment_pictures(rig, part, pair=make_pair(listed, rig, report.usable[0].capture))
+        (part / "alignment.json").write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+        found["figures"] = [str(folder / path.name) for path in paths]
+
+
+align = DefaultGroup(
+    "align",
+    default=pairs,
+    others=[target, screens],
+    short_help="pairs from captures of a screen",
+    epilog="A list of captures that has the name of one of these commands is given with its folder: ./target.",
+)

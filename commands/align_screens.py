@@ -1,0 +1,48 @@
+"""``metalens align screens``: everything that the screen has to show, and the list of captures to fill."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.align_target import pixels_option, radius_option, spacing_option
+from metalens.commands.answer import answer
+from metalens.commands.options import json_option, output_option
+from metalens.commands.photographs import named_photographs
+from metalens.commands.progress import count_progress
+
+
+@click.command(short_help="all pictures to display, and the list of captures")
+@click.argument("photos", nargs=-1, required=True)
+@output_option("The folder to make.")
+@click.option("--lens", required=True, help="The camera, as captures.toml names it: a preset or a file beside it.")
+@pixels_option
+@spacing_option
+@radius_option
+@json_option
+def screens(
+    photos: tuple[str, ...],
+    output: Path,
+    lens: str,
+    pixels: tuple[int, int],
+    spacing: float,
+    radius: float | None,
+    as_json: bool,
+) -> None:
+    """Write the pictures to display, dots, greys, colours and PHOTOS cut to the display, and a captures.toml.
+
+    The list expects a capture of each in the folder capture/ beside it. PHOTOS are files or folders, or 'embedded' for
+    the photographs that come with the installed packages.
+    """
+    from metalens.synth.alignment import DotTarget
+    from metalens.synth.alignment.screens import write_screens
+
+    dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)
+    found = named_photographs(photos)
+    with count_progress("screens", "photograph") as tell:
+        count = write_screens(output, dots, found, lens=lens, progress=tell)
+    figures = {"output": str(output), "screens": count, "photographs": len(found)}
+    answer(
+        figures, as_json, f"{output}: {count} pictures to display, {len(found)} of them photographs, and captures.toml"
+    )

@@ -1,0 +1,50 @@
+"""``metalens align target``: the grid of dots to display."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import json_option, output_option, parse_grid
+from metalens.commands.output import require_place
+
+pixels_option = click.option(
+    "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Of the display, ROWSxCOLUMNS."
+)
+spacing_option = click.option(
+    "--spacing", type=float, default=64.0, show_default=True, help="From dot to dot, pixels of the display."
+)
+radius_option = click.option("--radius", type=float, help="Of a dot. [default: a fifth of the spacing]")
+
+
+@click.command(short_help="the grid of dots to display")
+@output_option("The PNG file to write.")
+@pixels_option
+@spacing_option
+@radius_option
+@json_option
+def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float | None, as_json: bool) -> None:
+    """Write the picture of dots that calibrates a rig, to be displayed full screen and unscaled.
+
+    A dot should be about as wide as the blur on the sensor or wider, and their spacing four times as much.
+    """
+    from metalens.formats.errors import InputError
+    from metalens.formats.pictures import write_picture
+    from metalens.synth.alignment import DotTarget
+
+    require_place(output)
+    if output.exists():
+        raise InputError(f"{output}: exists already; choose another place with -o.")
+    dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)
+    write_picture(output, dots.picture())
+    table = f"[target]\npixels = [{pixels[0]}, {pixels[1]}]\nspacing_px = {dots.spacing!r}\nradius_px = {dots.radius!r}"
+    figures = {
+        "output": str(output),
+        "dots": len(dots.labels()),
+        "pixels": list(pixels),
+        "spacing_px": dots.spacing,
+        "radius_px": dots.radius,
+    }
+    answer(figures, as_json, f"{output}: {figures['dots']} dots; in the list of captures they are\n\n{table}")

@@ -1,0 +1,165 @@
+"""Whether a capture shows the displayed picture where the calibration puts it, as sharp and as bright as then.
+
+Both questions compare the capture with the clean picture on the sensor's grid in one band of frequencies. The capture
+is that picture times the lens' transfer, so their product is free of the noise's bias; its size tells the contrast,
+its place the motion.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.ndimage import gaussian_filter, map_coordinates
+
+_SCALES = (1.0, 1.4, 2.0, 2.8, 4.0)
+_WIDER = 1.6
+_LEAST_TRANSFER = 0.4
+_TILE = 64
+_ROUNDS = 6
+
+
+@dataclass(frozen=True)
+class Motion:
+    """How a capture is moved against the calibration.
+
+    Attributes:
+        affine: ``[3, (y, x)]`` displacement at the region's middle, and by half a region's height and width.
+        error: standard error of the displacement in the middle, pixels.
+        likeness: correlation of capture and picture in the band, once registered.
+    """
+
+    affine: np.ndarray
+    error: float
+    likeness: float
+
+    def against(self, reference: Motion) -> float:
+        """Root-mean-square displacement over the region beyond that of the calibration, pixels."""
+        steps = np.linspace(-1, 1, 5)
+        design = np.stack([np.ones(25), np.repeat(steps, 5), np.tile(steps, 5)], axis=1)
+        return float(np.sqrt(((design @ (self.affine - reference.affine)) ** 2).sum(axis=1).mean()))
+
+
+@dataclass(frozen=True)
+class Sharpness:
+    """The contrast that a lens passes in a band, tile by tile over the region.
+
+    Attributes:
+        scale: of the band's difference of Gaussians, pixels.
+        transfer: ``[tile]``.
+    """
+
+    scale: float
+    transfer: np.ndarray
+
+
+def band(image: np.ndarray, scale: float) -> np.ndarray:
+    """A band of frequencies: the difference of two Gaussian means, of widths ``scale`` and 1.6 times that."""
+    values = np.asarray(image, dtype=np.float64)
+    return gaussian_filter(values, scale, mode="nearest") - gaussian_filter(values, _WIDER * scale, mode="nearest")
+
+
+def reference_sharpness(clean: np.ndarray, capture: np.ndarray) -> Sharpness:
+    """What the lens passes of the calibration's dots, in the finest band of which it passes enough to tell.
+
+    Args:
+        clean: ``[y, x]`` the displayed dots on the sensor's grid.
+        capture: ``[y, x]`` their capture.
+    """
+    passed = {}
+    for scale in _SCALES:
+        product, power = _by_tile(clean, capture, scale)
+        passed[scale] = product.sum() / power.sum()
+    most = max(passed.values())
+    scale = next(each for each in _SCALES if passed[each] >= _LEAST_TRANSFER * most)
+    product, power = _by_tile(clean, capture, scale)
+    # A tile without dots takes what the others pass.
+    known = power > 0.05 * power.mean()
+    transfer = np.where(known, product / np.where(known, power, 1.0), passed[scale])
+    return Sharpness(scale, np.maximum(transfer, 0.1 * passed[scale]))
+
+
+def sharpness_of(clean: np.ndarray, capture: np.ndarray, reference: Sharpness) -> tuple[float, float]:
+    """Contrast of a capture in the reference's band over what the lens passed then, and its standard error."""
+    product, power = _by_tile(clean, capture, reference.scale)
+    expected = float((reference.transfer * power).sum())
+    if expected <= 0:
+        return 0.0, float("inf")
+    sharp = float(product.sum()) / expected
+    mean_transfer = float(product.sum() / power.sum())
+    inner = _inner(clean.shape, reference.scale)
+    rest = (band(capture, reference.scale) - mean_transfer * band(clean, reference.scale))[inner]
+    weight = float(np.sqrt(power.sum())) * expected / float(power.sum())
+    return sharp, float(np.sqrt((rest**2).mean() * _correlated(reference.scale))) / weight
+
+
+def find_motion(clean: np.ndarray, capture: np.ndarray, scale: float, *, near: bool = False) -> Motion:
+    """Register a capture to the clean picture: whole pixels by correlation, the rest by least squares (Lucas, Kanade).
+
+    At the band's low frequencies a blur moves nothing but its own centre of light.
+
+    Args:
+        clean: ``[y, x]`` what was displayed, on the sensor's grid.
+        capture: ``[y, x]``.
+        scale: of the band, pixels.
+        near: whether the two are known to lie within a pixel, which a regular pattern has to be.
+    """
+    still, seen = band(clean, scale), band(capture, scale)
+    affine = np.zeros((3, 2))
+    if not near:
+        affine[0] = _whole_shift(still, seen)
+    inner = _inner(clean.shape, scale)
+    row, column = (np.linspace(-1, 1, count) for count in clean.shape)
+    y, x = np.meshgrid(np.arange(float(clean.shape[0])), np.arange(float(clean.shape[1])), indexing="ij")
+    covariance, likeness = np.full((7, 7), np.inf), 0.0
+    for _ in range(_ROUNDS):
+        shift = affine[0] + row[:, None, None] * affine[1] + column[None, :, None] * affine[2]
+        moved = map_coordinates(still, [y - shift[..., 0], x - shift[..., 1]], order=1, mode="nearest")
+        along = [slope[inner] for slope in np.gradient(moved)]
+        place = [np.ones(along[0].shape), *np.broadcast_arrays(*(row[inner[0], None], column[None, inner[1]]))]
+        columns = [moved[inner], *(-slope * each for each in place for slope in along)]
+        design = np.stack([each.ravel() for each in columns], axis=1)
+        wanted = seen[inner].ravel()
+        normal = design.T @ design
+        if not np.all(np.isfinite(normal)) or np.linalg.cond(normal) > 1e14:
+            return Motion(affine, float("inf"), 0.0)
+        found = np.linalg.solve(normal, design.T @ wanted)
+        gain = found[0] if abs(found[0]) > 1e-6 else 1e-6
+        affine = affine + np.clip(found[1:].reshape(3, 2) / gain, -2, 2)
+        rest = wanted - design @ found
+        covariance = np.linalg.inv(normal) * (rest**2).mean() * _correlated(scale) / gain**2
+        power = np.sqrt((moved[inner] ** 2).sum() * (wanted**2).sum())
+        likeness = float((moved[inner].ravel() * wanted).sum() / power) if power > 0 else 0.0
+    return Motion(affine, float(np.sqrt(covariance[1, 1] + covariance[2, 2])), likeness)
+
+
+def _whole_shift(still: np.ndarray, seen: np.ndarray) -> np.ndarray:
+    window = np.outer(*(np.hanning(count + 2)[1:-1] for count in still.shape))
+    spectra = [np.fft.rfft2(window * each, s=tuple(2 * count for count in still.shape)) for each in (still, seen)]
+    correlation = np.fft.irfft2(np.conj(spectra[0]) * spectra[1])
+    peak = np.array(np.unravel_index(correlation.argmax(), correlation.shape))
+    size = np.array(correlation.shape)
+    return np.where(peak > size // 2, peak - size, peak).astype(np.float64)
+
+
+def _inner(shape: tuple[int, ...], scale: float) -> tuple[slice, slice]:
+    """Without the border, where the band knows only half of what is around."""
+    margin = min(int(np.ceil(2 * _WIDER * scale)), min(shape) // 4)
+    return slice(margin, shape[0] - margin), slice(margin, shape[1] - margin)
+
+
+def _correlated(scale: float) -> float:
+    """Pixels that share one value of noise in a band."""
+    return max(4 * np.pi * scale**2, 1.0)
+
+
+def _by_tile(clean: np.ndarray, capture: np.ndarray, scale: float) -> tuple[np.ndarray, np.ndarray]:
+    """Product of picture and capture in the band, and the picture's power, ``[tile]``."""
+    inner = _inner(clean.shape, scale)
+    still, seen = band(clean, scale)[inner], band(capture, scale)[inner]
+    edges = [np.linspace(0, count, max(count // _TILE, 1) + 1).astype(int)[:-1] for count in still.shape]
+
+    def tiles(values: np.ndarray) -> np.ndarray:
+        return np.add.reduceat(np.add.reduceat(values, edges[0], axis=0), edges[1], axis=1).ravel()
+
+    return tiles(still * seen), tiles(still * still)

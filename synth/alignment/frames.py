@@ -1,0 +1,119 @@
+"""Captures as linear light: repeats averaged, the dark frame subtracted, white balanced, the mosaic filled in."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from metalens.formats.alignment_set import AlignmentSet
+from metalens.formats.errors import InputError
+from metalens.formats.sensor import Sensor
+from metalens.synth.sensor import bayer_channels, demosaic
+
+SATURATED_SHARE = 1e-4
+"""Of the samples: more of them at full scale are refused. Pixels that are so in the dark do not count."""
+
+Region = tuple[int, int, int, int]
+"""Top, left, rows, columns on the sensor."""
+
+
+@dataclass(frozen=True)
+class FrameReader:
+    """How raw files become light.
+
+    Attributes:
+        captures: that name the files.
+        sensor: that took them.
+        dark: ``[plane, y, x]`` mean of the dark frames, digital numbers.
+        stuck: ``[plane, y, x]`` which samples are at full scale in the dark.
+        full_scale: the number of a saturated sample.
+        white: digital numbers above the dark of red, green and blue that become 1.
+    """
+
+    captures: AlignmentSet
+    sensor: Sensor
+    dark: np.ndarray
+    stuck: np.ndarray
+    full_scale: float
+    white: tuple[float, float, float] = (1.0, 1.0, 1.0)
+
+    def light(self, name: str, region: Region | None = None) -> np.ndarray:
+        """Linear light ``[y, x, 3]`` float64 of a file, of the whole sensor.
+
+        Args:
+            name: of the file.
+            region: in which saturation matters; by default everywhere.
+
+        Raises:
+            InputError: the file cannot be read, or is saturated.
+        """
+        signal = self.signal(name, region)
+        if len(signal) == 3:
+            return np.moveaxis(signal, 0, -1) / np.array(self.white)
+        channels = bayer_channels(self.sensor, self.sensor.pixels)
+        return demosaic(signal[0] / np.array(self.white)[channels], self.sensor.bayer)
+
+    def signal(self, name: str, region: Region | None = None) -> np.ndarray:
+        """Digital numbers above the dark ``[plane, y, x]``, the mean of a file's frames; see :meth:`light`."""
+        frames = self.captures.frames(name, self.sensor.pixels)
+        top, left, rows, columns = region or (0, 0, *self.sensor.pixels)
+        part = (..., slice(top, top + rows), slice(left, left + columns))
+        counted = ~self.stuck[part]
+        full = (frames[part] >= self.full_scale) & counted
+        samples = len(frames) * int(counted.sum())
+        if full.sum() > SATURATED_SHARE * samples:
+            raise InputError(
+                f"{self.captures.path(name)}: saturated: {int(full.sum())} of its {samples} samples "
+                f"({100 * full.sum() / samples:.2g} %) are at full scale, {self.full_scale:g} DN; expose all captures "
+                "shorter."
+            )
+        return frames.mean(axis=0, dtype=np.float64) - self.dark
+
+    def by_channel(self, signal: np.ndarray) -> list[np.ndarray]:
+        """The samples of red, green and blue, each flat, of planes ``[plane, y, x]``."""
+        if len(signal) == 3:
+            return [plane.ravel() for plane in signal]
+        channels = bayer_channels(self.sensor, self.sensor.pixels)
+        return [signal[0][channels == channel] for channel in range(3)]
+
+
+def frame_reader(captures: AlignmentSet) -> FrameReader:
+    """Read the dark frames and find what white is.
+
+    Raises:
+        InputError: they cannot be read, differ in size, are saturated, or the white screen is not brighter than they.
+    """
+    sensor = captures.camera().sensor
+    full_scale = captures.full_scale_dn or float(2**sensor.bit_depth - 1)
+    total, count = 0.0, 0
+    stuck: np.ndarray | None = None
+    for name in captures.darks:
+        frames = captures.frames(name, sensor.pixels)
+        total = total + frames.sum(axis=0, dtype=np.float64)
+        count += len(frames)
+        full = (frames >= full_scale).all(axis=0)
+        stuck = full if stuck is None else stuck & full
+    assert stuck is not None, "a list of captures names a dark frame at least"
+    if stuck.mean() > 0.01:
+        raise InputError(
+            f"{captures.path(captures.darks[0])}: {100 * stuck.mean():.2g} % of its samples are at full scale; dark "
+            "frames are taken with the lens capped."
+        )
+    reader = FrameReader(captures, sensor, total / count, stuck, full_scale)
+    white = captures.path(captures.white)
+    levels = []
+    for colour, samples in zip(("red", "green", "blue"), reader.by_channel(reader.signal(captures.white)), strict=True):
+        level = float(np.percentile(samples, 95))
+        if level <= 0:
+            raise InputError(
+                f"{white}: the white screen's {colour} lies {-level:.3g} DN below the dark frames; were the two "
+                "swapped, or the exposure changed?"
+            )
+        if level < 0.02 * full_scale:
+            raise InputError(
+                f"{white}: the white screen's {colour} lies {level:.3g} DN above the dark, at least "
+                f"{0.02 * full_scale:.3g} DN are needed; expose all captures longer."
+            )
+        levels.append(level)
+    return replace(reader, white=(levels[0], levels[1], levels[2]))

@@ -1,0 +1,97 @@
+"""How much distortion the dots can tell: the model that foresees dots it has not seen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from metalens.formats.errors import InputError
+from metalens.synth.alignment.mapping import DistortionModel, SensorToDisplay, fit_mapping, sensor_residual
+
+MODELS = (
+    DistortionModel("radial", 0),
+    DistortionModel("radial", 2),
+    DistortionModel("radial", 4),
+    *(DistortionModel("polynomial", order) for order in range(2, 7)),
+)
+"""What is tried, of few numbers and of many."""
+
+_FOLDS = 6
+
+
+@dataclass(frozen=True)
+class ChosenMapping:
+    """A map and what is known of how good it is.
+
+    Attributes:
+        mapping: fitted to all dots that were kept.
+        residual: ``[dot, (y, x)]`` pixels, of the dots that were kept.
+        kept: ``[dot]`` which ones.
+        foreseen: model's name → root-mean-square distance in pixels of dots that it was not fitted to.
+    """
+
+    mapping: SensorToDisplay
+    residual: np.ndarray
+    kept: np.ndarray
+    foreseen: dict[str, float]
+
+
+def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int, int], name: str) -> ChosenMapping:
+    """Fit the map whose distortion foresees best, by cross-validation.
+
+    Dots are put into six groups; each model is fitted without one of them and has to say where its dots are. Of the
+    models that are no worse than the best by more than one standard error, the one of fewest numbers is taken.
+    Dots that lie off by more than six times the usual distance belong to something else and are left out.
+
+    Args:
+        sensor: ``[dot, (y, x)]`` centres on the sensor.
+        display: ``[dot, (y, x)]`` their places on the display.
+        shape: rows, columns of the sensor.
+        name: how an error message calls the capture.
+
+    Raises:
+        InputError: the dots do not lie on any plane grid.
+    """
+    kept = _without_strays(sensor, display, shape)
+    sensor, display = sensor[kept], display[kept]
+    # A group has dots of all parts of the field, and the groups are the same in every run.
+    fold = np.random.default_rng(0).permutation(len(sensor)) % _FOLDS
+    tried = [model for model in MODELS if 8 + model.parameters <= 0.6 * 2 * len(sensor)]
+    error = {}
+    for model in tried:
+        squared = np.empty(len(sensor))
+        whole = fit_mapping(model, sensor, display, shape=shape)
+        for number in range(_FOLDS):
+            left_out = fold == number
+            mapping = fit_mapping(model, sensor[~left_out], display[~left_out], shape=shape, start=whole)
+            squared[left_out] = (sensor_residual(mapping, sensor[left_out], display[left_out]) ** 2).sum(axis=1)
+        error[model] = squared
+    best = min(tried, key=lambda model: float(error[model].mean()))
+    chosen = next(
+        model for model in sorted(tried, key=lambda model: model.parameters) if _no_worse(error[model], error[best])
+    )
+    mapping = fit_mapping(chosen, sensor, display, shape=shape)
+    residual = sensor_residual(mapping, sensor, display)
+    mean = float(np.linalg.norm(residual, axis=1).mean())
+    if not mean < 2.0:
+        raise InputError(
+            f"{name}: the dots lie {mean:.2g} px off any map of a plane grid; display the target unscaled on a flat "
+            "screen and give its spacing as it was displayed."
+        )
+    return ChosenMapping(mapping, residual, kept, {model.name: float(np.sqrt(error[model].mean())) for model in tried})
+
+
+def _no_worse(squared: np.ndarray, best: np.ndarray) -> bool:
+    more = squared - best
+    return bool(more.mean() <= more.std() / np.sqrt(len(more)) + 1e-12)
+
+
+def _without_strays(sensor: np.ndarray, display: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+    model = DistortionModel("polynomial", 3)
+    kept = np.ones(len(sensor), dtype=bool)
+    for _ in range(3):
+        mapping = fit_mapping(model, sensor[kept], display[kept], shape=shape)
+        away = np.linalg.norm(sensor_residual(mapping, sensor, display), axis=1)
+        kept = away <= max(6 * float(np.median(away[kept])), 0.2)
+    return kept
