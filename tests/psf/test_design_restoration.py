@@ -1,0 +1,95 @@
+"""The expected error of pictures, against closed forms."""
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metalens.formats.camera import read_camera
+from metalens.formats.sensor import Sensor
+from metalens.psf.design.restoration_error import (
+    LEAST_LENGTH,
+    image_errors,
+    image_spectrum,
+    noise_variance,
+    transfer_function,
+)
+
+VARIANCE = 0.06
+
+
+def whole_spectrum(length: int) -> np.ndarray:
+    """The same spectrum by a complex transform's frequencies."""
+    frequency = np.fft.fftfreq(length)
+    squared = frequency[:, None] ** 2 + frequency**2
+    spectrum = np.divide(1, squared, out=np.zeros_like(squared), where=squared > 0)
+    return VARIANCE * spectrum / spectrum.mean()
+
+
+def gaussian(side: int, sigma: float) -> np.ndarray:
+    place = np.arange(side) - side // 2
+    light = np.exp(-(place[:, None] ** 2 + place**2) / (2 * sigma**2))
+    return light / light.sum()
+
+
+@pytest.mark.parametrize("length", [64, 65])
+def test_the_spectrum_has_the_variance_that_was_asked_for(length: int) -> None:
+    half = image_spectrum(length, VARIANCE)
+    assert np.allclose(half, whole_spectrum(length)[:, : length // 2 + 1], rtol=1e-12)
+
+
+@pytest.mark.parametrize("noise", [1e-5, 1e-3, 0.1])
+def test_behind_a_perfect_lens_noise_alone_makes_the_error(noise: float) -> None:
+    point = np.zeros((9, 9))
+    point[4, 4] = 1
+    captured, restored = image_errors(jnp.asarray(point), noise, VARIANCE)
+    signal = whole_spectrum(LEAST_LENGTH)
+    assert captured == pytest.approx(noise, rel=1e-5)
+    assert restored == pytest.approx((signal * noise / (signal + noise)).mean(), rel=1e-5)
+
+
+def test_a_blur_without_noise_is_undone_and_with_noise_it_is_the_wiener_error() -> None:
+    light, noise = gaussian(31, 1.0), 1e-3
+    transfer = np.fft.fft2(light, s=(LEAST_LENGTH, LEAST_LENGTH))
+    signal = whole_spectrum(LEAST_LENGTH)
+    wanted = (signal * noise / (np.abs(transfer) ** 2 * signal + noise)).mean()
+    assert image_errors(jnp.asarray(light), noise, VARIANCE)[1] == pytest.approx(wanted, rel=1e-4)
+    assert image_errors(jnp.asarray(light), 1e-12, VARIANCE)[1] < 1e-4 * wanted
+
+
+def test_a_shift_costs_the_captured_picture_and_not_the_restored_one() -> None:
+    light = gaussian(33, 1.5)
+    moved = np.roll(light, (2, -3), axis=(0, 1))
+    (still, restored), (shifted, again) = (image_errors(jnp.asarray(each), 1e-3, VARIANCE) for each in (light, moved))
+    assert again == pytest.approx(float(restored), rel=1e-4)
+    assert shifted > 1.5 * still
+
+
+def test_no_light_leaves_the_picture_unknown() -> None:
+    captured, restored = image_errors(jnp.zeros((9, 9)), 1e-3, VARIANCE)
+    assert captured == pytest.approx(VARIANCE + 1e-3, rel=1e-5)
+    assert restored == pytest.approx(VARIANCE, rel=1e-5)
+
+
+def test_the_transfer_function_has_the_middle_sample_for_its_origin() -> None:
+    symmetric = transfer_function(jnp.asarray(gaussian(15, 1.2)), 64)
+    assert np.abs(np.imag(symmetric)).max() < 1e-6
+    assert np.real(symmetric)[0, 0] == pytest.approx(1, rel=1e-6)
+
+
+def test_noise_is_the_sum_of_what_the_sensor_names() -> None:
+    sensor = Sensor(
+        pixels=(64, 64), pixel_pitch_um=2.0, bit_depth=12, full_well_e=4000.0, read_noise_e=6.0, white_level=0.5
+    )
+    step = 4000 / 4095
+    wanted = (0.2 * 2000 + 36 + step**2 / 12) / 2000**2
+    assert noise_variance(sensor, 0.2) == pytest.approx([wanted] * 3, rel=1e-6)
+    silent = sensor.model_copy(update={"shot_noise": False})
+    assert noise_variance(silent, 0.2) == pytest.approx([(36 + step**2 / 12) / 2000**2] * 3, rel=1e-6)
+
+
+def test_more_light_is_less_noise_in_units_of_white() -> None:
+    sensor = read_camera("metacamera").sensor
+    more = sensor.model_copy(update={"quantum_efficiency": (0.4, 0.8, 0.6), "white_photons": 1000.0})
+    red, green, blue = noise_variance(more, 0.2)
+    assert red > blue > green
+    assert (noise_variance(sensor, 0.4) > noise_variance(sensor, 0.2)).all()

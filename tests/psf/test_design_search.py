@@ -1,0 +1,204 @@
+"""The search: it finds what is known, stops, and goes on as if it had not been stopped."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metalens.formats.camera import read_camera
+from metalens.formats.design_spec import DesignSpec, parse_design
+from metalens.formats.errors import InputError
+from metalens.optics import Hyperbolic
+from metalens.psf.design.checkpoint import SearchState, read_state, write_state
+from metalens.psf.design.evaluation import evaluate_camera
+from metalens.psf.design.run import checkpoint_of, design_lens, task_of
+from metalens.psf.design.search import best_of, first_state, run_search
+
+SPEC = """
+schema = "metalens.design"
+version = 1
+name = "small"
+
+[camera.lens]
+aperture_um = 20.0
+focal_length_um = 60.0
+
+[camera.sensor]
+pixels = [64, 64]
+pixel_pitch_um = 1.0
+bit_depth = 12
+full_well_e = 5000.0
+read_noise_e = 3.0
+
+[camera.spectrum]
+wavelengths_per_channel = 1
+channels = [
+  { name = "red", centre_nm = 532.0, fwhm_nm = 0.0 },
+  { name = "green", centre_nm = 532.0, fwhm_nm = 0.0 },
+  { name = "blue", centre_nm = 532.0, fwhm_nm = 0.0 },
+]
+
+[variables]
+family = "even_polynomial"
+terms = 3
+
+[start]
+families = ["quadratic"]
+wavelengths_nm = [480.0]
+steps = 2
+
+[sampling]
+fields_deg = [0.0]
+window_pixels = 17
+
+[[objectives]]
+kind = "strehl"
+
+[search]
+steps = 60
+learning_rate = 0.3
+"""
+
+
+def small(**changes: str) -> DesignSpec:
+    text = SPEC
+    for key, value in changes.items():
+        before = next(line for line in text.splitlines() if line.startswith(f"{key} ="))
+        text = text.replace(before, f"{key} = {value}")
+    return parse_design(text)
+
+
+def states_equal(a: SearchState, b: SearchState) -> bool:
+    return all(np.array_equal(getattr(a, name), getattr(b, name)) for name in SearchState.__dataclass_fields__)
+
+
+def test_on_axis_and_in_one_colour_the_best_lens_is_the_hyperbolic_one(tmp_path: Path) -> None:
+    # The start is made for a focus a tenth farther: two thirds of a wave of defocus over the lens.
+    spec = small(families='["hyperbolic"]')
+    found = design_lens(spec, tmp_path / "lens.toml")
+    perfect = (60**2 / 10**2 * np.log(1 + 10**2 / 60**2)) ** 2
+    strehl = evaluate_camera(found.camera, "designed", (0.0,)).strehl[0, 0]
+    assert strehl == pytest.approx(perfect, rel=2e-3)
+    # And its phase is the hyperbolic one, to a twentieth of a wave.
+    radius = jnp.linspace(0, 9e-6, 50)
+    wanted = Hyperbolic(60e-6, 532e-9).at(jnp.zeros(50), radius)
+    numbers, _ = best_of(found.state)
+    phase = found.task.variables.phase(jnp.asarray(numbers)).at(jnp.zeros(50), radius)
+    error = np.asarray(phase - wanted)
+    assert np.ptp(error) < 0.3
+    assert read_camera(tmp_path / "lens.toml") == found.camera
+    assert not checkpoint_of(tmp_path / "lens.toml").exists()
+
+
+def test_a_search_in_parts_is_the_search_in_one_go(tmp_path: Path) -> None:
+    task = task_of(small(steps="6"))
+    whole = run_search(task, first_state(task))
+    state = first_state(task)
+    while not state.finished:
+        # One step, then through the file.
+        state = run_search(task, state, minutes=1e-9)
+        write_state(tmp_path / "state.npz", state, "hash")
+        state = read_state(tmp_path / "state.npz", "hash")
+    assert states_equal(state, whole)
+    assert len(whole.history) == 7 + 6
+
+
+def test_the_same_seed_gives_the_same_starts_and_another_one_others() -> None:
+    spec = small(families='["quadratic"]\nrandom = 2')
+    once, again = task_of(spec).starts, task_of(spec).starts
+    assert [start.name for start in once][1:] == [
+        "quadratic 480 nm, random phase 1",
+        "quadratic 480 nm, random phase 2",
+    ]
+    assert all(np.array_equal(a.numbers, b.numbers) for a, b in zip(once, again, strict=True))
+    other = spec.model_copy(update={"search": spec.search.model_copy(update={"seed": 1})})
+    assert np.array_equal(task_of(other).starts[0].numbers, once[0].numbers)
+    assert not np.array_equal(task_of(other).starts[1].numbers, once[1].numbers)
+
+
+def test_the_best_start_is_followed_and_the_best_lens_is_kept() -> None:
+    task = task_of(small(wavelengths_nm="[400.0, 530.0]", steps="2"))
+    state = run_search(task, first_state(task))
+    assert state.trial_loss[1] < state.trial_loss[0]
+    rows = state.history[state.history[:, 0] == 2]
+    assert rows[0, 1] == pytest.approx(state.trial_loss[1], abs=1e-5)
+    assert best_of(state)[1] == state.history[:, 1].min()
+
+
+def test_without_progress_patience_ends_the_search() -> None:
+    spec = small(wavelengths_nm="[530.0]")
+    spec = spec.model_copy(update={"search": spec.search.model_copy(update={"patience": 3, "progress": 10.0})})
+    task = task_of(spec)
+    state = run_search(task, first_state(task))
+    # The first step is progress against nothing; of the next ones, none falls by ten.
+    assert (state.history[:, 0] == 1).sum() == 4
+
+
+def test_a_killed_run_goes_on_to_the_same_lens(tmp_path: Path) -> None:
+    (tmp_path / "design.toml").write_text(SPEC.replace("steps = 60", "steps = 40"), encoding="utf-8")
+    program = (
+        "import sys; from pathlib import Path; import metalens.psf.design.search as search\n"
+        "from metalens.psf.design.run import design_lens; from metalens.formats.design_spec import read_design\n"
+        "folder, name, resume = Path(sys.argv[1]), sys.argv[2], sys.argv[3] == 'resume'\n"
+        "search.run_search.__kwdefaults__['save_every'] = 0.0\n"
+        "design_lens(read_design(folder / 'design.toml'), folder / name, resume=resume)\n"
+    )
+
+    def start(name: str, how: str) -> subprocess.Popen:
+        environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+        return subprocess.Popen([sys.executable, "-c", program, str(tmp_path), name, how], env=environment)
+
+    assert start("whole.toml", "new").wait() == 0
+    killed = start("killed.toml", "new")
+    place = checkpoint_of(tmp_path / "killed.toml")
+    while not place.exists():
+        assert killed.poll() is None
+        time.sleep(0.01)
+    killed.kill()
+    killed.wait()
+    assert not (tmp_path / "killed.toml").exists()
+    assert len(read_state(place, parse_design((tmp_path / "design.toml").read_text()).hash).history) < 43
+    assert start("killed.toml", "resume").wait() == 0
+    assert (tmp_path / "killed.toml").read_text() == (tmp_path / "whole.toml").read_text()
+    left = sorted(path.name for path in tmp_path.iterdir() if not path.name.endswith(".part"))
+    assert left == ["design.toml", "killed.toml", "whole.toml"]
+
+
+def test_time_that_is_up_leaves_the_best_lens_and_a_search_to_go_on_with(tmp_path: Path) -> None:
+    output = tmp_path / "lens.toml"
+    spec = small(steps="4")
+    first = design_lens(spec, output, minutes=1e-9)
+    assert not first.state.finished
+    assert output.exists()
+    with pytest.raises(InputError, match="exists already, and nothing is overwritten"):
+        design_lens(spec, output)
+    output.unlink()
+    with pytest.raises(InputError, match="go on with --resume"):
+        design_lens(spec, output)
+    with pytest.raises(InputError, match="of another specification or seed"):
+        design_lens(small(steps="5"), output, resume=True)
+    last = design_lens(spec, output, resume=True)
+    assert last.state.finished
+    assert last.loss < first.loss
+    with pytest.raises(InputError, match="its search is finished"):
+        design_lens(spec, output, resume=True)
+
+
+def test_a_broken_checkpoint_is_refused(tmp_path: Path) -> None:
+    place = tmp_path / "state.npz"
+    with pytest.raises(InputError, match="no search to go on with"):
+        read_state(place, "hash")
+    place.write_bytes(b"PK nothing")
+    with pytest.raises(InputError, match="could not be read as a checkpoint"):
+        read_state(place, "hash")
+    with place.open("wb") as file:
+        np.savez(file, state=np.array({"pickled": 1}, dtype=object))
+    with pytest.raises(InputError, match="could not be read as a checkpoint"):
+        read_state(place, "hash")
