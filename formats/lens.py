@@ -17,6 +17,7 @@ from metalens.formats.lens_parts import (
     check_aperture,
 )
 from metalens.formats.lens_phase import FreeformPhase, Phase, SumPhase
+from metalens.formats.lens_structure import RadialGeometryTable, StructureTable
 from metalens.formats.record import Finite, Positive, Record
 
 
@@ -39,6 +40,8 @@ class Lens(Record):
         default=None, description="(y, x) where the lens' axis meets the sensor, from its centre"
     )
     fabrication: Fabrication | None = None
+    structure: StructureTable | None = Field(default=None, description="a meta-atom at each site")
+    radial_geometry: RadialGeometryTable | None = Field(default=None, description="meta-atoms by their radius")
 
     @model_validator(mode="after")
     def _fit(self) -> Lens:
@@ -55,6 +58,14 @@ class Lens(Record):
                 f"cover_glass.thickness_um {self.cover_glass.thickness_um:g} does not fit between the lens and the "
                 f"sensor, {room:g} apart"
             )
+        built = [name for name in ("structure", "radial_geometry") if getattr(self, name) is not None]
+        if len(built) > 1:
+            raise ValueError("structure and radial_geometry both say what the lens is built of; leave out one of them")
+        if built and self.fabrication is not None:
+            raise ValueError(
+                f"fabrication is for a lens of phase and response, and {built[0]} says what is built; leave out one "
+                "of them"
+            )
         return self
 
     def in_folder(self, folder: Path) -> Lens:
@@ -68,6 +79,10 @@ class Lens(Record):
             found["phase"] = self.phase.in_folder(folder)
         if isinstance(self.response, LibraryResponse):
             found["response"] = self.response.in_folder(folder)
+        if self.structure is not None:
+            found["structure"] = self.structure.in_folder(folder)
+        if self.radial_geometry is not None:
+            found["radial_geometry"] = self.radial_geometry.in_folder(folder)
         return self.model_copy(update=found) if found else self
 
     @property

@@ -15,6 +15,8 @@ from metalens.optics.fabrication import Fabrication, fabricated, width_unit
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
+from metalens.optics.structure.built import Built
+from metalens.optics.structure.described import structure_of
 
 
 @jax.tree_util.register_dataclass
@@ -61,6 +63,8 @@ class Metalens:
         stop: an aperture stop in front of the lens.
         substrate: the glass between the stop, or the object, and the meta-atoms.
         cover_glass: a plate somewhere between the lens and the sensor.
+        structure: the meta-atoms that the lens is built of. They transmit in the place of phase and response; the
+            phase, for which they were chosen, still tells where rays go, and so windows and samplings.
     """
 
     aperture_diameter: Scalar
@@ -71,6 +75,7 @@ class Metalens:
     stop: Stop | None = None
     substrate: Plate | None = None
     cover_glass: Plate | None = None
+    structure: Built | None = None
 
     @property
     def aperture_area(self) -> Scalar:
@@ -82,10 +87,36 @@ class Metalens:
     @property
     def rotationally_symmetric(self) -> bool:
         """Whether the lens looks the same from every side."""
-        parts: list[Phase | Aperture] = [self.phase, self.aperture]
+        parts: list[Phase | Aperture | Built] = [self.phase, self.aperture]
         if self.stop is not None:
             parts.append(self.stop.aperture)
+        if self.structure is not None:
+            parts.append(self.structure)
         return all(part.rotationally_symmetric for part in parts)
+
+    @property
+    def flat_pixel(self) -> Scalar | None:
+        """Side in metres of the flat pixels that the lens is made of; None where its phase's slope says all."""
+        return self.phase.flat_pixel if self.structure is None else self.structure.flat_pixel
+
+    @property
+    def achromatic(self) -> bool:
+        """Whether the transmission is the same at every wavelength."""
+        return self.structure is None and self.response.achromatic
+
+    def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+        """Complex transmission at positions in metres from the centre (they broadcast), at a scalar wavelength."""
+        if self.structure is not None:
+            return self.structure.transmission(y, x, wavelength)
+        return self.response.transmission(self.phase.at(y, x), wavelength)
+
+    def check(self, wavelength: object) -> None:
+        """Make sure that the transmission is known at these wavelengths in metres; outside jit.
+
+        Raises:
+            InputError: a wavelength lies outside the table that the lens is from.
+        """
+        (self.response if self.structure is None else self.structure).check(wavelength)
 
 
 def metalens_of(camera: Camera) -> Metalens:
@@ -110,6 +141,7 @@ def metalens_of(camera: Camera) -> Metalens:
         stop=stop,
         substrate=_plate_of(lens.substrate),
         cover_glass=_plate_of(lens.cover_glass),
+        structure=structure_of(lens, aperture_of(lens.aperture)),
     )
     return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn.response))
 

@@ -79,7 +79,7 @@ def check_request(
             "that is not simulated; leave the substrate out, or set object_distance to infinity, where it does not "
             "matter."
         )
-    lens.response.check(wavelength)
+    lens.check(wavelength)
     if min(window) < 1:
         raise InputError(f"psf: window {window[0]} × {window[1]} is empty; at least 1 × 1 was expected.")
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.metalens import Metalens
+from metalens.optics.structure.fit import fit_of
 from metalens.psf.engines.grid import stop_diameter
 from metalens.psf.view import CameraView
 
@@ -45,11 +47,17 @@ def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np
 
     What is missing to 1 misses the lens behind its stop, or goes into other diffraction orders than the first.
     """
-    efficiency = np.abs(np.asarray(view.lens.response.coefficients(jnp.asarray(wavelength)))) ** 2
-    orders = view.lens.response.orders
-    image = efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=1)
     inside = np.ones((len(view.position), len(wavelength)))
     if view.lens.stop is not None:
         for field in range(len(view.position)):
             inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
-    return (inside * image) @ channel_weight.T
+    return (inside * _image_share(view.lens, wavelength)) @ channel_weight.T
+
+
+def _image_share(lens: Metalens, wavelength: np.ndarray) -> np.ndarray:
+    """Share ``[wavelength]`` of the light through the lens that makes the image."""
+    if lens.structure is not None:
+        return fit_of(lens, wavelength).efficiency
+    efficiency = np.abs(np.asarray(lens.response.coefficients(jnp.asarray(wavelength)))) ** 2
+    orders = lens.response.orders
+    return efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=1)

@@ -1,1 +1,39 @@
-"""From a phase to a structure: which meta-atom stands at which site, and what that does to light."""
+"""From phase to structure: a meta-atom for each site, and what such a lens does to light.
+
+Files, in reading order:
+
+- ``lattice``          sites of square and hexagonal lattices
+- ``built``            what a lens is built of, in the place of a phase and a response
+- ``sites``            a meta-atom at each site: what will really be made
+- ``radial_geometry``  a geometry over the distance from the centre, to be optimised
+- ``candidates``       the meta-atoms that may be chosen, and the best of them for a phase
+- ``fit``              how well a structure keeps to the wanted phase; which pitch it needs
+- ``choice``           the structure of a lens
+- ``described``        structures from the tables of a ``lens.toml``
+"""
+
+from metalens.optics.structure.built import Built
+from metalens.optics.structure.candidates import AtomKind, Candidates, best_candidate, candidates_of, soft_transmission
+from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
+from metalens.optics.structure.fit import Fit, fit_of
+from metalens.optics.structure.radial_geometry import RadialGeometry, control_of, geometry_within
+from metalens.optics.structure.sites import Sites, sites_of
+
+__all__ = [
+    "AtomKind",
+    "Built",
+    "Candidates",
+    "Fit",
+    "RadialGeometry",
+    "Sites",
+    "best_candidate",
+    "candidates_of",
+    "choose_structure",
+    "control_of",
+    "fit_of",
+    "geometry_within",
+    "radial_geometry_of",
+    "sites_of",
+    "soft_transmission",
+    "with_structure",
+]

@@ -2,7 +2,7 @@
 
 The light's tilt and the carrier of the shifted window are the same plane wave, of direction cosines s. With both
 taken out, the field behind a lens that is its own stop is exp(iφ(r)) on the disc: the same for every field angle
-and, if the lens' response is achromatic, for every wavelength. Its spectrum is computed once; a point spread
+and, if the lens is achromatic, for every wavelength. Its spectrum is computed once; a point spread
 function then costs one transfer function and one inverse FFT. With t = λu the direction cosines about s, and in
 each layer of thickness z and index n behind the lens γ₀ = √(n² − s²), γ = √(n² − (s + t)²),
 
@@ -31,7 +31,7 @@ from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_g
 
 def shares_spectrum(lens: Metalens, source: Source) -> bool:
     """Whether the field behind the lens, its tilt removed, is the same at all field angles and wavelengths."""
-    return lens.stop is None and lens.response.achromatic and isinstance(source, PlaneWave)
+    return lens.stop is None and lens.achromatic and isinstance(source, PlaneWave)
 
 
 @partial(jax.jit, static_argnames=("size",))
@@ -65,12 +65,11 @@ def lens_spectrum(
     light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
     if lens.stop is None:
         inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
-        phase = lens.phase.at(near_y, near_x)
-        if lens.response.achromatic and lens.response.orders == (1,):
+        if lens.achromatic and lens.response.orders == (1,):
             amplitude = lens.response.coefficients(wavelength)[0]
-            field = amplitude * phasor(phase / (2 * np.pi) + light / wavelength)
+            field = amplitude * phasor(lens.phase.at(near_y, near_x) / (2 * np.pi) + light / wavelength)
         else:
-            field = lens.response.transmission(phase, wavelength) * phasor(light / wavelength)
+            field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
         return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
     stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
     spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(light / wavelength))
@@ -79,9 +78,8 @@ def lens_spectrum(
     at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
     tilt = phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
-    turn = lens.phase.at(at_y, at_x)
     bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
-    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * lens.response.transmission(turn, wavelength) * bent)
+    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * lens.transmission(at_y, at_x, wavelength) * bent)
 
 
 def transfer(

@@ -107,6 +107,8 @@ def _obstacle(lens: Metalens) -> str | None:
         return "a stop in front of the lens, whose edge diffracts on the way"
     if lens.cover_glass is not None:
         return "a cover glass, behind which the rays' paths have no closed form"
+    if lens.structure is not None:
+        return "a structure of meta-atoms, each with a transmission of its own"
     if lens.phase.flat_pixel is not None:
         return "a phase of flat pixels"
     if len(lens.response.orders) > 1:

@@ -67,7 +67,7 @@ def choose_grid(
     The sample spacing h has to resolve, at the shortest wavelength, (1) the intensity, whose frequencies reach the
     pupil's spread of directions over λ, where it is integrated, else the field with half of them; (2) the waves that
     connect the aperture's rim with the window's; (3) what the lens' phase adds to the chief ray's direction, which must
-    not turn by more than π between samples; a phase of flat pixels has two samples along each pixel.
+    not turn by more than π between samples; a lens of flat pixels has two samples along each pixel.
 
     Args:
         lens: the metalens.
@@ -91,8 +91,8 @@ def choose_grid(
     rates += [
         2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
     ]
-    if lens.phase.flat_pixel is not None:
-        rates.append(2 / float(lens.phase.flat_pixel))
+    if lens.flat_pixel is not None:
+        rates.append(2 / float(lens.flat_pixel))
     if convolves:
         rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
     subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))
@@ -103,10 +103,12 @@ def choose_grid(
     room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
     size = tuple(_round_up(aperture + length + room) for length in inner)
     if max(size) > LARGEST_GRID:
+        gentler = "a smaller window or aperture_um."
+        if lens.flat_pixel is None:
+            gentler = 'a smaller window, aperture_um or slope of the phase, or engine="direction_cosine".'
         raise InputError(
             f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
-            f"samples, more than {LARGEST_GRID} a side; use a smaller window, aperture_um or slope of the phase, or "
-            'engine="direction_cosine".'
+            f"samples, more than {LARGEST_GRID} a side; use {gentler}"
         )
     return Grid(subsamples, (size[0], size[1]), inner, padding)
 

@@ -74,7 +74,7 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
     light = _edge(shape.edge_distance(y, x, radius), pitch) * np.asarray(source.amplitude(y, x), dtype=float)
     field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
     if lens.stop is None:
-        return field * np.asarray(lens.response.transmission(lens.phase.at(y, x), jnp.asarray(wavelength)))
+        return field * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
     layers = layers_in_front(lens)
     reach = radius + padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
     middle = np.zeros(2)
@@ -93,8 +93,7 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
     y, x = _positions(reach, pitch)
     y, x = y + float(middle[0]), x + float(middle[1])
     inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
-    transmitted = lens.response.transmission(lens.phase.at(y, x), jnp.asarray(wavelength))
-    return field * inside * np.asarray(transmitted)
+    return field * inside * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
 
 
 def _positions(reach: float, pitch: float) -> tuple[jax.Array, jax.Array]:

@@ -1,0 +1,254 @@
+"""The meta-atoms that may be chosen for a site, and the best of them for a wanted phase."""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.atom_library import (
+    PARAMETERS,
+    AtomLibrary,
+    Shape,
+    library_digest,
+    library_path,
+    read_atom_library,
+    shipped_libraries,
+)
+from metalens.formats.errors import InputError
+from metalens.optics.fabrication import is_duty_cycle
+from metalens.optics.meta_atoms.described import PROXY
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
+from metalens.optics.meta_atoms.proxy import nano_optics_proxy
+from metalens.optics.structure.sites import geometry_in
+
+LARGEST_TABLE = 4096
+"""Meta-atoms to choose from: more make files for fabrication large, and no lens better."""
+
+BLOCK = 2**15
+"""Sites that are chosen for at once."""
+
+STARTS, ROUNDS = 24, 40
+"""Sets of pistons from which the alternation begins, and its longest run."""
+
+
+@dataclass(frozen=True)
+class AtomKind:
+    """What all meta-atoms have in common; attributes as of :class:`metalens.formats.structure.Structure`."""
+
+    shape: Shape
+    height: float
+    material: str = ""
+    substrate: str = ""
+    library_name: str = ""
+    library_sha256: str = ""
+
+
+PROXY_KIND = AtomKind("round_pillar", 705e-9, "Si3N4", "SiO2", PROXY)
+
+
+@dataclass(frozen=True)
+class Candidates:
+    """Meta-atoms to choose from.
+
+    Attributes:
+        geometry: ``[atom, parameter]`` in metres.
+        number: ``[atom]`` the same in the unit of the scalar library.
+        library: what they do to light.
+        kind: what they have in common.
+    """
+
+    geometry: np.ndarray
+    number: np.ndarray
+    library: MetaAtomLibrary
+    kind: AtomKind
+
+    def offered(self, wavelengths: Sequence[float] | np.ndarray) -> np.ndarray:
+        """Complex transmission ``[atom, wavelength]`` at wavelengths in metres.
+
+        Raises:
+            InputError: a wavelength lies outside the library.
+        """
+        check_range(self.library, wavelength=wavelengths)
+        return np.asarray(self.library.at(jnp.asarray(self.number)[:, None], jnp.asarray(wavelengths)), dtype=complex)
+
+
+def candidates_of(
+    library: str | os.PathLike[str] | AtomLibrary | MetaAtomLibrary,
+    pitch: float,
+    *,
+    geometry: Sequence[float] | np.ndarray | None = None,
+    step: float | None = None,
+    kind: AtomKind | None = None,
+) -> Candidates:
+    """The meta-atoms of a library, or those of a list or of a grid between its smallest and its largest.
+
+    Args:
+        library: a name or a file, as computed, or a scalar one.
+        pitch: of the sites in metres; it turns a duty cycle into a width.
+        geometry: ``[atom]`` widths in metres, of a library of one parameter; by default those of its table.
+        step: in metres: all multiples of it that the library holds, such as 5e-9 for what a mask writer can do.
+        kind: what the meta-atoms have in common, where the library does not tell.
+
+    Raises:
+        InputError: the library cannot be read or does not fit the pitch; a width lies outside it; or both a list and
+            a step, or neither parameter nor kind, are given.
+    """
+    if isinstance(library, (str, os.PathLike)):
+        if os.fspath(library) == PROXY:
+            library, kind = nano_optics_proxy(), kind or PROXY_KIND
+        else:
+            path = library_path(library)
+            found = read_atom_library(path)
+            name = os.fspath(library) if os.fspath(library) in shipped_libraries() else Path(library).name
+            kind = kind or replace(_kind_of(found), library_name=name, library_sha256=library_digest(path))
+            library = found
+    if isinstance(library, AtomLibrary):
+        if not math.isclose(library.pitch, pitch, rel_tol=1e-6):
+            raise InputError(
+                f"library {library.name}: was made for a pitch of {1e9 * library.pitch:g} nm, and sites "
+                f"{1e9 * pitch:g} nm apart were asked for; its meta-atoms are known at that pitch alone."
+            )
+        kind = kind or _kind_of(library)
+        table = library.geometry
+        scalar = geometry_in(library, table)[1]
+        unit = 1.0
+    else:
+        scalar, unit = library, pitch if is_duty_cycle(library) else 1.0
+        table = np.asarray(library.geometry, dtype=float)[:, None] * unit
+    if kind is None:
+        raise InputError("structure: this library does not tell what its meta-atoms are; give kind, an AtomKind.")
+    wanted = _wanted(table, geometry, step)
+    if wanted.shape[1] != len(PARAMETERS[kind.shape]):
+        raise InputError(
+            f"structure: a {kind.shape} has the parameters {', '.join(PARAMETERS[kind.shape])}, and the library's "
+            f"meta-atoms have {wanted.shape[1]}."
+        )
+    number = geometry_in(library, wanted)[0] if isinstance(library, AtomLibrary) else wanted[:, 0] / unit
+    check_range(scalar, geometry=number)
+    return Candidates(wanted, number, scalar, kind)
+
+
+def _kind_of(library: AtomLibrary) -> AtomKind:
+    return AtomKind(library.shape, library.height, library.material, library.substrate, library.name)
+
+
+def _wanted(table: np.ndarray, geometry: Sequence[float] | np.ndarray | None, step: float | None) -> np.ndarray:
+    """Geometries ``[atom, parameter]`` in metres."""
+    if geometry is not None and step is not None:
+        raise InputError("structure: meta-atoms are given by a list or by a step; one of them was expected.")
+    if geometry is None and step is None:
+        return table
+    if table.shape[1] > 1:
+        raise InputError(
+            f"structure: a list or a step of widths needs a library of one parameter, this one has {table.shape[1]}; "
+            "leave it out to choose from the library's own meta-atoms."
+        )
+    if step is not None:
+        if not (math.isfinite(step) and step > 0 and np.ptp(table) / step <= LARGEST_TABLE):
+            raise InputError(
+                f"structure: a step of {1e9 * step:g} nm through widths of {1e9 * table.min():g} to "
+                f"{1e9 * table.max():g} nm does not give 1 to {LARGEST_TABLE} meta-atoms; 5 nm is usual."
+            )
+        # A millionth of a step, for a library whose ends were rounded.
+        first, last = math.ceil(table.min() / step - 1e-6), math.floor(table.max() / step + 1e-6)
+        return (np.arange(first, last + 1) * step)[:, None]
+    widths = np.unique(np.asarray(geometry, dtype=float))
+    if not 1 <= len(widths) <= LARGEST_TABLE or not np.isfinite(widths).all():
+        raise InputError(f"structure: a list of {len(widths)} widths, 1 to {LARGEST_TABLE} finite ones were expected.")
+    return widths[:, None]
+
+
+def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, piston: np.ndarray) -> np.ndarray:
+    """The candidate with the largest Σ w_λ Re[t(g, λ) exp(−i(φ_λ + c_λ))] at each site, by comparing all of them.
+
+    Args:
+        phase: ``[site, wavelength]`` wanted phases φ_λ in radians, or ``[site, 1]`` where they are the same.
+        offered: ``[atom, wavelength]`` complex transmissions t.
+        weight: ``[wavelength]`` w_λ.
+        piston: ``[wavelength]`` c_λ in radians.
+
+    Returns:
+        ``[site]`` numbers of atoms; of equal ones the first.
+    """
+    turned = weight * offered * np.exp(-1j * piston)
+    if phase.shape[1] == 1:
+        turned = turned.sum(axis=1, keepdims=True)
+    pattern = np.concatenate([turned.real, turned.imag], axis=1).astype(np.float32).T
+    chosen = np.empty(len(phase), dtype=np.int64)
+    for start in range(0, len(phase), BLOCK):
+        part = np.asarray(phase[start : start + BLOCK], dtype=np.float32)
+        chosen[start : start + BLOCK] = np.argmax(
+            np.concatenate([np.cos(part), np.sin(part)], axis=1) @ pattern, axis=1
+        )
+    return chosen
+
+
+def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Pistons c_λ ``[wavelength]`` that let the candidates fit best: a phase common to a wavelength changes no image.
+
+    Given the choice, the best piston of a wavelength is the angle of its mean first order; given the pistons, the
+    choice is the best candidate of each site. Both steps raise the sum, so that their alternation ends; as it may end
+    in a local maximum, it begins at many places, spread evenly by multiples of an irrational number.
+
+    Args:
+        phase: ``[site, wavelength]`` or ``[site, 1]`` wanted phases in radians at places that stand for all.
+        offered: ``[atom, wavelength]`` complex transmissions.
+        weight: ``[wavelength]``.
+    """
+    wavelengths = len(weight)
+    wanted = np.exp(-1j * phase)
+    # The generalised golden ratio: x^(d+1) = x + 1, by its own iteration.
+    ratio = 2.0
+    for _ in range(60):
+        ratio = (1 + ratio) ** (1 / (wavelengths + 1))
+    best, most = np.zeros(wavelengths), -1.0
+    for start in range(STARTS if wavelengths > 1 else 4):
+        piston = 2 * np.pi * ((start / ratio ** np.arange(1, wavelengths + 1)) % 1)
+        before = np.empty(0)
+        for _ in range(ROUNDS):
+            chosen = best_candidate(phase, offered, weight, piston)
+            if np.array_equal(chosen, before):
+                break
+            before = chosen
+            order = (offered[chosen] * wanted).mean(axis=0)
+            piston = np.angle(order)
+        worth = float(weight @ np.abs(order))
+        if worth > most * (1 + 1e-9):
+            best, most = piston, worth
+    return best
+
+
+def soft_transmission(
+    phase: jax.Array,
+    offered: jax.Array,
+    transmitted: jax.Array,
+    piston: jax.Array,
+    weight: jax.Array,
+    temperature: float | jax.Array,
+) -> jax.Array:
+    """Transmission of a choice that JAX can differentiate: all candidates, by how well they fit.
+
+    A candidate counts as exp(fit/temperature), its fit as of :func:`best_candidate`; with a temperature that goes to
+    0, this is the transmission of the best candidate. It is for optimisation and describes no lens that can be made.
+
+    Args:
+        phase: ``[..., wavelength]`` or ``[..., 1]`` wanted phases in radians at the design wavelengths.
+        offered: ``[atom, wavelength]`` complex transmissions at the design wavelengths.
+        transmitted: ``[atom, other]`` complex transmissions at the wavelengths that are asked for.
+        piston: ``[wavelength]`` c_λ in radians.
+        weight: ``[wavelength]``.
+        temperature: in units of the weights' sum; 0.05 is a soft choice, 0.002 a hard one.
+
+    Returns:
+        ``[..., other]`` complex.
+    """
+    turn = phase[..., None, :] + piston
+    fit = jnp.sum(weight * (jnp.real(offered) * jnp.cos(turn) + jnp.imag(offered) * jnp.sin(turn)), axis=-1)
+    return jax.nn.softmax(fit / temperature, axis=-1).astype(transmitted.dtype) @ transmitted

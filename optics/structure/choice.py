@@ -1,0 +1,312 @@
+"""From phase to structure: the best meta-atom for each site, by the local periodic approximation.
+
+A meta-atom does at its site what a periodic array of its like does. So it can be chosen site by site, by
+
+    Σ_λ w_λ Re[t(g, λ) exp(−i(φ(r) + c_λ))],
+
+whose sum over all sites is what the wanted wave gets at each wavelength: Σ_λ w_λ √efficiency is as large as it can be.
+The pistons c_λ are free, for no image depends on them. The approximation holds where neighbours are alike; where the
+phase jumps back by a turn they are not, and more so the steeper it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.atom_library import PARAMETERS, AtomLibrary, Lattice
+from metalens.formats.camera import Camera
+from metalens.formats.errors import InputError
+from metalens.formats.structure import EMPTY, Structure, site_positions
+from metalens.optics import metalens as lenses
+from metalens.optics.aperture import Aperture
+from metalens.optics.meta_atoms.library import MetaAtomLibrary
+from metalens.optics.phase.profile import Phase
+from metalens.optics.structure.candidates import AtomKind, Candidates, best_candidate, best_pistons, candidates_of
+from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
+from metalens.optics.structure.lattice import cell_reach, lattice_size, nearest_site
+from metalens.optics.structure.radial_geometry import RadialGeometry
+from metalens.optics.structure.sites import sites_of
+
+LARGEST_PHASE_ERROR = 0.5
+"""Root mean square in radians, over sites and weighted wavelengths: exp(−0.25), 78 %, of the light is then left."""
+
+ROWS_SITES = 2**18
+"""Sites whose phase is computed at once, in whole rows."""
+
+SAMPLES = 1024
+"""Places of the lens that stand for all where pistons are sought."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the sites are chosen for.
+
+    Attributes:
+        phases: one that all wavelengths share, or one for each.
+        wavelengths: of the design in metres.
+        weights: ``[wavelength]``; they sum to 1.
+        weigh_amplitude: whether a meta-atom that transmits more is better; else only its phase matters.
+    """
+
+    phases: tuple[Phase, ...]
+    wavelengths: np.ndarray
+    weights: np.ndarray
+    weigh_amplitude: bool = True
+
+    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Wanted phases ``[..., wavelength]`` in radians, or ``[..., 1]`` where all wavelengths share one."""
+        return np.asarray(_phases_at(self.phases, y, x))
+
+
+@jax.jit
+def _phases_at(phases: tuple[Phase, ...], y: jax.Array, x: jax.Array) -> jax.Array:
+    return jnp.stack([phase.at(y, x) for phase in phases], axis=-1)
+
+
+def choose_structure(
+    lens: lenses.Metalens | Camera,
+    library: str | os.PathLike[str] | AtomLibrary | MetaAtomLibrary,
+    *,
+    pitch: float,
+    lattice: Lattice = "square",
+    wavelengths: Sequence[float] | np.ndarray,
+    weights: Sequence[float] | np.ndarray | None = None,
+    geometry: Sequence[float] | np.ndarray | None = None,
+    step: float | None = None,
+    phases: Sequence[Phase] | None = None,
+    weigh_amplitude: bool = True,
+    allow_gaps: bool = False,
+    kind: AtomKind | None = None,
+    name: str | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Structure:
+    """Choose a meta-atom for each site of a lens. Every site whose cell reaches into the opening gets one.
+
+    Args:
+        lens: whose phase is wanted; or, of a lens with a radial geometry, the meta-atom nearest to that.
+        library: the meta-atoms: a library's name or file, one as it was computed, or a scalar one.
+        pitch: distance between neighbouring sites in metres.
+        lattice: of the sites.
+        wavelengths: of the design in metres.
+        weights: what each wavelength is worth; by default they are equal.
+        geometry: widths in metres to choose from; by default the library's own.
+        step: in metres: choose from its multiples.
+        phases: a wanted phase for each wavelength, in the place of the lens' own for all.
+        weigh_amplitude: prefer meta-atoms that transmit more; else the nearest phase wins.
+        allow_gaps: also where the library cannot make the phase well.
+        kind: what the meta-atoms have in common, where a scalar library does not tell.
+        name: of the structure.
+        progress: called with the number of rows done and their total.
+
+    Returns:
+        The structure. Its ``provenance`` tells the design wavelengths, their weights, pistons and efficiencies, the
+        root mean square phase error, and what there is to remark.
+
+    Raises:
+        InputError: the library does not reach the phase (with its error, and what to do), the pitch is too large for
+            it, or the arguments do not fit together.
+    """
+    name = name or (lens.name if isinstance(lens, Camera) else "structure")
+    lens = lenses.metalens_of(lens) if isinstance(lens, Camera) else lens
+    wanted = _wanted(lens, wavelengths, weights, phases, weigh_amplitude)
+    if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * float(lens.aperture_diameter)):
+        raise InputError(
+            f"structure: a pitch of {1e9 * pitch:g} nm does not fit a lens of {1e6 * float(lens.aperture_diameter):g} "
+            "µm; metres are expected, and more than two sites across."
+        )
+    candidates = candidates_of(library, pitch, geometry=geometry, step=step, kind=kind)
+    remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
+    offered = candidates.offered(wanted.wavelengths)
+    judged = offered if weigh_amplitude else offered / np.abs(offered)
+    piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), judged, wanted.weights)
+    radial = lens.structure if isinstance(lens.structure, RadialGeometry) else None
+
+    def choose(y: np.ndarray, x: np.ndarray, inside: np.ndarray) -> np.ndarray:
+        if radial is not None:
+            return _nearest(candidates.number, np.asarray(jax.jit(radial.geometry_at)(y, x))[inside])
+        return best_candidate(wanted.at(y, x)[inside], judged, wanted.weights, piston)
+
+    site_index = _fill(lens, pitch, lattice, choose, progress)
+    fit = _fit(lens, site_index, pitch, lattice, wanted, offered)
+    remarks += _gaps(fit, wanted, allow_gaps or radial is not None)
+    for remark in remarks:
+        _log.warning("structure %s: %s", name, remark)
+    return Structure(
+        lattice=lattice,
+        pitch=pitch,
+        site_index=site_index,
+        geometry=np.asarray(candidates.geometry, dtype=np.float64),
+        parameter_names=PARAMETERS[candidates.kind.shape],
+        name=name,
+        provenance=_provenance(wanted, fit, remarks),
+        **vars(candidates.kind),
+    )
+
+
+def _wanted(
+    lens: lenses.Metalens,
+    wavelengths: Sequence[float] | np.ndarray,
+    weights: Sequence[float] | np.ndarray | None,
+    phases: Sequence[Phase] | None,
+    weigh_amplitude: bool,
+) -> Wanted:
+    wavelength = np.atleast_1d(np.asarray(wavelengths, dtype=float))
+    if wavelength.ndim != 1 or not 1 <= len(wavelength) <= 64 or not (wavelength > 0).all():
+        raise InputError("structure: 1 to 64 design wavelengths were expected, in metres.")
+    weight = np.ones(len(wavelength)) if weights is None else np.asarray(weights, dtype=float)
+    if weight.shape != wavelength.shape or not np.isfinite(weight).all() or weight.min() < 0 or weight.sum() == 0:
+        raise InputError(
+            f"structure: weights {weight.tolist()} for {len(wavelength)} wavelengths; as many numbers from 0 on, not "
+            "all 0, were expected."
+        )
+    asked = (lens.phase,) if phases is None else tuple(phases)
+    if phases is not None and len(asked) != len(wavelength):
+        raise InputError(
+            f"structure: {len(asked)} phases for {len(wavelength)} wavelengths; give one for each, or leave them out."
+        )
+    return Wanted(asked, wavelength, weight / weight.sum(), weigh_amplitude)
+
+
+def _fill(
+    lens: lenses.Metalens,
+    pitch: float,
+    lattice: Lattice,
+    choose: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
+    progress: Callable[[int, int], None] | None,
+) -> np.ndarray:
+    """Choose for the sites of a lens, a block of rows at a time."""
+    radius = 0.5 * float(lens.aperture_diameter)
+    size = lattice_size(lattice, pitch, 2 * radius)
+    folds = lattice == "square" and lens.phase.rotationally_symmetric
+    found = np.full(size, EMPTY, dtype=np.uint16)
+    rows = min(size[0], max(1, ROWS_SITES // size[1]))
+    for start in range(0, size[0], rows):
+        # All blocks have one size, for which one function is compiled; the last one overlaps.
+        first = min(start, size[0] - rows)
+        y, x = np.broadcast_arrays(*site_positions(lattice, pitch, size, np.arange(first, first + rows)))
+        inside = np.asarray(_edge_distance(lens.aperture, y, x, radius)) <= cell_reach(lattice, pitch)
+        if folds:
+            # All sites of an orbit get the same numbers, so that the structure has the lattice's symmetry to the bit.
+            y, x = np.minimum(np.abs(y), np.abs(x)), np.maximum(np.abs(y), np.abs(x))
+        found[first : first + rows][inside] = choose(y, x, inside)
+        if progress is not None:
+            progress(first + rows, size[0])
+    return found
+
+
+@jax.jit
+def _edge_distance(aperture: Aperture, y: jax.Array, x: jax.Array, radius: float) -> jax.Array:
+    return aperture.edge_distance(y, x, radius)
+
+
+def _nearest(offered: np.ndarray, asked: np.ndarray) -> np.ndarray:
+    """Numbers of the offered values that are nearest to those asked for."""
+    order = np.argsort(offered)
+    ascending = offered[order]
+    return order[np.searchsorted(0.5 * (ascending[1:] + ascending[:-1]), asked)]
+
+
+def _fit(
+    lens: lenses.Metalens,
+    site_index: np.ndarray,
+    pitch: float,
+    lattice: Lattice,
+    wanted: Wanted,
+    offered: np.ndarray,
+) -> Fit:
+    """How well the choice keeps to the wanted phases, at the sites themselves."""
+    places = opening_points(lens, 2**16)
+    size = (site_index.shape[0], site_index.shape[1])
+    row, column = (np.asarray(each) for each in nearest_site(lattice, pitch, size, *map(jnp.asarray, places)))
+    y, x = site_positions(lattice, pitch, size, np.arange(size[0]))
+    phase = wanted.at(y[row, 0], x[row, column])
+    return fit_of_products(offered[site_index[row, column]] * np.exp(-1j * phase.astype(float)))
+
+
+def _gaps(fit: Fit, wanted: Wanted, allowed: bool) -> list[str]:
+    """Refuse, or remark on, a library that does not reach the wanted phase."""
+    error = math.sqrt(float(wanted.weights @ fit.phase_error**2))
+    if error <= LARGEST_PHASE_ERROR:
+        return []
+    worst = int(fit.phase_error.argmax())
+    told = (
+        f"the library does not reach the wanted phase: the best choice errs by {error:.2f} rad root mean square, by "
+        f"{fit.phase_error[worst]:.2f} rad at {1e9 * wanted.wavelengths[worst]:.0f} nm"
+    )
+    if not allowed:
+        raise InputError(
+            f"structure: {told}, at most {LARGEST_PHASE_ERROR:g} rad was expected; take higher meta-atoms or a wider "
+            "range of them, weigh one wavelength more, or pass allow_gaps=True."
+        )
+    return [told]
+
+
+def _provenance(wanted: Wanted, fit: Fit, remarks: list[str]) -> dict[str, str]:
+    def row(values: np.ndarray, digits: str) -> str:
+        return " ".join(format(value, digits) for value in values)
+
+    told = {
+        "design_wavelengths_nm": row(1e9 * wanted.wavelengths, ".6g"),
+        "design_weights": row(wanted.weights, ".4g"),
+        "design_pistons_rad": row(fit.piston, ".4f"),
+        "design_efficiency": row(fit.efficiency, ".4f"),
+        "design_phase_error_rad": row(fit.phase_error, ".4f"),
+        "model": "local periodic approximation",
+    }
+    return told | ({"remarks": "; ".join(remarks)} if remarks else {})
+
+
+def radial_geometry_of(
+    lens: lenses.Metalens,
+    library: MetaAtomLibrary,
+    *,
+    spacing: float,
+    wavelengths: Sequence[float] | np.ndarray,
+    weights: Sequence[float] | np.ndarray | None = None,
+) -> RadialGeometry:
+    """The radial geometry that comes closest to the phase of a rotationally symmetric lens: where to begin.
+
+    Args:
+        lens: whose phase is wanted.
+        library: the meta-atoms.
+        spacing: of the control points in metres, such as the pitch.
+        wavelengths: of the design in metres.
+        weights: what each wavelength is worth.
+
+    Raises:
+        InputError: the lens is not rotationally symmetric, the spacing does not fit it, or a wavelength lies outside
+            the library.
+    """
+    if not lens.phase.rotationally_symmetric:
+        raise InputError("structure: a radial geometry was asked for a phase that is not rotationally symmetric.")
+    wanted = _wanted(lens, wavelengths, weights, None, True)
+    radius = 0.5 * float(lens.aperture_diameter)
+    if not (math.isfinite(spacing) and 0 < spacing <= radius):
+        raise InputError(
+            f"structure: a spacing of {1e9 * spacing:.6g} nm does not fit a radius of {1e9 * radius:.6g} nm; give "
+            "metres, and at most the radius."
+        )
+    number = np.linspace(float(library.geometry[0]), float(library.geometry[-1]), 1024)
+    candidates = Candidates(number[:, None], number, library, AtomKind("round_pillar", 1e-6))
+    offered = candidates.offered(wanted.wavelengths)
+    piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), offered, wanted.weights)
+    along = spacing * np.arange(math.ceil(radius / spacing - 1e-9) + 1)
+    chosen = best_candidate(wanted.at(np.zeros_like(along), along), offered, wanted.weights, piston)
+    return RadialGeometry(number[chosen], spacing, library)
+
+
+def with_structure(
+    lens: lenses.Metalens, library: MetaAtomLibrary | AtomLibrary, structure: Structure
+) -> lenses.Metalens:
+    """The lens as it will be made: its light follows from the sites, its windows and samplings from its phase."""
+    return replace(lens, structure=sites_of(structure, library))

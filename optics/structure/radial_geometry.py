@@ -1,0 +1,88 @@
+"""A lens whose meta-atoms depend on the distance from its centre alone: the geometry itself, to be optimised."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
+from metalens.optics.phase.profile import Scalar
+from metalens.optics.structure.built import Built
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class RadialGeometry(Built):
+    """The geometry g(r), linear between control points at r = 0, s, 2s, …; beyond the last one it stays.
+
+    With a spacing of a pitch, as of :func:`metalens.optics.structure.radial_geometry_of`, the profile has a value for
+    each ring of sites, and can hold the jumps from the largest meta-atom to the smallest where a zone ends.
+
+    Attributes:
+        geometry: ``[point]`` in the library's unit. :func:`geometry_within` keeps it in the library's range.
+        spacing: s in metres.
+        library: what the meta-atoms do to light.
+        width_error: what is added to the geometry of all meta-atoms, in the library's unit.
+    """
+
+    geometry: np.ndarray | jax.Array
+    spacing: Scalar
+    library: MetaAtomLibrary
+    width_error: Scalar = 0.0
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def flat_pixel(self) -> Scalar:
+        """The spacing in metres."""
+        return self.spacing
+
+    def geometry_at(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """The geometry in the library's unit at positions in metres from the centre; shapes broadcast."""
+        points = jnp.asarray(self.geometry)
+        # The square root is never taken at 0, where its gradient is infinite.
+        squared = (jnp.square(y) + jnp.square(x)) / jnp.square(self.spacing)
+        number = jnp.minimum(jnp.sqrt(squared + 1e-12), len(points) - 1)
+        ring = jnp.clip(jnp.floor(jax.lax.stop_gradient(number)), 0, len(points) - 2).astype(jnp.int32)
+        return points[ring] + (number - ring) * (points[ring + 1] - points[ring])
+
+    def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+        """Complex transmission at positions in metres from the centre, at a scalar wavelength in metres."""
+        return self.library.at(self.geometry_at(y, x) + self.width_error, wavelength)
+
+    def check(self, wavelength: object) -> None:
+        """Make sure that the library's table holds these wavelengths (m) and the geometry with its error.
+
+        Raises:
+            InputError: one of them lies outside the table.
+        """
+        check_range(self.library, wavelength=wavelength)
+        check_range(self.library, geometry=np.asarray(self.geometry, dtype=float) + float(self.width_error))
+
+
+def geometry_within(library: MetaAtomLibrary, control: jax.Array) -> jax.Array:
+    """A geometry inside the library's range from numbers without bounds: smallest + range/(1 + exp(−control)).
+
+    Args:
+        library: whose range is meant.
+        control: ``[...]`` real, such as the variables of an optimisation.
+    """
+    axis = jnp.asarray(library.geometry)
+    return axis[0] + (axis[-1] - axis[0]) * jax.nn.sigmoid(control)
+
+
+def control_of(library: MetaAtomLibrary, geometry: jax.Array) -> jax.Array:
+    """The inverse of :func:`geometry_within`.
+
+    Within a thousandth of the range from its ends the result is that of the thousandth, where gradients do not
+    vanish yet.
+    """
+    axis = jnp.asarray(library.geometry)
+    place = jnp.clip((jnp.asarray(geometry) - axis[0]) / (axis[-1] - axis[0]), 1e-3, 1 - 1e-3)
+    return jnp.log(place / (1 - place))

@@ -1,0 +1,167 @@
+"""A lens that is a meta-atom at each site of a lattice: what will really be made."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.atom_library import AtomLibrary, Lattice
+from metalens.formats.errors import InputError
+from metalens.formats.structure import Structure
+from metalens.optics.fabrication import is_duty_cycle
+from metalens.optics.meta_atoms.described import scalar_library
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, meta_atom_library
+from metalens.optics.phase.profile import Scalar
+from metalens.optics.structure.built import Built
+from metalens.optics.structure.lattice import nearest_site
+
+BETWEEN = 1e-3
+"""Share of the pitch within which a point counts as lying between two cells; float32 knows sites to a tenth of it."""
+
+LARGEST_DIFFERENCE = 0.02
+"""Of a structure's pitch or height from that of the arrays by which its meta-atoms are known, relative."""
+
+
+@jax.tree_util.register_dataclass
+@dataclass(frozen=True)
+class Sites(Built):
+    """A meta-atom of a table at each site; each cell transmits evenly what an array of its meta-atom does.
+
+    Gradients go through ``geometry``, ``library``, ``pitch`` and ``width_error``; ``site_index`` holds whole numbers,
+    so that a derivative is taken of ``dataclasses.replace(sites, geometry=…)`` and not of the whole record.
+
+    Attributes:
+        site_index: ``[row, column]`` the meta-atom at each site; :data:`metalens.formats.structure.EMPTY` for none.
+        geometry: ``[atom]`` of the meta-atoms, in the library's unit.
+        library: what they do to light. An empty site transmits what it tells; where it does not, nothing.
+        pitch: distance between neighbouring sites in metres.
+        lattice: ``"square"`` or ``"hexagonal"``; fixed, never traced.
+        width_error: what is added to the geometry of all meta-atoms, or ``[row, column]`` to that at each site, in the
+            library's unit.
+    """
+
+    site_index: np.ndarray | jax.Array
+    geometry: np.ndarray | jax.Array
+    library: MetaAtomLibrary
+    pitch: Scalar
+    lattice: Lattice = field(default="square", metadata={"static": True})
+    width_error: Scalar | np.ndarray = 0.0
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """False."""
+        return False
+
+    @property
+    def flat_pixel(self) -> Scalar:
+        """The pitch in metres."""
+        return self.pitch
+
+    def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+        """Complex transmission of the site whose cell holds (y, x), in metres, at a scalar wavelength.
+
+        On the line between two cells it is their mean. A grid's samples often lie there by the dozen, and would shift
+        the lens if they were all given to the same side.
+        """
+        rows, columns = self.site_index.shape
+        aside = BETWEEN * self.pitch
+        first, second = (
+            self._at_sites(*nearest_site(self.lattice, self.pitch, (rows, columns), y + each, x + each), wavelength)
+            for each in (-aside, aside)
+        )
+        return 0.5 * (first + second)
+
+    def _at_sites(self, row: jax.Array, column: jax.Array, wavelength: jax.Array) -> jax.Array:
+        geometry = jnp.asarray(self.geometry)
+        atom = jnp.minimum(jnp.asarray(self.site_index)[row, column].astype(jnp.int32), len(geometry))
+        if jnp.ndim(self.width_error) == 0:
+            # One transmission for each meta-atom, and one for none.
+            table = self.library.at(geometry + self.width_error, wavelength)
+            return jnp.append(table, self.empty(wavelength))[atom]
+        error = jnp.asarray(self.width_error)[row, column]
+        found = self.library.at(geometry[jnp.minimum(atom, len(geometry) - 1)] + error, wavelength)
+        return jnp.where(atom == len(geometry), self.empty(wavelength), found)
+
+    def empty(self, wavelength: jax.Array) -> jax.Array:
+        """Complex transmission of an empty site at a scalar wavelength in metres."""
+        if self.library.empty is None:
+            return jnp.zeros((), dtype=jnp.complex64)
+        axis, table = jnp.asarray(self.library.wavelength), jnp.asarray(self.library.empty)
+        real, imaginary = (jnp.interp(wavelength, axis, part(table)) for part in (jnp.real, jnp.imag))
+        return jax.lax.complex(real, imaginary)
+
+    def check(self, wavelength: object) -> None:
+        """Make sure that the table holds these wavelengths (m), and all meta-atoms with the error that they share.
+
+        Raises:
+            InputError: one of them lies outside the table.
+        """
+        check_range(self.library, wavelength=wavelength)
+        error = float(self.width_error) if np.ndim(self.width_error) == 0 else 0.0
+        check_range(self.library, geometry=np.asarray(self.geometry, dtype=float) + error)
+
+
+def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Sites:
+    """The lens that a structure describes, with the library that says what its meta-atoms do.
+
+    Args:
+        structure: from a file, or chosen.
+        library: of one parameter over the same geometry, in metres or as a duty cycle; or one as it was computed, of
+            the same shape. Of several parameters, it has to hold each meta-atom of the structure.
+
+    Raises:
+        InputError: the library is of another shape, or does not hold the structure's meta-atoms.
+    """
+    if isinstance(library, AtomLibrary):
+        if library.shape != structure.shape:
+            raise InputError(
+                f"structure {structure.name}: is of {structure.shape}s, and the library {library.name} of "
+                f"{library.shape}s; choose the library that it was made from."
+            )
+        for name in ("pitch", "height"):
+            own, known = getattr(structure, name), getattr(library, name)
+            if not abs(own / known - 1) <= LARGEST_DIFFERENCE:
+                raise InputError(
+                    f"structure {structure.name}: has a {name} of {1e9 * own:g} nm, and the library {library.name} one "
+                    f"of {1e9 * known:g} nm, which differ by more than {LARGEST_DIFFERENCE:.0%}; choose a library of "
+                    f"this {name}."
+                )
+        geometry, scalar = geometry_in(library, structure.geometry)
+    elif structure.geometry.shape[1] > 1:
+        raise InputError(
+            f"structure {structure.name}: its meta-atoms have {structure.geometry.shape[1]} parameters, and this "
+            "library is over one; give the library as it was computed (library.h5)."
+        )
+    else:
+        geometry = structure.geometry[:, 0] / (structure.pitch if is_duty_cycle(library) else 1.0)
+        scalar = library
+    check_range(scalar, geometry=geometry)
+    return Sites(structure.site_index, geometry, scalar, structure.pitch, structure.lattice)
+
+
+def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray, MetaAtomLibrary]:
+    """A library as a scalar one, and what meta-atoms ``[atom, parameter]`` (m) are in its unit, ``[atom]``.
+
+    Of one parameter that is the parameter itself; of several, the meta-atoms' numbers in the library, counted from 1.
+
+    Raises:
+        InputError: a meta-atom of several parameters is none of the library's, to a hundredth of a nanometre.
+    """
+    if geometry.shape[1] == 1:
+        return geometry[:, 0], scalar_library(library)
+    distance = np.abs(geometry[:, None] - library.geometry[None]).max(axis=2)
+    row = distance.argmin(axis=1)
+    missing = np.flatnonzero(distance[np.arange(len(row)), row] > 1e-11)
+    if missing.size:
+        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[missing[0]])
+        raise InputError(
+            f"library {library.name}: has no {library.shape} of {sizes} nm; of several parameters only its own "
+            "meta-atoms can be used."
+        )
+    chosen = library.at_incidence(library.polarisations[0])
+    empty = None if chosen.empty is None else chosen.empty[0, 0]
+    numbers = np.arange(1.0, len(library.geometry) + 1)
+    return numbers[row], meta_atom_library(numbers, library.wavelength, chosen.transmission[0, 0], empty=empty)
