@@ -135,11 +135,21 @@ def synth(
 
 def _bank_paths(psf_paths: tuple[Path, ...], psf_ensemble: Path | None) -> list[Path]:
     """The banks of all cameras, in the order in which the manifest lists them."""
-    paths = [*psf_paths, *(sorted(psf_ensemble.glob("*.h5")) if psf_ensemble is not None else ())]
+    paths = [*psf_paths, *(_ensemble_paths(psf_ensemble) if psf_ensemble is not None else ())]
     if not paths:
         place = f"{psf_ensemble} holds no psf.h5" if psf_ensemble is not None else "no camera was named"
         raise click.UsageError(f"{place}; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     return paths
+
+
+def _ensemble_paths(folder: Path) -> list[Path]:
+    """The banks of a folder: of `metalens tolerance --ensemble`, those that it names and no others."""
+    from metalens.formats.psf_ensemble import MANIFEST, SETTINGS, read_psf_ensemble
+
+    if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
+        return sorted(folder.glob("*.h5"))
+    ensemble = read_psf_ensemble(folder)
+    return [ensemble.path(number) for number in range(len(ensemble))]
 
 
 def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:

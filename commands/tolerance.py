@@ -52,7 +52,9 @@ def tolerance(
     """
     from metalens.formats.camera import read_camera
     from metalens.formats.tolerance_spec import TYPICAL, read_tolerance_spec
+    from metalens.psf.tolerance.ensemble import check_count
     from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
+    from metalens.psf.tolerance.workers import check_workers
 
     camera = read_camera(lens)
     spec = TYPICAL if spec_path is None else read_tolerance_spec(spec_path)
@@ -66,6 +68,9 @@ def tolerance(
         wavelengths_per_channel=wavelengths,
         window=window,
     )
+    check_workers(workers)
+    if ensemble is not None:
+        check_count(ensemble)
     if dry_run:
         answer(*_plan(camera, run, ensemble, output, as_json))
         return

@@ -22,6 +22,8 @@ from metalens.formats.psf_bank import PsfBank, read_psf_bank
 SCHEMA = "metalens.psf_ensemble"
 VERSION = 1
 MANIFEST = "ensemble.json"
+SETTINGS = "settings.json"
+"""What was asked, there from the beginning; the manifest is there when all banks are."""
 
 LARGEST_MANIFEST = 2**26
 _HASH = r"^[0-9a-f]{64}$"
@@ -104,16 +106,25 @@ class PsfEnsemble:
         Raises:
             InputError: its file is missing, has changed, or is no bank of that lens.
         """
+        path = self.path(number)
+        bank = read_psf_bank(path)
+        if bank.camera.hash != self.manifest.members[number].lens_hash:
+            raise InputError(f"{path}: holds another lens than {MANIFEST} says; make the ensemble again.")
+        return bank
+
+    def path(self, number: int) -> Path:
+        """The file of a member, which is the one that was written.
+
+        Raises:
+            InputError: it is missing or has changed.
+        """
         member = self.manifest.members[number]
         path = self.folder / member.file
         if not path.is_file() or path.is_symlink():
             raise InputError(f"{path}: is missing or no plain file; make the ensemble again.")
         if file_sha256(path) != member.sha256:
             raise InputError(f"{path}: is not the file that {MANIFEST} names; make the ensemble again.")
-        bank = read_psf_bank(path)
-        if bank.camera.hash != member.lens_hash:
-            raise InputError(f"{path}: holds another lens than {MANIFEST} says; make the ensemble again.")
-        return bank
+        return path
 
 
 def file_sha256(path: Path) -> str:

@@ -14,6 +14,7 @@ from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
 from metalens.formats.psf_ensemble import (
+    SETTINGS,
     EnsembleManifest,
     EnsembleMember,
     PsfEnsemble,
@@ -30,10 +31,10 @@ from metalens.psf.tolerance.workers import check_workers, shared_work
 from metalens.psf.view import view_of
 from metalens.psf.window import choose_window
 
-SETTINGS = "settings.json"
-
 ROOM = 1.15
 """Windows are larger by this than that of the lens as drawn: drawn lenses spread their light wider."""
+
+LARGEST_ENSEMBLE = 100_000
 
 _PACKAGES = ("metalens", "numpy", "jax")
 
@@ -71,8 +72,7 @@ def simulate_ensemble(
         InputError: a number is out of range, the folder holds something else, or a lens cannot be simulated.
     """
     check_workers(workers)
-    if not 1 <= count <= 100_000:
-        raise InputError(f"tolerance: an ensemble of {count} was asked for, 1 to 100000 were expected.")
+    check_count(count)
     target = Path(folder)
     side = window or _common_window(camera, fields, wavelengths_per_channel)
     settings = {"fields": fields, "wavelengths_per_channel": wavelengths_per_channel, "window": (side, side)}
@@ -101,6 +101,16 @@ def simulate_ensemble(
     )
     write_ensemble_manifest(target, manifest)
     return read_psf_ensemble(target)
+
+
+def check_count(count: int) -> None:
+    """Refuse a size that makes no sense.
+
+    Raises:
+        InputError: it is below 1 or very large.
+    """
+    if not 1 <= count <= LARGEST_ENSEMBLE:
+        raise InputError(f"tolerance: an ensemble of {count} was asked for, 1 to {LARGEST_ENSEMBLE} were expected.")
 
 
 def _name(index: int) -> str:

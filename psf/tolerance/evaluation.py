@@ -151,7 +151,7 @@ def evaluation_of(
     Raises:
         InputError: the camera cannot be simulated there, or a number is out of range.
     """
-    _check(fields, wavelengths_per_channel, window)
+    check_places(fields, wavelengths_per_channel, window)
     pitch = camera.sensor.pixel_pitch_m
     sides = (pixels * pitch for pixels in camera.sensor.pixels)
     position = grid_positions(*(nodes_across(count, side) for count, side in zip(fields, sides, strict=True)))
@@ -189,7 +189,12 @@ def _simulate(
     return jnp.einsum("cw,fwyx->fcyx", channel, light), channel @ image, channel @ diffuse
 
 
-def _check(fields: tuple[int, int], wavelengths_per_channel: int, window: int | None) -> None:
+def check_places(fields: tuple[int, int], wavelengths_per_channel: int, window: int | None) -> None:
+    """Refuse numbers that are out of range.
+
+    Raises:
+        InputError: with the number and what was expected.
+    """
     if min(fields) < 1 or max(fields) > 25:
         raise InputError(f"tolerance: fields {fields[0]}x{fields[1]} must lie between 1 and 25 a side; 3x3 is usual.")
     if not 1 <= wavelengths_per_channel <= 31:

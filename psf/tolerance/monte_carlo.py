@@ -16,7 +16,7 @@ from metalens.formats.tolerance_run import LensLine, ToleranceRun, open_toleranc
 from metalens.formats.tolerance_spec import Errors, Fixed, ToleranceSpec
 from metalens.optics.metalens import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
-from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, evaluation_of
+from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of
 from metalens.psf.tolerance.workers import check_workers, shared_work
 
 Task = tuple[str, dict[str, float]]
@@ -81,6 +81,7 @@ def tolerance_run_of(
         raise InputError(f"tolerance: {draws} draws were asked for, 1 to 1000000 were expected; 200 is usual.")
     if not 0 <= seed < 2**63:
         raise InputError(f"tolerance: seed {seed} was expected from 0 to 2^63 - 1.")
+    check_places(fields, wavelengths_per_channel, window)
     lens = metalens_of(camera)
     kept, reasons = applicable_errors(spec.errors, lens)
     if explicit and reasons:

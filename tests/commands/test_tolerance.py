@@ -1,0 +1,149 @@
+"""metalens tolerance: a folder of figures, an ensemble that synth draws from, and sentences for what cannot be."""
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from PIL import Image
+
+from metalens.cli import metalens
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import read_manifest
+from metalens.formats.psf_ensemble import read_psf_ensemble
+
+CAMERA = """
+schema = "metalens.camera"
+version = 1
+name = "small"
+lens = { aperture_um = 40.0, focal_length_um = 100.0, phase = { family = "hyperbolic", wavelength_nm = 530.0 } }
+sensor = { pixels = [32, 32], pixel_pitch_um = 1.0, bit_depth = 10, full_well_e = 5000.0, read_noise_e = 3.0 }
+
+[spectrum]
+channels = [
+  { name = "red", centre_nm = 532.0, fwhm_nm = 1.0 },
+  { name = "green", centre_nm = 530.0, fwhm_nm = 1.0 },
+  { name = "blue", centre_nm = 528.0, fwhm_nm = 1.0 },
+]
+"""
+SPEC = """
+schema = "metalens.tolerance"
+version = 1
+
+[errors]
+defocus_um = { distribution = "normal", sigma = 3.0 }
+decentre_x_um = { distribution = "uniform", plus_minus = 2.0 }
+"""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    place = tmp_path_factory.mktemp("tolerance")
+    (place / "lens.toml").write_text(CAMERA)
+    (place / "tolerances.toml").write_text(SPEC)
+    return place
+
+
+def call(folder: Path, *arguments: str) -> Result:
+    spec = ["--spec", str(folder / "tolerances.toml")]
+    return CliRunner().invoke(
+        metalens, ["tolerance", str(folder / "lens.toml"), *spec, *arguments], catch_exceptions=True
+    )
+
+
+@pytest.fixture(scope="module")
+def made(folder) -> dict:
+    options = ["--draws", "20", "--fields", "2x2", "--window", "15", "--ensemble", "2", "--seed", "7", "--json"]
+    result = call(folder, "-o", str(folder / "made"), *options)
+    assert result.exit_code == 0, result.output
+    return json.loads(result.stdout)
+
+
+def test_the_answer_tells_distributions_ranking_and_the_worst_lens(made):
+    assert made["camera"] == "small"
+    assert made["draws"] == 20
+    assert made["not_applied"] == {}
+    assert made["sensitivity"]["strehl_ratio"]["mean_over_field_and_colour"]["ranking"][0]["error"] == "defocus_um"
+    assert set(made["worst_draw"]["errors"]) == {"defocus_um", "decentre_x_um"}
+
+
+def test_the_ensemble_holds_the_first_draws(made, folder):
+    ensemble = read_psf_ensemble(folder / "made" / "ensemble")
+    assert made["ensemble"] == {"folder": str(ensemble.folder), "members": 2, "digest": ensemble.digest}
+    lines = (folder / "made" / "tolerance.csv").read_text().splitlines()
+    for number in range(2):
+        errors = ensemble.manifest.members[number].errors
+        assert lines[1 + number].split(",")[1:3] == [repr(errors["defocus_um"]), repr(errors["decentre_x_um"])]
+        bank = ensemble.bank(number)
+        assert bank.camera.lens.defocus_um == pytest.approx(errors["defocus_um"])
+        assert bank.intensity.shape == (4, 3, 15, 15)
+
+
+def test_synth_takes_a_drawn_lens_for_each_pair(made, folder):
+    Image.new("RGB", (64, 64), (90, 120, 60)).save(folder / "photograph.png")
+    ensemble = folder / "made" / "ensemble"
+    options = ["--psf-ensemble", str(ensemble), "--count", "2", "--whole"]
+    result = CliRunner().invoke(
+        metalens,
+        ["synth", str(folder / "photograph.png"), "-o", str(folder / "pairs"), *options],
+        catch_exceptions=False,
+    )
+    assert result.exit_code == 0, result.output
+    members = read_psf_ensemble(ensemble).manifest.members
+    assert [camera.lens_hash for camera in read_manifest(folder / "pairs").cameras] == [
+        each.lens_hash for each in members
+    ]
+
+
+def test_a_resumed_ensemble_makes_only_what_is_missing(made, folder):
+    ensemble = folder / "made" / "ensemble"
+    before = {path.name: path.read_bytes() for path in ensemble.iterdir()}
+    kept = (ensemble / "000.h5").stat().st_mtime_ns
+    (ensemble / "001.h5").unlink()
+    (ensemble / "ensemble.json").unlink()
+    options = ["--draws", "20", "--fields", "2x2", "--window", "15", "--ensemble", "2", "--seed", "7", "--resume"]
+    result = call(folder, "-o", str(folder / "made"), *options)
+    assert result.exit_code == 0, result.output
+    assert (ensemble / "000.h5").stat().st_mtime_ns == kept
+    assert {path.name: path.read_bytes() for path in ensemble.iterdir()} == before
+    other = call(folder, "-o", str(folder / "made"), *options[:7], "3", *options[8:])
+    assert isinstance(other.exception, InputError)
+    assert "holds another ensemble" in str(other.exception)
+
+
+def test_an_ensemble_that_is_not_finished_is_not_drawn_from(tmp_path, folder):
+    (tmp_path / "settings.json").write_text("{}")
+    (tmp_path / "000.h5").write_bytes(b"")
+    arguments = ["synth", "-o", str(tmp_path / "pairs"), "--psf-ensemble", str(tmp_path)]
+    result = CliRunner().invoke(metalens, arguments)
+    assert "has no ensemble.json" in str(result.exception)
+
+
+def test_a_dry_run_writes_nothing(folder):
+    result = call(folder, "-o", str(folder / "dry"), "--dry-run", "--json")
+    assert json.loads(result.stdout)["errors"] == ["defocus_um", "decentre_x_um"]
+    assert not (folder / "dry").exists()
+
+
+def test_without_a_spec_what_does_not_apply_is_named(folder):
+    arguments = ["tolerance", str(folder / "lens.toml"), "-o", str(folder / "dry"), "--dry-run", "--json"]
+    told = json.loads(CliRunner().invoke(metalens, arguments).stdout)
+    assert "without meta-atoms" in told["not_applied"]["width_error_nm"]
+    assert told["errors"][0] == "pitch_error_percent"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--draws", "0"], "0 draws were asked for"),
+        (["--fields", "0x2"], "fields 0x2 must lie between 1 and 25"),
+        (["--window", "8"], "window 8 must be odd"),
+        (["--workers", "0"], "0 workers were asked for"),
+        (["--ensemble", "0"], "an ensemble of 0 was asked for"),
+    ],
+)
+def test_what_cannot_be_is_refused_before_the_work(folder, tmp_path, options, message):
+    result = call(folder, "-o", str(tmp_path / "out"), "--fields", "1x1", *options)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert not (tmp_path / "out").exists()
