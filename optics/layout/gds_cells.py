@@ -67,6 +67,13 @@ def read_gds_cells(path: Path) -> tuple[dict[str, Cell], float]:
         raise InputError(f"{path}: damaged GDSII file: {error}; export or copy it again.") from error
 
 
+def has_end(path: Path) -> bool:
+    """Whether the last four bytes are the record that ends a library; tapes have zeros behind it."""
+    with path.open("rb") as file:
+        file.seek(max(path.stat().st_size - 4, 0))
+        return file.read(4) == bytes([0, 4, END_LIBRARY, 0])
+
+
 def _read(stream: np.ndarray) -> tuple[dict[str, Cell], float]:
     cells: dict[str, Cell] = {}
     grid = 0.0

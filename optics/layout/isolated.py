@@ -1,8 +1,8 @@
 """Reading of OASIS files in a process of its own, which a hostile file may crash without harm.
 
-This file runs alone, ``python -I isolated.py LAYOUT OUTPUT``: it imports nothing of the package, sets limits to its
-memory and time, lets gdstk read, and writes what it found as plain arrays to OUTPUT (.npz). Its last line on stdout is
-one JSON object, with ``error`` in it if the file cannot be used.
+This file runs alone, ``python -I isolated.py LAYOUT OUTPUT BYTES SECONDS``: it imports nothing of the package, limits
+its memory and processor time, lets gdstk read, and writes what it found as plain arrays to OUTPUT (.npz). Its last line
+on stdout is one JSON object, with ``error`` in it if the file cannot be used.
 """
 
 from __future__ import annotations
@@ -16,9 +16,6 @@ import numpy as np
 
 MAXIMUM_PLACES = 2**25
 """Polygons and references of all cells, each repetition counted; references are not followed."""
-
-MAXIMUM_MEMORY = 2**33
-MAXIMUM_SECONDS = 300
 
 CIRCLE_TOLERANCE = 1e-5
 """In user units: how far the polygon of a circle may be from it, which makes its area right to parts in 10⁴."""
@@ -95,26 +92,26 @@ def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
     return polygons_of(cells) | places, facts
 
 
-def limit_resources() -> None:
-    """No more memory and time than a layout needs; where the system has such limits."""
+def limit_resources(memory: int, seconds: int) -> None:
+    """No more memory in bytes and processor time than this; where the system has such limits."""
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 
-        resource.setrlimit(resource.RLIMIT_AS, (MAXIMUM_MEMORY, MAXIMUM_MEMORY))
-        resource.setrlimit(resource.RLIMIT_CPU, (MAXIMUM_SECONDS, MAXIMUM_SECONDS))
+        resource.setrlimit(resource.RLIMIT_AS, (memory, memory))
+        resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 
 
 def main() -> None:
     """Read the layout of the command line."""
-    path, output = sys.argv[1:]
-    limit_resources()
+    path, output, memory, seconds = sys.argv[1:]
+    limit_resources(int(memory), int(seconds))
     try:
         arrays, facts = read(path)
     except Refused as error:
         print(json.dumps({"error": str(error)}))
     except MemoryError:
-        print(json.dumps({"error": f"needs more than {MAXIMUM_MEMORY} bytes of memory to read"}))
+        print(json.dumps({"error": f"needs more than {memory} bytes of memory to read"}))
     except Exception as error:  # whatever gdstk makes of a damaged file
         print(json.dumps({"error": f"damaged OASIS file ({str(error).rstrip('.')})"}))
     else:

@@ -17,8 +17,8 @@ LARGEST_STRAY = 0.1
 RATIO_TOLERANCE = 0.03
 """How far the ratio of row and column distances may be from that of a lattice."""
 
-ROUND_PITCH = 1e-10
-"""A pitch that was found is rounded to this, in metres, where the positions fit as well."""
+ROUND_PITCHES = (10e-9, 5e-9, 1e-9, 0.5e-9, 0.1e-9)
+"""A pitch that was found is rounded to the first of these, in metres, that leaves all positions in their places."""
 
 REMEDY = "give --pitch-nm and --lattice, or name the layer and cell that hold the meta-atoms alone"
 
@@ -133,9 +133,14 @@ def _pitch(y: np.ndarray, x: np.ndarray, rows: _Steps, columns: _Steps, kind: La
             f"rows and columns tell pitches of {1e9 * pitches[0]:.4g} and {1e9 * pitches[1]:.4g} nm on a {kind} "
             f"lattice; {REMEDY}"
         )
-    nice = max(round(found / ROUND_PITCH), 1) * ROUND_PITCH
-    strays = (_stray(y, row_part * nice), _stray(x, column_part * nice))
-    return nice if max(strays) <= tolerance else found
+    for unit in ROUND_PITCHES:
+        nice = max(round(found / unit), 1) * unit
+        if (
+            abs(nice - found) < RATIO_TOLERANCE * found
+            and max(_stray(y, row_part * nice), _stray(x, column_part * nice)) <= 0.5 * tolerance
+        ):
+            return nice
+    return found
 
 
 def _stray(values: np.ndarray, length: float) -> float:

@@ -6,6 +6,7 @@ the lens as its arrays are printed, row 0 at the top, seen along the light.
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 from collections.abc import Iterator
@@ -20,7 +21,7 @@ from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.lens_parts import Aperture
 from metalens.formats.structure import EMPTY, Structure
-from metalens.optics.layout import marks
+from metalens.optics.layout import gds_cells, marks, oasis_cells
 from metalens.optics.layout.hierarchy import measure
 from metalens.optics.layout.layers import Layer, LayerMap
 from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, ROUND, outline
@@ -164,9 +165,11 @@ class _Drawing:
         return outline(self.structure.shape, lengths, self.options.grid, self.options.vertices)
 
     def _error(self, atom: int) -> float:
-        """Between the lengths of a meta-atom and those that its polygon is read back with."""
-        area, moment, width, height = measure(self.outlines[atom][None] * self.options.grid)[0, :4]
+        """Between the lengths of a meta-atom and those that its outline is read back with."""
         kind, wanted = OUTLINE_OF[self.structure.shape], self.structure.geometry[atom]
+        if self.options.circles:
+            return float(abs(2 * self.outlines[atom][0, 0] * self.options.grid - wanted[0]))
+        area, moment, width, height = measure(self.outlines[atom][None] * self.options.grid)[0, :4]
         if kind == ANNULAR:
             found = np.sqrt(4 * moment / area + np.array([2, -2]) * area / np.pi)
         else:
@@ -251,13 +254,20 @@ class _Drawing:
         cell.add(self.gdstk.Polygon(steps, layer=layer[0], datatype=layer[1]))
 
     def write(self, part: Path, kind: str) -> None:
-        """Write the file."""
+        """Write the file.
+
+        Raises:
+            OSError: the disk is full.
+        """
         if kind == "gds":
             self.library.write_gds(part, timestamp=EPOCH)
-            return
-        # A circle is found where no vertex and no edge is farther from it than this.
-        tolerance = 0.05 * self.step if self.options.circles else 0
-        self.library.write_oas(part, circle_tolerance=tolerance)  # type: ignore[call-arg]  # misspelt in its stub
+        else:
+            # A circle is found where no vertex and no edge is farther from it than this.
+            tolerance = 0.05 * self.step if self.options.circles else 0
+            self.library.write_oas(part, circle_tolerance=tolerance)  # type: ignore[call-arg]  # misspelt in its stub
+        # gdstk does not tell of a write that failed.
+        if not (gds_cells.has_end if kind == "gds" else oasis_cells.has_end)(part):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
 def _circle(radius: int) -> np.ndarray:

@@ -1,0 +1,304 @@
+"""Layouts of other tools, damaged ones and hostile ones: what is read, and what is refused with a sentence."""
+
+import contextlib
+import struct
+
+import gdstk
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from metalens.formats.errors import InputError
+from metalens.optics.layout.mask import write_mask
+from metalens.optics.layout.reading import read_drawn_atoms
+from metalens.optics.layout.recognition import Made, structure_of_layout
+
+from .layout_examples import assert_same_sites, lens, structure
+
+MADE = Made(705e-9)
+
+
+def library(*cells):
+    found = gdstk.Library("foreign", unit=1e-6, precision=1e-9)
+    found.add(*cells)
+    return found
+
+
+def saved(folder, found, kind="gds"):
+    path = folder / f"foreign.{kind}"
+    found.write_gds(path) if kind == "gds" else found.write_oas(path)
+    return path
+
+
+def disc(radius=0.1, **layer):
+    angle = 2 * np.pi * np.arange(24) / 24
+    return gdstk.Polygon(radius * np.stack([np.cos(angle), np.sin(angle)], axis=1), **{"layer": 1, **layer})
+
+
+def centres(drawn):
+    return sorted(zip(np.rint(1e10 * drawn.drawn.x), np.rint(1e10 * drawn.drawn.y), strict=True))
+
+
+@pytest.mark.parametrize("kind", ["gds", "oasis"])
+@settings(max_examples=4, deadline=None)
+@given(seed=st.integers(0, 2**32 - 1))
+def test_turned_mirrored_magnified_and_repeated_cells_are_where_gdstk_puts_them(tmp_path_factory, kind, seed):
+    generator = np.random.default_rng(seed)
+    cells = [gdstk.Cell("ATOM")]
+    cells[0].add(disc(), gdstk.rectangle((0.1, 0.2), (0.3, 0.25), layer=1), disc(layer=2))
+    for level in range(3):
+        cell = gdstk.Cell(f"LEVEL{level}")
+        for _ in range(2):
+            reference = gdstk.Reference(
+                generator.choice(cells),
+                tuple(generator.integers(-3000, 3000, 2) / 1000),
+                rotation=generator.choice([0, np.pi / 2, np.pi, 1.5 * np.pi]),
+                magnification=generator.choice([1, 2]),
+                x_reflection=bool(generator.integers(2)),
+            )
+            if generator.integers(2):
+                reference.repetition = gdstk.Repetition(columns=3, rows=2, spacing=(0.7, 0.9))
+            cell.add(reference)
+        cells.append(cell)
+    path = saved(tmp_path_factory.mktemp("cells"), library(*cells), kind)
+    found = read_drawn_atoms(path, layer=(1, 0), cell="LEVEL2")
+    again = gdstk.read_gds(path) if kind == "gds" else gdstk.read_oas(path)
+    expected = again["LEVEL2"].get_polygons(layer=1, datatype=0)
+    points = [np.mean(each.bounding_box(), axis=0) for each in expected]
+    wanted = sorted((np.rint(1e4 * x), np.rint(1e4 * y)) for x, y in points)
+    assert np.abs(np.array(centres(found)) - np.array(wanted)).max() <= 1
+    assert sum(found.outlines[found.drawn.outline, 0]) == pytest.approx(1e-12 * sum(p.area() for p in expected))
+
+
+def test_flat_polygons_of_another_tool_are_a_structure_too(tmp_path):
+    wanted = lens(24)
+    top = gdstk.Cell("ANYTHING")
+    path = tmp_path / "own.gds"
+    write_mask(path, wanted, "gds", diameter=8e-6)
+    top.add(*gdstk.read_gds(path)["METALENS"].get_polygons(layer=1, datatype=0))
+    for each in top.polygons:
+        each.layer = 17
+    found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(top))), MADE)
+    assert_same_sites(found.structure, wanted)
+
+
+def test_arrays_of_references_are_read(tmp_path):
+    atom, top = gdstk.Cell("A"), gdstk.Cell("T")
+    atom.add(disc())
+    top.add(gdstk.Reference(atom, (-0.7, -1.05), columns=5, rows=7, spacing=(0.35, 0.35)))
+    found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(atom, top))), MADE)
+    assert found.structure.site_index.shape == (7, 5)
+    assert (found.structure.site_index == 0).all()
+    assert found.structure.pitch == pytest.approx(350e-9)
+    assert found.shift == pytest.approx((0, 0), abs=1e-12)
+
+
+def test_a_rectangle_in_a_turned_cell_is_turned(tmp_path):
+    atom, top = gdstk.Cell("A"), gdstk.Cell("T")
+    atom.add(gdstk.rectangle((-0.1, -0.05), (0.1, 0.05), layer=1))
+    for place in ((-0.2, -0.2), (0.2, -0.2), (-0.2, 0.2)):
+        top.add(gdstk.Reference(atom, place))
+    top.add(gdstk.Reference(atom, (0.2, 0.2), rotation=np.pi / 2))
+    found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(atom, top))), MADE).structure
+    assert found.shape == "rectangular_pillar"
+    lengths = np.rint(1e9 * found.geometry[found.site_index]).tolist()
+    # Row 0 is at the top, where y = 0.2.
+    assert lengths == [[[200, 100], [100, 200]], [[200, 100], [200, 100]]]
+
+
+def test_what_is_no_meta_atom_is_refused(tmp_path):
+    star = gdstk.Cell("STAR")
+    star.add(gdstk.Polygon([(0, 0), (0.1, 0), (0, 0.1)], layer=1), disc(layer=1))
+    with pytest.raises(InputError, match="fills 50 % of its box is neither a disc, a ring nor an upright rectangle"):
+        structure_of_layout(read_drawn_atoms(saved(tmp_path, library(star))), MADE)
+    mixed = gdstk.Cell("MIXED")
+    mixed.add(disc(), gdstk.rectangle((1, 1), (1.2, 1.2), layer=1))
+    with pytest.raises(InputError, match="1 outlines that are rectangles and 1 outlines that are discs in one layer"):
+        structure_of_layout(read_drawn_atoms(saved(tmp_path, library(mixed))), MADE)
+    path = tmp_path / "own.gds"
+    write_mask(path, lens(9), "gds", diameter=3e-6)
+    with pytest.raises(InputError, match="the outlines are round, those of a square_pillar were expected"):
+        structure_of_layout(read_drawn_atoms(path), Made(705e-9, shape="square_pillar"))
+
+
+def test_the_layer_and_the_cell_are_asked_for_where_there_are_several(tmp_path):
+    one, two = gdstk.Cell("ONE"), gdstk.Cell("TWO")
+    one.add(disc(layer=5), disc(layer=6, datatype=1))
+    two.add(disc(layer=5), disc(layer=5))
+    path = saved(tmp_path, library(one, two))
+    with pytest.raises(InputError, match=r"no polygons on layer 1/0; those with polygons: 5/0, 6/1; name one"):
+        read_drawn_atoms(path)
+    with pytest.raises(InputError, match=r"no polygons on layer 7/0"):
+        read_drawn_atoms(path, layer=(7, 0))
+    with pytest.raises(InputError, match=r"2 cells with meta-atoms that nothing refers to \(ONE, TWO\); name one"):
+        read_drawn_atoms(path, layer=(5, 0))
+    with pytest.raises(InputError, match="no cell 'THREE'; cells: ONE, TWO"):
+        read_drawn_atoms(path, layer=(5, 0), cell="THREE")
+    assert len(read_drawn_atoms(path, layer=(5, 0), cell="TWO").drawn.x) == 2
+
+
+def test_paths_on_the_layer_are_refused(tmp_path):
+    cell = gdstk.Cell("P")
+    cell.add(disc(), gdstk.FlexPath([(0, 0), (1, 1)], 0.1, layer=1, simple_path=True))
+    with pytest.raises(InputError, match="the cell 'P' draws paths on layer 1/0, not polygons"):
+        read_drawn_atoms(saved(tmp_path, library(cell)))
+
+
+@pytest.mark.parametrize("kind", ["gds", "oasis"])
+def test_a_hierarchy_that_multiplies_is_refused_before_it_is_drawn(tmp_path, kind):
+    cells = [gdstk.Cell("ATOM")]
+    cells[0].add(disc())
+    for level in range(8):
+        cells.append(gdstk.Cell(f"LEVEL{level}"))
+        cells[-1].add(gdstk.Reference(cells[-2], columns=100, rows=100, spacing=(1, 1)))
+    with pytest.raises(InputError, match=f"{10**32} polygons below the cell 'LEVEL7'; 1 to 33554432 were expected"):
+        read_drawn_atoms(saved(tmp_path, library(*cells), kind))
+
+
+@pytest.mark.parametrize("kind", ["gds", "oasis"])
+def test_the_largest_array_there_is_is_refused_before_it_is_drawn(tmp_path, kind):
+    atom, top = gdstk.Cell("A"), gdstk.Cell("T")
+    atom.add(disc())
+    top.add(gdstk.Reference(atom, columns=32767, rows=32767, spacing=(0.01, 0.01)))
+    with pytest.raises(InputError, match="at most 33554432"):
+        read_drawn_atoms(saved(tmp_path, library(atom, top), kind))
+
+
+@pytest.mark.parametrize("kind", ["gds", "oasis"])
+def test_cells_in_a_circle_are_refused(tmp_path, kind):
+    one, two = gdstk.Cell("ONE"), gdstk.Cell("TWO")
+    one.add(disc(), gdstk.Reference("TWO"))
+    two.add(gdstk.Reference("ONE"))
+    with pytest.raises(InputError, match="cells refer to each other in a circle"):
+        read_drawn_atoms(saved(tmp_path, library(one, two), kind))
+
+
+def test_a_missing_cell_and_a_deep_chain_are_refused(tmp_path):
+    top = gdstk.Cell("T")
+    top.add(disc(), gdstk.Reference("NOWHERE"))
+    with pytest.raises(InputError, match="a reference to the cell 'NOWHERE', which the file does not hold"):
+        read_drawn_atoms(saved(tmp_path, library(top)))
+    cells = [gdstk.Cell("C0")]
+    cells[0].add(disc())
+    for level in range(1, 60):
+        cells.append(gdstk.Cell(f"C{level}"))
+        cells[-1].add(gdstk.Reference(cells[-2]))
+    with pytest.raises(InputError, match="over more than 32 levels"):
+        read_drawn_atoms(saved(tmp_path, library(*cells[::-1])))
+
+
+def small(folder, kind="gds"):
+    path = folder / f"lens.{kind}"
+    write_mask(path, lens(9), kind, diameter=3e-6)
+    return path
+
+
+def test_a_gds_file_that_ends_anywhere_is_refused(tmp_path):
+    whole = small(tmp_path).read_bytes()
+    path = tmp_path / "cut.gds"
+    for length in range(0, len(whole) - 1, 47):
+        path.write_bytes(whole[:length])
+        with pytest.raises(InputError, match=r"damaged GDSII file|neither a GDSII nor an OASIS file"):
+            read_drawn_atoms(path)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.5, 0.99])
+def test_an_oasis_file_that_ends_anywhere_is_refused(tmp_path, share):
+    whole = small(tmp_path, "oasis").read_bytes()
+    path = tmp_path / "cut.oas"
+    path.write_bytes(whole[: int(share * len(whole))])
+    with pytest.raises(InputError, match="damaged OASIS file"):
+        read_drawn_atoms(path)
+
+
+@settings(max_examples=50, deadline=None)
+@given(data=st.data())
+def test_a_gds_file_with_any_bytes_changed_is_read_or_refused_and_nothing_else(tmp_path_factory, data):
+    folder = tmp_path_factory.mktemp("changed")
+    content = bytearray(small(folder).read_bytes())
+    for _ in range(data.draw(st.integers(1, 4))):
+        content[data.draw(st.integers(4, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path = folder / "changed.gds"
+    path.write_bytes(content)
+    read_or_refused(path)
+
+
+@settings(max_examples=5, deadline=None)
+@given(place=st.integers(14, 500), value=st.integers(0, 255))
+def test_an_oasis_file_with_any_byte_changed_is_read_or_refused_and_nothing_else(tmp_path_factory, place, value):
+    folder = tmp_path_factory.mktemp("changed")
+    content = bytearray(small(folder, "oasis").read_bytes())
+    content[place % len(content)] = value
+    path = folder / "changed.oas"
+    path.write_bytes(content)
+    read_or_refused(path)
+
+
+def read_or_refused(path):
+    with contextlib.suppress(InputError):
+        structure_of_layout(read_drawn_atoms(path), MADE)
+
+
+def record(kind, data=b"", of=0):
+    return struct.pack(">HBB", 4 + len(data), kind, of) + data
+
+
+def stream(*elements):
+    """A library of one cell that holds these elements."""
+    units = bytes.fromhex("3e4189374bc6a7f03944b82fa09b5a51")
+    begin = record(0, b"\0\7", 2) + record(1, bytes(24), 2) + record(2, b"L\0", 6) + record(3, units, 5)
+    return begin + record(5, bytes(24), 2) + record(6, b"C\0", 6) + b"".join(elements) + record(7) + record(4)
+
+
+@pytest.mark.parametrize(
+    ("elements", "message"),
+    [
+        ([record(8), record(0x11)], "an element lacks its record of type 13"),
+        ([record(0x0A), record(0x10, bytes(8), 3), record(0x11)], "names no cell"),
+        ([record(0x0A), record(0x12, b"A\0", 6), record(0x11)], "an element has no coordinates"),
+        ([record(0x0A), record(0x12, b"\xff\xfe", 6), record(0x10, bytes(8), 3), record(0x11)], "ascii"),
+        ([record(8), record(8)], "an element begins or ends out of place"),
+        ([record(0x11)], "an element begins or ends out of place"),
+        ([record(5, bytes(24), 2)], "a cell or the library begins or ends out of place"),
+        ([record(8), record(0x0D, bytes(2), 2), record(0x0E, bytes(2), 2), record(0x10, bytes(16), 3), record(0x11)],
+         "has 1 vertices"),
+        ([b"\0\2\0\0"], "begins no record"),
+        ([record(0x0B), record(0x12, b"C\0", 6), record(0x13, bytes(4), 2), record(0x10, bytes(24), 3), record(0x11)],
+         "an array of 0 × 0"),
+    ],
+)  # fmt: skip
+def test_records_out_of_place_are_refused(tmp_path, elements, message):
+    path = tmp_path / "wrong.gds"
+    path.write_bytes(stream(*elements))
+    with pytest.raises(InputError, match=f"damaged GDSII file.*{message}"):
+        read_drawn_atoms(path)
+
+
+def test_files_of_other_kinds_are_refused(tmp_path):
+    path = tmp_path / "lens.gds"
+    with pytest.raises(InputError, match="no such file"):
+        read_drawn_atoms(path)
+    path.write_bytes(b"PNG")
+    with pytest.raises(InputError, match="neither a GDSII nor an OASIS file"):
+        read_drawn_atoms(path)
+
+
+def test_a_layout_beside_its_origin_is_taken_by_its_middle(tmp_path):
+    atom, top = gdstk.Cell("A"), gdstk.Cell("T")
+    atom.add(disc())
+    top.add(gdstk.Reference(atom, (100, 200), columns=6, rows=6, spacing=(0.35, 0.35)))
+    found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(atom, top))), MADE)
+    assert found.structure.site_index.shape == (6, 6)
+    # No boundary: the disc whose cells are all filled.
+    assert found.diameter == pytest.approx(2 * (2.5 * 350e-9 * 2**0.5 - 350e-9 / 2**0.5))
+
+
+def test_the_boundary_says_where_the_centre_is_and_how_large_the_lens(tmp_path):
+    wanted = structure([[0, 1, 2], [0, 0, 0], [65535, 65535, 65535], [65535, 65535, 65535], [65535, 65535, 65535]])
+    path = tmp_path / "lens.gds"
+    write_mask(path, wanted, "gds", diameter=4e-6)
+    found = structure_of_layout(read_drawn_atoms(path), MADE)
+    assert found.structure.site_index.shape == (5, 3)
+    assert found.diameter == pytest.approx(4e-6)
+    assert_same_sites(found.structure, wanted)
