@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from metalens.formats.record import Record
+from metalens.formats.record import Positive, Record
 
 
 class EvenPolynomialVariables(Record):
@@ -33,4 +33,15 @@ class FreeformVariables(Record):
     samples: int = Field(default=33, ge=5, le=257, description="along each side of the square around the lens")
 
 
-Variables = Annotated[EvenPolynomialVariables | ZernikeVariables | FreeformVariables, Field(discriminator="family")]
+class RadialGeometryVariables(Record):
+    """The geometry of the meta-atoms over the distance from the centre, through a library."""
+
+    family: Literal["radial_geometry"]
+    library: str = Field(min_length=1, max_length=255, description="a shipped name, or a file beside the specification")
+    spacing_nm: Positive = Field(description="between the values, such as the pitch")
+
+
+Variables = Annotated[
+    EvenPolynomialVariables | ZernikeVariables | FreeformVariables | RadialGeometryVariables,
+    Field(discriminator="family"),
+]

@@ -4,6 +4,7 @@ Files, in reading order:
 
 - ``problem``            a specification in metres and arrays; what contradicts itself is refused
 - ``variables``          what is free: polynomials, Zernike polynomials, maps
+- ``geometry_variables`` what is free: meta-atoms, through their library
 - ``starts``             lenses to begin with
 - ``light``              the light of a lens at all fields and colours, errors of fabrication included
 - ``restoration_error``  the expected error of a picture, captured and restored

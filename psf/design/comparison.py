@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
@@ -10,26 +11,40 @@ import numpy as np
 from metalens.formats.camera import Camera
 from metalens.formats.lens_phase import HyperbolicPhase
 from metalens.optics.phase import Hyperbolic
+from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.loss import loss_of
 from metalens.psf.design.problem import Problem
+from metalens.psf.design.search import Task
 
 CANDIDATES = 9
 """Design wavelengths that are tried, from the shortest to the longest of the specification."""
 
 
-def best_hyperbolic(problem: Problem) -> tuple[Camera, float]:
+def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
     """The specification's camera with the hyperbolic lens that has the lowest loss, and that loss.
 
-    It is judged as it is drawn, also where the specification has errors of fabrication.
+    It is judged as it is drawn, also where the specification has errors of fabrication. Where meta-atoms are what is
+    free, the hyperbolic lens is built of them too.
+
+    Args:
+        task: of the design.
+        output: the design's lens.toml, beside which the files are that a camera names.
     """
-    lens = problem.view.lens
+    problem, variables = task.problem, task.variables
     losses = []
     nanometres = candidate_wavelengths(problem)
     for each in nanometres:
-        plain = replace(lens, phase=Hyperbolic(jnp.asarray(lens.focal_length), jnp.asarray(1e-9 * each)))
+        phase = Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * each)
+        plain = replace(problem.view.lens, phase=phase)
+        if isinstance(variables, GeometryVariables):
+            plain = variables.lens(problem.view.lens, jnp.asarray(variables.closest(phase), jnp.float32))
         losses.append(float(loss_of(problem, problem.simulator(plain), plain)[0]))
     best = int(np.argmin(losses))
-    return hyperbolic_camera(problem.camera, nanometres[best]), losses[best]
+    camera = hyperbolic_camera(problem.camera, nanometres[best])
+    if isinstance(variables, GeometryVariables):
+        numbers = variables.closest(Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * nanometres[best]))
+        camera = camera.model_copy(update={"lens": camera.lens.model_copy(update=variables.tables(numbers, output))})
+    return camera, losses[best]
 
 
 def candidate_wavelengths(problem: Problem) -> tuple[float, ...]:

@@ -6,11 +6,15 @@ from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.psf.design.problem import Problem
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.tolerance.draws import Draw, perturbed
+
+RINGS = 1024
+"""Places at which the light that a structure lets through is summed."""
 
 
 class Light(NamedTuple):
@@ -52,8 +56,21 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
 
 
 def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
-    """Share ``[wavelength]`` of the light that goes into the order that makes the image."""
+    """Share ``[wavelength]`` of the light that goes into the order that makes the image.
+
+    A structure of meta-atoms has no orders; of it, what it lets through.
+    """
+    if lens.structure is not None:
+        return jax.vmap(lambda value: _transmitted(lens, value))(wavelength)
     amplitude = lens.response.coefficients(wavelength)
     efficiency = jnp.square(jnp.abs(amplitude))
     orders = lens.response.orders
     return efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=-1)
+
+
+def _transmitted(lens: Metalens, wavelength: jax.Array) -> jax.Array:
+    """Mean of |t|² over rings of equal area, along a spiral."""
+    number = np.arange(RINGS) + 0.5
+    radius, turn = 0.5 * lens.aperture_diameter * np.sqrt(number / RINGS), np.pi * (3 - np.sqrt(5)) * number
+    through = lens.transmission(radius * np.sin(turn), radius * np.cos(turn), wavelength)
+    return jnp.mean(jnp.square(jnp.abs(through)))

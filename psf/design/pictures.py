@@ -8,7 +8,9 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
+from metalens.formats.camera import Camera
 from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.lens_structure import RadialGeometryTable
 from metalens.formats.spectrum import CHANNEL_NAMES
 from metalens.optics.metalens import metalens_of
 from metalens.psf.bank import phase_profile
@@ -52,8 +54,28 @@ def _colours(count: int) -> list[str]:
     return [shades[number % len(shades)] for number in range(count)]
 
 
-def phase_comparison(problem: Problem, cameras: dict[str, Any]) -> Figure:
-    """The phase along the radius of each camera's lens, and where its rings focus the middle colour."""
+def lens_comparison(problem: Problem, cameras: dict[str, Camera]) -> Figure:
+    """The lenses along their radius: their phase and where their rings focus; of meta-atoms, their geometry."""
+    tables = {name: camera.lens.radial_geometry for name, camera in cameras.items()}
+    if any(table is not None for table in tables.values()):
+        return _geometry_figure({name: table for name, table in tables.items() if table is not None})
+    return _phase_figure(problem, cameras)
+
+
+def _geometry_figure(tables: dict[str, RadialGeometryTable]) -> Figure:
+    """The meta-atoms' width over the distance from the centre."""
+    figure = Figure(figsize=(TEXT_WIDTH, 2.6), layout="constrained")
+    axes = figure.subplots()
+    for (name, table), colour in zip(tables.items(), (ACCENT, FAINT), strict=False):
+        radius = 1e-3 * table.spacing_nm * np.arange(len(table.geometry_nm))
+        axes.plot(radius, table.geometry_nm, color=colour, label=name, linewidth=0.8)
+    axes.set(xlabel="distance from the lens' centre (µm)", ylabel="width of the meta-atoms (nm)")
+    axes.legend()
+    axes.grid(color=RULE, linewidth=0.6)
+    return figure
+
+
+def _phase_figure(problem: Problem, cameras: dict[str, Camera]) -> Figure:
     figure = Figure(figsize=(TEXT_WIDTH, 2.8), layout="constrained")
     profile, focus = figure.subplots(1, 2)
     middle = float(np.median(problem.wavelength))

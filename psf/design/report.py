@@ -33,10 +33,10 @@ def write_report(design: Design, folder: Path) -> dict[str, Any]:
         InputError: the folder holds something, or the disk refuses the write.
     """
     from metalens.formats.drawing.style import save_figure
-    from metalens.psf.design.pictures import field_comparison, history_figure, phase_comparison
+    from metalens.psf.design.pictures import field_comparison, history_figure, lens_comparison
 
     problem = design.problem
-    plain, plain_loss = best_hyperbolic(problem)
+    plain, plain_loss = best_hyperbolic(design.task, design.output)
     plain_name = f"hyperbolic {plain.lens.phase.wavelength_nm:.0f} nm"  # type: ignore[union-attr]
     found = evaluate_for(problem, design.camera, "designed")
     other = evaluate_for(problem, plain, plain_name)
@@ -44,7 +44,7 @@ def write_report(design: Design, folder: Path) -> dict[str, Any]:
     stands_for = problem.channel_weight.argmax(axis=1)
     pictures: dict[str, Callable[[], Any]] = {
         "history": partial(history_figure, design),
-        "phase": partial(phase_comparison, problem, {"designed": design.camera, plain_name: plain}),
+        "lens": partial(lens_comparison, problem, {"designed": design.camera, plain_name: plain}),
         "comparison": partial(field_comparison, [found, other], stands_for),
     }
     with atomic_directory(folder) as part:
@@ -144,7 +144,7 @@ def report_text(design: Design, found: Evaluation, other: Evaluation, figures: d
     for key, label, layout in _ROWS:
         ratio = f"{ours[key] / theirs[key]:.2f}" if not key.endswith("db") else f"{ours[key] - theirs[key]:+.2f} dB"
         lines.append(f"| {label} | {ours[key]:{layout}} | {theirs[key]:{layout}} | {ratio} |")
-    lines += ["", "![how the search went](history.png)", "", "![the phase](phase.png)", ""]
+    lines += ["", "![how the search went](history.png)", "", "![the lens](lens.png)", ""]
     lines += ["![over the field](comparison.png)", ""]
     names = tuple(f"{1e9 * each:.0f} nm" for each in found.wavelength)
     tables: tuple[tuple[str, tuple[str, ...], Callable[[Evaluation], np.ndarray], str], ...] = (

@@ -6,15 +6,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from metalens.formats import design_variables as records
 from metalens.formats.atomic import atomic_file
 from metalens.formats.camera import Camera, dump_camera
 from metalens.formats.design_spec import DesignSpec
 from metalens.formats.errors import InputError
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
+from metalens.psf.design.geometry_variables import geometry_variables
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.search import Task, best_of, first_state, run_search
 from metalens.psf.design.starts import starting_lenses
-from metalens.psf.design.variables import PhaseVariables, variables_of
+from metalens.psf.design.variables import (
+    FreeformVariables,
+    LensVariables,
+    PolynomialVariables,
+    ZernikeVariables,
+    zernike_indices,
+)
 from metalens.psf.tolerance.draws import draw_samples
 
 
@@ -27,12 +35,14 @@ class Design:
         task: what the search worked on.
         state: the search's last state.
         camera: the camera with the best lens.
+        output: where its lens.toml is.
     """
 
     problem: Problem
     task: Task
     state: SearchState
     camera: Camera
+    output: Path
 
     @property
     def loss(self) -> float:
@@ -48,13 +58,31 @@ def task_of(spec: DesignSpec) -> Task:
     """
     problem = problem_of(spec)
     lens = problem.view.lens
-    variables = variables_of(spec.variables, float(lens.aperture_diameter))
+    variables = variables_of(problem)
     _check_fields_cover(spec, variables, lens.aperture.rotationally_symmetric)
     draws = None
     if spec.fabrication is not None:
         table = spec.fabrication
         draws = draw_samples(table.errors, spec.camera, lens, table.seed, table.samples)
     return Task(problem, variables, starting_lenses(problem, variables), draws)
+
+
+def variables_of(problem: Problem) -> LensVariables:
+    """The variables that the specification's table describes.
+
+    Raises:
+        InputError: they do not fit the camera.
+    """
+    radius = 0.5 * float(problem.view.lens.aperture_diameter)
+    match problem.spec.variables:
+        case records.EvenPolynomialVariables(terms=terms):
+            return PolynomialVariables(terms, radius)
+        case records.ZernikeVariables(order=order, symmetry=symmetry):
+            return ZernikeVariables(zernike_indices(order, symmetry), radius)
+        case records.FreeformVariables(samples=samples):
+            return FreeformVariables(samples, radius)
+        case records.RadialGeometryVariables() as record:
+            return geometry_variables(record, problem)
 
 
 def checkpoint_of(output: Path) -> Path:
@@ -101,26 +129,23 @@ def design_lens(
         part.write_text(dump_camera(camera), encoding="utf-8")
     if state.finished:
         place.unlink()
-    return Design(task.problem, task, state, camera)
+    return Design(task.problem, task, state, camera, output)
 
 
 def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
     """The camera with the best lens so far, and how it came about in its description."""
     spec = task.problem.spec
     numbers, loss = best_of(state)
-    phase = task.variables.record(numbers, output)
     parts = ", ".join(each.kind for each in spec.objectives)
     told = (
         f"{spec.description} Designed by metalens design from {spec.name} ({spec.hash[:12]}): {parts}; "
         f"loss {loss:.4f} after {len(state.history)} steps."
     ).strip()
-    lens = spec.camera.lens.model_copy(update={"phase": phase})
-    if phase.family == "freeform":
-        lens = lens.model_copy(update={"phase": phase.in_folder(output.resolve().parent)})
+    lens = spec.camera.lens.model_copy(update=task.variables.tables(numbers, output))
     return spec.camera.model_copy(update={"name": spec.name, "description": told, "lens": lens})
 
 
-def _check_fields_cover(spec: DesignSpec, variables: PhaseVariables, round_opening: bool) -> None:
+def _check_fields_cover(spec: DesignSpec, variables: LensVariables, round_opening: bool) -> None:
     """A lens that may lose its symmetry has to be looked at from several sides."""
     if variables.rotationally_symmetric and round_opening:
         return

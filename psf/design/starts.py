@@ -8,7 +8,7 @@ import numpy as np
 
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
 from metalens.psf.design.problem import Problem
-from metalens.psf.design.variables import PhaseVariables, zernike_indices
+from metalens.psf.design.variables import LensVariables, zernike_indices
 
 RANDOM_ORDER = 8
 """Highest radial order of the phase that random starts add."""
@@ -26,24 +26,20 @@ class StartingLens(NamedTuple):
     numbers: np.ndarray
 
 
-def starting_lenses(problem: Problem, variables: PhaseVariables) -> list[StartingLens]:
+def starting_lenses(problem: Problem, variables: LensVariables) -> list[StartingLens]:
     """All starts of a specification, the random ones last; the same ones for the same seed."""
     start = problem.spec.start
     nanometres = start.wavelengths_nm or tuple(float(each) for each in 1e9 * channel_middles(problem))
-    found = [
-        StartingLens(name, variables.closest(phase))
-        for family in start.families
-        for name, phase in _family(family, nanometres, problem)
-    ]
+    named = [each for family in start.families for each in _family(family, nanometres, problem)]
+    found = [StartingLens(name, variables.closest(phase)) for name, phase in named]
     generator = np.random.default_rng([problem.spec.search.seed, 0])
     radius = 0.5 * float(problem.view.lens.aperture_diameter)
-    symmetry = "rotation" if variables.rotationally_symmetric else "mirror"
-    indices = zernike_indices(RANDOM_ORDER, symmetry)
+    indices = zernike_indices(RANDOM_ORDER, "rotation" if variables.rotationally_symmetric else "mirror")
     for number in range(start.random):
-        base = found[number % len(found)]
+        name, phase = named[number % len(named)]
         added = generator.normal(scale=start.random_rad / np.sqrt(len(indices)), size=len(indices))
-        perturbed = base.numbers + variables.closest(Zernike(indices, added, radius))
-        found.append(StartingLens(f"{base.name}, random phase {number + 1}", perturbed))
+        perturbed = variables.closest(phase + Zernike(indices, added, radius))
+        found.append(StartingLens(f"{name}, random phase {number + 1}", perturbed))
     return found
 
 

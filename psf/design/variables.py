@@ -1,29 +1,29 @@
-"""What is free in a design: from a vector of numbers to a phase profile and back.
+"""What is free in a design: from a vector of numbers to a lens and back.
 
-Every family is linear in its numbers, which are of the order of radians of phase: a step of one number changes the lens
+The numbers of a phase are of the order of radians, and the phase is linear in them: a step of one changes the lens
 about as much as a step of another, as a gradient method needs it.
 """
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats import design_variables as records
 from metalens.formats import lens_phase
 from metalens.formats.atomic import atomic_file
-from metalens.formats.phase_map import digest_of
+from metalens.optics.metalens import Metalens
 from metalens.optics.phase import EvenPolynomial, Freeform, Phase, Zernike
 from metalens.optics.phase.zernike import degrees_of
 
 
-class PhaseVariables(ABC):
-    """The free numbers of a lens' phase."""
+class LensVariables(ABC):
+    """The free numbers of a lens."""
 
     @property
     @abstractmethod
@@ -33,31 +33,39 @@ class PhaseVariables(ABC):
     @property
     @abstractmethod
     def rotationally_symmetric(self) -> bool:
-        """Whether every phase of the family is."""
+        """Whether every lens of the family is, if its opening is."""
+
+    @abstractmethod
+    def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
+        """A lens like another one with the numbers ``[count]``, differentiable in them."""
+
+    @abstractmethod
+    def closest(self, phase: Phase) -> np.ndarray:
+        """Numbers ``[count]`` of the lens whose phase is closest to a profile, but for a constant."""
+
+    @abstractmethod
+    def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
+        """What of ``[lens]`` in a lens.toml at a place these numbers change; what it names is written beside it."""
+
+
+class PhaseVariables(LensVariables):
+    """The free numbers of a lens' phase."""
 
     @abstractmethod
     def phase(self, numbers: jax.Array) -> Phase:
         """The profile of numbers ``[count]``, differentiable."""
 
     @abstractmethod
-    def closest(self, phase: Phase) -> np.ndarray:
-        """Numbers ``[count]`` of the profile that is closest to another, but for a constant."""
-
-    @abstractmethod
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
         """The table ``[lens.phase]`` for a lens.toml at a place; what it names is written beside it."""
 
+    def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
+        """The lens with the profile of the numbers."""
+        return replace(drawn, phase=self.phase(numbers))
 
-def variables_of(record: records.Variables, aperture_diameter: float) -> PhaseVariables:
-    """The variables that a ``[variables]`` table describes, on a lens of a diameter in metres."""
-    radius = 0.5 * aperture_diameter
-    match record:
-        case records.EvenPolynomialVariables():
-            return PolynomialVariables(record.terms, radius)
-        case records.ZernikeVariables():
-            return ZernikeVariables(zernike_indices(record.order, record.symmetry), radius)
-        case records.FreeformVariables():
-            return FreeformVariables(record.samples, radius)
+    def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
+        """The phase."""
+        return {"phase": self.record(numbers, output)}
 
 
 @dataclass(frozen=True)
@@ -207,8 +215,7 @@ class FreeformVariables(PhaseVariables):
             file=place.name,
             # A map may end where the aperture does, but not before.
             pitch_um=1e6 * self.pitch,
-            sha256=digest_of(place),
-        )
+        ).in_folder(place.resolve().parent)
 
 
 def zernike_indices(order: int, symmetry: str) -> tuple[int, ...]:

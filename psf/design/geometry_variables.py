@@ -1,0 +1,108 @@
+"""Meta-atoms themselves as what is free: their geometry over the distance from the lens' centre."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.design_variables import RadialGeometryVariables
+from metalens.formats.errors import InputError
+from metalens.formats.lens_structure import RadialGeometryTable
+from metalens.optics.fabrication import width_unit
+from metalens.optics.meta_atoms import MetaAtomLibrary, check_range
+from metalens.optics.meta_atoms.described import library_named
+from metalens.optics.metalens import Metalens
+from metalens.optics.phase import Phase
+from metalens.optics.structure import RadialGeometry, control_of, geometry_within, radial_geometry_of
+from metalens.psf.design.problem import Problem
+from metalens.psf.design.variables import LensVariables
+
+
+@dataclass(frozen=True)
+class GeometryVariables(LensVariables):
+    """A geometry for each ring, kept within the library by a logistic function of the number.
+
+    A ring's phase is not free by itself: at each wavelength it is what the library's meta-atom of that geometry does,
+    so that a design knows of dispersion and loss.
+
+    Attributes:
+        record: the table of the specification.
+        library: what the meta-atoms do to light.
+        unit: metres in one unit of the library's geometry.
+        drawn: the lens that is to be built.
+        wavelength: ``[wavelength]`` in metres for which starts are fitted.
+    """
+
+    record: RadialGeometryVariables
+    library: MetaAtomLibrary
+    unit: float
+    drawn: Metalens
+    wavelength: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """A ring each spacing, the centre and the rim included."""
+        radius = 0.5 * float(self.drawn.aperture_diameter)
+        return int(np.ceil(radius / self.spacing - 1e-9)) + 1
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """True."""
+        return True
+
+    @property
+    def spacing(self) -> float:
+        """Between the values in metres."""
+        return 1e-9 * self.record.spacing_nm
+
+    def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
+        """The lens built of the geometry; its phase stays and tells where rays go."""
+        built = RadialGeometry(geometry_within(self.library, numbers), self.spacing, self.library)
+        return replace(drawn, structure=built)
+
+    def closest(self, phase: Phase) -> np.ndarray:
+        """The geometries whose responses fit best at all wavelengths."""
+        wanted = replace(self.drawn, phase=phase)
+        found = radial_geometry_of(wanted, self.library, spacing=self.spacing, wavelengths=self.wavelength)
+        return np.asarray(control_of(self.library, jnp.asarray(found.geometry)), dtype=float)
+
+    def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
+        """The table ``[lens.radial_geometry]``."""
+        widths = np.asarray(geometry_within(self.library, jnp.asarray(numbers, jnp.float32)), dtype=float)
+        # Rounded to a thousandth of a nanometre, and not beyond the table's ends.
+        least, most = (float(each) * self.unit * 1e9 for each in np.asarray(self.library.geometry)[[0, -1]])
+        nanometres = np.clip(np.round(1e9 * self.unit * widths, 3), least, most)
+        table = RadialGeometryTable(
+            library=self.record.library, spacing_nm=self.record.spacing_nm, geometry_nm=tuple(map(float, nanometres))
+        )
+        return {"radial_geometry": table.in_folder(output.resolve().parent)}
+
+
+def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> GeometryVariables:
+    """The variables that a ``[variables]`` table of this family describes.
+
+    Raises:
+        InputError: the library cannot be found or does not hold the wavelengths, its pitch is not known, or the camera
+            already says what the lens is built of.
+    """
+    lens, table = problem.view.lens, problem.camera.lens
+    place = f"design {problem.spec.name}"
+    if lens.structure is not None:
+        raise InputError(
+            f"{place}: the camera's lens has a structure already, which radial_geometry would replace; leave out "
+            "[camera.lens.structure] and [camera.lens.radial_geometry]."
+        )
+    if not lens.phase.rotationally_symmetric:
+        raise InputError(
+            f"{place}: the camera's phase is not rotationally symmetric, a radial geometry is; leave out "
+            "[camera.lens.phase]."
+        )
+    library = library_named(record.library)
+    check_range(library, wavelength=problem.wavelength)
+    pitch = None if table.meta_atoms is None else 1e-9 * table.meta_atoms.pitch_nm
+    return GeometryVariables(record, library, width_unit(library, pitch), lens, problem.wavelength)

@@ -1,0 +1,146 @@
+"""``metalens design``: from a specification to a lens.toml and its report; and what it refuses."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from metalens.cli import metalens
+from metalens.formats.camera import read_camera
+from metalens.formats.design_spec import design_names
+from metalens.formats.errors import InputError
+
+SPEC = """
+schema = "metalens.design"
+version = 1
+name = "small"
+description = "A lens as small as a test."
+
+[camera.lens]
+aperture_um = 20.0
+focal_length_um = 60.0
+
+[camera.sensor]
+pixels = [40, 40]
+pixel_pitch_um = 1.5
+bit_depth = 12
+full_well_e = 5000.0
+read_noise_e = 3.0
+
+[camera.spectrum]
+wavelengths_per_channel = 1
+channels = [
+  { name = "red", centre_nm = 606.0, fwhm_nm = 0.0 },
+  { name = "green", centre_nm = 511.0, fwhm_nm = 0.0 },
+  { name = "blue", centre_nm = 462.0, fwhm_nm = 0.0 },
+]
+
+[variables]
+family = "even_polynomial"
+terms = 3
+
+[start]
+families = ["hyperbolic"]
+wavelengths_nm = [511.0]
+steps = 1
+
+[sampling]
+fields_deg = [0.0, 12.0]
+window_pixels = 15
+
+[[objectives]]
+kind = "mtf"
+reduction = "soft_worst"
+
+[search]
+steps = 4
+"""
+
+
+def design(*arguments: object) -> Result:
+    return CliRunner().invoke(metalens, ["design", *map(str, arguments)])
+
+
+@pytest.fixture
+def spec(tmp_path: Path) -> Path:
+    (tmp_path / "design.toml").write_text(SPEC, encoding="utf-8")
+    return tmp_path / "design.toml"
+
+
+def test_a_specification_becomes_a_lens_and_a_report(spec: Path) -> None:
+    output, folder = spec.with_name("lens.toml"), spec.with_name("report")
+    result = design(spec, "-o", output, "--report", folder, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads(result.stdout)
+    camera = read_camera(output)
+    assert told["lens_hash"] == camera.hash
+    assert told["finished"] is True
+    assert told["steps"] == 2 + 4
+    assert camera.description.startswith("A lens as small as a test. Designed by metalens design from small")
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "comparison.png",
+        "history.png",
+        "lens.png",
+        "report.json",
+        "report.md",
+    ]
+    found = json.loads((folder / "report.json").read_text())
+    assert found["lenses"]["designed"] == told["lenses"]["designed"]
+    assert found["fields_deg"] == [0.0, 6.0, 12.0]
+    # It began with the hyperbolic lens for green and kept the best.
+    assert found["loss"] <= found["loss_hyperbolic"] + 0.2
+    text = (folder / "report.md").read_text()
+    assert "| worst Strehl ratio over field and wavelength |" in text
+    assert text.count("| 12° |") == 4
+
+
+def test_a_dry_run_says_what_would_be_done_and_does_nothing(spec: Path) -> None:
+    output = spec.with_name("lens.toml")
+    shown = design(spec, "-o", output, "--dry-run").output
+    assert "would design small (20 µm at 60 µm)" in shown
+    assert "3 variables from 1 starts, at most 5 steps of 6 point spread functions" in shown
+    plan = json.loads(design(spec, "-o", output, "--dry-run", "--json").stdout)
+    assert plan["starts"] == ["hyperbolic 511 nm"]
+    assert plan["wavelengths_nm"] == pytest.approx([462, 511, 606])
+    assert [path.name for path in spec.parent.iterdir()] == ["design.toml"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--minutes", "0"], "minutes 0 must be more than 0"),
+        (["--seed", "-1"], "seed -1 must lie between"),
+        (["--resume"], "there is no search to go on with"),
+        (["--report", "."], "the output folder is not empty"),
+    ],
+)
+def test_what_cannot_be_is_refused_and_leaves_nothing(spec: Path, arguments: list[str], message: str) -> None:
+    arguments = [str(spec.parent) if each == "." else each for each in arguments]
+    result = design(spec, "-o", spec.with_name("lens.toml"), *arguments)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+    assert [path.name for path in spec.parent.iterdir()] == ["design.toml"]
+
+
+def test_a_specification_that_contradicts_itself_is_refused_before_work(spec: Path) -> None:
+    spec.write_text(SPEC.replace("[0.0, 12.0]", "[0.0, 60.0]"), encoding="utf-8")
+    result = design(spec, "-o", spec.with_name("lens.toml"))
+    assert isinstance(result.exception, InputError)
+    assert "lies beyond the sensor" in str(result.exception)
+
+
+def test_another_seed_is_another_specification(spec: Path) -> None:
+    plans = [
+        json.loads(design(spec, "-o", spec.with_name("lens.toml"), "--dry-run", "--json", *seed).stdout)
+        for seed in ([], ["--seed", "7"])
+    ]
+    assert plans[0]["spec_hash"] != plans[1]["spec_hash"]
+
+
+def test_the_help_names_exactly_the_shipped_specifications() -> None:
+    text = " ".join(design("--help").output.split())
+    listed = text.partition("Shipped: ")[2].partition(".")[0].split(", ")
+    assert listed == design_names()
