@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.errors import InputError
@@ -54,13 +55,15 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
 
     Args:
         lens: as it was drawn.
-        errors: of which those of meta-atoms need a response of :class:`metalens.optics.MetaAtoms`.
+        errors: of which those of meta-atoms need a response of :class:`metalens.optics.MetaAtoms`, or a structure.
 
     Raises:
         InputError: an error of meta-atoms of a lens that has none.
     """
     named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
-    if named:
+    if named and lens.structure is not None:
+        lens = replace(lens, structure=_built_with_errors(lens.structure, errors))
+    elif named:
         if not isinstance(lens.response, MetaAtoms):
             raise InputError(
                 f"fabrication: {' and '.join(named)} needs a lens of meta-atoms, and the response of this one is "
@@ -70,6 +73,26 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
     if errors.pitch_error is not None:
         lens = _stretched(lens, 1 + errors.pitch_error)
     return lens
+
+
+def errors_of_atoms(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtoms:
+    """The meta-atoms of a library with these errors, whatever chose them, for their mean transmission and energy."""
+    named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
+    return _with_errors(MetaAtoms(library, jnp.asarray(library.wavelength)[0]), named)
+
+
+def _built_with_errors(structure: Any, errors: Fabrication) -> Any:
+    """A structure whose library tells the mean over the errors; what it is short of an error of width stays one.
+
+    All kinds of structures hold a library and an error of width.
+    """
+    library, width_error = structure.library, errors.width_error
+    local = errors_of_atoms(library, replace(errors, width_error=None))
+    geometry, wavelength = jnp.asarray(library.geometry)[:, None], jnp.asarray(library.wavelength)
+    changed: dict[str, Any] = {"library": replace(library, transmission=local.moments(geometry, wavelength)[0])}
+    if width_error is not None:
+        changed["width_error"] = structure.width_error + width_error
+    return replace(structure, **changed)
 
 
 def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:
@@ -89,8 +112,13 @@ def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:
 
 
 def _stretched(lens: Metalens, factor: Scalar) -> Metalens:
+    structure: Any = lens.structure
+    if structure is not None:
+        length = next(name for name in ("pitch", "spacing") if hasattr(structure, name))
+        structure = replace(structure, **{length: getattr(structure, length) * factor})
     return replace(
         lens,
+        structure=structure,
         phase=Stretched(lens.phase, factor),
         aperture=_stretched_aperture(lens.aperture, factor),
         aperture_diameter=lens.aperture_diameter * factor,
@@ -103,6 +131,15 @@ def _stretched_aperture(aperture: Aperture, factor: Scalar) -> Aperture:
     if isinstance(aperture, Polygon):
         return Polygon(aperture.vertices * factor)
     return aperture
+
+
+def library_of(lens: Metalens) -> MetaAtomLibrary | None:
+    """The library of the meta-atoms that a lens is made of; None for one without."""
+    if lens.structure is not None:
+        built: Any = lens.structure
+        found: MetaAtomLibrary = built.library
+        return found
+    return lens.response.library if isinstance(lens.response, MetaAtoms) else None
 
 
 def is_duty_cycle(library: MetaAtomLibrary) -> bool:

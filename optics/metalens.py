@@ -11,8 +11,7 @@ from metalens.formats.lens import Lens
 from metalens.formats.lens_parts import Plate as PlateTable
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.described import aperture_of, phase_of, response_of
-from metalens.optics.fabrication import Fabrication, fabricated, width_unit
-from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.fabrication import Fabrication, fabricated, library_of, width_unit
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
 from metalens.optics.structure.built import Built
@@ -143,16 +142,17 @@ def metalens_of(camera: Camera) -> Metalens:
         cover_glass=_plate_of(lens.cover_glass),
         structure=structure_of(lens, aperture_of(lens.aperture)),
     )
-    return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn.response))
+    return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn))
 
 
-def _errors_of(lens: Lens, response: Response) -> Fabrication:
+def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
     """The errors of fabrication that a ``[lens.fabrication]`` table tells, in SI and the library's unit."""
     table, unit = lens.fabrication, 1.0
     assert table is not None
-    if isinstance(response, MetaAtoms) and (table.width_error_nm is not None or table.width_spread_nm is not None):
+    library = library_of(drawn)
+    if library is not None and (table.width_error_nm is not None or table.width_spread_nm is not None):
         pitch = None if lens.meta_atoms is None else 1e-9 * lens.meta_atoms.pitch_nm
-        unit = width_unit(response.library, pitch)
+        unit = width_unit(library, pitch)
     return Fabrication(
         width_error=_scaled(table.width_error_nm, 1e-9 / unit),
         width_spread=_scaled(table.width_spread_nm, 1e-9 / unit),

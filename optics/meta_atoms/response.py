@@ -80,7 +80,7 @@ class MetaAtoms(Response):
 
     def periodic_transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Mean transmission with all orders, at wanted phases in radians and wavelengths in metres (broadcast)."""
-        return self._moments(self.chosen_geometry(phase), wavelength)[0]
+        return self.moments(self.chosen_geometry(phase), wavelength)[0]
 
     def diffuse_share(self, wavelength: jax.Array) -> jax.Array:
         """Share ``[...]`` of the light on the lens that differences between meta-atoms scatter, at ``[...]`` in metres.
@@ -89,13 +89,18 @@ class MetaAtoms(Response):
         taken to let all light through.
         """
         phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
-        mean, energy = self._moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
+        mean, energy = self.moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
         scattered = energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean))
         # Equal meta-atoms leave a difference of equal numbers, which rounding may turn negative.
         return jnp.maximum(jnp.mean(scattered, axis=-1), 0.0)
 
-    def _moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
-        """Mean of t and of |t|² over the errors of each meta-atom by itself."""
+    def moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Means of t and of |t|² over the errors of each meta-atom by itself.
+
+        Args:
+            geometry: as chosen, without errors, in the library's unit.
+            wavelength: in metres; broadcasts with the geometry.
+        """
         if self.width_spread is None:
             transmission = self._with_errors(geometry, wavelength)
             mean, energy = transmission, jnp.square(jnp.abs(transmission))

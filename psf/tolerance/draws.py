@@ -20,8 +20,7 @@ from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
 from metalens.formats.lens_parts import Fabrication as FabricationTable
 from metalens.formats.tolerance_spec import Errors, Fixed, Normal, Uniform
-from metalens.optics.fabrication import Fabrication, fabricated, width_unit
-from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.fabrication import LARGEST_DUTY, Fabrication, fabricated, library_of, width_unit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 
@@ -187,10 +186,11 @@ def geometry_unit(camera: Camera, lens: Metalens) -> float:
     Raises:
         InputError: the library is over duty cycles, and the camera does not tell the pitch.
     """
-    if not isinstance(lens.response, MetaAtoms):
+    library = library_of(lens)
+    if library is None:
         return 1.0
     pitch = None if camera.lens.meta_atoms is None else 1e-9 * camera.lens.meta_atoms.pitch_nm
-    return width_unit(lens.response.library, pitch)
+    return width_unit(library, pitch)
 
 
 def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str, str]]:
@@ -207,13 +207,17 @@ def _obstacle(name: str, lens: Metalens) -> str | None:
     """Why a lens does not have an error; None where it has it."""
     if name not in FABRICATION or name == "pitch_error_percent":
         return None
-    response = lens.response
-    if not isinstance(response, MetaAtoms):
+    library, response = library_of(lens), lens.response
+    if library is None:
         return f"the response of the lens is {type(response).__name__}, without meta-atoms"
+    if name.startswith("width") and float(np.asarray(library.geometry)[-1]) > LARGEST_DUTY:
+        return "its meta-atoms have several widths, and which of them is meant is not known"
     for error, slope in (("height_error_nm", "height_slope"), ("index_error", "index_slope")):
-        if name == error and getattr(response.library, slope) is None:
+        if name == error and getattr(library, slope) is None:
             return f"the library of meta-atoms has no {slope}"
-    if name == "missing_share" and response.library.empty is None and 0 in response.orders:
+    # A structure has all orders.
+    orders = response.orders if lens.structure is None else (0,)
+    if name == "missing_share" and library.empty is None and 0 in orders:
         return "the library does not know what an empty site lets through into the zeroth order"
     return None
 

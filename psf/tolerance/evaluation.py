@@ -14,8 +14,10 @@ import numpy as np
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import GREEN, grid_positions
+from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
+from metalens.optics.structure import RadialGeometry, Sites
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import (
     find_peak,
@@ -48,6 +50,9 @@ WANTED_SHARE = 0.95
 """Of the light in the default window, at every field and channel of the lens as it was drawn."""
 
 LARGEST_SUBPIXELS = 5
+
+RINGS = 4096
+"""Of equal area, at which the geometry of a radial structure is looked at."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +89,8 @@ class Evaluation:
 
         The Strehl ratio of a channel is the peak of its light against that of an unaberrated lens at the same
         wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
-        sensor's Nyquist frequency. Efficiency is the share of the light that goes into the order of the image.
+        sensor's Nyquist frequency. Efficiency is the share of the light that goes into the order of the image; of a
+        lens with a structure, into all orders.
         """
         image, efficiency, diffuse = self.images(draw)
         spacing = self.simulator.pixel_pitch
@@ -166,7 +172,7 @@ def evaluation_of(
     )
     decentre = camera.lens.decentre_m
     assembly = Assembly(view.defocus, *view.sensor_tilt, *decentre)
-    simulate = jax.jit(partial(_simulate, simulator, weight, position, reference))
+    simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, _sites(view.lens)))
     return Evaluation(view.lens, assembly, simulator, position, weight, pitch, simulate)
 
 
@@ -175,18 +181,49 @@ def _simulate(
     weight: np.ndarray,
     position: np.ndarray,
     reference: float,
+    sites: tuple[np.ndarray, np.ndarray] | None,
     lens: Metalens,
     draw: Draw,
     assembly: Assembly,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
     whole = Draw(draw.fabrication, jax.tree.map(jnp.add, assembly, draw.assembly))
     light = simulate_draw(simulator, lens, whole, jnp.asarray(position), reference)
-    response, wavelength = perturbed(lens, draw).response, jnp.asarray(simulator.wavelength)
+    channel, wavelength = jnp.asarray(weight), jnp.asarray(simulator.wavelength)
+    image, diffuse = _shares(lens, draw, wavelength, sites)
+    return jnp.einsum("cw,fwyx->fcyx", channel, light), channel @ image, channel @ diffuse
+
+
+def _shares(
+    lens: Metalens, draw: Draw, wavelength: jax.Array, sites: tuple[np.ndarray, np.ndarray] | None
+) -> tuple[jax.Array, jax.Array]:
+    """Efficiency and diffuse share ``[wavelength]``."""
+    library = library_of(lens)
+    if lens.structure is not None and library is not None and sites is not None:
+        geometry, share = (jnp.asarray(each, dtype=float) for each in sites)
+        mean, energy = errors_of_atoms(library, draw.fabrication).moments(geometry[:, None], wavelength)
+        through = jnp.square(jnp.abs(mean))
+        return share @ through, jnp.maximum(share @ (energy - through), 0.0)
+    response = perturbed(lens, draw).response
     share = jnp.square(jnp.abs(response.coefficients(wavelength)))
     image = share[:, response.orders.index(1)] if 1 in response.orders else jnp.max(share, axis=1)
     diffuse = response.diffuse_share(wavelength) if isinstance(response, MetaAtoms) else jnp.zeros(len(wavelength))
-    channel = jnp.asarray(weight)
-    return jnp.einsum("cw,fwyx->fcyx", channel, light), channel @ image, channel @ diffuse
+    return image, diffuse
+
+
+def _sites(lens: Metalens) -> tuple[np.ndarray, np.ndarray] | None:
+    """Geometries of a structure, its own error of width included, and their shares of the lens' area; else None."""
+    match lens.structure:
+        case Sites() as structure:
+            count = np.bincount(np.asarray(structure.site_index).ravel(), minlength=len(structure.geometry))
+            there = count[: len(structure.geometry)].astype(float)
+            geometry = np.asarray(structure.geometry, dtype=float) + float(np.mean(structure.width_error))
+            return geometry, there / there.sum()
+        case RadialGeometry() as profile:
+            radius = 0.5 * float(lens.aperture_diameter) * np.sqrt((np.arange(RINGS) + 0.5) / RINGS)
+            geometry = np.asarray(profile.geometry_at(jnp.zeros(RINGS), jnp.asarray(radius)), dtype=float)
+            return geometry + float(profile.width_error), np.full(RINGS, 1 / RINGS)
+        case _:
+            return None
 
 
 def check_places(fields: tuple[int, int], wavelengths_per_channel: int, window: int | None) -> None:

@@ -17,7 +17,8 @@ from metalens.optics import (
     meta_atom_library,
     nano_optics_proxy,
 )
-from metalens.optics.fabrication import Fabrication, fabricated, width_unit
+from metalens.optics.fabrication import Fabrication, errors_of_atoms, fabricated, library_of, width_unit
+from metalens.optics.structure import RadialGeometry, Sites
 
 WAVELENGTH = 532e-9
 WIDTHS = np.linspace(100e-9, 300e-9, 401)
@@ -54,7 +55,7 @@ def test_a_random_phase_takes_the_peak_down_by_exp_minus_sigma_squared():
     # Away from the table's ends, which hold the error back.
     middle = replace(relief(), geometry=WIDTHS)
     response = MetaAtoms(middle, WAVELENGTH, width_spread=0.3 / slope)
-    mean, energy = response._moments(jnp.asarray([180e-9, 200e-9, 220e-9]), jnp.asarray(WAVELENGTH))
+    mean, energy = response.moments(jnp.asarray([180e-9, 200e-9, 220e-9]), jnp.asarray(WAVELENGTH))
     np.testing.assert_allclose(np.abs(mean) ** 2, np.exp(-0.09), rtol=3e-4)
     np.testing.assert_allclose(energy, 1, rtol=1e-5)
 
@@ -170,3 +171,25 @@ def test_a_duty_cycle_is_told_from_a_width():
     assert width_unit(nano_optics_proxy(), 350e-9) == 350e-9
     with pytest.raises(InputError, match="needs the pitch of the meta-atoms"):
         width_unit(nano_optics_proxy(), None)
+
+
+def built(structure) -> Metalens:
+    return replace(lens_of(relief()), structure=structure)
+
+
+@pytest.mark.parametrize("kind", ["sites", "radial"])
+def test_a_structure_has_the_errors_of_its_meta_atoms(kind):
+    library, widths = relief(slopes=True, empty=0.5j), np.array([150e-9, 200e-9, 250e-9])
+    if kind == "sites":
+        structure = Sites(np.array([[0, 1, 2]] * 3, dtype=np.uint16), widths, library, 350e-9)
+        y, x = jnp.zeros(3), 350e-9 * jnp.arange(-1.0, 2.0)
+    else:
+        structure = RadialGeometry(widths, 350e-9, library)
+        y, x = jnp.zeros(3), 350e-9 * jnp.arange(3.0)
+    errors = Fabrication(4e-9, 5e-9, 6e-9, 0.01, 0.1, 0.02)
+    made = fabricated(built(structure), errors)
+    expected = errors_of_atoms(library, errors).moments(jnp.asarray(widths), jnp.asarray(WAVELENGTH))[0]
+    # The table is read between its samples once more, and a twentieth of a turn lies between two widths.
+    np.testing.assert_allclose(made.transmission(1.02 * y, 1.02 * x, jnp.asarray(WAVELENGTH)), expected, atol=0.02)
+    assert made.aperture_diameter == pytest.approx(1.02 * 50e-6)
+    assert library_of(made) is made.structure.library
