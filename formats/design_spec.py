@@ -50,7 +50,7 @@ class Start(Record):
         default=(), max_length=16, description="design wavelengths; empty for the middle of each channel"
     )
     random: int = Field(default=0, ge=0, le=256, description="further starts: the others with a random phase added")
-    random_rad: Positive = Field(default=10.0, description="standard deviation of that phase over the lens")
+    random_rad: Positive = Field(default=4.0, description="standard deviation of that phase over the lens")
     steps: int = Field(default=10, ge=0, le=1000, description="steps of each trial")
     learning_rate: Positive = Field(default=0.5, description="of the trials, see search")
 

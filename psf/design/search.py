@@ -24,7 +24,6 @@ from metalens.psf.design.loss import loss_of
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.starts import StartingLens
 from metalens.psf.design.variables import LensVariables
-from metalens.psf.simulator import PsfSimulator
 from metalens.psf.tolerance.draws import Draw
 
 PLAN_EVERY = 25
@@ -61,24 +60,17 @@ class Task:
 
 
 class Gradients:
-    """Compiled gradients of a task, one for each sampling that was needed.
-
-    To compile takes longer than many steps: a sampling that serves all starts is taken for every lens that it serves.
-    It follows from the task alone, so that a search that goes on computes what one in one go would have.
-    """
+    """Compiled gradients of a task, one for each sampling that was needed: lenses that need the same one share it."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
         self._compiled: dict[Any, Gradient] = {}
-        self._shared = max((self._simulator(start.numbers) for start in task.starts), key=_fineness)
 
     def planned_for(self, numbers: np.ndarray) -> Gradient:
         """The gradient with the sampling that the lens of some numbers needs."""
-        task, simulator = self._task, self._simulator(numbers)
+        task = self._task
+        simulator = task.problem.simulator(task.lens(jnp.asarray(numbers, dtype=jnp.float32)))
         # Behind a stop the chief rays' directions depend on the lens.
-        shares = task.problem.view.lens.stop is None
-        if shares and all(a <= b for a, b in zip(_fineness(simulator), _fineness(self._shared), strict=True)):
-            simulator = self._shared
         key = (simulator.plan, simulator.direction.tobytes())
         if key not in self._compiled:
 
@@ -87,18 +79,6 @@ class Gradients:
 
             self._compiled[key] = jax.jit(jax.value_and_grad(loss, has_aux=True))
         return self._compiled[key]
-
-    def _simulator(self, numbers: np.ndarray) -> PsfSimulator:
-        return self._task.problem.simulator(self._task.lens(jnp.asarray(numbers, dtype=jnp.float32)))
-
-
-def _fineness(simulator: PsfSimulator) -> tuple[int, int]:
-    """How finely a simulator samples; one serves what another does if both of its numbers are as large."""
-    grid, sampling = simulator.plan.grid, simulator.plan.sampling
-    if grid is not None:
-        return grid.subsamples, max(grid.size)
-    assert sampling is not None
-    return sampling.pupil_samples, sampling.tiles
 
 
 def first_state(task: Task) -> SearchState:
