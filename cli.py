@@ -17,6 +17,7 @@ from metalens import __version__
 from metalens.formats.errors import InputError
 
 COMMANDS = (
+    "library",
     "design",
     "psf",
     "tolerance",

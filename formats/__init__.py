@@ -6,6 +6,10 @@ In reading order:
 - ``record``          what the tables of ``lens.toml`` have in common
 - ``phase_map``       guarded reading of freeform phases: CSV, NPY, HDF5
 - ``atom_library``    ``library.h5``: what meta-atoms do to light; ``libraries/`` holds those that are shipped
+- ``library_coverage``  the phases and amplitudes that one offers
+- ``library_spec``    the specification of one to be computed
+- ``library_samples`` samples of transmissions in others' files
+- ``library_table``   a library from these
 - ``lens_phase``      its ``[lens.phase]`` table: a record a family
 - ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
 - ``lens_structure``  its tables of meta-atoms at sites or by radius

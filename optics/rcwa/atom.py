@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer
+from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer, lattice_vectors
 from metalens.optics.rcwa.plan import Plan
 from metalens.optics.rcwa.solve import scatter
 from metalens.optics.rcwa.unit_cell import cell_density
@@ -54,14 +54,15 @@ def order_steps(lattice: str, most: int) -> list[int]:
     """Numbers of Fourier orders that are tried one after another, at least two."""
     steps, wanted = [], float(FEWEST_ORDERS)
     while len(steps) < 2 or wanted <= most:
-        steps.append(expansion_of(lattice, round(wanted)).num_terms)
+        steps.append(expansion_of(lattice_vectors(lattice), round(wanted)).num_terms)
         wanted *= GROWTH
     return steps
 
 
 def _layer(plan: Plan, density: np.ndarray, place: int, orders: int, added: float = 0.0) -> FourierLayer:
     inside, outside = (plan.meta_atom[place] + added) ** 2, plan.surrounding[place] ** 2
-    return fourier_layer(density, inside, outside, plan.spec.array.lattice, plan.pitch, orders)
+    vectors = plan.pitch * lattice_vectors(plan.spec.array.lattice)
+    return fourier_layer(density, inside, outside, vectors, orders)
 
 
 def _scattered(plan: Plan, layer: FourierLayer, place: int) -> dict[str, np.ndarray]:

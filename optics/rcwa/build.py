@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
@@ -107,7 +108,12 @@ def _one_thread() -> Iterator[None]:
 
 def _compute(text: str, parts: Path, atoms: list[int], workers: int, progress: Callable[[int], None]) -> None:
     context = multiprocessing.get_context("spawn")
-    with _one_thread(), ProcessPoolExecutor(max_workers=min(workers, len(atoms)), mp_context=context) as pool:
+    with (
+        _one_thread(),
+        ProcessPoolExecutor(
+            max_workers=min(workers, len(atoms)), mp_context=context, initializer=_end_with_parent
+        ) as pool,
+    ):
         pending = {pool.submit(_compute_part, text, parts, atom) for atom in atoms}
         try:
             while pending:
@@ -119,6 +125,18 @@ def _compute(text: str, parts: Path, atoms: list[int], workers: int, progress: C
             # What runs is finished and kept; nothing more begins.
             pool.shutdown(wait=True, cancel_futures=True)
             raise
+
+
+def _end_with_parent() -> None:
+    """Leave no process behind when the one that asked is killed: the pool itself would wait for ever."""
+    parent = multiprocessing.parent_process()
+
+    def watch() -> None:
+        if parent is not None:
+            parent.join()
+            os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _compute_part(text: str, parts: Path, atom: int) -> None:

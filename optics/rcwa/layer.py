@@ -37,14 +37,14 @@ def lattice_vectors(lattice: str) -> np.ndarray:
     return np.array([[1.0, 0.0], [0.0, 1.0] if lattice == "square" else [0.5, np.sqrt(0.75)]])
 
 
-def expansion_of(lattice: str, orders: int) -> basis.Expansion:
-    """About so many Fourier orders, those within a circle; mirror images come together."""
-    u, v = lattice_vectors(lattice)
+def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:
+    """About so many Fourier orders of a lattice, those within a circle; mirror images come together."""
+    u, v = vectors / np.linalg.norm(vectors[0])
     return basis.generate_expansion(basis.LatticeVectors(jnp.asarray(u), jnp.asarray(v)), orders)
 
 
 def fourier_layer(
-    density: np.ndarray, inside: complex, outside: complex, lattice: str, pitch: float, orders: int
+    density: np.ndarray, inside: complex, outside: complex, vectors: np.ndarray, orders: int
 ) -> FourierLayer:
     """The matrices of a layer that is partly of one material and partly of another.
 
@@ -52,18 +52,17 @@ def fourier_layer(
         density: ``[u, v]`` along the lattice vectors, the share of the first material in each sample of the cell.
         inside: permittivity of the first material.
         outside: permittivity of the second one.
-        lattice: ``"square"`` or ``"hexagonal"``.
-        pitch: in metres.
+        vectors: ``[2, (x, y)]`` of the lattice, in metres.
         orders: about how many Fourier orders.
     """
-    vectors = lattice_vectors(lattice)
     with jax.enable_x64(True):
-        expansion = expansion_of(lattice, orders)
+        expansion = expansion_of(vectors, orders)
         permittivity = outside + (inside - outside) * np.asarray(density, dtype=complex)
-        found = _matrices(jnp.asarray(permittivity), jnp.asarray(density), jnp.asarray(vectors), expansion=expansion)
+        scaled = jnp.asarray(vectors / np.linalg.norm(vectors[0]))
+        found = _matrices(jnp.asarray(permittivity), jnp.asarray(density), scaled, expansion=expansion)
         inverse_z_permittivity, transverse_permittivity = (np.asarray(each) for each in found)
     coefficients = np.asarray(expansion.basis_coefficients)
-    reciprocal = 2 * np.pi * np.linalg.inv(vectors * pitch).T
+    reciprocal = 2 * np.pi * np.linalg.inv(vectors).T
     return FourierLayer(coefficients, coefficients @ reciprocal, inverse_z_permittivity, transverse_permittivity)
 
 

@@ -27,12 +27,14 @@ class Scattered:
             from one side of the layer to the other; time runs as exp(−iωt).
         transmittance: share of the incident power that goes through, all orders together.
         reflectance: share that comes back.
+        order_shares: ``[order]`` share of the incident power that goes through in each of the layer's orders.
         by_height: transmission with the layer higher by each of the steps that were asked for.
     """
 
     transmission: complex
     transmittance: float
     reflectance: float
+    order_shares: np.ndarray
     by_height: tuple[complex, ...] = ()
 
 
@@ -59,10 +61,51 @@ def scatter(
         behind: refractive index on the other side.
         steps: heights in metres that are added for ``by_height``.
     """
-    # Everything below is in units of the vacuum wave number.
     number = 2 * np.pi / wavelength
+    # Wave vectors are in units of the vacuum wave number from here on.
     wave_vectors = layer.wave_vectors / number + np.array([np.sin(angle), 0.0])
     basis = _basis(layer, polarisation, normal=abs(np.sin(angle)) < 1e-12)
+    halves = [_uniform_electric(index**2, wave_vectors) for index in (before, behind)]
+    stack = _stack(layer, basis, wave_vectors, *halves)
+    waves = [_send(stack, number * (height + added)) for added in (0.0, *steps)]
+    transmitted, reflected = waves[0]
+    power = _flux(stack.incident, stack.before)
+    amplitudes = [_zeroth(stack, each) for each, _ in waves]
+    return Scattered(
+        amplitudes[0],
+        _flux(transmitted, stack.behind) / power,
+        _flux(reflected, stack.before) / power,
+        _order_shares(basis.spread(transmitted), halves[1]) / power,
+        tuple(amplitudes[1:]),
+    )
+
+
+@dataclass(frozen=True)
+class _Stack:
+    """A layer between two half-spaces, in the basis of one sort of light.
+
+    Attributes:
+        along: ``[mode]`` wave numbers along z of the layer's modes.
+        magnetic: ``[unknown, mode]`` their magnetic fields along the layer.
+        electric: ``[unknown, mode]`` their electric fields (−E_y, E_x), of those that go up.
+        before: ``[unknown, unknown]`` electric of magnetic fields that go up in the half-space of the light.
+        behind: the same in the other one.
+        returned: ``[mode, mode]`` reflection of the modes at the layer's far side.
+        incident: ``[unknown]`` magnetic field of the light.
+    """
+
+    along: np.ndarray
+    magnetic: np.ndarray
+    electric: np.ndarray
+    before: np.ndarray
+    behind: np.ndarray
+    returned: np.ndarray
+    incident: np.ndarray
+
+
+def _stack(
+    layer: FourierLayer, basis: _Basis, wave_vectors: np.ndarray, before_all: np.ndarray, behind_all: np.ndarray
+) -> _Stack:
     script = basis.reduced(_omega_script_k(layer.inverse_z_permittivity, wave_vectors))
     outer = basis.reduced(_outer_product(wave_vectors))
     transverse = basis.reduced(layer.transverse_permittivity)
@@ -70,32 +113,24 @@ def scatter(
     squares, magnetic = scipy.linalg.eig(transverse @ script - outer)
     along = _upward_root(squares)
     electric = script @ magnetic / along
-    before_electric, behind_electric = (
-        basis.reduced(_uniform_electric(index**2, wave_vectors)) for index in (before, behind)
-    )
-    incident = basis.of_order_zero
-    both = np.linalg.inv(electric) @ behind_electric @ magnetic
+    before, behind = basis.reduced(before_all), basis.reduced(behind_all)
+    both = np.linalg.inv(electric) @ behind @ magnetic
     unit = np.eye(len(along))
-    # The reflection of the layer's modes at its far side.
     returned = np.linalg.solve((unit + both).T, (unit - both).T).T
-    outcome = []
-    for added in (0.0, *steps):
-        passed = np.exp(1j * number * (height + added) * along)
-        there_and_back = passed[:, None] * returned * passed
-        forward, backward = unit + there_and_back, unit - there_and_back
-        source = 2 * before_electric @ incident
-        modes = np.linalg.solve(before_electric @ magnetic @ forward + electric @ backward, source)
-        transmitted = magnetic @ ((unit + returned) @ (passed * modes))
-        outcome.append((transmitted, magnetic @ (forward @ modes) - incident))
-    transmitted, reflected = outcome[0]
-    power = _flux(incident, before_electric)
-    amplitudes = [_zeroth(incident, each, before_electric, behind_electric) for each, _ in outcome]
-    return Scattered(
-        amplitudes[0],
-        _flux(transmitted, behind_electric) / power,
-        _flux(reflected, before_electric) / power,
-        tuple(amplitudes[1:]),
-    )
+    return _Stack(along, magnetic, electric, before, behind, returned, basis.of_order_zero)
+
+
+def _send(stack: _Stack, thickness: float) -> tuple[np.ndarray, np.ndarray]:
+    """Magnetic fields ``[unknown]`` of what goes through and of what comes back; thickness times the wave number."""
+    passed = np.exp(1j * thickness * stack.along)
+    unit = np.eye(len(passed))
+    # No exponential grows: modes that go back are counted from the side where they begin.
+    there_and_back = passed[:, None] * stack.returned * passed
+    forward, backward = unit + there_and_back, unit - there_and_back
+    joined = stack.before @ stack.magnetic @ forward + stack.electric @ backward
+    modes = np.linalg.solve(joined, 2 * stack.before @ stack.incident)
+    transmitted = stack.magnetic @ ((unit + stack.returned) @ (passed * modes))
+    return transmitted, stack.magnetic @ (forward @ modes) - stack.incident
 
 
 @dataclass(frozen=True)
@@ -106,11 +141,13 @@ class _Basis:
         waves: ``[unknown, 4]`` places among the H_x of all orders and then their H_y.
         weights: ``[unknown, 4]``; 0 where there are fewer waves.
         of_order_zero: ``[unknown]`` 1 at the zeroth order.
+        count: number of waves.
     """
 
     waves: np.ndarray
     weights: np.ndarray
     of_order_zero: np.ndarray
+    count: int
 
     def reduced(self, matrix: np.ndarray) -> np.ndarray:
         """``[unknown, unknown]`` of a matrix over all waves."""
@@ -118,6 +155,12 @@ class _Basis:
         for i, j in product(range(self.waves.shape[1]), repeat=2):
             weight = self.weights[:, i, None] * self.weights[:, j]
             total += weight * matrix[self.waves[:, i, None], self.waves[:, j]]
+        return total
+
+    def spread(self, fields: np.ndarray) -> np.ndarray:
+        """Magnetic fields of all waves from those in the basis."""
+        total = np.zeros(self.count, dtype=complex)
+        np.add.at(total, self.waves, self.weights * fields[:, None])
         return total
 
 
@@ -153,7 +196,7 @@ def _symmetric(places: bytes, count: int, polarisation: str, normal: bool) -> _B
             waves.append([component * count + other for other in total] + [0] * missing)
             weights.append([weight / length for weight in total.values()] + [0.0] * missing)
     zeroth = np.array([each[0] == (0 if polarisation == "s" else count) for each in waves], dtype=float)
-    return _Basis(np.array(waves), np.array(weights), zeroth)
+    return _Basis(np.array(waves), np.array(weights), zeroth, 2 * count)
 
 
 def _omega_script_k(inverse_permittivity: np.ndarray, wave_vectors: np.ndarray) -> np.ndarray:
@@ -194,12 +237,13 @@ def _flux(magnetic: np.ndarray, electric_of: np.ndarray) -> float:
     return float(np.real(np.vdot(magnetic, electric_of @ magnetic)))
 
 
-def _zeroth(
-    incident: np.ndarray, transmitted: np.ndarray, before_electric: np.ndarray, behind_electric: np.ndarray
-) -> complex:
+def _order_shares(magnetic: np.ndarray, electric_of: np.ndarray) -> np.ndarray:
+    return np.real(magnetic.conj() * (electric_of @ magnetic)).reshape(2, -1).sum(axis=0)
+
+
+def _zeroth(stack: _Stack, transmitted: np.ndarray) -> complex:
     """The zeroth order's electric amplitude along the layer over the incident one, times the root of the powers'."""
-    place = int(np.argmax(np.abs(incident)))
-    admittance_before = 1 / before_electric[place, place]
-    admittance_behind = 1 / behind_electric[place, place]
-    ratio = behind_electric[place, place] * transmitted[place] / (before_electric[place, place] * incident[place])
-    return complex(ratio * np.sqrt(admittance_behind.real / admittance_before.real))
+    place = int(np.argmax(np.abs(stack.incident)))
+    before, behind = stack.before[place, place], stack.behind[place, place]
+    ratio = behind * transmitted[place] / (before * stack.incident[place])
+    return complex(ratio * np.sqrt((1 / behind).real / (1 / before).real))

@@ -1,0 +1,196 @@
+"""``metalens library``: what meta-atoms do to light: computed, imported, looked at."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.output import require_place
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.atom_library import AtomLibrary
+
+
+@click.group(short_help="meta-atoms: what each does to light")
+def library() -> None:
+    """Compute, import or look at a library of meta-atoms, which lenses are made of. Commands take --json."""
+
+
+@library.command(short_help="compute one by rigorous coupled-wave analysis")
+@click.argument("spec", type=PATH)
+@output_option("The library.h5 to write.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes at once.")
+@resume_option
+@click.option("--dry-run", is_flag=True, help="Check the specification and say what would be computed.")
+@json_option
+def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, as_json: bool) -> None:
+    """Compute the library that SPEC describes, a TOML file: shape, materials, wavelengths, angles.
+
+    Meta-atoms are kept beside the output, in OUTPUT.parts, until all are known; --resume goes on with them. The number
+    of workers changes nothing of what comes out.
+    """
+    import shutil
+
+    from metalens.formats.atom_library import write_atom_library
+    from metalens.formats.library_spec import read_library_spec
+    from metalens.optics.rcwa import build_library, plan_library
+
+    record, text = read_library_spec(spec)
+    plan = plan_library(record)
+    size = {
+        "library": record.name,
+        "atoms": len(plan.geometry),
+        "wavelengths": len(plan.wavelength),
+        "angles": len(plan.angle),
+        "polarisations": len(record.light.polarisations),
+    }
+    if dry_run:
+        sentence = (
+            f"would compute {record.name}: {size['atoms']} meta-atoms at {size['wavelengths']} wavelengths, "
+            f"{size['angles']} angles and {size['polarisations']} polarisations, into {output}"
+        )
+        answer({**size, "output": str(output)}, as_json, sentence)
+        return
+    _require_new(output)
+    parts = output.with_name(output.name + ".parts")
+    with count_progress("meta-atoms", "atom") as tell:
+        found = build_library(text, parts, workers=workers, resume=resume and parts.exists(), progress=tell)
+    write_atom_library(output, found)
+    shutil.rmtree(parts)
+    _report(found, output, as_json)
+
+
+@library.command("import", short_help="from a table of another solver")
+@click.argument("table", type=PATH, required=False)
+@click.option("--about", type=PATH, required=True, help="The TOML file that says what the table is of.")
+@output_option("The library.h5 to write.")
+@json_option
+def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> None:
+    """Make a library of TABLE (.csv, .h5), or of the Touchstone files that --about lists.
+
+    Shape, materials, normalisation and the sign of time are in the file --about; docs/meta-atoms.md has its keys.
+    """
+    from metalens.formats.atom_library import write_atom_library
+    from metalens.formats.library_table import import_library
+
+    _require_new(output)
+    found = import_library(about, table)
+    write_atom_library(output, found)
+    _report(found, output, as_json)
+
+
+@library.command(short_help="its range of phase, amplitudes and pictures")
+@click.argument("source", metavar="LIBRARY")
+@click.option("--figures", type=PATH, help="Folder for pictures: transmission, phase, angles, convergence.")
+@click.option("--polarisation", type=click.Choice(["s", "p"]), help="[default: the library's first]")
+@click.option("--angle", type=float, default=0.0, show_default=True, help="Of incidence in degrees, one of its own.")
+@json_option
+def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_json: bool) -> None:
+    """Say what LIBRARY offers at each wavelength; a library.h5, or the name of one that comes with the package.
+
+    These are si3n4-on-sio2, tio2-on-sio2 and a-si-on-sio2.
+    """
+    import math
+
+    from metalens.formats.atom_library import library_path, read_atom_library
+
+    found = read_atom_library(library_path(source))
+    chosen = found.at_incidence(polarisation or found.polarisations[0], math.radians(angle))
+    content = {**_summary(found), "by_wavelength": _by_wavelength(chosen)}
+    if figures is not None:
+        content["figures"] = _draw(found, figures)
+    answer(content, as_json, _table(content))
+
+
+def _require_new(output: Path) -> None:
+    from metalens.formats.errors import InputError
+
+    require_place(output)
+    if output.exists():
+        raise InputError(f"{output}: exists already; choose another place with -o.")
+
+
+def _summary(found: AtomLibrary) -> dict[str, Any]:
+    tables: dict[str, Any] = {
+        "library": found.name,
+        "shape": found.shape,
+        "materials": [found.material, found.substrate, found.surrounding],
+        "lattice": found.lattice,
+        "pitch_nm": round(1e9 * found.pitch, 6),
+        "height_nm": round(1e9 * found.height, 6),
+        "atoms": len(found.geometry),
+        "wavelengths": len(found.wavelength),
+        "angles_deg": [round(float(each) * 57.29577951308232, 6) for each in found.angle],
+        "polarisations": list(found.polarisations),
+    }
+    if found.error is not None and found.orders is not None:
+        tables["largest_error"] = float(found.error.max())
+        tables["median_error"] = float(sorted(found.error.ravel())[found.error.size // 2])
+        tables["most_orders"] = int(found.orders.max())
+    if found.transmittance is not None and found.reflectance is not None:
+        tables["most_absorbed"] = float((1 - found.transmittance - found.reflectance).max())
+    return tables
+
+
+def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
+    from metalens.formats.library_coverage import coverage_of
+
+    found = coverage_of(chosen)
+    return [
+        {
+            "wavelength_nm": round(1e9 * float(found.wavelength[place]), 6),
+            "phase_range_rad": float(found.phase_range[place]),
+            "covered_rad": float(found.covered[place]),
+            "lowest_amplitude": float(found.lowest_amplitude[place]),
+            "mean_power": float(found.mean_power[place]),
+            "largest_step_rad": float(found.largest_step[place]),
+        }
+        for place in range(len(found.wavelength))
+    ]
+
+
+def _draw(found: AtomLibrary, folder: Path) -> list[str]:
+    from functools import partial
+
+    from metalens.formats.atomic import atomic_directory
+    from metalens.formats.drawing.library_map import pictures_of_library
+    from metalens.formats.drawing.style import save_figure
+
+    with atomic_directory(folder) as part:
+        made = [
+            path.name
+            for name, draw in pictures_of_library(found).items()
+            for path in save_figure(part, name, partial(draw, found), {"png": 150})
+        ]
+    return [str(folder / name) for name in made]
+
+
+def _table(content: dict[str, Any]) -> str:
+    first = (
+        f"{content['library']}: {content['atoms']} {content['shape'].replace('_', ' ')}s, {content['height_nm']:g} nm "
+        f"high, pitch {content['pitch_nm']:g} nm"
+    )
+    lines = [first, "wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power"]
+    for row in content["by_wavelength"]:
+        lines.append(
+            f"{row['wavelength_nm']:13.6g}  {row['phase_range_rad']:15.2f}  {row['covered_rad']:11.2f}"
+            f"  {row['lowest_amplitude']:16.3f}  {row['mean_power']:10.3f}"
+        )
+    return "\n".join([*lines, *content.get("figures", [])])
+
+
+def _report(found: AtomLibrary, output: Path, as_json: bool) -> None:
+    content = {"output": str(output), **_summary(found), "by_wavelength": _by_wavelength(found)}
+    ranges = [row["phase_range_rad"] for row in content["by_wavelength"]]
+    sentence = (
+        f"{output}: {content['atoms']} meta-atoms at {content['wavelengths']} wavelengths, phase ranges "
+        f"{min(ranges):.2f} to {max(ranges):.2f} rad"
+    )
+    if "largest_error" in content:
+        sentence += f"; at the last step to more orders t changed by {content['largest_error']:.2g} at most"
+    answer(content, as_json, sentence)
