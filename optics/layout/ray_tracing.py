@@ -23,6 +23,9 @@ from metalens.optics.phase import EvenPolynomial, Phase
 
 MOST_TERMS = 20
 TABLE_LENGTH = 1001
+FINE = 4
+"""Samples for each of the table's, by which the polynomial is judged."""
+
 TOLERANCE = 0.01
 """Radians, by which a polynomial may differ from a phase: λ/628."""
 
@@ -74,19 +77,19 @@ def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLE
             "without --zemax."
         )
     rim = 0.5 * diameter
-    r = np.linspace(0, rim, TABLE_LENGTH)
-    table = np.stack([r, _of_radius(phase, r)], axis=1)
+    # Nodes crowd towards both ends in ρ², which keeps the error even.
+    nodes = rim * np.sqrt(0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 2 * TABLE_LENGTH)))
+    values = _of_radius(phase, np.concatenate([np.linspace(0, rim, FINE * (TABLE_LENGTH - 1) + 1), nodes]))
+    fine = np.stack([np.linspace(0, rim, FINE * (TABLE_LENGTH - 1) + 1), values[: -len(nodes)]], axis=1)
+    table, wanted = fine[::FINE], values[-len(nodes) :]
     if isinstance(phase, EvenPolynomial):
         coefficients, radius = np.asarray(phase.coefficients, dtype=float), float(phase.radius)
-        return RadialPhaseTable(rim, radius, coefficients, _largest_error(phase, coefficients, radius, rim), table)
-    # Nodes crowd towards both ends in ρ², which keeps the error even.
-    nodes = rim * np.sqrt(0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 2001)))
-    wanted = _of_radius(phase, nodes)
+        return RadialPhaseTable(rim, radius, coefficients, _largest_error(fine, coefficients, radius), table)
     least = np.inf
     for terms in range(1, MOST_TERMS + 1):
         fit = np.polynomial.Chebyshev.fit((nodes / rim) ** 2, wanted, terms, domain=[0, 1])
         coefficients = fit.convert(kind=np.polynomial.Polynomial, domain=[-1, 1], window=[-1, 1]).coef[1:]
-        error = _largest_error(phase, coefficients, rim, rim)
+        error = _largest_error(fine, coefficients, rim)
         least = min(least, error)
         if error <= tolerance:
             return RadialPhaseTable(rim, rim, coefficients, error, table)
@@ -97,16 +100,14 @@ def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLE
 
 
 def _of_radius(phase: Phase, r: np.ndarray) -> np.ndarray:
-    """The phase in radians from the one at the centre on, in double precision."""
+    """The phase in radians from the one at the centre, r[0] = 0, on; in double precision."""
     with jax.enable_x64(True):
-        values = np.asarray(phase.at(jnp.zeros(len(r)), jnp.asarray(r, dtype=jnp.float64)), dtype=float)
-        centre = float(np.asarray(phase.at(jnp.zeros(1), jnp.zeros(1)))[0])
-    return values - centre
+        values = np.asarray(jax.jit(phase.at)(jnp.zeros(len(r)), jnp.asarray(r, dtype=jnp.float64)), dtype=float)
+    return values - values[0]
 
 
-def _largest_error(phase: Phase, coefficients: np.ndarray, radius: float, rim: float) -> float:
-    r = np.linspace(0, rim, 4 * TABLE_LENGTH)
-    return float(np.abs(binary_2(coefficients, radius, r) - _of_radius(phase, r)).max())
+def _largest_error(samples: np.ndarray, coefficients: np.ndarray, radius: float) -> float:
+    return float(np.abs(binary_2(coefficients, radius, samples[:, 0]) - samples[:, 1]).max())
 
 
 def binary_2(coefficients: np.ndarray, radius: float, r: np.ndarray) -> np.ndarray:

@@ -130,7 +130,10 @@ def _blocks(file: TextIO, order: list[int]) -> Iterator[np.ndarray]:
         if total > MAXIMUM_SITES:
             raise InputError(f"holds more than {MAXIMUM_SITES} sites")
         if lines:
-            yield np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)[:, order]
+            numbers = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
+            if numbers.shape[1] != len(order):
+                raise InputError(f"a line holds {numbers.shape[1]} numbers, {len(order)} were expected")
+            yield numbers[:, order]
 
 
 def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
