@@ -13,9 +13,10 @@ from metalens.formats.spectrum import CHANNEL_NAMES
 from metalens.formats.tolerance_spec import TYPICAL
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, meta_atom_library
 from metalens.optics.fabrication import Fabrication
+from metalens.optics.structure import RadialGeometry
 from metalens.psf import simulate_psf
-from metalens.psf.tolerance.draws import Assembly, Draw, draw_of, drawn_camera, drawn_numbers
-from metalens.psf.tolerance.evaluation import FIGURES, evaluation_of, simulate_draw
+from metalens.psf.tolerance.draws import Assembly, Draw, draw_of, drawn_camera, drawn_numbers, perturbed
+from metalens.psf.tolerance.evaluation import FIGURES, _shares, _sites, evaluation_of, simulate_draw
 from metalens.psf.view import view_of
 
 SMALL = """
@@ -200,3 +201,17 @@ def test_the_peak_falls_by_the_random_phase_and_the_missing_sites(sites):
 def test_requests_out_of_range_are_refused(camera, settings, message):
     with pytest.raises(InputError, match=message):
         evaluation_of(camera, **settings)
+
+
+def test_a_structures_light_is_let_through_or_scattered(sites):
+    """Of lossless meta-atoms with empty sites of |t|² = 0.81: what is not lost there is in the mean or scattered."""
+    library = sites[0].response.library
+    lens = replace(sites[0], structure=RadialGeometry(np.linspace(110e-9, 290e-9, 60), PITCH, library))
+    draw = Draw(Fabrication(width_error=2e-9, width_spread=SPREAD, missing_share=MISSING))
+    places = _sites(lens)
+    shares = jax.jit(lambda lens, draw: _shares(lens, draw, jnp.asarray([WAVELENGTH]), places))(lens, draw)
+    image, diffuse = (float(each[0]) for each in shares)
+    assert image + diffuse == pytest.approx(1 - MISSING * (1 - 0.81), abs=1e-4)
+    assert diffuse == pytest.approx(1 - np.exp(-((2 * np.pi * 6 / 200) ** 2)), abs=0.08)
+    engines = jax.jit(lambda lens, draw: perturbed(lens, draw).transmission(jnp.zeros(1), jnp.zeros(1), WAVELENGTH))
+    assert np.isfinite(engines(lens, draw)).all()
