@@ -7,10 +7,12 @@ Commands, in the order of the road, each in the module of its name:
   - ``psf_measured``  the same from captures
   - ``psf_fit``       where lens and sensor are, from their PSFs
 
+- ``tolerance``  how errors of fabrication and assembly change a lens
 - ``export``    files for fabrication and for ray tracers
 - ``import_``   a lens from such a file, as it will be made
 - ``sensor``    what a sensor is, from its frames; a group
 - ``synth``     pairs of clean and captured pictures
+- ``data``      looking after folders of pairs; a group
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs, by the adapter's negative path
 - ``restore``   captures to photographs
