@@ -18,6 +18,7 @@ from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import Layout, PsfBank, grid_positions, sum_subpixels
 from metalens.formats.psf_figures import PsfFigures
 from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.psf.engines.choice import Engine
 from metalens.psf.engines.grid import direction_spread
@@ -165,9 +166,21 @@ def _bank_of(
             "efficiency_lowest": f"{reachable.min():.4f}",
             "wavelengths": str(len(wavelength)),
             "channel_energy": " ".join(f"{value:.4f}" for value in energy),
+            **_scattered(view.lens, wavelength, weight),
             **spectral,
         },
     )
+
+
+def _scattered(lens: Metalens, wavelength: np.ndarray, weight: np.ndarray) -> dict[str, str]:
+    """What to say of the light that differences between meta-atoms scatter, which is not in the functions."""
+    response = lens.response
+    if lens.structure is not None or not isinstance(response, MetaAtoms):
+        return {}
+    if response.width_spread is None and response.missing_share is None:
+        return {}
+    share = weight @ np.asarray(response.diffuse_share(jnp.asarray(wavelength)), dtype=float)
+    return {"diffuse_share_highest": f"{share.max():.4f}"}
 
 
 def phase_profile(lens: Metalens) -> tuple[np.ndarray, np.ndarray]:

@@ -91,8 +91,16 @@ class Evaluation:
         wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
         sensor's Nyquist frequency. Efficiency is the share of the light that goes into the order of the image; of a
         lens with a structure, into all orders.
+
+        Raises:
+            InputError: the drawn lens is beyond what can be simulated.
         """
         image, efficiency, diffuse = self.images(draw)
+        if not np.isfinite(image).all() or (image.max(axis=(-2, -1)) <= 0).any():
+            raise InputError(
+                "tolerance: a drawn lens leaves a place of the sensor without light, or with no number at all; use "
+                "smaller errors, a limit for them, or a larger window."
+            )
         spacing = self.simulator.pixel_pitch
         shape = image.shape[:2]
         unaberrated = self.channel_weight @ unaberrated_peak(
