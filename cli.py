@@ -25,6 +25,7 @@ COMMANDS = (
     "import",
     "sensor",
     "synth",
+    "data",
     "align",
     "train",
     "pseudo",

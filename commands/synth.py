@@ -93,7 +93,10 @@ def synth(
     """
     from metalens.formats.psf_bank import read_psf_bank
 
-    banks = _bank_paths(psf_paths, psf_ensemble)
+    ensemble, design_hash = _ensemble(psf_ensemble) if psf_ensemble is not None else ([], "")
+    banks = [*psf_paths, *ensemble]
+    if not banks:
+        raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
     found = named_photographs(photos or ("embedded:train",))
     if dry_run:
@@ -120,6 +123,7 @@ def synth(
             banks,
             output,
             count=count,
+            design_hash=design_hash,
             pixels=crops,
             settings=settings,
             seed=seed,
@@ -133,23 +137,21 @@ def synth(
     _report(report, output, as_json)
 
 
-def _bank_paths(psf_paths: tuple[Path, ...], psf_ensemble: Path | None) -> list[Path]:
-    """The banks of all cameras, in the order in which the manifest lists them."""
-    paths = [*psf_paths, *(_ensemble_paths(psf_ensemble) if psf_ensemble is not None else ())]
-    if not paths:
-        place = f"{psf_ensemble} holds no psf.h5" if psf_ensemble is not None else "no camera was named"
-        raise click.UsageError(f"{place}; give --psf psf.h5, or --psf-ensemble and a folder of several.")
-    return paths
+def _ensemble(folder: Path) -> tuple[list[Path], str]:
+    """The banks of a folder, and the hash of the camera that they were drawn from.
 
-
-def _ensemble_paths(folder: Path) -> list[Path]:
-    """The banks of a folder: of `metalens tolerance --ensemble`, those that it names and no others."""
+    Of a folder that ``metalens tolerance --ensemble`` wrote, the banks that it names and no others.
+    """
+    from metalens.formats.errors import InputError
     from metalens.formats.psf_ensemble import MANIFEST, SETTINGS, read_psf_ensemble
 
     if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
-        return sorted(folder.glob("*.h5"))
+        paths = sorted(folder.glob("*.h5"))
+        if not paths:
+            raise InputError(f"{folder}: holds no psf.h5; give a folder of several to --psf-ensemble.")
+        return paths, ""
     ensemble = read_psf_ensemble(folder)
-    return [ensemble.path(number) for number in range(len(ensemble))]
+    return [ensemble.path(number) for number in range(len(ensemble))], ensemble.manifest.lens_hash
 
 
 def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:

@@ -28,6 +28,9 @@ In reading order:
 - ``pairs_manifest``  what a folder of pairs holds
 - ``pairs_shard``     one of its shards, as an HDF5 file
 - ``pairs_writer``    writing it, one writer at a time, resumable
+- ``pairs_verify``    whether it is whole
+- ``pairs_merge``     several joined into one
+- ``pairs_export``    in the forms that other trainers read
 - ``neutral``         the target of the neutral path, which pairs hold beside the clean picture
 - ``photograph_split``  which photographs train and which validate
 - ``pictures``        reading and writing picture files

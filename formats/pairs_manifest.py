@@ -53,6 +53,7 @@ class PairsCamera(_Record):
     Attributes:
         name: the camera's name.
         lens_hash: the camera's hash; see :attr:`metalens.formats.camera.Camera.hash`.
+        design_hash: of the camera that it was drawn from, as one of an ensemble; empty if it is no draw.
         sensor: rows, columns of its sensor, on which the samples' positions count.
         psf_hash: SHA-256 of the point spread functions; empty where there were none.
         provenance: what the bank says about itself.
@@ -60,6 +61,7 @@ class PairsCamera(_Record):
 
     name: str
     lens_hash: str = Field(pattern=_HASH)
+    design_hash: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     sensor: tuple[int, int]
     psf_hash: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     provenance: dict[str, Any] = {}
@@ -156,8 +158,8 @@ class PairsManifest(_Record):
 
     @property
     def lens_hashes(self) -> list[str]:
-        """The cameras' hashes, each once, sorted."""
-        return sorted({camera.lens_hash for camera in self.cameras})
+        """The hashes of the cameras, or of those that they were drawn from, each once, sorted."""
+        return sorted({camera.design_hash or camera.lens_hash for camera in self.cameras})
 
 
 class ShardMarker(_Record):

@@ -60,8 +60,10 @@ def split_photographs(hashes: Sequence[str], looks: Sequence[str], share: float)
     heads = {group: min(hashes[member] for member in members) for group, members in groups.items()}
     ranked = sorted(groups, key=lambda group: heads[group])
     held = {group for group in ranked if int(heads[group][:16], 16) < share * 2**64}
-    if share > 0 and len(ranked) > 1:
-        held = (held or {ranked[0]}) - ({ranked[-1]} if len(held) == len(ranked) else set())
+    if share > 0 and not held:
+        held = {ranked[0]}
+    if len(held) == len(ranked):
+        held.discard(ranked[-1])
     sides: list[Split] = ["train"] * len(hashes)
     for group in held:
         for member in groups[group]:

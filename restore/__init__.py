@@ -10,6 +10,7 @@ In reading order:
 - ``restorer``         prior + adapter: forward, save, load
 - ``paths``            positive, neutral, negative: inputs and targets
 - ``training_pairs``   crops of pairs with their degradation maps
+- ``pairs_dataset``    pairs for any trainer of PyTorch, shuffled across shards
 - ``optimisation``     AdamW, schedule, moving average, checkpoints
 - ``train``            training an adapter; ``model_card`` describes it
 - ``restoration``      captures to pictures, any α

@@ -18,10 +18,10 @@ from typing import Any
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import PairsCamera, PairsManifest, open_pairs_writer
 from metalens.formats.pairs_manifest import MANIFEST, read_manifest
-from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.formats.psf_bank import PsfBank, write_psf_bank
 from metalens.synth.dataset.backends import Backend, Workplace
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
-from metalens.synth.dataset.filling import Filling, PairsReport
+from metalens.synth.dataset.filling import Bank, Filling, PairsReport, as_bank
 from metalens.synth.dataset.settings import Cropping, PairsSettings
 from metalens.synth.dataset.shard import hash_of_bank
 from metalens.synth.dataset.stock import BATCH, find_again, take_stock
@@ -40,8 +40,6 @@ __all__ = [
     "simulated_camera",
 ]
 
-Bank = PsfBank | str | os.PathLike[str]
-
 _PACKAGES = ("metalens", "numpy", "scipy", "jax", "jaxlib", "h5py", "pillow", "colour-demosaicing")
 
 _SHARD_BYTES = 2**28
@@ -55,6 +53,7 @@ def generate_pairs(
     *,
     count: int | None = None,
     samples_per_photograph: int = 1,
+    design_hash: str = "",
     pixels: tuple[int, int] | None = None,
     settings: PairsSettings | None = None,
     cropping: Cropping = "random",
@@ -77,6 +76,8 @@ def generate_pairs(
         count: samples in all, shared evenly over the photographs, the first ones taking what is left over;
             by default ``samples_per_photograph`` for each.
         samples_per_photograph: see ``count``.
+        design_hash: hash of the camera that those of an ensemble were drawn from; whoever trains on the pairs gives
+            that one's bank.
         pixels: rows, columns of the samples, each at a random place of the sensor; by default the whole sensor.
         settings: how samples are made; by default :class:`PairsSettings` with ``cropping`` and ``demosaicing``.
         cropping: see :class:`PairsSettings`.
@@ -98,11 +99,11 @@ def generate_pairs(
     settings = settings or PairsSettings(cropping=cropping, demosaicing=demosaicing)
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
-    banks = [each if isinstance(each, PsfBank) else read_psf_bank(each) for each in given]
-    pixels = _checked_pixels(pixels, banks, settings)
+    cameras = tuple(_described_camera(as_bank(each), design_hash) for each in given)
+    pixels = _checked_pixels(pixels, cameras, settings)
     folder, place = Path(output), workplace or Workplace()
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
-    job = Filling(folder, banks, settings)
+    job = Filling(folder, given, settings)
     with closing(place.open(folder, {"shard": job.make_here})) as backend:
         if begun is not None:
             paths, sources, skipped = find_again(begun, photographs, folder), begun.sources, begun.skipped
@@ -124,7 +125,7 @@ def generate_pairs(
             shard_size=shard_size,
             pixels=pixels,
             seed=seed,
-            cameras=tuple(_described_camera(each) for each in banks),
+            cameras=cameras,
             config=settings.described(),
             sources=sources,
             skipped=skipped,
@@ -136,11 +137,11 @@ def generate_pairs(
 
 
 def _checked_pixels(
-    pixels: tuple[int, int] | None, banks: Sequence[PsfBank], settings: PairsSettings
+    pixels: tuple[int, int] | None, cameras: Sequence[PairsCamera], settings: PairsSettings
 ) -> tuple[int, int]:
-    if not banks:
+    if not cameras:
         raise InputError("pairs: no psf bank was given.")
-    sensors = sorted({bank.camera.sensor.pixels for bank in banks})
+    sensors = sorted({camera.sensor for camera in cameras})
     if pixels is None:
         if len(sensors) > 1:
             raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose --crops that fit all.")
@@ -169,11 +170,12 @@ def _look(
     return [entry for place in range(len(specs)) for entry in found[place]]
 
 
-def _described_camera(bank: PsfBank) -> PairsCamera:
+def _described_camera(bank: PsfBank, design_hash: str) -> PairsCamera:
     camera = bank.camera
     return PairsCamera(
         name=camera.name,
         lens_hash=camera.hash,
+        design_hash="" if design_hash == camera.hash else design_hash,
         sensor=camera.sensor.pixels,
         psf_hash=hash_of_bank(bank),
         provenance=dict(bank.provenance),

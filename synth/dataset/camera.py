@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, field, fields
 
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.psf_bank import PsfBank
 from metalens.synth.blur import ShiftVariantBlur, blur, shift_variant_blur
+from metalens.synth.dataset.settings import is_large
 from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposure_for
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern
 
@@ -16,14 +17,36 @@ EDGE = 8
 """Pixels beyond a crop that are exposed and developed with it, so that demosaicing sees its neighbours; even."""
 
 
+_Frame = tuple[tuple[int, int], tuple[int, int], int]
+
+
 @dataclass(frozen=True)
 class SimulatedCamera:
-    """A camera made ready to photograph scenes: its blur, its exposure and its way of developing a raw frame."""
+    """A camera made ready to photograph scenes: its blur, its exposure and its way of developing a raw frame.
+
+    Attributes:
+        bank: its point spread functions.
+        exposure: for a white scene.
+        demosaicing: see :func:`metalens.synth.sensor.develop`.
+    """
 
     bank: PsfBank
-    operator: ShiftVariantBlur
     exposure: Exposure
     demosaicing: Demosaicing = "malvar2004"
+    _ready: dict[_Frame, ShiftVariantBlur] = field(default_factory=dict, compare=False, repr=False)
+
+    @property
+    def operator(self) -> ShiftVariantBlur:
+        """The blur of the whole sensor."""
+        return self.blur_of(self.pixels, (0, 0), 0)
+
+    def blur_of(self, pixels: tuple[int, int], origin: tuple[int, int], surround: int) -> ShiftVariantBlur:
+        """The blur of a part of the sensor; see :func:`metalens.synth.blur.shift_variant_blur`; the last is kept."""
+        frame = (pixels, origin, surround)
+        if frame not in self._ready:
+            self._ready.clear()
+            self._ready[frame] = shift_variant_blur(self.bank, pixels=pixels, origin=origin, surround=surround)
+        return self._ready[frame]
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -41,10 +64,9 @@ def simulated_camera(bank: PsfBank, *, demosaicing: Demosaicing = "malvar2004") 
     """Make a camera ready to photograph scenes.
 
     Raises:
-        InputError: the bank's nodes are no grid, or two of them are closer than a pixel.
+        InputError: two of the bank's nodes are closer than a pixel.
     """
-    exposure = exposure_for(bank.camera.sensor, bank)
-    return SimulatedCamera(bank, shift_variant_blur(bank), exposure, demosaicing)
+    return SimulatedCamera(bank, exposure_for(bank.camera.sensor, bank), demosaicing)
 
 
 def photograph_scene(camera: SimulatedCamera, scene: np.ndarray, generator: np.random.Generator) -> np.ndarray:
@@ -58,7 +80,7 @@ def photograph_scene(camera: SimulatedCamera, scene: np.ndarray, generator: np.r
     Returns:
         ``[y, x, 3]`` uint8 sRGB.
     """
-    return photograph_crop(camera, scene, scene.shape[:2], (0, 0), generator)
+    return photograph_crop(camera, scene, scene.shape[:2], (0, 0), generator)[0]
 
 
 def photograph_crop(
@@ -67,7 +89,7 @@ def photograph_crop(
     pixels: tuple[int, int],
     position: tuple[int, int],
     generator: np.random.Generator,
-) -> np.ndarray:
+) -> tuple[np.ndarray, float]:
     """Photograph a scene on a part of the sensor.
 
     Args:
@@ -79,34 +101,55 @@ def photograph_crop(
         generator: the random numbers of this sample alone.
 
     Returns:
-        ``[y, x, 3]`` uint8 sRGB of the crop, without margins.
+        ``[y, x, 3]`` uint8 sRGB of the crop, without margins; and the blur's error, as its report estimates it.
     """
     sensor = camera.bank.camera.sensor
     rows, columns = pixels
-    margin, edge = (scene.shape[0] - rows) // 2, 0 if pixels == camera.pixels else EDGE
+    edge = 0 if pixels == camera.pixels else EDGE
     top, left = max(position[0] - edge, 0), max(position[1] - edge, 0)
     bottom = min(position[0] + rows + edge, camera.pixels[0])
     right = min(position[1] + columns + edge, camera.pixels[1])
-    light = _light(camera, scene, (position[0] - margin, position[1] - margin), (top, left, bottom, right))
+    light, error = light_on(camera, scene, pixels, position)
     pattern = _cut_pattern(fixed_pattern(sensor, camera.pixels), slice(top, bottom), slice(left, right))
     frame_rows = (top, camera.pixels[0])
     raw = expose(sensor, light, camera.exposure, generator, pattern, frame_rows=frame_rows)
     picture = develop(sensor, raw, camera.exposure, demosaicing=camera.demosaicing)
     first_row, first_column = position[0] - top, position[1] - left
-    return np.ascontiguousarray(picture[first_row : first_row + rows, first_column : first_column + columns])
+    inner = picture[first_row : first_row + rows, first_column : first_column + columns]
+    return np.ascontiguousarray(inner), error
 
 
-def _light(
-    camera: SimulatedCamera, scene: np.ndarray, origin: tuple[int, int], region: tuple[int, int, int, int]
-) -> np.ndarray:
-    """Light on a region of the sensor, from a scene whose first pixel lies at ``origin`` of the sensor."""
-    top, left, bottom, right = region
+def light_on(
+    camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int], position: tuple[int, int]
+) -> tuple[np.ndarray, float]:
+    """The light on a crop and :data:`EDGE` pixels around it, as far as the sensor goes, and the blur's error.
+
+    On a large sensor the blur is made for the place alone; otherwise the whole sensor is blurred, which is sooner done
+    than to make a blur ready, with the crop's surroundings continued by their mirror image.
+    """
+    margin = (scene.shape[0] - pixels[0]) // 2
+    edge = 0 if pixels == camera.pixels else EDGE
+    top, left = max(position[0] - edge, 0), max(position[1] - edge, 0)
+    size = [min(at + side + edge, whole) for at, side, whole in zip(position, pixels, camera.pixels, strict=True)]
+    if edge and is_large(pixels, camera.pixels, margin):
+        around = (pixels[0] + 2 * edge, pixels[1] + 2 * edge)
+        origin = (position[0] - edge, position[1] - edge)
+        operator, first, scenery = camera.blur_of(around, origin, margin - edge), origin, scene
+    else:
+        operator, first, scenery = camera.operator, (0, 0), _over_the_sensor(camera, scene, position, margin)
+    light = np.asarray(blur(operator, jnp.asarray(scenery)))
+    inner = light[top - first[0] : size[0] - first[0], left - first[1] : size[1] - first[1]]
+    return inner, operator.report.change
+
+
+def _over_the_sensor(camera: SimulatedCamera, scene: np.ndarray, position: tuple[int, int], margin: int) -> np.ndarray:
+    """A scene around a crop continued by its mirror image over the whole sensor, and cut at its borders."""
     pads, cuts = [], []
-    for first, length, whole in zip(origin, scene.shape[:2], camera.pixels, strict=True):
+    for at, length, whole in zip(position, scene.shape[:2], camera.pixels, strict=True):
+        first = at - margin
         pads.append((max(first, 0), max(whole - first - length, 0)))
         cuts.append(slice(max(-first, 0), max(-first, 0) + whole))
-    frame = np.pad(scene, (*pads, (0, 0)), mode="symmetric")[cuts[0], cuts[1]]
-    return np.asarray(blur(camera.operator, jnp.asarray(frame)))[top:bottom, left:right]
+    return np.pad(scene, (*pads, (0, 0)), mode="symmetric")[cuts[0], cuts[1]]
 
 
 def _cut_pattern(pattern: CameraFixedPattern, rows: slice, columns: slice) -> CameraFixedPattern:

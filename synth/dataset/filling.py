@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -11,11 +12,19 @@ from typing import Any
 from metalens.formats.errors import InputError
 from metalens.formats.pairs_manifest import LostSource, PairsManifest, Shard, SkippedSource, read_manifest
 from metalens.formats.pairs_writer import PairsWriter
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.synth.dataset.backends import Backend
 from metalens.synth.dataset.camera import SimulatedCamera, simulated_camera
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import STAGES, ShardSpec, make_shard, sources_of
+
+Bank = PsfBank | str | os.PathLike[str]
+"""A camera's point spread functions, or the path of its ``psf.h5``."""
+
+
+def as_bank(bank: Bank) -> PsfBank:
+    """The point spread functions, read if need be."""
+    return bank if isinstance(bank, PsfBank) else read_psf_bank(bank)
 
 
 @dataclass(frozen=True)
@@ -44,7 +53,7 @@ class Filling:
     """One run: which shards are missing, and what is known of the photographs."""
 
     folder: Path
-    banks: Sequence[PsfBank]
+    banks: Sequence[Bank]
     settings: PairsSettings
     bank_paths: Sequence[str] = ()
     _ready: dict[int, SimulatedCamera] = field(default_factory=dict)
@@ -60,7 +69,8 @@ class Filling:
     def _camera(self, number: int) -> SimulatedCamera:
         if number not in self._ready:
             # One at a time: an ensemble's would not all fit into memory.
-            self._ready = {number: simulated_camera(self.banks[number], demosaicing=self.settings.demosaicing)}
+            bank = as_bank(self.banks[number])
+            self._ready = {number: simulated_camera(bank, demosaicing=self.settings.demosaicing)}
         return self._ready[number]
 
     def fill(

@@ -12,8 +12,11 @@ from metalens.synth.sensor import Demosaicing
 
 Cropping = Literal["random", "centre"]
 
-CAMERA_RUN = 16
-"""Neighbouring samples that one camera of an ensemble takes before another one is drawn."""
+RUN = 16
+"""Neighbouring samples that are taken by one camera of an ensemble, and at one place of a large sensor."""
+
+LARGE_SENSOR = 8
+"""A sensor is large if it has so many times the pixels that the light of a crop comes from."""
 
 
 @dataclass(frozen=True)
@@ -84,14 +87,43 @@ def source_of(number: int, total: int, photographs: int) -> int:
 def camera_of(number: int, seed: int, cameras: int) -> int:
     """Tell which camera of an ensemble makes a sample: a function of the run's seed and the sample's number alone.
 
-    The samples of a run of :data:`CAMERA_RUN` have one camera, as it takes time to make one ready.
+    The samples of a :data:`RUN` have one camera, as it takes time to make one ready.
     """
-    # A spawn key keeps this apart from the samples' own generators.
-    key = np.random.SeedSequence([seed, number // CAMERA_RUN], spawn_key=(1,))
-    return int(np.random.default_rng(key).integers(cameras))
+    return int(_apart([seed, number // RUN], 1).integers(cameras))
+
+
+def position_of(
+    number: int, seed: int, pixels: tuple[int, int], sensor: tuple[int, int], margin: int
+) -> tuple[int, int]:
+    """Tell where on the sensor a sample lies: a function of the run's seed and the sample's number alone.
+
+    Even, so that every crop begins at the same colour of the Bayer pattern. The samples of a :data:`RUN` lie at one
+    place of a large sensor, whose blur is made ready for that place alone.
+
+    Args:
+        number: of the sample.
+        seed: of the run.
+        pixels: rows, columns of the sample.
+        sensor: rows, columns of the sensor.
+        margin: how far from a crop light falls on it.
+    """
+    turn = number // RUN if is_large(pixels, sensor, margin) else number
+    generator = _apart([seed, turn], 3)
+    spare = [(whole - part) // 2 for whole, part in zip(sensor, pixels, strict=True)]
+    return 2 * int(generator.integers(spare[0] + 1)), 2 * int(generator.integers(spare[1] + 1))
+
+
+def is_large(pixels: tuple[int, int], sensor: tuple[int, int], margin: int) -> bool:
+    """Whether blurring a crop alone is worth while: see :data:`LARGE_SENSOR`."""
+    seen = (pixels[0] + 2 * margin) * (pixels[1] + 2 * margin)
+    return sensor[0] * sensor[1] >= LARGE_SENSOR * seen
 
 
 def stand_in(number: int, seed: int, candidates: list[int]) -> int:
     """Choose the photograph that stands in for a lost one in a sample."""
-    key = np.random.SeedSequence([seed, number], spawn_key=(2,))
-    return candidates[int(np.random.default_rng(key).integers(len(candidates)))]
+    return candidates[int(_apart([seed, number], 2).integers(len(candidates)))]
+
+
+def _apart(entropy: list[int], purpose: int) -> np.random.Generator:
+    """Random numbers for what is not a sample's own: a spawn key keeps them apart from the samples' generators."""
+    return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(purpose,)))

@@ -22,7 +22,14 @@ from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.formats.scene import linear_to_srgb, to_8_bit
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
 from metalens.synth.dataset.crops import Sharpness, choose_view, cut_scene, sharpness_of
-from metalens.synth.dataset.settings import PairsSettings, camera_of, described_settings, source_of, stand_in
+from metalens.synth.dataset.settings import (
+    PairsSettings,
+    camera_of,
+    described_settings,
+    position_of,
+    source_of,
+    stand_in,
+)
 from metalens.synth.dataset.stock import read_bytes
 from metalens.synth.sensor import Demosaicing
 
@@ -184,14 +191,14 @@ class _SampleMaker:
         place = camera_of(number, self.manifest.seed, len(self.manifest.cameras))
         camera = self.camera(place)
         view = choose_view(self._sharpness, pixels, self.settings, generator)
-        position = _position(camera.pixels, pixels, generator)
         exposure = 1.0 if self.settings.cropping == "centre" else _log_uniform(self.settings.exposure, generator)
         margin = camera.margin(pixels)
+        position = position_of(number, self.manifest.seed, pixels, camera.pixels, margin)
         scene = cut_scene(self._picture, view, pixels, margin) * np.float32(exposure)
         inner = (slice(margin, margin + pixels[0]), slice(margin, margin + pixels[1]))
         clean = to_8_bit(linear_to_srgb(scene[inner]))
         watch.lap("scene")
-        degraded = photograph_crop(camera, scene, pixels, position, generator)
+        degraded, blur_error = photograph_crop(camera, scene, pixels, position, generator)
         watch.lap("capture")
         neutral = neutral_target(clean)
         watch.lap("neutral")
@@ -208,6 +215,7 @@ class _SampleMaker:
             turns=view.turns,
             mirrored=view.mirrored,
             exposure=exposure,
+            blur_error=blur_error,
         )
         stored = store_sample(sample, pixels)
         watch.lap("compression")
@@ -240,12 +248,6 @@ class _Watch:
         now = time.perf_counter()
         self.seconds[stage] += now - self.last
         self.last = now
-
-
-def _position(sensor: tuple[int, int], pixels: tuple[int, int], generator: np.random.Generator) -> tuple[int, int]:
-    """A place on the sensor, even, so that every crop begins at the same colour of the Bayer pattern."""
-    spare = [(whole - part) // 2 for whole, part in zip(sensor, pixels, strict=True)]
-    return 2 * int(generator.integers(spare[0] + 1)), 2 * int(generator.integers(spare[1] + 1))
 
 
 def _log_uniform(limits: tuple[float, float], generator: np.random.Generator) -> float:

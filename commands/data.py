@@ -1,0 +1,169 @@
+"""``metalens data``: looking after folders of pairs: verify, show, merge, export."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.output import require_place
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.pairs import Pairs
+
+
+@click.group(short_help="verify, show, merge and export pairs")
+def data() -> None:
+    """Look after folders of pairs that metalens synth, pseudo and align make. Commands take --json."""
+
+
+@data.command(short_help="recompute every checksum")
+@click.argument("pairs", type=PATH)
+@click.option("--thorough", is_flag=True, help="Unpack every picture too.")
+@json_option
+def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
+    """Recompute the checksum of every shard of PAIRS; ends with status 1 if one is missing or damaged.
+
+    The command that made the folder makes damaged shards again, to the same bytes, with --resume.
+    """
+    from metalens.formats.errors import InputError
+    from metalens.formats.pairs_verify import verify_pairs
+
+    with count_progress("shards", "shard") as tell:
+        found = verify_pairs(pairs, thorough=thorough, progress=tell)
+    damaged = [{"shard": each.name, "reason": each.reason} for each in found.damaged]
+    for each in found.damaged:
+        click.echo(f"{pairs / each.name}: {each.reason}", err=True)
+    for name in found.strangers:
+        click.echo(f"{pairs / name}: does not belong to the pairs", err=True)
+    figures = {"shards": found.shards, "samples": found.samples, "damaged": damaged, "strangers": found.strangers}
+    if damaged:
+        if as_json:
+            answer({"output": str(pairs), "whole": False, **figures}, as_json, "")
+        names = ", ".join(each.name for each in found.damaged[:3]) + (" and others" if len(damaged) > 3 else "")
+        raise InputError(
+            f"{pairs}: {len(damaged)} of {found.shards} shards are missing or damaged ({names}); run the command that "
+            "makes it again with --resume."
+        )
+    text = f"{pairs}: {found.samples} pairs in {found.shards} shards, all as they were written"
+    answer({"output": str(pairs), "whole": True, **figures}, as_json, text)
+
+
+@data.command(short_help="what a folder holds, and a contact sheet")
+@click.argument("pairs", type=PATH)
+@click.option("-o", "--output", type=PATH, help="The contact sheet to draw: a .png, .pdf or .svg.")
+@click.option("--figures", "rows", default=6, show_default=True, help="Pairs on the contact sheet.")
+@json_option
+def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
+    """Say what PAIRS holds: pictures, cameras, photographs and their licences, and the split.
+
+    With -o, draw some of the pairs side by side, with their places on the sensor.
+    """
+    from metalens.formats.errors import InputError
+    from metalens.formats.pairs import read_pairs
+
+    if output is not None:
+        require_place(output)
+        if output.exists() or output.suffix not in (".png", ".pdf", ".svg") or rows < 1:
+            raise InputError(
+                f"{output}: with {rows} rows cannot be drawn; give a new .png, .pdf or .svg file and at least 1 row."
+            )
+    opened = read_pairs(pairs)
+    figures = _summary(opened)
+    if output is not None:
+        _draw(opened, output, rows)
+    answer({"output": None if output is None else str(output), **figures}, as_json, _as_text(pairs, figures))
+
+
+def _summary(pairs: Pairs) -> dict[str, Any]:
+    manifest = pairs.manifest
+    licences = Counter(source.licence or "unknown" for source in manifest.sources)
+    return {
+        "kind": manifest.kind,
+        "count": manifest.count,
+        "pixels": list(manifest.pixels),
+        "shards": len(manifest.shards),
+        "bytes": sum((pairs.folder / shard.name).stat().st_size for shard in manifest.shards),
+        "cameras": [{"name": each.name, "lens_hash": each.lens_hash} for each in manifest.cameras],
+        "photographs": len(manifest.sources),
+        "train": len(pairs.of_split("train")),
+        "validation": len(pairs.of_split("validation")),
+        "licences": dict(sorted(licences.items())),
+        "skipped": len(manifest.skipped),
+        "lost": len(manifest.lost),
+        "seed": manifest.seed,
+        "config": manifest.config,
+        "versions": manifest.versions,
+    }
+
+
+def _as_text(folder: Path, figures: dict[str, Any]) -> str:
+    rows, columns = figures["pixels"]
+    cameras = dict.fromkeys(camera["name"] for camera in figures["cameras"])
+    lines = [
+        f"{folder}: {figures['count']} {figures['kind']} pairs of {rows} × {columns} pixels in {figures['shards']} "
+        f"shards of {figures['bytes'] / 2**20:.1f} MiB together",
+        f"  {len(figures['cameras'])} cameras: {', '.join(cameras)}",
+        f"  {figures['photographs']} photographs; {figures['train']} pairs train, {figures['validation']} validate; "
+        f"{figures['skipped']} photographs were skipped, {figures['lost']} lost",
+        *(f"  {count} photographs: {licence}" for licence, count in figures["licences"].items()),
+    ]
+    return "\n".join(lines)
+
+
+def _draw(pairs: Pairs, output: Path, rows: int) -> None:
+    import tempfile
+
+    from metalens.formats.atomic import atomic_file
+    from metalens.formats.drawing.contact_sheet import draw_contact_sheet
+    from metalens.formats.drawing.style import save_figure
+
+    with tempfile.TemporaryDirectory() as folder, atomic_file(output) as part:
+        kind = output.suffix[1:]
+        (drawn,) = save_figure(Path(folder), "sheet", lambda: draw_contact_sheet(pairs, count=rows), {kind: 200})
+        part.write_bytes(drawn.read_bytes())
+
+
+@data.command(short_help="join folders of pairs")
+@click.argument("folders", nargs=-1, required=True, type=PATH)
+@output_option("The folder of pairs to make.")
+@click.option("--shard-size", type=int, help="Pairs a file. [default: as in the first folder]")
+@resume_option
+@json_option
+def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resume: bool, as_json: bool) -> None:
+    """Join two or more FOLDERS of pairs of one size into one, without packing the pictures anew.
+
+    The manifest keeps what each was made of. A photograph that validates in one of them validates in the whole.
+    """
+    from metalens.formats.pairs_merge import merge_pairs
+
+    with count_progress("pairs", "pair") as tell:
+        manifest = merge_pairs(folders, output, shard_size=shard_size, resume=resume, progress=tell)
+    figures = {"output": str(output), "count": manifest.count, "cameras": len(manifest.cameras)}
+    answer(figures, as_json, f"{output}: {manifest.count} pairs of {len(folders)} folders")
+
+
+@data.command(short_help="pairs in other trainers' forms")
+@click.argument("pairs", type=PATH)
+@output_option("The folder to make.")
+@click.option("--to", "form", type=click.Choice(["webdataset", "hf", "png"]), required=True, help="The form.")
+@click.option("--tar-samples", default=1000, show_default=True, help="Pairs in each tar of a WebDataset.")
+@json_option
+def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool) -> None:
+    """Write PAIRS as pictures and JSON: WebDataset tars, an imagefolder of Hugging Face's datasets, or plain folders.
+
+    Each side of the split apart, and pairs.json with the licence and credit of every photograph beside them.
+    """
+    from metalens.formats.pairs import read_pairs
+    from metalens.formats.pairs_export import export_pairs
+
+    opened = read_pairs(pairs, open_shards=1)
+    with count_progress("pairs", "pair") as tell:
+        counts = export_pairs(opened, output, form, tar_samples=tar_samples, progress=tell)  # type: ignore[arg-type]
+    text = f"{output}: {counts['train']} pairs that train and {counts['validation']} that validate, as {form}"
+    answer({"output": str(output), "form": form, **counts}, as_json, text)
