@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import re
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field, PrivateAttr
 
@@ -124,6 +124,7 @@ class RadialGeometryTable(_Found):
     sha256: Digest | None = Field(default=None, description="of the library's file; set when it is read")
     spacing_nm: Positive = Field(description="between the control points, the first at the centre")
     geometry_nm: tuple[Positive, ...] = Field(min_length=2, max_length=LARGEST_SIDE)
+    interpolation: Literal["nearest", "linear"] | None = Field(default=None, description="None is nearest: flat rings")
 
     def in_folder(self, folder: Path) -> RadialGeometryTable:
         """The same table with its library found in ``folder``, and the SHA-256 of its file in the record.

@@ -95,4 +95,4 @@ def _radial(table: RadialGeometryTable, lens: Lens) -> RadialGeometry:
             f"centre, less than half of aperture_um {lens.aperture_um:g}; give more values or a larger spacing_nm."
         )
     check_range(library, geometry=geometry)
-    return RadialGeometry(geometry, 1e-9 * table.spacing_nm, library)
+    return RadialGeometry(geometry, 1e-9 * table.spacing_nm, library, table.interpolation or "nearest")

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Literal
 
 import jax
 import jax.numpy as jnp
@@ -16,21 +17,24 @@ from metalens.optics.structure.built import Built
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RadialGeometry(Built):
-    """The geometry g(r), linear between control points at r = 0, s, 2s, …; beyond the last one it stays.
+    """The geometry g(r) from control points at r = 0, s, 2s, …; beyond the last one it stays.
 
-    With a spacing of a pitch, as of :func:`metalens.optics.structure.radial_geometry_of`, the profile has a value for
-    each ring of sites, and can hold the jumps from the largest meta-atom to the smallest where a zone ends.
+    ``nearest`` makes a flat ring, as wide as the spacing, of each. With a spacing of a pitch, as of
+    :func:`metalens.optics.structure.radial_geometry_of`, that is a value for each ring of sites, and jumps from the
+    largest meta-atom to the smallest where a zone ends. ``linear`` between few points is for lenses without zones.
 
     Attributes:
         geometry: ``[point]`` in the library's unit. :func:`geometry_within` keeps it in the library's range.
         spacing: s in metres.
         library: what the meta-atoms do to light.
+        interpolation: ``nearest`` or ``linear``; fixed, never traced.
         width_error: what is added to the geometry of all meta-atoms, in the library's unit.
     """
 
     geometry: np.ndarray | jax.Array
     spacing: Scalar
     library: MetaAtomLibrary
+    interpolation: Literal["nearest", "linear"] = field(default="nearest", metadata={"static": True})
     width_error: Scalar = 0.0
 
     @property
@@ -49,6 +53,8 @@ class RadialGeometry(Built):
         # The square root is never taken at 0, where its gradient is infinite.
         squared = (jnp.square(y) + jnp.square(x)) / jnp.square(self.spacing)
         number = jnp.minimum(jnp.sqrt(squared + 1e-12), len(points) - 1)
+        if self.interpolation == "nearest":
+            return points[jnp.floor(number + 0.5).astype(jnp.int32)]
         ring = jnp.clip(jnp.floor(jax.lax.stop_gradient(number)), 0, len(points) - 2).astype(jnp.int32)
         return points[ring] + (number - ring) * (points[ring + 1] - points[ring])
 

@@ -1,0 +1,326 @@
+"""Lenses that are simulated as they are built: a meta-atom at each site, or a geometry over the radius."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from metalens.formats.camera import dump_camera, parse_camera, read_camera
+from metalens.formats.errors import InputError
+from metalens.formats.structure import EMPTY, read_structure, write_structure
+from metalens.optics import Hyperbolic, MetaAtoms, Metalens, meta_atom_library, metalens_of, nano_optics_proxy
+from metalens.optics.structure import (
+    AtomKind,
+    RadialGeometry,
+    choose_structure,
+    control_of,
+    fit_of,
+    geometry_within,
+    radial_geometry_of,
+    with_structure,
+)
+from metalens.psf import psf_simulator, simulate_bank, simulate_psf
+
+GREEN, PITCH, RADIUS, FOCUS = 532e-9, 250e-9, 15e-6, 60e-6
+LENS = Metalens(2 * RADIUS, FOCUS, Hyperbolic(FOCUS, GREEN))
+WINDOW = {"window": (24, 24), "pixel_pitch": 0.4e-6}
+KIND = AtomKind("round_pillar", 700e-9)
+
+
+def turns_library(levels=201, turns=1.0):
+    """Phase grows evenly over a turn, the same at every wavelength; an empty site lets all light through."""
+    phase = 2 * np.pi * turns * np.linspace(0, 1, levels)
+    table = np.exp(1j * phase)[:, None] * np.ones(2)
+    return meta_atom_library(np.linspace(80e-9, 240e-9, levels), np.array([400e-9, 800e-9]), table, empty=np.ones(2))
+
+
+def built(library, lattice="square", lens=LENS, **keys):
+    structure = choose_structure(lens, library, pitch=PITCH, lattice=lattice, wavelengths=[GREEN], kind=KIND, **keys)
+    return with_structure(lens, library, structure)
+
+
+@pytest.fixture(scope="module")
+def ideal():
+    return {angle: simulate_psf(LENS, GREEN, angle, engine="angular_spectrum", **WINDOW) for angle in (0.0, 0.15)}
+
+
+@pytest.fixture(scope="module")
+def fine():
+    return {lattice: built(turns_library(), lattice) for lattice in ("square", "hexagonal")}
+
+
+def flat_cells_share(lens=LENS, pitch=PITCH, wavelength=GREEN):
+    """(⟨sinc(p sin θ_y/λ) sinc(p sin θ_x/λ)⟩)² of a lens that focuses on axis, over its area."""
+    y, x = (each.ravel() for each in np.meshgrid(*[np.linspace(-RADIUS, RADIUS, 801)] * 2))
+    y, x = y[np.hypot(y, x) < RADIUS], x[np.hypot(y, x) < RADIUS]
+    away = np.sqrt(y**2 + x**2 + float(lens.focal_length) ** 2)
+    return (np.sinc(pitch * y / away / wavelength) * np.sinc(pitch * x / away / wavelength)).mean() ** 2
+
+
+def relative_difference(found, expected):
+    return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
+
+
+@pytest.mark.parametrize("angle", [0.0, 0.15])
+def test_a_fine_library_gives_the_psf_of_the_phase_less_what_flat_cells_lose(ideal, fine, angle):
+    """2 % of light lost by the slope in flat cells, evenly but for the rim; 10⁻³ by two samples a pitch."""
+    found = simulate_psf(fine["square"], GREEN, angle, **WINDOW)
+    assert found.max() / ideal[angle].max() == pytest.approx(flat_cells_share(), abs=3e-3)
+    assert relative_difference(found / found.sum(), ideal[angle] / ideal[angle].sum()) < 0.01
+
+
+def test_square_and_hexagonal_sites_make_the_same_psf(fine):
+    square, hexagonal = (simulate_psf(fine[lattice], GREEN, 0.1, **WINDOW) for lattice in ("square", "hexagonal"))
+    # The cell of a hexagonal site is smaller by √3/2 and loses less.
+    assert relative_difference(hexagonal, square) < 0.01
+    assert hexagonal.max() > square.max()
+
+
+def test_both_engines_on_a_grid_agree(fine):
+    fast, exact = (
+        simulate_psf(fine["hexagonal"], GREEN, 0.15, engine=engine, **WINDOW)
+        for engine in ("angular_spectrum", "rayleigh_sommerfeld")
+    )
+    assert relative_difference(fast, exact) < 1e-3
+
+
+@pytest.mark.parametrize("levels", [4, 8])
+def test_levels_of_phase_have_the_efficiency_of_a_staircase(fine, levels):
+    """sinc²(1/L): 0.9496 for eight levels."""
+    steps = np.linspace(80e-9, 240e-9, 201)[np.round(200 * np.arange(levels) / levels).astype(int)]
+    staircase = built(turns_library(), geometry=steps)
+    peaks = [simulate_psf(lens, GREEN, 0.0, **WINDOW).max() for lens in (staircase, fine["square"])]
+    # A lens of four turns has no even share of all phases; the piston uses that.
+    assert peaks[0] / peaks[1] == pytest.approx(np.sinc(1 / levels) ** 2, rel=0.015)
+
+
+def test_the_efficiency_is_that_of_the_response_to_the_phase():
+    """Sites at 350 nm with the published fit: |c₁|² of its response, less what flat cells lose."""
+    library = nano_optics_proxy()
+    structure = choose_structure(LENS, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9])
+    lens = with_structure(LENS, library, structure)
+    for wavelength in (511e-9, 580e-9):
+        response = MetaAtoms(library, 511e-9)
+        expected = float(jnp.abs(response.coefficients(jnp.asarray(wavelength))[0])) ** 2
+        at = replace(LENS, response=response)
+        peaks = [simulate_psf(each, wavelength, 0.0, **WINDOW).max() for each in (lens, at)]
+        lost = flat_cells_share(pitch=350e-9, wavelength=wavelength)
+        assert peaks[0] / peaks[1] == pytest.approx(lost, abs=0.015)
+        assert float(fit_of(lens, np.array([wavelength])).efficiency[0]) == pytest.approx(expected * lost, abs=0.015)
+
+
+def test_missing_sites_lower_the_peak_by_the_square_of_those_that_are_left(fine):
+    lens, random = fine["square"], np.random.default_rng(0)
+    share = 0.2
+    index = np.array(lens.structure.site_index)
+    index[random.random(index.shape) < share] = EMPTY
+    # Nothing through empty sites: what they let through of itself reaches the focus too, in so small a lens.
+    dark = replace(lens.structure, library=replace(lens.structure.library, empty=None))
+    peaks = [
+        simulate_psf(replace(lens, structure=each), GREEN, 0.0, **WINDOW).max()
+        for each in (replace(dark, site_index=index), dark)
+    ]
+    # 11000 sites: the share that is missing is known to 0.4 %.
+    assert peaks[0] / peaks[1] == pytest.approx((1 - share) ** 2, rel=0.02)
+
+
+def test_errors_of_width_at_each_site_are_those_of_all_sites_where_they_are_equal(fine):
+    lens = fine["square"]
+    shape = lens.structure.site_index.shape
+    shared = replace(lens, structure=replace(lens.structure, width_error=7e-9))
+    each = replace(lens, structure=replace(lens.structure, width_error=np.full(shape, 7e-9)))
+    y = x = jnp.linspace(-RADIUS, RADIUS, 333)
+    np.testing.assert_allclose(
+        each.transmission(y[:, None], x, GREEN), shared.transmission(y[:, None], x, GREEN), atol=1e-4
+    )
+
+
+def test_a_sample_between_two_sites_belongs_to_both(fine):
+    sites = fine["square"].structure
+    middle = sites.site_index.shape[0] // 2
+    index = np.array(sites.site_index)
+    index[middle, middle], index[middle, middle + 1] = 10, 60
+    sites = replace(sites, site_index=index)
+    at = [complex(sites.transmission(jnp.zeros(()), jnp.asarray(x * PITCH), jnp.asarray(GREEN))) for x in (0, 0.5, 1)]
+    assert at[1] == pytest.approx(0.5 * (at[0] + at[2]), abs=1e-5)
+
+
+def test_the_psf_of_sites_has_the_slope_of_finite_differences_in_their_geometry():
+    lens = built(turns_library(), geometry=np.linspace(80e-9, 240e-9, 9))
+    simulator = psf_simulator(lens, [GREEN], [0.0], **WINDOW)
+
+    @jax.jit
+    def peak(shift):
+        moved = jnp.asarray(lens.structure.geometry, dtype=jnp.float32).at[4].add(1e-9 * shift)
+        return jnp.max(simulator(replace(lens, structure=replace(lens.structure, geometry=moved)))) * 1e3
+
+    slope = float(jax.grad(peak)(3.0))
+    assert slope == pytest.approx(float(peak(5.0) - peak(1.0)) / 4, rel=0.03)
+
+
+@pytest.fixture(scope="module")
+def radial():
+    return replace(LENS, structure=radial_geometry_of(LENS, turns_library(), spacing=PITCH, wavelengths=[GREEN]))
+
+
+def test_a_radial_geometry_makes_the_psf_of_the_phase(ideal, radial):
+    """Flat rings lose what flat cells do, to a part of the light of the ring in which each zone ends."""
+    assert radial.rotationally_symmetric
+    found = simulate_psf(radial, GREEN, 0.15, **WINDOW)
+    assert found.max() / ideal[0.15].max() == pytest.approx(flat_cells_share(), abs=0.02)
+    assert relative_difference(found / found.sum(), ideal[0.15] / ideal[0.15].sum()) < 0.03
+
+
+def test_the_psf_of_a_radial_geometry_has_the_slope_of_finite_differences(radial):
+    library, simulator = radial.structure.library, psf_simulator(radial, [GREEN], [0.1], **WINDOW)
+    control = control_of(library, radial.structure.geometry)
+
+    @jax.jit
+    def peak(shift):
+        geometry = geometry_within(library, control.at[20:30].add(shift))
+        return jnp.max(simulator(replace(radial, structure=RadialGeometry(geometry, PITCH, library)))) * 1e3
+
+    assert float(jax.grad(peak)(0.3)) == pytest.approx(float(peak(0.35) - peak(0.25)) / 0.1, rel=0.03)
+
+
+def test_control_and_geometry_are_each_others_inverse():
+    library = turns_library()
+    geometry = jnp.linspace(81e-9, 239e-9, 50)
+    np.testing.assert_allclose(geometry_within(library, control_of(library, geometry)), geometry, rtol=1e-4)
+    assert float(geometry_within(library, jnp.asarray(50.0))) == pytest.approx(240e-9, rel=1e-6)
+
+
+def test_a_wavelength_outside_the_library_is_refused(fine, radial):
+    for lens in (fine["square"], radial):
+        with pytest.raises(InputError, match="wavelength 900 nm lies outside the table"):
+            simulate_psf(lens, 900e-9, 0.0, **WINDOW)
+
+
+def test_the_direction_cosine_engine_is_refused(fine):
+    with pytest.raises(
+        InputError, match="cannot follow a structure of meta-atoms, each with a transmission of its own"
+    ):
+        simulate_psf(fine["square"], GREEN, 0.0, engine="direction_cosine", **WINDOW)
+
+
+CAMERA = """
+schema = "metalens.camera"
+version = 1
+name = "built"
+
+[lens]
+aperture_um = 30
+focal_length_um = 60
+
+[lens.phase]
+family = "hyperbolic"
+wavelength_nm = 511
+
+[lens.meta_atoms]
+material = "Si3N4"
+substrate = "SiO2"
+pitch_nm = 350
+height_nm = 705
+diameter_nm = [105, 287]
+{tables}
+[sensor]
+pixels = [16, 16]
+pixel_pitch_um = 1.5
+bit_depth = 8
+full_well_e = 5000
+read_noise_e = 3
+
+[spectrum]
+wavelengths_per_channel = 1
+channels = [
+  {{ name = "red", centre_nm = 606, fwhm_nm = 10 }},
+  {{ name = "green", centre_nm = 511, fwhm_nm = 10 }},
+  {{ name = "blue", centre_nm = 462, fwhm_nm = 10 }},
+]
+"""
+STRUCTURE = '\n[lens.structure]\nfile = "structure.h5"\n'
+
+
+def camera_in(folder, tables=STRUCTURE):
+    (folder / "lens.toml").write_text(CAMERA.format(tables=tables))
+    return read_camera(folder / "lens.toml")
+
+
+@pytest.fixture
+def folder(tmp_path):
+    lens = Metalens(30e-6, 60e-6, Hyperbolic(60e-6, 511e-9))
+    structure = choose_structure(lens, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9], step=5e-9)
+    write_structure(tmp_path / "structure.h5", structure)
+    return tmp_path
+
+
+def test_a_camera_of_a_structure_is_simulated_by_its_sites(folder):
+    camera = camera_in(folder)
+    assert len(camera.lens.structure.sha256) == 64
+    lens = metalens_of(camera)
+    assert not lens.rotationally_symmetric
+    bank = simulate_bank(camera, fields=(1, 1), window=(15, 15))
+    assert bank.provenance["engine"] == "angular_spectrum"
+    assert "structure of meta-atoms" in bank.provenance["engine_reason"]
+    # All light of the first order is in the window: what is missing went elsewhere.
+    efficiency = fit_of(lens, bank.wavelength).efficiency
+    np.testing.assert_allclose(bank.intensity[0].sum(axis=(1, 2)), bank.channel_weight @ efficiency, atol=0.06)
+    assert "structure" in dump_camera(bank.camera)
+
+
+def test_a_changed_structure_is_another_camera(folder):
+    camera = camera_in(folder)
+    recorded = STRUCTURE + f'sha256 = "{camera.lens.structure.sha256}"\n'
+    assert camera_in(folder, recorded).hash == camera.hash
+    (folder / "structure.h5").write_bytes((folder / "structure.h5").read_bytes() + b"0")
+    with pytest.raises(InputError, match=r"its SHA-256 is .*, but lens.structure.sha256 is .*; bring back that file"):
+        camera_in(folder, recorded)
+
+
+def test_a_camera_of_a_radial_geometry_is_read(tmp_path):
+    values = ", ".join(f"{each:.1f}" for each in np.linspace(120, 280, 44))
+    table = f'\n[lens.radial_geometry]\nlibrary = "nano-optics-proxy"\nspacing_nm = 350\ngeometry_nm = [{values}]\n'
+    table += 'interpolation = "linear"\n'
+    lens = metalens_of(camera_in(tmp_path, table))
+    assert lens.rotationally_symmetric
+    duty = float(lens.structure.geometry_at(jnp.zeros(()), jnp.asarray(10.5 * 350e-9)))
+    assert 350 * duty == pytest.approx(120 + 10.5 * 160 / 43, rel=1e-3)
+    with pytest.raises(InputError, match=r"44 values 300 nm apart reach 12\.9 µm from the centre, less than half of"):
+        metalens_of(camera_in(tmp_path, table.replace("350", "300")))
+    with pytest.raises(InputError, match="structure and radial_geometry both say what the lens is built of"):
+        camera_in(tmp_path, table + STRUCTURE)
+    with pytest.raises(InputError, match="fabrication is for a lens of phase and response"):
+        camera_in(tmp_path, table + "\n[lens.fabrication]\nwidth_error_nm = 5\n")
+
+
+def test_empty_sites_need_a_library_that_knows_them(folder):
+    structure = read_structure(folder / "structure.h5")
+    index = structure.site_index.copy()
+    index[40, 40:43] = EMPTY
+    write_structure(folder / "structure.h5", replace(structure, site_index=index))
+    with pytest.raises(InputError, match=r"structure.h5: 3 sites inside the opening are empty, and its library does"):
+        metalens_of(camera_in(folder))
+
+
+def test_a_structure_too_small_or_without_a_library_is_refused(folder):
+    structure = read_structure(folder / "structure.h5")
+    write_structure(folder / "structure.h5", replace(structure, site_index=structure.site_index[:50]))
+    with pytest.raises(InputError, match=r"50 × \d+ sites 350 nm apart cover 17.5 × .* less than aperture_um 30"):
+        metalens_of(camera_in(folder))
+    write_structure(folder / "structure.h5", replace(structure, library_name=""))
+    with pytest.raises(InputError, match="names no library that tells what its meta-atoms do to light; add the key"):
+        metalens_of(camera_in(folder))
+    write_structure(folder / "structure.h5", replace(structure, library_name="../../secret.h5"))
+    with pytest.raises(InputError, match=r"must lie in the folder of the lens\.toml or below it"):
+        metalens_of(camera_in(folder))
+    write_structure(folder / "structure.h5", replace(structure, library_name="other.h5"))
+    with pytest.raises(InputError, match=r"other\.h5: no such library beside the lens\.toml, and none of this name"):
+        metalens_of(camera_in(folder))
+
+
+def test_a_camera_that_was_not_read_from_a_file_has_no_structure():
+    camera = parse_camera(CAMERA.format(tables=STRUCTURE))
+    with pytest.raises(InputError, match=r"lens.structure: where structure.h5 lies is not known"):
+        metalens_of(camera)
