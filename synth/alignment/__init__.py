@@ -20,6 +20,7 @@ Files, in reading order:
 - ``captured_pairs``  a folder of pairs
 - ``pictures``        the calibration's residuals, drawn
 - ``simulated_rig``   captures whose truth is known
+- ``rehearsal``       a folder of them
 
 The decisions are in docs/adr/0018-captured-pairs.md.
 """

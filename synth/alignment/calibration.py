@@ -134,6 +134,7 @@ def calibrate_rig(captures: AlignmentSet) -> RigCalibration:
         InputError: a capture cannot be used; the sentence names it.
     """
     reader = frame_reader(captures)
+    _check_region(captures.region, reader.sensor.pixels)
     table = captures.target
     target = DotTarget(table.pixels, table.spacing_px, table.radius_px)
     flat = _smooth(reader.light(captures.white))
@@ -188,6 +189,13 @@ def _smooth(white: np.ndarray) -> np.ndarray:
     return gaussian_filter(white, (3.0, 3.0, 0.0), mode="nearest")
 
 
+def _check_region(region: Region | None, pixels: tuple[int, int]) -> None:
+    if region is not None and (region[0] + region[2] > pixels[0] or region[1] + region[3] > pixels[1]):
+        raise InputError(
+            f"region {list(region)} reaches beyond the sensor's {pixels[0]} × {pixels[1]} pixels; shrink it."
+        )
+
+
 def _region(
     captures: AlignmentSet, reader: FrameReader, mapping: SensorToDisplay, target: DotTarget, labels: np.ndarray
 ) -> Region:
@@ -201,8 +209,6 @@ def _region(
     name = captures.path(captures.dots)
     if asked is not None:
         top, left, height, width = asked
-        if top + height > rows or left + width > columns:
-            raise InputError(f"region {list(asked)} reaches beyond the sensor's {rows} × {columns} pixels; shrink it.")
         inside = ((y >= top) & (y < top + height))[:, None] & ((x >= left) & (x < left + width))
         if not known[inside].all():
             share = 100 * float(1 - known[inside].mean())

@@ -21,10 +21,13 @@ from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_p
 from metalens.formats.pictures import read_picture
 from metalens.formats.scene import linear_to_srgb, to_8_bit
 from metalens.synth.alignment.calibration import GREEN, RigCalibration, motion_scale
-from metalens.synth.alignment.checks import find_motion, sharpness_of
+from metalens.synth.alignment.checks import band, find_motion, sharpness_of
 
 LEAST_LIKENESS = 0.4
 """Correlation of a registered capture with its picture: less, and it shows something else."""
+
+LEAST_DETAIL = 0.002
+"""Standard deviation of a picture in the band that registers it, of white: less, and it shows as good as nothing."""
 
 BRIGHTNESS = (0.7, 1.4)
 """Light of a capture over what is expected: outside of it the exposure or the screen has changed."""
@@ -154,15 +157,16 @@ def check_capture(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCa
     still, seen = expected[..., GREEN], light[..., GREEN]
     motion = find_motion(still, seen, motion_scale(rig.sharpness))
     sharpness, unsure = sharpness_of(still, seen, rig.sharpness)
-    if not (motion.error <= max(captures.moved_px / 2, 0.05)):
-        raise InputError(
-            f"{place}: {capture.picture} has too little detail to tell whether the rig moved (to "
-            f"{motion.error:.2g} px); display a picture with more."
-        )
-    if motion.likeness < LEAST_LIKENESS:
+    detailed = float(band(still, motion_scale(rig.sharpness)).std()) > LEAST_DETAIL
+    if detailed and motion.likeness < LEAST_LIKENESS:
         raise InputError(
             f"{place}: does not show {capture.picture}: after registration they correlate by {motion.likeness:.2f}, "
             f"at least {LEAST_LIKENESS:g} was expected; check which picture was displayed."
+        )
+    if not (detailed and motion.error <= max(captures.moved_px / 2, 0.05)):
+        raise InputError(
+            f"{place}: {capture.picture} has too little detail to tell whether the rig moved (to "
+            f"{motion.error:.2g} px); display a picture with more."
         )
     moved = motion.against(rig.motion)
     if moved > captures.moved_px:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.ndimage import gaussian_laplace, maximum_filter
+from scipy.ndimage import gaussian_laplace, map_coordinates, maximum_filter
 from scipy.spatial import cKDTree
 
 from metalens.formats.errors import InputError
@@ -13,7 +13,11 @@ from metalens.formats.errors import InputError
 FEWEST = 25
 """Dots below which nothing is calibrated."""
 
+MOST_BETWEEN = 0.5
+"""Light half-way between dots over that of the dots: with more they run into each other."""
+
 _SCALE_STEP = 1.25
+_ROUNDING = 1e-6
 _ROUNDS = 20
 
 
@@ -51,7 +55,7 @@ def find_dots(image: np.ndarray, *, name: str) -> Dots:
         InputError: there are too few dots, or they run into each other.
     """
     scale, response = _best_scale(image)
-    peaks = _peaks(response, scale)
+    peaks = _peaks(response, scale, float(np.abs(image).max()))
     if len(peaks) < FEWEST:
         raise InputError(
             f"{name}: {len(peaks)} dots were found, at least {FEWEST} are needed; fill the frame with the screen, show "
@@ -66,14 +70,21 @@ def find_dots(image: np.ndarray, *, name: str) -> Dots:
             f"{name}: {int(good.sum())} of {len(peaks)} spots are whole dots, at least {FEWEST} are needed; fill the "
             "frame with the screen and focus."
         )
-    found = Dots(position[good], flux[good], width[good], spacing, scale)
-    blurred = float(np.median(found.width)) / spacing
-    if blurred > 0.26:
+    between = _light_between(image, position[good])
+    if between > MOST_BETWEEN:
         raise InputError(
-            f"{name}: unsharp: the dots' width is {blurred:.2f} of their spacing, at most 0.26 can be told apart; "
-            "focus, or make the target with a larger --spacing."
+            f"{name}: unsharp: half-way between the dots there is {between:.2f} of their light, at most "
+            f"{MOST_BETWEEN:g} can be told apart; focus, or make the target with a larger --spacing."
         )
-    return found
+    return Dots(position[good], flux[good], width[good], spacing, scale)
+
+
+def _light_between(image: np.ndarray, position: np.ndarray) -> float:
+    """Median light half-way from a dot to its nearest neighbour, over that of the dot."""
+    _, near = cKDTree(position).query(position, k=2)
+    halfway = (position + position[near[:, 1]]) / 2
+    at_dot, at_half = (map_coordinates(image, place.T, order=1, mode="nearest") for place in (position, halfway))
+    return float(np.median(at_half) / np.median(at_dot))
 
 
 def recentre(image: np.ndarray, dots: Dots) -> np.ndarray:
@@ -89,14 +100,16 @@ def _best_scale(image: np.ndarray) -> tuple[float, np.ndarray]:
         scales.append(scales[-1] * _SCALE_STEP)
     best, strength, response = scales[0], -np.inf, np.zeros_like(image, dtype=np.float64)
     for scale in scales:
+        # Cut off somewhere, the filter answers an even image as well, by a little.
         each = -(scale**2) * gaussian_laplace(image.astype(np.float64), scale, mode="nearest")
+        each -= np.median(each)
         answer = float(np.percentile(each, 99))
         if answer > strength:
             best, strength, response = scale, answer, each
     return best, response
 
 
-def _peaks(response: np.ndarray, scale: float) -> np.ndarray:
+def _peaks(response: np.ndarray, scale: float, brightest: float) -> np.ndarray:
     """Local maxima ``[peak, (y, x)]`` that stand out of the noise and are not much weaker than most of them."""
     size = 2 * int(np.ceil(1.5 * scale)) + 1
     border = int(np.ceil(2 * scale))
@@ -109,7 +122,7 @@ def _peaks(response: np.ndarray, scale: float) -> np.ndarray:
         return place
     # Most of the image is background, so that its median deviation is the noise's.
     noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
-    strong = height > max(3 * noise, 0.1 * float(height.max()))
+    strong = height > max(3 * noise, 0.1 * float(height.max()), _ROUNDING * brightest)
     if not strong.any():
         return place[:0]
     return place[strong & (height > 0.4 * float(np.median(height[strong])))]
@@ -131,7 +144,8 @@ def _centres(
     patch = continued[y[:, :, None] + reach, x[:, None, :] + reach]
     above = patch - _background(patch, steps, spacing)
     # The Laplacian of Gaussian answers a Gaussian dot most at its own width, a disc at 0.71 of its radius.
-    window = 1.5 * scale
+    # No wider than keeps a marked neighbour's light out.
+    window = min(1.5 * scale, 0.22 * spacing)
     centre = np.zeros((len(peaks), 2))
     for _ in range(_ROUNDS):
         moved = _weighted_mean(above, steps, centre, window)

@@ -86,15 +86,14 @@ def frame_reader(captures: AlignmentSet) -> FrameReader:
     """
     sensor = captures.camera().sensor
     full_scale = captures.full_scale_dn or float(2**sensor.bit_depth - 1)
-    total, count = 0.0, 0
-    stuck: np.ndarray | None = None
+    shape = (1 if captures.colour == "bayer" else 3, *sensor.pixels)
+    total, count = np.zeros(shape), 0
+    stuck = np.ones(shape, dtype=bool)
     for name in captures.darks:
         frames = captures.frames(name, sensor.pixels)
         total = total + frames.sum(axis=0, dtype=np.float64)
         count += len(frames)
-        full = (frames >= full_scale).all(axis=0)
-        stuck = full if stuck is None else stuck & full
-    assert stuck is not None, "a list of captures names a dark frame at least"
+        stuck &= (frames >= full_scale).all(axis=0)
     if stuck.mean() > 0.01:
         raise InputError(
             f"{captures.path(captures.darks[0])}: {100 * stuck.mean():.2g} % of its samples are at full scale; dark "

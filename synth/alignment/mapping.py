@@ -131,7 +131,9 @@ def fit_mapping(
         return np.einsum("nij,njk->nik", weight, all_of_it).reshape(-1, len(parameters))
 
     # A quadratic distortion is nearly a perspective: the flat valley between them is no place to look for digits.
-    found = least_squares(residual, first, jac=jacobian, x_scale="jac", method="lm", xtol=1e-6, ftol=1e-6).x
+    found = least_squares(
+        residual, first, jac=jacobian, x_scale="jac", method="lm", xtol=1e-6, ftol=1e-6, max_nfev=60
+    ).x
     return SensorToDisplay(model, middle, scale, found[:8], found[8:])
 
 

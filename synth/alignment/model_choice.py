@@ -13,11 +13,12 @@ MODELS = (
     DistortionModel("radial", 0),
     DistortionModel("radial", 2),
     DistortionModel("radial", 4),
-    *(DistortionModel("polynomial", order) for order in range(2, 7)),
+    *(DistortionModel("polynomial", order) for order in range(2, 6)),
 )
 """What is tried, of few numbers and of many."""
 
-_FOLDS = 6
+_FOLDS = 5
+_NO_GRID = 2.0
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ class ChosenMapping:
 def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int, int], name: str) -> ChosenMapping:
     """Fit the map whose distortion foresees best, by cross-validation.
 
-    Dots are put into six groups; each model is fitted without one of them and has to say where its dots are. Of the
+    Dots are put into five groups; each model is fitted without one of them and has to say where its dots are. Of the
     models that are no worse than the best by more than one standard error, the one of fewest numbers is taken.
     Dots that lie off by more than six times the usual distance belong to something else and are left out.
 
@@ -53,7 +54,12 @@ def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int,
     Raises:
         InputError: the dots do not lie on any plane grid.
     """
-    kept = _without_strays(sensor, display, shape)
+    kept, away = _without_strays(sensor, display, shape)
+    if not away < _NO_GRID:
+        raise InputError(
+            f"{name}: the dots lie {away:.2g} px off any map of a plane grid; display the target unscaled on a flat "
+            "screen and give its spacing as it was displayed."
+        )
     sensor, display = sensor[kept], display[kept]
     # A group has dots of all parts of the field, and the groups are the same in every run.
     fold = np.random.default_rng(0).permutation(len(sensor)) % _FOLDS
@@ -73,12 +79,6 @@ def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int,
     )
     mapping = fit_mapping(chosen, sensor, display, shape=shape)
     residual = sensor_residual(mapping, sensor, display)
-    mean = float(np.linalg.norm(residual, axis=1).mean())
-    if not mean < 2.0:
-        raise InputError(
-            f"{name}: the dots lie {mean:.2g} px off any map of a plane grid; display the target unscaled on a flat "
-            "screen and give its spacing as it was displayed."
-        )
     return ChosenMapping(mapping, residual, kept, {model.name: float(np.sqrt(error[model].mean())) for model in tried})
 
 
@@ -87,11 +87,12 @@ def _no_worse(squared: np.ndarray, best: np.ndarray) -> bool:
     return bool(more.mean() <= more.std() / np.sqrt(len(more)) + 1e-12)
 
 
-def _without_strays(sensor: np.ndarray, display: np.ndarray, shape: tuple[int, int]) -> np.ndarray:
+def _without_strays(sensor: np.ndarray, display: np.ndarray, shape: tuple[int, int]) -> tuple[np.ndarray, float]:
+    """Which dots belong to the grid, and their mean distance from a map in pixels."""
     model = DistortionModel("polynomial", 3)
     kept = np.ones(len(sensor), dtype=bool)
     for _ in range(3):
         mapping = fit_mapping(model, sensor[kept], display[kept], shape=shape)
         away = np.linalg.norm(sensor_residual(mapping, sensor, display), axis=1)
         kept = away <= max(6 * float(np.median(away[kept])), 0.2)
-    return kept
+    return kept, float(away[kept].mean())

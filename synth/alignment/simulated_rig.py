@@ -104,7 +104,8 @@ class SimulatedRig:
     @cached_property
     def _places(self) -> np.ndarray:
         """What the parts of the pixels see of the display, ``[(y, x), part of a row, part of a column]``."""
-        fine = tuple(_OVERSAMPLING * count for count in self.sensor.pixels)
+        rows, columns = self.sensor.pixels
+        fine = (_OVERSAMPLING * rows, _OVERSAMPLING * columns)
         return np.moveaxis(self.display_of((_grid(fine) + 0.5) / _OVERSAMPLING - 0.5), -1, 0)
 
     def _sampled(self, screen: np.ndarray) -> np.ndarray:
