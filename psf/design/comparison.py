@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera import Camera
 from metalens.formats.lens_phase import HyperbolicPhase
+from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Hyperbolic
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.loss import loss_of
@@ -31,14 +35,19 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
         output: the design's lens.toml, beside which the files are that a camera names.
     """
     problem, variables = task.problem, task.variables
-    losses = []
+    losses: list[float] = []
+    compiled: dict[Any, Callable[[Metalens], jax.Array]] = {}
     nanometres = candidate_wavelengths(problem)
     for each in nanometres:
         phase = Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * each)
         plain = replace(problem.view.lens, phase=phase)
         if isinstance(variables, GeometryVariables):
             plain = variables.lens(problem.view.lens, jnp.asarray(variables.closest(phase), jnp.float32))
-        losses.append(float(loss_of(problem, problem.simulator(plain), plain)[0]))
+        simulator = problem.simulator(plain)
+        key = (simulator.plan, simulator.direction.tobytes())
+        if key not in compiled:
+            compiled[key] = jax.jit(lambda lens, simulator=simulator: loss_of(problem, simulator, lens)[0])
+        losses.append(float(compiled[key](plain)))
     best = int(np.argmin(losses))
     camera = hyperbolic_camera(problem.camera, nanometres[best])
     if isinstance(variables, GeometryVariables):

@@ -25,7 +25,7 @@ focal_length_um = 60.0
 
 [camera.sensor]
 pixels = [40, 40]
-pixel_pitch_um = 1.5
+pixel_pitch_um = 2.0
 bit_depth = 12
 full_well_e = 5000.0
 read_noise_e = 3.0

@@ -53,7 +53,7 @@ def spec(*changes: tuple[str, str], more: str = "") -> DesignSpec:
         (
             'kind = "mtf"',
             'kind = "mtf"\n[camera.lens]\naperture_um = 2400.0',
-            "a numerical aperture of 0.80 at 432 nm is above the limit λ/(2 pitch) = 0.62",
+            "a numerical aperture of 0.80 at 437 nm is above the limit λ/(2 pitch) = 0.62",
         ),
         ('kind = "mtf"', 'kind = "mtf"\n[fabrication]', "fabrication.errors has width_error_nm, but the response"),
         ('family = "even_polynomial"', 'family = "zernike"', "azimuths_deg has only 1 of its sides"),
