@@ -1,8 +1,8 @@
-"""Time and memory of layouts of a lens: choosing its structure, writing, reading back, and the forms that were weighed.
+"""Time and memory of layouts of a lens: choosing its structure, writing, reading it, and the forms weighed.
 
-``python benchmarks/layout.py [--diameter-um 1000] [--pitch-nm 350]``. Every step is a process of its own, memory its
-largest with that of its children; the lens is hyperbolic, f = 2 D, of pillars of the nano-optics proxy. What is read back
-is compared site by site with what was written.
+``python benchmarks/layout.py [--diameter-um 1000] [--pitch-nm 350]``. Every step is a process of its own: seconds on
+the clock, seconds of the processor, and its largest memory, with its children's. The lens is hyperbolic, f = 2 D, of
+pillars of the nano-optics proxy. What is read back is compared site by site with what was written.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def step(name: str, folder: Path, diameter: float, pitch: float) -> dict:
     kind, _, whole = rest.partition(" ")
     path = folder / f"lens{whole}.{kind}"
     made = read_structure(folder / "structure.h5") if what in ("write", "read") else None
-    started = time.perf_counter()
+    started, used = time.perf_counter(), processor_seconds()
     if what == "choose":
         told = choose(folder, diameter, pitch)
     elif what == "gdstk":
@@ -92,10 +92,15 @@ def step(name: str, folder: Path, diameter: float, pitch: float) -> dict:
     else:
         assert made is not None
         told = write(path, made, diameter, kind, bool(whole)) if what == "write" else read(path, made, kind)
-    seconds = time.perf_counter() - started
+    seconds, busy = time.perf_counter() - started, processor_seconds() - used
     unit = 1 if sys.platform == "darwin" else 1024
     memory = sum(getrusage(who).ru_maxrss * unit for who in (RUSAGE_SELF, RUSAGE_CHILDREN)) / 1e9
-    return {"seconds": seconds, "gigabytes": memory, "told": told}
+    return {"seconds": seconds, "busy": busy, "gigabytes": memory, "told": told}
+
+
+def processor_seconds() -> float:
+    """Of this process and its children so far."""
+    return sum(getrusage(who).ru_utime + getrusage(who).ru_stime for who in (RUSAGE_SELF, RUSAGE_CHILDREN))
 
 
 def forms(structure: Structure) -> None:
@@ -105,10 +110,9 @@ def forms(structure: Structure) -> None:
     lengths = np.diff(np.r_[starts, flat.size])[flat[starts] != EMPTY]
     # A reference has 24 bytes and its cell's name, an array 48.
     single, runs = (lengths == 1).sum(), (lengths > 1).sum()
-    print(
-        f"\nreferences alone {30 * lengths.sum() / 1e6:.0f} MB, arrays for runs {(30 * single + 54 * runs) / 1e6:.0f} MB: "
-        f"{single / lengths.sum():.0%} of the sites have no equal neighbour in their row"
-    )
+    alone, arrays = 30 * lengths.sum() / 1e6, (30 * single + 54 * runs) / 1e6
+    share = single / lengths.sum()
+    print(f"\nreferences alone {alone:.0f} MB, arrays for runs {arrays:.0f} MB; {share:.0%} of the sites have no run")
 
 
 def main() -> None:
@@ -122,13 +126,15 @@ def main() -> None:
         print(json.dumps(step(name, Path(folder), 1e-6 * options.diameter_um, 1e-9 * options.pitch_nm)))
         return
     print(machine())
-    print(f"\n| D {options.diameter_um:g} µm, pitch {options.pitch_nm:g} nm | s | GB | |\n| --- | --- | --- | --- |")
+    print(f"\n| D {options.diameter_um:g} µm, pitch {options.pitch_nm:g} nm | s | processor s | GB | |")
+    print("| --- | --- | --- | --- | --- |")
     with tempfile.TemporaryDirectory() as folder:
         for name in STEPS:
             command = [sys.executable, __file__, *sys.argv[1:], "--one", name, folder]
             run = subprocess.run(command, capture_output=True, text=True, check=True)
             found = json.loads(run.stdout.splitlines()[-1])
-            print(f"| {name} | {found['seconds']:.1f} | {found['gigabytes']:.2f} | {found['told']} |", flush=True)
+            figures = " | ".join(f"{found[key]:.1f}" for key in ("seconds", "busy", "gigabytes"))
+            print(f"| {name} | {figures} | {found['told']} |", flush=True)
         forms(read_structure(Path(folder) / "structure.h5"))
 
 
