@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import tempfile
 import time
 from pathlib import Path
 
@@ -186,24 +187,25 @@ def metacamera(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", choices=("held", "robust", "restored", "metacamera"))
-    parser.add_argument("--designs", type=Path, required=True, help="folder for the lenses, or with them")
+    parser.add_argument("part", nargs="?", default="held", choices=("held", "robust", "restored", "metacamera"))
+    parser.add_argument("--designs", type=Path, help="folder for the lenses, or with them; a new one is the default")
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--photographs", type=Path, help="folder; the first ones judge, the next two tune")
     parser.add_argument("--count", type=int, default=8)
     options = parser.parse_args()
-    options.designs.mkdir(exist_ok=True)
+    if options.part == "restored" and options.photographs is None:
+        parser.error("restored needs --photographs")
+    folder = Path(tempfile.mkdtemp()) if options.designs is None else options.designs
+    folder.mkdir(exist_ok=True)
     print(machine(), flush=True)
     if options.part == "held":
-        held(options.designs)
+        held(folder)
     elif options.part == "robust":
-        robust(options.designs, options.draws)
+        robust(folder, options.draws)
     elif options.part == "metacamera":
-        metacamera(options.designs)
+        metacamera(folder)
     else:
-        if options.photographs is None:
-            parser.error("restored needs --photographs")
-        restored(options.designs, options.photographs, options.count)
+        restored(folder, options.photographs, options.count)
 
 
 if __name__ == "__main__":
