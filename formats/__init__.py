@@ -38,6 +38,8 @@ In reading order:
 - ``flat_fields``     which of them are flat fields of one level of light
 - ``capture_set``     ``captures.toml``: which of them show a pinhole where
 - ``alignment_set``   ``captures.toml`` of a screen in front of a camera: which of them show what
+- ``colour_profile``  embedded ICC profiles, in floats
+- ``light``           photographs as linear light: 8 and 16 bits, OpenEXR
 - ``scene``           from a photograph to the light on a sensor's grid
 - ``structure``       ``structure.h5``: which meta-atom stands at each site of a lens
 - ``design_variables``  what of a lens is free in a design

@@ -9,8 +9,9 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
@@ -25,6 +26,8 @@ MAXIMUM_PIXELS = 128_000_000
 """The largest picture that is decoded, in pixels."""
 
 MAXIMUM_FILE_BYTES = 2**30
+
+_Result = TypeVar("_Result")
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
 
@@ -43,16 +46,24 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
             colours other than RGB and grey.
     """
     target = Path(path)
+    return decode_picture(read_bytes(target), origin=str(target))
+
+
+def read_bytes(target: Path) -> bytes:
+    """Read a picture's file.
+
+    Raises:
+        InputError: it is missing or too large.
+    """
     try:
         size = target.stat().st_size
         if size > MAXIMUM_FILE_BYTES:
             raise InputError(f"{target}: {size} bytes, pictures up to {MAXIMUM_FILE_BYTES} bytes are read.")
-        data = target.read_bytes()
+        return target.read_bytes()
     except OSError as error:
         raise InputError(
             f"{target}: could not be read ({error.strerror or error}); give the path of a picture."
         ) from error
-    return decode_picture(data, origin=str(target))
 
 
 def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
@@ -62,14 +73,22 @@ def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
         data: the file's content.
         origin: what to call it in an error message.
     """
+    return with_picture(data, origin, lambda picture: np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
+
+
+def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]) -> _Result:
+    """Open the bytes of a picture file, check what its header says, and hand it to ``use``.
+
+    Raises:
+        InputError: it is no picture that may be decoded, or ``use`` finds it damaged.
+    """
     try:
         with warnings.catch_warnings():
             # Pillow warns of pictures far below the limit that is held here.
             warnings.simplefilter("ignore")
             with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
                 _check(picture, origin)
-                picture.load()
-                return np.array(_as_rgb(ImageOps.exif_transpose(picture), origin))
+                return use(picture)
     except InputError:
         raise
     except Image.DecompressionBombError as error:
@@ -161,7 +180,12 @@ def _check(picture: Image.Image, origin: str) -> None:
         )
 
 
-def _as_rgb(picture: Image.Image, origin: str) -> Image.Image:
+def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
+    """Convert a picture to 8-bit sRGB.
+
+    Raises:
+        InputError: it has transparent pixels.
+    """
     if picture.mode.startswith("I;16"):
         grey = np.asarray(picture).astype(np.float32) * (255 / 65535)
         return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
