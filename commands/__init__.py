@@ -13,6 +13,11 @@ Commands, in the order of the road, each in the module of its name:
 - ``sensor``    what a sensor is, from its frames; a group
 - ``synth``     pairs of clean and captured pictures
 - ``data``      looking after folders of pairs; a group
+- ``align``     pairs from captures of a screen; a group whose default is to make them
+
+  - ``align_target``   the grid of dots to display
+  - ``align_screens``  all that is to be displayed, and the list of its captures
+
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs, by the adapter's negative path
 - ``restore``   captures to photographs
