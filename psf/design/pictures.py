@@ -88,7 +88,8 @@ def _phase_figure(problem: Problem, cameras: dict[str, Camera]) -> Figure:
         inside = np.clip(sine, -0.999, 0.999)
         with np.errstate(divide="ignore", invalid="ignore"):
             crossing = 1e6 * radius * np.sqrt(1 - inside**2) / inside
-        focus.plot(1e6 * radius, np.where(np.abs(sine) < 1, crossing, np.nan), style, color=colour)
+        # At the centre there is no ray to cross with.
+        focus.plot(1e6 * radius[1:], np.where(np.abs(sine) < 1, crossing, np.nan)[1:], style, color=colour)
     length = 1e6 * float(problem.view.lens.focal_length)
     focus.axhline(length, color=RULE, linewidth=1, zorder=0)
     focus.set(ylim=(0.4 * length, 1.8 * length), ylabel=f"where {1e9 * middle:.0f} nm crosses the axis (µm)")

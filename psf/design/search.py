@@ -56,7 +56,7 @@ class Task:
     @property
     def largest_steps(self) -> int:
         """Steps of all trials and of the search, if it is not stopped early."""
-        return len(self.starts) * self.problem.spec.start.steps + self.problem.spec.search.steps
+        return len(self.starts) * (self.problem.spec.start.steps + 1) + self.problem.spec.search.steps
 
 
 class Gradients:

@@ -101,7 +101,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(spec: Path) -> None:
     output = spec.with_name("lens.toml")
     shown = design(spec, "-o", output, "--dry-run").output
     assert "would design small (20 µm at 60 µm)" in shown
-    assert "3 variables from 1 starts, at most 5 steps of 6 point spread functions" in shown
+    assert "3 variables from 1 starts, at most 6 steps of 6 point spread functions" in shown
     plan = json.loads(design(spec, "-o", output, "--dry-run", "--json").stdout)
     assert plan["starts"] == ["hyperbolic 511 nm"]
     assert plan["wavelengths_nm"] == pytest.approx([462, 511, 606])
