@@ -2,6 +2,7 @@
 
 Commands, in the order of the road, each in the module of its name:
 
+- ``library``   what meta-atoms do to light: computed, imported, looked at; a group
 - ``psf``       point spread functions of a lens; a group whose default is to simulate them
 
   - ``psf_measured``  the same from captures

@@ -91,9 +91,9 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
 @click.option("--angle", type=float, default=0.0, show_default=True, help="Of incidence in degrees, one of its own.")
 @json_option
 def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_json: bool) -> None:
-    """Say what LIBRARY offers at each wavelength; a library.h5, or the name of one that comes with the package.
+    """Say what LIBRARY offers at each wavelength.
 
-    These are si3n4-on-sio2, tio2-on-sio2 and a-si-on-sio2.
+    It is a library.h5, or the name of one that comes with the package, such as si3n4-on-sio2.
     """
     import math
 

@@ -52,7 +52,8 @@ def _at_wavelength(plan: Plan, density: np.ndarray, place: int) -> dict[str, np.
 
 def order_steps(lattice: str, most: int) -> list[int]:
     """Numbers of Fourier orders that are tried one after another, at least two."""
-    steps, wanted = [], float(FEWEST_ORDERS)
+    steps: list[int] = []
+    wanted = float(FEWEST_ORDERS)
     while len(steps) < 2 or wanted <= most:
         steps.append(expansion_of(lattice_vectors(lattice), round(wanted)).num_terms)
         wanted *= GROWTH

@@ -26,28 +26,25 @@ def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, s
         samples: along each lattice vector.
 
     Returns:
-        ``[u, v]`` from 0 to 1; the meta-atom is centred on the cell, whose corners are its neighbours' borders.
+        ``[u, v]`` from 0 to 1; the meta-atom's centre is the corner of the cell, which is periodic.
     """
     figure, _, kind = shape.rpartition("_")
     total = np.zeros((samples, samples))
-    for part in product(range(SUBSAMPLES), repeat=2):
-        x, y = _positions(samples, part, pitch, lattice)
-        total += _inside(figure, geometry, x, y)
+    for part_u, part_v in product(range(SUBSAMPLES), repeat=2):
+        u, v = (((np.arange(samples) + (part + 0.5) / SUBSAMPLES) / samples) for part in (part_u, part_v))
+        total += _covered(figure, np.asarray(geometry), pitch * lattice_vectors(lattice), u, v)
     covered = total / SUBSAMPLES**2
     return covered if kind == "pillar" else 1 - covered
 
 
-def _positions(samples: int, part: tuple[int, int], pitch: float, lattice: str) -> tuple[np.ndarray, np.ndarray]:
-    u, v = (((np.arange(samples) + (each + 0.5) / SUBSAMPLES) / samples) for each in part)
+def _covered(figure: str, geometry: np.ndarray, vectors: np.ndarray, u: np.ndarray, v: np.ndarray) -> np.ndarray:
+    """Whether points of the cell lie within the meta-atom; it stands at the cell's four corners, being periodic."""
     first, second = np.meshgrid(u, v, indexing="ij")
-    vectors = lattice_vectors(lattice)
-    # The nearest of the meta-atoms at the four corners of the cell: the cell is periodic, and its origin is a centre.
-    nearest = (np.full(first.shape, np.inf), first, second)
+    covered = np.zeros(first.shape, dtype=bool)
     for i, j in product((0, 1), repeat=2):
         x, y = np.tensordot(vectors.T, np.stack([first - i, second - j]), axes=1)
-        closer = np.hypot(x, y) < nearest[0]
-        nearest = tuple(np.where(closer, new, old) for new, old in zip((np.hypot(x, y), x, y), nearest, strict=True))  # type: ignore[assignment]
-    return pitch * nearest[1], pitch * nearest[2]
+        covered |= _inside(figure, geometry, x, y)
+    return covered
 
 
 def _inside(figure: str, geometry: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
