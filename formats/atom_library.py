@@ -207,8 +207,9 @@ def _check_tables(library: AtomLibrary) -> None:
             raise InputError(f"library: {name} holds NaN or infinity.")
     for name in ("transmission", "empty", "transmittance", "reflectance"):
         values = getattr(library, name)
-        # A part in ten thousand for what a solver rounds.
-        if values is not None and np.abs(values).max() > 1 + 1e-4:
+        # Powers of a solver with few orders miss their sum by some thousandths; amplitudes are held more tightly.
+        room = 1e-2 if name in ("transmittance", "reflectance") else 1e-4
+        if values is not None and np.abs(values).max() > 1 + room:
             raise InputError(
                 f"library: {name} reaches {np.abs(values).max():.6g}, more than the light that falls on the array; "
                 "normalise it to the incident power."
