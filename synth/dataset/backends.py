@@ -91,6 +91,7 @@ class LocalWorkers:
         for process in self.processes:
             threading.Thread(target=_serve, args=(process, job, specs, waiting, events), daemon=True).start()
         left = len(specs)
+        unharmed = False
         try:
             while left:
                 place, reply = events.get()
@@ -99,8 +100,9 @@ class LocalWorkers:
                     continue
                 left -= 1
                 yield place, answer_of(reply)
+            unharmed = True
         finally:
-            if left:
+            if not unharmed:
                 self.close()
 
     def close(self) -> None:
