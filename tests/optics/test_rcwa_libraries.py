@@ -59,8 +59,8 @@ def test_no_light_is_made_or_lost_but_by_absorption(name):
     library, plan = shipped(name)
     balance = library.transmittance + library.reflectance
     lossless = plan.meta_atom.imag < 1e-9
-    # The formulation's permittivity is not quite Hermitian. On the mean that costs less than a thousandth; at the sharpest
-    # resonances, which have not come to rest within the orders that were tried, up to 0.054 (measured, amorphous Si).
+    # The formulation's permittivity is not quite Hermitian. On the mean that costs less than a thousandth; at
+    # resonances that have not come to rest within the orders that were tried, up to 0.054 (measured, amorphous Si).
     assert np.abs(balance[..., lossless] - 1).mean() < 1e-3
     assert np.abs(balance[..., lossless] - 1).max() < 0.06
     assert balance.max() < 1.06
