@@ -3,12 +3,13 @@
 Commands, in the order of the road, each in the module of its name:
 
 - ``library``   what meta-atoms do to light: computed, imported, looked at; a group
+- ``design``    a lens for a specification
 - ``psf``       point spread functions of a lens; a group whose default is to simulate them
 
   - ``psf_measured``  the same from captures
   - ``psf_fit``       where lens and sensor are, from their PSFs
 
-- ``tolerance``  how errors of fabrication and assembly change a lens
+- ``tolerance`` how errors of fabrication and assembly change a lens
 - ``export``    files for fabrication and for ray tracers
 - ``import_``   a lens from such a file, as it will be made
 - ``sensor``    what a sensor is, from its frames; a group
