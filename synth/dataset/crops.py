@@ -11,8 +11,8 @@ from metalens.formats.scene import Crop, centre_crop, scene_from_picture
 from metalens.synth.dataset.settings import PairsSettings
 
 _TILE = 16
-_FLOOR = 2e-3
-"""Added to the root of the sharpness: a crop of plain sky is rare, not unheard of."""
+_FLOOR = 5e-3
+"""Added to the sharpness: a crop of plain sky is rare, not unheard of."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def choose_view(
 
     The scale, photograph's pixels a pixel of the sensor, is log-uniform from 1 to the largest that the photograph
     allows (one smaller than the crop is enlarged to it). A few rectangles are drawn; one of them is taken with a
-    probability in proportion to the root mean square of its Laplacian at its scale, plus a little.
+    probability in proportion to the square of its sharpness at its scale, plus a little.
 
     Args:
         sharpness: of the photograph.
@@ -104,7 +104,7 @@ def choose_view(
     mirrored = bool(generator.random() < 0.5) if settings.mirror else False
     cut = pixels if turns % 2 == 0 else (pixels[1], pixels[0])
     drawn = [_draw(sharpness.shape, cut, generator) for _ in range(settings.candidates)]
-    weights = np.array([sharpness.of(crop, crop.height / cut[0]) + _FLOOR for crop in drawn])
+    weights = np.array([(sharpness.of(crop, crop.height / cut[0]) + _FLOOR) ** 2 for crop in drawn])
     # The share of the sum below a uniform number, not choice(p=…), whose rounding rules may change.
     place = int(np.searchsorted(weights.cumsum(), generator.random() * weights.sum(), side="right"))
     return View(drawn[min(place, len(drawn) - 1)], turns, mirrored)
