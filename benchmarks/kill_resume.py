@@ -80,6 +80,11 @@ def contents(folder: Path) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
+def require_same(found: dict[str, bytes], whole: dict[str, bytes]) -> None:
+    different = sorted(name for name in found.keys() | whole.keys() if found.get(name) != whole.get(name))
+    assert not different, f"a resumed set differs from an undisturbed one: {different[:10]}"
+
+
 def main(kills: int, workers: int) -> None:
     draw = random.Random(0)
     with tempfile.TemporaryDirectory() as place:
@@ -113,11 +118,11 @@ def main(kills: int, workers: int) -> None:
                     print(f"{done} kills, {finished} sets finished, {unreadable} shards unreadable", flush=True)
             if len(list(output.glob("shard-*.json"))) >= COUNT:
                 assert start(folder, output, workers).wait() == 0
-                assert contents(output) == whole, "a resumed set differs from an undisturbed one"
+                require_same(contents(output), whole)
                 finished += 1
                 shutil.rmtree(output)
         assert start(folder, output, workers).wait() == 0
-        assert contents(output) == whole, "a resumed set differs from an undisturbed one"
+        require_same(contents(output), whole)
         print(f"{done} kills, {finished + 1} sets finished, each byte-identical; {unreadable} shards unreadable")
         for phase, count in phases.most_common():
             print(f"{count:5d} {phase}")

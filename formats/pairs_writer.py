@@ -109,8 +109,7 @@ def open_pairs_writer(
     except OSError as error:
         raise InputError(f"{target}: could not be made ({error.strerror}).") from error
     with _locked(target):
-        for leftover in target.glob(".*.part"):
-            leftover.unlink()
+        _remove_leftovers(target)
         if (target / MANIFEST).exists():
             if not resume:
                 raise InputError(f"{target}: another run began here meanwhile; choose a new folder with -o.")
@@ -131,6 +130,13 @@ def open_pairs_writer(
                 (target / shard.marker).unlink(missing_ok=True)
                 missing.append(shard)
         yield PairsWriter(target, manifest, tuple(missing))
+        # Workers of a run that was killed may have outlived it by a moment, and have died in a write of their own.
+        _remove_leftovers(target)
+
+
+def _remove_leftovers(folder: Path) -> None:
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink(missing_ok=True)
 
 
 @contextmanager
