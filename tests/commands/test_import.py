@@ -102,7 +102,7 @@ def test_a_map_of_radii_becomes_a_lens(exported: Path, tmp_path: Path) -> None:
 
 def test_a_dry_run_says_what_a_file_holds_and_writes_nothing(exported: Path, tmp_path: Path) -> None:
     result = run("import", exported / "l.gds", "-o", tmp_path / "made", "--like", exported / "lens.toml", "--dry-run")
-    assert "round pillars of 105" in result.stdout
+    assert "round pillars of 1" in result.stdout
     assert "on a square lattice with a pitch of 350 nm, 16 µm across" in result.stdout
     assert list(tmp_path.iterdir()) == []
 
