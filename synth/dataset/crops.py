@@ -6,8 +6,9 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
+from PIL import Image
 
-from metalens.formats.scene import Crop, centre_crop, scene_from_picture
+from metalens.formats.scene import Crop, centre_crop, linear_to_srgb, srgb_to_linear
 from metalens.synth.dataset.settings import PairsSettings
 
 _TILE = 16
@@ -62,8 +63,11 @@ def sharpness_of(picture: np.ndarray) -> Sharpness:
     Args:
         picture: ``[y, x, 3]``, uint8 sRGB or linear light in 0..1.
     """
-    scale = np.float32(1 / 255 / 3) if picture.dtype == np.uint8 else np.float32(1 / 3)
-    grey = picture.sum(axis=-1, dtype=np.float32) * scale
+    if picture.dtype == np.uint8:
+        grey = picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 255 / 3)
+    else:
+        # As bright as it looks: an edge in the shadows counts as one in the light.
+        grey = linear_to_srgb(picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 3))
     levels = []
     while True:
         levels.append(_summed(grey))
@@ -122,13 +126,14 @@ def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: 
     """Cut the scene that a view shows, with its surroundings.
 
     Args:
-        picture: the photograph.
+        picture: the photograph: ``[y, x, 3]`` uint8 sRGB, or float32 linear light.
         view: what to cut.
         pixels: rows, columns of the sample.
         margin: how many pixels more on each side; where the photograph ends it is continued by its mirror image.
 
     Returns:
-        ``[y + 2 margin, x + 2 margin, 3]`` float32 linear light.
+        ``[y + 2 margin, x + 2 margin, 3]`` float32 linear light, antialiased by a bicubic filter that is stretched to
+        the scale of the reduction; it goes beyond 1 where the photograph does.
     """
     rows, columns = pixels if view.turns % 2 == 0 else (pixels[1], pixels[0])
     crop, shape = view.crop, picture.shape
@@ -140,7 +145,36 @@ def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: 
     ]
     size = (rows + before[0] + after[0], columns + before[1] + after[1])
     whole = Crop(crop.top - before[0] * step_y, crop.left - before[1] * step_x, size[0] * step_y, size[1] * step_x)
-    scene = scene_from_picture(picture, size, whole)
+    scene = _resized(picture, size, whole)
     missing = [(margin - first, margin - last) for first, last in zip(before, after, strict=True)]
     scene = np.rot90(np.pad(scene, (*missing, (0, 0)), mode="symmetric"), view.turns)
     return np.ascontiguousarray(scene[:, ::-1] if view.mirrored else scene)
+
+
+def _resized(picture: np.ndarray, size: tuple[int, int], crop: Crop) -> np.ndarray:
+    """Resize a rectangle; no more of the photograph is made linear than the filter reaches."""
+    first, last = [], []
+    for begin, length, pixels, whole in zip(
+        (crop.top, crop.left), (crop.height, crop.width), size, picture.shape[:2], strict=True
+    ):
+        reach = math.ceil(2 * max(length / pixels, 1.0)) + 2
+        first.append(max(int(begin) - reach, 0))
+        last.append(min(math.ceil(begin + length) + reach, whole))
+    part = picture[first[0] : last[0], first[1] : last[1]]
+    light = srgb_to_linear(part) if part.dtype == np.uint8 else part
+    rows, columns = light.shape[:2]
+    box = (
+        max(crop.left - first[1], 0.0),
+        max(crop.top - first[0], 0.0),
+        min(crop.left - first[1] + crop.width, float(columns)),
+        min(crop.top - first[0] + crop.height, float(rows)),
+    )
+    planes = [
+        np.asarray(
+            Image.fromarray(np.ascontiguousarray(light[..., channel])).resize(
+                (size[1], size[0]), Image.Resampling.BICUBIC, box=box
+            )
+        )
+        for channel in range(3)
+    ]
+    return np.maximum(np.stack(planes, axis=-1), 0)

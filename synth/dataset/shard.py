@@ -13,11 +13,11 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.errors import InputError
+from metalens.formats.light import read_light
 from metalens.formats.neutral import neutral_target
 from metalens.formats.pairs_manifest import PairsManifest, Shard, read_manifest
 from metalens.formats.pairs_shard import PairSample, StoredSample, store_sample
 from metalens.formats.pairs_writer import write_shard
-from metalens.formats.pictures import decode_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.formats.scene import linear_to_srgb, to_8_bit
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
@@ -232,7 +232,7 @@ class _SampleMaker:
             data = read_bytes(path)
             if hashlib.sha256(data).hexdigest() != self.manifest.sources[source].sha256:
                 raise InputError(f"{path}: was changed since the pairs were begun.")
-            self._picture = decode_picture(data, origin=str(path))
+            self._picture = read_light(path)
         except InputError as error:
             raise LostPhotograph(source, str(error)) from error
         self._sharpness = sharpness_of(self._picture)

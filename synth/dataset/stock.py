@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from metalens.formats.errors import InputError
+from metalens.formats.light import read_light
 from metalens.formats.pairs_manifest import PairsManifest, PairsSource, SkippedSource
 from metalens.formats.photograph_split import look_of, split_photographs
 from metalens.formats.pictures import decode_picture
+from metalens.formats.scene import linear_to_srgb, to_8_bit
 from metalens.synth.photographs import Photograph
 
 ENLARGEMENT = 2.0
@@ -35,7 +37,10 @@ def inspect_photographs(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
 def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
     try:
         data = read_bytes(path)
-        picture = decode_picture(data, origin=str(path))
+        if path.suffix.lower() == ".exr":
+            picture = to_8_bit(linear_to_srgb(read_light(path)))
+        else:
+            picture = decode_picture(data, origin=str(path))
     except InputError as error:
         return {"error": str(error)}
     rows, columns = picture.shape[:2]

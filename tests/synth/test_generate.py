@@ -159,7 +159,9 @@ def test_resume_with_a_changed_photograph_is_refused(
 ) -> None:
     generate_pairs(photographs, bank, tmp_path / "pairs")
     write_picture(photographs[1].path, np.full((60, 90, 3), 7, np.uint8))
-    with pytest.raises(InputError, match=r"picture-1.png is none of the photographs that it was begun with, or it was changed"):
+    with pytest.raises(
+        InputError, match=r"picture-1.png is none of the photographs that it was begun with, or it was changed"
+    ):
         generate_pairs(photographs, bank, tmp_path / "pairs", resume=True)
 
 

@@ -1,0 +1,58 @@
+"""Training crops: the side of the split that the manifest says, the degradation map of their place on the sensor."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from metalens.formats.pairs import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer, read_pairs
+from metalens.restore.degradation_map import Region, resample
+from metalens.restore.training_pairs import PairSource, TrainingPairs
+
+from .conftest import textured
+
+
+@pytest.fixture
+def fwhm_map() -> np.ndarray:
+    return np.random.default_rng(0).random((3, 7, 7)).astype(np.float32)
+
+
+def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_map):
+    sensor, position, pixels = (100, 120), (16, 24), (64, 72)
+    frame = textured(1, pixels=sensor)[0]
+    part = frame[position[0] : position[0] + pixels[0], position[1] : position[1] + pixels[1]]
+    manifest = PairsManifest(
+        kind="simulated",
+        count=1,
+        shard_size=1,
+        pixels=pixels,
+        seed=0,
+        cameras=(PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=sensor),),
+        sources=(PairsSource(name="p", sha256="a" * 64),),
+    )
+    with open_pairs_writer(tmp_path / "crops", manifest) as writer:
+        writer.write(writer.missing[0], [PairSample(part, part, 0, 0, position=position)])
+    data = TrainingPairs([PairSource(read_pairs(tmp_path / "crops"), fwhm_map)], quality_metric="piqe")
+    batch = data.draw(data.training, 6, 16, seed=1, step=0, multiple=4)
+    for crop, found in zip(batch.clean, batch.clean_map, strict=True):
+        wanted = (crop * 255).round().byte().permute(1, 2, 0).numpy()
+        places = [
+            (top, left)
+            for top in range(0, 49, 4)
+            for left in range(0, 57, 4)
+            if (part[top : top + 16, left : left + 16] == wanted).all()
+        ]
+        assert len(places) == 1
+        top, left = places[0][0] + position[0], places[0][1] + position[1]
+        region = Region(top / sensor[0], left / sensor[1], 16 / sensor[0], 16 / sensor[1])
+        torch.testing.assert_close(found[:3], resample(torch.from_numpy(fwhm_map), region))
+
+
+def test_the_split_and_the_neutral_target_are_the_manifests(pairs, fwhm_map):
+    data = TrainingPairs([PairSource(pairs, fwhm_map)], quality_metric="piqe")
+    assert data.training == [(0, number) for number in range(8) if number % 4 != 3]
+    assert data.validation == [(0, 3), (0, 7)]
+    batch = data.draw([(0, 2)], 1, 64, seed=0, step=0, multiple=80)
+    expected = torch.from_numpy(pairs.sample(2).neutral[:, :64]).permute(2, 0, 1) / 255
+    torch.testing.assert_close(batch.neutral[0], expected)
