@@ -285,7 +285,7 @@ def test_run_killed_at_random_moments_resumes_to_the_same_bytes(tmp_path: Path) 
     target = tmp_path / "killed"
     generator = random.Random(1)
     kills = 0
-    for _ in range(4):
+    for _ in range(6):
         command = [sys.executable, "-c", KILLED_WRITER, str(target), str(Path(__file__).parent)]
         with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
             assert process.stdout is not None
