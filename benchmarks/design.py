@@ -30,12 +30,12 @@ from metalens.psf import simulate_bank
 from metalens.psf.design.comparison import candidate_wavelengths, hyperbolic_camera
 from metalens.psf.design.evaluation import decibels, evaluate_for
 from metalens.psf.design.light import light_of
-from metalens.psf.design.objectives import modulation
+from metalens.psf.design.objectives import modulation, strehl_ratios
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.report import summary_of
 from metalens.psf.design.restoration_error import image_errors, noise_variance
 from metalens.psf.design.run import design_lens
-from metalens.psf.tolerance.draws import draw_samples
+from metalens.psf.tolerance.draws import Draw, draw_samples
 
 HELD_OUT_SEED = 1_000
 """Of the draws that judge: the design saw others."""
@@ -86,19 +86,21 @@ def held(folder: Path) -> None:
             print(f"worst {name}, {where}: {worst[0] / max(worst[1:]):.2f} times the best hyperbolic lens'")
 
 
-def modulations(problem: Problem, camera: Camera, draws: object, count: int) -> np.ndarray:
-    """Contrast at a quarter of Nyquist ``[draw, field, channel, direction]``, the lens without errors first."""
+def figures_of_draws(problem: Problem, camera: Camera, draws: Draw, count: int) -> dict[str, np.ndarray]:
+    """Name → values ``[draw, …]`` at every field and colour, the lens without errors first."""
     whole = problem_of(problem.spec.model_copy(update={"camera": camera}))
     lens = whole.view.lens
     simulator = whole.simulator(lens)
 
     @jax.jit
-    def of_draw(draw: object) -> jax.Array:
-        return modulation(whole, light_of(whole, simulator, lens, draw), np.array([0.25]))[..., 0]  # type: ignore[arg-type]
+    def of_draw(draw: Draw) -> tuple[jax.Array, jax.Array]:
+        light = light_of(whole, simulator, lens, draw)
+        return strehl_ratios(whole, light), modulation(whole, light, np.array([0.25]))[..., 0]
 
-    drawn = [of_draw(jax.tree.map(lambda values, number=number: values[number], draws)) for number in range(count)]
-    perfect = modulation(whole, light_of(whole, simulator, lens), np.array([0.25]))[..., 0]
-    return np.stack([np.asarray(each) for each in (perfect, *drawn)])
+    found = [of_draw(Draw())]
+    found += [of_draw(jax.tree.map(lambda values, number=number: values[number], draws)) for number in range(count)]
+    strehl, contrast = (np.stack([np.asarray(each) for each in part]) for part in zip(*found, strict=True))
+    return {"Strehl ratio": strehl, "contrast at ¼ Nyquist": contrast}
 
 
 def robust(folder: Path, count: int) -> None:
@@ -114,16 +116,16 @@ def robust(folder: Path, count: int) -> None:
         "tenth |\n| --- | --- | --- | --- | --- | --- | --- |"
     )
     for name, camera in cameras.items():
-        found = modulations(problem, camera, draws, count)
-        flat = found.reshape(len(found), -1)
-        for figure, values in (("worst contrast", flat.min(axis=1)), ("mean contrast", flat.mean(axis=1))):
-            mean, tenth = values[1:].mean(), np.quantile(values[1:], 0.1)
-            lost = values[0] - mean
-            print(
-                f"| {name} | {figure} | {values[0]:.4f} | {mean:.4f} | {lost:.4f} | {lost / values[0]:.1%} "
-                f"| {tenth:.4f} |",
-                flush=True,
-            )
+        for figure, values in figures_of_draws(problem, camera, draws, count).items():
+            flat = values.reshape(len(values), -1)
+            for what, each in ((f"worst {figure}", flat.min(axis=1)), (f"mean {figure}", flat.mean(axis=1))):
+                mean, tenth = each[1:].mean(), np.quantile(each[1:], 0.1)
+                lost = each[0] - mean
+                print(
+                    f"| {name} | {what} | {each[0]:.4f} | {mean:.4f} | {lost:.4f} | {lost / each[0]:.1%} "
+                    f"| {tenth:.4f} |",
+                    flush=True,
+                )
 
 
 def restored(folder: Path, photographs: Path, count: int) -> None:
