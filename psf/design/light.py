@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax
@@ -9,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens
+from metalens.optics.response import IdealPhase
 from metalens.psf.design.problem import Problem
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.tolerance.draws import Draw, perturbed
@@ -40,19 +42,32 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
         lens: as it is drawn.
         draw: errors; the sensor's decentre is left out of them, since it only changes which field a pixel sees.
     """
-    if draw is not None:
-        lens = perturbed(lens, draw)
+    made = lens if draw is None else perturbed(lens, draw)
+    plain, efficiency = _without_response(made, jnp.asarray(problem.wavelength))
+    if draw is None:
+        fine = simulator(plain)
+    else:
         at = jnp.asarray([simulator.defocus, *simulator.sensor_tilt])
         moved = at + jnp.stack([jnp.asarray(each) for each in draw.assembly.moved])
         fine = simulator.on_moved_sensor(
-            lens, jnp.asarray(simulator.direction), jnp.asarray(problem.view.position), moved
+            plain, jnp.asarray(simulator.direction), jnp.asarray(problem.view.position), moved
         )
-    else:
-        fine = simulator(lens)
+    fine = fine * efficiency[:, None, None]
     side, parts = problem.window, problem.subpixels
     pixels = fine.reshape(*fine.shape[:2], side, parts, side, parts).sum(axis=(3, 5))
     channel = jnp.einsum("cw,fwyx->fcyx", jnp.asarray(problem.channel_weight), pixels)
-    return Light(fine, channel, image_efficiency(lens, jnp.asarray(problem.wavelength)))
+    return Light(fine, channel, image_efficiency(made, jnp.asarray(problem.wavelength)))
+
+
+def _without_response(lens: Metalens, wavelength: jax.Array) -> tuple[Metalens, jax.Array]:
+    """A lens with the ideal response, and the factor ``[wavelength]`` of its light.
+
+    Of one order, the response is a factor of the field at each wavelength; without it the field behind the lens is the
+    same at all of them and is computed once.
+    """
+    if lens.structure is not None or lens.response.orders != (1,):
+        return lens, jnp.ones(len(wavelength))
+    return replace(lens, response=IdealPhase()), image_efficiency(lens, wavelength)
 
 
 def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:

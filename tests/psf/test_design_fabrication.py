@@ -117,6 +117,16 @@ def test_an_error_of_nothing_changes_nothing() -> None:
     assert np.allclose(drawn.channel, perfect.channel, rtol=1e-3, atol=1e-6)
 
 
+def test_one_order_of_a_response_is_a_factor_of_the_light() -> None:
+    table = '[camera.lens.response]\nkind = "nano_optics_proxy"\nwavelength_nm = 511.0\n'
+    task = task_of(small(more=table))
+    lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
+    simulator = task.problem.simulator(lens)
+    found = light_of(task.problem, simulator, lens)
+    assert np.allclose(found.fine, simulator(lens), rtol=1e-3, atol=1e-7)
+    assert (found.efficiency < 1).all()
+
+
 def test_the_loss_of_draws_is_the_mean_of_the_losses_of_each() -> None:
     task = task_of(small())
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
