@@ -1,12 +1,17 @@
-"""Shift-variant blur: time against one whole-image convolution, and error against a continuously varying lens.
+"""Shift-variant blur: accuracy and time against other ways, and cost against the image's size.
 
-Run as ``python benchmarks/blur.py``; prints two tables.
+Run as ``python benchmarks/blur.py [accuracy] [size] [psf.h5 …]``; without a word, both tables. Times are processor
+times, and ratios to one whole-image FFT convolution of the same size in the same library, measured in turns, since
+machines are shared. The ``deepinv`` rows need that package, which is no dependency: ``pip install deepinv``.
 """
 
 from __future__ import annotations
 
+import resource
+import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 
 import jax
 import jax.numpy as jnp
@@ -14,11 +19,17 @@ import numpy as np
 from scipy.fft import next_fast_len
 
 from metalens.formats.camera import read_camera
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.pictures import read_picture
+from metalens.formats.psf_bank import PsfBank, read_psf_bank
+from metalens.formats.scene import scene_from_picture
 from metalens.psf.given import grid_bank_of_functions
-from metalens.synth.blur import blur, shift_variant_blur
+from metalens.synth.blur import BlurSettings, blur, hat_weights, shift_variant_blur
+from metalens.synth.blur.functions import field_functions
+from metalens.synth.embedded_photographs import embedded_photographs
 
-REPEATS = 7
+REPEATS = 9
+
+Run = Callable[[np.ndarray], np.ndarray]
 
 
 def bank_of(intensity: np.ndarray, pixels: tuple[int, int]) -> PsfBank:
@@ -47,63 +58,212 @@ def smooth_bank(nodes: int, kernel: int, pixels: tuple[int, int]) -> PsfBank:
     return bank_of(np.repeat(functions[:, :, None], 3, axis=2), pixels)
 
 
-def seconds(run: Callable[[], jax.Array]) -> float:
-    run().block_until_ready()
-    times = []
-    for _ in range(REPEATS):
-        start = time.perf_counter()
-        run().block_until_ready()
-        times.append(time.perf_counter() - start)
-    return float(np.median(times))
+def continued(scene: np.ndarray, kernel: int) -> np.ndarray:
+    before, after = kernel - 1 - kernel // 2, kernel // 2
+    return np.pad(scene, ((before, after), (before, after), (0, 0)), "symmetric")
 
 
-def one_convolution(pixels: tuple[int, int], kernel: int) -> Callable[[jax.Array], jax.Array]:
+def one_convolution(function: np.ndarray, pixels: tuple[int, int]) -> Run:
+    """One function for the whole image, by one transform of the continued scene: no more than has to be."""
+    kernel = function.shape[-1]
     size = tuple(next_fast_len(length + 2 * (kernel - 1), real=True) for length in pixels)
-    transform = jnp.fft.rfft2(jnp.asarray(psf_at(0, 0, kernel), dtype=jnp.float32), size)
+    transform = jnp.fft.rfft2(jnp.asarray(function, dtype=jnp.float32), size)
+    inner = slice(kernel - 1, kernel - 1 + pixels[0]), slice(kernel - 1, kernel - 1 + pixels[1])
+    margins = ((kernel - 1 - kernel // 2, kernel // 2),) * 2
 
     @jax.jit
     def convolve(scene: jax.Array) -> jax.Array:
-        planes = jnp.moveaxis(scene, -1, 0)
-        return jnp.fft.irfft2(jnp.fft.rfft2(planes, size) * transform, size)
+        planes = jnp.pad(jnp.moveaxis(scene, -1, 0), ((0, 0), *margins), mode="symmetric")
+        image = jnp.fft.irfft2(jnp.fft.rfft2(planes, size) * transform, size)
+        return jnp.moveaxis(image[:, inner[0], inner[1]], 0, -1)
 
-    return convolve
+    return lambda scene: np.asarray(convolve(jnp.asarray(scene)))
 
 
-def time_table() -> None:
-    print(f"{'pixels':>12} {'kernel':>7} {'nodes':>6} {'blur s':>8} {'s/Mpx':>7} {'one FFT s':>10} {'ratio':>6}")
-    for side, kernel, nodes in ((400, 101, 7), (400, 145, 7), (400, 101, 9), (1000, 101, 7), (1000, 101, 16)):
-        pixels = (side, side)
-        operator = shift_variant_blur(smooth_bank(nodes, kernel, pixels))
-        scene = jnp.asarray(np.random.default_rng(0).random((side, side, 3)), dtype=jnp.float32)
-        taken = seconds(lambda operator=operator, scene=scene: blur(operator, scene))
-        convolve = one_convolution(pixels, kernel)
-        alone = seconds(lambda convolve=convolve, scene=scene: convolve(scene))
+@dataclass(frozen=True)
+class Patches:
+    """The patch methods: the scene is cut by windows, each part convolved with the function of one place."""
+
+    functions: np.ndarray
+    window_y: np.ndarray
+    window_x: np.ndarray
+    pixels: tuple[int, int]
+
+    def __call__(self, scene: np.ndarray) -> np.ndarray:
+        kernel = self.functions.shape[-1]
+        whole = continued(scene, kernel)
+        image = jnp.zeros((3, whole.shape[0] + kernel - 1, whole.shape[1] + kernel - 1))
+        for row, column in np.ndindex(self.functions.shape[:2]):
+            image = self._add(image, whole, row, column)
+        inner = slice(kernel - 1, kernel - 1 + self.pixels[0]), slice(kernel - 1, kernel - 1 + self.pixels[1])
+        return np.moveaxis(np.asarray(image[:, inner[0], inner[1]]), 0, -1)
+
+    def _add(self, image: jax.Array, whole: np.ndarray, row: int, column: int) -> jax.Array:
+        y, x = np.flatnonzero(self.window_y[row]), np.flatnonzero(self.window_x[column])
+        window = self.window_y[row, y[0] : y[-1] + 1, None] * self.window_x[column, x[0] : x[-1] + 1]
+        part = whole[y[0] : y[-1] + 1, x[0] : x[-1] + 1] * window[..., None]
+        light = _convolved(jnp.asarray(np.moveaxis(part, -1, 0), dtype=jnp.float32), self.functions[row, column])
+        top, left = int(y[0]), int(x[0])
+        return image.at[:, top : top + light.shape[1], left : left + light.shape[2]].add(light)
+
+
+@jax.jit
+def _convolved(part: jax.Array, function: jax.Array) -> jax.Array:
+    size = [length + function.shape[-1] - 1 for length in part.shape[-2:]]
+    fast = [next_fast_len(length, real=True) for length in size]
+    light = jnp.fft.irfft2(jnp.fft.rfft2(part, fast) * jnp.fft.rfft2(function, fast), fast)
+    return light[:, : size[0], : size[1]]
+
+
+def patches(bank: PsfBank, count: int, *, hats: bool) -> Patches:
+    """Windows about ``count`` places a side: hats that overlap, or boxes, which is hard patches."""
+    pixels, pitch = bank.camera.sensor.pixels, bank.pixel_pitch
+    kernel = bank.intensity.shape[-1]
+    edges = [0.5 * length * pitch for length in pixels]
+    share = np.linspace(-1, 1, count) if hats else (np.arange(count) + 0.5) * 2 / count - 1
+    windows = []
+    for length, edge in zip(pixels, edges, strict=True):
+        place = np.arange(length + kernel - 1) - (kernel - 1 - kernel // 2) - (length - 1) / 2
+        weights = hat_weights(share * edge, np.clip(place * pitch, -edge, edge))
+        windows.append(weights if hats else np.eye(count)[weights.argmax(axis=0)].T)
+    functions = field_functions(bank, registered=False).on_grid(share * edges[0], share * edges[1], lambda each: each)
+    return Patches(functions.astype(np.float32), windows[0], windows[1], pixels)
+
+
+def deepinv_tiles(bank: PsfBank, count: int) -> Run | None:
+    """deepinv's TiledSpaceVaryingBlur, which gathers; ``None`` where deepinv is missing."""
+    try:
+        import torch
+        from deepinv.physics import TiledSpaceVaryingBlur
+    except ImportError:
+        return None
+    pixels, kernel = bank.camera.sensor.pixels, bank.intensity.shape[-1]
+    side = -(-2 * (pixels[0] + kernel - 1) // (count + 1))
+    stride = side // 2
+    places = (np.arange(count) - (count - 1) / 2) * stride * bank.pixel_pitch
+    grid = field_functions(bank, registered=False).on_grid(places, places, lambda each: each)
+    filters = torch.from_numpy(np.ascontiguousarray(grid.reshape(count**2, 3, kernel, kernel).swapaxes(0, 1))[None])
+    physics = TiledSpaceVaryingBlur(patch_size=side, stride=stride, filters=filters)
+
+    def run(scene: np.ndarray) -> np.ndarray:
+        planes = torch.from_numpy(np.moveaxis(continued(scene, kernel), -1, 0)[None].astype(np.float32))
+        with torch.no_grad():
+            found = physics(planes)[0].numpy()
+        return np.moveaxis(found[:, : pixels[0], : pixels[1]], 0, -1)
+
+    return run
+
+
+def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int, step: int = 4) -> np.ndarray:
+    """Light of a square of pixels, from every point of the scene with its own function, one by one.
+
+    The functions are computed every ``step`` pixels and interpolated linearly in between, which leaves an error some
+    hundred times smaller than nodes every 40 pixels do.
+    """
+    functions = field_functions(bank, registered=False)
+    kernel, pixels, pitch = bank.intensity.shape[-1], bank.camera.sensor.pixels, bank.pixel_pitch
+    reach = side + kernel - 1
+    offset = np.arange(reach) - (kernel - 1 - kernel // 2)
+    knots = np.append(np.arange(0, reach - 1, step), reach - 1)
+    places = [(first + offset - (length - 1) / 2) * pitch for first, length in zip((top, left), pixels, strict=True)]
+    known = functions.on_grid(places[0][knots], places[1][knots], lambda each: each)
+    light = continued(scene, kernel)[top : top + reach, left : left + reach]
+    image = np.zeros((3, reach + kernel - 1, reach + kernel - 1))
+    share_y, share_x = (hat_weights(knots.astype(float), np.arange(float(reach))) for _ in range(2))
+    for row in range(reach):
+        along = np.tensordot(share_y[:, row].astype(np.float32), known, 1)
+        for column in range(reach):
+            pair = np.flatnonzero(share_x[:, column])
+            own = np.tensordot(share_x[pair, column].astype(np.float32), along[pair], 1)
+            image[:, row : row + kernel, column : column + kernel] += own * light[row, column][:, None, None]
+    inner = slice(kernel - 1, kernel - 1 + side)
+    return np.moveaxis(image[:, inner, inner], 0, -1)
+
+
+def in_turns(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+    """Shortest processor seconds of each, measured in turns."""
+    times: dict[str, list[float]] = {name: [] for name in runs}
+    for turn in range(REPEATS + 1):
+        for name, run in runs.items():
+            start = time.process_time()
+            run()
+            if turn:
+                times[name].append(time.process_time() - start)
+    return {name: float(np.median(found)) for name, found in times.items()}
+
+
+def decibels(found: np.ndarray, expected: np.ndarray) -> float:
+    return float(-10 * np.log10(np.mean((found.astype(np.float64) - expected) ** 2)))
+
+
+def photograph(pixels: tuple[int, int]) -> np.ndarray:
+    return scene_from_picture(read_picture(embedded_photographs()[0].path), pixels)
+
+
+def ways(bank: PsfBank) -> dict[str, Run | None]:
+    pixels, function = bank.camera.sensor.pixels, bank.intensity[0]
+    operator = shift_variant_blur(bank)
+    print(f"  {operator.report.as_dict()}")
+    return {
+        "one convolution": one_convolution(function, pixels),
+        "blur": lambda scene: np.asarray(blur(operator, scene)),
+        **{f"hat windows {count}²": patches(bank, count, hats=True) for count in (7, 16, 32)},
+        **{f"hard patches {count}²": patches(bank, count, hats=False) for count in (9, 16, 32)},
+        "deepinv tiles 16²": deepinv_tiles(bank, 16),
+    }
+
+
+def comparison(bank: PsfBank, side: int = 40) -> None:
+    """PSNR of a photograph and of white noise against the exact scatter, and processor time of all ways."""
+    pixels, kernel = bank.camera.sensor.pixels, bank.intensity.shape[-1]
+    print(f"\n{bank.camera.name}: {pixels[0]} × {pixels[1]} pixels, functions {kernel}², {bank.layout}")
+    scenes = {
+        "photograph": photograph(pixels),
+        "noise": np.random.default_rng(0).random((*pixels, 3), dtype=np.float32),
+    }
+    corners = [(0, 0), (pixels[0] // 2, pixels[1] - side), (pixels[0] // 2 - side // 2, pixels[1] // 2)]
+    expected = {name: [exact(bank, scene, *place, side) for place in corners] for name, scene in scenes.items()}
+    runs = {name: run for name, run in ways(bank).items() if run is not None}
+    seconds = in_turns({name: lambda run=run: run(scenes["photograph"]) for name, run in runs.items()})
+    print(f"{'':>20} {'photograph':>11} {'noise':>7} {'s/Mpx':>7} {'ratio':>7}")
+    for name, run in runs.items():
+        quality = []
+        for kind, scene in scenes.items():
+            image = run(scene)
+            found = [image[y : y + side, x : x + side] for y, x in corners]
+            quality.append(decibels(np.stack(found), np.stack(expected[kind])))
+        per_pixel = seconds[name] / (pixels[0] * pixels[1]) * 1e6
+        ratio = seconds[name] / seconds["one convolution"]
+        print(f"{name:>20} {quality[0]:11.1f} {quality[1]:7.1f} {per_pixel:7.3f} {ratio:7.1f}", flush=True)
+
+
+def sizes(kernel: int = 101) -> None:
+    """Time and memory against the image's size, one channel's worth of work at a time."""
+    print(f"\n{'pixels':>12} {'blocks':>8} {'waves':>6} {'core':>5} {'s/Mpx':>7} {'ratio':>6} {'peak GiB':>9}")
+    for side in (250, 400, 1000, 2000, 4900):
+        bank = smooth_bank(9, kernel, (side, side))
+        scene = np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
+        operator = shift_variant_blur(bank, BlurSettings(tolerance=1e-3))
+        runs = {
+            "one": one_convolution(bank.intensity[0], (side, side)),
+            "blur": lambda scene, operator=operator: np.asarray(blur(operator, scene)),
+        }
+        seconds = in_turns({name: lambda run=run, scene=scene: run(scene) for name, run in runs.items()})
+        report = operator.report
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
-            f"{side:>6} × {side:<4} {kernel:>6}² {nodes:>5}² {taken:8.3f} {taken / side**2 * 1e6:7.2f} "
-            f"{alone:10.3f} {taken / alone:6.1f}"
+            f"{side:>5} × {side:<5} {report.blocks[0]:>7}² {report.waves:>6} {report.core[0]:>4}² "
+            f"{seconds['blur'] / side**2 * 1e6:7.3f} {seconds['blur'] / seconds['one']:6.1f} {peak:9.2f}",
+            flush=True,
         )
 
 
-def error_table(side: int = 64, kernel: int = 25) -> None:
-    scene = np.random.default_rng(0).random((side, side, 3)).astype(np.float32)
-    scene[side // 4 : side // 2, side // 4 : side // 2] = 1.0
-    before, after = kernel - 1 - kernel // 2, kernel // 2
-    continued = np.pad(scene, ((before, after), (before, after), (0, 0)), "symmetric").astype(np.float64)
-    image = np.zeros((side + 2 * (kernel - 1), side + 2 * (kernel - 1), 3))
-    for row in range(continued.shape[0]):
-        for column in range(continued.shape[1]):
-            y, x = (min(max(2 * (place - before + 0.5) / side - 1, -1), 1) for place in (row, column))
-            image[row : row + kernel, column : column + kernel] += (
-                psf_at(y, x, kernel)[..., None] * continued[row, column]
-            )
-    inner = slice(kernel - 1, kernel - 1 + side)
-    exact = image[inner, inner]
-    print(f"\n{'nodes':>6} {'PSNR against a function of its own at every pixel, dB':>55}")
-    for nodes in (2, 3, 5, 7, 9, 17):
-        found = np.asarray(blur(shift_variant_blur(smooth_bank(nodes, kernel, (side, side))), jnp.asarray(scene)))
-        print(f"{nodes:>5}² {-10 * np.log10(np.mean((found - exact) ** 2)):>55.1f}")
-
-
 if __name__ == "__main__":
-    time_table()
-    error_table()
+    words = sys.argv[1:]
+    banks = [read_psf_bank(word) for word in words if word.endswith(".h5")]
+    asked = {word for word in words if not word.endswith(".h5")} or {"accuracy", "size"}
+    if "accuracy" in asked:
+        for each in banks or [smooth_bank(17, 41, (400, 400))]:
+            comparison(each)
+    if "size" in asked:
+        sizes()

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import OpenEXR
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 from metalens.formats.colour_profile import matrix_profile
 from metalens.formats.errors import InputError
@@ -65,18 +65,18 @@ def _light_of(picture: Image.Image, data: bytes, origin: str) -> np.ndarray:
     if picture.mode.startswith("I;16"):
         grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.float32) / 65535
         return srgb_to_linear(np.repeat(grey[..., None], 3, axis=2))
-    low = _low_bytes(picture, data)
+    low = _low_bytes(picture, data) if isinstance(picture, ImageFile.ImageFile) else None
     if low is None and profile is None:
         # Tables in profiles, palettes and grey are left to Pillow, in 8 bits.
         return srgb_to_linear(np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
     picture.info.pop("icc_profile", None)
-    values = np.array(as_rgb(ImageOps.exif_transpose(picture), origin)).astype(np.float32)
+    values: np.ndarray = np.array(as_rgb(ImageOps.exif_transpose(picture), origin)).astype(np.float32)
     values = values / 255 if low is None else (256 * values + low) / 65535
     light = srgb_to_linear(values) if profile is None else profile.to_light(values)
     return np.clip(light, 0, None)
 
 
-def _low_bytes(picture: Image.Image, data: bytes) -> np.ndarray | None:
+def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
     """The low bytes of 16-bit colours, which Pillow drops; ``None`` if the picture has no such."""
     modes = [tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in picture.tile]
     if not modes or any(mode not in _OTHER_BYTE for mode in modes):

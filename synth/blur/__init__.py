@@ -3,6 +3,7 @@
 In reading order:
 
 - ``operator``      the blur of a bank for a frame of its sensor, and its exact adjoint
+- ``frame``         the part of the sensor that is imaged, and the scene around it
 - ``hats``          weights between the nodes of a grid or of scattered nodes
 - ``radius``        a symmetric lens' functions at any place, from those along a radius
 - ``functions``     the functions of any bank at any place of the sensor, and how far they are known
@@ -14,6 +15,21 @@ In reading order:
 """
 
 from metalens.synth.blur.hats import hat_weights
-from metalens.synth.blur.operator import ShiftVariantBlur, blur, blur_adjoint, shift_variant_blur
+from metalens.synth.blur.operator import (
+    BlurReport,
+    BlurSettings,
+    ShiftVariantBlur,
+    blur,
+    blur_adjoint,
+    shift_variant_blur,
+)
 
-__all__ = ["ShiftVariantBlur", "blur", "blur_adjoint", "hat_weights", "shift_variant_blur"]
+__all__ = [
+    "BlurReport",
+    "BlurSettings",
+    "ShiftVariantBlur",
+    "blur",
+    "blur_adjoint",
+    "hat_weights",
+    "shift_variant_blur",
+]

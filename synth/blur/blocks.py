@@ -25,6 +25,9 @@ from scipy.fft import next_fast_len
 Waves = tuple[tuple[int, int], ...]
 """Periods (k_y, k_x) of each wave over the transform's length; with each one its negative."""
 
+SHORTEST = 8
+"""Samples of a transform at least: spectra are shifted by up to two."""
+
 
 @partial(
     jax.tree_util.register_dataclass, data_fields=["transform"], meta_fields=["waves", "block", "kernel", "pixels"]
@@ -50,12 +53,10 @@ class BlockBlur:
 
 def transform_length(block: int, kernel: int) -> int:
     """An even length that holds a block convolved with a kernel and has a fast Fourier transform."""
-    return 2 * int(next_fast_len((block + kernel) // 2, real=True))
+    return 2 * int(next_fast_len(max(SHORTEST // 2, (block + kernel) // 2), real=True))
 
 
-def block_blur(
-    kernels: np.ndarray, waves: Waves, block: tuple[int, int], pixels: tuple[int, int]
-) -> BlockBlur:
+def block_blur(kernels: np.ndarray, waves: Waves, block: tuple[int, int], pixels: tuple[int, int]) -> BlockBlur:
     """Transform kernels ``[block_y, block_x, wave, channel, y, x]`` complex for scenes of ``pixels``."""
     kernel = (kernels.shape[-2], kernels.shape[-1])
     size = [transform_length(*lengths) for lengths in zip(block, kernel, strict=True)]

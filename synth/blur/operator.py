@@ -1,228 +1,327 @@
-"""Shift-variant blur: every point of the scene spreads its own light over the sensor.
+"""The blur of a bank for a frame of its camera's sensor.
 
-The image is a sum over the scene's points of each one's own point spread function (scatter). Between the nodes of
-the bank the function is interpolated bilinearly, which is the same as cutting the scene by overlapping hat windows
-*before* convolving each part with its node's function (Nagy and O'Leary 1998, 10.1137/S106482759528507X):
+The image is the sum over the scene's points of each one's own point spread function (scatter), which is interpolated
+between the bank's nodes. Light that the functions carry past their window is lost; the sum of a function is the share
+that arrives.
 
-    image = Σₙ Kₙ ∗ (wₙ · scene),    Σₙ wₙ = 1 everywhere
-
-Each part is small, so its convolution is one local FFT. Light that the functions carry past their window is lost;
-the sum of a function is the share that arrives.
-
-The lens sees more of the world than the sensor covers: the scene is continued past the edge by its mirror image,
-as far as the functions reach, with the functions of the nearest point of the edge, and its light scatters in. A
-black surround would darken the borders of every training image.
+The lens sees more of the world than a frame covers. What the scene does not tell is its mirror image, as far as the
+functions reach: a black surround would darken the borders of every training image.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.fft import next_fast_len
 
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
+from metalens.synth.blur.blocks import BlockBlur, block_blur, scatter
+from metalens.synth.blur.frame import Frame, frame_of
+from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
+from metalens.synth.blur.halo import HaloSplit, choose_split, enlarge, shrink
+from metalens.synth.blur.illumination import ChiefRays, chief_rays
+from metalens.synth.blur.warp import Warp, make_warp, moved
+from metalens.synth.blur.waves import WaveFit, fit_waves, scene_error_power, scene_power
+
+LARGEST_BLOCK = 80
+"""Pixels along a block's side with which the search begins at least, up to six blocks."""
+
+
+@dataclass(frozen=True)
+class BlurSettings:
+    """How a bank is made ready.
+
+    Attributes:
+        tolerance: of the image against the exact scatter of the interpolated functions: root mean square for a
+            natural scene of values in 0..1. The default is 60 dB.
+        registered: whether functions are moved to their centroids and the scene is warped instead; ``None`` lets the
+            bank decide (:func:`metalens.synth.blur.functions.field_functions`).
+        distortion: the scene is that of a lens without distortion, and is distorted as the chief rays say; otherwise
+            it is taken as seen where the chief rays land.
+        natural_vignetting: the light falls off as cos⁴ of the chief ray's angle, or as the chief rays say.
+    """
+
+    tolerance: float = 1e-3
+    registered: bool | None = None
+    distortion: bool = False
+    natural_vignetting: bool = False
+
+    def __post_init__(self) -> None:
+        if not 1e-6 <= self.tolerance <= 0.1:
+            raise InputError(f"blur: tolerance {self.tolerance:g} must lie between 0.000001 and 0.1; 0.001 is usual.")
+
+
+@dataclass(frozen=True)
+class BlurReport:
+    """What was chosen to meet the tolerance, for the metadata of what is made with it.
+
+    Attributes:
+        tolerance: that was asked for.
+        change: estimated root mean square change of the image against the exact scatter, of a natural scene.
+        node_change: change when only every second node of the bank is known: more than what finer nodes would change;
+            NaN if there are too few nodes to tell.
+        blocks: rows, columns of blocks.
+        waves: to a block.
+        core: rows, columns of the functions' core, on pixels.
+        halo_scale: pixels to a sample of their halo; 1 where there is none.
+        registered: whether functions were moved to their centroids.
+        distortion: see :class:`BlurSettings`.
+        natural_vignetting: see :class:`BlurSettings`.
+    """
+
+    tolerance: float
+    change: float
+    node_change: float
+    blocks: tuple[int, int]
+    waves: int
+    core: tuple[int, int]
+    halo_scale: int
+    registered: bool
+    distortion: bool
+    natural_vignetting: bool
+
+    def as_dict(self) -> dict[str, object]:
+        """Its entries as JSON can hold them, figures rounded to three digits."""
+        found = asdict(self)
+        for name in ("change", "node_change"):
+            value = float(f"{found[name]:.3g}")
+            found[name] = None if np.isnan(value) else value
+        return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
 
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["transform", "window_y", "window_x", "start_y", "start_x"],
-    meta_fields=["pixels", "kernel"],
+    data_fields=["core", "halo", "warp", "gain"],
+    meta_fields=["frame", "halo_scale", "halo_kernel", "report"],
 )
 @dataclass(frozen=True)
 class ShiftVariantBlur:
-    """A bank of point spread functions, made ready to blur scenes of one sensor.
+    """A bank of point spread functions, made ready to blur scenes of one frame.
 
     Attributes:
-        transform: ``[node_y, node_x, channel, frequency_y, frequency_x]`` complex64, the functions' transforms.
-        window_y: ``[node_y, y]`` hat window of each row of nodes, within its patch.
-        window_x: ``[node_x, x]`` hat window of each column of nodes, within its patch.
-        start_y: ``[node_y]`` first row of each patch in the continued scene.
-        start_x: ``[node_x]`` first column of each patch in the continued scene.
-        pixels: rows, columns of the sensor.
-        kernel: rows, columns of the point spread functions.
+        core: the functions' cores on the frame's pixels.
+        halo: their halos on a coarser grid; ``None`` without.
+        warp: movement of the scene; ``None`` without.
+        gain: ``[channel, y, x]`` float32 factor of the continued scene's light: illumination, and exact flux.
+        frame: the part of the sensor, and how far the scene goes beyond it.
+        halo_scale: pixels to a sample of the halo.
+        halo_kernel: rows, columns of the halo's kernels.
+        report: what was chosen.
     """
 
-    transform: jax.Array
-    window_y: jax.Array
-    window_x: jax.Array
-    start_y: jax.Array
-    start_x: jax.Array
-    pixels: tuple[int, int]
-    kernel: tuple[int, int]
+    core: BlockBlur
+    halo: BlockBlur | None
+    warp: Warp | None
+    gain: jax.Array
+    frame: Frame
+    halo_scale: int
+    halo_kernel: tuple[int, int]
+    report: BlurReport
+
+    @property
+    def pixels(self) -> tuple[int, int]:
+        """Rows, columns of the image."""
+        return self.frame.pixels
 
 
-def shift_variant_blur(bank: PsfBank) -> ShiftVariantBlur:
-    """Make a bank ready to blur scenes of its camera's sensor.
+def shift_variant_blur(
+    bank: PsfBank,
+    settings: BlurSettings | None = None,
+    *,
+    pixels: tuple[int, int] | None = None,
+    origin: tuple[int, int] = (0, 0),
+    surround: int = 0,
+) -> ShiftVariantBlur:
+    """Make a bank ready to blur scenes.
 
     Args:
-        bank: point spread functions at nodes on a grid that spans the sensor; a bank of one node blurs everywhere
+        bank: point spread functions at nodes on the sensor, in whatever layout; those of one node blur everywhere
             alike.
+        settings: see :class:`BlurSettings`.
+        pixels: rows, columns of the image; by default the whole sensor. An image may be larger than the sensor: beyond
+            the nodes, the functions of the nearest place hold.
+        origin: row, column of the sensor's pixel that is the image's first; may be negative.
+        surround: pixels by which the scenes go beyond the image on each side.
 
     Raises:
-        InputError: the nodes are no grid, or two of them are closer than a pixel.
+        InputError: two nodes are closer than a pixel, or a number makes no sense.
     """
-    pixels = bank.camera.sensor.pixels
-    kernel = (bank.intensity.shape[-2], bank.intensity.shape[-1])
-    window_y, start_y = _hat_windows(bank.field_y, bank.pixel_pitch, pixels[0], kernel[0])
-    window_x, start_x = _hat_windows(bank.field_x, bank.pixel_pitch, pixels[1], kernel[1])
-    size = (
-        next_fast_len(window_y.shape[1] + kernel[0] - 1, real=True),
-        next_fast_len(window_x.shape[1] + kernel[1] - 1, real=True),
+    settings = settings or BlurSettings()
+    functions = field_functions(bank, settings.registered)
+    rays = chief_rays(bank) if settings.distortion or settings.natural_vignetting else None
+    frame = frame_of(bank, functions.kernel, pixels, origin, surround)
+    return blur_of_functions(functions, frame, settings, rays)
+
+
+def blur_of_functions(
+    functions: FieldFunctions, frame: Frame, settings: BlurSettings, rays: ChiefRays | None = None
+) -> ShiftVariantBlur:
+    """Make functions of any number of channels ready; see :func:`shift_variant_blur`.
+
+    Args:
+        functions: at any place.
+        frame: the part of the sensor.
+        settings: see :class:`BlurSettings`.
+        rays: the chief rays, for distortion and natural vignetting.
+    """
+    probes = functions.at(frame.probes()).reshape(-1, *functions.kernel)
+    split = choose_split(probes, 0.5 * settings.tolerance)
+    # Squares of the shares of the tolerance: 1/4 to the split, 9/16 to the core, 4/25 to the halo, together below 1.
+    share = 1.0 if split.scale == 1 else 0.75
+    core = _fit_level(functions, frame, split, share * settings.tolerance, halo=False)
+    halo = _fit_level(functions, frame, split, 0.4 * settings.tolerance, halo=True) if split.scale > 1 else None
+    errors = [split.error(probes), core.error, halo.error if halo else 0.0]
+    report = BlurReport(
+        tolerance=settings.tolerance,
+        change=float(np.hypot.reduce(errors)),
+        node_change=left_out_change(functions, partial(_scene_change, weight=scene_power(functions.kernel))),
+        blocks=(core.kernels.shape[0], core.kernels.shape[1]),
+        waves=len(core.waves),
+        core=split.core,
+        halo_scale=split.scale,
+        registered=functions.registered,
+        distortion=settings.distortion,
+        natural_vignetting=settings.natural_vignetting,
     )
-    transform = np.stack([np.fft.rfft2(row, size).astype(np.complex64) for row in bank.as_grid(bank.intensity)])
+    flux = _fitted_flux(frame, core, halo, split)
     return ShiftVariantBlur(
-        transform=jnp.asarray(transform),
-        window_y=jnp.asarray(window_y),
-        window_x=jnp.asarray(window_x),
-        start_y=jnp.asarray(start_y),
-        start_x=jnp.asarray(start_x),
-        pixels=pixels,
-        kernel=kernel,
+        core=block_blur(core.kernels, core.waves, core.block, frame.core_pixels(split.core)),
+        halo=block_blur(halo.kernels, halo.waves, halo.block, frame.halo_pixels(split.scale)) if halo else None,
+        warp=_warp(functions, frame, settings, rays),
+        gain=_gain(functions, frame, flux, rays if settings.natural_vignetting else None),
+        frame=frame,
+        halo_scale=split.scale,
+        halo_kernel=split.halo_kernel if halo else (0, 0),
+        report=report,
     )
 
 
-def blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
+def _scene_change(differences: np.ndarray, weight: np.ndarray) -> float:
+    return float(np.sqrt(scene_error_power(differences, weight)))
+
+
+def _fit_level(functions: FieldFunctions, frame: Frame, split: HaloSplit, tolerance: float, *, halo: bool) -> WaveFit:
+    """Fit the waves of the cores or of the halos."""
+    pixels = frame.halo_pixels(split.scale) if halo else frame.core_pixels(split.core)
+    axis = frame.halo_axis(split.scale) if halo else frame.core_axis(split.core)
+    reduce = split.halo_of if halo else split.core_of
+
+    def functions_at(row: np.ndarray, column: np.ndarray) -> np.ndarray:
+        if halo:
+            y, x = frame.halo_places(row, split.scale, 0), frame.halo_places(column, split.scale, 1)
+        else:
+            y, x = frame.core_places(row, split.core, 0), frame.core_places(column, split.core, 1)
+        return functions.on_grid(y, x, reduce)
+
+    scale = split.scale if halo else 1
+    return fit_waves(functions_at, pixels, tolerance, axis=axis, largest=LARGEST_BLOCK, scale=scale)
+
+
+def _fitted_flux(frame: Frame, core: WaveFit, halo: WaveFit | None, split: HaloSplit) -> np.ndarray:
+    """Light ``[channel, y, x]`` that the kernels make of each pixel of the continued scene."""
+    flux = frame.spread(core.flux(frame.core_pixels(split.core)), frame.core_first(split.core))
+    if halo is not None:
+        samples = split.scale**2 * halo.flux(frame.halo_pixels(split.scale))
+        spread = enlarge(jnp.asarray(samples, dtype=jnp.float32), split.scale)
+        flux = flux + frame.spread(np.asarray(spread, dtype=np.float64), frame.halo_first(split.scale))
+    return flux
+
+
+def _gain(functions: FieldFunctions, frame: Frame, flux: np.ndarray, rays: ChiefRays | None) -> jax.Array:
+    """What each pixel's light is multiplied with: the share that arrives, against what the kernels make of it."""
+    y, x = frame.places(0), frame.places(1)
+    gain = np.moveaxis(functions.share(y, x), -1, 0) / flux
+    if rays is not None:
+        gain = gain * rays.gain(y, x)
+    return jnp.asarray(gain, dtype=jnp.float32)
+
+
+def _warp(functions: FieldFunctions, frame: Frame, settings: BlurSettings, rays: ChiefRays | None) -> Warp | None:
+    """The movement of the scene, if there is any."""
+    if not functions.registered and not settings.distortion:
+        return None
+    y, x = frame.places(0), frame.places(1)
+    displacement = np.zeros((functions.channels, len(y), len(x), 2))
+    if functions.registered:
+        displacement = frame.displacement(functions.displacement)
+    source = None
+    if settings.distortion and rays is not None:
+        source = frame.as_pixels(rays.rectilinear(y, x))
+    return make_warp(displacement, source)
+
+
+def blur(operator: ShiftVariantBlur, scene: jax.Array | np.ndarray) -> jax.Array:
     """Blur a scene.
 
     Args:
         operator: from :func:`shift_variant_blur`.
-        scene: ``[y, x, 3]`` linear light on the sensor's pixels.
+        scene: ``[y, x, channel]`` linear light on the frame's pixels and its surround.
 
     Returns:
-        ``[y, x, 3]`` float32 linear light; rounding can leave values a little below zero.
+        ``[y, x, channel]`` float32 linear light of the frame; rounding can leave values a little below zero.
 
     Raises:
-        InputError: the scene has another shape than the sensor.
+        InputError: the scene has another shape than the operator's.
     """
-    _check_shape(operator, scene)
+    _check_shape(operator, scene, operator.frame.scene_pixels)
     return _blur(operator, jnp.asarray(scene, dtype=jnp.float32))
 
 
-def blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
+def blur_adjoint(operator: ShiftVariantBlur, image: jax.Array | np.ndarray) -> jax.Array:
     """Apply the exact adjoint of :func:`blur`: ⟨blur(a), b⟩ = ⟨a, blur_adjoint(b)⟩.
 
     Args:
         operator: from :func:`shift_variant_blur`.
-        image: ``[y, x, 3]`` on the sensor's pixels.
+        image: ``[y, x, channel]`` on the frame's pixels.
 
     Returns:
-        ``[y, x, 3]`` float32.
+        ``[y, x, channel]`` float32 on the frame's pixels and its surround.
 
     Raises:
-        InputError: the image has another shape than the sensor.
+        InputError: the image has another shape than the operator's frame.
     """
-    _check_shape(operator, image)
+    _check_shape(operator, image, operator.pixels)
     return _blur_adjoint(operator, jnp.asarray(image, dtype=jnp.float32))
 
 
 @jax.jit
 def _blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
-    rows, columns = operator.pixels
-    kernel_y, kernel_x = operator.kernel
-    before_y, before_x = kernel_y - 1 - kernel_y // 2, kernel_x - 1 - kernel_x // 2
-    margins = ((0, 0), (before_y, kernel_y // 2), (before_x, kernel_x // 2))
-    continued = jnp.pad(jnp.moveaxis(scene, -1, 0), margins, mode="symmetric")
-    # The canvas begins half a kernel before the continued scene, so that a patch is pasted where it was cut.
-    canvas = jnp.zeros((3, continued.shape[1] + kernel_y - 1, continued.shape[2] + kernel_x - 1), dtype=jnp.float32)
-
-    def one_row(canvas: jax.Array, node: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
-        transform, window_y, start_y = node
-        part = _convolve_row(operator, continued, transform, window_y, start_y)
-        return _paste(canvas, part, start_y, jnp.int32(0)), None
-
-    canvas, _ = jax.lax.scan(one_row, canvas, (operator.transform, operator.window_y, operator.start_y))
-    inner = canvas[:, kernel_y - 1 : kernel_y - 1 + rows, kernel_x - 1 : kernel_x - 1 + columns]
-    return jnp.moveaxis(inner, 0, -1)
+    frame, (rows, columns) = operator.frame, operator.pixels
+    planes = frame.continued(jnp.moveaxis(scene, -1, 0))
+    if operator.warp is not None:
+        planes = moved(operator.warp, planes)
+    planes = planes * operator.gain
+    kernel = operator.core.kernel
+    light = scatter(operator.core, frame.core_part(planes, kernel))
+    image = light[:, kernel[0] - 1 : kernel[0] - 1 + rows, kernel[1] - 1 : kernel[1] - 1 + columns]
+    if operator.halo is not None:
+        coarse = scatter(operator.halo, shrink(frame.halo_part(planes, operator.halo_scale), operator.halo_scale))
+        image = image + _halo_image(operator, coarse)
+    return jnp.moveaxis(image, 0, -1)
 
 
-def _convolve_row(
-    operator: ShiftVariantBlur,
-    continued: jax.Array,
-    transform: jax.Array,
-    window_y: jax.Array,
-    start_y: jax.Array,
-) -> jax.Array:
-    """Convolve the patches of one row of nodes; returns ``[channel, y, x]`` over the canvas' full width."""
-    kernel_y, kernel_x = operator.kernel
-    height, width = window_y.shape[0], operator.window_x.shape[1]
-    size = (height + kernel_y - 1, width + kernel_x - 1)
-    strip = jax.lax.dynamic_slice_in_dim(continued, start_y, height, axis=1) * window_y[:, None]
-    fast = tuple(next_fast_len(length, real=True) for length in size)
-
-    def one_node(canvas: jax.Array, node: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
-        transform, window_x, start_x = node
-        patch = jax.lax.dynamic_slice_in_dim(strip, start_x, width, axis=2) * window_x
-        part = jnp.fft.irfft2(jnp.fft.rfft2(patch, fast) * transform, fast)
-        return _paste(canvas, part[:, : size[0], : size[1]], jnp.int32(0), start_x), None
-
-    canvas = jnp.zeros((3, size[0], continued.shape[2] + kernel_x - 1), dtype=jnp.float32)
-    return jax.lax.scan(one_node, canvas, (transform, operator.window_x, operator.start_x))[0]
-
-
-def _paste(canvas: jax.Array, part: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
-    """Add ``part`` to ``canvas`` with its first sample at ``row``, ``column``."""
-    place = (jnp.int32(0), row, column)
-    below = jax.lax.dynamic_slice(canvas, place, part.shape)
-    return jax.lax.dynamic_update_slice(canvas, below + part, place)
+def _halo_image(operator: ShiftVariantBlur, coarse: jax.Array) -> jax.Array:
+    """Bring the blurred halo samples back to the frame's pixels."""
+    scale, rows_columns = operator.halo_scale, operator.pixels
+    first = [margin // scale + side // 2 for margin, side in zip(
+        operator.frame.halo_margin(scale), operator.halo_kernel, strict=True)]  # fmt: skip
+    counts = [-(-length // scale) + 3 for length in rows_columns]
+    samples = coarse[:, first[0] : first[0] + counts[0], first[1] : first[1] + counts[1]]
+    return enlarge(samples, scale)[:, : rows_columns[0], : rows_columns[1]]
 
 
 @jax.jit
 def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
-    transpose = jax.linear_transpose(lambda scene: _blur(operator, scene), image)
-    (scene,) = transpose(image)
-    return scene
+    scene = jax.ShapeDtypeStruct((*operator.frame.scene_pixels, image.shape[-1]), jnp.float32)
+    (found,) = jax.linear_transpose(lambda scene: _blur(operator, scene), scene)(image)
+    return found
 
 
-def hat_weights(nodes: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """Weights of piecewise-linear interpolation, held constant beyond the outermost nodes.
-
-    Args:
-        nodes: ``[node]`` ascending.
-        positions: ``[position]`` in the same unit.
-
-    Returns:
-        ``[node, position]`` float64 in 0..1; each position's weights sum to 1.
-    """
-    return np.stack([np.interp(positions, nodes, row) for row in np.eye(len(nodes))])
-
-
-def _hat_windows(field: np.ndarray, pitch: float, length: int, kernel: int) -> tuple[np.ndarray, np.ndarray]:
-    """Cut each node's hat out of the continued scene's axis.
-
-    Args:
-        field: ``[node]`` positions on the sensor in metres, from its centre.
-        pitch: pixel pitch in metres.
-        length: sensor pixels along this axis.
-        kernel: samples of the point spread functions along this axis.
-
-    Returns:
-        ``[node, sample]`` float32 windows of one common length, and ``[node]`` int32 first samples.
-    """
-    if np.any(np.diff(field) < pitch):
-        raise InputError("psf bank: two nodes are closer than a pixel; make the bank with fewer fields.")
-    before = kernel - 1 - kernel // 2
-    continued = length + kernel - 1
-    pixel = np.arange(continued) - before
-    # Beyond the sensor's edge the functions of the nearest point of the edge hold.
-    position = np.clip(pixel - (length - 1) / 2, -length / 2, length / 2) * pitch
-    weights = hat_weights(field, position)
-    # What is left of a hat by rounding would make every patch as wide as the margin.
-    weights[weights < 1e-7] = 0
-    reach = [np.flatnonzero(row) for row in weights]
-    first = np.array([nonzero[0] if len(nonzero) else 0 for nonzero in reach])
-    last = np.array([nonzero[-1] if len(nonzero) else 0 for nonzero in reach])
-    size = int((last - first).max()) + 1
-    start = np.minimum(first, continued - size)
-    windows = np.stack([row[begin : begin + size] for row, begin in zip(weights, start, strict=True)])
-    return windows.astype(np.float32), start.astype(np.int32)
-
-
-def _check_shape(operator: ShiftVariantBlur, array: jax.Array) -> None:
-    expected = (*operator.pixels, 3)
+def _check_shape(operator: ShiftVariantBlur, array: jax.Array | np.ndarray, pixels: tuple[int, int]) -> None:
+    expected = (*pixels, operator.core.transform.shape[3])
     if tuple(array.shape) != expected:
         raise InputError(f"blur: found an array of shape {tuple(array.shape)}, expected {expected}.")

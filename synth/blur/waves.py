@@ -1,6 +1,6 @@
 """How the functions vary over the field: in each block of the scene, a short sum of waves.
 
-The kernels of the waves are the least-squares fit to the functions at 6 × 6 places of the block. What the fit leaves
+The kernels of the waves are the least-squares fit to the functions at 7 × 7 places of the block. What the fit leaves
 is its error, weighted as it shows in photographs: by the spectrum of natural scenes, whose power falls with the
 square of the frequency (Field 1987, 10.1364/JOSAA.4.002379).
 """
@@ -11,10 +11,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.fft import rfft2
 
 from metalens.synth.blur.blocks import Waves, transform_length
 
-INTERVALS = 5
+INTERVALS = 6
 """Between the sampled places along each side of a block."""
 
 SCENE_VARIANCE = 0.06
@@ -22,6 +23,9 @@ SCENE_VARIANCE = 0.06
 
 LARGEST_SCALE = 400.0
 """Pixels over which natural scenes are alike: the knee of their spectrum."""
+
+LEAST_COUNT = 6
+"""Blocks along each side with which the search begins at most."""
 
 LARGEST_COUNT = 32
 """Blocks along each side at most."""
@@ -57,49 +61,83 @@ class WaveFit:
     block: tuple[int, int]
     error: float
 
+    def flux(self, pixels: tuple[int, int]) -> np.ndarray:
+        """Sums ``[channel, y, x]`` of the functions that the waves make of each of the scene's pixels."""
+        sums = self.kernels.sum(axis=(-2, -1), dtype=np.complex128)
+        sides = (self.kernels.shape[-2], self.kernels.shape[-1])
+        size = [transform_length(*lengths) for lengths in zip(self.block, sides, strict=True)]
+        y, x = (np.arange(length) for length in pixels)
+        total = np.zeros((sums.shape[3], *pixels))
+        for wave, (period_y, period_x) in enumerate(self.waves):
+            own = sums[(y // self.block[0])[:, None], x // self.block[1], wave]
+            phase = (period_y * (y % self.block[0]) / size[0])[:, None] + period_x * (x % self.block[1]) / size[1]
+            total += np.moveaxis((own * np.exp(2j * np.pi * phase)[..., None]).real, -1, 0)
+        return total
+
 
 FunctionsAt = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Functions ``[row, column, channel, y, x]`` at rows and columns of the scene's pixels, which may be fractions."""
 
 
-def fit_waves(functions_at: FunctionsAt, pixels: tuple[int, int], tolerance: float, *, largest: int) -> WaveFit:
+def fit_waves(
+    functions_at: FunctionsAt,
+    pixels: tuple[int, int],
+    tolerance: float,
+    *,
+    axis: tuple[float, float],
+    largest: int,
+    scale: int = 1,
+) -> WaveFit:
     """Cut a scene into blocks and double their number until few waves tell the functions within a tolerance.
 
     Args:
         functions_at: the functions.
         pixels: rows, columns of the scene.
         tolerance: of the fit's error.
-        largest: pixels along a block's side at the start.
+        axis: row, column of the optical axis, about which the sampled places are symmetric if they can be.
+        largest: pixels along a block's side at the start, unless there are ``LEAST_COUNT`` blocks.
+        scale: pixels to a sample of the scene: each sample of the functions acts on the light of scale² pixels.
 
     Returns:
         The first fit within the tolerance, or the one of 32² blocks if none is: its error says so.
     """
-    first = max(1, -(-max(pixels) // largest))
+    first = min(LEAST_COUNT, -(-max(pixels) // largest))
     count = first
     while True:
-        best = _fit(functions_at, pixels, count, tolerance)
-        if best.error <= tolerance or 2 * count > max(LARGEST_COUNT, first) or min(best.block) < 8:
+        best = _fit(functions_at, pixels, count, tolerance, axis, scale)
+        finer = max(count + 1, round(count * np.sqrt(2)))
+        if best.error <= tolerance or finer > LARGEST_COUNT or min(best.block) < 8:
             return best
-        count *= 2
+        count = finer
 
 
-def _fit(functions_at: FunctionsAt, pixels: tuple[int, int], across: int, tolerance: float) -> WaveFit:
+def _fit(
+    functions_at: FunctionsAt,
+    pixels: tuple[int, int],
+    across: int,
+    tolerance: float,
+    axis: tuple[float, float],
+    scale: int,
+) -> WaveFit:
     """Fit the waves of ``across`` blocks along the longer side, with as few waves as will do."""
     step = -(-max(pixels) // across)
     counts = [-(-length // step) for length in pixels]
     block = (-(-pixels[0] // counts[0]), -(-pixels[1] // counts[1]))
-    places = [np.arange(INTERVALS * count + 1) * length / INTERVALS for count, length in zip(counts, block, strict=True)]
-    samples = functions_at(*places)
+    # Places that are mirror images of each other about the axis are computed once.
+    shift = [middle - 0.5 * n * side for middle, n, side in zip(axis, counts, block, strict=True)]
+    shift = [each if abs(each) <= 0.1 * side else 0.0 for each, side in zip(shift, block, strict=True)]
+    steps = [np.arange(INTERVALS * n + 1) * side / INTERVALS for n, side in zip(counts, block, strict=True)]
+    samples = functions_at(*(step + each for step, each in zip(steps, shift, strict=True)))
     kernel = (samples.shape[-2], samples.shape[-1])
     size = (transform_length(block[0], kernel[0]), transform_length(block[1], kernel[1]))
     inside = np.arange(INTERVALS + 1)
     rows = INTERVALS * np.arange(counts[0])[:, None] + inside
     columns = INTERVALS * np.arange(counts[1])[:, None] + inside
-    weight = scene_power(kernel)
+    products = _products(samples, rows, columns, scene_power(kernel, scale))
     for waves in WAVE_SETS:
-        basis = _basis(waves, block, size)
+        basis = _basis(waves, block, size, shift)
         inverse = np.linalg.pinv(basis, rcond=1e-7)
-        error = _fit_error(samples, rows, columns, basis, inverse, weight)
+        error = _fit_error(products, basis, inverse)
         if error <= tolerance or waves is WAVE_SETS[-1]:
             break
     kernels = np.stack([
@@ -112,40 +150,59 @@ def _fit(functions_at: FunctionsAt, pixels: tuple[int, int], across: int, tolera
     return WaveFit(kernels, waves, block, error)
 
 
-def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int]) -> np.ndarray:
+def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: list[float]) -> np.ndarray:
     """Values ``[place, wave]`` of the waves at the sampled places of a block."""
     along = np.arange(INTERVALS + 1) / INTERVALS
-    y, x = np.meshgrid(along * block[0] / size[0], along * block[1] / size[1], indexing="ij")
-    phase = np.array([[period_y * a + period_x * b for period_y, period_x in waves] for a, b in zip(y.flat, x.flat)])
+    turns = [(along * side + each) / length for side, each, length in zip(block, shift, size, strict=True)]
+    y, x = np.meshgrid(*turns, indexing="ij")
+    phase = np.array(
+        [[period_y * a + period_x * b for period_y, period_x in waves] for a, b in zip(y.flat, x.flat, strict=True)]
+    )
     return np.exp(2j * np.pi * phase)
 
 
-def _fit_error(
-    samples: np.ndarray,
-    rows: np.ndarray,
-    columns: np.ndarray,
-    basis: np.ndarray,
-    inverse: np.ndarray,
-    weight: np.ndarray,
-) -> float:
+def _products(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Products ``[place, place]`` of a block's functions as scenes weight them, mean over blocks and channels.
+
+    Of each function the block's mean of equal flux is taken off first: what the fit leaves of the flux is corrected.
+    """
+    channels = samples.shape[2]
+    size = (weight.shape[0], 2 * (weight.shape[1] - 1))
+    root = np.sqrt(weight).astype(np.float32)
+    total = np.zeros((rows.shape[1] * columns.shape[1],) * 2)
+    for row in rows:
+        # A row of blocks at a time: the transforms of all places would be the largest array of all.
+        spectrum = rfft2(samples[row].astype(np.float32), size)
+        flux = spectrum[..., 0, 0].real.copy()
+        for column in columns:
+            part = spectrum[:, column].reshape(len(total), channels, *spectrum.shape[-2:])
+            sums = flux[:, column].reshape(len(total), channels)
+            mean = part.mean(axis=0) / np.where(sums.mean(axis=0) == 0, 1, sums.mean(axis=0))[:, None, None]
+            flat = ((part - sums[..., None, None] * mean) * root).reshape(len(total), -1).view(np.float32)
+            total += flat @ flat.T
+    return total / (len(rows) * len(columns) * channels)
+
+
+def _fit_error(products: np.ndarray, basis: np.ndarray, inverse: np.ndarray) -> float:
     """Estimate the fit's error from what it leaves, as a sample of the freedom that it does not use up."""
     left_over = np.eye(len(basis)) - (basis @ inverse).real
-    powers = []
-    for row in rows:
-        for column in columns:
-            functions = samples[np.ix_(row, column)].reshape(len(basis), -1)
-            rest = (left_over @ functions).reshape(-1, *samples.shape[-2:])
-            powers.append(scene_error_power(rest, weight))
-    return float(np.sqrt(np.mean(powers) * len(basis) / (len(basis) - basis.shape[1])))
+    power = float(np.trace(left_over @ products @ left_over.T)) / (len(basis) - basis.shape[1])
+    return float(np.sqrt(max(power, 0)))
 
 
-def scene_power(kernel: tuple[int, int]) -> np.ndarray:
+def scene_power(kernel: tuple[int, int], scale: int = 1) -> np.ndarray:
     """Power ``[frequency_y, frequency_x]`` of natural scenes on the half-plane of a kernel's padded transform."""
     size = [2 * length for length in kernel]
     y, x = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])
-    power = 1 / (y**2 + x**2 + LARGEST_SCALE**-2)
+    # No finer than the transform resolves: its lowest sample would stand for all that lies below.
+    knee = max(scale / LARGEST_SCALE, 0.5 / min(size))
+    power = 1 / (y**2 + x**2 + knee**2)
     power[:, 1:-1] *= 2  # the half of the plane that a real signal's transform leaves out
-    return (SCENE_VARIANCE * power / power.sum()).astype(np.float32)
+    power = SCENE_VARIANCE * power / power.sum()
+    if scale > 1:
+        # Samples of a halo pass its spline twice, on the way to their grid and back.
+        power = scale**4 * power * (np.sinc(y) * np.sinc(x)) ** 16
+    return power.astype(np.float32)
 
 
 def scene_error_power(difference: np.ndarray, weight: np.ndarray) -> float:
@@ -153,6 +210,6 @@ def scene_error_power(difference: np.ndarray, weight: np.ndarray) -> float:
     total = 0.0
     size = (weight.shape[0], 2 * (weight.shape[1] - 1))
     for each in difference:
-        spectrum = np.fft.rfft2(each, size)
+        spectrum = rfft2(each.astype(np.float32), size)
         total += float((weight * (spectrum.real**2 + spectrum.imag**2)).sum())
     return total / len(difference)

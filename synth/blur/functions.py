@@ -1,0 +1,234 @@
+"""The functions of any bank at any place of the sensor, and how far the bank's nodes tell them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+import numpy as np
+from scipy.fft import fft2, fftfreq, ifft2
+
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import PsfBank
+from metalens.psf.view import view_of
+from metalens.synth.blur.hats import hat_weights, node_weights, scattered_weights
+from metalens.synth.blur.radius import RadialFunctions, radial_functions
+
+REGISTERED_SHIFT = 1.0
+"""Pixels by which functions of neighbouring nodes may lie apart before they are registered."""
+
+
+class FieldFunctions(Protocol):
+    """Functions that can be asked for at any place."""
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows, columns of the functions."""
+
+    @property
+    def channels(self) -> int:
+        """Colour channels."""
+
+    @property
+    def registered(self) -> bool:
+        """Whether the functions come with their centroids in the middle."""
+
+    def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """Functions ``[row, column, channel, ...]`` at places of a grid in metres, each passed through ``reduce``."""
+
+    def at(self, position: np.ndarray) -> np.ndarray:
+        """Functions ``[place, channel, y, x]`` at places ``[place, (y, x)]`` in metres."""
+
+    def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """Sums ``[row, column, channel]`` of the functions at places of a grid in metres."""
+
+    def displacement(self, position: np.ndarray) -> np.ndarray:
+        """Centroids ``[place, channel, (y, x)]`` in pixels."""
+
+
+@dataclass(frozen=True)
+class HatFunctions:
+    """Functions between nodes by hat windows.
+
+    Attributes:
+        bank: whose nodes they are.
+        nodes: ``[node, channel, y, x]``.
+        centroid: ``[node, channel, (y, x)]`` in pixels.
+        registered: whether ``nodes`` have their centroids in the middle.
+    """
+
+    bank: PsfBank
+    nodes: np.ndarray
+    centroid: np.ndarray
+    registered: bool
+
+    @property
+    def kernel(self) -> tuple[int, int]:
+        """Rows, columns of the functions."""
+        return (self.nodes.shape[-2], self.nodes.shape[-1])
+
+    @property
+    def channels(self) -> int:
+        """Colour channels."""
+        return int(self.nodes.shape[1])
+
+    def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
+        """As of :class:`FieldFunctions`; ``reduce`` is linear and sees the nodes only."""
+        reduced = reduce(self.nodes)
+        if self.bank.layout == "grid":
+            grid = self.bank.as_grid(reduced)
+            along_x = np.tensordot(hat_weights(self.bank.field_x, x).astype(np.float32), grid, (0, 1))
+            return np.tensordot(hat_weights(self.bank.field_y, y).astype(np.float32), along_x, (0, 1))
+        position = np.stack([each.ravel() for each in np.meshgrid(y, x, indexing="ij")], axis=1)
+        values = np.tensordot(node_weights(self.bank, position).astype(np.float32), reduced, 1)
+        return values.reshape(len(y), len(x), *reduced.shape[1:])
+
+    def at(self, position: np.ndarray) -> np.ndarray:
+        """As of :class:`FieldFunctions`."""
+        return np.tensordot(node_weights(self.bank, position), self.nodes, 1).astype(np.float32)
+
+    def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        """As of :class:`FieldFunctions`."""
+        sums = self.on_grid(y, x, lambda nodes: nodes.sum(axis=(-2, -1), keepdims=True, dtype=np.float64))
+        return np.asarray(sums[..., 0, 0])
+
+    def displacement(self, position: np.ndarray) -> np.ndarray:
+        """As of :class:`FieldFunctions`."""
+        return np.tensordot(node_weights(self.bank, position), self.centroid, 1)
+
+
+def field_functions(bank: PsfBank, registered: bool | None) -> FieldFunctions:
+    """Tell a bank's functions at any place.
+
+    A symmetric lens' functions are interpolated along the radius and rotated, whether the bank is a radius or a grid;
+    other grids and scattered nodes are interpolated by hat windows.
+
+    Args:
+        bank: the functions.
+        registered: whether to move them to their centroids; ``None`` does so if neighbours lie apart by more than
+            ``REGISTERED_SHIFT`` pixels, since interpolating shifted functions makes double images.
+
+    Raises:
+        InputError: two nodes are closer than a pixel.
+    """
+    symmetric = bank.layout == "radial" or _is_symmetric(bank)
+    if not symmetric:
+        _check_distances(bank)
+    centroid = _centroids(bank.intensity)
+    if registered is None:
+        registered = not symmetric and _neighbour_shift(bank, centroid) > REGISTERED_SHIFT
+    if symmetric:
+        return radial_functions(bank, registered=registered)
+    nodes = _moved_back(bank.intensity, centroid) if registered else bank.intensity
+    return HatFunctions(bank, nodes, centroid, registered)
+
+
+def _is_symmetric(bank: PsfBank) -> bool:
+    """Whether a grid was simulated, and of a lens whose functions depend on the distance from the axis alone."""
+    if bank.layout != "grid" or bank.subpixel_intensity is None or bank.simulated_position is None:
+        return False
+    if len(bank.simulated_position) == len(bank.position):
+        return False
+    square = bank.intensity.shape[-1] == bank.intensity.shape[-2]
+    reference = float(bank.channel_weight[1] @ bank.wavelength)
+    return square and view_of(bank.camera, bank.position[:1], reference).rotationally_symmetric
+
+
+def _check_distances(bank: PsfBank) -> None:
+    if bank.layout == "grid":
+        closest = min([*np.diff(bank.field_y), *np.diff(bank.field_x)], default=np.inf)
+    else:
+        apart = np.linalg.norm(bank.position[:, None] - bank.position, axis=-1)
+        closest = apart[~np.eye(len(apart), dtype=bool)].min(initial=np.inf)
+    if closest < bank.pixel_pitch:
+        raise InputError("psf bank: two nodes are closer than a pixel; make the bank with fewer fields.")
+
+
+def _centroids(images: np.ndarray) -> np.ndarray:
+    """Centroids ``[node, channel, (y, x)]`` in pixels from the chief ray's sample."""
+    height, width = images.shape[-2:]
+    total = images.sum(axis=(-2, -1), dtype=np.float64)
+    y = (images.sum(axis=-1, dtype=np.float64) @ (np.arange(height) - height // 2)) / total
+    x = (images.sum(axis=-2, dtype=np.float64) @ (np.arange(width) - width // 2)) / total
+    return np.stack([y, x], axis=-1)
+
+
+def _neighbour_shift(bank: PsfBank, centroid: np.ndarray) -> float:
+    """Largest distance in pixels of the centroids of neighbouring nodes."""
+    if len(bank.position) == 1:
+        return 0.0
+    if bank.layout == "grid":
+        grid = bank.as_grid(centroid)
+        steps = [np.linalg.norm(np.diff(grid, axis=axis), axis=-1).max(initial=0) for axis in (0, 1)]
+        return float(max(steps))
+    apart = np.linalg.norm(bank.position[:, None] - bank.position, axis=-1)
+    np.fill_diagonal(apart, np.inf)
+    return float(np.linalg.norm(centroid - centroid[apart.argmin(axis=1)], axis=-1).max())
+
+
+def _moved_back(images: np.ndarray, centroid: np.ndarray) -> np.ndarray:
+    """Move functions by minus their centroids, by the phase of their transforms."""
+    height, width = images.shape[-2:]
+    y = fftfreq(2 * height)[:, None] * centroid[..., 0, None, None]
+    x = fftfreq(2 * width) * centroid[..., 1, None, None]
+    spectrum = fft2(images.astype(np.float64), (2 * height, 2 * width)) * np.exp(2j * np.pi * (y + x))
+    moved = np.clip(ifft2(spectrum).real[..., :height, :width], 0, None)
+    return (moved * (images.sum(axis=(-2, -1)) / moved.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
+
+
+def left_out_change(functions: FieldFunctions, error: Callable[[np.ndarray], float]) -> float:
+    """How much a blurred scene changes when only every second node is known; NaN if there are too few.
+
+    Args:
+        functions: of the bank.
+        error: takes differences ``[function, y, x]`` to the change of a blurred scene.
+    """
+    if isinstance(functions, RadialFunctions):
+        differences = _left_out_radii(functions)
+    elif isinstance(functions, HatFunctions):
+        differences = _left_out_nodes(functions)
+    else:
+        return float("nan")  # functions that are known everywhere
+    return error(differences) if len(differences) else float("nan")
+
+
+def _left_out_radii(functions: RadialFunctions) -> np.ndarray:
+    own = np.flatnonzero(functions.radius >= 0)
+    if len(own) < 5:
+        return np.zeros((0, *functions.kernel))
+    kept = np.union1d(np.flatnonzero(functions.radius < 0)[::2], own[::2])
+    fewer = RadialFunctions(
+        functions.radius[kept],
+        functions.pixels[kept],
+        None,
+        1,
+        functions.node_share[kept],
+        functions.centroid[kept],
+        registered=functions.registered,
+    )
+    whole = RadialFunctions(
+        functions.radius, functions.pixels, None, 1, functions.node_share, functions.centroid, functions.registered
+    )
+    places = np.array([(0.0, functions.radius[node]) for node in own[1:-1:2]])
+    return (fewer.at(places) - whole.at(places)).reshape(-1, *functions.kernel)
+
+
+def _left_out_nodes(functions: HatFunctions) -> np.ndarray:
+    bank, kernel = functions.bank, functions.kernel
+    differences = []
+    if bank.layout == "grid":
+        grid = bank.as_grid(functions.nodes)
+        for axis, field in ((0, bank.field_y), (1, bank.field_x)):
+            moved = np.moveaxis(grid, axis, 0)
+            for node in range(1, len(field) - 1):
+                share = (field[node] - field[node - 1]) / (field[node + 1] - field[node - 1])
+                differences.append(moved[node] - (1 - share) * moved[node - 1] - share * moved[node + 1])
+    elif len(bank.position) > 3:
+        for node in range(len(bank.position)):
+            others = np.arange(len(bank.position)) != node
+            weights = scattered_weights(bank.position[others], bank.position[node : node + 1])
+            differences.append(functions.nodes[node] - np.tensordot(weights[0], functions.nodes[others], 1))
+    return (
+        np.concatenate([each.reshape(-1, *kernel) for each in differences]) if differences else np.zeros((0, *kernel))
+    )
