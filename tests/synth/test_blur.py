@@ -277,7 +277,7 @@ def test_a_radius_of_a_symmetric_lens_tells_its_functions_everywhere(small_metac
     grid = simulate_bank(
         small_metacamera.camera,
         fields=(3, 3),
-        wavelengths=tuple(small_metacamera.wavelength),
+        wavelengths_per_channel=1,
         window=small_metacamera.intensity.shape[-2:],
     )
     # The corners are as far from the axis as the last node of the radius, at another azimuth each.
