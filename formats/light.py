@@ -78,7 +78,7 @@ def _light_of(picture: Image.Image, data: bytes, origin: str) -> np.ndarray:
 
 def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
     """The low bytes of 16-bit colours, which Pillow drops; ``None`` if the picture has no such."""
-    modes = [tile.args[0] if isinstance(tile.args, tuple) else tile.args for tile in picture.tile]
+    modes = [str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in picture.tile]
     if not modes or any(mode not in _OTHER_BYTE for mode in modes):
         return None
     with Image.open(io.BytesIO(data), formats=[str(picture.format)]) as again:

@@ -106,7 +106,7 @@ def fit_waves(
     while True:
         best = _fit(functions_at, pixels, count, tolerance, axis, scale)
         finer = max(count + 1, round(count * np.sqrt(2)))
-        if best.error <= tolerance or finer > LARGEST_COUNT or min(best.block) < 8:
+        if best.error <= tolerance or finer > LARGEST_COUNT or max(best.block) < 4:
             return best
         count = finer
 
