@@ -137,7 +137,9 @@ def test_a_cluster_runs_the_same_jobs(name: str, photographs: list[Photograph], 
     specs = [{"paths": [str(each.path), str(tmp_path / "none")], "pixels": [16, 20]} for each in photographs]
     here = dict(Here().run("inspect", specs, lambda place, made: None))
     command = [sys.executable, "-c", ELSEWHERE, name, json.dumps(specs), str(tmp_path / "logs")]
-    run = subprocess.run(command, capture_output=True, text=True, check=False)
+    # Ray's workers are nice by default, and starve beside the other tests.
+    environ = os.environ | {"RAY_worker_niceness": "0"}
+    run = subprocess.run(command, capture_output=True, text=True, check=False, env=environ)
     assert run.returncode == 0, run.stderr
     answer = next(line for line in run.stdout.splitlines() if line.startswith("found "))
     assert json.loads(answer.removeprefix("found ")) == [here[place] for place in range(3)]
