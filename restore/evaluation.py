@@ -73,7 +73,7 @@ def evaluate(
         bank=bank,
         samples=samples,
         training={
-            "curves": {Path(each).name: _curve(each) for each in (*curves, adapter) if _has_history(each)},
+            "curves": _curves([*curves, adapter]),
             "adapter": description["training"],
         },
         stages=_stages(stages_path),
@@ -109,6 +109,12 @@ def _sample(
         raise InputError(f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it.")
     wiener = wiener_tiled(captured, bank, noise_to_signal)
     return Sample(name=name, clean=clean, captured=captured, wiener=wiener, restored=restored)
+
+
+def _curves(adapters: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """The training curves of those adapters that were trained for a step at least."""
+    found = {Path(each).name: _curve(each) for each in adapters if _has_history(each)}
+    return {name: curve for name, curve in found.items() if curve["step"]}
 
 
 def _has_history(adapter: str) -> bool:
