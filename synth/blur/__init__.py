@@ -6,8 +6,11 @@ In reading order:
 - ``frame``         the part of the sensor that is imaged, and the scene around it
 - ``hats``          weights between the nodes of a grid or of scattered nodes
 - ``radius``        a symmetric lens' functions at any place, from those along a radius
+- ``rotation``      a function turned about its middle
 - ``functions``     the functions of any bank at any place of the sensor, and how far they are known
 - ``halo``          a function as a sharp core and a halo that a coarser grid holds
+- ``levels``        the core's and the halo's levels, and how light goes between their grids
+- ``flat``          what a flat scene becomes, and the scalings that keep it and the light of every point
 - ``waves``         how the functions vary over a block of the scene: a short sum of waves
 - ``blocks``        convolution by such sums, one local Fourier transform a block
 - ``warp``          geometric distortion and lateral colour

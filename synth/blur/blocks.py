@@ -20,7 +20,7 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.fft import next_fast_len
+from scipy.fft import fft, next_fast_len
 
 Waves = tuple[tuple[int, int], ...]
 """Periods (k_y, k_x) of each wave over the transform's length; with each one its negative."""
@@ -62,10 +62,10 @@ def block_blur(kernels: np.ndarray, waves: Waves, block: tuple[int, int], pixels
     size = [transform_length(*lengths) for lengths in zip(block, kernel, strict=True)]
     half = size[1] // 2 + 1
     rows = []
-    for row in kernels:
-        # Row by row: the transforms in double precision would be the largest array of all.
-        transform = np.fft.fft(np.fft.fft(row, size[1])[..., :half], size[0], axis=-2)
-        rows.append(np.moveaxis(transform, 1, 0).astype(np.complex64))
+    for row in kernels.astype(np.complex64):
+        # Row by row: what lies between the two passes would be the largest array of all.
+        transform = fft(fft(row, size[1])[..., :half], size[0], axis=-2)
+        rows.append(np.moveaxis(transform, 1, 0))
     return BlockBlur(jnp.asarray(np.stack(rows)), waves, block, kernel, pixels)
 
 

@@ -54,6 +54,11 @@ class Frame:
         reach = [side // 2 + 1 + WARP_MARGIN for side in self.kernel]
         return (LARGEST_SCALE * -(-reach[0] // LARGEST_SCALE), LARGEST_SCALE * -(-reach[1] // LARGEST_SCALE))
 
+    @property
+    def continued_pixels(self) -> tuple[int, int]:
+        """Rows, columns of the continued scene."""
+        return (self.pixels[0] + 2 * self.margin[0], self.pixels[1] + 2 * self.margin[1])
+
     def continued(self, planes: jax.Array) -> jax.Array:
         """The scene ``[channel, y, x]`` with its mirror image, or what is needed of it."""
         widths = [margin - self.surround for margin in self.margin]

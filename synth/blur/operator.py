@@ -19,11 +19,13 @@ import numpy as np
 
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
-from metalens.synth.blur.blocks import BlockBlur, block_blur, scatter
+from metalens.synth.blur.blocks import block_blur
+from metalens.synth.blur.flat import balanced, flat_image
 from metalens.synth.blur.frame import Frame, frame_of
 from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
-from metalens.synth.blur.halo import HaloSplit, choose_split, enlarge, shrink
+from metalens.synth.blur.halo import HaloSplit, choose_split, enlarge
 from metalens.synth.blur.illumination import ChiefRays, chief_rays
+from metalens.synth.blur.levels import Levels, spread
 from metalens.synth.blur.warp import Warp, make_warp, moved
 from metalens.synth.blur.waves import WaveFit, fit_waves, scene_error_power, scene_power
 
@@ -95,32 +97,31 @@ class BlurReport:
 
 @partial(
     jax.tree_util.register_dataclass,
-    data_fields=["core", "halo", "warp", "gain"],
-    meta_fields=["frame", "halo_scale", "halo_kernel", "report"],
+    data_fields=["levels", "warp", "gain", "image_gain"],
+    meta_fields=["report"],
 )
 @dataclass(frozen=True)
 class ShiftVariantBlur:
     """A bank of point spread functions, made ready to blur scenes of one frame.
 
     Attributes:
-        core: the functions' cores on the frame's pixels.
-        halo: their halos on a coarser grid; ``None`` without.
+        levels: the functions.
         warp: movement of the scene; ``None`` without.
         gain: ``[channel, y, x]`` float32 factor of the continued scene's light: illumination, and exact flux.
-        frame: the part of the sensor, and how far the scene goes beyond it.
-        halo_scale: pixels to a sample of the halo.
-        halo_kernel: rows, columns of the halo's kernels.
+        image_gain: ``[channel, y, x]`` float32 factor of the image: an exactly flat field.
         report: what was chosen.
     """
 
-    core: BlockBlur
-    halo: BlockBlur | None
+    levels: Levels
     warp: Warp | None
     gain: jax.Array
-    frame: Frame
-    halo_scale: int
-    halo_kernel: tuple[int, int]
+    image_gain: jax.Array
     report: BlurReport
+
+    @property
+    def frame(self) -> Frame:
+        """The part of the sensor, and how far the scene goes beyond it."""
+        return self.levels.frame
 
     @property
     def pixels(self) -> tuple[int, int]:
@@ -171,8 +172,8 @@ def blur_of_functions(
     probes = functions.at(frame.probes()).reshape(-1, *functions.kernel)
     split = choose_split(probes, 0.5 * settings.tolerance)
     # Squares of the shares of the tolerance: 1/4 to the split, 9/16 to the core, 4/25 to the halo, together below 1.
-    share = 1.0 if split.scale == 1 else 0.75
-    core = _fit_level(functions, frame, split, share * settings.tolerance, halo=False)
+    core_share = 1.0 if split.scale == 1 else 0.75
+    core = _fit_level(functions, frame, split, core_share * settings.tolerance, halo=False)
     halo = _fit_level(functions, frame, split, 0.4 * settings.tolerance, halo=True) if split.scale > 1 else None
     errors = [split.error(probes), core.error, halo.error if halo else 0.0]
     report = BlurReport(
@@ -187,15 +188,25 @@ def blur_of_functions(
         distortion=settings.distortion,
         natural_vignetting=settings.natural_vignetting,
     )
-    flux = _fitted_flux(frame, core, halo, split)
-    return ShiftVariantBlur(
+    levels = Levels(
         core=block_blur(core.kernels, core.waves, core.block, frame.core_pixels(split.core)),
         halo=block_blur(halo.kernels, halo.waves, halo.block, frame.halo_pixels(split.scale)) if halo else None,
-        warp=_warp(functions, frame, settings, rays),
-        gain=_gain(functions, frame, flux, rays if settings.natural_vignetting else None),
         frame=frame,
         halo_scale=split.scale,
         halo_kernel=split.halo_kernel if halo else (0, 0),
+    )
+    y, x = frame.places(0), frame.places(1)
+    share = np.moveaxis(functions.share(y, x), -1, 0)
+    gain, image_gain = balanced(
+        levels, _fitted_flux(frame, core, halo, split), share, flat_image(frame, split, core, halo)
+    )
+    if rays is not None and settings.natural_vignetting:
+        gain = gain * rays.gain(y, x)
+    return ShiftVariantBlur(
+        levels=levels,
+        warp=_warp(functions, frame, settings, rays),
+        gain=jnp.asarray(gain, dtype=jnp.float32),
+        image_gain=jnp.asarray(image_gain, dtype=jnp.float32),
         report=report,
     )
 
@@ -229,15 +240,6 @@ def _fitted_flux(frame: Frame, core: WaveFit, halo: WaveFit | None, split: HaloS
         spread = enlarge(jnp.asarray(samples, dtype=jnp.float32), split.scale)
         flux = flux + frame.spread(np.asarray(spread, dtype=np.float64), frame.halo_first(split.scale))
     return flux
-
-
-def _gain(functions: FieldFunctions, frame: Frame, flux: np.ndarray, rays: ChiefRays | None) -> jax.Array:
-    """What each pixel's light is multiplied with: the share that arrives, against what the kernels make of it."""
-    y, x = frame.places(0), frame.places(1)
-    gain = np.moveaxis(functions.share(y, x), -1, 0) / flux
-    if rays is not None:
-        gain = gain * rays.gain(y, x)
-    return jnp.asarray(gain, dtype=jnp.float32)
 
 
 def _warp(functions: FieldFunctions, frame: Frame, settings: BlurSettings, rays: ChiefRays | None) -> Warp | None:
@@ -290,28 +292,11 @@ def blur_adjoint(operator: ShiftVariantBlur, image: jax.Array | np.ndarray) -> j
 
 @jax.jit
 def _blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
-    frame, (rows, columns) = operator.frame, operator.pixels
-    planes = frame.continued(jnp.moveaxis(scene, -1, 0))
+    planes = operator.frame.continued(jnp.moveaxis(scene, -1, 0))
     if operator.warp is not None:
         planes = moved(operator.warp, planes)
-    planes = planes * operator.gain
-    kernel = operator.core.kernel
-    light = scatter(operator.core, frame.core_part(planes, kernel))
-    image = light[:, kernel[0] - 1 : kernel[0] - 1 + rows, kernel[1] - 1 : kernel[1] - 1 + columns]
-    if operator.halo is not None:
-        coarse = scatter(operator.halo, shrink(frame.halo_part(planes, operator.halo_scale), operator.halo_scale))
-        image = image + _halo_image(operator, coarse)
+    image = spread(operator.levels, planes * operator.gain) * operator.image_gain
     return jnp.moveaxis(image, 0, -1)
-
-
-def _halo_image(operator: ShiftVariantBlur, coarse: jax.Array) -> jax.Array:
-    """Bring the blurred halo samples back to the frame's pixels."""
-    scale, rows_columns = operator.halo_scale, operator.pixels
-    first = [margin // scale + side // 2 for margin, side in zip(
-        operator.frame.halo_margin(scale), operator.halo_kernel, strict=True)]  # fmt: skip
-    counts = [-(-length // scale) + 3 for length in rows_columns]
-    samples = coarse[:, first[0] : first[0] + counts[0], first[1] : first[1] + counts[1]]
-    return enlarge(samples, scale)[:, : rows_columns[0], : rows_columns[1]]
 
 
 @jax.jit
@@ -322,6 +307,6 @@ def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
 
 
 def _check_shape(operator: ShiftVariantBlur, array: jax.Array | np.ndarray, pixels: tuple[int, int]) -> None:
-    expected = (*pixels, operator.core.transform.shape[3])
+    expected = (*pixels, operator.levels.core.transform.shape[3])
     if tuple(array.shape) != expected:
         raise InputError(f"blur: found an array of shape {tuple(array.shape)}, expected {expected}.")

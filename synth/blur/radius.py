@@ -1,9 +1,9 @@
 """A rotationally symmetric lens' functions at any place of the sensor, from those at a few distances from the axis.
 
 At equal distances the functions differ by a rotation only. Along the radius they are interpolated by a cubic spline,
-whose nodes go on to the other side of the axis by symmetry; then they are rotated by cubic spline interpolation, on
-the sub-pixels as far as the bank holds sharp features there, and on the pixels further out, where functions are
-smooth. Their sums are set to those along the radius, so that rotating loses no flux.
+whose nodes go on to the other side of the axis by symmetry; then they are rotated by cubic spline interpolation
+(``rotation``), on the sub-pixels as far as the bank holds sharp features there, and on the pixels further out, where
+functions are smooth. Their sums are set to those along the radius, so that rotating loses no flux.
 """
 
 from __future__ import annotations
@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
-from scipy.ndimage import map_coordinates, spline_filter
 
 from metalens.formats.psf_bank import PsfBank, sum_subpixels
 from metalens.psf.octant import octant_of, unfold_images
+from metalens.synth.blur.rotation import rotated, spline_coefficients
 
 FINE_REACH = 20
 """Pixels from the centre to which functions are rotated on sub-pixels."""
@@ -27,6 +27,9 @@ BLEND = 8
 MIRRORED = 4
 """Nodes of the other side of the axis that the spline sees."""
 
+BATCH = 32
+"""Functions that are rotated together, and reduced before the next ones are."""
+
 
 @dataclass(frozen=True)
 class RadialFunctions:
@@ -34,8 +37,8 @@ class RadialFunctions:
 
     Attributes:
         radius: ``[node]`` distances from the axis in metres, ascending; mirrored ones are negative.
-        pixels: ``[node, channel, y, x]`` spline coefficients of the functions on pixels.
-        fine: ``[node, channel, y · s, x · s]`` of their middles on sub-pixels; ``None`` without sub-pixels.
+        pixels: ``[node, channel, y + 4, x + 4]`` spline coefficients of the functions on pixels.
+        fine: ``[node, channel, y · s + 4, x · s + 4]`` of their middles on sub-pixels; ``None`` without sub-pixels.
         subpixels: s.
         node_share: ``[node, channel]`` sums of the functions.
         centroid: ``[node, channel]`` centroid along x in pixels.
@@ -53,7 +56,7 @@ class RadialFunctions:
     @property
     def kernel(self) -> tuple[int, int]:
         """Rows, columns of the functions."""
-        return (self.pixels.shape[-2], self.pixels.shape[-1])
+        return (self.pixels.shape[-2] - 4, self.pixels.shape[-1] - 4)
 
     @property
     def channels(self) -> int:
@@ -68,12 +71,22 @@ class RadialFunctions:
         """
         position = np.stack([each.ravel() for each in np.meshgrid(y, x, indexing="ij")], axis=1)
         octant = octant_of(position)
-        images = np.concatenate([reduce(self.at(place[None])) for place in octant.position])
+        batches = [octant.position[first : first + BATCH] for first in range(0, len(octant.position), BATCH)]
+        images = np.concatenate([reduce(self.at(each)) for each in batches])
         return unfold_images(octant, images).reshape(len(y), len(x), *images.shape[1:])
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """Functions ``[place, channel, y, x]`` float32 at places ``[place, (y, x)]`` in metres."""
-        return np.stack([self._at(*place) for place in position])
+        distance = np.hypot(*position.T)
+        weights = self._weights(distance)
+        angle = np.arctan2(position[:, 0], position[:, 1])
+        shift = weights @ self.centroid.mean(axis=1) if self.registered else np.zeros(len(position))
+        image = np.clip(rotated(self.pixels, weights, angle, shift), 0, None)
+        if self.fine is not None:
+            fine = rotated(self.fine, weights, angle, shift * self.subpixels)
+            _blend(image, np.clip(sum_subpixels(fine, self.subpixels), 0, None))
+        share = weights @ self.node_share
+        return (image * (share / image.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Sums ``[row, column, channel]`` of the functions at places of a grid in metres."""
@@ -93,22 +106,6 @@ class RadialFunctions:
             return np.ones((len(distance), 1))
         return CubicSpline(self.radius, np.eye(len(self.radius)))(np.minimum(distance, self.radius[-1]))
 
-    def _at(self, y: float, x: float) -> np.ndarray:
-        distance = float(np.hypot(y, x))
-        weights = self._weights(np.array([distance]))[0]
-        used = np.flatnonzero(np.abs(weights) > 1e-7)
-        direction = (y / distance, x / distance) if distance > 0 else (0.0, 1.0)
-        shift = float(weights @ self.centroid.mean(axis=1)) if self.registered else 0.0
-        image = _turned(np.tensordot(weights[used], self.pixels[used], 1), direction, self.kernel, 1, shift)
-        if self.fine is not None:
-            side = self.fine.shape[-1]
-            middle = np.tensordot(weights[used], self.fine[used], 1)
-            fine = sum_subpixels(_turned(middle, direction, (side, side), self.subpixels, shift), self.subpixels)
-            _blend(image, fine)
-        image = np.clip(image, 0, None)
-        share = weights @ self.node_share
-        return (image * (share / image.sum(axis=(-2, -1)))[:, None, None]).astype(np.float32)
-
 
 def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
     """Put the functions of a symmetric lens' bank, radial or a grid, in the order of their distance from the axis."""
@@ -127,12 +124,12 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
     if subpixels > 1:
         cut = max(0, side // 2 - FINE_REACH) * subpixels
         fine = np.stack([node[:, cut : node.shape[1] - cut, cut : node.shape[2] - cut] for node in nodes])
-        fine = _coefficients(_with_mirrored(fine))
+        fine = spline_coefficients(_with_mirrored(fine))
     radius = distance[order]
     mirrored = slice(MIRRORED, 0, -1)
     return RadialFunctions(
         radius=np.concatenate([-radius[mirrored], radius]),
-        pixels=_coefficients(_with_mirrored(pixels)),
+        pixels=spline_coefficients(_with_mirrored(pixels)),
         fine=fine,
         subpixels=subpixels,
         node_share=np.concatenate([share[mirrored], share]),
@@ -145,33 +142,15 @@ def _with_mirrored(nodes: np.ndarray) -> np.ndarray:
     return np.concatenate([nodes[MIRRORED:0:-1, ..., ::-1], nodes])
 
 
-def _coefficients(images: np.ndarray) -> np.ndarray:
-    flat = images.reshape(-1, *images.shape[-2:]).astype(np.float64)
-    return np.stack([spline_filter(image, mode="constant") for image in flat]).reshape(images.shape)
-
-
 def _along_x(image: np.ndarray, place: np.ndarray) -> np.ndarray:
     """Turn a function ``[channel, y, x]`` so that it lies on +x."""
     distance = float(np.hypot(*place))
     if place[0] == 0 or distance == 0:
         return image.astype(np.float64)
-    side = (image.shape[-2], image.shape[-1])
-    turned = _turned(_coefficients(image), (-place[0] / distance, place[1] / distance), side, 1, 0.0)
-    return np.clip(turned, 0, None) * (image.sum(axis=(-2, -1)) / turned.sum(axis=(-2, -1)))[:, None, None]
-
-
-def _turned(
-    coefficients: np.ndarray, direction: tuple[float, float], size: tuple[int, int], subpixels: int, shift: float
-) -> np.ndarray:
-    """Rotate functions ``[channel, y, x]`` on +x to a direction (y, x) of length 1, moved back by ``shift`` pixels."""
-    y, x = np.mgrid[: size[0], : size[1]]
-    y, x = y - size[0] // 2, x - size[1] // 2
-    sine, cosine = direction
-    along = cosine * x + sine * y + shift * subpixels + coefficients.shape[-1] // 2
-    across = cosine * y - sine * x + coefficients.shape[-2] // 2
-    return np.stack(
-        [map_coordinates(image, [across, along], mode="constant", prefilter=False) for image in coefficients]
-    )
+    angle = np.arctan2(-place[:1], place[1:])
+    turned = rotated(spline_coefficients(image[None]), np.ones((1, 1)), angle, np.zeros(1))[0]
+    turned = np.clip(turned, 0, None)
+    return np.asarray(turned * (image.sum(axis=(-2, -1)) / turned.sum(axis=(-2, -1)))[:, None, None])
 
 
 def _blend(image: np.ndarray, fine: np.ndarray) -> None:

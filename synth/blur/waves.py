@@ -46,6 +46,21 @@ WAVE_SETS: tuple[Waves, ...] = (_diamond(0), _diamond(1), _square(1), _diamond(2
 
 
 @dataclass(frozen=True)
+class Samples:
+    """Functions at the places that a fit is made from.
+
+    Attributes:
+        functions: ``[row, column, channel, y, x]``.
+        rows: of the scene's pixels; fractions.
+        columns: of the scene's pixels; fractions.
+    """
+
+    functions: np.ndarray
+    rows: np.ndarray
+    columns: np.ndarray
+
+
+@dataclass(frozen=True)
 class WaveFit:
     """Kernels of the waves of every block.
 
@@ -54,25 +69,27 @@ class WaveFit:
         waves: their periods.
         block: rows, columns of a block.
         error: estimated root mean square error of a blurred scene of values in 0..1.
+        samples: what the kernels are fitted to.
     """
 
     kernels: np.ndarray
     waves: Waves
     block: tuple[int, int]
     error: float
+    samples: Samples
 
     def flux(self, pixels: tuple[int, int]) -> np.ndarray:
         """Sums ``[channel, y, x]`` of the functions that the waves make of each of the scene's pixels."""
         sums = self.kernels.sum(axis=(-2, -1), dtype=np.complex128)
         sides = (self.kernels.shape[-2], self.kernels.shape[-1])
         size = [transform_length(*lengths) for lengths in zip(self.block, sides, strict=True)]
-        y, x = (np.arange(length) for length in pixels)
-        total = np.zeros((sums.shape[3], *pixels))
-        for wave, (period_y, period_x) in enumerate(self.waves):
-            own = sums[(y // self.block[0])[:, None], x // self.block[1], wave]
-            phase = (period_y * (y % self.block[0]) / size[0])[:, None] + period_x * (x % self.block[1]) / size[1]
-            total += np.moveaxis((own * np.exp(2j * np.pi * phase)[..., None]).real, -1, 0)
-        return total
+        periods = np.array(self.waves)
+        turns = [periods[:, axis, None] * np.arange(self.block[axis]) / size[axis] for axis in (0, 1)]
+        values = np.exp(2j * np.pi * (turns[0][:, :, None] + turns[1][:, None]))
+        flux = np.tensordot(sums.real, values.real, (2, 0)) - np.tensordot(sums.imag, values.imag, (2, 0))
+        rows, columns, channels = flux.shape[:3]
+        whole = flux.transpose(2, 0, 3, 1, 4).reshape(channels, rows * self.block[0], columns * self.block[1])
+        return np.asarray(whole[:, : pixels[0], : pixels[1]])
 
 
 FunctionsAt = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -127,7 +144,8 @@ def _fit(
     shift = [middle - 0.5 * n * side for middle, n, side in zip(axis, counts, block, strict=True)]
     shift = [each if abs(each) <= 0.1 * side else 0.0 for each, side in zip(shift, block, strict=True)]
     steps = [np.arange(INTERVALS * n + 1) * side / INTERVALS for n, side in zip(counts, block, strict=True)]
-    samples = functions_at(*(step + each for step, each in zip(steps, shift, strict=True)))
+    places = [step + each for step, each in zip(steps, shift, strict=True)]
+    samples = functions_at(*places)
     kernel = (samples.shape[-2], samples.shape[-1])
     size = (transform_length(block[0], kernel[0]), transform_length(block[1], kernel[1]))
     inside = np.arange(INTERVALS + 1)
@@ -147,7 +165,7 @@ def _fit(
         ]).astype(np.complex64)
         for row in rows
     ])  # fmt: skip
-    return WaveFit(kernels, waves, block, error)
+    return WaveFit(kernels, waves, block, error, Samples(samples, *places))
 
 
 def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: list[float]) -> np.ndarray:

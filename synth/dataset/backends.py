@@ -120,7 +120,7 @@ class LocalWorkers:
 
 def _start_worker() -> subprocess.Popen[str]:
     return subprocess.Popen(
-        [sys.executable, "-m", "metalens.synth.dataset.worker"],
+        [sys.executable, "-c", "from metalens.synth.dataset.worker import main; main()"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         text=True,

@@ -90,7 +90,3 @@ def _send(replies: TextIO, reply: dict[str, Any]) -> None:
         replies.flush()
     except BrokenPipeError:
         os._exit(0)
-
-
-if __name__ == "__main__":
-    main()

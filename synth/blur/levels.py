@@ -1,0 +1,70 @@
+"""Scattering by cores on the pixels and halos on a coarser grid."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+
+from metalens.synth.blur.blocks import BlockBlur, scatter
+from metalens.synth.blur.frame import Frame
+from metalens.synth.blur.halo import enlarge, shrink
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["core", "halo"], meta_fields=["frame", "halo_scale", "halo_kernel"]
+)
+@dataclass(frozen=True)
+class Levels:
+    """Functions of a frame, made ready to scatter light.
+
+    Attributes:
+        core: the functions' cores on the frame's pixels.
+        halo: their halos on a coarser grid; ``None`` without.
+        frame: the part of the sensor, and how far the scene goes beyond it.
+        halo_scale: pixels to a sample of the halo.
+        halo_kernel: rows, columns of the halo's kernels.
+    """
+
+    core: BlockBlur
+    halo: BlockBlur | None
+    frame: Frame
+    halo_scale: int
+    halo_kernel: tuple[int, int]
+
+
+@jax.jit
+def spread(levels: Levels, planes: jax.Array) -> jax.Array:
+    """Scatter the light ``[channel, y, x]`` of the continued scene onto the frame's pixels ``[channel, y, x]``."""
+    frame, (rows, columns) = levels.frame, levels.frame.pixels
+    kernel = levels.core.kernel
+    light = scatter(levels.core, frame.core_part(planes, kernel))
+    image = light[:, kernel[0] - 1 : kernel[0] - 1 + rows, kernel[1] - 1 : kernel[1] - 1 + columns]
+    if levels.halo is not None:
+        coarse = scatter(levels.halo, shrink(frame.halo_part(planes, levels.halo_scale), levels.halo_scale))
+        image = image + _on_pixels(levels, coarse)
+    return image
+
+
+@jax.jit
+def spread_adjoint(levels: Levels, image: jax.Array) -> jax.Array:
+    """Apply the exact adjoint of :func:`spread`, onto the continued scene."""
+    planes = jax.ShapeDtypeStruct((image.shape[0], *levels.frame.continued_pixels), image.dtype)
+    (found,) = jax.linear_transpose(lambda planes: spread(levels, planes), planes)(image)
+    return found
+
+
+def _on_pixels(levels: Levels, coarse: jax.Array) -> jax.Array:
+    """Bring the scattered halo samples back to the frame's pixels."""
+    scale, (rows, columns) = levels.halo_scale, levels.frame.pixels
+    first, counts = halo_samples(levels.frame, scale, levels.halo_kernel)
+    samples = coarse[:, first[0] : first[0] + counts[0], first[1] : first[1] + counts[1]]
+    return enlarge(samples, scale)[:, :rows, :columns]
+
+
+def halo_samples(frame: Frame, scale: int, halo_kernel: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First row, column and their counts of the scattered halo samples that the frame's pixels are made of."""
+    first = [margin // scale + side // 2 for margin, side in zip(frame.halo_margin(scale), halo_kernel, strict=True)]
+    counts = [-(-length // scale) + 3 for length in frame.pixels]
+    return (first[0], first[1]), (counts[0], counts[1])

@@ -1,0 +1,82 @@
+"""Rotation of images by cubic spline interpolation (Unser 1999, 10.1109/79.799930)."""
+
+from __future__ import annotations
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from scipy.ndimage import spline_filter
+
+TOGETHER = 8
+"""Images to a compiled call; their number does not compile it again."""
+
+
+def spline_coefficients(images: np.ndarray) -> np.ndarray:
+    """Coefficients ``[node, channel, y + 4, x + 4]`` float32 of images ``[node, channel, y, x]``.
+
+    Two more on each side are those of the mirrored image, so that samples at the border have all that they need.
+    """
+    flat = images.reshape(-1, *images.shape[-2:]).astype(np.float64)
+    found = np.stack([np.pad(spline_filter(image, mode="mirror"), 2, mode="reflect") for image in flat])
+    return found.reshape(*images.shape[:2], *found.shape[-2:]).astype(np.float32)
+
+
+def rotated(coefficients: np.ndarray, weights: np.ndarray, angle: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    """Weighted sums of images, each rotated about the sample in the middle of its odd sides.
+
+    Args:
+        coefficients: ``[node, channel, y, x]`` from :func:`spline_coefficients`.
+        weights: ``[image, node]`` of the sums.
+        angle: ``[image]`` in radians, from +x (columns) towards +y (rows).
+        shift: ``[image]`` samples by which a sum is moved towards −x before it is rotated.
+
+    Returns:
+        ``[image, channel, y, x]`` float64; 0 where a sample comes from outside the image.
+    """
+    count = len(angle)
+    padded = -count % TOGETHER
+    given = (weights, np.cos(angle), np.sin(angle), shift)
+    rows = [np.pad(each, ((0, padded), *[(0, 0)] * (each.ndim - 1))).astype(np.float32) for each in given]
+    parts = [
+        _rotated(coefficients, *(each[first : first + TOGETHER] for each in rows))
+        for first in range(0, count, TOGETHER)
+    ]
+    return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])[:count]
+
+
+@jax.jit
+def _rotated(
+    coefficients: jax.Array, weights: jax.Array, cosine: jax.Array, sine: jax.Array, shift: jax.Array
+) -> jax.Array:
+    sums = jnp.tensordot(weights, coefficients, 1)
+    return jax.lax.map(lambda given: _rotated_one(*given), (sums, cosine, sine, shift))
+
+
+def _rotated_one(coefficients: jax.Array, cosine: jax.Array, sine: jax.Array, shift: jax.Array) -> jax.Array:
+    channels, height, width = coefficients.shape[0], coefficients.shape[1] - 4, coefficients.shape[2] - 4
+    y, x = (jnp.arange(length) - length // 2 for length in (height, width))
+    along = (cosine * x + sine * y[:, None] + shift).ravel() + width // 2
+    across = (cosine * y[:, None] - sine * x).ravel() + height // 2
+    # What rounding puts beyond the border belongs to it.
+    inside = (jnp.abs(along - (width - 1) / 2) <= (width - 1) / 2 + 1e-3) & (
+        jnp.abs(across - (height - 1) / 2) <= (height - 1) / 2 + 1e-3
+    )
+    row, column = (jnp.clip(jnp.floor(each), 0, length - 1) for each, length in ((across, height), (along, width)))
+    flat = coefficients.reshape(channels, -1)
+    first = (row.astype(jnp.int32) + 1) * (width + 4) + column.astype(jnp.int32) + 1
+    total = jnp.zeros((channels, height * width), dtype=coefficients.dtype)
+    for step_y, weight_y in enumerate(_weights(across - row)):
+        for step_x, weight_x in enumerate(_weights(along - column)):
+            total = total + (weight_y * weight_x) * flat[:, first + step_y * (width + 4) + step_x]
+    return jnp.where(inside, total, 0).reshape(channels, height, width)
+
+
+def _weights(share: jax.Array) -> list[jax.Array]:
+    """Of the cubic B-spline at the samples −1..2 for a value at ``share`` in 0..1."""
+    rest = 1 - share
+    return [
+        rest**3 / 6,
+        2 / 3 - share**2 + share**3 / 2,
+        2 / 3 - rest**2 + rest**3 / 2,
+        share**3 / 6,
+    ]
