@@ -153,8 +153,8 @@ def read_alignment_set(source: str | os.PathLike[str]) -> AlignmentSet:
         InputError: there is none, it does not describe captures, or a file that it names is missing.
     """
     path = Path(source)
-    missing = "no such file; give the TOML file that lists the captures of the screen."
-    text = read_text(path, "list of captures", missing=missing, largest=2**25)
+    advice = "no such file; give the TOML file that lists the captures of the screen."
+    text = read_text(path, "list of captures", missing=advice, largest=2**25)
     content = parse_toml(text, SCHEMA, VERSION, origin=str(path), remedy="copy them from docs/captured-pairs.md")
     captures = validated(AlignmentSet, content, origin=str(path))
     captures._origin = path

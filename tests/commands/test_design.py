@@ -19,24 +19,11 @@ version = 1
 name = "small"
 description = "A lens as small as a test."
 
-[camera.lens]
-aperture_um = 20.0
-focal_length_um = 60.0
-
-[camera.sensor]
-pixels = [40, 40]
-pixel_pitch_um = 2.0
-bit_depth = 12
-full_well_e = 5000.0
-read_noise_e = 3.0
-
-[camera.spectrum]
-wavelengths_per_channel = 1
-channels = [
-  { name = "red", centre_nm = 606.0, fwhm_nm = 0.0 },
-  { name = "green", centre_nm = 511.0, fwhm_nm = 0.0 },
-  { name = "blue", centre_nm = 462.0, fwhm_nm = 0.0 },
-]
+[camera]
+base = "hyperbolic"
+lens = { aperture_um = 20.0, focal_length_um = 60.0 }
+sensor = { pixels = [40, 40], pixel_pitch_um = 2.0 }
+spectrum = { wavelengths_per_channel = 1 }
 
 [variables]
 family = "even_polynomial"

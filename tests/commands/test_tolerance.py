@@ -12,20 +12,6 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_manifest
 from metalens.formats.psf_ensemble import read_psf_ensemble
 
-CAMERA = """
-schema = "metalens.camera"
-version = 1
-name = "small"
-lens = { aperture_um = 40.0, focal_length_um = 100.0, phase = { family = "hyperbolic", wavelength_nm = 530.0 } }
-sensor = { pixels = [32, 32], pixel_pitch_um = 1.0, bit_depth = 10, full_well_e = 5000.0, read_noise_e = 3.0 }
-
-[spectrum]
-channels = [
-  { name = "red", centre_nm = 532.0, fwhm_nm = 1.0 },
-  { name = "green", centre_nm = 530.0, fwhm_nm = 1.0 },
-  { name = "blue", centre_nm = 528.0, fwhm_nm = 1.0 },
-]
-"""
 SPEC = """
 schema = "metalens.tolerance"
 version = 1
@@ -37,9 +23,9 @@ decentre_x_um = { distribution = "uniform", plus_minus = 2.0 }
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, small_camera_text) -> Path:
     place = tmp_path_factory.mktemp("tolerance")
-    (place / "lens.toml").write_text(CAMERA)
+    (place / "lens.toml").write_text(small_camera_text)
     (place / "tolerances.toml").write_text(SPEC)
     return place
 
