@@ -91,7 +91,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(spec: Path) -> None:
     assert "3 variables from 1 starts, at most 6 steps of 6 point spread functions" in shown
     plan = json.loads(design(spec, "-o", output, "--dry-run", "--json").stdout)
     assert plan["starts"] == ["hyperbolic 511 nm"]
-    assert plan["wavelengths_nm"] == pytest.approx([462, 511, 606])
+    assert plan["wavelengths_nm"] == pytest.approx([455, 530, 620])
     assert [path.name for path in spec.parent.iterdir()] == ["design.toml"]
 
 
