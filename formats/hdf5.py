@@ -118,7 +118,7 @@ def _check_contents(file: h5py.File, target: Path) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                raise InputError(f"{target}: {group.name}/{name} is a link out of its place; refused.")
+                raise InputError(f"{target}: {group.name.rstrip('/')}/{name} is a link out of its place; refused.")
             item = group[name]
             if isinstance(item, h5py.Group):
                 walk(item)
