@@ -15,8 +15,15 @@ EMBEDDED: dict[str, Literal["train", "held_out"] | None] = {
 }
 
 
-def named_photographs(sources: Sequence[str]) -> list[Photograph]:
-    """Photographs of files, folders, and the embedded ones by name."""
+def named_photographs(sources: Sequence[str], *, as_light: bool = False) -> list[Photograph]:
+    """Photographs of files, folders, and the embedded ones by name.
+
+    Args:
+        sources: as given on the command line.
+        as_light: whether the command reads OpenEXR too; otherwise those in folders are passed over.
+    """
+    from metalens.formats.light import LIGHT_SUFFIXES
+    from metalens.formats.pictures import SUFFIXES
     from metalens.synth.embedded_photographs import embedded_photographs
     from metalens.synth.photographs import find_photographs
 
@@ -25,5 +32,5 @@ def named_photographs(sources: Sequence[str]) -> list[Photograph]:
         if source in EMBEDDED:
             found += embedded_photographs(EMBEDDED[source])
         else:
-            found += find_photographs([source])
+            found += find_photographs([source], LIGHT_SUFFIXES if as_light else SUFFIXES)
     return found

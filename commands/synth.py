@@ -98,7 +98,7 @@ def synth(
     if not banks:
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
-    found = named_photographs(photos or ("embedded:train",))
+    found = named_photographs(photos or ("embedded:train",), as_light=True)
     if dry_run:
         rows, columns = crops or first.camera.sensor.pixels
         plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}

@@ -4,6 +4,7 @@ In reading order:
 
 - ``errors``          the one error for input that cannot be used
 - ``record``          what the tables of ``lens.toml`` have in common
+- ``toml_file``       guarded reading of TOML files, whose tables these are
 - ``phase_map``       guarded reading of freeform phases: CSV, NPY, HDF5
 - ``atom_library``    ``library.h5``: what meta-atoms do to light; ``libraries/`` holds those that are shipped
 - ``library_coverage``  the phases and amplitudes that one offers

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from metalens.formats.camera import Camera, preset_names, read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.raw_frames import read_raw_frames
-from metalens.formats.record import Positive, Record, first_problem
+from metalens.formats.record import Positive, Record
+from metalens.formats.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.alignment"
 VERSION = 1
@@ -153,20 +153,10 @@ def read_alignment_set(source: str | os.PathLike[str]) -> AlignmentSet:
         InputError: there is none, it does not describe captures, or a file that it names is missing.
     """
     path = Path(source)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; give the TOML file that lists the captures of the screen.")
-    if path.stat().st_size > 2**25:
-        raise InputError(f"{path}: {path.stat().st_size} bytes is no list of captures; at most 32 MiB are read.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(f'{path}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top.')
-    try:
-        captures = AlignmentSet.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from error
+    advice = "no such file; give the TOML file that lists the captures of the screen."
+    text = read_text(path, "list of captures", missing=advice, largest=2**25)
+    content = parse_toml(text, SCHEMA, VERSION, origin=str(path), remedy="copy them from docs/captured-pairs.md")
+    captures = validated(AlignmentSet, content, origin=str(path))
     captures._origin = path
     missing = [name for name in captures.files if not captures.path(name).is_file()]
     if missing:

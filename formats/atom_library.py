@@ -13,9 +13,8 @@ from typing import Any, Literal, get_args
 import h5py
 import numpy as np
 
-from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from metalens.formats.hdf5 import open_guarded, read_array
+from metalens.formats.hdf5 import open_guarded, provenance_of, read_array, written_file
 
 SCHEMA = "metalens.atom_library"
 VERSION = 1
@@ -222,17 +221,13 @@ def write_atom_library(path: str | os.PathLike[str], library: AtomLibrary) -> No
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["version"] = VERSION
+    with written_file(path, SCHEMA, VERSION, library.provenance) as file:
         for name in _TEXTS:
             file.attrs[name] = getattr(library, name)
         for name in ("pitch", "height"):
             file.attrs[name] = float(getattr(library, name))
         file.attrs["parameter_names"] = ",".join(library.parameter_names)
         file.attrs["polarisations"] = ",".join(library.polarisations)
-        for key in sorted(library.provenance):
-            file.attrs[f"provenance_{key}"] = library.provenance[key]
         for name in _AXES:
             file.create_dataset(name, data=np.asarray(getattr(library, name), dtype=np.float64))
         for name in _shapes(library):
@@ -268,10 +263,7 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
         for name, rank in {**dict.fromkeys(_TABLES, 4), "empty": 3, "orders": 2, "error": 2, **_rank_one()}.items():
             if name in file or name == "transmission":
                 content[name] = _read(file, name, rank)
-        prefix = "provenance_"
-        content["provenance"] = {
-            key.removeprefix(prefix): str(value) for key, value in file.attrs.items() if key.startswith(prefix)
-        }
+        content["provenance"] = provenance_of(file)
     try:
         return AtomLibrary(**content)
     except InputError as error:

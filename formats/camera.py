@@ -10,20 +10,18 @@ from __future__ import annotations
 import hashlib
 import math
 import os
-import tomllib
-from importlib import resources
 from pathlib import Path
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from metalens.formats.errors import InputError
 from metalens.formats.lens import Lens
 from metalens.formats.lens_parts import Aperture, Response
 from metalens.formats.lens_phase import Phase
-from metalens.formats.record import Positive, Record, first_problem, tags_of
+from metalens.formats.record import Positive, Record, tags_of
 from metalens.formats.sensor import Sensor
 from metalens.formats.sensor_preset import with_sensor_preset
 from metalens.formats.spectrum import Spectrum
+from metalens.formats.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
 SCHEMA = "metalens.camera"
 VERSION = 1
@@ -70,8 +68,7 @@ class Camera(Record):
 
 def preset_names() -> list[str]:
     """Names of the cameras that come with the package."""
-    folder = resources.files("metalens.formats") / "presets"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return shipped_names("presets")
 
 
 def read_camera(source: str | os.PathLike[str]) -> Camera:
@@ -83,20 +80,10 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
     """
     name = os.fspath(source)
     if name in preset_names():
-        text = (resources.files("metalens.formats") / "presets" / f"{name}.toml").read_text(encoding="utf-8")
-        return parse_camera(text, origin=f"preset {name}")
+        return parse_camera(shipped_text("presets", name), origin=f"preset {name}")
     path = Path(source)
-    if not path.is_file():
-        raise InputError(
-            f"{name}: neither a file nor a preset; give a lens.toml or one of {', '.join(preset_names())}."
-        )
-    if path.stat().st_size > 2**20:
-        raise InputError(f"{name}: {path.stat().st_size} bytes is no lens.toml; at most 1 MiB is read.")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: could not be read as UTF-8 text ({error}).") from error
-    camera = parse_camera(text, origin=name, folder=path.parent)
+    missing = f"neither a file nor a preset; give a lens.toml or one of {', '.join(preset_names())}."
+    camera = parse_camera(read_text(path, "lens.toml", missing=missing), origin=name, folder=path.parent)
     found = {"lens": camera.lens.in_folder(path.parent), "spectrum": camera.spectrum.in_folder(path.parent)}
     return camera.model_copy(update=found)
 
@@ -112,21 +99,10 @@ def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = 
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe a camera.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(
-            f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top; '
-            "copy them from a preset."
-        )
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from a preset")
     if isinstance(content.get("sensor"), dict):
         content["sensor"] = with_sensor_preset(content["sensor"], folder)
-    try:
-        return Camera.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error, TAGS)}") from error
+    return validated(Camera, content, origin=origin, tags=TAGS)
 
 
 def dump_camera(camera: Camera) -> str:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from pathlib import Path, PurePosixPath
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr, ValidationError, model_validator
+from pydantic import Field, PrivateAttr, model_validator
 
 from metalens.formats.errors import InputError
 from metalens.formats.raw_frames import read_raw_frames
-from metalens.formats.record import Finite, NotNegative, Positive, Record, first_problem
+from metalens.formats.record import Finite, NotNegative, Positive, Record
+from metalens.formats.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.captures"
 VERSION = 1
@@ -123,21 +123,9 @@ def read_capture_set(source: str | os.PathLike[str]) -> CaptureSet:
     path = Path(source)
     if path.is_dir():
         path = path / INDEX
-    if not path.is_file():
-        raise InputError(
-            f"{path}: no such file; a folder of captures has a {INDEX} that says which file shows the pinhole where."
-        )
-    if path.stat().st_size > 2**25:
-        raise InputError(f"{path}: {path.stat().st_size} bytes is no {INDEX}; at most 32 MiB are read.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(f'{path}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top.')
-    try:
-        captures = CaptureSet.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from error
+    missing = f"no such file; a folder of captures has a {INDEX} that says which file shows the pinhole where."
+    text = read_text(path, INDEX, missing=missing, largest=2**25)
+    content = parse_toml(text, SCHEMA, VERSION, origin=str(path), remedy="copy them from docs/measured-psfs.md")
+    captures = validated(CaptureSet, content, origin=str(path))
     captures._folder = path.parent
     return captures

@@ -8,12 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import os
-import tomllib
-from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from metalens.formats.camera import TAGS as CAMERA_TAGS
 from metalens.formats.camera import Camera, read_camera
@@ -25,11 +23,11 @@ from metalens.formats.record import (
     OpticalWavelength,
     Positive,
     Record,
-    first_problem,
     tags_of,
 )
 from metalens.formats.sensor_preset import with_sensor_preset
 from metalens.formats.tolerance_spec import TYPICAL, Distribution, Errors
+from metalens.formats.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
 SCHEMA = "metalens.design"
 VERSION = 1
@@ -128,8 +126,7 @@ class DesignSpec(Record):
 
 def design_names() -> list[str]:
     """Names of the specifications that come with the package."""
-    folder = resources.files("metalens.formats") / "designs"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return shipped_names("designs")
 
 
 def read_design(source: str | os.PathLike[str]) -> DesignSpec:
@@ -140,21 +137,10 @@ def read_design(source: str | os.PathLike[str]) -> DesignSpec:
     """
     name = os.fspath(source)
     if name in design_names():
-        text = (resources.files("metalens.formats") / "designs" / f"{name}.toml").read_text(encoding="utf-8")
-        return parse_design(text, origin=f"design {name}")
+        return parse_design(shipped_text("designs", name), origin=f"design {name}")
     path = Path(source)
-    if not path.is_file():
-        raise InputError(
-            f"{name}: neither a file nor a shipped specification; give a design.toml or one of "
-            f"{', '.join(design_names())}."
-        )
-    if path.stat().st_size > 2**20:
-        raise InputError(f"{name}: {path.stat().st_size} bytes is no design.toml; at most 1 MiB is read.")
-    try:
-        text = path.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{name}: could not be read as UTF-8 text ({error}).") from error
-    spec = parse_design(text, origin=name, folder=path.parent)
+    missing = f"neither a file nor a shipped specification; give a design.toml or one of {', '.join(design_names())}."
+    spec = parse_design(read_text(path, "design.toml", missing=missing), origin=name, folder=path.parent)
     lens, spectrum = spec.camera.lens.in_folder(path.parent), spec.camera.spectrum.in_folder(path.parent)
     return spec.model_copy(update={"camera": spec.camera.model_copy(update={"lens": lens, "spectrum": spectrum})})
 
@@ -170,21 +156,10 @@ def parse_design(text: str, *, origin: str = "design.toml", folder: Path | None 
     Raises:
         InputError: the text is not TOML, of another schema, or no specification.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(
-            f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top; '
-            "copy them from docs/design.md."
-        )
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from docs/design.md")
     if isinstance(content.get("camera"), dict):
         content["camera"] = _camera_table(content, origin, folder)
-    try:
-        return DesignSpec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error, TAGS)}") from error
+    return validated(DesignSpec, content, origin=origin, tags=TAGS)
 
 
 def _camera_table(content: dict[str, Any], origin: str, folder: Path | None) -> dict[str, Any]:

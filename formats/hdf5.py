@@ -1,4 +1,4 @@
-"""Guarded reading of HDF5 files that may come from anywhere.
+"""Guarded reading of HDF5 files that may come from anywhere, and writing them whole or not at all.
 
 An HDF5 file can point outside itself (external and soft links, external storage, virtual datasets), can hold
 references that are followed on reading, and can declare sizes far beyond what it stores. None of that belongs
@@ -8,17 +8,49 @@ in a file of this project, so it is refused before a single value is read.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 
 MAXIMUM_BYTES = 64 * 2**30
 """The largest total size of decoded datasets that a file may declare."""
+
+_PROVENANCE = "provenance_"
+
+
+@contextmanager
+def written_file(
+    path: str | os.PathLike[str], schema: str, version: int, provenance: Mapping[str, str]
+) -> Iterator[h5py.File]:
+    """Open a new file, which appears whole when the block has ended, or not at all; equal content makes equal bytes.
+
+    Args:
+        path: where.
+        schema: what :func:`open_guarded` will expect.
+        version: likewise.
+        provenance: what made it, as text by name.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        file.attrs["schema"] = schema
+        file.attrs["version"] = version
+        for key, value in sorted(provenance.items()):
+            file.attrs[_PROVENANCE + key] = value
+        yield file
+
+
+def provenance_of(file: h5py.File) -> dict[str, str]:
+    """What made an open file, as :func:`written_file` took it."""
+    named = {key: str(value) for key, value in file.attrs.items() if key.startswith(_PROVENANCE)}
+    return {key.removeprefix(_PROVENANCE): value for key, value in named.items()}
 
 
 @contextmanager
@@ -86,7 +118,7 @@ def _check_contents(file: h5py.File, target: Path) -> None:
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
-                raise InputError(f"{target}: {group.name}/{name} is a link out of its place; refused.")
+                raise InputError(f"{target}: {group.name.rstrip('/')}/{name} is a link out of its place; refused.")
             item = group[name]
             if isinstance(item, h5py.Group):
                 walk(item)

@@ -61,11 +61,6 @@ class Lens(Record):
         built = [name for name in ("structure", "radial_geometry") if getattr(self, name) is not None]
         if len(built) > 1:
             raise ValueError("structure and radial_geometry both say what the lens is built of; leave out one of them")
-        if built and self.fabrication is not None:
-            raise ValueError(
-                f"fabrication is for a lens of phase and response, and {built[0]} says what is built; leave out one "
-                "of them"
-            )
         return self
 
     def in_folder(self, folder: Path) -> Lens:

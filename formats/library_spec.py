@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import os
-import tomllib
 from itertools import product
-from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from metalens.formats.atom_library import PARAMETERS, Lattice, Polarisation, Shape, Side
-from metalens.formats.errors import InputError
-from metalens.formats.record import NotNegative, Positive, Record, first_problem
+from metalens.formats.record import NotNegative, Positive, Record
+from metalens.formats.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.library_spec"
 VERSION = 1
@@ -168,16 +166,8 @@ def read_library_spec(path: str | os.PathLike[str]) -> tuple[LibrarySpec, str]:
     Raises:
         InputError: the file is missing, too large, not TOML, of another schema, or does not describe a library.
     """
-    target = Path(path)
-    if not target.is_file():
-        raise InputError(f"{target}: no such file; give the specification of a library, a TOML file.")
-    if target.stat().st_size > 2**20:
-        raise InputError(f"{target}: {target.stat().st_size} bytes is no specification; at most 1 MiB is read.")
-    try:
-        text = target.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{target}: could not be read as UTF-8 text ({error}).") from error
-    return parse_library_spec(text, origin=str(target)), text
+    text = read_text(path, "specification", missing="no such file; give the specification of a library, a TOML file.")
+    return parse_library_spec(text, origin=os.fspath(path)), text
 
 
 def parse_library_spec(text: str, *, origin: str = "the specification") -> LibrarySpec:
@@ -186,19 +176,8 @@ def parse_library_spec(text: str, *, origin: str = "the specification") -> Libra
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe a library.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(
-            f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top; copy them from '
-            "docs/meta-atoms.md."
-        )
-    try:
-        return LibrarySpec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error, TAGS)}") from error
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from docs/meta-atoms.md")
+    return validated(LibrarySpec, content, origin=origin, tags=TAGS)
 
 
 TAGS = frozenset({"Range", "tuple[constrained-float, ...]", "float", "str"})

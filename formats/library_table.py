@@ -5,17 +5,17 @@ from __future__ import annotations
 import hashlib
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import Literal
 
 import numpy as np
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from metalens.formats.atom_library import PARAMETERS, AtomLibrary, Lattice, Polarisation, Shape, Side
 from metalens.formats.errors import InputError
 from metalens.formats.library_samples import LARGEST_FILE, Samples, read_samples, read_touchstone
-from metalens.formats.record import Finite, Positive, Record, first_problem
+from metalens.formats.record import Finite, Positive, Record
+from metalens.formats.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.library_table"
 VERSION = 1
@@ -101,21 +101,11 @@ def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] 
 
 
 def _read_description(path: Path) -> TableDescription:
-    if not path.is_file() or path.stat().st_size > 2**20:
-        raise InputError(f"{path}: no such file, or more than 1 MiB; give the TOML file that describes the table.")
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise InputError(f"{path}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(
-            f'{path}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top; copy them from '
-            "docs/meta-atoms.md."
-        )
-    try:
-        return TableDescription.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{path}: {first_problem(error)}") from error
+    text = read_text(
+        path, "description of a table", missing="no such file; give the TOML file that describes the table."
+    )
+    content = parse_toml(text, SCHEMA, VERSION, origin=str(path), remedy="copy them from docs/meta-atoms.md")
+    return validated(TableDescription, content, origin=str(path))
 
 
 def _library(description: TableDescription, samples: Samples, sources: list[Path]) -> AtomLibrary:

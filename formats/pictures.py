@@ -9,7 +9,7 @@ from __future__ import annotations
 import io
 import os
 import warnings
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from pathlib import Path
 from typing import TypeVar
 
@@ -129,12 +129,13 @@ def write_picture(path: str | os.PathLike[str], picture: np.ndarray) -> None:
         Image.fromarray(np.ascontiguousarray(array)).save(part, format="PNG")
 
 
-def list_pictures(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
+def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
     """Find the pictures that files and folders name.
 
     Args:
         sources: files, taken as they are, and folders, searched with their sub-folders for the usual suffixes;
             hidden entries are passed over.
+        suffixes: what pictures in folders end in.
 
     Returns:
         The paths in the order of ``sources``, each folder's sorted by name; none twice.
@@ -146,7 +147,7 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
     named = [Path(source) for source in sources]
     for source in named:
         if source.is_dir():
-            inside = [path for path in source.rglob("*") if _is_listed(path, source)]
+            inside = [path for path in source.rglob("*") if _is_listed(path, source, suffixes)]
             entries = sorted(inside, key=lambda path: path.relative_to(source).as_posix())
         elif source.is_file():
             entries = [source]
@@ -156,13 +157,13 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]]) -> list[Path]:
             found.setdefault(entry.resolve(), entry)
     if not found:
         places = ", ".join(str(source) for source in named) or "nothing was given"
-        raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(SUFFIXES))}.")
+        raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(suffixes))}.")
     return list(found.values())
 
 
-def _is_listed(path: Path, folder: Path) -> bool:
+def _is_listed(path: Path, folder: Path, suffixes: Collection[str]) -> bool:
     hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return not hidden and path.suffix.lower() in SUFFIXES and path.is_file()
+    return not hidden and path.suffix.lower() in suffixes and path.is_file()
 
 
 def _check(picture: Image.Image, origin: str) -> None:

@@ -10,10 +10,9 @@ from typing import Any, Literal, get_args
 import h5py
 import numpy as np
 
-from metalens.formats.atomic import atomic_file
 from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
-from metalens.formats.hdf5 import open_guarded, read_array
+from metalens.formats.hdf5 import open_guarded, provenance_of, read_array, written_file
 from metalens.formats.psf_figures import PsfFigures, figure_shapes
 
 SCHEMA = "metalens.psf"
@@ -228,14 +227,10 @@ def write_psf_bank(path: str | os.PathLike[str], bank: PsfBank) -> None:
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["version"] = VERSION
+    with written_file(path, SCHEMA, VERSION, bank.provenance) as file:
         file.attrs["lens_toml"] = dump_camera(bank.camera)
         file.attrs["lens_hash"] = bank.camera.hash
         file.attrs["layout"] = bank.layout
-        for key, value in bank.provenance.items():
-            file.attrs[f"provenance_{key}"] = value
         for name, (dtype, _) in (_ARRAYS | _SUBPIXEL_ARRAYS).items():
             if getattr(bank, name) is not None:
                 _write_array(file, name, np.asarray(getattr(bank, name), dtype=dtype))
@@ -269,10 +264,7 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
         content["by_channel"] = _read_figures(file, "by_channel", (None, 3), strehl=False)
         if "by_wavelength" in file:
             content["by_wavelength"] = _read_figures(file, "by_wavelength", (None, None), strehl=True)
-        prefix = "provenance_"
-        content["provenance"] = {
-            key.removeprefix(prefix): str(value) for key, value in file.attrs.items() if key.startswith(prefix)
-        }
+        content["provenance"] = provenance_of(file)
         content["layout"] = str(file.attrs["layout"])
     try:
         return PsfBank(camera=camera, **content)

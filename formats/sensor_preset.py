@@ -6,23 +6,19 @@ values are in the record, and the name is no longer: another file of the same na
 
 from __future__ import annotations
 
-import tomllib
-from importlib import resources
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from metalens.formats.errors import InputError
+from metalens.formats.toml_file import parse_toml, read_text, shipped_names, shipped_text
 
 SCHEMA = "metalens.sensor"
 VERSION = 1
 
-LARGEST_FILE = 2**20
-
 
 def sensor_preset_names() -> list[str]:
     """Names of the sensors that come with the package."""
-    folder = resources.files("metalens.formats") / "sensors"
-    return sorted(entry.name.removesuffix(".toml") for entry in folder.iterdir() if entry.name.endswith(".toml"))
+    return shipped_names("sensors")
 
 
 def with_sensor_preset(table: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
@@ -49,9 +45,8 @@ def read_sensor_preset(name: object, folder: Path | None = None) -> dict[str, An
     Raises:
         InputError: as :func:`with_sensor_preset`.
     """
-    if name in sensor_preset_names():
-        text = (resources.files("metalens.formats") / "sensors" / f"{name}.toml").read_text(encoding="utf-8")
-        return _parse(text, str(name))
+    if isinstance(name, str) and name in sensor_preset_names():
+        return _parse(shipped_text("sensors", name), name)
     if not isinstance(name, str) or not name.endswith(".toml"):
         choices = ", ".join([*sensor_preset_names(), "a file that ends in .toml"])
         raise InputError(f"sensor.preset: no sensor {name!r}; expected {choices}.")
@@ -60,15 +55,8 @@ def read_sensor_preset(name: object, folder: Path | None = None) -> dict[str, An
             f"sensor.preset: {name!r} is no file in the folder of the lens.toml or below it; put it there."
         )
     path = folder / name
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: {path.stat().st_size} bytes is no sensor.toml; at most 1 MiB is read.")
-        return _parse(path.read_text(encoding="utf-8"), str(path))
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(
-            f"{path}: could not be read ({getattr(error, 'strerror', None) or error}); sensor.preset is taken relative "
-            "to the lens.toml."
-        ) from error
+    missing = "no such file; sensor.preset is taken relative to the lens.toml."
+    return _parse(read_text(path, "sensor.toml", missing=missing), str(path))
 
 
 def dump_sensor_preset(table: dict[str, float | int | list[int]], remark: str) -> str:
@@ -84,16 +72,12 @@ def dump_sensor_preset(table: dict[str, float | int | list[int]], remark: str) -
 
 
 def _parse(text: str, origin: str) -> dict[str, Any]:
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
+    content = parse_toml(
+        text, SCHEMA, VERSION, origin=origin, remedy="copy them from a sensor that comes with the package"
+    )
     table = content.get("sensor")
-    if (content.get("schema"), content.get("version")) != (SCHEMA, VERSION) or not isinstance(table, dict):
-        raise InputError(
-            f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} and a table [sensor]; copy them '
-            "from a sensor that comes with the package."
-        )
-    if "preset" in table or len(content) != 3:
+    if not isinstance(table, dict):
+        raise InputError(f"{origin}: has no table [sensor]; put the sensor's keys into one.")
+    if "preset" in table or len(content) != 1:
         raise InputError(f"{origin}: holds more than its own [sensor]; a preset has no preset and no other table.")
     return table

@@ -22,9 +22,8 @@ import h5py
 import numpy as np
 
 from metalens.formats.atom_library import PARAMETERS, Lattice, Shape
-from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from metalens.formats.hdf5 import open_guarded, read_array
+from metalens.formats.hdf5 import open_guarded, provenance_of, read_array, written_file
 
 SCHEMA = "metalens.structure"
 VERSION = 1
@@ -40,7 +39,28 @@ _LENGTHS = ("pitch", "height")
 
 
 @dataclass(frozen=True)
-class Structure:
+class AtomKind:
+    """What all meta-atoms of a lens have in common.
+
+    Attributes:
+        shape: of all meta-atoms.
+        height: of all meta-atoms in metres.
+        material: of the meta-atoms, or of the layer that holds the holes.
+        substrate: what they stand on.
+        library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
+        library_sha256: of that library; empty where it has none.
+    """
+
+    shape: Shape
+    height: float
+    material: str = ""
+    substrate: str = ""
+    library_name: str = ""
+    library_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure(AtomKind):
     """A meta-atom of a table at each site of a lattice.
 
     Attributes:
@@ -51,12 +71,6 @@ class Structure:
         geometry: ``[atom, parameter]`` float64, lengths of the meta-atoms seen from above, in metres.
         parameter_names: what those lengths are, as ``metalens.formats.atom_library.PARAMETERS`` has them by
             shape, such as ``("diameter",)``.
-        shape: of all meta-atoms.
-        height: of all meta-atoms in metres.
-        material: of the meta-atoms, or of the layer that holds the holes.
-        substrate: what they stand on.
-        library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
-        library_sha256: of that library; empty where it has none.
         name: of the structure.
         provenance: what made it, as text.
     """
@@ -66,12 +80,6 @@ class Structure:
     site_index: np.ndarray
     geometry: np.ndarray
     parameter_names: tuple[str, ...]
-    shape: Shape
-    height: float
-    material: str = ""
-    substrate: str = ""
-    library_name: str = ""
-    library_sha256: str = ""
     name: str = "structure"
     provenance: dict[str, str] = field(default_factory=dict)
 
@@ -192,14 +200,10 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
-        file.attrs["schema"] = SCHEMA
-        file.attrs["version"] = VERSION
+    with written_file(path, SCHEMA, VERSION, structure.provenance) as file:
         for name in (*_TEXTS, *_LENGTHS):
             file.attrs[name] = getattr(structure, name)
         file.attrs["parameter_names"] = ",".join(structure.parameter_names)
-        for key, value in sorted(structure.provenance.items()):
-            file.attrs[f"provenance_{key}"] = value
         file.create_dataset("geometry", data=structure.geometry, track_times=False)
         file.create_dataset(
             "site_index", data=structure.site_index, compression="gzip", shuffle=True, track_times=False
@@ -216,10 +220,7 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
         content: dict[str, Any] = {name: _text(file, name) for name in _TEXTS}
         content |= {name: float(file.attrs[name]) for name in _LENGTHS}
         content["parameter_names"] = tuple(_text(file, "parameter_names").split(","))
-        prefix = "provenance_"
-        content["provenance"] = {
-            key.removeprefix(prefix): str(value) for key, value in file.attrs.items() if key.startswith(prefix)
-        }
+        content["provenance"] = provenance_of(file)
         content["geometry"] = read_array(file, "geometry", dtype=np.float64, shape=(None, None))
         content["site_index"] = _site_index(file)
     try:

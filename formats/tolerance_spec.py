@@ -8,18 +8,15 @@ from __future__ import annotations
 
 import math
 import os
-import tomllib
-from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
-from metalens.formats.errors import InputError
-from metalens.formats.record import Finite, NotNegative, Positive, Record, first_problem, tags_of
+from metalens.formats.record import Finite, NotNegative, Positive, Record, tags_of
+from metalens.formats.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.tolerance"
 VERSION = 1
-LARGEST_FILE = 2**20
 
 LARGEST_MISSING = 0.5
 LARGEST_TILT = 20.0
@@ -193,16 +190,8 @@ def read_tolerance_spec(path: str | os.PathLike[str]) -> ToleranceSpec:
     Raises:
         InputError: there is no such file, or its content does not describe tolerances.
     """
-    source = Path(path)
-    if not source.is_file():
-        raise InputError(f"{path}: no such file; give a tolerances.toml, or leave --spec out for typical ones.")
-    if source.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path}: {source.stat().st_size} bytes is no tolerances.toml; at most 1 MiB is read.")
-    try:
-        text = source.read_text(encoding="utf-8")
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: could not be read as UTF-8 text ({error}).") from error
-    return parse_tolerance_spec(text, origin=os.fspath(path))
+    missing = "no such file; give a tolerances.toml, or leave --spec out for typical ones."
+    return parse_tolerance_spec(read_text(path, "tolerances.toml", missing=missing), origin=os.fspath(path))
 
 
 def parse_tolerance_spec(text: str, *, origin: str = "tolerances.toml") -> ToleranceSpec:
@@ -211,13 +200,5 @@ def parse_tolerance_spec(text: str, *, origin: str = "tolerances.toml") -> Toler
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe tolerances.
     """
-    try:
-        content = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
-    if content.pop("schema", None) != SCHEMA or content.pop("version", None) != VERSION:
-        raise InputError(f'{origin}: expected the lines schema = "{SCHEMA}" and version = {VERSION} at the top.')
-    try:
-        return ToleranceSpec.model_validate(content)
-    except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error, _TAGS)}") from error
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from docs/tolerancing.md")
+    return validated(ToleranceSpec, content, origin=origin, tags=_TAGS)

@@ -15,6 +15,7 @@ from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
 from metalens.optics.phase import Scalar, Stretched
 
 if TYPE_CHECKING:
+    from metalens.formats.lens import Lens
     from metalens.optics.metalens import Metalens
 
 LARGEST_DUTY = 1.0
@@ -87,6 +88,11 @@ def _built_with_errors(structure: Any, errors: Fabrication) -> Any:
     All kinds of structures hold a library and an error of width.
     """
     library, width_error = structure.library, errors.width_error
+    if errors.missing_share is not None and library.empty is None:
+        raise InputError(
+            "fabrication: missing_share needs a library that knows what an empty site lets through, as `metalens "
+            "library build` makes them; leave it out."
+        )
     local = errors_of_atoms(library, replace(errors, width_error=None))
     geometry, wavelength = jnp.asarray(library.geometry)[:, None], jnp.asarray(library.wavelength)
     changed: dict[str, Any] = {"library": replace(library, transmission=local.moments(geometry, wavelength)[0])}
@@ -140,6 +146,19 @@ def library_of(lens: Metalens) -> MetaAtomLibrary | None:
         found: MetaAtomLibrary = built.library
         return found
     return lens.response.library if isinstance(lens.response, MetaAtoms) else None
+
+
+def atom_pitch(record: Lens, lens: Metalens) -> float | None:
+    """Metres from meta-atom to meta-atom: of a lens' own sites, or as its ``[lens.meta_atoms]`` says; None if unknown.
+
+    Args:
+        record: of the ``lens.toml``.
+        lens: made of it.
+    """
+    pitch = getattr(lens.structure, "pitch", None)
+    if pitch is not None:
+        return float(pitch)
+    return None if record.meta_atoms is None else 1e-9 * record.meta_atoms.pitch_nm
 
 
 def is_duty_cycle(library: MetaAtomLibrary) -> bool:

@@ -11,7 +11,7 @@ from metalens.formats.lens import Lens
 from metalens.formats.lens_parts import Plate as PlateTable
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.described import aperture_of, phase_of, response_of
-from metalens.optics.fabrication import Fabrication, fabricated, library_of, width_unit
+from metalens.optics.fabrication import Fabrication, atom_pitch, fabricated, library_of, width_unit
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
 from metalens.optics.structure.built import Built
@@ -151,8 +151,7 @@ def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
     assert table is not None
     library = library_of(drawn)
     if library is not None and (table.width_error_nm is not None or table.width_spread_nm is not None):
-        pitch = None if lens.meta_atoms is None else 1e-9 * lens.meta_atoms.pitch_nm
-        unit = width_unit(library, pitch)
+        unit = width_unit(library, atom_pitch(lens, drawn))
     return Fabrication(
         width_error=_scaled(table.width_error_nm, 1e-9 / unit),
         width_spread=_scaled(table.width_spread_nm, 1e-9 / unit),

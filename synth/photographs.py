@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.errors import InputError
+from metalens.formats.light import LIGHT_SUFFIXES
 from metalens.formats.pictures import list_pictures
 
 MANIFEST = "manifest.json"
@@ -32,15 +33,21 @@ class Photograph:
     credit: str = ""
 
 
-def find_photographs(sources: Iterable[str | os.PathLike[str]]) -> list[Photograph]:
+def find_photographs(
+    sources: Iterable[str | os.PathLike[str]], suffixes: Collection[str] = LIGHT_SUFFIXES
+) -> list[Photograph]:
     """List the photographs in files and folders; a ``manifest.json`` beside them gives licence and credit.
+
+    Args:
+        sources: files, taken as they are, and folders.
+        suffixes: what photographs in folders end in: by default what :func:`metalens.formats.light.read_light` reads.
 
     Raises:
         InputError: a source does not exist, or there is no picture at all.
     """
     terms: dict[Path, dict[str, dict[str, str]]] = {}
     photographs = []
-    for path in list_pictures(sources):
+    for path in list_pictures(sources, suffixes):
         folder = path.parent
         if folder not in terms:
             terms[folder] = _read_credits(folder / MANIFEST)

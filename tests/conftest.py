@@ -5,6 +5,27 @@ from collections.abc import Iterator
 
 import pytest
 
+SMALL_CAMERA = """
+schema = "metalens.camera"
+version = 1
+name = "small"
+lens = { aperture_um = 40.0, focal_length_um = 100.0, phase = { family = "hyperbolic", wavelength_nm = 530.0 } }
+sensor = { pixels = [32, 32], pixel_pitch_um = 1.0, bit_depth = 10, full_well_e = 5000.0, read_noise_e = 3.0 }
+
+[spectrum]
+channels = [
+  { name = "red", centre_nm = 532.0, fwhm_nm = 1.0 },
+  { name = "green", centre_nm = 530.0, fwhm_nm = 1.0 },
+  { name = "blue", centre_nm = 528.0, fwhm_nm = 1.0 },
+]
+"""
+
+
+@pytest.fixture(scope="session")
+def small_camera_text() -> str:
+    """The ``lens.toml`` of a hyperbolic lens of 40 µm, nearly of one colour."""
+    return SMALL_CAMERA
+
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled_functions() -> Iterator[None]:

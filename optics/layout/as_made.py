@@ -35,6 +35,8 @@ STRUCTURE_FILE, LENS_FILE = "structure.h5", "lens.toml"
 WIDTH_TOLERANCE = 1.5
 """Of a length, in steps of the layout's grid, by which it may lie beside a library."""
 
+_LAYOUTS = (".gds", ".gdsii", ".gds2", ".oas", ".oasis")
+
 TABLE_GRID = 1e-9
 """What stands for a grid in metres where there is none: tables are often rounded to nanometres."""
 
@@ -97,6 +99,8 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     target = Path(path)
     kind = layout_kind(target)
     beginning = "" if kind or target.suffix.lower() == ".npy" else _beginning(target)
+    if not kind and target.suffix.lower() in _LAYOUTS:
+        raise InputError(f"{target}: does not begin as a GDSII or OASIS file does; export or copy it again.")
     if is_radial_phase(beginning):
         return _imported_phase(target, like, options)
     source = options.library or library_of(like)

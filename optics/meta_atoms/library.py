@@ -146,3 +146,17 @@ def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: 
                 f"meta-atom library: {name} {scale * outside[0]:.6g}{unit} lies outside the table, which goes from "
                 f"{scale * table[0]:.6g} to {scale * table[-1]:.6g}{unit}; stay inside, or extend the library."
             )
+
+
+def check_width_error(library: MetaAtomLibrary, error: float) -> None:
+    """Make sure that an error common to all geometries, in the library's unit, is an error; beyond the rim that holds.
+
+    Raises:
+        InputError: it reaches half across the table.
+    """
+    span = float(library.geometry[-1] - library.geometry[0])
+    if not abs(error) < 0.5 * span:
+        raise InputError(
+            f"meta-atoms: width_error {error:g} is more than half of the library's range of geometries, {span:g}; give "
+            "it in the library's unit."
+        )

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.errors import InputError
-from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.response import Response, checked_orders
 
@@ -146,13 +146,8 @@ class MetaAtoms(Response):
         """
         check_range(self.library, wavelength=self.design_wavelength)
         check_range(self.library, wavelength=wavelength)
-        span = float(self.library.geometry[-1] - self.library.geometry[0])
-        if not abs(float(self.width_error)) < 0.5 * span:
-            raise InputError(
-                f"meta-atoms: width_error {float(self.width_error):g} is more than half of the library's range of "
-                f"geometries, {span:g}; give it in the library's unit."
-            )
-        self._check_errors(span)
+        check_width_error(self.library, float(self.width_error))
+        self._check_errors(float(self.library.geometry[-1] - self.library.geometry[0]))
 
     def _check_errors(self, span: float) -> None:
         spread, missing = float(self.width_spread or 0.0), float(self.missing_share or 0.0)

@@ -12,8 +12,9 @@ Files, in reading order:
 - ``described``        structures from the tables of a ``lens.toml``
 """
 
+from metalens.formats.structure import AtomKind
 from metalens.optics.structure.built import Built
-from metalens.optics.structure.candidates import AtomKind, Candidates, best_candidate, candidates_of, soft_transmission
+from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of, soft_transmission
 from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of
 from metalens.optics.structure.radial_geometry import RadialGeometry, control_of, geometry_within

@@ -15,13 +15,13 @@ import numpy as np
 from metalens.formats.atom_library import (
     PARAMETERS,
     AtomLibrary,
-    Shape,
     library_digest,
     library_path,
     read_atom_library,
     shipped_libraries,
 )
 from metalens.formats.errors import InputError
+from metalens.formats.structure import AtomKind
 from metalens.optics.fabrication import is_duty_cycle
 from metalens.optics.meta_atoms.described import PROXY
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
@@ -36,18 +36,6 @@ BLOCK = 2**15
 
 STARTS, ROUNDS = 24, 40
 """Sets of pistons from which the alternation begins, and its longest run."""
-
-
-@dataclass(frozen=True)
-class AtomKind:
-    """What all meta-atoms have in common; attributes as of :class:`metalens.formats.structure.Structure`."""
-
-    shape: Shape
-    height: float
-    material: str = ""
-    substrate: str = ""
-    library_name: str = ""
-    library_sha256: str = ""
 
 
 PROXY_KIND = AtomKind("round_pillar", 705e-9, "Si3N4", "SiO2", PROXY)

@@ -24,12 +24,12 @@ import numpy as np
 from metalens.formats.atom_library import PARAMETERS, AtomLibrary, Lattice
 from metalens.formats.camera import Camera
 from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, Structure, site_positions
+from metalens.formats.structure import EMPTY, AtomKind, Structure, site_positions
 from metalens.optics import metalens as lenses
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary
 from metalens.optics.phase.profile import Phase
-from metalens.optics.structure.candidates import AtomKind, Candidates, best_candidate, best_pistons, candidates_of
+from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
 from metalens.optics.structure.lattice import cell_reach, lattice_size, nearest_site
 from metalens.optics.structure.radial_geometry import RadialGeometry

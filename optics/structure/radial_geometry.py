@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.structure.built import Built
 
@@ -63,13 +63,13 @@ class RadialGeometry(Built):
         return self.library.at(self.geometry_at(y, x) + self.width_error, wavelength)
 
     def check(self, wavelength: object) -> None:
-        """Make sure that the library's table holds these wavelengths (m) and the geometry with its error.
+        """Make sure that the library's table holds these wavelengths (m) and the geometry as it was drawn.
 
         Raises:
-            InputError: one of them lies outside the table.
+            InputError: one of them lies outside the table, or the error of the geometry reaches half across it.
         """
-        check_range(self.library, wavelength=wavelength)
-        check_range(self.library, geometry=np.asarray(self.geometry, dtype=float) + float(self.width_error))
+        check_range(self.library, wavelength=wavelength, geometry=self.geometry)
+        check_width_error(self.library, float(self.width_error))
 
 
 def geometry_within(library: MetaAtomLibrary, control: jax.Array) -> jax.Array:

@@ -13,7 +13,7 @@ from metalens.formats.errors import InputError
 from metalens.formats.structure import Structure
 from metalens.optics.fabrication import is_duty_cycle
 from metalens.optics.meta_atoms.described import scalar_library
-from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, meta_atom_library
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error, meta_atom_library
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.structure.built import Built
 from metalens.optics.structure.lattice import nearest_site
@@ -94,14 +94,13 @@ class Sites(Built):
         return jax.lax.complex(real, imaginary)
 
     def check(self, wavelength: object) -> None:
-        """Make sure that the table holds these wavelengths (m), and all meta-atoms with the error that they share.
+        """Make sure that the table holds these wavelengths (m) and all meta-atoms as they were drawn.
 
         Raises:
-            InputError: one of them lies outside the table.
+            InputError: one of them lies outside the table, or the error that they share reaches half across it.
         """
-        check_range(self.library, wavelength=wavelength)
-        error = float(self.width_error) if np.ndim(self.width_error) == 0 else 0.0
-        check_range(self.library, geometry=np.asarray(self.geometry, dtype=float) + error)
+        check_range(self.library, wavelength=wavelength, geometry=self.geometry)
+        check_width_error(self.library, float(np.mean(self.width_error)))
 
 
 def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Sites:

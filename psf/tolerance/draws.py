@@ -20,7 +20,7 @@ from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
 from metalens.formats.lens_parts import Fabrication as FabricationTable
 from metalens.formats.tolerance_spec import Errors, Fixed, Normal, Uniform
-from metalens.optics.fabrication import LARGEST_DUTY, Fabrication, fabricated, library_of, width_unit
+from metalens.optics.fabrication import LARGEST_DUTY, Fabrication, atom_pitch, fabricated, library_of, width_unit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 
@@ -189,8 +189,7 @@ def geometry_unit(camera: Camera, lens: Metalens) -> float:
     library = library_of(lens)
     if library is None:
         return 1.0
-    pitch = None if camera.lens.meta_atoms is None else 1e-9 * camera.lens.meta_atoms.pitch_nm
-    return width_unit(library, pitch)
+    return width_unit(library, atom_pitch(camera.lens, lens))
 
 
 def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str, str]]:

@@ -19,24 +19,11 @@ version = 1
 name = "small"
 description = "A lens as small as a test."
 
-[camera.lens]
-aperture_um = 20.0
-focal_length_um = 60.0
-
-[camera.sensor]
-pixels = [40, 40]
-pixel_pitch_um = 2.0
-bit_depth = 12
-full_well_e = 5000.0
-read_noise_e = 3.0
-
-[camera.spectrum]
-wavelengths_per_channel = 1
-channels = [
-  { name = "red", centre_nm = 606.0, fwhm_nm = 0.0 },
-  { name = "green", centre_nm = 511.0, fwhm_nm = 0.0 },
-  { name = "blue", centre_nm = 462.0, fwhm_nm = 0.0 },
-]
+[camera]
+base = "hyperbolic"
+lens = { aperture_um = 20.0, focal_length_um = 60.0 }
+sensor = { pixels = [40, 40], pixel_pitch_um = 2.0 }
+spectrum = { wavelengths_per_channel = 1 }
 
 [variables]
 family = "even_polynomial"
@@ -104,7 +91,7 @@ def test_a_dry_run_says_what_would_be_done_and_does_nothing(spec: Path) -> None:
     assert "3 variables from 1 starts, at most 6 steps of 6 point spread functions" in shown
     plan = json.loads(design(spec, "-o", output, "--dry-run", "--json").stdout)
     assert plan["starts"] == ["hyperbolic 511 nm"]
-    assert plan["wavelengths_nm"] == pytest.approx([462, 511, 606])
+    assert plan["wavelengths_nm"] == pytest.approx([455, 530, 620])
     assert [path.name for path in spec.parent.iterdir()] == ["design.toml"]
 
 

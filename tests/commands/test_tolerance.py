@@ -1,5 +1,6 @@
 """metalens tolerance: a folder of figures, an ensemble that synth draws from, and sentences for what cannot be."""
 
+import hashlib
 import json
 from pathlib import Path
 
@@ -8,24 +9,13 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from metalens.cli import metalens
+from metalens.formats.camera import parse_camera
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_manifest
 from metalens.formats.psf_ensemble import read_psf_ensemble
+from metalens.formats.structure import write_structure
+from metalens.optics.structure import choose_structure
 
-CAMERA = """
-schema = "metalens.camera"
-version = 1
-name = "small"
-lens = { aperture_um = 40.0, focal_length_um = 100.0, phase = { family = "hyperbolic", wavelength_nm = 530.0 } }
-sensor = { pixels = [32, 32], pixel_pitch_um = 1.0, bit_depth = 10, full_well_e = 5000.0, read_noise_e = 3.0 }
-
-[spectrum]
-channels = [
-  { name = "red", centre_nm = 532.0, fwhm_nm = 1.0 },
-  { name = "green", centre_nm = 530.0, fwhm_nm = 1.0 },
-  { name = "blue", centre_nm = 528.0, fwhm_nm = 1.0 },
-]
-"""
 SPEC = """
 schema = "metalens.tolerance"
 version = 1
@@ -37,9 +27,9 @@ decentre_x_um = { distribution = "uniform", plus_minus = 2.0 }
 
 
 @pytest.fixture(scope="module")
-def folder(tmp_path_factory) -> Path:
+def folder(tmp_path_factory, small_camera_text) -> Path:
     place = tmp_path_factory.mktemp("tolerance")
-    (place / "lens.toml").write_text(CAMERA)
+    (place / "lens.toml").write_text(small_camera_text)
     (place / "tolerances.toml").write_text(SPEC)
     return place
 
@@ -147,3 +137,29 @@ def test_what_cannot_be_is_refused_before_the_work(folder, tmp_path, options, me
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
     assert not (tmp_path / "out").exists()
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory, small_camera_text: str) -> Path:
+    """A folder with a lens of 8 µm that is built of the proxy's pillars, and tolerances of their widths."""
+    place = tmp_path_factory.mktemp("built")
+    text = small_camera_text.replace("aperture_um = 40.0", "aperture_um = 8.0").replace("100.0", "30.0")
+    structure = choose_structure(parse_camera(text), "nano-optics-proxy", pitch=350e-9, wavelengths=[530e-9])
+    write_structure(place / "structure.h5", structure)
+    digest = hashlib.sha256((place / "structure.h5").read_bytes()).hexdigest()
+    named = f'wavelength_nm = 530.0 }}, structure = {{ file = "structure.h5", sha256 = "{digest}" }} }}'
+    (place / "lens.toml").write_text(text.replace("wavelength_nm = 530.0 } }", named))
+    width = '{ distribution = "uniform", nominal = 40.0, plus_minus = 1.0 }'
+    (place / "tolerances.toml").write_text(SPEC + f"width_error_nm = {width}\n")
+    return place
+
+
+def test_a_lens_of_sites_is_drawn_with_the_pitch_of_its_own_structure(built: Path) -> None:
+    options = ["--draws", "3", "--fields", "1x1", "--window", "9", "--ensemble", "1", "--json"]
+    result = call(built, "-o", str(built / "made"), *options)
+    assert result.exit_code == 0, result.output
+    answer = json.loads(result.stdout)
+    assert set(answer["sensitivity"]["strehl_ratio"]["mean_over_field_and_colour"]) >= {"ranking"}
+    (member,) = read_psf_ensemble(built / "made" / "ensemble").manifest.members
+    assert 39 < member.errors["width_error_nm"] < 41
+    assert read_psf_ensemble(built / "made" / "ensemble").bank(0).camera.lens.structure is not None

@@ -64,7 +64,6 @@ def test_a_list_is_read_with_its_defaults(folder: Path) -> None:
         ('colour = "bayer"', 'colour = "bayer"\nregion = [0, 0, 8, 100]', "region.2: .* greater than or equal to 16"),
         ('darks = ["dark.npy"]', "darks = []", "darks: .* at least 1 item"),
         ("spacing_px = 40", "spacing_px = inf", "target.spacing_px"),
-        ("[target]", "[target", "not valid TOML"),
     ],
 )
 def test_a_wrong_list_is_refused(folder: Path, before: str, after: str, message: str) -> None:

@@ -66,7 +66,6 @@ def test_a_name_and_a_file_give_the_same_camera(tmp_path):
         ('name = "hyperbolic"', 'name = "../../etc"', "name: String should match pattern"),
         ("version = 1", "version = 2", 'expected the lines schema = "metalens.camera" and version = 1'),
         ('schema = "metalens.camera"', 'schema = "metalens.psf"', 'expected the lines schema = "metalens.camera"'),
-        ("[lens]", "[lens", "not valid TOML"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(old: str, new: str, message: str):
@@ -74,7 +73,7 @@ def test_a_mistake_is_told_in_one_sentence(old: str, new: str, message: str):
     with pytest.raises(InputError, match=re.escape(message)) as caught:
         parse_camera(TEXT.replace(old, new, 1), origin="my.toml")
     assert str(caught.value).startswith("my.toml: ")
-    assert "\n" not in str(caught.value).removesuffix("\n") or "TOML" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_several_mistakes_are_counted():
@@ -88,16 +87,6 @@ def test_neither_file_nor_preset(tmp_path):
         read_camera(tmp_path / "none.toml")
     with pytest.raises(InputError, match="neither a file nor a preset"):
         read_camera(tmp_path)
-
-
-def test_a_file_that_is_no_text(tmp_path):
-    path = tmp_path / "lens.toml"
-    path.write_bytes(b"\xff\xfe\x00binary")
-    with pytest.raises(InputError, match="could not be read as UTF-8"):
-        read_camera(path)
-    path.write_bytes(b"#" * (2**20 + 1))
-    with pytest.raises(InputError, match="at most 1 MiB"):
-        read_camera(path)
 
 
 def test_a_description_with_quotes_and_lines_survives():

@@ -62,7 +62,6 @@ def test_no_darks_are_none(folder):
     ("old", "new", "said"),
     [
         ("version = 1", "version = 2", 'expected the lines schema = "metalens.captures"'),
-        ("version = 1", "version =", "not valid TOML"),
         ("full_scale_dn = 4095", "", "missing key full_scale_dn"),
         ("full_scale_dn", "full_scale", "unknown key full_scale"),
         ('"rgb"', '"bayer"', "colour"),

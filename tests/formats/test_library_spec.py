@@ -78,7 +78,6 @@ def test_rings_without_a_wall_are_left_out():
         ("[light]", '[light]\npolarisations = ["s", "s"]', "holds one twice"),
         ("height_nm = 600", "height_nm = -1", "height_nm"),
         ("version = 1", "version = 7", "at the top"),
-        ("[array]", "[array", "not valid TOML"),
     ],
 )
 def test_a_mistake_is_told_in_one_sentence(old, new, message):

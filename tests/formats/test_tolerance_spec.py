@@ -39,7 +39,6 @@ def test_typical_errors_are_all_there():
     ("text", "message"),
     [
         ("errors = 1", "expected the lines schema"),
-        ("not toml [", "not valid TOML"),
         (HEAD, "missing key errors"),
         (HEAD + "[errors]\n", "errors names none"),
         (HEAD + DEFOCUS + "colour = 1\n", "unknown key errors.colour"),
@@ -71,14 +70,6 @@ def test_what_makes_no_sense_is_refused_with_its_place(text, message):
         parse_tolerance_spec(text)
 
 
-def test_a_missing_large_or_binary_file_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no such file"):
+def test_a_missing_file_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"none\.toml: no such file; give a tolerances\.toml, or leave --spec out"):
         read_tolerance_spec(tmp_path / "none.toml")
-    large = tmp_path / "large.toml"
-    large.write_bytes(b"#" * (2**20 + 1))
-    with pytest.raises(InputError, match="at most 1 MiB"):
-        read_tolerance_spec(large)
-    binary = tmp_path / "binary.toml"
-    binary.write_bytes(b"\xff\xfe\x00")
-    with pytest.raises(InputError, match="could not be read as UTF-8"):
-        read_tolerance_spec(binary)

@@ -18,37 +18,10 @@ from metalens.psf.design.loss import loss_of
 from metalens.psf.design.run import design_lens, task_of
 from metalens.psf.tolerance.draws import Assembly, Draw, stacked
 
-SPEC = """
-schema = "metalens.design"
-version = 1
-name = "small"
+from .design_examples import design_text
 
-[camera.lens]
-aperture_um = 12.0
-focal_length_um = 40.0
-
-[camera.lens.meta_atoms]
-material = "Si3N4"
-substrate = "SiO2"
-pitch_nm = 350.0
-height_nm = 705.0
-diameter_nm = [105.0, 287.0]
-
-[camera.sensor]
-pixels = [32, 32]
-pixel_pitch_um = 1.0
-bit_depth = 12
-full_well_e = 5000.0
-read_noise_e = 3.0
-
-[camera.spectrum]
-wavelengths_per_channel = 1
-channels = [
-  { name = "red", centre_nm = 511.0, fwhm_nm = 0.0 },
-  { name = "green", centre_nm = 511.0, fwhm_nm = 0.0 },
-  { name = "blue", centre_nm = 511.0, fwhm_nm = 0.0 },
-]
-
+SPEC = design_text(
+    """
 [variables]
 family = "even_polynomial"
 terms = 2
@@ -66,7 +39,19 @@ kind = "mtf_volume"
 
 [search]
 steps = 3
-"""
+""",
+    lens="""aperture_um = 12.0
+focal_length_um = 40.0
+
+[camera.lens.meta_atoms]
+material = "Si3N4"
+substrate = "SiO2"
+pitch_nm = 350.0
+height_nm = 705.0
+diameter_nm = [105.0, 287.0]""",
+    pixels=32,
+    wavelengths_nm=(511.0, 511.0, 511.0),
+)
 
 GEOMETRY = 'family = "radial_geometry"\nlibrary = "nano-optics-proxy"\nspacing_nm = 350.0'
 POLYNOMIAL = 'family = "even_polynomial"\nterms = 2'

@@ -26,30 +26,10 @@ from metalens.psf.design.objectives import (
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.run import task_of
 
-SPEC = """
-schema = "metalens.design"
-version = 1
-name = "small"
+from .design_examples import design_text
 
-[camera.lens]
-aperture_um = 20.0
-focal_length_um = 60.0
-
-[camera.sensor]
-pixels = [64, 64]
-pixel_pitch_um = 1.0
-bit_depth = 12
-full_well_e = 5000.0
-read_noise_e = 3.0
-
-[camera.spectrum]
-wavelengths_per_channel = 1
-channels = [
-  { name = "red", centre_nm = 606.0, fwhm_nm = 0.0 },
-  { name = "green", centre_nm = 511.0, fwhm_nm = 0.0 },
-  { name = "blue", centre_nm = 462.0, fwhm_nm = 0.0 },
-]
-
+SPEC = design_text(
+    """
 [variables]
 family = "even_polynomial"
 terms = 4
@@ -57,7 +37,9 @@ terms = 4
 [sampling]
 fields_deg = [0.0, 15.0]
 window_pixels = 33
-"""
+""",
+    wavelengths_nm=(606.0, 511.0, 462.0),
+)
 
 EVERY_KIND = [
     'kind = "strehl"\nreduction = "log_mean"',

@@ -20,30 +20,10 @@ from metalens.psf.design.evaluation import evaluate_camera
 from metalens.psf.design.run import checkpoint_of, design_lens, task_of
 from metalens.psf.design.search import best_of, first_state, run_search
 
-SPEC = """
-schema = "metalens.design"
-version = 1
-name = "small"
+from .design_examples import design_text
 
-[camera.lens]
-aperture_um = 20.0
-focal_length_um = 60.0
-
-[camera.sensor]
-pixels = [64, 64]
-pixel_pitch_um = 1.0
-bit_depth = 12
-full_well_e = 5000.0
-read_noise_e = 3.0
-
-[camera.spectrum]
-wavelengths_per_channel = 1
-channels = [
-  { name = "red", centre_nm = 532.0, fwhm_nm = 0.0 },
-  { name = "green", centre_nm = 532.0, fwhm_nm = 0.0 },
-  { name = "blue", centre_nm = 532.0, fwhm_nm = 0.0 },
-]
-
+SPEC = design_text(
+    """
 [variables]
 family = "even_polynomial"
 terms = 3
@@ -63,7 +43,9 @@ kind = "strehl"
 [search]
 steps = 60
 learning_rate = 0.3
-"""
+""",
+    wavelengths_nm=(532.0, 532.0, 532.0),
+)
 
 
 def small(**changes: str) -> DesignSpec:

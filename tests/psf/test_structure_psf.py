@@ -11,6 +11,7 @@ from metalens.formats.camera import dump_camera, parse_camera, read_camera
 from metalens.formats.errors import InputError
 from metalens.formats.structure import EMPTY, read_structure, write_structure
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, meta_atom_library, metalens_of, nano_optics_proxy
+from metalens.optics.fabrication import is_duty_cycle
 from metalens.optics.structure import (
     AtomKind,
     RadialGeometry,
@@ -291,8 +292,16 @@ def test_a_camera_of_a_radial_geometry_is_read(tmp_path):
         metalens_of(camera_in(tmp_path, table.replace("350", "300")))
     with pytest.raises(InputError, match="structure and radial_geometry both say what the lens is built of"):
         camera_in(tmp_path, table + STRUCTURE)
-    with pytest.raises(InputError, match="fabrication is for a lens of phase and response"):
-        camera_in(tmp_path, table + "\n[lens.fabrication]\nwidth_error_nm = 5\n")
+
+
+def test_errors_of_fabrication_are_done_to_all_meta_atoms_of_a_structure(folder):
+    table = STRUCTURE + "\n[lens.fabrication]\nwidth_error_nm = 7\n"
+    plain, wider = (metalens_of(camera_in(folder, text)) for text in (STRUCTURE, table))
+    # In duty cycles of the structure's own pitch.
+    unit = float(plain.structure.pitch) if is_duty_cycle(plain.structure.library) else 1.0
+    assert float(wider.structure.width_error) == pytest.approx(7e-9 / unit)
+    with pytest.raises(InputError, match="missing_share needs a library that knows what an empty site lets through"):
+        metalens_of(camera_in(folder, table + "missing_share = 0.1\n"))
 
 
 def test_empty_sites_need_a_library_that_knows_them(folder):
