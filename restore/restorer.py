@@ -297,7 +297,8 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
             with safetensors.safe_open(path, framework="pt") as file:
                 shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             require_tensors(shapes, expected, origin=str(path))
-        return safetensors.torch.load_file(path)
+        # Copies: a tensor that is mapped onto a file dies with it, should someone overwrite the file.
+        return {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
     except InputError:
         raise
     except (safetensors.SafetensorError, OSError, ValueError) as error:
@@ -315,7 +316,7 @@ def require_tensors(
     if set(shapes) != set(expected):
         odd = sorted(set(shapes) ^ set(expected))[0]
         raise InputError(f"{origin}: its tensors are not those that belong there (first difference: {odd}).")
-    for name, shape in shapes.items():
+    for name, shape in sorted(shapes.items()):
         if shape != expected[name]:
             raise InputError(f"{origin}: {name} has shape {shape}, expected {expected[name]}.")
 
