@@ -1,7 +1,8 @@
 """Seconds and memory of the restorer: 400² and 512², each α, what SVDA adds, large pictures in tiles; CPU or GPU.
 
     python benchmarks/restore.py [--adapter metacamera] [--runs 5]
-    python benchmarks/restore.py --large 3000x4000 [--tile 512]       # one large picture, its time and peak memory
+    python benchmarks/restore.py --large 3000x4000 [--tile 512]      # one large picture, its time and peak memory
+    python benchmarks/restore.py --seams                             # tiles against the picture restored whole
     python benchmarks/restore.py --device cuda --sd-turbo-sized      # random weights of SD-Turbo's size, bfloat16
 
 What is compared is run in turns and stated as a ratio of medians, so that a busy machine strikes all alike. The mode
@@ -17,9 +18,12 @@ import resource
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from pathlib import Path
+from unittest import mock
 
 import numpy as np
+import skimage.data
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
@@ -28,6 +32,8 @@ from metalens.restore.prior import PATHS, Prior
 from metalens.restore.quality import quality_map
 from metalens.restore.restoration import Settings, decode, degradation_map, latents_of, restore
 from metalens.restore.restorer import AdapterConfig, Restorer, load_restorer
+from metalens.restore.tiled_networks import TiledNetworks
+from metalens.restore.tiling import tiling_of
 from metalens.restore.training_pairs import as_tensor
 
 
@@ -164,6 +170,27 @@ def large(restorer: Restorer, pixels: tuple[int, int], tile: int) -> None:
     print(f"peak memory {peak_memory(restorer.prior.device)}")
 
 
+def seams(restorer: Restorer) -> None:
+    """How far tiles are from the picture restored whole, with and without statistics of the whole picture."""
+    coffee = skimage.data.coffee()[:400, 100:500]
+    for_pixels(restorer, coffee.shape[:2])
+    whole = restore(restorer, coffee, [0.75], Settings(tile=512))[0.75].astype(float)
+    print("tile   tiles   statistics        RMS of 255   largest   jump at borders, over that elsewhere")
+    for tile in (256, 192, 128):
+        for name in ("of the whole", "of each tile"):
+            each = mock.patch.object(TiledNetworks, "_normalised", return_value=nullcontext())
+            with each if name == "of each tile" else nullcontext():
+                cut = restore(restorer, coffee, [0.75], Settings(tile=tile))[0.75]
+            difference = cut - whole
+            cell = restorer.prior.size_multiple
+            tiling = tiling_of((400, 400), cell, tile)
+            borders = sorted({edge * cell - 1 for left in tiling.lefts for edge in (left, left + tiling.width)})
+            jumps = np.abs(np.diff(difference, axis=1)).mean(axis=(0, 2))
+            ratio = jumps[[edge for edge in borders if 0 <= edge < len(jumps)]].mean() / jumps.mean()
+            root = np.sqrt(np.square(difference).mean())
+            print(f"{tile:4d} {len(tiling):7d}   {name:15s} {root:12.2f} {np.abs(difference).max():9.0f} {ratio:9.2f}")
+
+
 def size(text: str) -> tuple[int, int]:
     rows, columns = (int(part) for part in text.lower().split("x"))
     return rows, columns
@@ -179,12 +206,16 @@ def main() -> None:
     parser.add_argument("--size", type=size, action="append", help="ROWSxCOLUMNS; 400x400 and 512x512 by default")
     parser.add_argument("--large", type=size, help="one large picture in tiles instead, ROWSxCOLUMNS")
     parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--seams", action="store_true", help="tiles against the whole picture instead")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     precision = arguments.precision or ("bfloat16" if device.type == "cuda" else "float32")
     restorer = sd_turbo_sized() if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
     restorer.to(device, getattr(torch, precision))
     print(machine(device))
+    if arguments.seams:
+        seams(restorer)
+        return
     if arguments.large:
         large(restorer, arguments.large, arguments.tile)
         return

@@ -3,19 +3,28 @@
 from __future__ import annotations
 
 import json
+import sys
 
 import numpy as np
 import pytest
-from click.testing import CliRunner
 
-from metalens.cli import cli
+from metalens.cli import main
 from metalens.formats.pictures import read_picture, write_picture
 
 
-def run(*arguments, status=0):
-    result = CliRunner().invoke(cli, ["restore", *map(str, arguments)])
-    assert result.exit_code == status, result.output
-    return result
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run ``metalens restore`` in this process and hold it to an exit status: arguments → (stdout, stderr)."""
+
+    def call(*arguments: object, status: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["metalens", "restore", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capfd.readouterr()
+        assert int(stopped.value.code or 0) == status, captured.err
+        return captured.out, captured.err
+
+    return call
 
 
 @pytest.fixture(scope="module")
@@ -28,11 +37,9 @@ def part(tmp_path_factory):
     return path
 
 
-def test_latents_that_were_kept_give_the_same_picture_and_any_other(part, tmp_path):
+def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, tmp_path):
     out, kept, more = tmp_path / "out", tmp_path / "kept", tmp_path / "more"
-    answered = json.loads(
-        run(part, "-o", out, "--place", "32,100", "--alpha", "0,1", "--latents", kept, "--json").stdout
-    )
+    answered = json.loads(run(part, "-o", out, "--place", "32,100", "--alpha", "0,1", "--latents", kept, "--json")[0])
     assert [row["alpha"] for row in answered["restored"]] == ["0", "1"]
     assert answered["latents"] == str(kept)
     run(kept, "-o", more, "--alpha", "1,1.05")
@@ -56,22 +63,22 @@ def test_latents_that_were_kept_give_the_same_picture_and_any_other(part, tmp_pa
         (["--prior", "nowhere"], "nowhere: no such prior"),
     ],
 )
-def test_what_cannot_be_used_is_refused_and_leaves_nothing(part, tmp_path, options, message):
-    result = run(part, "-o", tmp_path / "out", *options, status=1)
-    assert message in result.output
+def test_what_cannot_be_used_is_refused_and_leaves_nothing(run, part, tmp_path, options, message):
+    _, error = run(part, "-o", tmp_path / "out", *options, status=1)
+    assert message in error
     assert not (tmp_path / "out").exists()
 
 
 @pytest.mark.parametrize("options", [["--alpha", "much"], ["--place", "here"], ["--steps", "5"]])
-def test_options_that_are_no_numbers_are_refused(part, tmp_path, options):
-    assert "Error" in run(part, "-o", tmp_path / "out", *options, status=2).output
+def test_options_that_are_no_numbers_are_refused(run, part, tmp_path, options):
+    assert "Error" in run(part, "-o", tmp_path / "out", *options, status=2)[1]
 
 
-def test_a_map_of_another_size_and_latents_of_latents_are_refused(part, tmp_path):
+def test_a_map_of_another_size_and_latents_of_latents_are_refused(run, part, tmp_path):
     write_picture(tmp_path / "brush.png", np.zeros((64, 64), np.uint8))
     place = ("--place", "0,0")
-    result = run(part, "-o", tmp_path / "out", *place, "--alpha-map", tmp_path / "brush.png", status=1)
-    assert "--alpha-map: 64 × 64 pixels, a has 64 × 96" in result.output
+    _, error = run(part, "-o", tmp_path / "out", *place, "--alpha-map", tmp_path / "brush.png", status=1)
+    assert "--alpha-map: 64 × 64 pixels, a has 64 × 96" in error
     run(part, "-o", tmp_path / "out", *place, "--latents", tmp_path / "kept")
-    result = run(tmp_path / "kept", "-o", tmp_path / "more", "--latents", tmp_path / "again", status=1)
-    assert "the captures are latents already" in result.output
+    _, error = run(tmp_path / "kept", "-o", tmp_path / "more", "--latents", tmp_path / "again", status=1)
+    assert "the captures are latents already" in error

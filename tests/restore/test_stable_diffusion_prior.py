@@ -90,7 +90,8 @@ def test_an_adapter_restores_and_needs_the_text_encoder_no_more(turbo, copy, cam
     for part in ("text_encoder", "tokenizer"):
         shutil.rmtree(copy / part)
     again = load_restorer(tmp_path / "adapter", prior=copy)
-    np.testing.assert_array_equal(restore(again, capture, [1])[1], expected[1])
+    # The file holds half precision.
+    np.testing.assert_allclose(restore(again, capture, [1])[1].astype(int), expected[1], atol=2)
     with pytest.raises(InputError, match="not a complete prior"):
         load_prior(copy)
 
