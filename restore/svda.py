@@ -26,6 +26,8 @@ from metalens.restore.degradation_map import CELLS, CHANNELS, WHOLE, Region, pos
 
 Form = Literal["local", "global"]
 
+_NARROW = 8
+
 
 @dataclass
 class Mixing:
@@ -69,6 +71,9 @@ class Mixing:
     def on_field(self, features: Tensor, field: Tensor) -> Tensor:
         """Apply Q to ``[batch, r, y, x]`` with the weights that :meth:`field` gave."""
         field = field.to(features)
+        if features.shape[1] <= _NARROW:
+            # Channels-last, torch would multiply by the field in runs of as few numbers as there are channels.
+            features = features.contiguous()
         mixed = features
         # One basis at a time: K small products and no tensor of K times the features, which took four times as long.
         for index, basis in enumerate(self.matrix.to(features)):
