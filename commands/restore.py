@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import json_option, output_option, restorer_options
-from metalens.commands.progress import count_progress
+from metalens.commands.options import PATH, json_option, output_option, restorer_options
+from metalens.commands.progress import share_progress
 
 
 def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
@@ -18,6 +18,17 @@ def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
         return tuple(float(part) for part in value.split(","))
     except ValueError as error:
         raise click.BadParameter(f"{value!r} is not a number or a list such as 0,0.5,1.") from error
+
+
+def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
+    """Parse ROW,COLUMN."""
+    del ctx, parameter
+    parts = (value or "").split(",")
+    if value is None:
+        return None
+    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+        raise click.BadParameter(f"{value!r} is not ROW,COLUMN, such as 0,1200.")
+    return int(parts[0]), int(parts[1])
 
 
 @click.command(short_help="captures to photographs")
@@ -32,6 +43,36 @@ def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple
     callback=_alphas,
     help="0 is faithful, 1 detailed, beyond 1 sharper still; a list such as 0,0.5,1 costs one decode each.",
 )
+@click.option(
+    "--alpha-map",
+    "alpha_map_path",
+    type=PATH,
+    help="A grey picture of the photograph's size in the place of --alpha: black is 0, white 1.",
+)
+@click.option("--latents", type=PATH, help="A folder to keep the latents in; give it as CAPTURES for other α.")
+@click.option("--steps", type=click.IntRange(1, 4), default=1, show_default=True, help="Diffusion steps.")
+@click.option(
+    "--tile",
+    type=click.IntRange(min=1),
+    default=512,
+    show_default=True,
+    help="Largest side in pixels that is computed at once; larger pictures are made of tiles.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["float32", "bfloat16"]),
+    default="float32",
+    show_default=True,
+    help="Of the networks.",
+)
+@click.option("--psf", "psf_path", type=PATH, help="The psf.h5 of the captures' camera, if not the adapter's own.")
+@click.option("--any-lens", is_flag=True, help="Take captures of lenses that the adapter was not trained for.")
+@click.option(
+    "--place",
+    callback=_place,
+    metavar="ROW,COLUMN",
+    help="Where on the sensor the captures begin, if they are parts of the frame.",
+)
 @json_option
 def restore(
     captures: tuple[str, ...],
@@ -39,20 +80,50 @@ def restore(
     adapter: str,
     prior: str | None,
     alphas: tuple[float, ...],
+    alpha_map_path: Path | None,
+    latents: Path | None,
+    steps: int,
+    tile: int,
+    precision: str,
+    psf_path: Path | None,
+    any_lens: bool,
+    place: tuple[int, int] | None,
     device: str,
     as_json: bool,
 ) -> None:
-    """Restore CAPTURES: whole frames of the adapter's camera, as files or folders of pictures, or pairs.
+    """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or kept latents.
 
-    One diffusion step a picture, then one decode for every α.
+    One diffusion step a picture, then one decode for every α. docs/restoration.md tells more.
     """
-    from metalens.restore.restoration import captures_of, check_alphas, restore_files
+    import torch
+
+    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.restore.restoration import Settings, check_alphas
+    from metalens.restore.restored_files import captures_of, read_alpha_map, restore_files, take_camera
     from metalens.restore.restorer import load_restorer
 
     alphas = check_alphas(alphas)
+    settings = Settings(steps=steps, tile=tile, place=place)
+    alpha_map = None if alpha_map_path is None else read_alpha_map(alpha_map_path)
     found = captures_of(captures)
-    restorer = load_restorer(adapter, prior=prior).to(device)
-    with count_progress("restore", "picture") as tell:
-        rows = restore_files(restorer, found, alphas, output, report=tell)
+    bank = None if psf_path is None else read_psf_bank(psf_path)
+    restorer = load_restorer(adapter, prior=prior)
+    if bank is not None:
+        take_camera(restorer, bank, any_lens=any_lens)
+    restorer.to(device, getattr(torch, precision))
+    with share_progress("restore") as tell:
+        rows = restore_files(
+            restorer,
+            found,
+            alphas,
+            output,
+            settings=settings,
+            alpha_map=alpha_map,
+            latents=latents,
+            any_lens=any_lens,
+            report=lambda done, total: tell(done / total, {}),
+        )
     figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}
+    if latents is not None:
+        figures["latents"] = str(latents)
     answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")

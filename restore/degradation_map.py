@@ -66,6 +66,25 @@ class Region:
     height: float = 1.0
     width: float = 1.0
 
+    def part(self, inner: Region) -> Region:
+        """A region of this region, as shares of the frame."""
+        return Region(
+            top=self.top + inner.top * self.height,
+            left=self.left + inner.left * self.width,
+            height=self.height * inner.height,
+            width=self.width * inner.width,
+        )
+
+
+WHOLE: tuple[Region, ...] = (Region(),)
+"""The regions of a batch whose pictures are whole frames."""
+
+
+def region_of(top: int, left: int, height: int, width: int, frame: tuple[int, int]) -> Region:
+    """The region of pixels ``top … top + height``, ``left … left + width`` of a frame of (rows, columns)."""
+    rows, columns = frame
+    return Region(top / rows, left / columns, height / rows, width / columns)
+
 
 def resample(values: Tensor, region: Region) -> Tensor:
     """The map of a region of a frame: the frame's map read at the centres of the region's patches.

@@ -7,7 +7,7 @@ In the paper's order the input meets A first; peft calls that layer ``lora_A`` a
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
@@ -15,8 +15,9 @@ from peft import LoraConfig, inject_adapter_in_model
 from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
+from metalens.restore.degradation_map import WHOLE, Region
 from metalens.restore.prior import Prior
-from metalens.restore.svda import Mixing
+from metalens.restore.svda import Mixing, rows_of_tokens
 
 ADAPTER = "metalens"
 
@@ -41,6 +42,8 @@ class LoraLayers:
         self.ranks: dict[str, int] = {}
         self._mixings: dict[str, Mixing] | None = None
         self._aspect = 1.0
+        self._regions = WHOLE
+        self._fields: dict[tuple[str, int, int], Tensor] = {}
         self._hooks = [
             hook
             for root, module, rank in (("unet", prior.unet, unet_rank), ("vae", prior.vae, encoder_rank))
@@ -50,7 +53,7 @@ class LoraLayers:
     def _hook(self, root: str, module: nn.Module, rank: int) -> Iterator[torch.utils.hooks.RemovableHandle]:
         for name, layer in module.named_modules():
             if isinstance(layer, LoraLayer):
-                block = f"{root}.{_block_of(name)}"
+                block = block_of_layer(root, name)
                 self.ranks[block] = rank
                 # Keys and values of cross attention are made of prompt tokens, which have no place in the picture.
                 placeless = name.endswith(("attn2.to_k", "attn2.to_v"))
@@ -62,28 +65,45 @@ class LoraLayers:
             if self._mixings is None:
                 return output
             mixing = self._mixings[block]
-            if output.ndim == 4:
-                return mixing.on_grid(output)
-            if placeless or mixing.weights is None:
+            if mixing.weights is None:
+                return mixing.on_grid(output) if output.ndim == 4 else mixing.everywhere(output)
+            if placeless:
                 return mixing.everywhere(output)
-            return mixing.on_tokens(output, self._aspect)
+            if output.ndim == 4:
+                return mixing.on_field(output, self._field(block, mixing, *output.shape[-2:]))
+            height = rows_of_tokens(output.shape[1], self._aspect)
+            grid = output.transpose(1, 2).unflatten(2, (height, -1))
+            mixed = mixing.on_field(grid, self._field(block, mixing, *grid.shape[-2:]))
+            return mixed.flatten(2).transpose(1, 2)
 
         return mix
 
+    def _field(self, block: str, mixing: Mixing, height: int, width: int) -> Tensor:
+        """The weights of a block's bases over a feature map; the block's layers share it where nothing is trained."""
+        if torch.is_grad_enabled():
+            return mixing.field(height, width, self._regions)
+        key = block, height, width
+        if key not in self._fields:
+            self._fields[key] = mixing.field(height, width, self._regions)
+        return self._fields[key]
+
     @contextmanager
-    def conditioned(self, mixings: dict[str, Mixing] | None, aspect: float) -> Iterator[None]:
+    def conditioned(
+        self, mixings: dict[str, Mixing] | None, aspect: float, regions: Sequence[Region] = WHOLE
+    ) -> Iterator[None]:
         """Apply these Q inside the block; ``None`` is the identity, plain LoRA.
 
         Args:
             mixings: block name → Q for a batch of pictures.
             aspect: height / width of the pictures.
+            regions: which part of its frame each picture shows; one for all, or one each.
         """
-        before = self._mixings, self._aspect
-        self._mixings, self._aspect = mixings, aspect
+        before = self._mixings, self._aspect, self._regions, self._fields
+        self._mixings, self._aspect, self._regions, self._fields = mixings, aspect, tuple(regions), {}
         try:
             yield
         finally:
-            self._mixings, self._aspect = before
+            self._mixings, self._aspect, self._regions, self._fields = before
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """What training changes: A and B everywhere, and the U-Net's ``conv_in`` in full, by name."""
@@ -114,10 +134,9 @@ def _inject(module: nn.Module, names: list[str], rank: int) -> None:
         parameter.requires_grad_(f"lora_A.{ADAPTER}" in name or f"lora_B.{ADAPTER}" in name)
 
 
-def _block_of(name: str) -> str:
-    """The stage of a layer: ``down_blocks.0.resnets.1.conv1`` → ``down_blocks.0``; ``conv_out`` → itself."""
+def block_of_layer(root: str, name: str) -> str:
+    """The stage of a layer: ``unet``, ``down_blocks.0.resnets.1.conv1`` → ``unet.down_blocks.0``."""
     parts = name.split(".")
     if parts[0] == "encoder":
-        parts = parts[1:]
-        return "encoder." + _block_of(".".join(parts))
-    return ".".join(parts[:2]) if parts[0] in ("down_blocks", "up_blocks") else parts[0]
+        return block_of_layer(f"{root}.encoder", ".".join(parts[1:]))
+    return ".".join([root, *(parts[:2] if parts[0] in ("down_blocks", "up_blocks") else parts[:1])])

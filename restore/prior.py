@@ -14,13 +14,15 @@ import os
 from dataclasses import dataclass, field
 from importlib import resources
 from pathlib import Path
+from typing import Any
 
 import safetensors.torch
 import torch
 from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
-from torch import Tensor
+from torch import Tensor, nn
 
 from metalens.formats.errors import InputError
+from metalens.restore.text_prompts import embed_texts, read_prompt_bank, variant_of
 
 PATHS = ("positive", "neutral", "negative")
 """The three paths of DMDiff, in the order in which prompt banks and reports list them."""
@@ -45,6 +47,7 @@ class Prior:
         prediction_type: what the U-Net predicts: ``epsilon``, ``v_prediction`` or ``sample``.
         prompts: path → ``[token, feature]`` embedding.
         identity: SHA-256 of the weights, which an adapter records so that it is not used on another prior.
+        own_prompts: whether the embeddings came from the prior's bank, not from a text encoder.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Prior:
     prediction_type: str
     prompts: dict[str, Tensor]
     identity: str = field(default="")
+    own_prompts: bool = True
 
     @property
     def last_timestep(self) -> int:
@@ -70,17 +74,34 @@ class Prior:
         """Pixels of the picture per sample of the latent, along one axis."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
+    def timesteps(self, steps: int) -> list[int]:
+        """The timesteps of a prediction in ``steps`` steps, trailing: the first is always the last of the schedule."""
+        count = len(self.alpha_cumprod)
+        return [round(count - number * count / steps) - 1 for number in range(steps)]
+
     def encode(self, pictures: Tensor) -> Tensor:
-        """Encode pictures ``[batch, 3, y, x]`` in 0..1 to the mode of their scaled latents (never a sample)."""
-        mean = self.vae.encode(pictures * 2 - 1).latent_dist.mode()
-        shift = self.vae.config.get("shift_factor") or 0.0
-        return (mean - shift) * self.vae.config.scaling_factor
+        """Encode pictures ``[batch, 3, y, x]`` in 0..1 to the mode (no sample) of their scaled latents, float32."""
+        mean = self.vae.encode((pictures * 2 - 1).to(self.vae.dtype)).latent_dist.mode().float()
+        shift, scale = self._latent_scaling(mean)
+        return (mean - shift) * scale
 
     def decode(self, latents: Tensor) -> Tensor:
-        """Decode scaled latents to pictures ``[batch, 3, y, x]``, near 0..1 and not clipped."""
-        shift = self.vae.config.get("shift_factor") or 0.0
-        decoded = self.vae.decode(latents / self.vae.config.scaling_factor + shift).sample
+        """Decode scaled latents to pictures ``[batch, 3, y, x]``, near 0..1 and not clipped, float32."""
+        shift, scale = self._latent_scaling(latents)
+        decoded = self.vae.decode((latents / scale + shift).to(self.vae.dtype)).sample.float()
         return (decoded + 1) / 2
+
+    def _latent_scaling(self, latents: Tensor) -> tuple[float | Tensor, float | Tensor]:
+        """What is taken from the autoencoder's latents, and what they are then multiplied by."""
+        config = self.vae.config
+        scale = config.scaling_factor
+        if config.get("latents_mean") is None or config.get("latents_std") is None:
+            return config.get("shift_factor") or 0.0, scale
+        mean, deviation = (
+            torch.tensor(config[key], device=latents.device).reshape(1, -1, 1, 1)
+            for key in ("latents_mean", "latents_std")
+        )
+        return mean, scale / deviation
 
     def prompt(self, paths: list[str]) -> Tensor:
         """Embeddings ``[len(paths), token, feature]`` of the named paths."""
@@ -94,13 +115,27 @@ class Prior:
         """
         steps = torch.as_tensor(self.last_timestep if timestep is None else timestep, device=latents.device)
         steps = steps.expand(len(latents))
-        output = self.unet(latents, steps, encoder_hidden_states=prompts).sample.float()
+        dtype = self.unet.dtype
+        output = self.unet(latents.to(dtype), steps, encoder_hidden_states=prompts.to(dtype)).sample.float()
         return clean_from_prediction(latents.float(), output, self.alpha_cumprod[steps], self.prediction_type)
 
-    def to(self, device: torch.device | str) -> Prior:
-        """Move everything to a device, in place; convolution weights in channels-last order."""
-        self.vae.to(device=device, memory_format=torch.channels_last)
-        self.unet.to(device=device, memory_format=torch.channels_last)
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.alpha_cumprod.device
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Prior:
+        """Move everything to a device, in place; convolution weights in channels-last order.
+
+        Args:
+            device: where to.
+            dtype: of both networks, if it is to change; latents, the schedule and x̂₀ stay float32.
+        """
+        for module in (self.vae, self.unet):
+            # Not diffusers' own, which warns of a list of exceptions that is empty for these classes.
+            nn.Module.to(module, device=device, memory_format=torch.channels_last)
+            if dtype is not None:
+                nn.Module.to(module, dtype=dtype)
         self.alpha_cumprod = self.alpha_cumprod.to(device)
         self.prompts = {path: embedding.to(device) for path, embedding in self.prompts.items()}
         return self
@@ -127,14 +162,31 @@ def clean_from_prediction(noisy: Tensor, output: Tensor, alpha_cumprod: Tensor, 
     )
 
 
-def load_prior(source: str | os.PathLike[str] = "embedded") -> Prior:
+def ddim_step(noisy: Tensor, clean: Tensor, alpha_cumprod: Tensor, next_alpha_cumprod: Tensor) -> Tensor:
+    """From one timestep to an earlier one without drawing noise (DDIM with η = 0; Song et al. 2021, Eq. 12).
+
+    Args:
+        noisy: ``[batch, …]`` latents at the timestep.
+        clean: x̂₀ predicted from them.
+        alpha_cumprod: ᾱ at the timestep.
+        next_alpha_cumprod: ᾱ at the earlier one.
+    """
+    noise = (noisy - alpha_cumprod.sqrt() * clean) / (1 - alpha_cumprod).sqrt()
+    return next_alpha_cumprod.sqrt() * clean + (1 - next_alpha_cumprod).sqrt() * noise
+
+
+def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str, Tensor] | None = None) -> Prior:
     """Load a prior from ``embedded``, a diffusers folder, or a hub id such as ``stabilityai/sd-turbo``.
 
     Only safetensors weights are read; nothing is unpickled.
 
+    Args:
+        source: which one.
+        prompts: path → ``[token, feature]``; with them neither tokenizer nor text encoder has to be there.
+
     Raises:
-        InputError: the prior is not there, incomplete or damaged; for a hub id without a network the message
-            says what to download and where to put it.
+        InputError: the prior is not there, incomplete, damaged or of another kind; for a hub id without a network the
+            message says what to download and where to put it.
     """
     name = os.fspath(source)
     folder = embedded_prior_folder() if name == "embedded" else Path(name)
@@ -143,17 +195,21 @@ def load_prior(source: str | os.PathLike[str] = "embedded") -> Prior:
         raise InputError(
             f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
         )
+    bank = folder / "prompts.safetensors"
     try:
-        vae = AutoencoderKL.from_pretrained(location, subfolder="vae", use_safetensors=True)
-        unet = UNet2DConditionModel.from_pretrained(location, subfolder="unet", use_safetensors=True)
+        vae = _load_module(AutoencoderKL, location, "vae")
+        unet = _load_module(UNet2DConditionModel, location, "unet")
         scheduler = DDPMScheduler.from_pretrained(location, subfolder="scheduler")
-        prompts = _load_prompts(folder, location)
+        if prompts is None and not bank.is_file():
+            embedded = embed_texts(location, [PROMPTS[path] for path in PATHS])
+            prompts = dict(zip(PATHS, embedded, strict=True))
     except InputError:
         raise
     except Exception as error:  # diffusers and transformers raise many kinds for a missing or damaged file
         raise InputError(_loading_problem(name, folder, error)) from error
-    for module in (vae, unet):
-        module.float().eval().requires_grad_(False)
+    if bank.is_file():
+        prompts = read_prompt_bank(bank, PATHS)
+    assert prompts is not None
     prior = Prior(
         name=name,
         vae=vae,
@@ -162,6 +218,7 @@ def load_prior(source: str | os.PathLike[str] = "embedded") -> Prior:
         prediction_type=scheduler.config.prediction_type,
         prompts=prompts,
         identity=_identity(vae, unet, prompts),
+        own_prompts=bank.is_file(),
     )
     _check_consistency(prior)
     return prior
@@ -182,32 +239,23 @@ def save_prior(prior: Prior, folder: Path, scheduler: DDPMScheduler) -> None:
     safetensors.torch.save_file(bank, folder / "prompts.safetensors")
 
 
-def _load_prompts(folder: Path, location: str) -> dict[str, Tensor]:
-    bank = folder / "prompts.safetensors"
-    if bank.is_file():
-        prompts = safetensors.torch.load_file(bank)
-        if set(prompts) != set(PATHS):
-            raise InputError(f"{bank}: holds {sorted(prompts)}, expected {sorted(PATHS)}.")
-        return {path: prompts[path].float() for path in PATHS}
-    return _embed_prompts(location)
-
-
-def _embed_prompts(location: str) -> dict[str, Tensor]:
-    """Embed the three prompts with the prior's own text encoder, which is then dropped."""
-    from transformers import CLIPTextModel, CLIPTokenizer
-
-    tokenizer = CLIPTokenizer.from_pretrained(location, subfolder="tokenizer")
-    encoder = CLIPTextModel.from_pretrained(location, subfolder="text_encoder", use_safetensors=True).eval()
-    tokens = tokenizer(
-        [PROMPTS[path] for path in PATHS],
-        padding="max_length",
-        max_length=min(tokenizer.model_max_length, encoder.config.max_position_embeddings),
-        truncation=True,
-        return_tensors="pt",
+def _load_module(kind: type[Any], location: str, part: str) -> Any:
+    """One network in float32, with every weight from its file: diffusers would draw what is missing at random."""
+    found = kind.load_config(location, subfolder=part).get("_class_name", kind.__name__)
+    if found != kind.__name__:
+        raise InputError(f"{location}/{part}: holds a {found}, expected {kind.__name__}; give another prior.")
+    variant = variant_of(Path(location) / part, "diffusion_pytorch_model")
+    module, info = kind.from_pretrained(
+        location, subfolder=part, use_safetensors=True, output_loading_info=True, **variant
     )
-    with torch.no_grad():
-        embedded = encoder(tokens.input_ids)[0].float()
-    return dict(zip(PATHS, embedded, strict=True))
+    if info["missing_keys"] or info["mismatched_keys"]:
+        first = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))[0]
+        raise InputError(f"{location}/{part}: its weights lack {first}; copy or download the folder again.")
+    module.float().eval().requires_grad_(False)
+    for name, value in module.named_parameters():
+        if not torch.isfinite(value).all():
+            raise InputError(f"{location}/{part}: {name} holds NaN or infinity; copy or download the folder again.")
+    return module
 
 
 def _identity(vae: AutoencoderKL, unet: UNet2DConditionModel, prompts: dict[str, Tensor]) -> str:
@@ -220,17 +268,31 @@ def _identity(vae: AutoencoderKL, unet: UNet2DConditionModel, prompts: dict[str,
 
 
 def _check_consistency(prior: Prior) -> None:
+    config = prior.unet.config
     latent = prior.vae.config.latent_channels
-    if prior.unet.config.in_channels != latent or prior.unet.config.out_channels != latent:
+    if config.in_channels != latent or config.out_channels != latent:
         raise InputError(
             f"{prior.name}: the autoencoder has {latent} latent channels, the U-Net takes "
-            f"{prior.unet.config.in_channels} and gives {prior.unet.config.out_channels}; they must agree."
+            f"{config.in_channels} and gives {config.out_channels}; they must agree."
+        )
+    if config.get("addition_embed_type") or config.get("class_embed_type"):
+        raise InputError(
+            f"{prior.name}: the U-Net wants more than a prompt (addition_embed_type "
+            f"{config.get('addition_embed_type')}, class_embed_type {config.get('class_embed_type')}), as those of "
+            "SDXL do; give a prior of the kind of stabilityai/sd-turbo."
         )
     width = prior.prompts["positive"].shape[-1]
-    if width != prior.unet.config.cross_attention_dim:
+    if width != config.cross_attention_dim:
         raise InputError(
             f"{prior.name}: prompts have {width} features, the U-Net's cross attention takes "
-            f"{prior.unet.config.cross_attention_dim}; they must agree."
+            f"{config.cross_attention_dim}; they must agree."
+        )
+    one = torch.ones(1)
+    clean_from_prediction(one, one, one, prior.prediction_type)
+    if prior.prediction_type == "epsilon" and prior.alpha_cumprod[-1] <= 0:
+        raise InputError(
+            f"{prior.name}: predicts epsilon, and its schedule ends in pure noise (rescale_betas_zero_snr), where one "
+            "step says nothing about the picture; give a prior that predicts v or the sample."
         )
 
 
@@ -238,7 +300,11 @@ def _loading_problem(name: str, folder: Path, error: Exception) -> str:
     first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
     if folder.is_dir():
         return f"{name}: not a complete prior ({first_line}); expected vae/, unet/, scheduler/ with safetensors."
+    from huggingface_hub.constants import HF_HUB_CACHE
+
     return (
         f"{name}: could not be fetched from the model hub ({first_line}); on a machine with a network download its "
-        "folders vae/, unet/, scheduler/, tokenizer/ and text_encoder/ (safetensors), and give their folder's path."
+        "folders vae/, unet/, scheduler/, tokenizer/ and text_encoder/ (configs and safetensors), such as with "
+        f"`hf download {name} --local-dir FOLDER`, and give --prior FOLDER; or copy that machine's cache to "
+        f"{HF_HUB_CACHE}."
     )

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import safetensors
@@ -20,10 +21,12 @@ from torch import Tensor, nn
 from metalens.formats.atomic import atomic_file
 from metalens.formats.camera import Camera, dump_camera, parse_camera
 from metalens.formats.errors import InputError
-from metalens.restore.degradation_map import CELLS
+from metalens.restore.degradation_map import CELLS, WHOLE, Region
 from metalens.restore.lora import LoraLayers
-from metalens.restore.prior import Prior, load_prior
+from metalens.restore.prior import PATHS, Prior, load_prior
+from metalens.restore.skips import EncoderSkips
 from metalens.restore.svda import DegradationAttention, Form
+from metalens.restore.text_prompts import read_prompt_bank
 
 SCHEMA = "metalens.adapter"
 VERSION = 1
@@ -31,12 +34,29 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class AdapterConfig:
-    """Size and form of an adapter."""
+    """Size and form of an adapter.
+
+    Attributes:
+        unet_rank: of LoRA in the U-Net.
+        encoder_rank: of LoRA in the autoencoder's encoder.
+        form: of Q, ``local`` or ``global``.
+        bases: K, basis matrices a block (local form).
+        skips: whether the decoder is given the encoder's features (:mod:`metalens.restore.skips`).
+    """
 
     unet_rank: int = 16
     encoder_rank: int = 8
     form: Form = "local"
     bases: int = 3
+    skips: bool = False
+
+    def __post_init__(self) -> None:
+        for name, most in (("unet_rank", 1024), ("encoder_rank", 1024), ("bases", 64)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise InputError(f"adapter: {name} is {value!r}, expected a whole number from 1 to {most}.")
+        if self.form not in get_args(Form):
+            raise InputError(f"adapter: form is {self.form!r}, expected one of {', '.join(get_args(Form))}.")
 
 
 @dataclass
@@ -62,11 +82,27 @@ class Restorer:
     def __post_init__(self) -> None:
         self.layers = LoraLayers(self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank)
         self.attention = DegradationAttention(self.layers.ranks, form=self.config.form, bases=self.config.bases)
+        self.skips = EncoderSkips(self.prior.vae) if self.config.skips else None
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the adapter's parameters in half precision, as its file holds them."""
+        if self._identity:
+            return self._identity
+        digest = hashlib.sha256()
+        for name, parameter in self.parameters().items():
+            digest.update(name.encode())
+            digest.update(parameter.detach().half().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Everything that training changes, by name, in a fixed order."""
-        svda = {f"svda.{name}": parameter for name, parameter in self.attention.named_parameters()}
-        return dict(sorted((self.layers.parameters() | svda).items()))
+        found = self.layers.parameters()
+        found |= {f"svda.{name}": parameter for name, parameter in self.attention.named_parameters()}
+        if self.skips is not None:
+            found |= {f"skips.{name}": parameter for name, parameter in self.skips.named_parameters()}
+        return dict(sorted(found.items()))
 
     def maps(self, quality: Tensor, fwhm_map: np.ndarray | None = None) -> Tensor:
         """Degradation maps ``[batch, 4, n, n]`` from quality maps ``[batch, n, n]`` and the camera's FWHM map."""
@@ -74,31 +110,55 @@ class Restorer:
         return torch.cat([fwhm.expand(len(quality), -1, -1, -1), quality[:, None]], dim=1)
 
     @contextmanager
-    def conditioned(self, maps: Tensor, aspect: float) -> Iterator[None]:
+    def conditioned(self, maps: Tensor, aspect: float, regions: Sequence[Region] = WHOLE) -> Iterator[None]:
         """Apply the Q of these degradation maps inside the block; one map a picture of the batch."""
-        with self.layers.conditioned(self.attention(maps), aspect):
+        with self.layers.conditioned(self.attention(maps), aspect, regions):
             yield
 
-    def encode(self, pictures: Tensor, maps: Tensor) -> Tensor:
-        """Latents ``[batch, …]`` of pictures ``[batch, 3, y, x]`` in 0..1, by the adapted encoder."""
-        with self.conditioned(maps, pictures.shape[-2] / pictures.shape[-1]):
+    def encode(self, pictures: Tensor, maps: Tensor, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """Latents ``[batch, …]`` of pictures ``[batch, 3, y, x]`` in 0..1, by the adapted encoder.
+
+        Args:
+            pictures: to encode.
+            maps: ``[batch, 4, n, n]`` degradation maps of the frames.
+            regions: which part of its frame each picture is; one for all, or one each.
+        """
+        with self.conditioned(maps, pictures.shape[-2] / pictures.shape[-1], regions):
             return self.prior.encode(pictures)
 
-    def step(self, latents: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
-        """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``)."""
+    def step(
+        self,
+        latents: Tensor,
+        maps: Tensor,
+        paths: list[str],
+        regions: Sequence[Region] = WHOLE,
+        timestep: int | None = None,
+    ) -> Tensor:
+        """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``).
+
+        ``regions`` as in :meth:`encode`; ``timestep`` is that of the latents, by default the last one.
+        """
         if not len(latents) == len(maps) == len(paths):
             raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
-        with self.conditioned(maps, latents.shape[-2] / latents.shape[-1]):
-            return self.prior.predict_clean(latents, self.prior.prompt(paths))
+        with self.conditioned(maps, latents.shape[-2] / latents.shape[-1], regions):
+            return self.prior.predict_clean(latents, self.prior.prompt(paths), timestep)
 
     def forward(self, pictures: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
         """Encode, one step and decode; pictures measure multiples of the prior's ``size_multiple``."""
-        return self.prior.decode(self.step(self.encode(pictures, maps), maps, paths))
+        predicted = self.prior.decode(self.step(self.encode(pictures, maps), maps, paths))
+        if self.skips is not None:
+            self.skips.forget()
+        return predicted
 
-    def to(self, device: torch.device | str) -> Restorer:
-        """Move to a device, in place."""
-        self.prior.to(device)
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Restorer:
+        """Move to a device, in place; ``dtype`` is that of the prior's networks with their LoRA layers."""
+        if dtype is not None and not self._identity:
+            # Rounding changes the parameters, but not whose they are.
+            self._identity = self.identity
+        self.prior.to(device, dtype)
         self.attention.to(device)
+        if self.skips is not None:
+            self.skips.to(device)
         return self
 
 
@@ -110,6 +170,8 @@ def blend(positive: Tensor, neutral: Tensor, alpha: float | Tensor) -> Tensor:
 def save_adapter(folder: Path, restorer: Restorer) -> None:
     """Write ``adapter.safetensors`` (half precision) and ``adapter.json`` into a folder; the JSON comes last.
 
+    Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them.
+
     Raises:
         InputError: the disk refuses the write; neither file is left half-written.
     """
@@ -117,6 +179,11 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
     tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.fwhm_map)).half()
     with atomic_file(folder / "adapter.safetensors") as part:
         safetensors.torch.save_file(tensors, part)
+    if not restorer.prior.own_prompts:
+        # With them the text encoder need not be there when the adapter is used.
+        prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
+        with atomic_file(folder / "prompts.safetensors") as part:
+            safetensors.torch.save_file(prompts, part)
     description = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -159,6 +226,11 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
         raise InputError(f"{path}: not readable JSON ({error}); copy the adapter again.") from error
     if found != (SCHEMA, VERSION):
         raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
+    try:
+        # Adapters from before a setting existed have its default.
+        description["config"] = asdict(AdapterConfig(**description["config"]))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: lacks or garbles {error}; copy the adapter again.") from error
     return description
 
 
@@ -181,40 +253,72 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
         quality_metric = str(description["quality_metric"])
     except (KeyError, TypeError) as error:
         raise InputError(f"{folder}/adapter.json: lacks or garbles {error}; copy the adapter again.") from error
-    loaded_prior = load_prior(prior if prior is not None else recorded["name"])
+    kept = folder / "prompts.safetensors"
+    prompts = read_prompt_bank(kept, PATHS) if kept.is_file() else None
+    loaded_prior = load_prior(prior if prior is not None else recorded["name"], prompts=prompts)
     if loaded_prior.identity != recorded["identity"]:
         raise InputError(
             f"{folder}: was trained on prior {recorded['name']} ({recorded['identity'][:12]}), found "
             f"{loaded_prior.name} ({loaded_prior.identity[:12]}); give its own prior with --prior."
         )
-    tensors = read_tensors(folder / "adapter.safetensors")
-    fwhm_map = tensors.pop("fwhm_map", None)
-    if fwhm_map is None or fwhm_map.shape != (3, CELLS, CELLS):
-        raise InputError(f"{folder}/adapter.safetensors: holds no FWHM map of 3 × {CELLS} × {CELLS}.")
     restorer = Restorer(
         prior=loaded_prior,
         config=config,
         camera=camera,
-        fwhm_map=fwhm_map.float().numpy(),
+        fwhm_map=np.zeros((3, CELLS, CELLS), np.float32),
         quality_metric=quality_metric,
         training=description.get("training", {}),
     )
-    load_parameters(restorer, tensors, origin=f"{folder}/adapter.safetensors")
+    path = folder / "adapter.safetensors"
+    shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}
+    tensors = read_tensors(path, expected=shapes | {"fwhm_map": (3, CELLS, CELLS)})
+    fwhm_map = tensors.pop("fwhm_map").float()
+    if not torch.isfinite(fwhm_map).all():
+        raise InputError(f"{path}: fwhm_map holds NaN or infinity; copy or train the adapter again.")
+    restorer.fwhm_map = fwhm_map.numpy()
+    load_parameters(restorer, tensors, origin=str(path))
     return restorer
 
 
-def read_tensors(path: Path) -> dict[str, Tensor]:
+def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:
     """Read a safetensors file.
 
+    Args:
+        path: the file.
+        expected: name → shape of what it must hold, looked at in its header before anything is read.
+
     Raises:
-        InputError: the file is missing, truncated or not safetensors.
+        InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such file; copy the adapter again.")
+        raise InputError(f"{path}: no such file; copy it again.")
     try:
-        return safetensors.torch.load_file(path)
+        if expected is not None:
+            with safetensors.safe_open(path, framework="pt") as file:
+                shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            require_tensors(shapes, expected, origin=str(path))
+        # Copies: a tensor that is mapped onto a file dies with it, should someone overwrite the file.
+        return {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
+    except InputError:
+        raise
     except (safetensors.SafetensorError, OSError, ValueError) as error:
         raise InputError(f"{path}: damaged or no safetensors file ({error}); copy it again.") from error
+
+
+def require_tensors(
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], *, origin: str
+) -> None:
+    """Refuse tensors of other names or shapes than expected.
+
+    Raises:
+        InputError: one is missing, unknown or of another shape.
+    """
+    if set(shapes) != set(expected):
+        odd = sorted(set(shapes) ^ set(expected))[0]
+        raise InputError(f"{origin}: its tensors are not those that belong there (first difference: {odd}).")
+    for name, shape in sorted(shapes.items()):
+        if shape != expected[name]:
+            raise InputError(f"{origin}: {name} has shape {shape}, expected {expected[name]}.")
 
 
 def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: str) -> None:
@@ -224,13 +328,13 @@ def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: s
         InputError: a parameter is missing, unknown, of another shape or not finite.
     """
     parameters = restorer.parameters()
-    if set(parameters) != set(tensors):
-        odd = sorted(set(parameters) ^ set(tensors))[0]
-        raise InputError(f"{origin}: its tensors are not those of this adapter (first difference: {odd}).")
+    require_tensors(
+        {name: tuple(value.shape) for name, value in tensors.items()},
+        {name: tuple(parameter.shape) for name, parameter in parameters.items()},
+        origin=origin,
+    )
     for name, parameter in parameters.items():
         value = tensors[name]
-        if value.shape != parameter.shape:
-            raise InputError(f"{origin}: {name} has shape {tuple(value.shape)}, expected {tuple(parameter.shape)}.")
         if not torch.isfinite(value).all():
             raise InputError(f"{origin}: {name} holds NaN or infinity; copy or train the adapter again.")
         with torch.no_grad():

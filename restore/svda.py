@@ -14,6 +14,7 @@ In both forms Q starts as the identity, where A·Q·B is plain LoRA.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -21,9 +22,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metalens.restore.degradation_map import CELLS, CHANNELS, position_weights, sample_positions
+from metalens.restore.degradation_map import CELLS, CHANNELS, WHOLE, Region, position_weights, sample_positions
 
 Form = Literal["local", "global"]
+
+_NARROW = 8
 
 
 @dataclass
@@ -33,41 +36,67 @@ class Mixing:
     Attributes:
         matrix: ``[batch, r, r]`` (global) or ``[K, r, r]`` (local), to be added to the identity.
         weights: ``None`` (global) or ``[batch, K, n, n]`` (local).
+
+    A ``batch`` of one belongs to all pictures alike.
     """
 
     matrix: Tensor
     weights: Tensor | None
 
-    def on_grid(self, features: Tensor) -> Tensor:
-        """Apply Q to ``[batch, r, y, x]``, a feature map that spans the picture."""
+    def on_grid(self, features: Tensor, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """Apply Q to ``[batch, r, y, x]``, a feature map that spans a region of each picture's frame.
+
+        Args:
+            features: rank vectors.
+            regions: one for all pictures, or one each.
+        """
         if self.weights is None:
             return features + torch.einsum("bij,bjyx->biyx", self.matrix.to(features), features)
-        height, width = features.shape[-2:]
-        along_y = position_weights(sample_positions(height), self.weights.shape[-2]).to(features)
-        along_x = position_weights(sample_positions(width), self.weights.shape[-1]).to(features)
-        weights = torch.einsum("ya,bkac,xc->bkyx", along_y, self.weights.to(features), along_x)
-        bases, rank, _ = self.matrix.shape
-        # All bases at once as one 1 × 1 convolution, then their weighted sum at each place.
-        mixed = F.conv2d(features, self.matrix.to(features).reshape(bases * rank, rank, 1, 1))
-        mixed = mixed.unflatten(1, (bases, rank)) * weights[:, :, None]
-        return features + mixed.sum(dim=1)
+        return self.on_field(features, self.field(features.shape[-2], features.shape[-1], regions))
 
-    def on_tokens(self, features: Tensor, aspect: float) -> Tensor:
-        """Apply Q to ``[batch, token, r]``, tokens in rows of a feature map of ``aspect`` = height / width."""
-        batch, tokens, rank = features.shape
-        height = max(1, round((tokens * aspect) ** 0.5))
-        if self.weights is None or height * (tokens // height) != tokens:
-            raise ValueError(f"{tokens} tokens do not fill a feature map of aspect {aspect:.3f}")
-        grid = features.transpose(1, 2).reshape(batch, rank, height, tokens // height)
-        return self.on_grid(grid).reshape(batch, rank, tokens).transpose(1, 2)
+    def field(self, height: int, width: int, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """The basis matrices' weights ``[batch, K, height, width]`` at the places of a feature map's samples."""
+        if self.weights is None:
+            raise ValueError("a global Q has no field")
+        cells_y, cells_x = self.weights.shape[-2:]
+        along_y = torch.stack(
+            [position_weights(each.top + each.height * sample_positions(height), cells_y) for each in regions]
+        )
+        along_x = torch.stack(
+            [position_weights(each.left + each.width * sample_positions(width), cells_x) for each in regions]
+        )
+        along_y, along_x = along_y.to(self.weights), along_x.to(self.weights)
+        return along_y[:, None] @ self.weights @ along_x[:, None].transpose(-1, -2)
+
+    def on_field(self, features: Tensor, field: Tensor) -> Tensor:
+        """Apply Q to ``[batch, r, y, x]`` with the weights that :meth:`field` gave."""
+        field = field.to(features)
+        if features.shape[1] <= _NARROW:
+            # Channels-last, torch would multiply by the field in runs of as few numbers as there are channels.
+            features = features.contiguous()
+        mixed = features
+        # One basis at a time: K small products and no tensor of K times the features, which took four times as long.
+        for index, basis in enumerate(self.matrix.to(features)):
+            mixed = torch.addcmul(mixed, field[:, index : index + 1], F.conv2d(features, basis[..., None, None]))
+        return mixed
 
     def everywhere(self, features: Tensor) -> Tensor:
-        """Apply Q's mean over the picture to ``[batch, token, r]`` vectors that have no place in it."""
+        """Apply Q's mean over the frame to ``[batch, token, r]`` vectors that have no place in it."""
+        return features + torch.einsum("bij,btj->bti", self.mean().to(features), features)
+
+    def mean(self) -> Tensor:
+        """Q − I, its mean over the frame, ``[batch, r, r]``."""
         if self.weights is None:
-            mean = self.matrix
-        else:
-            mean = torch.einsum("bk,kij->bij", self.weights.mean(dim=(-2, -1)), self.matrix)
-        return features + torch.einsum("bij,btj->bti", mean.to(features), features)
+            return self.matrix
+        return torch.einsum("bk,kij->bij", self.weights.mean(dim=(-2, -1)), self.matrix)
+
+
+def rows_of_tokens(tokens: int, aspect: float) -> int:
+    """How many rows a feature map of ``aspect`` = height / width has whose samples are ``tokens``."""
+    height = max(1, round((tokens * aspect) ** 0.5))
+    if height * (tokens // height) != tokens:
+        raise ValueError(f"{tokens} tokens do not fill a feature map of aspect {aspect:.3f}")
+    return height
 
 
 class DegradationAttention(nn.Module):

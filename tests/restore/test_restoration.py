@@ -13,8 +13,16 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_pairs
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.restore.pseudo import degrade, make_pseudo_pairs
-from metalens.restore.restoration import captures_of, check_alphas, pad_to_multiple, restore, restore_files
-from metalens.restore.restorer import blend, load_restorer, save_adapter
+from metalens.restore.restoration import (
+    Settings,
+    check_alphas,
+    decode,
+    latents_of,
+    pad_to_multiple,
+    restore,
+)
+from metalens.restore.restored_files import captures_of, read_alpha_map, restore_files, take_camera
+from metalens.restore.restorer import AdapterConfig, blend, load_restorer, read_tensors, save_adapter
 
 PIXELS = (64, 80)
 
@@ -130,6 +138,7 @@ def test_a_damaged_or_foreign_adapter_is_refused(adapter, tmp_path, prior_folder
         ({"schema": "else"}, "found 'else' version 1, expected metalens.adapter"),
         ({"prior": {"name": str(prior_folder), "identity": "0" * 64}}, "was trained on prior"),
         ({"config": {"unet_rank": 4, "colour": 1}}, "lacks or garbles"),
+        ({"config": {"unet_rank": 10**9}}, "unet_rank is 1000000000, expected a whole number from 1 to 1024"),
     ):
         copy = tmp_path / "copy"
         shutil.copytree(adapter, copy)
@@ -152,6 +161,125 @@ def test_nan_in_an_adapter_is_refused(adapter):
     safetensors.torch.save_file(tensors, adapter / "adapter.safetensors")
     with pytest.raises(InputError, match="holds NaN or infinity"):
         load_restorer(adapter)
+
+
+def test_an_oversized_adapter_is_refused_by_its_header(adapter):
+    import safetensors.torch
+
+    path = adapter / "adapter.safetensors"
+    tensors = {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
+    name = next(name for name in tensors if name.startswith("svda"))
+    safetensors.torch.save_file(tensors | {name: torch.zeros(2000, 2000)}, path)
+    with pytest.raises(InputError, match=rf"{name} has shape \(2000, 2000\), expected"):
+        load_restorer(adapter)
+    safetensors.torch.save_file(tensors | {"more": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="not those that belong there \\(first difference: more\\)"):
+        load_restorer(adapter)
+    safetensors.torch.save_file(tensors, path)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(InputError, match="damaged or no safetensors file"):
+        read_tensors(path)
+
+
+def test_an_adapter_from_before_skips_has_none(adapter):
+    description = json.loads((adapter / "adapter.json").read_text())
+    del description["config"]["skips"]
+    (adapter / "adapter.json").write_text(json.dumps(description))
+    assert load_restorer(adapter).skips is None
+
+
+def test_adapters_of_impossible_sizes_are_refused():
+    with pytest.raises(InputError, match="form is 'round', expected one of local, global"):
+        AdapterConfig(form="round")
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_more_steps_are_taken_without_noise(make_restorer, steps):
+    restorer = make_restorer(perturb=0.02)
+    first, second = (latents_of(restorer, capture(), Settings(steps=steps)).positive for _ in range(2))
+    torch.testing.assert_close(first, second, atol=0, rtol=0)
+    one = latents_of(restorer, capture()).positive
+    assert (first - one).abs().max() > 1e-3 if steps > 1 else torch.equal(first, one)
+
+
+def test_a_map_of_alpha_brushes_detail_into_a_region(make_restorer):
+    restorer = make_restorer(perturb=0.05)
+    latents = latents_of(restorer, capture())
+    faithful, detailed = (decode(restorer, latents, alpha).astype(int) for alpha in (0, 1))
+    np.testing.assert_array_equal(decode(restorer, latents, np.zeros(PIXELS)), faithful)
+    brush = np.zeros(PIXELS)
+    brush[:, 60:] = 1
+    brushed = decode(restorer, latents, brush).astype(int)
+    assert np.abs(brushed - faithful)[:, :40].mean() < 0.2 * np.abs(detailed - faithful)[:, :40].mean()
+    assert np.abs(brushed - detailed)[:, 70:].mean() < 0.2 * np.abs(detailed - faithful)[:, 70:].mean()
+
+
+def test_a_map_of_alpha_that_does_not_fit_is_refused(make_restorer, tmp_path):
+    restorer = make_restorer()
+    latents = latents_of(restorer, capture())
+    with pytest.raises(InputError, match="α map of 64 × 64 pixels, the photograph has 64 × 80"):
+        decode(restorer, latents, np.zeros((64, 64)))
+    with pytest.raises(InputError, match="found values beyond -1 to 2"):
+        decode(restorer, latents, np.full(PIXELS, np.nan))
+    write_picture(tmp_path / "coloured.png", capture())
+    with pytest.raises(InputError, match="holds colours, a map of α is grey"):
+        read_alpha_map(tmp_path / "coloured.png")
+
+
+def test_a_part_of_the_frame_is_restored_at_its_place(make_restorer, camera):
+    large = camera.model_copy(update={"sensor": camera.sensor.model_copy(update={"pixels": (128, 160)})})
+    restorer = make_restorer(perturb=0.1)
+    restorer.camera = large
+    with pytest.raises(InputError, match=r"takes 128 × 160.* give the whole frame .* or its place with --place"):
+        restore(restorer, capture(), [1])
+    corners = [restore(restorer, capture(), [1], Settings(place=place))[1] for place in ((0, 0), (64, 80))]
+    assert (corners[0] != corners[1]).any()
+    with pytest.raises(InputError, match="at row 65, column 0 does not lie on the sensor"):
+        restore(restorer, capture(), [1], Settings(place=(65, 0)))
+
+
+def test_captures_of_another_lens_are_refused_unless_they_are_allowed(make_restorer, pairs, bank, camera, tmp_path):
+    from dataclasses import replace
+
+    other = replace(bank, camera=camera.model_copy(update={"name": "another"}))
+    restorer = make_restorer()
+    with pytest.raises(InputError, match=r"another: taken with another lens .* --any-lens"):
+        take_camera(restorer, other)
+    take_camera(restorer, other, any_lens=True)
+    assert restorer.camera.name == "another"
+    with pytest.raises(InputError, match="p0-0: taken with another lens"):
+        restore_files(restorer, captures_of([pairs.folder]), [1], tmp_path / "out")
+    restorer.training = {"pairs": [{"lens_hashes": [camera.hash]}]}
+    take_camera(restorer, bank)
+    assert restorer.camera == camera
+
+
+def test_weights_that_overflow_are_named(make_restorer):
+    restorer = make_restorer()
+    with torch.no_grad():
+        restorer.prior.unet.conv_out.base_layer.bias.fill_(float("inf"))
+    with pytest.raises(InputError, match="the networks gave NaN or infinity"):
+        restore(restorer, capture(), [1])
+
+
+def test_the_end_of_memory_says_what_to_lower(make_restorer, monkeypatch):
+    restorer = make_restorer()
+
+    def refuse(*arguments):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(type(restorer.prior), "encode", refuse)
+    with pytest.raises(InputError, match="out of memory with tiles of up to 512 pixels; lower --tile"):
+        restore(restorer, capture(), [1])
+
+
+def test_half_precision_networks_keep_float32_latents(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    exact, identity = latents_of(restorer, capture()), restorer.identity
+    rounded = latents_of(restorer.to("cpu", torch.bfloat16), capture())
+    assert rounded.positive.dtype == torch.float32
+    assert restorer.identity == identity
+    assert (rounded.positive - exact.positive).std() < 0.05 * exact.positive.std()
 
 
 def test_pseudo_pairs_have_the_format_of_pairs_and_resume_to_the_same(make_restorer, tmp_path):

@@ -8,7 +8,7 @@ import torch
 
 from metalens.restore.degradation_map import Region, fwhm_map, patch_centres, position_weights, resample
 from metalens.restore.prior import load_prior
-from metalens.restore.svda import DegradationAttention, Mixing
+from metalens.restore.svda import DegradationAttention, Mixing, rows_of_tokens
 
 
 def picture(height=32, width=48):
@@ -62,8 +62,38 @@ def test_a_constant_local_map_acts_like_one_matrix(make_restorer):
     matrix = torch.eye(4) + torch.einsum("bk,kij->bij", mixing.weights.mean(dim=(-2, -1)), mixing.matrix)
     torch.testing.assert_close(mixing.on_grid(features), torch.einsum("bij,bjyx->biyx", matrix, features))
     tokens = features.flatten(2).transpose(1, 2)
-    torch.testing.assert_close(mixing.on_tokens(tokens, 6 / 9), mixing.on_grid(features).flatten(2).transpose(1, 2))
-    torch.testing.assert_close(mixing.everywhere(tokens), mixing.on_tokens(tokens, 6 / 9))
+    torch.testing.assert_close(mixing.everywhere(tokens), mixing.on_grid(features).flatten(2).transpose(1, 2))
+
+
+def test_a_local_q_of_a_constant_field_is_the_global_q(make_restorer):
+    restorer = make_restorer(perturb=0.1)
+    maps = torch.rand(2, 4, 1, 1).expand(2, 4, 7, 7)
+    as_global = {
+        block: Mixing(matrix=mixing.mean(), weights=None) for block, mixing in restorer.attention(maps).items()
+    }
+    paths = ["positive", "neutral"]
+    with torch.no_grad():
+        local = restorer.step(restorer.encode(picture(), maps), maps, paths)
+        with restorer.layers.conditioned(as_global, 32 / 48):
+            whole = restorer.prior.predict_clean(restorer.prior.encode(picture()), restorer.prior.prompt(paths))
+    torch.testing.assert_close(local, whole, atol=1e-4, rtol=1e-4)
+
+
+def test_a_field_is_the_same_for_a_frame_and_for_its_parts():
+    weights = torch.rand(1, 2, 7, 7)
+    mixing = Mixing(matrix=torch.zeros(2, 3, 3), weights=weights)
+    whole = mixing.field(32, 48)
+    part = mixing.field(16, 12, [Region(top=0.5, left=0.25, height=0.5, width=0.25)])
+    torch.testing.assert_close(part, whole[..., 16:, 12:24])
+    both = mixing.field(16, 12, [Region(0.5, 0.25, 0.5, 0.25), Region(0, 0, 0.5, 0.25)])
+    torch.testing.assert_close(both[1:], whole[..., :16, :12])
+
+
+def test_without_gradients_a_blocks_layers_share_their_field(make_restorer):
+    restorer = make_restorer(perturb=0.1)
+    with torch.no_grad():
+        shared = restorer.encode(picture(), random_maps())
+    torch.testing.assert_close(shared, restorer.encode(picture(), random_maps()).detach(), atol=1e-6, rtol=0)
 
 
 def test_a_local_map_acts_where_its_cells_lie():
@@ -77,9 +107,9 @@ def test_a_local_map_acts_where_its_cells_lie():
 
 
 def test_tokens_that_fill_no_feature_map_are_refused():
-    mixing = Mixing(matrix=torch.zeros(1, 4, 4), weights=torch.zeros(1, 1, 7, 7))
+    assert rows_of_tokens(54, 6 / 9) == 6
     with pytest.raises(ValueError, match="13 tokens do not fill"):
-        mixing.on_tokens(torch.zeros(1, 13, 4), 1.0)
+        rows_of_tokens(13, 1.0)
 
 
 def test_every_parameter_that_should_train_has_a_gradient_and_nothing_else(make_restorer):

@@ -1,0 +1,84 @@
+"""``metalens restore`` with the embedded adapter: pictures, kept latents, and one sentence for each bad input."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pytest
+
+from metalens.cli import main
+from metalens.formats.pictures import read_picture, write_picture
+
+
+@pytest.fixture
+def run(monkeypatch, capfd):
+    """Run ``metalens restore`` in this process and hold it to an exit status: arguments → (stdout, stderr)."""
+
+    def call(*arguments: object, status: int = 0) -> tuple[str, str]:
+        monkeypatch.setattr(sys, "argv", ["metalens", "restore", *map(str, arguments)])
+        with pytest.raises(SystemExit) as stopped:
+            main()
+        captured = capfd.readouterr()
+        assert int(stopped.value.code or 0) == status, captured.err
+        return captured.out, captured.err
+
+    return call
+
+
+@pytest.fixture(scope="module")
+def part(tmp_path_factory):
+    """A part of a frame of 64 × 96 pixels, to be quick."""
+    path = tmp_path_factory.mktemp("captures") / "a.png"
+    y, x = np.mgrid[:64, :96]
+    picture = np.stack([x * 2, y * 3, 128 + 60 * np.sign(np.sin(x / 6))], axis=-1)
+    write_picture(path, picture.astype(np.uint8))
+    return path
+
+
+def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, tmp_path):
+    out, kept, more = tmp_path / "out", tmp_path / "kept", tmp_path / "more"
+    answered = json.loads(run(part, "-o", out, "--place", "32,100", "--alpha", "0,1", "--latents", kept, "--json")[0])
+    assert [row["alpha"] for row in answered["restored"]] == ["0", "1"]
+    assert answered["latents"] == str(kept)
+    run(kept, "-o", more, "--alpha", "1,1.05")
+    assert sorted(path.name for path in more.iterdir()) == ["a-alpha1.05.png", "a-alpha1.png"]
+    np.testing.assert_array_equal(read_picture(more / "a-alpha1.png"), read_picture(out / "a-alpha1.png"))
+    brush = np.zeros((64, 96), np.uint8)
+    write_picture(tmp_path / "brush.png", brush)
+    run(kept / "a.safetensors", "-o", tmp_path / "brushed", "--alpha-map", tmp_path / "brush.png")
+    brushed = read_picture(tmp_path / "brushed" / "a-map.png")
+    np.testing.assert_array_equal(brushed, read_picture(out / "a-alpha0.png"))
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (["--alpha", "nan"], "--alpha nan: expected a number between -1 and 2"),
+        (["--alpha", "3"], "--alpha 3: expected"),
+        ([], "a: a capture of 64 × 96 pixels (rows × columns); camera metacamera takes 400 × 400"),
+        (["--place", "390,0"], "at row 390, column 0 does not lie on the sensor"),
+        (["--place", "0,0", "--tile", "32"], "--tile 32: this prior needs tiles of 64 pixels or more"),
+        (["--prior", "nowhere"], "nowhere: no such prior"),
+    ],
+)
+def test_what_cannot_be_used_is_refused_and_leaves_nothing(run, part, tmp_path, options, message):
+    _, error = run(part, "-o", tmp_path / "out", *options, status=1)
+    assert message in error
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize("options", [["--alpha", "much"], ["--place", "here"], ["--steps", "5"]])
+def test_options_that_are_no_numbers_are_refused(run, part, tmp_path, options):
+    assert "Error" in run(part, "-o", tmp_path / "out", *options, status=2)[1]
+
+
+def test_a_map_of_another_size_and_latents_of_latents_are_refused(run, part, tmp_path):
+    write_picture(tmp_path / "brush.png", np.zeros((64, 64), np.uint8))
+    place = ("--place", "0,0")
+    _, error = run(part, "-o", tmp_path / "out", *place, "--alpha-map", tmp_path / "brush.png", status=1)
+    assert "--alpha-map: 64 × 64 pixels, a has 64 × 96" in error
+    run(part, "-o", tmp_path / "out", *place, "--latents", tmp_path / "kept")
+    _, error = run(tmp_path / "kept", "-o", tmp_path / "more", "--latents", tmp_path / "again", status=1)
+    assert "the captures are latents already" in error
