@@ -29,19 +29,13 @@ class LensMaps:
         banks: point spread functions of the cameras; taken one at a time, and only their maps are kept.
 
     Raises:
-        InputError: a map holds NaN, or a bank's nodes are no grid.
+        InputError: a bank's nodes are no grid.
     """
 
     def __init__(self, banks: Iterable[PsfBank]) -> None:
         self._known: dict[str, LensMap] = {}
         for bank in banks:
-            found = fwhm_map(bank)
-            if not np.isfinite(found).all():
-                raise InputError(
-                    f"the psf bank of {bank.camera.name!r} ({bank.camera.hash[:12]}…) has widths that are NaN or "
-                    "infinite; simulate it again, with a larger --window."
-                )
-            self._known[bank.camera.hash] = LensMap(bank.camera.name, found)
+            self._known[bank.camera.hash] = LensMap(bank.camera.name, fwhm_map(bank))
 
     def of(self, pairs: Pairs) -> list[LensMap]:
         """The map of each camera of a set of pairs, in the manifest's order.

@@ -56,6 +56,12 @@ def adapter_config(initial: str) -> AdapterConfig:
         raise InputError(f"{initial}: lacks or garbles its config ({error}); copy the adapter again.") from error
 
 
+def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:
+    """Tell a restorer that it works for another lens from now on, in place; its weights stay."""
+    restorer.camera = bank.camera
+    restorer.fwhm_map = LensMaps([bank]).of_bank(bank)
+
+
 def transfer_adapter(
     initial: str, bank: PsfBank, output: Path, *, prior: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
@@ -78,8 +84,7 @@ def transfer_adapter(
     """
     restorer = load_restorer(initial, prior=prior)
     before = restorer.camera
-    restorer.camera = bank.camera
-    restorer.fwhm_map = LensMaps([bank]).of_bank(bank)
+    use_for_lens(restorer, bank)
     restorer.training = {
         "steps": 0,
         "transferred_from": {"adapter": initial, "name": before.name, "lens_hash": before.hash},

@@ -162,7 +162,7 @@ class TrainingRun:
         batches = self.stream.batches(self.position, process=workplace.process, processes=workplace.processes)
         while (progress := self.optimisation.progress) < 1:
             started = time.monotonic()
-            row = self._step([next(batches) for _ in range(self.config.accumulate)])
+            row = self.step([next(batches) for _ in range(self.config.accumulate)])
             self.skipped.count(row is None, self.optimisation.step_number)
             if row is None:
                 continue
@@ -178,8 +178,8 @@ class TrainingRun:
             done = progress if budget.steps is None else max(progress, step / budget.steps)
             report(min(1.0, done), self.smoothed)
 
-    def _step(self, batches: list[Example]) -> dict[str, Any] | None:
-        """One step of the optimiser; ``None`` if it was skipped."""
+    def step(self, batches: list[Example]) -> dict[str, Any] | None:
+        """One step of the optimiser on its batches: its figures, or ``None`` if it was skipped."""
         turn = self.stream.turn(self.position)
         number, rate = self.optimisation.step_number, self.optimisation.rate
         self.optimisation.clear()
