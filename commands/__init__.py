@@ -34,6 +34,7 @@ What they share:
 - ``answer``         the result, as a sentence or as JSON
 - ``progress``       progress bars on stderr
 - ``photographs``    clean photographs from files, folders and names
+- ``ensemble``       the banks of a folder of lenses
 - ``default_group``  a command with subcommands beside it
 
 At the top of a module only click and the standard library are imported; everything else inside the command, so that

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, tell_skipped
-from metalens.commands.options import json_option, output_option, restorer_options, resume_option
+from metalens.commands.options import PATH, json_option, output_option, restorer_options, resume_option
 from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
 
@@ -16,6 +16,7 @@ from metalens.commands.progress import count_progress
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pseudo pairs to make.")
 @restorer_options()
+@click.option("--psf", "psf_path", type=PATH, help="Another lens that the adapter knows. [default: its own]")
 @click.option("--count", type=int, help="Pairs in all. [default: one a photograph]")
 @click.option("--seed", default=0, show_default=True, help="Of the crops.")
 @resume_option
@@ -25,6 +26,7 @@ def pseudo(
     output: Path,
     adapter: str,
     prior: str | None,
+    psf_path: Path | None,
     count: int | None,
     seed: int,
     device: str,
@@ -33,13 +35,18 @@ def pseudo(
 ) -> None:
     """Make pseudo pairs from clean PHOTOS by the adapter's negative path.
 
-    They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT.
+    They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. An adapter
+    that was trained on several lenses makes them for each, told which by --psf.
     """
+    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.restore.lens_transfer import use_for_lens
     from metalens.restore.pseudo import make_pseudo_pairs
     from metalens.restore.restorer import load_restorer
 
     found = named_photographs(photos or ("embedded:train",))
     restorer = load_restorer(adapter, prior=prior).to(device)
+    if psf_path is not None:
+        use_for_lens(restorer, read_psf_bank(psf_path))
     with count_progress("pseudo pairs", "pair") as tell:
         manifest = make_pseudo_pairs(
             restorer,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import PATH, json_option, output_option, resume_option
 from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
@@ -93,7 +94,7 @@ def synth(
     """
     from metalens.formats.psf_bank import read_psf_bank
 
-    ensemble, design_hash = _ensemble(psf_ensemble) if psf_ensemble is not None else ([], "")
+    ensemble, design_hash = ensemble_banks(psf_ensemble) if psf_ensemble is not None else ([], "")
     banks = [*psf_paths, *ensemble]
     if not banks:
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
@@ -135,23 +136,6 @@ def synth(
             look=look,
         )
     _report(report, output, as_json)
-
-
-def _ensemble(folder: Path) -> tuple[list[Path], str]:
-    """The banks of a folder, and the hash of the camera that they were drawn from.
-
-    Of a folder that ``metalens tolerance --ensemble`` wrote, the banks that it names and no others.
-    """
-    from metalens.formats.errors import InputError
-    from metalens.formats.psf_ensemble import MANIFEST, SETTINGS, read_psf_ensemble
-
-    if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
-        paths = sorted(folder.glob("*.h5"))
-        if not paths:
-            raise InputError(f"{folder}: holds no psf.h5; give a folder of several to --psf-ensemble.")
-        return paths, ""
-    ensemble = read_psf_ensemble(folder)
-    return [ensemble.path(number) for number in range(len(ensemble))], ensemble.manifest.lens_hash
 
 
 def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:

@@ -2,35 +2,109 @@
 
 from __future__ import annotations
 
+import shlex
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, bank_option, device_option, json_option, output_option
+from metalens.commands.ensemble import ensemble_banks
+from metalens.commands.options import PATH, device_option, json_option, output_option
 from metalens.commands.progress import share_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.pairs import Pairs
+    from metalens.formats.psf_bank import PsfBank
+    from metalens.restore.train_config import TrainConfig
+
+
+class _Paths(click.ParamType):
+    """``0.7,0.2,0.1``: how often each path is taken."""
+
+    name = "p,n,m"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
+        if isinstance(value, tuple):
+            return value
+        try:
+            shares = tuple(float(part) for part in value.split(","))
+        except ValueError:
+            shares = ()
+        if len(shares) != 3:
+            self.fail(f"{value!r} is not three numbers such as 0.7,0.2,0.1 (positive, neutral, negative).", param, ctx)
+        return shares
+
+
+# Defaults stand in restore/train_config.py, and a recipe may change them: the options only override.
+_RECIPE = (
+    click.option("--batch", type=int, help="Crops at a time, in each process. [default: 4]"),
+    click.option("--accumulate", type=int, help="Batches a step. [default: 1]"),
+    click.option("--crop", type=int, help="Side of a crop in pixels. [default: 96]"),
+    click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of forward passes. [default: fp32]"),
+    click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
+    click.option("--learning-rate", type=float, help="At its peak. [default: 0.0005]"),
+    click.option("--warm-up", type=int, help="Steps to the peak; a cosine follows. [default: 20]"),
+    click.option("--clip", type=float, help="Largest norm of the gradient. [default: 1]"),
+    click.option("--ema", type=float, help="Decay of the average that is exported. [default: 0.99]"),
+    click.option("--l2-weight", type=float, help="Of the squared error. [default: 40]"),
+    click.option("--perceptual-weight", type=float, help="Of the perceptual distance. [default: 1]"),
+    click.option(
+        "--perceptual",
+        type=click.Choice(["auto", "lpips", "st-lpips"]),
+        help="auto: LPIPS where its weights are, else shift-tolerant.",
+    ),
+    click.option("--paths", type=_Paths(), help="Shares of the three paths. [default: 0.7,0.2,0.1]"),
+    click.option("--pseudo-share", type=float, help="Of steps on pseudo pairs. [default: 0.3]"),
+    click.option("--pseudo-noise", type=float, help="Largest extra noise on them, of 255. [default: 8]"),
+    click.option("--pseudo-noise-probability", type=float, help="How often. [default: 0.6]"),
+    click.option("--unet-rank", type=int, help="Of LoRA in the U-Net. [default: 16]"),
+    click.option("--encoder-rank", type=int, help="Of LoRA in the encoder. [default: 8]"),
+    click.option(
+        "--q",
+        type=click.Choice(["local", "global"]),
+        help="One Q for each place, or one a picture as published. [default: local]",
+    ),
+    click.option("--checkpoint-every", type=int, help="Steps. [default: 100]"),
+    click.option("--validate-every", type=int, help="Steps. [default: 500]"),
+    click.option("--workers", type=int, help="Processes that read ahead. [default: 0]"),
+    click.option("--seed", type=int, help="Of crops, paths and initial weights. [default: 0]"),
+)
+_KEYS = {
+    "ema": "training.ema_decay",
+    "unet_rank": "adapter.unet_rank",
+    "encoder_rank": "adapter.encoder_rank",
+    "q": "adapter.form",
+}
+
+
+def _recipe_options(function: Any) -> Any:
+    for option in reversed(_RECIPE):
+        function = option(function)
+    return function
 
 
 @click.command(short_help="the restorer of one camera")
-@click.argument("pairs", nargs=-1, required=True, type=PATH)
+@click.argument("pairs", nargs=-1, type=PATH)
 @output_option("The adapter's folder.")
-@bank_option("The psf.h5 the pairs were made with.")
+@click.option(
+    "--psf",
+    "psf_paths",
+    multiple=True,
+    required=True,
+    type=PATH,
+    help="psf.h5 of the camera the adapter is for; then those of other lenses.",
+)
+@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files that pairs were made with.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--pseudo", multiple=True, type=PATH, help="A folder of pseudo pairs to mix in; repeatable.")
 @click.option("--init", "initial", help="An adapter to start from, of any lens ('metacamera' is embedded).")
 @click.option("--steps", type=int, help="How many steps; or --minutes, or whichever comes first.")
 @click.option("--minutes", type=float, help="How long.")
-@click.option("--batch", default=4, show_default=True, help="Crops a step.")
-@click.option("--crop", default=96, show_default=True, help="Side of a crop in pixels.")
-@click.option("--learning-rate", default=5e-4, show_default=True, help="At its peak.")
-@click.option(
-    "--q",
-    "form",
-    type=click.Choice(["local", "global"]),
-    default="local",
-    show_default=True,
-    help="One Q for each place in the picture, or one a picture (as published).",
-)
+@click.option("--config", "recipe", type=PATH, help="A recipe in TOML; options win over it.")
+@_recipe_options
 @click.option(
     "--quality",
     type=click.Choice(["auto", "piqe", "musiq"]),
@@ -38,7 +112,6 @@ from metalens.commands.progress import share_progress
     show_default=True,
     help="The no-reference quality metric.",
 )
-@click.option("--seed", default=0, show_default=True, help="Of crops, paths and initial weights.")
 @device_option
 @click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
 @click.option("--dry-run", is_flag=True, help="Check everything and say what would be trained.")
@@ -46,65 +119,62 @@ from metalens.commands.progress import share_progress
 def train(
     pairs: tuple[Path, ...],
     output: Path,
-    psf_path: Path,
+    psf_paths: tuple[Path, ...],
+    psf_ensemble: Path | None,
     prior: str,
     pseudo: tuple[Path, ...],
     initial: str | None,
     steps: int | None,
     minutes: float | None,
-    batch: int,
-    crop: int,
-    learning_rate: float,
-    form: str,
+    recipe: Path | None,
     quality: str,
-    seed: int,
     device: str,
     resume: bool,
     dry_run: bool,
     as_json: bool,
+    **options: Any,
 ) -> None:
-    """Train the restorer for one camera on PAIRS that metalens synth made.
+    """Train the restorer for one camera on PAIRS that metalens synth or align made.
 
-    LoRA with A·Q·B on the prior, Q from the FWHM map and a quality map; positive, neutral and negative paths.
+    LoRA with A·Q·B on the prior, Q from the FWHM map and a quality map; positive, neutral and negative paths. PAIRS of
+    several lenses train one adapter for all of them; each needs its --psf.
+
+    With --steps 0 and no PAIRS the adapter of --init is written for a lens that it was not trained on. Several GPUs:
+    accelerate launch -m metalens.cli train … --device cuda.
     """
-    from metalens.formats.pairs import read_pairs, require_same_camera
     from metalens.formats.psf_bank import read_psf_bank
 
-    bank = read_psf_bank(psf_path)
+    bank = read_psf_bank(psf_paths[0])
+    if steps == 0 and not pairs:
+        _transfer(initial, bank, output, None if prior == "embedded" else prior, as_json)
+        return
+    if not pairs:
+        raise click.UsageError("Missing argument 'PAIRS...'.")
+    from metalens.formats.pairs import read_pairs
+
     opened = [read_pairs(folder) for folder in pairs]
     opened_pseudo = [read_pairs(folder) for folder in pseudo]
-    for each in (*opened, *opened_pseudo):
-        require_same_camera(each, bank)
-    total = sum(len(each) for each in opened)
+    others = _banks(psf_paths[1:], psf_ensemble)
     if dry_run:
-        plan = {"pairs": total, "pseudo": sum(map(len, opened_pseudo)), "camera": bank.camera.name}
-        answer(plan, as_json, f"would train on {total} pairs of {bank.camera.name} into {output}")
+        _plan(opened, opened_pseudo, bank, others, output, as_json)
         return
     from metalens.restore.optimisation import Budget
 
-    # A missing budget is refused before the packages are imported that take longest.
+    # What is missing is refused before the packages are imported that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
-    import torch
-
     from metalens.restore.prior import load_prior
-    from metalens.restore.restorer import AdapterConfig
-    from metalens.restore.train import TrainConfig
     from metalens.restore.train import train as train_adapter
 
-    torch.manual_seed(seed)
-    config = TrainConfig(
-        adapter=AdapterConfig(form=form),  # type: ignore[arg-type]
-        batch=batch,
-        crop=crop,
-        learning_rate=learning_rate,
-        seed=seed,
-    )
+    if psf_ensemble is None and len(psf_paths) == 1:
+        _require_known([*opened, *opened_pseudo], bank)
+    config = _config(recipe, initial, options)
     with share_progress("train") as tell:
         summary = train_adapter(
             opened,
             output,
             bank=bank,
+            other_banks=others,
             prior=load_prior(prior),
             quality_metric=quality,
             budget=budget,
@@ -113,6 +183,7 @@ def train(
             initial=initial,
             device=device,
             resume=resume,
+            command=shlex.join(["metalens", *sys.argv[1:]]),
             report=tell,
         )
     before, after = summary["validation_before"]["positive"], summary["validation_after"]["positive"]
@@ -121,3 +192,63 @@ def train(
         f"{after['loss']:.4f}, PSNR {before['psnr']:.2f} → {after['psnr']:.2f} dB"
     )
     answer({"output": str(output), **summary}, as_json, text)
+
+
+def _banks(paths: tuple[Path, ...], ensemble: Path | None) -> Iterator[PsfBank]:
+    """The point spread functions of further lenses, read one at a time."""
+    from metalens.formats.psf_bank import read_psf_bank
+
+    for path in paths:
+        yield read_psf_bank(path)
+    if ensemble is not None:
+        for path in ensemble_banks(ensemble)[0]:
+            yield read_psf_bank(path)
+
+
+def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
+    """Refuse pairs of another camera, before torch is imported."""
+    from metalens.formats.pairs import require_same_camera
+
+    for each in pairs:
+        require_same_camera(each, bank)
+
+
+def _plan(
+    pairs: list[Pairs], pseudo: list[Pairs], bank: PsfBank, others: Iterator[PsfBank], output: Path, as_json: bool
+) -> None:
+    """Check the pairs' lenses and say what would be trained."""
+    from metalens.restore.lens_maps import LensMaps
+
+    lenses = LensMaps([bank, *others])
+    hashes = {camera.lens_hash for each in (*pairs, *pseudo) for camera in each.manifest.cameras}
+    for each in (*pairs, *pseudo):
+        lenses.of(each)
+    total = sum(map(len, pairs))
+    plan = {"pairs": total, "pseudo": sum(map(len, pseudo)), "camera": bank.camera.name, "lenses": len(hashes)}
+    answer(
+        plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {bank.camera.name} into {output}"
+    )
+
+
+def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -> TrainConfig:
+    """The recipe, the options over it; the sizes of the adapter to start from, where nothing else is said."""
+    from metalens.restore.lens_transfer import adapter_config
+    from metalens.restore.train_config import read_train_config
+
+    shares = options.pop("paths") or (None, None, None)
+    given = {_KEYS.get(name, f"training.{name}"): value for name, value in options.items()}
+    given |= {f"paths.{path}": share for path, share in zip(("positive", "neutral", "negative"), shares, strict=True)}
+    start = None if initial is None else adapter_config(initial)
+    return read_train_config(recipe, given, adapter=start)
+
+
+def _transfer(initial: str | None, bank: PsfBank, output: Path, prior: str | None, as_json: bool) -> None:
+    """Write the adapter of other lenses for this one."""
+    from metalens.restore.lens_transfer import transfer_adapter
+
+    if initial is None:
+        raise click.UsageError("--steps 0 writes the adapter of --init for another lens; give --init.")
+    training = transfer_adapter(initial, bank, output, prior=prior)
+    origin = training["transferred_from"]["name"]
+    text = f"{output}: the adapter of {origin} for {bank.camera.name}, which it was not trained on"
+    answer({"output": str(output), "camera": bank.camera.name, **training}, as_json, text)

@@ -10,19 +10,24 @@ In reading order:
 - ``skips``            from the encoder to the decoder
 - ``restorer``         prior + adapter: forward, save, load; ``merging`` puts a fixed Q into the weights
 - ``paths``            positive, neutral, negative: inputs and targets
-- ``training_pairs``   crops of pairs with their degradation maps
+- ``train``            training an adapter, from its recipe (``train_config``) to its ``model_card``
+- ``training_run``     the loop; ``workplace`` is where it runs, ``training_folder`` what it leaves while it does
+- ``training_pairs``   crops of pairs with their degradation maps; ``lens_maps`` of the lens that each was made with
+- ``training_stream``  which crops each step takes
+- ``training_loss``    L2 + λ perceptual; ``lpips`` and ``perceptual``, the shift-tolerant one
+- ``validation``       losses and pictures of held-out photographs; ``training_log`` keeps them
+- ``optimisation``     AdamW, schedule, moving average; ``checkpoint`` is its file
+- ``lens_transfer``    from one lens' adapter to another lens
 - ``pairs_dataset``    pairs for any trainer of PyTorch, shuffled across shards
-- ``optimisation``     AdamW, schedule, moving average, checkpoints
-- ``train``            training an adapter; ``model_card`` describes it
 - ``tiling``           how a large picture is cut and blended; ``normalisation`` by statistics of the whole
 - ``tiled_networks``   encoder, U-Net and decoder over a picture of any size
 - ``restoration``      captures to latents, latents to pictures at any α
 - ``latents_file``     latents on disk
 - ``restored_files``   from files to files
 - ``pseudo``           pseudo pairs by the negative path
-- ``perceptual``       the shift-tolerant LPIPS, offline
 - ``wiener``           the classical baseline; ``measures`` compares pictures
 - ``evaluation``       gathers a report: ``report``, ``report_figures``, ``report_page``
+- ``machine``          what figures were measured on
 - ``demo``             the whole road, command by command
 - ``pretrain``         makes a prior: ``crops``, ``degradation``, ``linear_start``
 

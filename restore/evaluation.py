@@ -16,6 +16,7 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
+from metalens.restore.machine import processor_name
 from metalens.restore.report import Sample, write_report
 from metalens.restore.restoration import pair_names, restored_name
 from metalens.restore.restorer import adapter_folder, describe_adapter
@@ -80,7 +81,7 @@ def evaluate(
         provenance={
             "versions": {"metalens": __version__, "python": platform.python_version()}
             | {package: version(package) for package in _VERSIONED},
-            "machine": {"processor": _processor(), "system": platform.platform()},
+            "machine": {"processor": processor_name(), "system": platform.platform()},
             "seeds": {
                 "pairs": tuning.manifest.seed,
                 "held_out": pairs.manifest.seed,
@@ -142,13 +143,3 @@ def _stages(path: Path | None) -> list[dict[str, Any]]:
     if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
         raise InputError(f"{path}: expected a list of stages.")
     return stages
-
-
-def _processor() -> str:
-    """The processor's name, where the system tells it."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        return f"{names[0]}, {len(names)} cores"
-    except (OSError, IndexError):
-        return platform.processor() or platform.machine()

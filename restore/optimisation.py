@@ -1,28 +1,24 @@
-"""One optimiser loop for every training: AdamW, warm-up and cosine decay, clipping, EMA, atomic checkpoints.
+"""One optimiser for every training: AdamW, warm-up and cosine decay, clipping, moving average, checkpoints.
 
-Randomness is drawn from (seed, step) everywhere, so a step's number is the whole state of the data and of the
-random generators: a checkpoint of parameters, moments, averages and step resumes to the same curve.
+Randomness is drawn from (seed, step) everywhere, so that a step's number is the whole state of the data; torch's own
+random state is kept beside it, for networks that draw from it. A checkpoint resumes to the same curve.
 """
 
 from __future__ import annotations
 
-import json
 import math
-import os
 import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-import safetensors
-import safetensors.torch
 import torch
 from torch import Tensor, nn
 
-from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-
-SCHEMA = "metalens.checkpoint"
-VERSION = 1
+from metalens.restore.checkpoint import read_checkpoint, write_checkpoint
 
 
 @dataclass(frozen=True)
@@ -60,6 +56,7 @@ class Optimisation:
         warm_up: steps.
         clip: largest norm of the gradient.
         ema_decay: of the moving average; it ramps up as (1 + step) / (10 + step).
+        agree: makes the seconds that passed the same in all processes of a distributed training.
     """
 
     def __init__(
@@ -72,6 +69,7 @@ class Optimisation:
         warm_up: int = 50,
         clip: float = 1.0,
         ema_decay: float = 0.999,
+        agree: Callable[[float], float] = lambda seconds: seconds,
     ) -> None:
         self.parameters = parameters
         self.learning_rate = learning_rate
@@ -84,6 +82,7 @@ class Optimisation:
         )
         self.average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
         self.step_number = 0
+        self._agree = agree
         self._seconds_before = 0.0
         self._started = time.monotonic()
 
@@ -95,24 +94,36 @@ class Optimisation:
     @property
     def progress(self) -> float:
         """Share of the budget that is used."""
-        return self.budget.progress(self.step_number, self.seconds)
+        timed = self.budget.minutes is not None
+        return self.budget.progress(self.step_number, self._agree(self.seconds) if timed else 0.0)
 
     def step(self, loss: Tensor) -> float:
-        """Descend once on ``loss``.
+        """Descend once on ``loss``: its backward pass and :meth:`descend`."""
+        self.clear()
+        loss.backward()
+        return self.descend(finite=bool(torch.isfinite(loss.detach())))
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        self.adam.zero_grad(set_to_none=True)
+
+    def descend(self, *, finite: bool = True) -> float:
+        """Descend once on the gradients that were gathered.
+
+        Args:
+            finite: whether the losses were; they are not seen here.
 
         Returns:
             The gradient's norm before clipping.
 
         Raises:
-            FloatingPointError: the loss or its gradient is not finite; nothing was changed.
+            FloatingPointError: a loss or the gradient is not finite; nothing was changed.
         """
-        self.adam.zero_grad(set_to_none=True)
-        loss.backward()
         norm = float(nn.utils.clip_grad_norm_(list(self.parameters.values()), self.clip))
-        if not math.isfinite(norm) or not math.isfinite(float(loss.detach())):
+        if not math.isfinite(norm) or not finite:
             raise FloatingPointError(f"step {self.step_number}: the loss or its gradient is not finite")
         for group in self.adam.param_groups:
-            group["lr"] = self.learning_rate * self._schedule()
+            group["lr"] = self.rate
         self.adam.step()
         self.step_number += 1
         decay = min(self.ema_decay, (1 + self.step_number) / (10 + self.step_number))
@@ -121,9 +132,12 @@ class Optimisation:
                 self.average[name].lerp_(parameter.detach(), 1 - decay)
         return norm
 
-    def _schedule(self) -> float:
-        warm = min(1.0, (self.step_number + 1) / self.warm_up)
-        return warm * (0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress))))
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step that comes next."""
+        warm = min(1.0, (self.step_number + 1) / max(1, self.warm_up))
+        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        return self.learning_rate * warm * decay
 
     def use_average(self) -> None:
         """Put the moving average in the parameters' place, at the end of training."""
@@ -131,66 +145,91 @@ class Optimisation:
             for name, parameter in self.parameters.items():
                 parameter.copy_(self.average[name])
 
-    def save(self, path: Path, *, stage: str) -> None:
-        """Write a checkpoint; it appears whole or not at all."""
-        tensors: dict[str, Tensor] = {}
-        for name, parameter in self.parameters.items():
-            tensors[f"parameter.{name}"] = parameter.detach().contiguous()
-            tensors[f"average.{name}"] = self.average[name].contiguous()
-            moments = self.adam.state.get(parameter, {})
-            if moments:
-                tensors[f"first_moment.{name}"] = moments["exp_avg"].contiguous()
-                tensors[f"second_moment.{name}"] = moments["exp_avg_sq"].contiguous()
-        state = {
-            "schema": SCHEMA,
-            "version": VERSION,
-            "stage": stage,
-            "step": self.step_number,
-            "seconds": self.seconds,
-        }
-        with atomic_file(path) as part:
-            safetensors.torch.save_file(tensors, part, metadata={"state": json.dumps(state)})
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The moving average in the parameters' place inside the block, as it would be exported now."""
+        kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.use_average()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, parameter in self.parameters.items():
+                    parameter.copy_(kept[name])
 
-    def load(self, path: Path, *, stage: str) -> None:
+    def save(self, path: Path, *, stage: str, extra: Mapping[str, Any] | None = None) -> None:
+        """Write a checkpoint; it appears whole or not at all.
+
+        Args:
+            path: of the file.
+            stage: what is trained.
+            extra: what else the next step depends on, as JSON.
+        """
+        moments = {
+            f"{place}_moment.{name}": self.adam.state[parameter][key]
+            for name, parameter in self.parameters.items()
+            if self.adam.state.get(parameter)
+            for place, key in (("first", "exp_avg"), ("second", "exp_avg_sq"))
+        }
+        state = {"stage": stage, "step": self.step_number, "seconds": self.seconds, "extra": dict(extra or {})}
+        write_checkpoint(path, self._tensors() | moments | _random_state(), state)
+
+    def load(self, path: Path, *, stage: str) -> dict[str, Any]:
         """Take up a checkpoint.
+
+        Returns:
+            What was saved as ``extra``.
 
         Raises:
             InputError: the file is damaged, of another stage, or of other parameters.
         """
-        state, tensors = _read_checkpoint(path)
-        if state.get("stage") != stage:
-            raise InputError(f"{path}: is a checkpoint of {state.get('stage')!r}, expected {stage!r}.")
-        with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                saved = tensors.get(f"parameter.{name}")
-                if saved is None or saved.shape != parameter.shape:
-                    raise InputError(
-                        f"{path}: does not fit this model (parameter {name}); start anew in another folder."
-                    )
-                parameter.copy_(saved)
-                self.average[name].copy_(tensors[f"average.{name}"])
-                if f"first_moment.{name}" in tensors:
-                    self.adam.state[parameter] = {
-                        "step": torch.tensor(float(state["step"])),
-                        "exp_avg": tensors[f"first_moment.{name}"].to(parameter).clone(),
-                        "exp_avg_sq": tensors[f"second_moment.{name}"].to(parameter).clone(),
-                    }
-        self.step_number = int(state["step"])
-        self._seconds_before = float(state["seconds"])
-        self._started = time.monotonic()
-
-
-def _read_checkpoint(path: Path) -> tuple[dict, dict[str, Tensor]]:
-    if not os.path.isfile(path):  # noqa: PTH113 - a checkpoint is never a folder
-        raise InputError(f"{path}: no such checkpoint.")
-    try:
-        with safetensors.safe_open(path, "pt") as file:
-            state = json.loads((file.metadata() or {}).get("state", "{}"))
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118 - not a mapping
-    except (safetensors.SafetensorError, OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable checkpoint ({error}); start anew without --resume.") from error
-    if state.get("schema") != SCHEMA or state.get("version") != VERSION:
-        raise InputError(
-            f"{path}: found {state.get('schema')!r} version {state.get('version')!r}, expected {SCHEMA} {VERSION}."
+        moments = {
+            f"{place}_moment.{name}": parameter
+            for name, parameter in self.parameters.items()
+            for place in ("first", "second")
+        }
+        found = read_checkpoint(
+            path, stage=stage, expected=self._tensors(), optional=moments | _random_state() | _ACCELERATOR_STATE
         )
-    return state, tensors
+        try:
+            step, seconds, extra = int(found.state["step"]), float(found.state["seconds"]), dict(found.state["extra"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: lacks or garbles {error}; start anew in another folder.") from error
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(found.tensors[name])
+        for name, parameter in self.parameters.items():
+            if f"first_moment.{name}" in found.tensors and f"second_moment.{name}" in found.tensors:
+                self.adam.state[parameter] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": found.tensors[f"first_moment.{name}"].to(parameter).clone(),
+                    "exp_avg_sq": found.tensors[f"second_moment.{name}"].to(parameter).clone(),
+                }
+        _restore_random_state(found.tensors)
+        self.step_number = step
+        self._seconds_before = seconds
+        self._started = time.monotonic()
+        return extra
+
+    def _tensors(self) -> dict[str, Tensor]:
+        parameters = {f"parameter.{name}": parameter.detach() for name, parameter in self.parameters.items()}
+        return parameters | {f"average.{name}": average for name, average in self.average.items()}
+
+
+_ACCELERATOR_STATE = {"random.cuda": torch.empty(16, dtype=torch.uint8)}
+"""May be in a checkpoint, of another machine too."""
+
+
+def _random_state() -> dict[str, Tensor]:
+    """The state of torch's random generators: of the processor, and of the accelerator if one is in use."""
+    state = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        state["random.cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _restore_random_state(tensors: Mapping[str, Tensor]) -> None:
+    if "random.cpu" in tensors:
+        torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(tensors["random.cuda"])

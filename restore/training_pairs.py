@@ -1,9 +1,10 @@
-"""Pairs as a source of training crops, each with the degradation map of its place on the sensor."""
+"""Pairs as a source of training crops, each with the degradation map of its place on the sensor and of its lens."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -11,30 +12,33 @@ from torch import Tensor
 
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs
+from metalens.formats.pairs_shard import PairSample
 from metalens.restore.degradation_map import Region, resample
 from metalens.restore.quality import quality_map
 
+Place = tuple[int, int]
+"""A pair: the number of its folder, and its own in the folder."""
 
-@dataclass(frozen=True)
-class Batch:
-    """Crops of equal size: ``clean``, ``neutral`` and ``captured`` ``[batch, 3, y, x]`` in 0..1, and where they lay.
 
-    ``clean_map`` and ``captured_map`` ``[batch, 4, n, n]`` are the degradation maps that go with each as the input.
+class Example(NamedTuple):
+    """Crops: ``clean``, ``neutral`` and ``captured`` ``[3, y, x]`` in 0..1, and where they lay.
+
+    ``degradation_map`` ``[4, n, n]`` goes with the captured one as the input, or with the clean one if that is asked
+    for. A batch has one axis more.
     """
 
     clean: Tensor
     neutral: Tensor
     captured: Tensor
-    clean_map: Tensor
-    captured_map: Tensor
+    degradation_map: Tensor
 
 
 @dataclass(frozen=True)
 class PairSource:
-    """One folder of pairs and the FWHM map ``[3, n, n]`` of the camera that made it."""
+    """One folder of pairs and the FWHM map ``[3, n, n]`` of each camera of its manifest."""
 
     pairs: Pairs
-    fwhm_map: np.ndarray
+    fwhm_maps: Sequence[np.ndarray]
 
 
 class TrainingPairs:
@@ -52,8 +56,8 @@ class TrainingPairs:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
-        self.training: list[tuple[int, int]] = []
-        self.validation: list[tuple[int, int]] = []
+        self.training: list[Place] = []
+        self.validation: list[Place] = []
         for number, source in enumerate(self.sources):
             self.training += [(number, int(index)) for index in source.pairs.of_split("train")]
             self.validation += [(number, int(index)) for index in source.pairs.of_split("validation")]
@@ -61,50 +65,48 @@ class TrainingPairs:
             raise InputError("the pairs leave nothing to train on; make more with metalens synth.")
 
     def draw(
-        self, among: Sequence[tuple[int, int]], count: int, size: int, *, seed: int, step: int, multiple: int
-    ) -> Batch:
-        """Draw crops at random; the same seed and step draw the same crops.
+        self, among: Sequence[Place], size: int, *, random: np.random.Generator, multiple: int, of_clean: bool = False
+    ) -> Example:
+        """Draw a crop at random.
 
         Args:
             among: the pairs to draw from: :attr:`training` or :attr:`validation`.
-            count: crops in the batch.
-            size: their side in pixels, at most the frame's.
-            seed: of the run.
-            step: of the run.
+            size: its side in pixels, at most the frame's.
+            random: source of randomness.
             multiple: crops begin at multiples of this.
+            of_clean: whether the map is that of the clean picture as the input.
         """
-        random = np.random.default_rng([seed, step])
-        crops = [self._crop(among[int(random.integers(len(among)))], size, multiple, random) for _ in range(count)]
-        return Batch(*(torch.stack(part) for part in zip(*crops, strict=True)))
-
-    def _crop(
-        self, place: tuple[int, int], size: int, multiple: int, random: np.random.Generator
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-        number, index = place
-        pairs = self.sources[number].pairs
-        sample = pairs.sample(index)
+        number, index = place = among[int(random.integers(len(among)))]
+        source = self.sources[number]
+        sample = source.pairs.sample(index)
         if sample.neutral is None:
-            raise InputError(f"{pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+            raise InputError(f"{source.pairs.folder}: sample {index} has no neutral target; make the pairs again.")
         height, width = sample.clean.shape[:2]
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
+        window = (slice(top, top + size), slice(left, left + size))
+        fwhm = self._fwhm_of(source, sample, top, left, size)
         # The quality is measured on the picture, the blur is known over the whole sensor, of which it may be a part.
         region = Region(top / height, left / width, size / height, size / width)
-        rows, columns = pairs.manifest.cameras[sample.camera].sensor
+        quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
+        return Example(
+            clean=as_tensor(sample.clean[window]),
+            neutral=as_tensor(sample.neutral[window]),
+            captured=as_tensor(sample.degraded[window]),
+            degradation_map=torch.cat([fwhm, quality]),
+        )
+
+    def _fwhm_of(self, source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Tensor:
+        """The map of the lens that made the sample, at the crop's place on its sensor."""
+        rows, columns = source.pairs.manifest.cameras[sample.camera].sensor
         first_row, first_column = sample.position[0] + top, sample.position[1] + left
         on_sensor = Region(first_row / rows, first_column / columns, size / rows, size / columns)
-        fwhm = resample(torch.from_numpy(self.sources[number].fwhm_map).float(), on_sensor)
-        maps = [
-            torch.cat([fwhm, resample(self._quality_of(place, picture, is_clean=is_clean), region)])
-            for picture, is_clean in ((sample.clean, True), (sample.degraded, False))
-        ]
-        window = (slice(top, top + size), slice(left, left + size))
-        pictures = [as_tensor(picture[window]) for picture in (sample.clean, sample.neutral, sample.degraded)]
-        return pictures[0], pictures[1], pictures[2], maps[0], maps[1]
+        return resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
 
-    def _quality_of(self, place: tuple[int, int], picture: np.ndarray, *, is_clean: bool) -> Tensor:
-        key = (*place, is_clean)
+    def _quality_of(self, place: Place, sample: PairSample, *, of_clean: bool) -> Tensor:
+        key = (*place, of_clean)
         if key not in self._quality:
+            picture = sample.clean if of_clean else sample.degraded
             self._quality[key] = quality_map(picture, self.quality_metric)[0]
         return torch.from_numpy(self._quality[key][None]).float()
 

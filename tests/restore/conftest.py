@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -104,8 +104,17 @@ def box_blur(picture: np.ndarray) -> np.ndarray:
     return (total / 9).astype(np.uint8)
 
 
-def write_pairs(folder: Path, camera: Camera, clean: np.ndarray, *, kind: str = "simulated", sources: int = 4) -> Pairs:
-    """Pairs of pictures and their 3 × 3 box blur."""
+def write_pairs(
+    folder: Path,
+    camera: Camera,
+    clean: np.ndarray,
+    *,
+    kind: str = "simulated",
+    sources: int = 4,
+    cameras: Sequence[PairsCamera] = (),
+    degrade: Callable[[np.ndarray], np.ndarray] = box_blur,
+) -> Pairs:
+    """Pairs of pictures and their 3 × 3 box blur; the cameras take turns."""
     names = [
         PairsSource(
             name=f"p{i}.png",
@@ -120,7 +129,7 @@ def write_pairs(folder: Path, camera: Camera, clean: np.ndarray, *, kind: str = 
         shard_size=3,
         pixels=clean.shape[1:3],
         seed=0,
-        cameras=(PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=camera.sensor.pixels),),
+        cameras=tuple(cameras) or (PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=camera.sensor.pixels),),
         sources=tuple(names),
     )
     with open_pairs_writer(folder, manifest) as writer:
@@ -128,7 +137,16 @@ def write_pairs(folder: Path, camera: Camera, clean: np.ndarray, *, kind: str = 
             numbers = range(shard.first, shard.first + shard.count)
             writer.write(
                 shard,
-                [PairSample(clean=clean[n], degraded=box_blur(clean[n]), source=n % sources, seed=n) for n in numbers],
+                [
+                    PairSample(
+                        clean=clean[n],
+                        degraded=degrade(clean[n]),
+                        source=n % sources,
+                        seed=n,
+                        camera=n % max(1, len(cameras)),
+                    )
+                    for n in numbers
+                ],
             )
     return read_pairs(folder)
 

@@ -33,10 +33,11 @@ def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_m
     )
     with open_pairs_writer(tmp_path / "crops", manifest) as writer:
         writer.write(writer.missing[0], [PairSample(part, part, 0, 0, position=position)])
-    data = TrainingPairs([PairSource(read_pairs(tmp_path / "crops"), fwhm_map)], quality_metric="piqe")
-    batch = data.draw(data.training, 6, 16, seed=1, step=0, multiple=4)
-    for crop, found in zip(batch.clean, batch.clean_map, strict=True):
-        wanted = (crop * 255).round().byte().permute(1, 2, 0).numpy()
+    data = TrainingPairs([PairSource(read_pairs(tmp_path / "crops"), [fwhm_map])], quality_metric="piqe")
+    random = np.random.default_rng(1)
+    for _ in range(6):
+        crop = data.draw(data.training, 16, random=random, multiple=4)
+        wanted = (crop.clean * 255).round().byte().permute(1, 2, 0).numpy()
         places = [
             (top, left)
             for top in range(0, 49, 4)
@@ -46,13 +47,13 @@ def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_m
         assert len(places) == 1
         top, left = places[0][0] + position[0], places[0][1] + position[1]
         region = Region(top / sensor[0], left / sensor[1], 16 / sensor[0], 16 / sensor[1])
-        torch.testing.assert_close(found[:3], resample(torch.from_numpy(fwhm_map), region))
+        torch.testing.assert_close(crop.degradation_map[:3], resample(torch.from_numpy(fwhm_map), region))
 
 
 def test_the_split_and_the_neutral_target_are_the_manifests(pairs, fwhm_map):
-    data = TrainingPairs([PairSource(pairs, fwhm_map)], quality_metric="piqe")
+    data = TrainingPairs([PairSource(pairs, [fwhm_map])], quality_metric="piqe")
     assert data.training == [(0, number) for number in range(8) if number % 4 != 3]
     assert data.validation == [(0, 3), (0, 7)]
-    batch = data.draw([(0, 2)], 1, 64, seed=0, step=0, multiple=80)
+    crop = data.draw([(0, 2)], 64, random=np.random.default_rng(0), multiple=80)
     expected = torch.from_numpy(pairs.sample(2).neutral[:, :64]).permute(2, 0, 1) / 255
-    torch.testing.assert_close(batch.neutral[0], expected)
+    torch.testing.assert_close(crop.neutral, expected)

@@ -1,0 +1,25 @@
+"""The banks of a folder of lenses as they may come out, which ``--psf-ensemble`` names."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+
+def ensemble_banks(folder: Path) -> tuple[list[Path], str]:
+    """The banks of a folder, and the hash of the camera that they were drawn from.
+
+    Of a folder that ``metalens tolerance --ensemble`` wrote, the banks that it names and no others.
+
+    Raises:
+        InputError: the folder holds no bank, or its ensemble is not finished or damaged.
+    """
+    from metalens.formats.errors import InputError
+    from metalens.formats.psf_ensemble import MANIFEST, SETTINGS, read_psf_ensemble
+
+    if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
+        paths = sorted(folder.glob("*.h5"))
+        if not paths:
+            raise InputError(f"{folder}: holds no psf.h5; give a folder of several to --psf-ensemble.")
+        return paths, ""
+    ensemble = read_psf_ensemble(folder)
+    return [ensemble.path(number) for number in range(len(ensemble))], ensemble.manifest.lens_hash

@@ -1,0 +1,48 @@
+"""L2 + λ perceptual, the loss of every path (DMDiff Eq. 7)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from metalens.restore.lpips import LPIPS, find_lpips
+from metalens.restore.perceptual import ShiftTolerantLPIPS
+from metalens.restore.train_config import TrainConfig
+
+
+def perceptual_metric(wanted: str) -> str:
+    """The metric that ``auto`` means on this machine: ``lpips`` where its weights are, else ``st-lpips``."""
+    if wanted != "auto":
+        return wanted
+    return "st-lpips" if find_lpips() is None else "lpips"
+
+
+class PathLoss(nn.Module):
+    """The loss of predicted pictures against their targets; its networks are frozen.
+
+    Args:
+        config: the weights of both terms, and the perceptual metric.
+
+    Raises:
+        InputError: the metric's weights are not on this machine.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.l2_weight = config.l2_weight
+        self.perceptual_weight = config.perceptual_weight
+        self.metric = perceptual_metric(config.perceptual)
+        self.perceptual: nn.Module = LPIPS() if self.metric == "lpips" else ShiftTolerantLPIPS("alex")
+
+    def forward(self, predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Compare pictures ``[batch, 3, y, x]`` in 0..1.
+
+        Returns:
+            ``loss``, and its terms ``l2`` and ``perceptual`` without their weights.
+        """
+        l2 = (predicted - target).square().mean()
+        if self.perceptual_weight:
+            perceptual = self.perceptual(predicted.clamp(0, 1), target.clamp(0, 1)).mean()
+        else:
+            perceptual = torch.zeros_like(l2)
+        return {"loss": self.l2_weight * l2 + self.perceptual_weight * perceptual, "l2": l2, "perceptual": perceptual}
