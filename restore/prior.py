@@ -133,9 +133,8 @@ class Prior:
         """
         for module in (self.vae, self.unet):
             # Not diffusers' own, which warns of a list of exceptions that is empty for these classes.
-            nn.Module.to(module, device=device, memory_format=torch.channels_last)
-            if dtype is not None:
-                nn.Module.to(module, dtype=dtype)
+            nn.Module.to(module, device=device, dtype=dtype)
+            nn.Module.to(module, memory_format=torch.channels_last)
         self.alpha_cumprod = self.alpha_cumprod.to(device)
         self.prompts = {path: embedding.to(device) for path, embedding in self.prompts.items()}
         return self
