@@ -12,6 +12,10 @@ INSTALLED_DEV := $(VENV)/.installed-dev
 # One resolve for torch and torchvision, which only work in matching versions.
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
 
+# Where an environment forbids to keep compiled modules, every process of the demo and the tests would compile its own
+# two thousand: seconds each.
+export PYTHONDONTWRITEBYTECODE :=
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type photos bench clean
 
@@ -25,7 +29,9 @@ demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replac
 
 test: lint type ## style, types, import contracts and all tests
 	@# A process for each core, a thread for each process: threads of several would wait for each other.
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist loadfile
+	@# What JAX compiles is kept beside the packages, for all processes.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax \
+		$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/ruff check

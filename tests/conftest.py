@@ -21,6 +21,15 @@ channels = [
 """
 
 
+LONGEST = ("test_road.py", "test_notebooks.py")
+"""Files of a few tests that take minutes each: begun first, or one process would be left with them in the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with what takes longest."""
+    items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
 @pytest.fixture(scope="session")
 def small_camera_text() -> str:
     """The ``lens.toml`` of a hyperbolic lens of 40 µm, nearly of one colour."""

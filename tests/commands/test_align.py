@@ -112,6 +112,6 @@ def test_screens_are_everything_to_display_and_a_list(tmp_path: Path) -> None:
 def test_what_is_no_list_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "no such file" in sentence(align(tmp_path / "captures.toml", "-o", tmp_path / "pairs"))
     (tmp_path / "captures.toml").write_bytes(b"\xff\xfe hostile")
-    assert "not valid TOML" in sentence(align(tmp_path / "captures.toml", "-o", tmp_path / "pairs"))
+    assert "could not be read as UTF-8 text" in sentence(align(tmp_path / "captures.toml", "-o", tmp_path / "pairs"))
     assert align(tmp_path / "captures.toml").exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["captures.toml"]
