@@ -19,16 +19,15 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
-from pathlib import Path
 from unittest import mock
 
 import numpy as np
 import skimage.data
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera import read_camera
-from metalens.restore.prior import PATHS, Prior
+from metalens.restore.machine import machine_name
 from metalens.restore.quality import quality_map
 from metalens.restore.restoration import Settings, decode, degradation_map, latents_of, restore
 from metalens.restore.restorer import AdapterConfig, Restorer, load_restorer
@@ -62,14 +61,6 @@ def peak_memory(device: torch.device) -> str:
     return f"{host:.2f} GiB{on_device}"
 
 
-def machine(device: torch.device) -> str:
-    info = Path("/proc/cpuinfo")
-    lines = info.read_text().splitlines() if info.exists() else []
-    name = next((line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")), "processor")
-    where = torch.cuda.get_device_name(device) if device.type == "cuda" else f"{name}, {os.cpu_count()} cores"
-    return f"{where}, {torch.get_num_threads()} threads, load {os.getloadavg()[0]:.1f}, torch {torch.__version__}"
-
-
 def for_pixels(restorer: Restorer, pixels: tuple[int, int]) -> None:
     """Give a restorer's camera another sensor; what is measured does not depend on the lens."""
     sensor = restorer.camera.sensor.model_copy(update={"pixels": pixels})
@@ -84,30 +75,11 @@ def picture_of(pixels: tuple[int, int]) -> np.ndarray:
     return np.clip(255 * (waves + noise), 0, 255).astype(np.uint8)
 
 
-def sd_turbo_sized() -> Restorer:
-    """Random weights in the sizes of stabilityai/sd-turbo's configs, with the published ranks."""
-    torch.manual_seed(0)
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(128, 256, 512, 512),
-        layers_per_block=2,
-        latent_channels=4,
-    )
-    unet = UNet2DConditionModel(
-        block_out_channels=(320, 640, 1280, 1280),
-        attention_head_dim=(5, 10, 20, 20),
-        cross_attention_dim=1024,
-        use_linear_projection=True,
-        sample_size=64,
-    )
-    for module in (vae, unet):
-        module.eval().requires_grad_(False)
-    scheduler = DDPMScheduler(beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear")
-    prompts = {path: torch.randn(77, 1024) for path in PATHS}
-    prior = Prior("random", vae, unet, scheduler.alphas_cumprod.float(), "epsilon", prompts)
+def random_restorer() -> Restorer:
+    """Random weights in SD-Turbo's size, with the published ranks."""
     config = AdapterConfig(unet_rank=32, encoder_rank=16)
-    restorer = Restorer(prior, config, read_camera("metacamera"), np.full((3, 7, 7), 0.5, np.float32), "piqe")
+    fwhm_map = np.full((3, 7, 7), 0.5, np.float32)
+    restorer = Restorer(sd_turbo_sized(), config, read_camera("metacamera"), fwhm_map, "piqe")
     with torch.no_grad():
         for parameter in restorer.attention.parameters():
             parameter.add_(0.01 * torch.randn(parameter.shape))
@@ -210,9 +182,10 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     precision = arguments.precision or ("bfloat16" if device.type == "cuda" else "float32")
-    restorer = sd_turbo_sized() if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
+    restorer = random_restorer() if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
     restorer.to(device, getattr(torch, precision))
-    print(machine(device))
+    load = f"load {os.getloadavg()[0]:.1f}"
+    print(f"{machine_name(device)}, {torch.get_num_threads()} threads, {load}, torch {torch.__version__}")
     if arguments.seams:
         seams(restorer)
         return

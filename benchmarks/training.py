@@ -24,13 +24,12 @@ from pathlib import Path
 
 import numpy as np
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
+from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera import read_camera
 from metalens.restore.machine import machine_name
 from metalens.restore.optimisation import Budget
-from metalens.restore.pretrain import build_scheduler
-from metalens.restore.prior import PATHS, Prior, load_prior
+from metalens.restore.prior import load_prior
 from metalens.restore.restorer import AdapterConfig, Restorer
 from metalens.restore.train_config import TrainConfig
 from metalens.restore.training_loss import PathLoss
@@ -48,35 +47,6 @@ class PositivePath:
     def turn(self, step: int) -> Turn:
         del step
         return Turn("positive", pseudo=False)
-
-
-def sd_turbo_sized() -> Prior:
-    """Random weights of the shapes of SD-Turbo (Stable Diffusion 2.1's U-Net and autoencoder)."""
-    unet = UNet2DConditionModel(
-        sample_size=64,
-        in_channels=4,
-        out_channels=4,
-        block_out_channels=(320, 640, 1280, 1280),
-        layers_per_block=2,
-        attention_head_dim=(5, 10, 20, 20),
-        cross_attention_dim=1024,
-        use_linear_projection=True,
-    )
-    vae = AutoencoderKL(
-        in_channels=3,
-        out_channels=3,
-        down_block_types=("DownEncoderBlock2D",) * 4,
-        up_block_types=("UpDecoderBlock2D",) * 4,
-        block_out_channels=(128, 256, 512, 512),
-        layers_per_block=2,
-        latent_channels=4,
-        sample_size=512,
-    )
-    for module in (vae, unet):
-        module.eval().requires_grad_(False)
-    prompts = {path: torch.randn(77, 1024) for path in PATHS}
-    alpha_cumprod = build_scheduler().alphas_cumprod.float()
-    return Prior("sd-turbo-sized", vae, unet, alpha_cumprod, "epsilon", prompts)
 
 
 def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
