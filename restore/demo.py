@@ -25,10 +25,12 @@ class DemoScale:
     minutes: float = 2.0
     steps: int | None = None
     crop: int = 96
+    batch: int = 4
     pseudo: int = 6
+    held_out: int = 3
 
 
-QUICK = DemoScale(pairs=6, minutes=1.0, steps=4, crop=64, pseudo=2)
+QUICK = DemoScale(pairs=4, minutes=1.0, steps=4, crop=64, batch=1, pseudo=1, held_out=1)
 
 
 def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = lambda line: None) -> Path:
@@ -52,12 +54,16 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     bank, pairs, test = (str(output / name) for name in ("psf.h5", "pairs", "held-out"))
     first, extra, adapter = (str(output / name) for name in ("first-adapter", "pseudo", "adapter"))
     budget = ["--minutes", f"{scale.minutes:g}", *(["--steps", str(scale.steps)] if scale.steps else [])]
-    recipe = ["--psf", bank, "--crop", str(scale.crop)]
+    recipe = ["--psf", bank, "--crop", str(scale.crop), "--batch", str(scale.batch)]
+    whole = ["--count", str(scale.held_out)]
     stages: list[dict[str, float | str]] = []
     for name, arguments in (
         ("psf", ["psf", "metacamera", "-o", bank]),
         ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
-        ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1"]),
+        (
+            "synth held-out",
+            ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1", *whole],
+        ),
         ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
         ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", "--count", str(scale.pseudo)]),
         (

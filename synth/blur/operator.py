@@ -264,7 +264,8 @@ def blur(operator: ShiftVariantBlur, scene: jax.Array | np.ndarray) -> jax.Array
         scene: ``[y, x, channel]`` linear light on the frame's pixels and its surround.
 
     Returns:
-        ``[y, x, channel]`` float32 linear light of the frame; rounding can leave values a little below zero.
+        ``[y, x, channel]`` float32 linear light of the frame; beside bright edges it can go below
+            zero by as much as the tolerance.
 
     Raises:
         InputError: the scene has another shape than the operator's.

@@ -137,7 +137,8 @@ def light_on(
         operator, first, scenery = camera.blur_of(around, origin, margin - edge), origin, scene
     else:
         operator, first, scenery = camera.operator, (0, 0), _over_the_sensor(camera, scene, position, margin)
-    light = np.asarray(blur(operator, jnp.asarray(scenery)))
+    # Within its tolerance the blur goes below zero beside bright edges, which no light does.
+    light = np.maximum(np.asarray(blur(operator, jnp.asarray(scenery))), 0)
     inner = light[top - first[0] : size[0] - first[0], left - first[1] : size[1] - first[1]]
     return inner, operator.report.change
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -14,7 +15,8 @@ from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import Crop
 from metalens.synth import Photograph, generate_pairs
-from metalens.synth.dataset.camera import photograph_crop, simulated_camera
+from metalens.synth.dataset import camera as dataset_camera
+from metalens.synth.dataset.camera import photograph_crop, photograph_scene, simulated_camera
 from metalens.synth.dataset.crops import View, choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.settings import RUN, PairsSettings, camera_of, is_large, position_of
 
@@ -89,6 +91,15 @@ def test_the_surroundings_of_a_crop_are_the_photographs_own_and_then_its_mirror_
     np.testing.assert_allclose(around[:6], around[6:12][::-1], atol=1e-6)
     beside = cut_scene(picture, View(Crop(0, 14, 24, 40)), (24, 40))
     np.testing.assert_allclose(around[6:-6, :40], beside, atol=1e-6)
+
+
+def test_what_the_blur_leaves_below_zero_is_no_light(make_bank: MakeBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(dataset_camera, "blur", lambda operator, scene: jnp.asarray(scene) - 5e-4)
+    scene = np.zeros((32, 40, 3), dtype=np.float32)
+    scene[:16] = 1
+    camera = simulated_camera(make_bank())
+    assert dataset_camera.light_on(camera, scene, (32, 40), (0, 0))[0].min() == 0
+    photograph_scene(camera, scene, np.random.default_rng(0))  # the sensor refuses light below zero
 
 
 @pytest.mark.parametrize("sensor", [(60, 80), (110, 120)], ids=["small", "large"])
