@@ -14,6 +14,7 @@ import numpy as np
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 from metalens.synth.blur.frame import Frame
+from metalens.synth.blur.functions import FieldFunctions
 from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
 from metalens.synth.blur.levels import Levels, halo_samples, spread, spread_adjoint
 from metalens.synth.blur.waves import Samples, WaveFit
@@ -21,23 +22,33 @@ from metalens.synth.blur.waves import Samples, WaveFit
 TURNS = 4
 """In which the factors of scene and image are found."""
 
+PLACES = 17
+"""Along each side of the scene, at which is asked what core and halo leave out of the functions."""
 
-def flat_image(frame: Frame, split: HaloSplit, core: WaveFit, halo: WaveFit | None) -> np.ndarray:
+ENDS = 8
+"""Places at each end of the image's rows and columns for which no spline is trusted."""
+
+
+def flat_image(
+    frame: Frame, functions: FieldFunctions, split: HaloSplit, core: WaveFit, halo: WaveFit | None
+) -> np.ndarray:
     """The image ``[channel, y, x]`` of light of 1 everywhere on the continued scene, by the fits' own samples.
 
     Args:
         frame: the part of the sensor.
-        split: into cores and halos.
+        functions: at any place.
+        split: of the functions into cores and halos.
         core: the fit of the cores.
         halo: the fit of the halos; ``None`` without.
     """
     rows, columns = frame.pixels
-    light = [np.ones(length) for length in frame.core_pixels(split.core)]
-    image = flat_response(
-        core.samples, light, [np.arange(n) + k - 1 for n, k in zip(frame.pixels, split.core, strict=True)]
-    )
+    image = _even_response(frame, core.samples, split.core)
     if halo is None:
         return image
+    places = [np.linspace(0, length - 1, PLACES) for length in frame.core_pixels(split.kernel)]
+    y, x = (frame.core_places(places[axis], split.kernel, axis) for axis in (0, 1))
+    left_out = Samples(functions.on_grid(y, x, split.left_out), *places)
+    image = image + _even_response(frame, left_out, split.kernel)
     scale = split.scale
     part = frame.halo_part(jnp.ones((1, *frame.continued_pixels)), scale)
     coarse = np.asarray(shrink(part, scale)[0], dtype=np.float64)
@@ -47,6 +58,13 @@ def flat_image(frame: Frame, split: HaloSplit, core: WaveFit, halo: WaveFit | No
     at = [np.arange(count) + begin for count, begin in zip(counts, first, strict=True)]
     samples = flat_response(halo.samples, light, at)
     return image + np.asarray(enlarge(jnp.asarray(samples, dtype=jnp.float32), scale)[:, :rows, :columns])
+
+
+def _even_response(frame: Frame, samples: Samples, kernel: tuple[int, int]) -> np.ndarray:
+    """The frame's image of light of 1 on all pixels that kernels of this size reach it from."""
+    light = [np.ones(length) for length in frame.core_pixels(kernel)]
+    at = [np.arange(length) + side - 1 for length, side in zip(frame.pixels, kernel, strict=True)]
+    return flat_response(samples, light, at)
 
 
 def flat_response(samples: Samples, light: list[np.ndarray], at: list[np.ndarray]) -> np.ndarray:
@@ -82,7 +100,9 @@ def _reached(places: np.ndarray, light: np.ndarray, at: np.ndarray, length: int)
 
 
 def _knots(at: np.ndarray, count: int) -> np.ndarray:
-    return np.unique(np.linspace(at[0], at[-1], min(len(at), count)).round().astype(int))
+    """About ``count`` places to compute, and all of those at the ends: beyond the frame the light breaks off."""
+    inner = np.linspace(at[0], at[-1], min(len(at), count)).round().astype(int)
+    return np.unique(np.concatenate([at[:ENDS], inner, at[-ENDS:]]))
 
 
 def _between(knots_y: np.ndarray, knots_x: np.ndarray, values: np.ndarray, y: np.ndarray, x: np.ndarray) -> np.ndarray:

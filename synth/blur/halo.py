@@ -27,6 +27,10 @@ CORE_SIDES = (17, 25, 33, 41, 49, 65, 81, 97, 129)
 SCALES = (2, 4, 8)
 """Pixels to a sample of the halo's grid."""
 
+LEAST_RESPONSE = 0.1
+"""Of the strongest: patterns of the halo's samples that show less are left out. They would be large and alternate, and
+where functions change from place to place they do not cancel."""
+
 USUAL_BLOCK = 64
 """Pixels along a block's side, for what a choice costs."""
 
@@ -65,7 +69,7 @@ class HaloSplit:
         for length in self.kernel:
             half = -(-(length // 2) // self.scale)
             stands_for = np.mean([_response(length, half, self.scale, phase) for phase in range(self.scale)], axis=0)
-            axes.append((np.linalg.pinv(stands_for, rcond=1e-4), stands_for))
+            axes.append((np.linalg.pinv(stands_for, rcond=LEAST_RESPONSE), stands_for))
         return axes
 
     @cached_property
@@ -102,6 +106,13 @@ class HaloSplit:
         lost = functions.sum(axis=(-2, -1)) - halo - core.sum(axis=(-2, -1))
         window = self._inside[self._cut]
         return np.asarray(core + lost[..., None, None] * window / window.sum(), dtype=np.float32)
+
+    def left_out(self, functions: np.ndarray) -> np.ndarray:
+        """What core and halo do not hold of functions ``[..., y, x]``, the mean over the grid's phases."""
+        (_, stands_y), (_, stands_x) = self._axes
+        rest = functions - stands_y @ self.halo_of(functions).astype(np.float64) @ stands_x.T
+        rest[(..., *self._cut)] -= self.core_of(functions)
+        return np.asarray(rest, dtype=np.float32)
 
     def error(self, functions: np.ndarray) -> float:
         """Root mean square error of a blurred natural scene of values in 0..1, functions ``[function, y, x]``."""

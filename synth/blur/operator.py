@@ -198,7 +198,7 @@ def blur_of_functions(
     y, x = frame.places(0), frame.places(1)
     share = np.moveaxis(functions.share(y, x), -1, 0)
     gain, image_gain = balanced(
-        levels, _fitted_flux(frame, core, halo, split), share, flat_image(frame, split, core, halo)
+        levels, _fitted_flux(frame, core, halo, split), share, flat_image(frame, functions, split, core, halo)
     )
     if rays is not None and settings.natural_vignetting:
         gain = gain * rays.gain(y, x)
@@ -229,7 +229,7 @@ def _fit_level(functions: FieldFunctions, frame: Frame, split: HaloSplit, tolera
         return functions.on_grid(y, x, reduce)
 
     scale = split.scale if halo else 1
-    return fit_waves(functions_at, pixels, tolerance, axis=axis, largest=LARGEST_BLOCK, scale=scale)
+    return fit_waves(functions_at, pixels, tolerance, axis=axis, largest=LARGEST_BLOCK // scale, scale=scale)
 
 
 def _fitted_flux(frame: Frame, core: WaveFit, halo: WaveFit | None, split: HaloSplit) -> np.ndarray:
