@@ -13,8 +13,9 @@ from torch import Tensor
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs
 from metalens.formats.pairs_shard import PairSample
-from metalens.restore.degradation_map import Region, resample
-from metalens.restore.quality import quality_map
+from metalens.restore.degradation_map import Region, region_of, resample
+from metalens.restore.picture_tensors import as_tensor
+from metalens.restore.quality import GRID, quality_map
 
 Place = tuple[int, int]
 """A pair: the number of its folder, and its own in the folder."""
@@ -46,13 +47,14 @@ class TrainingPairs:
 
     Args:
         sources: the folders.
-        quality_metric: what S_i is measured with.
+        quality_metric: what S_i is measured with; ``None`` measures nothing and leaves the fourth channel 0, for
+            restorers that are not told of it.
 
     Raises:
         InputError: nothing is left to train on.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
@@ -76,6 +78,12 @@ class TrainingPairs:
             multiple: crops begin at multiples of this.
             of_clean: whether the map is that of the clean picture as the input.
         """
+        return self.draw_placed(among, size, random=random, multiple=multiple, of_clean=of_clean)[0]
+
+    def draw_placed(
+        self, among: Sequence[Place], size: int, *, random: np.random.Generator, multiple: int, of_clean: bool = False
+    ) -> tuple[Example, Region]:
+        """Draw a crop as :meth:`draw` does, and tell which part of the sensor it is."""
         number, index = place = among[int(random.integers(len(among)))]
         source = self.sources[number]
         sample = source.pairs.sample(index)
@@ -85,25 +93,22 @@ class TrainingPairs:
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
         window = (slice(top, top + size), slice(left, left + size))
-        fwhm = self._fwhm_of(source, sample, top, left, size)
+        on_sensor = _on_sensor(source, sample, top, left, size)
+        fwhm = resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
         # The quality is measured on the picture, the blur is known over the whole sensor, of which it may be a part.
         region = Region(top / height, left / width, size / height, size / width)
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
-        return Example(
+        example = Example(
             clean=as_tensor(sample.clean[window]),
             neutral=as_tensor(sample.neutral[window]),
             captured=as_tensor(sample.degraded[window]),
             degradation_map=torch.cat([fwhm, quality]),
         )
-
-    def _fwhm_of(self, source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Tensor:
-        """The map of the lens that made the sample, at the crop's place on its sensor."""
-        rows, columns = source.pairs.manifest.cameras[sample.camera].sensor
-        first_row, first_column = sample.position[0] + top, sample.position[1] + left
-        on_sensor = Region(first_row / rows, first_column / columns, size / rows, size / columns)
-        return resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
+        return example, on_sensor
 
     def _quality_of(self, place: Place, sample: PairSample, *, of_clean: bool) -> Tensor:
+        if self.quality_metric is None:
+            return torch.zeros(1, GRID, GRID)
         key = (*place, of_clean)
         if key not in self._quality:
             picture = sample.clean if of_clean else sample.degraded
@@ -111,6 +116,7 @@ class TrainingPairs:
         return torch.from_numpy(self._quality[key][None]).float()
 
 
-def as_tensor(picture: np.ndarray) -> Tensor:
-    """``[y, x, 3]`` uint8 → ``[3, y, x]`` float32 in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255
+def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Region:
+    """The part of its camera's sensor that a square crop of a sample is."""
+    sensor = source.pairs.manifest.cameras[sample.camera].sensor
+    return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
