@@ -3,11 +3,15 @@
 In reading order:
 
 - ``plan``    what is to be compared, as a file in the benchmark's folder
+- ``inputs``  what it needs and nobody gave, made by the commands that make such
 - ``folder``  where in it everything lies
 - ``worker``  one method in its own process: fit, restore, measure time and memory
-- ``run``     starts the workers, one after the other or some at a time, and gathers what they made
-- ``scores``  figures of every restored picture
-- ``table``   their means as a table
+- ``process`` a process that is followed while it works
+- ``run``     prepares the folder, and starts the workers, one after the other or some at a time
+- ``judge``   figures of every restored picture, in a process of its own
+- ``summary`` their means, costs, and the paper's gaps
+- ``table``   Markdown and CSV; ``figures`` the plane; ``page`` the pictures side by side
+- ``report``  writes them
 
-Only the workers import torch.
+Methods and metrics run in processes of their own, so that one that fails ends no other.
 """

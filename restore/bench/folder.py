@@ -1,14 +1,21 @@
 """Where in a benchmark's folder everything lies.
 
-plan.json                       what is compared
-test/clean/NAME.png             the pictures that methods are judged on
-test/captured/NAME.png
-methods/METHOD/seed-0/          one run: checkpoint or adapter while it trains
-    result.json                 what it cost; written last, so that a run with it is finished
-    restored/VARIANT/NAME.png   what it made
-    failure.txt                 why it did not finish
-    scores.json                 figures of its pictures
-table.md, table.csv, bench.json, bench.html
+    plan.json                       what is compared
+    psf.h5
+    test/clean/NAME.png             the pictures that methods are judged on
+    test/captured/NAME.png
+    test/chart/clean.png            a chart of edges, and how the camera sees it
+    test/chart/captured.png
+    test/scores.json                figures of the captures themselves
+    methods/METHOD/seed-0/          one run: checkpoint or adapter while it trains
+        result.json                 what it cost; written last, so that a run with it is finished
+        restored/VARIANT/NAME.png   what it made
+        chart/VARIANT.png           and what of the chart
+        failure.txt                 why it did not finish
+        scores.json                 figures of its pictures
+    table.md, table.csv, bench.json, bench.html
+
+Figures and page need nothing from elsewhere: they can be made on another machine than the pictures.
 """
 
 from __future__ import annotations
@@ -47,6 +54,10 @@ class Run:
         """The folder of a variant's pictures."""
         return self.folder / "restored" / (variant.replace(" ", "").replace("α=", "alpha") or ONLY)
 
+    def chart(self, variant: str) -> Path:
+        """The file of a variant's chart."""
+        return self.folder / "chart" / f"{self.pictures(variant).name}.png"
+
     def result(self) -> dict[str, Any]:
         """What the run cost.
 
@@ -75,6 +86,12 @@ def test_pictures(folder: Path) -> Iterator[tuple[str, Path, Path]]:
     """Name, clean and captured picture of each test pair, in order."""
     for path in sorted((folder / "test" / "clean").glob("*.png")):
         yield path.stem, path, folder / "test" / "captured" / path.name
+
+
+def chart_pictures(folder: Path) -> tuple[Path, Path] | None:
+    """The chart, clean and captured, if the benchmark has one."""
+    clean, captured = (folder / "test" / "chart" / f"{side}.png" for side in ("clean", "captured"))
+    return (clean, captured) if clean.is_file() and captured.is_file() else None
 
 
 def read_json(path: Path) -> dict[str, Any]:

@@ -13,9 +13,11 @@ from metalens.formats.errors import InputError
 SCHEMA = "metalens.bench"
 VERSION = 1
 PLAN = "plan.json"
+INPUTS = "inputs"
+"""Folder, in the benchmark's, of what was made for it."""
 
-_MAY_CHANGE = ("methods", "parallel", "device", "pairs", "psf", "test", "prior")
-"""What a resumed run may have otherwise: more methods, another machine's paths."""
+_MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
+"""What a resumed run may have otherwise: more methods and seeds, another machine's paths."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,7 @@ class Plan:
         precision: of forward passes in training.
         device: of torch.
         parallel: processes at a time.
+        chart: pairs of one picture, the chart of edges, or ``None``.
     """
 
     pairs: str
@@ -53,6 +56,7 @@ class Plan:
     precision: str = "fp32"
     device: str = "cpu"
     parallel: int = 1
+    chart: str | None = None
 
 
 def write_plan(folder: Path, plan: Plan) -> None:
@@ -99,7 +103,8 @@ def claim(folder: Path, plan: Plan, *, resume: bool) -> None:
         methods = (*before.methods, *(name for name in plan.methods if name not in before.methods))
         write_plan(folder, replace(plan, methods=methods))
         return
-    require_new_directory(folder)
+    if any(entry.name != INPUTS for entry in (folder.iterdir() if folder.is_dir() else ())):
+        require_new_directory(folder)
     if not folder.resolve().parent.is_dir():
         raise InputError(f"{folder}: its folder {folder.parent} does not exist; make it first.")
     folder.mkdir(exist_ok=True)

@@ -1,25 +1,28 @@
-"""A benchmark as a whole: the pictures that methods are judged on, then one process for each method and seed."""
+"""A benchmark as a whole: the test pictures, one process for each method and seed, then the judge."""
 
 from __future__ import annotations
 
-import json
-import os
+import shutil
 import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, Run, runs_of
-from metalens.restore.bench.plan import Plan, claim, read_plan
+from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.process import follow, interrupt, start
 
 Report = Callable[[float, str], None]
-"""Called with the share of the runs that is done, and what is going on."""
+"""Called with the share of the work that is done, and what is going on."""
+
+WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
+LOG = "log.txt"
 
 
 def check(plan: Plan) -> None:
@@ -46,31 +49,43 @@ def check(plan: Plan) -> None:
         raise InputError(f"{pairs.folder}: has no pairs of the training side of its split; make more.")
 
 
-def run_methods(folder: Path, plan: Plan, *, resume: bool, report: Report = lambda share, text: None) -> list[Run]:
+def prepare(folder: Path, plan: Plan) -> None:
+    """Keep what figures and pages are made of in the folder, so that they can be made anywhere.
+
+    Raises:
+        InputError: the files cannot be used; see :func:`check`.
+    """
+    check(plan)
+    if not (folder / "psf.h5").is_file():
+        with atomic_file(folder / "psf.h5") as part:
+            shutil.copyfile(plan.psf, part)
+    store_test_pictures(folder, read_pairs(plan.test))
+    if plan.chart is not None:
+        _store_chart(folder, read_pairs(plan.chart))
+
+
+def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda share, text: None) -> list[Run]:
     """Fit and restore with every method that has not done so yet.
 
     Args:
-        folder: the benchmark's.
-        plan: what is compared.
-        resume: go on in a folder that holds an equal benchmark.
+        folder: of a benchmark with a plan.
+        resume: take up checkpoints.
         report: told of progress.
 
     Returns:
         All runs; those that failed say why.
 
     Raises:
-        InputError: the folder holds another benchmark, or nothing can be used.
+        InputError: nothing can be used.
     """
-    check(plan)
-    claim(folder, plan, resume=resume)
     plan = read_plan(folder)
-    store_test_pictures(folder, read_pairs(plan.test))
     runs = runs_of(folder, plan)
     waiting = [run for run in runs if not run.finished]
+    if waiting:
+        prepare(folder, plan)
     for run in waiting:
         (run.folder / FAILURE).unlink(missing_ok=True)
-    board = _Board(len(runs), len(runs) - len(waiting), report)
-    workers = _Workers(folder, resume, board)
+    workers = _Workers(folder, resume, _Board(len(runs), len(runs) - len(waiting), report))
     with ThreadPoolExecutor(max(1, plan.parallel)) as pool:
         try:
             list(pool.map(workers.one, waiting))
@@ -78,6 +93,25 @@ def run_methods(folder: Path, plan: Plan, *, resume: bool, report: Report = lamb
             workers.stop()
             raise
     return runs
+
+
+def judge_all(folder: Path, device: str, report: Report = lambda share, text: None) -> None:
+    """Compute the figures of all that was restored, in a process of its own.
+
+    Raises:
+        InputError: it failed.
+    """
+    log = folder / LOG
+    # Weights that are not on this machine are named, not fetched.
+    process = start(JUDGE, [str(folder), device], log, offline=True)
+    try:
+        status = follow(process, log, lambda stage, share, figures: report(share, stage))
+    except BaseException:
+        interrupt(process)
+        raise
+    if status:
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
 
 
 def store_test_pictures(folder: Path, test: Pairs) -> None:
@@ -89,6 +123,14 @@ def store_test_pictures(folder: Path, test: Pairs) -> None:
             path = folder / "test" / side / f"{name}.png"
             if not path.is_file():
                 write_picture(path, picture)
+
+
+def _store_chart(folder: Path, pairs: Pairs) -> None:
+    (folder / "test" / "chart").mkdir(parents=True, exist_ok=True)
+    for side, picture in zip(("clean", "captured"), pairs[0], strict=True):
+        path = folder / "test" / "chart" / f"{side}.png"
+        if not path.is_file():
+            write_picture(path, picture)
 
 
 class _Board:
@@ -136,33 +178,16 @@ class _Workers:
             return
         name = f"{run.method} {run.seed}"
         run.folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "metalens.restore.bench.worker", str(self.folder), run.method, str(run.seed)]
-        with (run.folder / "log.txt").open("a", encoding="utf-8") as log:
-            process = subprocess.Popen(
-                command + (["--resume"] if self.resume else []),
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env=os.environ | {"PYTHONUNBUFFERED": "1"},
-            )
-            self.processes[name] = process
-            assert process.stdout is not None
-            for line in process.stdout:
-                try:
-                    told = json.loads(line)
-                    self.board.tell(name, told["stage"], told["share"])
-                except (ValueError, KeyError, TypeError):
-                    log.write(line)
-            status = process.wait()
+        log = run.folder / LOG
+        arguments = [str(self.folder), run.method, str(run.seed), *(["--resume"] if self.resume else [])]
+        process = self.processes[name] = start(WORKER, arguments, log)
+        status = follow(process, log, lambda stage, share, figures: self.board.tell(name, stage, share))
         if status and not self.stopped and run.failure() is None:
-            (run.folder / FAILURE).write_text(f"its process ended with status {status}; see log.txt\n", "utf-8")
+            (run.folder / FAILURE).write_text(f"its process ended with status {status}; see {log}\n", "utf-8")
         self.board.finish(name)
 
     def stop(self) -> None:
         """End all processes; each keeps its checkpoint."""
         self.stopped = True
         for process in self.processes.values():
-            if process.poll() is None:
-                process.send_signal(2)
-        for process in self.processes.values():
-            process.wait()
+            interrupt(process)

@@ -12,29 +12,23 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
-
-import numpy as np
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
-from metalens.formats.pictures import write_picture
+from metalens.formats.pictures import read_picture, write_picture
 from metalens.formats.psf_bank import read_psf_bank
-from metalens.restore.bench.folder import FAILURE, RESULT, Run, run_of
+from metalens.restore.bench.folder import FAILURE, RESULT, Run, chart_pictures, run_of
 from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.process import Tell, teller
 from metalens.restore.methods import load_method
 from metalens.restore.methods.method import Capture, Fitted, Method, Training
 from metalens.restore.optimisation import Budget
 
-Tell = Callable[[str, float, dict[str, float]], None]
-
 _TIMED = 3
 """Pictures that a single variant is timed on, after one to warm up."""
-
-_BETWEEN_LINES = 0.5
 
 
 def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
@@ -71,6 +65,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     fitting = time.monotonic() - started
     costs = _memory(plan.device, "training")
     costs |= _restore_all(method, fitted, test, run, plan, tell)
+    _restore_chart(folder, method, fitted, run)
     return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
 
 
@@ -95,6 +90,16 @@ def _restore_all(method: Method, fitted: Fitted, test: Pairs, run: Run, plan: Pl
         spent = [_seconds_of_one(fitted, test, number, variants[-1]) for number in range(min(1 + _TIMED, len(test)))]
     warm = spent[1:] or spent
     return {"seconds_per_picture": statistics.median(warm), "timed_pictures": len(warm), **memory}
+
+
+def _restore_chart(folder: Path, method: Method, fitted: Fitted, run: Run) -> None:
+    """The chart of edges, by every variant, if the benchmark has one."""
+    chart = chart_pictures(folder)
+    if chart is None:
+        return
+    (run.folder / "chart").mkdir(exist_ok=True)
+    for variant, picture in fitted.restore(Capture(read_picture(chart[1])), method.describe.variants).items():
+        write_picture(run.chart(variant), picture)
 
 
 def _seconds_of_one(fitted: Fitted, test: Pairs, number: int, variant: str) -> float:
@@ -150,26 +155,12 @@ def _machine(device: str) -> dict[str, Any]:
     return {"device": device, "machine": machine_name(torch.device(device)), "torch": torch.__version__}
 
 
-def _teller() -> Tell:
-    """Progress on stdout, not more than twice a second."""
-    last: dict[str, float] = {}
-
-    def tell(stage: str, share: float, figures: dict[str, float]) -> None:
-        now = time.monotonic()
-        if share < 1 and now - last.get(stage, -np.inf) < _BETWEEN_LINES:
-            return
-        last[stage] = now
-        print(json.dumps({"stage": stage, "share": share, "figures": figures}), flush=True)
-
-    return tell
-
-
 def main(arguments: list[str]) -> int:
     """Run one method; 0 if its result is there."""
     folder, method, seed, *more = arguments
     run = run_of(Path(folder), method, int(seed))
     try:
-        work(Path(folder), run, resume="--resume" in more, tell=_teller())
+        work(Path(folder), run, resume="--resume" in more, tell=teller())
     except InputError as error:
         return _fail(run, str(error))
     except KeyboardInterrupt:
