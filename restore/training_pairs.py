@@ -47,14 +47,17 @@ class TrainingPairs:
     Args:
         sources: the folders.
         quality_metric: what S_i is measured with.
+        kept_bytes: how much of the pictures is kept in memory once it has been read, by each reading process.
 
     Raises:
         InputError: nothing is left to train on.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str, kept_bytes: int = 2**30) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
+        self._room = kept_bytes
+        self._kept: dict[Place, PairSample] = {}
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
         self.training: list[Place] = []
         self.validation: list[Place] = []
@@ -76,11 +79,9 @@ class TrainingPairs:
             multiple: crops begin at multiples of this.
             of_clean: whether the map is that of the clean picture as the input.
         """
-        number, index = place = among[int(random.integers(len(among)))]
-        source = self.sources[number]
-        sample = source.pairs.sample(index)
-        if sample.neutral is None:
-            raise InputError(f"{source.pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+        place = among[int(random.integers(len(among)))]
+        source = self.sources[place[0]]
+        sample = self._sample(place)
         height, width = sample.clean.shape[:2]
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
@@ -91,10 +92,25 @@ class TrainingPairs:
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
         return Example(
             clean=as_tensor(sample.clean[window]),
-            neutral=as_tensor(sample.neutral[window]),
+            neutral=as_tensor(_neutral(sample)[window]),
             captured=as_tensor(sample.degraded[window]),
             degradation_map=torch.cat([fwhm, quality]),
         )
+
+    def _sample(self, place: Place) -> PairSample:
+        """Read a pair, or take it from those that were kept."""
+        if place in self._kept:
+            return self._kept[place]
+        number, index = place
+        pairs = self.sources[number].pairs
+        sample = pairs.sample(index)
+        if sample.neutral is None:
+            raise InputError(f"{pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+        size = sum(picture.nbytes for picture in (sample.clean, sample.degraded, sample.neutral))
+        if size <= self._room:
+            self._room -= size
+            self._kept[place] = sample
+        return sample
 
     def _fwhm_of(self, source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Tensor:
         """The map of the lens that made the sample, at the crop's place on its sensor."""
@@ -109,6 +125,11 @@ class TrainingPairs:
             picture = sample.clean if of_clean else sample.degraded
             self._quality[key] = quality_map(picture, self.quality_metric)[0]
         return torch.from_numpy(self._quality[key][None]).float()
+
+
+def _neutral(sample: PairSample) -> np.ndarray:
+    assert sample.neutral is not None
+    return sample.neutral
 
 
 def as_tensor(picture: np.ndarray) -> Tensor:
