@@ -62,7 +62,7 @@ def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
         perceptual="st-lpips",
     )
     torch.manual_seed(0)
-    prior = sd_turbo_sized() if large else load_prior(arguments.prior)
+    prior = sd_turbo_sized(arguments.device) if large else load_prior(arguments.prior)
     fwhm_map = np.full((3, 7, 7), 0.5, dtype=np.float32)
     restorer = Restorer(prior, config.adapter, read_camera("metacamera"), fwhm_map, "piqe")
     workplace = Workplace(arguments.device, precision)
