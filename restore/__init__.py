@@ -12,6 +12,7 @@ In reading order:
 - ``paths``            positive, neutral, negative: inputs and targets
 - ``train``            training an adapter, from its recipe (``train_config``) to its ``model_card``
 - ``training_run``     the loop; ``workplace`` is where it runs, ``training_folder`` what it leaves while it does
+- ``graphed``          gradients of a step, recorded once and replayed on a GPU
 - ``training_pairs``   crops of pairs with their degradation maps; ``lens_maps`` of the lens that each was made with
 - ``training_stream``  which crops each step takes
 - ``training_loss``    L2 + λ perceptual; ``lpips`` and ``perceptual``, the shift-tolerant one
