@@ -16,6 +16,9 @@ INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
 # two thousand: seconds each.
 export PYTHONDONTWRITEBYTECODE :=
 
+# The others take photographs, banks or a device, as their first lines say.
+BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment restore training kill_resume
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type photos bench clean
 
@@ -44,8 +47,8 @@ type: $(INSTALLED_DEV) ## types
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
 	$(BIN)/python -m metalens.synth.debian_photographs photos
 
-bench: $(INSTALLED) ## measure speed and memory: every script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(INSTALLED) ## measure speed and memory: the scripts in benchmarks/ that need no arguments
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
 	rm -rf demo build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
