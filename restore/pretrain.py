@@ -17,7 +17,6 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from metalens.formats.atomic import atomic_directory
@@ -25,6 +24,7 @@ from metalens.formats.errors import InputError
 from metalens.restore.crops import PhotographCrops
 from metalens.restore.degradation import degrade_generically, guided_filter
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
+from metalens.restore.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.prior import PATHS, Prior, save_prior
 
