@@ -32,8 +32,10 @@ demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replac
 
 test: lint type ## style, types, import contracts and all tests
 	@# A process for each core, a thread for each process: threads of several would wait for each other.
-	@# What JAX compiles is kept beside the packages, for all processes.
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax \
+	@# What JAX compiles is kept beside the packages, for all processes, however small: each module of tests, notebook
+	@# and command would compile the same hundred sums and products anew, at a twentieth of a second each.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 		$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED_DEV) ## style and import contracts
@@ -42,7 +44,7 @@ lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/lint-imports
 
 type: $(INSTALLED_DEV) ## types
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=$$($(BIN)/python -c 'import os; print(os.cpu_count())') $(BIN)/mypy
 
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
 	$(BIN)/python -m metalens.synth.debian_photographs photos

@@ -4,7 +4,7 @@ In reading order:
 
 - ``prior``            the latent diffusion model: loading, one-step prediction; ``text_prompts`` embeds its prompts
 - ``svda``             from a degradation map to Q, local or global
-- ``lora``             LoRA layers with Q between A and B
+- ``lora``             LoRA layers with Q between A and B; ``networks`` is what is used of diffusers and peft
 - ``degradation_map``  FWHM and quality over the frame, on crops too
 - ``quality``          the no-reference quality map (PIQE, MUSIQ)
 - ``skips``            from the encoder to the decoder

@@ -21,7 +21,6 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from metalens.formats.atomic import atomic_directory
@@ -30,6 +29,7 @@ from metalens.restore.crops import PhotographCrops
 from metalens.restore.degradation import degrade_generically, guided_filter
 from metalens.restore.graphed import Gradients
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
+from metalens.restore.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.prior import PATHS, Prior, save_prior
 

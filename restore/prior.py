@@ -18,10 +18,10 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from metalens.formats.errors import InputError
+from metalens.restore.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.text_prompts import embed_texts, read_prompt_bank, variant_of
 
 PATHS = ("positive", "neutral", "negative")
