@@ -16,6 +16,9 @@ INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
 # two thousand: seconds each.
 export PYTHONDONTWRITEBYTECODE :=
 
+# The others take photographs, banks or a device, as their first lines say.
+BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment restore training kill_resume
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test lint type photos bench clean
 
@@ -29,8 +32,10 @@ demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replac
 
 test: lint type ## style, types, import contracts and all tests
 	@# A process for each core, a thread for each process: threads of several would wait for each other.
-	@# What JAX compiles is kept beside the packages, for all processes.
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax \
+	@# What JAX compiles is kept beside the packages, for all processes, however small: each module of tests, notebook
+	@# and command would compile the same hundred sums and products anew, at a twentieth of a second each.
+	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
+		JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 		$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
 
 lint: $(INSTALLED_DEV) ## style and import contracts
@@ -39,13 +44,13 @@ lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/lint-imports
 
 type: $(INSTALLED_DEV) ## types
-	$(BIN)/mypy
+	MYPY_NUM_WORKERS=$$($(BIN)/python -c 'import os; print(os.cpu_count())') $(BIN)/mypy
 
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
 	$(BIN)/python -m metalens.synth.debian_photographs photos
 
-bench: $(INSTALLED) ## measure speed and memory: every script in benchmarks/
-	@set -e; for script in benchmarks/*.py; do echo "== $$script"; $(BIN)/python $$script; done
+bench: $(INSTALLED) ## measure speed and memory: the scripts in benchmarks/ that need no arguments
+	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
 	rm -rf demo build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

@@ -75,14 +75,15 @@ def picture_of(pixels: tuple[int, int]) -> np.ndarray:
     return np.clip(255 * (waves + noise), 0, 255).astype(np.uint8)
 
 
-def random_restorer() -> Restorer:
+def random_restorer(device: str) -> Restorer:
     """Random weights in SD-Turbo's size, with the published ranks."""
     config = AdapterConfig(unet_rank=32, encoder_rank=16)
     fwhm_map = np.full((3, 7, 7), 0.5, np.float32)
-    restorer = Restorer(sd_turbo_sized(), config, read_camera("metacamera"), fwhm_map, "piqe")
+    restorer = Restorer(sd_turbo_sized(device), config, read_camera("metacamera"), fwhm_map, "piqe")
+    restorer.to(device)
     with torch.no_grad():
         for parameter in restorer.attention.parameters():
-            parameter.add_(0.01 * torch.randn(parameter.shape))
+            parameter.add_(0.01 * torch.randn_like(parameter))
     return restorer
 
 
@@ -182,7 +183,7 @@ def main() -> None:
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
     precision = arguments.precision or ("bfloat16" if device.type == "cuda" else "float32")
-    restorer = random_restorer() if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
+    restorer = random_restorer(arguments.device) if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
     restorer.to(device, getattr(torch, precision))
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"{machine_name(device)}, {torch.get_num_threads()} threads, {load}, torch {torch.__version__}")

@@ -62,7 +62,7 @@ def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
         perceptual="st-lpips",
     )
     torch.manual_seed(0)
-    prior = sd_turbo_sized() if large else load_prior(arguments.prior)
+    prior = sd_turbo_sized(arguments.device) if large else load_prior(arguments.prior)
     fwhm_map = np.full((3, 7, 7), 0.5, dtype=np.float32)
     restorer = Restorer(prior, config.adapter, read_camera("metacamera"), fwhm_map, "piqe")
     workplace = Workplace(arguments.device, precision)
@@ -127,11 +127,14 @@ def main() -> None:
     print(f"{arguments.prior}: {trained:,} trained parameters; {crops}")
     del first, run
     runs.clear()
+    if torch.cuda.is_available():
+        # The processes that measure memory need what this one still holds.
+        torch.cuda.empty_cache()
     base = statistics.median(seconds[variants[0]][1:])
     for variant in variants:
         median = statistics.median(seconds[variant][1:])
         command = [sys.executable, __file__, *sys.argv[1:], "--memory-of", variant]
-        memory = float(subprocess.run(command, capture_output=True, text=True, check=True).stdout)
+        memory = float(subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout)
         print(
             f"{variant:22s} {median:7.3f} s a step {arguments.batch / median:8.2f} images/s "
             f"{base / median:6.2f} x {memory:7.2f} GB"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -10,6 +11,24 @@ from metalens.commands.answer import answer
 from metalens.commands.options import PATH, device_option, json_option, output_option
 from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import share_progress
+from metalens.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from metalens.restore.pretrain import PretrainConfig
+
+_KEYS = {"channels": "denoiser_channels"}
+
+
+class _Channels(click.ParamType):
+    """``32,64,96,128``: whole numbers, one a level."""
+
+    name = "n,n,…"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, ...]:
+        parts = str(value).split(",")
+        if len(parts) < 2 or not all(part.isdecimal() and int(part) % 32 == 0 and int(part) > 0 for part in parts):
+            self.fail(f"{value!r} is not two or more multiples of 32, such as 32,64,96,128.", param, ctx)
+        return tuple(map(int, parts))
 
 
 @click.command(short_help="a small prior of your own")
@@ -20,6 +39,15 @@ from metalens.commands.progress import share_progress
 @click.option("--denoiser-minutes", type=float, help="How long the denoiser trains.")
 @click.option("--autoencoder-steps", type=int, help="Or how many steps.")
 @click.option("--denoiser-steps", type=int, help="Or how many steps.")
+@click.option("--channels", type=_Channels(), help="Of the denoiser's levels. [default: 32,64,96,128]")
+@click.option("--batch", type=click.IntRange(1), help="Crops a step of the autoencoder. [default: 4]")
+@click.option("--crop", type=click.IntRange(16), help="Side of its crops in pixels. [default: 64]")
+@click.option("--denoiser-batch", type=click.IntRange(1), help="Crops a step of the denoiser. [default: 4]")
+@click.option("--denoiser-crop", type=click.IntRange(16), help="Side of its crops. [default: 96]")
+@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Autoencoder. [default: 0.0005]")
+@click.option("--denoiser-learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 0.0005]")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the denoiser. [default: fp32]")
+@click.option("--cuda-graphs", is_flag=True, help="Record a step once and replay it; for --device cuda.")
 @click.option("--seed", default=0, show_default=True, help="Of weights and crops.")
 @device_option
 @click.option("--resume", is_flag=True, help="Go on from the checkpoints in --work.")
@@ -36,26 +64,27 @@ def pretrain(
     device: str,
     resume: bool,
     as_json: bool,
+    **recipe: Any,
 ) -> None:
     """Make a small latent diffusion prior from clean PHOTOS, as the embedded one was made.
 
     Writes a diffusers folder: vae/, unet/, scheduler/ and a prompt bank.
     """
     from metalens.restore.optimisation import Budget
-    from metalens.restore.pretrain import PretrainConfig
     from metalens.restore.pretrain import pretrain as pretrain_prior
 
     budgets = (
         Budget(steps=autoencoder_steps, minutes=autoencoder_minutes),
         Budget(steps=denoiser_steps, minutes=denoiser_minutes),
     )
+    config = _config({"seed": seed, **recipe}, device)
     found = named_photographs(photos)
     with share_progress("pretrain") as tell:
         figures = pretrain_prior(
             [each.path for each in found],
             output,
             work,
-            config=PretrainConfig(seed=seed),
+            config=config,
             autoencoder_budget=budgets[0],
             denoiser_budget=budgets[1],
             device=device,
@@ -63,3 +92,12 @@ def pretrain(
             report=lambda stage, share, latest: tell(share, {f"{stage[:4]}_{k}": v for k, v in latest.items()}),
         )
     answer({"output": str(output), **figures}, as_json, f"{output}: prior from {len(found)} photographs")
+
+
+def _config(recipe: dict[str, Any], device: str) -> PretrainConfig:
+    """The recipe; what was not given has its default."""
+    from metalens.restore.pretrain import PretrainConfig
+
+    if recipe["cuda_graphs"] and not device.startswith("cuda"):
+        raise InputError(f"--cuda-graphs needs --device cuda, found --device {device}.")
+    return PretrainConfig(**{_KEYS.get(name, name): value for name, value in recipe.items() if value is not None})

@@ -45,6 +45,7 @@ _RECIPE = (
     click.option("--crop", type=int, help="Side of a crop in pixels. [default: 96]"),
     click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of forward passes. [default: fp32]"),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
+    click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step once and replay it."),
     click.option("--learning-rate", type=float, help="At its peak. [default: 0.0005]"),
     click.option("--warm-up", type=int, help="Steps to the peak; a cosine follows. [default: 20]"),
     click.option("--clip", type=float, help="Largest norm of the gradient. [default: 1]"),
@@ -64,11 +65,13 @@ _RECIPE = (
     click.option("--encoder-rank", type=int, help="Of LoRA in the encoder. [default: 8]"),
     click.option(
         "--q",
-        type=click.Choice(["local", "global"]),
-        help="One Q for each place, or one a picture as published. [default: local]",
+        type=click.Choice(["local", "global", "plain"]),
+        help="One Q for each place, one a picture as published, or none. [default: local]",
     ),
+    click.option("--fwhm/--no-fwhm", default=None, help="Whether Q is told the FWHM map. [default: it is]"),
     click.option("--checkpoint-every", type=int, help="Steps. [default: 100]"),
     click.option("--validate-every", type=int, help="Steps. [default: 500]"),
+    click.option("--judge", type=click.Choice(["vgg", "alex"]), help="Judge of validation. [default: vgg]"),
     click.option("--workers", type=int, help="Processes that read ahead. [default: 0]"),
     click.option("--seed", type=int, help="Of crops, paths and initial weights. [default: 0]"),
 )
@@ -77,6 +80,7 @@ _KEYS = {
     "unet_rank": "adapter.unet_rank",
     "encoder_rank": "adapter.encoder_rank",
     "q": "adapter.form",
+    "fwhm": "adapter.fwhm",
 }
 
 

@@ -4,7 +4,7 @@ In reading order:
 
 - ``prior``            the latent diffusion model: loading, one-step prediction; ``text_prompts`` embeds its prompts
 - ``svda``             from a degradation map to Q, local or global
-- ``lora``             LoRA layers with Q between A and B
+- ``lora``             LoRA layers with Q between A and B; ``networks`` is what is used of diffusers and peft
 - ``degradation_map``  FWHM and quality over the frame, on crops too
 - ``quality``          the no-reference quality map (PIQE, MUSIQ)
 - ``skips``            from the encoder to the decoder
@@ -12,6 +12,7 @@ In reading order:
 - ``paths``            positive, neutral, negative: inputs and targets
 - ``train``            training an adapter, from its recipe (``train_config``) to its ``model_card``
 - ``training_run``     the loop; ``workplace`` is where it runs, ``training_folder`` what it leaves while it does
+- ``graphed``          gradients of a step, recorded once and replayed on a GPU
 - ``training_pairs``   crops of pairs with their degradation maps; ``lens_maps`` of the lens that each was made with
 - ``training_stream``  which crops each step takes
 - ``training_loss``    L2 + λ perceptual; ``lpips`` and ``perceptual``, the shift-tolerant one

@@ -15,8 +15,9 @@ ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
 
 @dataclass(frozen=True)
 class DemoScale:
-    """How much the demo does."""
+    """How much the demo does; ``psf`` are further options of ``metalens psf``."""
 
+    psf: tuple[str, ...] = ()
     pairs: int = 36
     minutes: float = 2.0
     steps: int | None = None
@@ -26,7 +27,16 @@ class DemoScale:
     held_out: int = 3
 
 
-QUICK = DemoScale(pairs=4, minutes=1.0, steps=4, crop=64, batch=1, pseudo=1, held_out=1)
+QUICK = DemoScale(
+    psf=("--fields", "3x3", "--wavelengths", "2"),
+    pairs=4,
+    minutes=1.0,
+    steps=4,
+    crop=64,
+    batch=1,
+    pseudo=1,
+    held_out=1,
+)
 
 
 def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = lambda line: None) -> Path:
@@ -54,7 +64,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     whole = ["--count", str(scale.held_out)]
     stages: list[dict[str, float | str]] = []
     for name, arguments in (
-        ("psf", ["psf", "metacamera", "-o", bank]),
+        ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
         ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
         (
             "synth held-out",

@@ -15,8 +15,9 @@ import math
 from typing import Any
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 from torch import nn
+
+from metalens.restore.networks import AutoencoderKL, UNet2DConditionModel
 
 _CONSTANT = 8.0
 _LUMINANCE = torch.tensor([0.299, 0.587, 0.114])

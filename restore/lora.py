@@ -11,11 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import torch
-from peft import LoraConfig, inject_adapter_in_model
-from peft.tuners.lora import LoraLayer
 from torch import Tensor, nn
 
 from metalens.restore.degradation_map import WHOLE, Region
+from metalens.restore.networks import LoraConfig, LoraLayer, inject_adapter_in_model
 from metalens.restore.prior import Prior
 from metalens.restore.svda import Mixing, rows_of_tokens
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-from peft.tuners.lora import LoraLayer
 from torch import Tensor
 
 from metalens.formats.errors import InputError
 from metalens.restore.lora import ADAPTER, block_of_layer
+from metalens.restore.networks import LoraLayer
 from metalens.restore.prior import Prior
 from metalens.restore.restorer import Restorer
 from metalens.restore.svda import Mixing

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Mapping
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import diffusers
-import peft
 import torch
 
 from metalens import __version__
@@ -96,8 +95,8 @@ def _recipe(restorer: Restorer, training: Mapping[str, Any]) -> list[str]:
         f"{_METRICS[training['perceptual_metric']]}; paths "
         + ", ".join(f"{path} {recipe['shares'][path]:g}" for path in PATHS)
         + f"; seed {recipe['seed']}.",
-        f"- metalens {__version__}, torch {torch.__version__}, diffusers {diffusers.__version__}, peft "
-        f"{peft.__version__}, Python {platform.python_version()}.",
+        f"- metalens {__version__}, torch {torch.__version__}, diffusers {version('diffusers')}, peft "
+        f"{version('peft')}, Python {platform.python_version()}.",
         *(["", "```sh", training["command"], "```"] if training["command"] else []),
     ]
 

@@ -128,8 +128,7 @@ class Optimisation:
         self.step_number += 1
         decay = min(self.ema_decay, (1 + self.step_number) / (10 + self.step_number))
         with torch.no_grad():
-            for name, parameter in self.parameters.items():
-                self.average[name].lerp_(parameter.detach(), 1 - decay)
+            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
         return norm
 
     @property

@@ -3,28 +3,33 @@
 Two stages, each resumable from its checkpoint:
 
 1. ``autoencoder``: AutoencoderKL by L1, L1 of the gradients and a tiny KL term.
-2. ``denoiser``: UNet2DConditionModel on its latents under three learned prompts. A share of the steps is ordinary
+2. ``denoiser``: UNet2DConditionModel on its latents under three learned prompts. A share of the crops is ordinary
    v-prediction diffusion at a random timestep; the others are one-step prediction at the last timestep from
    the latents of generically degraded photographs, each prompt with its own target: the clean picture
    (positive), its edge-preserving low-pass (neutral), and from clean latents a degraded picture (negative).
+
+Each crop of a batch has its own path. Everything random is drawn from (seed, step), so a run that stopped goes on.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Literal, NamedTuple
 
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from metalens.formats.atomic import atomic_directory
 from metalens.formats.errors import InputError
 from metalens.restore.crops import PhotographCrops
 from metalens.restore.degradation import degrade_generically, guided_filter
+from metalens.restore.graphed import Gradients
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
+from metalens.restore.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.prior import PATHS, Prior, save_prior
 
@@ -34,7 +39,29 @@ Report = Callable[[str, float, dict[str, float]], None]
 
 @dataclass(frozen=True)
 class PretrainConfig:
-    """Size and recipe of a prior."""
+    """Size and recipe of a prior.
+
+    Attributes:
+        autoencoder_channels: of each level.
+        latent_channels: of the latents.
+        norm_groups: of the autoencoder's normalisations.
+        denoiser_channels: of each level of the U-Net.
+        prompt_tokens: of each prompt.
+        prompt_features: of each token.
+        crop: side of the autoencoder's crops in pixels.
+        denoiser_crop: side of the denoiser's.
+        batch: crops a step of the autoencoder.
+        denoiser_batch: crops a step of the denoiser.
+        learning_rate: of the autoencoder, at its peak.
+        denoiser_learning_rate: of the denoiser, at its peak.
+        kl_weight: of the autoencoder's KL term.
+        diffusion_share: of the denoiser's crops that are ordinary diffusion.
+        path_share: how often a crop is of the positive, the neutral and the negative path.
+        precision: of the denoiser's forward passes; weights, latents and the autoencoder stay float32.
+        cuda_graphs: record each stage's step once and replay it (:mod:`metalens.restore.graphed`).
+        checkpoint_every: steps.
+        seed: of weights, crops and noise.
+    """
 
     autoencoder_channels: tuple[int, ...] = (16, 32)
     latent_channels: int = 8
@@ -45,13 +72,22 @@ class PretrainConfig:
     crop: int = 64
     denoiser_crop: int = 96
     batch: int = 4
+    denoiser_batch: int = 4
     learning_rate: float = 5e-4
     denoiser_learning_rate: float = 5e-4
     kl_weight: float = 1e-7
     diffusion_share: float = 0.15
     path_share: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    cuda_graphs: bool = False
     checkpoint_every: int = 200
     seed: int = 0
+
+    def autocast(self, device: torch.device | str) -> AbstractContextManager[None]:
+        """The precision of the denoiser's forward passes on a device."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 
 
 def build_autoencoder(config: PretrainConfig) -> AutoencoderKL:
@@ -139,11 +175,11 @@ def pretrain(
     start_autoencoder(autoencoder)
     autoencoder.to(device=device, memory_format=torch.channels_last)
     figures: dict[str, float] = {}
-    crops = PhotographCrops(photographs, config.crop)
-    figures |= _train_autoencoder(autoencoder, crops, work, config, autoencoder_budget, device, report)
+    crops = PhotographCrops(photographs, config.crop, device)
+    figures |= _train_autoencoder(autoencoder, crops, work, config, autoencoder_budget, report)
     autoencoder.eval().requires_grad_(False)
-    autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config, device))
-    crops = PhotographCrops(photographs, config.denoiser_crop)
+    autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config))
+    crops = crops.resized(config.denoiser_crop)
 
     scheduler = build_scheduler()
     denoiser = build_denoiser(config)
@@ -191,39 +227,80 @@ def autoencoder_loss(autoencoder: AutoencoderKL, pictures: Tensor, kl_weight: fl
     return loss, difference.detach().square().mean()
 
 
-def denoiser_loss(
-    prior: Prior, clean: Tensor, path: str, diffusion: bool, generator: torch.Generator
-) -> tuple[Tensor, Tensor]:
-    """Loss of one batch on one path, in latent space.
+class DenoiserBatch(NamedTuple):
+    """What the denoiser is shown, and what it should give.
+
+    Attributes:
+        source: ``[batch, channel, y, x]`` latents at the timesteps.
+        target: clean latents of the path, of the same shape.
+        path: ``[batch]`` number of the path in :data:`PATHS`.
+        timestep: ``[batch]``.
+        weight: ``[batch]`` of the squared error.
+    """
+
+    source: Tensor
+    target: Tensor
+    path: Tensor
+    timestep: Tensor
+    weight: Tensor
+
+
+@torch.no_grad()
+def denoiser_batch(
+    prior: Prior,
+    clean: Tensor,
+    generator: torch.Generator,
+    *,
+    path_share: Sequence[float],
+    diffusion_share: float,
+) -> DenoiserBatch:
+    """Draw a path for each crop, and whether it is ordinary diffusion or one step from a degraded picture.
 
     Args:
-        prior: its U-Net and prompts are trained, its autoencoder is not.
+        prior: its autoencoder encodes.
         clean: ``[batch, 3, y, x]`` in 0..1.
-        path: which prompt and target.
-        diffusion: ordinary diffusion at random timesteps, else one-step prediction at the last timestep.
-        generator: source of randomness, on the CPU.
+        generator: source of randomness, on the crops' device.
+        path_share: how often each path is taken.
+        diffusion_share: of the crops.
+    """
+    count, device = len(clean), clean.device
+    shares = torch.tensor(path_share, device=device)
+    path = torch.multinomial(shares, count, replacement=True, generator=generator)
+    diffusion = torch.rand(count, generator=generator, device=device) < diffusion_share
+    degraded = degrade_generically(clean, generator)
+
+    def of_each(mask: Tensor, one: Tensor, other: Tensor) -> Tensor:
+        return torch.where(mask.reshape(-1, 1, 1, 1), one, other)
+
+    positive, negative = path == PATHS.index("positive"), path == PATHS.index("negative")
+    target = of_each(positive, clean, of_each(negative, degraded, guided_filter(clean)))
+    target_latents, source_latents = prior.encode(target), prior.encode(of_each(negative, clean, degraded))
+    last = prior.last_timestep
+    drawn = torch.randint(0, last + 1, (count,), generator=generator, device=device)
+    timestep = torch.where(diffusion, drawn, torch.full_like(drawn, last))
+    alpha = prior.alpha_cumprod[timestep]
+    noise = torch.randn(target_latents.shape, generator=generator, device=device)
+    signal, spread = (value.reshape(-1, 1, 1, 1) for value in (alpha.sqrt(), (1 - alpha).sqrt()))
+    source = of_each(diffusion, signal * target_latents + spread * noise, source_latents)
+    # In v-prediction ‖v − v̂‖² = ‖x₀ − x̂₀‖² / (1 − ᾱ): the diffusion term is the usual v loss.
+    weight = torch.where(diffusion, 1 / (1 - alpha), torch.ones_like(alpha))
+    return DenoiserBatch(source, target_latents, path, timestep, weight)
+
+
+def denoiser_loss(prior: Prior, batch: DenoiserBatch) -> dict[str, Tensor]:
+    """The weighted squared error of the predicted clean latents.
+
+    Args:
+        prior: its U-Net and prompts are trained.
+        batch: of :func:`denoiser_batch`.
 
     Returns:
-        The loss, and the squared error of the predicted clean latents.
+        ``loss``, and ``errors`` ``[batch]`` without weights.
     """
-    with torch.no_grad():
-        degraded = degrade_generically(clean, generator)
-        target = {"positive": clean, "neutral": guided_filter(clean), "negative": degraded}[path]
-        target_latents = prior.encode(target)
-        if diffusion:
-            steps = torch.randint(0, prior.last_timestep + 1, (len(clean),), generator=generator).to(clean.device)
-            noise = torch.randn(target_latents.shape, generator=generator).to(clean.device)
-            alpha = prior.alpha_cumprod[steps].reshape(-1, 1, 1, 1)
-            source = alpha.sqrt() * target_latents + (1 - alpha).sqrt() * noise
-        else:
-            steps = torch.full((len(clean),), prior.last_timestep, device=clean.device)
-            alpha = prior.alpha_cumprod[steps].reshape(-1, 1, 1, 1)
-            source = prior.encode(clean if path == "negative" else degraded)
-    predicted = prior.predict_clean(source, prior.prompt([path] * len(clean)), steps)
-    error = (predicted - target_latents).square()
-    # In v-prediction ‖v − v̂‖² = ‖x₀ − x̂₀‖² / (1 − ᾱ): the diffusion term is the usual v loss.
-    weight = 1 / (1 - alpha) if diffusion else torch.ones_like(alpha)
-    return (weight * error).mean(), error.detach().mean()
+    prompts = torch.stack([prior.prompts[path] for path in PATHS])[batch.path]
+    predicted = prior.predict_clean(batch.source, prompts, batch.timestep)
+    errors = (predicted - batch.target).square().mean(dim=(1, 2, 3))
+    return {"loss": (batch.weight * errors).mean(), "errors": errors}
 
 
 def _train_autoencoder(
@@ -232,19 +309,24 @@ def _train_autoencoder(
     work: Path,
     config: PretrainConfig,
     budget: Budget,
-    device: str,
     report: Report,
 ) -> dict[str, float]:
     optimisation = Optimisation(
         dict(autoencoder.named_parameters()), learning_rate=config.learning_rate, budget=budget, weight_decay=1e-4
     )
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        pictures = crops.batch(config.batch, seed=config.seed, step=step).to(device)
+    def losses(stage: str, pictures: Tensor) -> dict[str, Tensor]:
+        del stage
         value, squared = autoencoder_loss(autoencoder, pictures, config.kl_weight)
-        return value, {"reconstruction_psnr": float(-10 * squared.log10())}
+        return {"loss": value, "squared": squared}
 
-    return _run(optimisation, "autoencoder", loss, work, config, report)
+    gradients = Gradients(losses, list(optimisation.parameters.values()), graphed=config.cuda_graphs)
+
+    def step(number: int) -> tuple[Tensor, dict[str, float]]:
+        found = gradients("autoencoder", crops.batch(config.batch, seed=config.seed, step=number))
+        return found["loss"], {"reconstruction_psnr": float(-10 * found["squared"].log10())}
+
+    return _run(optimisation, "autoencoder", step, work, config, report)
 
 
 def _train_denoiser(
@@ -262,33 +344,45 @@ def _train_denoiser(
     }
     optimisation = Optimisation(parameters, learning_rate=config.denoiser_learning_rate, budget=budget)
 
-    def loss(step: int) -> tuple[Tensor, dict[str, float]]:
-        generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-        draw = torch.rand(2, generator=generator)
-        path = PATHS[int(torch.searchsorted(torch.tensor(config.path_share).cumsum(0), draw[:1]).clamp(max=2))]
-        diffusion = bool(draw[1] < config.diffusion_share)
-        clean = crops.batch(config.batch, seed=config.seed + 1, step=step).to(device)
-        value, error = denoiser_loss(prior, clean, path, diffusion, generator)
-        return value, {f"{'diffusion' if diffusion else 'one_step'}_{path}": float(error)}
+    def losses(stage: str, *batch: Tensor) -> dict[str, Tensor]:
+        del stage
+        with config.autocast(device):
+            return denoiser_loss(prior, DenoiserBatch(*batch))
 
-    return _run(optimisation, "denoiser", loss, work, config, report)
+    gradients = Gradients(losses, list(parameters.values()), graphed=config.cuda_graphs)
+
+    def step(number: int) -> tuple[Tensor, dict[str, float]]:
+        generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + number)
+        clean = crops.batch(config.denoiser_batch, seed=config.seed + 1, step=number)
+        batch = denoiser_batch(
+            prior, clean, generator, path_share=config.path_share, diffusion_share=config.diffusion_share
+        )
+        found = gradients("denoiser", *batch)
+        rows = torch.stack([found["errors"], batch.path, batch.timestep < prior.last_timestep]).tolist()
+        figures: dict[str, list[float]] = {}
+        for error, path, diffusion in zip(*rows, strict=True):
+            figures.setdefault(f"{'diffusion' if diffusion else 'one_step'}_{PATHS[int(path)]}", []).append(error)
+        return found["loss"], {name: sum(values) / len(values) for name, values in figures.items()}
+
+    return _run(optimisation, "denoiser", step, work, config, report)
 
 
 def _run(
     optimisation: Optimisation,
     stage: str,
-    loss: Callable[[int], tuple[Tensor, dict[str, float]]],
+    step: Callable[[int], tuple[Tensor, dict[str, float]]],
     work: Path,
     config: PretrainConfig,
     report: Report,
 ) -> dict[str, float]:
+    """Steps that leave their gradients behind, until the budget is used."""
     checkpoint = work / f"{stage}.safetensors"
     if checkpoint.is_file():
         optimisation.load(checkpoint, stage=stage)
     smoothed: dict[str, float] = {}
     while optimisation.progress < 1:
-        value, figures = loss(optimisation.step_number)
-        optimisation.step(value)
+        value, figures = step(optimisation.step_number)
+        optimisation.descend(finite=bool(torch.isfinite(value)))
         for name, figure in figures.items():
             smoothed[name] = 0.98 * smoothed.get(name, figure) + 0.02 * figure
         report(stage, min(1.0, optimisation.progress), smoothed)
@@ -301,10 +395,10 @@ def _run(
 
 
 @torch.no_grad()
-def _scaling_factor(autoencoder: AutoencoderKL, crops: PhotographCrops, config: PretrainConfig, device: str) -> float:
+def _scaling_factor(autoencoder: AutoencoderKL, crops: PhotographCrops, config: PretrainConfig) -> float:
     """1 / standard deviation of the latents, so that the U-Net sees unit variance."""
     latents = [
-        autoencoder.encode(crops.batch(16, seed=config.seed + 2, step=step).to(device) * 2 - 1).latent_dist.mode()
+        autoencoder.encode(crops.batch(16, seed=config.seed + 2, step=step) * 2 - 1).latent_dist.mode()
         for step in range(8)
     ]
     return 1 / float(torch.cat(latents).std())

@@ -18,10 +18,10 @@ from typing import Any
 
 import safetensors.torch
 import torch
-from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from torch import Tensor, nn
 
 from metalens.formats.errors import InputError
+from metalens.restore.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.text_prompts import embed_texts, read_prompt_bank, variant_of
 
 PATHS = ("positive", "neutral", "negative")
@@ -113,8 +113,11 @@ class Prior:
         x̂₀ is formed in float32 whatever the U-Net's precision: for an ε-predictor at t = 999 it is
         14.65 z − 14.61 ε, so that rounding ε to bfloat16 would cost 0.025 of latent deviation.
         """
-        steps = torch.as_tensor(self.last_timestep if timestep is None else timestep, device=latents.device)
-        steps = steps.expand(len(latents))
+        if isinstance(timestep, Tensor):
+            steps = timestep.to(latents.device).expand(len(latents))
+        else:
+            number = self.last_timestep if timestep is None else timestep
+            steps = torch.full((len(latents),), number, device=latents.device)
         dtype = self.unet.dtype
         output = self.unet(latents.to(dtype), steps, encoder_hidden_states=prompts.to(dtype)).sample.float()
         return clean_from_prediction(latents.float(), output, self.alpha_cumprod[steps], self.prediction_type)

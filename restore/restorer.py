@@ -39,8 +39,9 @@ class AdapterConfig:
     Attributes:
         unet_rank: of LoRA in the U-Net.
         encoder_rank: of LoRA in the autoencoder's encoder.
-        form: of Q, ``local`` or ``global``.
+        form: of Q, ``local``, ``global``, or ``plain``: LoRA without Q.
         bases: K, basis matrices a block (local form).
+        fwhm: whether Q is told the FWHM map; without it S_f reads 0 everywhere.
         skips: whether the decoder is given the encoder's features (:mod:`metalens.restore.skips`).
     """
 
@@ -48,6 +49,7 @@ class AdapterConfig:
     encoder_rank: int = 8
     form: Form = "local"
     bases: int = 3
+    fwhm: bool = True
     skips: bool = False
 
     def __post_init__(self) -> None:
@@ -81,7 +83,9 @@ class Restorer:
 
     def __post_init__(self) -> None:
         self.layers = LoraLayers(self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank)
-        self.attention = DegradationAttention(self.layers.ranks, form=self.config.form, bases=self.config.bases)
+        self.attention = DegradationAttention(
+            self.layers.ranks, form=self.config.form, bases=self.config.bases, fwhm=self.config.fwhm
+        )
         self.skips = EncoderSkips(self.prior.vae) if self.config.skips else None
         self._identity = ""
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from diffusers import AutoencoderKL
 from torch import Tensor, nn
+
+from metalens.restore.networks import AutoencoderKL
 
 
 class EncoderSkips(nn.Module):

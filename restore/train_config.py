@@ -17,7 +17,12 @@ Precision = Literal["fp32", "bf16"]
 
 LARGEST_FILE = 2**20
 
-CHOICES = {"precision": ("fp32", "bf16"), "perceptual": ("auto", "lpips", "st-lpips"), "form": ("local", "global")}
+CHOICES = {
+    "precision": ("fp32", "bf16"),
+    "perceptual": ("auto", "lpips", "st-lpips"),
+    "judge": ("vgg", "alex"),
+    "form": ("local", "global", "plain"),
+}
 """Keys that take one of a few words."""
 
 _MAY_BE_ZERO = {
@@ -51,6 +56,7 @@ class TrainConfig:
         crop: side of a crop in pixels.
         precision: of the forward pass; what is trained stays float32.
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
+        cuda_graphs: record each path's step once and replay it (:mod:`metalens.restore.graphed`).
         learning_rate: at its peak.
         warm_up: steps until the peak.
         weight_decay: of AdamW.
@@ -66,6 +72,7 @@ class TrainConfig:
         validate_every: steps; validation also stands at both ends.
         validation_batches: batches of fixed crops of each path.
         validation_pictures: fixed crops that are restored at every α.
+        judge: form of the shift-tolerant LPIPS that they are judged by; ``vgg`` is no part of any loss.
         workers: processes that read ahead; 0 reads in the training's own.
         seed: of crops, paths, noise and initial weights.
     """
@@ -77,6 +84,7 @@ class TrainConfig:
     crop: int = 96
     precision: Precision = "fp32"
     gradient_checkpointing: bool = False
+    cuda_graphs: bool = False
     learning_rate: float = 5e-4
     warm_up: int = 20
     weight_decay: float = 1e-2
@@ -92,6 +100,7 @@ class TrainConfig:
     validate_every: int = 500
     validation_batches: int = 4
     validation_pictures: int = 6
+    judge: Literal["vgg", "alex"] = "vgg"
     workers: int = 0
     seed: int = 0
 
@@ -106,7 +115,7 @@ class TrainConfig:
                 wanted = "0 or more" if lowest == 0 else "above 0"
                 limit = " and at most 1" if each.name in _SHARES else ""
                 raise InputError(f"training: {each.name} must be {wanted}{limit}, found {value}.")
-        for name in ("precision", "perceptual"):
+        for name in ("precision", "perceptual", "judge"):
             _check_choice("training", name, getattr(self, name))
 
 

@@ -49,14 +49,17 @@ class TrainingPairs:
         sources: the folders.
         quality_metric: what S_i is measured with; ``None`` measures nothing and leaves the fourth channel 0, for
             restorers that are not told of it.
+        kept_bytes: how much of the pictures is kept in memory once it has been read, by each reading process.
 
     Raises:
         InputError: nothing is left to train on.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None, kept_bytes: int = 2**30) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
+        self._room = kept_bytes
+        self._kept: dict[Place, PairSample] = {}
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
         self.training: list[Place] = []
         self.validation: list[Place] = []
@@ -84,11 +87,9 @@ class TrainingPairs:
         self, among: Sequence[Place], size: int, *, random: np.random.Generator, multiple: int, of_clean: bool = False
     ) -> tuple[Example, Region]:
         """Draw a crop as :meth:`draw` does, and tell which part of the sensor it is."""
-        number, index = place = among[int(random.integers(len(among)))]
-        source = self.sources[number]
-        sample = source.pairs.sample(index)
-        if sample.neutral is None:
-            raise InputError(f"{source.pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+        place = among[int(random.integers(len(among)))]
+        source = self.sources[place[0]]
+        sample = self._sample(place)
         height, width = sample.clean.shape[:2]
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
@@ -100,11 +101,26 @@ class TrainingPairs:
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
         example = Example(
             clean=as_tensor(sample.clean[window]),
-            neutral=as_tensor(sample.neutral[window]),
+            neutral=as_tensor(_neutral(sample)[window]),
             captured=as_tensor(sample.degraded[window]),
             degradation_map=torch.cat([fwhm, quality]),
         )
         return example, on_sensor
+
+    def _sample(self, place: Place) -> PairSample:
+        """Read a pair, or take it from those that were kept."""
+        if place in self._kept:
+            return self._kept[place]
+        number, index = place
+        pairs = self.sources[number].pairs
+        sample = pairs.sample(index)
+        if sample.neutral is None:
+            raise InputError(f"{pairs.folder}: sample {index} has no neutral target; make the pairs again.")
+        size = sum(picture.nbytes for picture in (sample.clean, sample.degraded, sample.neutral))
+        if size <= self._room:
+            self._room -= size
+            self._kept[place] = sample
+        return sample
 
     def _quality_of(self, place: Place, sample: PairSample, *, of_clean: bool) -> Tensor:
         if self.quality_metric is None:
@@ -120,3 +136,8 @@ def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size
     """The part of its camera's sensor that a square crop of a sample is."""
     sensor = source.pairs.manifest.cameras[sample.camera].sensor
     return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
+
+
+def _neutral(sample: PairSample) -> np.ndarray:
+    assert sample.neutral is not None
+    return sample.neutral

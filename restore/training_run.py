@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from metalens.formats.errors import InputError
+from metalens.restore.graphed import Gradients
 from metalens.restore.optimisation import Budget, Optimisation
 from metalens.restore.paths import source_and_target
 from metalens.restore.restorer import Restorer
@@ -123,9 +124,18 @@ class TrainingRun:
             ema_decay=config.ema_decay,
             agree=workplace.agree,
         )
+        self.recorded = self._recorded() if config.cuda_graphs else None
         self.before: dict[str, dict[str, float]] = {}
         self.skipped = Skipped()
         self.smoothed: dict[str, float] = {}
+
+    def _recorded(self) -> Gradients:
+        """Losses and gradients of a path, recorded on the first batch of each path."""
+        if self.workplace.device.type != "cuda" or self.workplace.processes > 1:
+            raise InputError("--cuda-graphs needs --device cuda and one process; train without it.")
+        if self.config.accumulate > 1 or self.config.gradient_checkpointing:
+            raise InputError("--cuda-graphs goes with neither --accumulate nor --gradient-checkpointing.")
+        return Gradients(self._losses, list(self.optimisation.parameters.values()), graphed=True)
 
     @property
     def position(self) -> int:
@@ -204,13 +214,18 @@ class TrainingRun:
         """Gradients of one batch; its losses, without their graph."""
         clean, neutral, captured, maps = (each.to(self.workplace.device) for each in batch)
         source, target = source_and_target(path, clean, neutral, captured)
+        if self.recorded is not None:
+            return self.recorded(path, source, target, maps)
         # Gradient checkpointing runs blocks again in the backward pass: Q must still be applied then.
         with self.restorer.conditioned(maps, source.shape[-2] / source.shape[-1]):
-            with self.workplace.autocast():
-                predicted = self.model(source, maps, path)
-            losses = self.loss(predicted.float(), target)
+            losses = self._losses(path, source, target, maps)
             self.workplace.backward(losses["loss"] / batches)
         return {name: value.detach() for name, value in losses.items()}
+
+    def _losses(self, path: str, source: Tensor, target: Tensor, maps: Tensor) -> dict[str, Tensor]:
+        with self.workplace.autocast():
+            predicted = self.model(source, maps, path)
+        return self.loss(predicted.float(), target)
 
     def _validate(self, log: TrainingLog) -> None:
         """Validate the moving average, as it would be exported now."""

@@ -89,18 +89,18 @@ class Validation:
     def by_alpha(self) -> tuple[dict[str, Any], Pictures]:
         """PSNR and perceptual distance of captured and restored pictures, means over the fixed crops.
 
-        The distance is the shift-tolerant LPIPS in its VGG form, which is no part of any loss here.
+        The distance is the shift-tolerant LPIPS in the form of ``config.judge``; VGG's is no part of any loss here.
 
         Returns:
-            ``pictures``, their number and ``side`` in pixels, ``captured`` and ``restored`` (by α), each with ``psnr``
-            in dB and ``perceptual``; and the pictures.
+            ``pictures``, their number and ``side`` in pixels, ``judge``, ``captured`` and ``restored`` (by α), each
+            with ``psnr`` in dB and ``perceptual``; and the pictures.
         """
         side = self._side()
         versions: list[dict[str, Tensor]] = []
         for number in range(self.config.validation_pictures):
             example = self._draw(1, side, 10_000 + number, of_clean=False)
             versions.append(self._restored(example))
-        judge = shift_tolerant_lpips("vgg").to(versions[0]["clean"].device)
+        judge = shift_tolerant_lpips(self.config.judge).to(versions[0]["clean"].device)
         rows = [_figures(judge, version) for version in versions]
         names = [name for name in versions[0] if name != "clean"]
         means = {
@@ -108,6 +108,7 @@ class Validation:
             for name in names
         }
         figures = {"pictures": len(rows), "side": side, "held_out": self.held_out, "captured": means.pop("captured")}
+        figures["judge"] = self.config.judge
         figures["restored"] = means
         shown = {
             title: torch.cat([version[name] for version in versions[:_SHOWN]]).cpu()

@@ -137,7 +137,7 @@ def test_the_bank_tells_engine_reason_and_error(tmp_path):
         ({"radii": 0}, "between 1 and 1000"),
         ({"wavelengths": [532e-9], "wavelengths_per_channel": 2}, "one of them was expected"),
         ({"spectral_tolerance": 2.0}, "between 0.0001 and 1"),
-        ({"window": (3, 3)}, "at least 90% was expected"),
+        ({"window": (3, 3), "wavelengths_per_channel": 1}, "at least 90% was expected"),
     ],
 )
 def test_a_request_that_cannot_be_met_is_refused(request_, message):

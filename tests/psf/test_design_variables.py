@@ -10,9 +10,12 @@ import numpy as np
 import pytest
 
 from metalens.formats.camera import read_camera
+from metalens.formats.design_spec import read_design
 from metalens.formats.lens import Lens
 from metalens.optics import Hyperbolic
 from metalens.optics.described import phase_of
+from metalens.psf.design.problem import problem_of
+from metalens.psf.design.run import variables_of
 from metalens.psf.design.variables import (
     FreeformVariables,
     PhaseVariables,
@@ -82,7 +85,8 @@ def test_zernike_variables_leave_out_what_does_nothing() -> None:
 def test_the_polynomials_are_those_of_the_shipped_preset() -> None:
     lens = read_camera("metacamera").lens
     phase = phase_of(lens.phase, lens)
-    variables = PolynomialVariables(8, 100e-6)
+    variables = variables_of(problem_of(read_design("metacamera")))
+    assert isinstance(variables, PolynomialVariables)
     numbers = variables.closest(phase)
     record = variables.record(numbers, Path("lens.toml"))
     radius = jnp.linspace(0, 100e-6, 64)

@@ -19,6 +19,7 @@ from metalens.restore.pretrain import (
     build_autoencoder,
     build_denoiser,
     build_scheduler,
+    denoiser_batch,
     denoiser_loss,
     pretrain,
 )
@@ -135,17 +136,58 @@ def test_only_the_denoiser_and_the_prompt_of_the_path_learn(path, diffusion):
     prompts = {each: torch.nn.Parameter(torch.randn(2, 32)) for each in PATHS}
     prior = Prior("tiny", autoencoder, build_denoiser(TINY), scheduler.alphas_cumprod, "v_prediction", prompts)
     generator = torch.Generator().manual_seed(0)
-    loss, error = denoiser_loss(prior, torch.rand(2, 3, 32, 32), path, diffusion, generator)
-    loss.backward()
-    assert error.isfinite()
-    assert {each for each in PATHS if prompts[each].grad is not None} == {path}
+    share = [float(each == path) for each in PATHS]
+    batch = denoiser_batch(
+        prior, torch.rand(2, 3, 32, 32), generator, path_share=share, diffusion_share=float(diffusion)
+    )
+    assert (batch.timestep < prior.last_timestep).all() == diffusion
+    found = denoiser_loss(prior, batch)
+    found["loss"].backward()
+    assert found["errors"].isfinite().all()
+    assert {each for each in PATHS if prompts[each].grad.abs().max() > 0} == {path}
     assert prior.unet.conv_in.weight.grad.abs().max() > 0
+
+
+def test_a_batch_mixes_paths_and_each_crop_has_the_source_and_target_of_its_own():
+    torch.manual_seed(0)
+    autoencoder, scheduler = build_autoencoder(TINY), build_scheduler()
+    start_autoencoder(autoencoder)
+    prior = Prior("tiny", autoencoder, build_denoiser(TINY), scheduler.alphas_cumprod, "v_prediction", {})
+    clean = torch.rand(24, 3, 32, 32)
+    generator = torch.Generator().manual_seed(1)
+    batch = denoiser_batch(prior, clean, generator, path_share=(0.5, 0.25, 0.25), diffusion_share=0)
+    latents = prior.encode(clean)
+    assert set(batch.path.tolist()) == {0, 1, 2}
+    for number, path in enumerate(batch.path.tolist()):
+        shows_clean = {0: batch.target, 2: batch.source}.get(path)
+        if shows_clean is None:
+            assert not torch.allclose(batch.target[number], latents[number], atol=1e-2)
+        else:
+            torch.testing.assert_close(shows_clean[number], latents[number])
+    assert (batch.weight == 1).all()
 
 
 def test_the_same_seed_and_step_draw_the_same_crops(photographs):
     crops = PhotographCrops(photographs, 32)
     torch.testing.assert_close(crops.batch(3, seed=1, step=7), crops.batch(3, seed=1, step=7))
     assert not torch.equal(crops.batch(3, seed=1, step=7), crops.batch(3, seed=1, step=8))
+
+
+def test_a_crop_at_full_scale_holds_the_photographs_own_pixels(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (32, 32, 3), dtype=np.uint8)
+    write_picture(tmp_path / "photo.png", picture)
+    crop = PhotographCrops([tmp_path / "photo.png"], 32).batch(1, seed=0, step=0)[0].permute(1, 2, 0).numpy()
+    turned = [np.rot90(each, number) for each in (picture, picture[:, ::-1]) for number in range(4)]
+    assert min(np.abs(each / 255 - crop).max() for each in turned) < 1e-6
+
+
+def test_a_crop_at_half_scale_holds_means_of_two_by_two_pixels(tmp_path):
+    picture = np.random.default_rng(0).integers(0, 255, (64, 64, 3), dtype=np.uint8)
+    write_picture(tmp_path / "photo.png", picture)
+    crops = PhotographCrops([tmp_path / "photo.png"], 32)
+    halves = crops._gather(torch.tensor([[0], [64], [0], [0], [64], [0], [0], [0]]))
+    means = torch.from_numpy(picture / 255).float().permute(2, 0, 1)[None]
+    torch.testing.assert_close(halves, F.avg_pool2d(means, 2))
 
 
 def test_photographs_that_are_all_too_small_are_refused(photographs):

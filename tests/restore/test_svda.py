@@ -170,3 +170,25 @@ def test_the_fwhm_map_is_the_banks_in_pixels_on_a_logarithmic_scale(bank):
     np.testing.assert_allclose(values[:, 3, 3], np.log2(1 + centre) / np.log2(65), rtol=1e-6)
     assert values.min() >= 0
     assert values.max() <= 1
+
+
+def test_plain_lora_has_no_q_and_no_map_changes_it(make_restorer):
+    restorer = make_restorer(form="plain", perturb=0.1)
+    assert not list(restorer.attention.parameters())
+    paths = ["positive", "neutral"]
+    first, second = (restorer.forward(picture(), random_maps(seed=seed), paths) for seed in (2, 3))
+    torch.testing.assert_close(first, second)
+
+
+@pytest.mark.parametrize("form", ["local", "global"])
+def test_without_the_fwhm_map_only_the_quality_map_counts(make_restorer, form):
+    restorer = make_restorer(form=form, fwhm=False, perturb=0.1)
+    paths = ["positive", "positive"]
+    maps = random_maps()
+    wider, noisier = maps.clone(), maps.clone()
+    wider[:, :3] = 1 - wider[:, :3]
+    noisier[:, 3] = 1 - noisier[:, 3]
+    same, other = (restorer.forward(picture(), each, paths) for each in (wider, noisier))
+    expected = restorer.forward(picture(), maps, paths)
+    torch.testing.assert_close(same, expected)
+    assert (other - expected).abs().max() > 1e-4

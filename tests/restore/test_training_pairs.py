@@ -57,3 +57,14 @@ def test_the_split_and_the_neutral_target_are_the_manifests(pairs, fwhm_map):
     crop = data.draw([(0, 2)], 64, random=np.random.default_rng(0), multiple=80)
     expected = torch.from_numpy(pairs.sample(2).neutral[:, :64]).permute(2, 0, 1) / 255
     torch.testing.assert_close(crop.neutral, expected)
+
+
+@pytest.mark.parametrize(("room", "reads"), [(2**30, 1), (0, 3)])
+def test_pictures_are_kept_as_far_as_there_is_room(pairs, fwhm_map, monkeypatch, room, reads):
+    read = []
+    sample = type(pairs).sample
+    monkeypatch.setattr(type(pairs), "sample", lambda self, index: read.append(index) or sample(self, index))
+    data = TrainingPairs([PairSource(pairs, [fwhm_map])], quality_metric="piqe", kept_bytes=room)
+    drawn = [data.draw([(0, 1)], 32, random=np.random.default_rng(0), multiple=2) for _ in range(3)]
+    assert read == [1] * reads
+    torch.testing.assert_close(drawn[0].captured, drawn[2].captured)

@@ -1,4 +1,4 @@
-"""A benchmark's folder as its workers leave it, made by hand: two methods, one of them with two α, and one that failed."""
+"""A benchmark's folder as its workers leave it, made by hand: two methods, one with two α, and one that failed."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, p
     check(make_plan())
     with pytest.raises(InputError, match="pairs of 64 pixels are smaller than the crop of 96; lower --crop"):
         check(make_plan(crop=96))
-    with pytest.raises(InputError, match="no manifest|no such|not a folder"):
+    with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
         check(make_plan(test=str(pairs.folder / "nowhere")))
 
 
@@ -125,6 +125,7 @@ class Sources(HTMLParser):
         self.found = set()
 
     def handle_starttag(self, tag, attrs):
+        del tag
         self.found |= {value for name, value in attrs if name in ("src", "href")}
 
 

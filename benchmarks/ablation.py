@@ -1,0 +1,67 @@
+"""What each part of the adapter is worth: equal steps, crops and seeds, with one part left out at a time.
+
+    python benchmarks/ablation.py PAIRS --psf psf.h5 --test TEST -o runs/ablation [--steps 1000] [--seeds 3]
+        [--pseudo PSEUDO] [--batch 4] [--crop 128] [--precision fp32] [--device cpu] [--pictures 24]
+
+PAIRS are of ``metalens synth``, TEST are whole frames of photographs that nothing was trained on. Local and global Q
+run with every seed, the others with the first. A stopped run goes on when it is started again. Prints a table in
+Markdown for α = 0.75.
+"""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+import numpy as np
+from measuring.adapters import Setting, figures_of, table
+
+VARIANTS: dict[str, list[str]] = {
+    "local Q": [],
+    "global Q": ["--q", "global"],
+    "plain LoRA": ["--q", "plain"],
+    "without FWHM": ["--no-fwhm"],
+    "without negative path": ["--paths", "0.7777,0.2223,0"],
+}
+WITH_SEEDS = ("local Q", "global Q")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--psf", type=Path, required=True)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("--pseudo", type=Path, help="pseudo pairs, which the run without the negative path lacks")
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--steps", type=int, default=1000)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=128)
+    parser.add_argument("--precision", default="fp32")
+    parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--pictures", type=int, help="of TEST, the first so many")
+    given = parser.parse_args()
+    given.output.mkdir(parents=True, exist_ok=True)
+    setting = Setting(given.output, given.psf, given.test, given.device, given.pictures)
+    common = [given.pairs, "--steps", given.steps, "--batch", given.batch, "--crop", given.crop]
+    common += ["--precision", given.precision, "--learning-rate", given.learning_rate]
+    runs = {}
+    for name, options in VARIANTS.items():
+        for seed in range(given.seeds if name in WITH_SEEDS else 1):
+            pseudo = ["--pseudo", given.pseudo] if given.pseudo and name != "without negative path" else []
+            label = f"{name}, seed {seed}"
+            runs[label] = figures_of(label, [*common, *options, *pseudo, "--seed", seed], setting)
+            print(f"{label}: {runs[label]['0.75']['psnr']:.2f} dB", flush=True)
+    print(table(runs))
+    gains = [
+        runs[f"local Q, seed {seed}"]["0.75"]["psnr"] - runs[f"global Q, seed {seed}"]["0.75"]["psnr"]
+        for seed in range(given.seeds)
+    ]
+    print(
+        f"\nlocal over global Q, by seed: {', '.join(f'{gain:+.2f}' for gain in gains)} dB; mean {np.mean(gains):+.2f}"
+    )
+
+
+if __name__ == "__main__":
+    main()

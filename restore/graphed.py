@@ -1,0 +1,89 @@
+"""Gradients of a function of tensors, recorded once as a CUDA graph and replayed.
+
+A small network has thousands of small kernels a step, and starting each from Python takes longer than running it.
+A graph starts them all at once. Shapes stay as they were recorded; everything the function reads besides its arguments
+must stay where it is in memory.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+_WARM_UPS = 3
+
+
+@dataclass
+class _Recorded:
+    graph: torch.cuda.CUDAGraph
+    inputs: list[Tensor]
+    outputs: dict[str, Tensor]
+    gradients: list[Tensor | None]
+
+
+class Gradients:
+    """Values of a function and the gradients of its ``loss``, which are left in the parameters' ``grad``.
+
+    Args:
+        function: called with a key and tensors; gives named values, ``loss`` among them. What it does may depend on the
+            key, a record is made for each.
+        parameters: what gradients are taken by; they are replaced, not added to.
+        graphed: record and replay on the parameters' CUDA device; otherwise every call computes anew.
+    """
+
+    def __init__(
+        self,
+        function: Callable[..., Mapping[str, Tensor]],
+        parameters: Sequence[nn.Parameter],
+        *,
+        graphed: bool = False,
+    ) -> None:
+        self.function = function
+        self.parameters = list(parameters)
+        self.graphed = graphed
+        self._records: dict[Any, _Recorded] = {}
+        self._pool: Any = None
+
+    def __call__(self, key: str, *inputs: Tensor) -> dict[str, Tensor]:
+        """The function's values for these inputs, without their graph of autograd."""
+        if not self.graphed:
+            return {name: value.detach() for name, value in self._compute(key, inputs).items()}
+        name = (key, *(tuple(each.shape) for each in inputs))
+        if name not in self._records:
+            self._records[name] = self._record(key, inputs)
+        record = self._records[name]
+        for held, given in zip(record.inputs, inputs, strict=True):
+            held.copy_(given, non_blocking=True)
+        record.graph.replay()
+        for parameter, gradient in zip(self.parameters, record.gradients, strict=True):
+            parameter.grad = gradient
+        return {name: value.detach().clone() for name, value in record.outputs.items()}
+
+    def _compute(self, key: str, inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
+        for parameter in self.parameters:
+            parameter.grad = None
+        values = self.function(key, *inputs)
+        values["loss"].backward()
+        return values
+
+    def _record(self, key: str, inputs: Sequence[Tensor]) -> _Recorded:
+        held = [each.clone() for each in inputs]
+        aside = torch.cuda.Stream()
+        aside.wait_stream(torch.cuda.current_stream())
+        with torch.cuda.stream(aside):
+            for _ in range(_WARM_UPS):
+                self._compute(key, held)
+        torch.cuda.current_stream().wait_stream(aside)
+        for parameter in self.parameters:
+            parameter.grad = None
+        graph = torch.cuda.CUDAGraph()
+        with torch.cuda.graph(graph, pool=self._pool):
+            values = self.function(key, *held)
+            values["loss"].backward()
+        self._pool = graph.pool()
+        outputs = {name: value.detach() for name, value in values.items()}
+        return _Recorded(graph, held, outputs, [parameter.grad for parameter in self.parameters])
