@@ -13,6 +13,7 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, device_option, json_option, output_option, resume_option
+from metalens.commands.photographs import named_photographs
 
 if TYPE_CHECKING:
     from metalens.restore.bench.plan import Plan
@@ -80,7 +81,7 @@ def bench(context: click.Context, output: Path, only: str | None, resume: bool, 
     known = read_plan(output) if resume and (output / PLAN).is_file() else None
     if known is None and only == "figures":
         known = read_plan(output)
-    plan = _plan(output, options) if known is None else _changed(known, options, given)
+    plan = _plan(output, options, resume) if known is None else _changed(known, options, given)
     claim(output, plan, resume=known is not None)
     if only != "figures":
         _restore(output, resume)
@@ -124,7 +125,7 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
     answer(figures, as_json, text)
 
 
-def _plan(output: Path, options: dict[str, Any]) -> Plan:
+def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     """The plan of a new benchmark; what it needs and was not given is made."""
     from metalens.formats.atomic import require_new_directory
     from metalens.formats.psf_bank import read_psf_bank
@@ -136,13 +137,18 @@ def _plan(output: Path, options: dict[str, Any]) -> Plan:
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
     methods = _methods(options["methods"])
-    if not (output / INPUTS).is_dir():
+    if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
+    photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
+    # Photographs that are not there are refused before a lens is simulated.
+    for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
+        if given is None:
+            named_photographs(wanted, as_light=True)
     inputs = make_inputs(
         output,
         lens=options["lens"],
-        photos=options["photos"] or PHOTOS,
-        test_photos=options["test_photos"] or TEST_PHOTOS,
+        photos=photos,
+        test_photos=test_photos,
         count=options["count"],
         psf=options["psf"],
         pairs=options["pairs"],

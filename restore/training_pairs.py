@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -106,6 +107,18 @@ class TrainingPairs:
             degradation_map=torch.cat([fwhm, quality]),
         )
         return example, on_sensor
+
+    def measure(self) -> None:
+        """Measure the quality of all pictures now, captured and clean ones, and not when each is drawn first."""
+        wanted = [(place, of_clean) for place in (*self.training, *self.validation) for of_clean in (False, True)]
+        # Read in this thread, as shards are; measured in several.
+        with ThreadPoolExecutor() as pool:
+            running = [
+                pool.submit(self._quality_of, place, self._sample(place), of_clean=of_clean)
+                for place, of_clean in wanted
+            ]
+        for each in running:
+            each.result()
 
     def _sample(self, place: Place) -> PairSample:
         """Read a pair, or take it from those that were kept."""

@@ -82,7 +82,7 @@ def run_of(folder: Path, method: str, seed: int) -> Run:
     return Run(folder / "methods" / method / f"seed-{seed}", method, seed)
 
 
-def test_pictures(folder: Path) -> Iterator[tuple[str, Path, Path]]:
+def judged_pictures(folder: Path) -> Iterator[tuple[str, Path, Path]]:
     """Name, clean and captured picture of each test pair, in order."""
     for path in sorted((folder / "test" / "clean").glob("*.png")):
         yield path.stem, path, folder / "test" / "captured" / path.name

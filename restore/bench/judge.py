@@ -18,7 +18,7 @@ from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
-from metalens.restore.bench.folder import SCORES, Run, chart_pictures, read_json, runs_of, test_pictures
+from metalens.restore.bench.folder import SCORES, Run, chart_pictures, judged_pictures, read_json, runs_of
 from metalens.restore.bench.plan import read_plan
 from metalens.restore.bench.process import Tell, teller
 from metalens.restore.metrics.catalogue import METRICS
@@ -113,7 +113,7 @@ def _judge(
     tell: Tell,
 ) -> None:
     """All pictures of a subject, one after the other, by every metric that is wanted."""
-    names = list(test_pictures(folder))
+    names = list(judged_pictures(folder))
     for number, (name, clean_path, captured_path) in enumerate(names):
         clean = read_picture(clean_path)
         pictures = [read_picture(place / f"{name}.png") for place in subject.variants.values()]

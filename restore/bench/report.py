@@ -11,7 +11,7 @@ from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture
 from metalens.restore.bench.figures import plane_figure
-from metalens.restore.bench.folder import SCORES, read_json, run_of, test_pictures
+from metalens.restore.bench.folder import SCORES, judged_pictures, read_json, run_of
 from metalens.restore.bench.page import render
 from metalens.restore.bench.summary import summarise
 from metalens.restore.bench.table import comma_separated, markdown
@@ -35,7 +35,7 @@ def write_report(folder: Path) -> dict[str, Any]:
         raise InputError(f"{folder}: no method has restored anything yet; {'; '.join(summary['failed'].values())}")
     save_figure(folder, "plane", lambda: plane_figure(summary["rows"][1:]))
     curves = _alpha_figures(folder, summary)
-    pixels = read_picture(next(test_pictures(folder))[1]).shape
+    pixels = read_picture(next(judged_pictures(folder))[1]).shape
     texts = {
         "table.md": markdown(summary),
         "table.csv": comma_separated(summary),

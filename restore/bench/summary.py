@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metalens import __version__
-from metalens.restore.bench.folder import SCORES, Run, read_json, runs_of, test_pictures
+from metalens.restore.bench.folder import SCORES, Run, judged_pictures, read_json, runs_of
 from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.measures import ZONES
@@ -74,7 +74,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "version": VERSION,
         "metalens": __version__,
         "plan": asdict(plan),
-        "pictures": [name for name, _, _ in test_pictures(folder)],
+        "pictures": [name for name, _, _ in judged_pictures(folder)],
         "columns": list(COLUMNS),
         "missing": missing,
         "failed": {f"{run.method}, seed {run.seed}": _why(run) for run in runs if not run.finished},

@@ -74,6 +74,8 @@ def _train(training: Training, form: Form) -> None:
         ),
         device=training.device,
         resume=training.resume and (training.folder / ADAPTER).is_dir(),
+        # Other methods are not told of the quality: measuring it is no part of their time either.
+        measure_first=True,
         command="metalens bench",
         report=training.report,
     )

@@ -13,7 +13,7 @@ import pytest
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture
 from metalens.restore.bench import judge as judging
-from metalens.restore.bench.folder import run_of, runs_of, test_pictures
+from metalens.restore.bench.folder import judged_pictures, run_of, runs_of
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
 from metalens.restore.bench.report import write_report
@@ -72,7 +72,7 @@ def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pair
     result = run.result()
     assert result["chosen"]["noise_to_signal"] > 0
     assert result["seconds_per_picture"] > 0
-    names = [name for name, _, _ in test_pictures(folder)]
+    names = [name for name, _, _ in judged_pictures(folder)]
     assert len(names) == len(pairs)
     assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
 

