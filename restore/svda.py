@@ -72,9 +72,16 @@ class Mixing:
         if features.device.type == "cpu":
             vectors = vectors.float()
         field = field.to(vectors)
-        mixed = vectors
-        for index, basis in enumerate(self.matrix.to(vectors)):
-            mixed = torch.addcmul(mixed, field[:, index, :, :, None], vectors @ basis.T)
+        if torch.is_grad_enabled():
+            mixed = vectors
+            for index, basis in enumerate(self.matrix.to(vectors)):
+                mixed = torch.addcmul(mixed, field[:, index, :, :, None], vectors @ basis.T)
+        else:
+            # In place: asking for fresh memory takes as long as the sums do.
+            mixed, product = vectors.clone(), torch.empty_like(vectors)
+            for index, basis in enumerate(self.matrix.to(vectors)):
+                torch.matmul(vectors, basis.T, out=product)
+                mixed.addcmul_(field[:, index, :, :, None], product)
         return mixed.to(features.dtype).permute(0, 3, 1, 2)
 
     def everywhere(self, features: Tensor) -> Tensor:
