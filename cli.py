@@ -31,6 +31,7 @@ COMMANDS = (
     "pseudo",
     "restore",
     "report",
+    "bench",
     "pretrain",
     "demo",
 )

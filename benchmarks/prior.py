@@ -16,8 +16,8 @@ from torch import Tensor
 
 from metalens.formats.pictures import list_pictures, read_picture
 from metalens.restore.degradation import degrade_generically, guided_filter
+from metalens.restore.picture_tensors import as_tensor
 from metalens.restore.prior import PATHS, load_prior
-from metalens.restore.training_pairs import as_tensor
 
 
 def decibels(first: Tensor, second: Tensor) -> float:

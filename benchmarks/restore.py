@@ -28,12 +28,12 @@ from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera import read_camera
 from metalens.restore.machine import machine_name
+from metalens.restore.picture_tensors import as_tensor
 from metalens.restore.quality import quality_map
 from metalens.restore.restoration import Settings, decode, degradation_map, latents_of, restore
 from metalens.restore.restorer import AdapterConfig, Restorer, load_restorer
 from metalens.restore.tiled_networks import TiledNetworks
 from metalens.restore.tiling import tiling_of
-from metalens.restore.training_pairs import as_tensor
 
 
 def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> dict[str, float]:

@@ -50,6 +50,7 @@ __all__ = [
     "SkippedSource",
     "is_pairs_folder",
     "open_pairs_writer",
+    "pair_names",
     "read_pairs",
     "require_same_camera",
 ]
@@ -215,6 +216,14 @@ class Pairs:
             _, (_, oldest) = self._open.popitem(last=False)
             oldest.close()
         return opened
+
+
+def pair_names(pairs: Pairs) -> list[str]:
+    """A name for every sample: its photograph's, numbered where a photograph has several samples."""
+    names = [Path(name).stem for name in pairs.source_names()]
+    return [
+        name if names.count(name) == 1 else f"{name}-{names[:index].count(name)}" for index, name in enumerate(names)
+    ]
 
 
 def _close_all(opened: OrderedDict[int, tuple[OpenShard, ExitStack]], process: int) -> None:

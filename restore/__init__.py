@@ -6,6 +6,7 @@ In reading order:
 - ``svda``             from a degradation map to Q, local or global
 - ``lora``             LoRA layers with Q between A and B; ``networks`` is what is used of diffusers and peft
 - ``degradation_map``  FWHM and quality over the frame, on crops too
+- ``picture_tensors``  pictures as the networks take them
 - ``quality``          the no-reference quality map (PIQE, MUSIQ)
 - ``skips``            from the encoder to the decoder
 - ``restorer``         prior + adapter: forward, save, load; ``merging`` puts a fixed Q into the weights
@@ -15,7 +16,7 @@ In reading order:
 - ``graphed``          gradients of a step, recorded once and replayed on a GPU
 - ``training_pairs``   crops of pairs with their degradation maps; ``lens_maps`` of the lens that each was made with
 - ``training_stream``  which crops each step takes
-- ``training_loss``    L2 + λ perceptual; ``lpips`` and ``perceptual``, the shift-tolerant one
+- ``training_loss``    L2 + λ perceptual; ``perceptual_loss`` is ``lpips`` or ``perceptual``, the shift-tolerant one
 - ``validation``       losses and pictures of held-out photographs; ``training_log`` keeps them
 - ``optimisation``     AdamW, schedule, moving average; ``checkpoint`` is its file
 - ``lens_transfer``    from one lens' adapter to another lens
@@ -26,10 +27,12 @@ In reading order:
 - ``latents_file``     latents on disk
 - ``restored_files``   from files to files
 - ``pseudo``           pseudo pairs by the negative path
-- ``wiener``           the classical baseline; ``measures`` compares pictures
-- ``evaluation``       gathers a report: ``report``, ``report_figures``, ``report_page``
+- ``wiener``           the classical baseline; ``local_blur`` the blur that it inverts; ``measures`` compares pictures
+- ``evaluation``       gathers a report: ``report``, ``report_figures``, ``report_page``, on a ``page``
+- ``methods``          other restorers behind one interface; ``metrics`` says how good pictures are
+- ``bench``            all of them side by side
 - ``machine``          what figures were measured on
-- ``demo``             the whole road, command by command
+- ``demo``             the whole road, command by command; each is a ``stage``
 - ``pretrain``         makes a prior: ``crops``, ``degradation``, ``linear_start``
 
 Imports nothing of jax, ``optics``, ``psf`` or ``synth``.

@@ -3,16 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import shlex
-import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.atomic import atomic_file, require_new_directory
-from metalens.formats.errors import InputError
+from metalens.restore.stage import run_stage
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
 
@@ -95,7 +91,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         ),
         ("restore", ["restore", test, "-o", str(output / "restored"), "--adapter", adapter, "--alpha", alphas]),
     ):
-        stages.append(_run(name, arguments, say))
+        stages.append(run_stage(name, arguments, say))
     with atomic_file(output / "stages.json") as part:
         part.write_text(json.dumps(stages, indent=1) + "\n", encoding="utf-8")
     arguments = [
@@ -119,7 +115,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         "--stages",
         str(output / "stages.json"),
     ]
-    _run("report", arguments, say)
+    run_stage("report", arguments, say)
     return _lift(output / "report")
 
 
@@ -134,33 +130,3 @@ def _lift(report: Path) -> Path:
         entry.rename(report.parent / entry.name)
     report.rmdir()
     return report.parent / page.name
-
-
-def _run(name: str, arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, float | str]:
-    """Run one command in a process of its own and measure it.
-
-    Returns:
-        ``name``, ``command``, ``seconds`` and ``peak_memory_mb`` (largest resident set of the process).
-    """
-    command = shlex.join(["metalens", *arguments])
-    say(f"$ {command}")
-    start = time.monotonic()
-    process = os.posix_spawn(
-        sys.executable,
-        [sys.executable, "-m", "metalens.cli", *arguments],
-        os.environ,
-        # The stages' own results go to stderr: stdout is the demo's.
-        file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)],
-    )
-    _, status, usage = os.wait4(process, 0)
-    code = os.waitstatus_to_exitcode(status)
-    if code:
-        raise InputError(f"the stage '{name}' ended with status {code}; its message stands above.")
-    # Linux counts the largest resident set in KiB, macOS in bytes.
-    unit = 2**10 if sys.platform == "darwin" else 1
-    return {
-        "name": name,
-        "command": command,
-        "seconds": round(time.monotonic() - start, 2),
-        "peak_memory_mb": round(usage.ru_maxrss / unit / 2**10, 1),
-    }

@@ -13,12 +13,12 @@ import numpy as np
 
 from metalens import __version__
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, read_pairs, require_same_camera
+from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture
 from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.restore.machine import processor_name
 from metalens.restore.report import Sample, write_report
-from metalens.restore.restoration import pair_names, restored_name
+from metalens.restore.restoration import restored_name
 from metalens.restore.restorer import adapter_folder, describe_adapter
 from metalens.restore.wiener import tune_regulariser, wiener_tiled
 

@@ -34,7 +34,7 @@ class LoraLayers:
     """
 
     def __init__(self, prior: Prior, *, unet_rank: int, encoder_rank: int) -> None:
-        _inject(prior.unet, _layer_names(prior.unet, ("time_embedding", "time_emb_proj", "conv_in")), unet_rank)
+        inject_unet(prior.unet, unet_rank)
         _inject(prior.vae, [f"encoder.{n}" for n in _layer_names(prior.vae.encoder, ())], encoder_rank)
         prior.unet.conv_in.requires_grad_(True)
         self.prior = prior
@@ -112,6 +112,11 @@ class LoraLayers:
                 if parameter.requires_grad:
                     found[f"{root}.{name}"] = parameter
         return found
+
+
+def inject_unet(unet: nn.Module, rank: int) -> None:
+    """Give the U-Net's layers LoRA, in place; nothing but A and B is trained then."""
+    _inject(unet, _layer_names(unet, ("time_embedding", "time_emb_proj", "conv_in")), rank)
 
 
 def _layer_names(module: nn.Module, excluded: tuple[str, ...]) -> list[str]:

@@ -42,13 +42,29 @@ def ssim(clean: np.ndarray, picture: np.ndarray) -> float:
     Raises:
         InputError: the pictures differ in shape, are none, or are smaller than the window.
     """
+    return _similarity(clean, picture)[0]
+
+
+def ssim_map(clean: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """The similarity of :func:`ssim` around every pixel, ``[y, x]``, mean over the channels."""
+    return _similarity(clean, picture)[1].mean(axis=-1)
+
+
+def _similarity(clean: np.ndarray, picture: np.ndarray) -> tuple[float, np.ndarray]:
     one, other = _as_floats(clean, picture)
     if min(one.shape[:2]) < 11:
         raise InputError(f"SSIM: pictures of shape {one.shape}, each side must have at least 11 pixels.")
-    similarity = structural_similarity(
-        one, other, gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=1.0, channel_axis=2
+    mean, similarity = structural_similarity(
+        one,
+        other,
+        gaussian_weights=True,
+        sigma=1.5,
+        use_sample_covariance=False,
+        data_range=1.0,
+        channel_axis=2,
+        full=True,
     )
-    return float(similarity)
+    return float(mean), similarity
 
 
 def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbone = "vgg") -> float:

@@ -13,7 +13,7 @@ from torch.utils.data import Dataset, Sampler
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, read_pairs
 from metalens.formats.photograph_split import Split
-from metalens.restore.training_pairs import as_tensor
+from metalens.restore.picture_tensors import as_tensor
 
 OPEN_SHARDS = 8
 

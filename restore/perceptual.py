@@ -136,11 +136,17 @@ class ShiftTolerantLPIPS(nn.Module):
     def compare(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
         """Distance between pictures whose :meth:`features` are at hand, ``[batch]`` float32."""
         distance = torch.zeros(len(first[0]), device=first[0].device)
+        for difference in self.difference_maps(first, second):
+            distance = distance + difference.mean(dim=(1, 2))
+        return distance
+
+    def difference_maps(self, first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
+        """What :meth:`compare` averages: the weighted squared differences of each layer, ``[batch, y, x]``."""
+        found = []
         for number, (one, other) in enumerate(zip(first, second, strict=True)):
             difference = (_unit_length(one) - _unit_length(other)).square()
-            importance = self.get_parameter(f"importance_{number}")
-            distance = distance + (difference * importance).sum(dim=1).mean(dim=(1, 2))
-        return distance
+            found.append((difference * self.get_parameter(f"importance_{number}")).sum(dim=1))
+        return found
 
     def features(self, picture: Tensor) -> list[Tensor]:
         """The five feature maps of ``[batch, 3, y, x]`` pictures in 0..1, to be compared with many others."""

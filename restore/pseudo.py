@@ -17,10 +17,9 @@ from metalens.formats.pairs_writer import open_pairs_writer
 from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pictures import read_picture
 from metalens.formats.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
+from metalens.restore.picture_tensors import as_picture, as_tensor, pad_to_multiple
 from metalens.restore.quality import quality_map
-from metalens.restore.restoration import as_picture, pad_to_multiple
 from metalens.restore.restorer import Restorer
-from metalens.restore.training_pairs import as_tensor
 
 Report = Callable[[int, int], None]
 

@@ -16,6 +16,7 @@ import importlib.util
 import warnings
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -167,7 +168,7 @@ def _as_float(picture: np.ndarray) -> np.ndarray:
     return np.clip(array.astype(np.float32), 0, 1)
 
 
-def _cached_musiq_weights() -> Path | None:
+def cached_musiq_weights() -> Path | None:
     """Where MUSIQ's weights lie on this machine; looks only, fetches nothing."""
     import torch.hub
 
@@ -183,12 +184,15 @@ def _cached_musiq_weights() -> Path | None:
 
 
 def _musiq_is_ready() -> bool:
-    return importlib.util.find_spec("pyiqa") is not None and _cached_musiq_weights() is not None
+    return importlib.util.find_spec("pyiqa") is not None and cached_musiq_weights() is not None
 
 
-@functools.lru_cache(maxsize=1)
-def _badness_by_musiq() -> Callable[[np.ndarray], np.ndarray]:
-    """Load MUSIQ (KonIQ-10k weights) through pyiqa."""
+def load_musiq() -> Any:
+    """MUSIQ with KonIQ-10k's weights, of pyiqa: pictures ``[batch, 3, y, x]`` in 0..1 to opinions in 0..100.
+
+    Raises:
+        InputError: pyiqa or the weights are missing, or the file is damaged.
+    """
     import torch
 
     if importlib.util.find_spec("pyiqa") is None:
@@ -196,7 +200,7 @@ def _badness_by_musiq() -> Callable[[np.ndarray], np.ndarray]:
             "quality map: MUSIQ needs pyiqa, which is not installed; run `pip install pyiqa` (its licence is "
             "non-commercial), or use the metric piqe."
         )
-    path = _cached_musiq_weights()
+    path = cached_musiq_weights()
     if path is None:
         raise InputError(
             f"quality map: MUSIQ's weights are not on this machine; put {MUSIQ_WEIGHTS} of {_MUSIQ_REPOSITORY} "
@@ -215,6 +219,15 @@ def _badness_by_musiq() -> Callable[[np.ndarray], np.ndarray]:
         raise InputError(
             f"{path}: not MUSIQ's weights ({type(error).__name__}); remove the file and fetch it again."
         ) from error
+    return model
+
+
+@functools.lru_cache(maxsize=1)
+def _badness_by_musiq() -> Callable[[np.ndarray], np.ndarray]:
+    """MUSIQ's opinion of patches, turned round and scaled to 0..1."""
+    import torch
+
+    model = load_musiq()
 
     def badness(patches: np.ndarray) -> np.ndarray:
         with torch.no_grad():

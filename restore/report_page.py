@@ -2,67 +2,13 @@
 
 from __future__ import annotations
 
-import html
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metalens.restore.page import document, number, text
+
 _BROAD = ("alpha", "fwhm", "loss")
 """Figures of several panels side by side: on a narrow screen they scroll rather than shrink out of sight."""
-
-_STYLE = """
-:root { color-scheme: light dark; --paper: #f6f7f9; --card: #ffffff; --ink: #1d2530; --soft: #5b6675;
-  --line: #dde2e9; --accent: #b4501e; --best: #fbeee4; }
-@media (prefers-color-scheme: dark) { :root { --paper: #14181e; --card: #1c222a; --ink: #e4e8ee; --soft: #9aa5b4;
-  --line: #303945; --accent: #e98a54; --best: #3a2a20; } }
-* { box-sizing: border-box; }
-body { margin: 0; background: var(--paper); color: var(--ink);
-  font: 15px/1.55 system-ui, -apple-system, "Segoe UI", Roboto, "DejaVu Sans", sans-serif; }
-main { max-width: 1240px; margin: 0 auto; padding: 2.2rem 1.2rem 4rem; }
-h1 { font-size: 1.7rem; margin: 0 0 .2rem; letter-spacing: -.01em; }
-h2 { font-size: 1.15rem; margin: 2.6rem 0 .7rem; letter-spacing: -.005em; }
-h3 { font-size: .95rem; margin: 1.4rem 0 .5rem; }
-p { margin: .3rem 0 .8rem; max-width: 75ch; }
-a { color: var(--accent); }
-.soft, figcaption, .note { color: var(--soft); font-size: .87rem; }
-.tiles { display: grid; grid-template-columns: repeat(auto-fit, minmax(160px, 1fr)); gap: .8rem;
-  margin: 1.4rem 0; }
-.tile { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: .8rem 1rem; }
-.tile b { display: block; font-size: 1.45rem; font-weight: 600; font-variant-numeric: tabular-nums; }
-.tile span { color: var(--soft); font-size: .82rem; }
-.card { background: var(--card); border: 1px solid var(--line); border-radius: 10px; padding: 1rem;
-  overflow-x: auto; min-width: 0; }
-.figures { display: grid; gap: 1rem; }
-figure { margin: 0; }
-figure > img { width: 100%; max-width: 880px; height: auto; display: block; background: #fff; border-radius: 6px; }
-figure.broad > img { min-width: 520px; }
-@media (min-width: 900px) { .figures { grid-template-columns: 1.55fr 1fr; align-items: start; } }
-.figures > .whole { grid-column: 1 / -1; }
-figcaption { margin-top: .5rem; }
-table { border-collapse: collapse; width: 100%; font-variant-numeric: tabular-nums; font-size: .9rem; }
-th, td { text-align: right; padding: .38rem .7rem; border-bottom: 1px solid var(--line); white-space: nowrap; }
-th { font-weight: 600; color: var(--soft); font-size: .8rem; }
-th:first-child, td:first-child { text-align: left; }
-tr:last-child td { border-bottom: 0; }
-.slim { max-width: 660px; }
-td.best { background: var(--best); font-weight: 600; }
-td.wide { white-space: normal; overflow-wrap: anywhere; text-align: left; }
-.versions { display: grid; grid-template-columns: repeat(auto-fit, minmax(132px, 1fr)); gap: .7rem; }
-.versions > div { min-width: 0; }
-.versions .name { font-weight: 600; font-size: .85rem; margin-bottom: .25rem; }
-.frame { position: relative; line-height: 0; }
-.frame img, .zooms img { width: 100%; height: auto; display: block; border-radius: 4px; }
-.box { position: absolute; border: 2px solid; border-radius: 2px; }
-.zooms { display: grid; grid-template-columns: 1fr 1fr; gap: 4px; margin-top: 4px; }
-.zooms img { image-rendering: pixelated; border: 2px solid; }
-.centre { border-color: #f2c14e !important; }
-.edge { border-color: #56c1d6 !important; }
-.numbers { font-size: .78rem; line-height: 1.45; margin-top: .35rem; font-variant-numeric: tabular-nums;
-  color: var(--soft); }
-.numbers b { color: var(--ink); font-weight: 600; }
-@media (max-width: 620px) { main { padding: 1.2rem .8rem 3rem; } h1 { font-size: 1.35rem; }
-  .versions { grid-template-columns: repeat(2, 1fr); } th, td { padding: .3rem .45rem; } }
-@media print { body { background: #fff; } .card, .tile { break-inside: avoid; } }
-"""
 
 
 def render_page(
@@ -86,8 +32,8 @@ def render_page(
     camera = report["camera"]
     rows, columns = camera["pixels"]
     parts = [
-        f"<h1>{_text(camera['name'])}: from blur to photograph</h1>",
-        f'<p class="soft">{_text(camera["description"])} Aperture {camera["aperture_um"]:g} µm, focal length '
+        f"<h1>{text(camera['name'])}: from blur to photograph</h1>",
+        f'<p class="soft">{text(camera["description"])} Aperture {camera["aperture_um"]:g} µm, focal length '
         f"{camera['focal_length_um']:g} µm, {rows} × {columns} pixels of {camera['pixel_pitch_um']:g} µm. "
         f"{_count(len(report['samples']), 'held-out photograph')}. "
         '<a href="report.json">All numbers as JSON</a></p>',
@@ -108,14 +54,7 @@ def render_page(
         "<h2>Provenance</h2>",
         _provenance(report["provenance"]),
     ]
-    title = f"{_text(camera['name'])} – metalens report"
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{title}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n<main>\n"
-        + "\n".join(parts)
-        + "\n</main>\n</body>\n</html>\n"
-    )
+    return document(f"{camera['name']} – metalens report", parts)
 
 
 def _tiles(report: Mapping[str, Any]) -> str:
@@ -128,8 +67,8 @@ def _tiles(report: Mapping[str, Any]) -> str:
             ("tiled Wiener", means["wiener"]),
             (f"restored, α = {alpha}", means["restored"][alpha]),
         ):
-            number = _number(values[measure], digits)
-            tiles.append(f'<div class="tile"><b>{number}</b><span>{label}: {name}</span></div>')
+            shown = number(values[measure], digits)
+            tiles.append(f'<div class="tile"><b>{shown}</b><span>{label}: {name}</span></div>')
     return f'<div class="tiles">{"".join(tiles)}</div>'
 
 
@@ -146,11 +85,11 @@ def _summary(report: Mapping[str, Any], measures: Mapping[str, str]) -> str:
     body = []
     for name, values in lines.items():
         cells = [
-            f"<td{marks.get((name, measure), '')}>{_number(values[measure], _digits(measure))}</td>"
+            f"<td{marks.get((name, measure), '')}>{number(values[measure], _digits(measure))}</td>"
             for measure in measures
         ]
-        body.append(f"<tr><td>{_text(name)}</td>{''.join(cells)}</tr>")
-    heads = "".join(f"<th>{_text(heading)}{_arrow(measure)}</th>" for measure, heading in measures.items())
+        body.append(f"<tr><td>{text(name)}</td>{''.join(cells)}</tr>")
+    heads = "".join(f"<th>{text(heading)}{_arrow(measure)}</th>" for measure, heading in measures.items())
     return f'<div class="card"><table><tr><th>version</th>{heads}</tr>{"".join(body)}</table></div>'
 
 
@@ -175,7 +114,7 @@ def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any]) -> str:
         f'width:{100 * side / columns:.2f}%;height:{100 * side / rows:.2f}%"></div>'
         for zoom, (top, left, side) in found["boxes"].items()
     )
-    name = _text(entry["name"])
+    name = text(entry["name"])
     cells = []
     for version, stem in found["files"].items():
         title = {"clean": "clean", "captured": "captured", "wiener": "Wiener, tiled"}.get(version, f"α = {version}")
@@ -200,15 +139,15 @@ def _numbers(entry: Mapping[str, Any], version: str) -> str:
         return "the scene"
     values = entry["restored"].get(version) or entry[version]
     return (
-        f"<b>{_number(values['psnr'], 2)} dB</b><br>SSIM {_number(values['ssim'], 3)}<br>"
-        f"ST-LPIPS <b>{_number(values['perceptual_vgg'], 3)}</b> ({_number(values['perceptual_alex'], 3)})"
+        f"<b>{number(values['psnr'], 2)} dB</b><br>SSIM {number(values['ssim'], 3)}<br>"
+        f"ST-LPIPS <b>{number(values['perceptual_vgg'], 3)}</b> ({number(values['perceptual_alex'], 3)})"
     )
 
 
 def _lens(report: Mapping[str, Any]) -> str:
     widths = report["full_width_half_maximum_um"]
     spread = "; ".join(
-        f"{channel} {_number(values['smallest'], 1)} to {_number(values['largest'], 1)} µm"
+        f"{channel} {number(values['smallest'], 1)} to {number(values['largest'], 1)} µm"
         for channel, values in widths.items()
     )
     phase = _figure("phase", "The phase that the lens adds, along its radius and modulo 2π over the aperture.")
@@ -238,13 +177,13 @@ def _stages(stages: Sequence[Mapping[str, Any]]) -> str:
     if not stages:
         return '<p class="note">Not recorded.</p>'
     body = "".join(
-        f"<tr><td>{_text(stage['name'])}</td><td>{_number(stage.get('seconds'), 1)}</td>"
-        f"<td>{_number(stage.get('peak_memory_mb'), 0)}</td></tr>"
+        f"<tr><td>{text(stage['name'])}</td><td>{number(stage.get('seconds'), 1)}</td>"
+        f"<td>{number(stage.get('peak_memory_mb'), 0)}</td></tr>"
         for stage in stages
     )
     total = sum(stage.get("seconds") or 0 for stage in stages)
     known = [stage["peak_memory_mb"] for stage in stages if stage.get("peak_memory_mb") is not None]
-    highest = _number(max(known), 0) if known else "–"
+    highest = number(max(known), 0) if known else "–"
     return (
         '<div class="card slim"><table><tr><th>stage</th><th>seconds</th><th>peak memory (MB)</th></tr>'
         f"{body}<tr><td><b>all</b></td><td><b>{total:.1f}</b></td><td><b>{highest}</b></td></tr></table></div>"
@@ -269,20 +208,16 @@ def _lines(values: Mapping[str, Any], prefix: str) -> str:
             continue
         shown = ", ".join(str(entry) for entry in value) if isinstance(value, list) else value
         shown = f"{shown:.6g}" if isinstance(shown, float) else str(shown)
-        lines.append(f'<tr><td>{_text(name)}</td><td class="wide">{_text(shown)}</td></tr>')
+        lines.append(f'<tr><td>{text(name)}</td><td class="wide">{text(shown)}</td></tr>')
     return "".join(lines)
 
 
 def _figure(name: str, caption: str, *, whole: bool = False) -> str:
     broad = " broad" if name in _BROAD else ""
     return (
-        f'<figure class="card{broad}{" whole" if whole else ""}"><img src="{name}.png" alt="{_text(caption)}">'
-        f'<figcaption>{_text(caption)} <a href="{name}.pdf">PDF</a></figcaption></figure>'
+        f'<figure class="card{broad}{" whole" if whole else ""}"><img src="{name}.png" alt="{text(caption)}">'
+        f'<figcaption>{text(caption)} <a href="{name}.pdf">PDF</a></figcaption></figure>'
     )
-
-
-def _number(value: float | None, digits: int) -> str:
-    return "–" if value is None else f"{value:.{digits}f}"
 
 
 def _digits(measure: str) -> int:
@@ -295,7 +230,3 @@ def _arrow(measure: str) -> str:
 
 def _count(number: int, noun: str) -> str:
     return f"{number} {noun}{'' if number == 1 else 's'}"
-
-
-def _text(value: object) -> str:
-    return html.escape(str(value))

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -14,13 +13,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs
 from metalens.restore.degradation_map import CELLS, CHANNELS, region_of, resample
+from metalens.restore.picture_tensors import as_picture, as_tensor, pad_to_multiple
 from metalens.restore.prior import ddim_step
 from metalens.restore.quality import quality_map
 from metalens.restore.restorer import Restorer, blend
 from metalens.restore.tiled_networks import TiledNetworks
-from metalens.restore.training_pairs import as_tensor
 
 Tell = Callable[[int, int], None]
 """Called with the tiles done and in all."""
@@ -233,26 +231,6 @@ def _require_finite(values: Tensor, dtype: torch.dtype) -> None:
             f"the networks gave NaN or infinity: their weights are damaged{hint}; try --precision float32, then copy "
             "the prior and the adapter again."
         )
-
-
-def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
-    """Reflect ``[batch, 3, y, x]`` at its lower and right border until both sides are multiples."""
-    height, width = pictures.shape[-2:]
-    below, right = -height % multiple, -width % multiple
-    return F.pad(pictures, (0, right, 0, below), mode="reflect") if below or right else pictures
-
-
-def as_picture(values: Tensor) -> np.ndarray:
-    """``[3, y, x]`` in 0..1 → ``[y, x, 3]`` uint8."""
-    return (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
-
-
-def pair_names(pairs: Pairs) -> list[str]:
-    """A name for every sample: its photograph's, numbered where a photograph has several samples."""
-    names = [Path(name).stem for name in pairs.source_names()]
-    return [
-        name if names.count(name) == 1 else f"{name}-{names[:index].count(name)}" for index, name in enumerate(names)
-    ]
 
 
 def restored_name(capture: str, alpha: float) -> str:

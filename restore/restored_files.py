@@ -13,7 +13,7 @@ import numpy as np
 
 from metalens.formats.atomic import atomic_directory
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, is_pairs_folder, read_pairs
+from metalens.formats.pairs import Pairs, is_pairs_folder, pair_names, read_pairs
 from metalens.formats.pictures import list_pictures, read_picture, write_picture
 from metalens.formats.psf_bank import PsfBank
 from metalens.restore.degradation_map import fwhm_map
@@ -26,7 +26,6 @@ from metalens.restore.restoration import (
     check_capture,
     decode,
     latents_of,
-    pair_names,
     restored_name,
 )
 from metalens.restore.restorer import Restorer

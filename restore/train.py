@@ -50,6 +50,7 @@ def train(
     initial: str | None = None,
     device: str = "cpu",
     resume: bool = False,
+    measure_first: bool = False,
     command: str = "",
     report: Report = lambda share, figures: None,
 ) -> dict[str, Any]:
@@ -69,6 +70,8 @@ def train(
         initial: an adapter to start from, of any lens, of the same prior and sizes.
         device: where to train; of several processes each takes its own.
         resume: take up the checkpoint in ``output``.
+        measure_first: measure the quality of all pictures before the time of the budget begins; otherwise each is
+            measured when it is drawn first.
         command: what was typed, for the model card.
         report: called after every step, in the first process.
 
@@ -99,6 +102,8 @@ def train(
         claim(output, settings, resume)
     workplace.wait()
     data = TrainingPairs(sources, quality_metric=metric)
+    if measure_first:
+        data.measure()
     extra = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo else None
     crops = config.batch * config.accumulate * workplace.processes
     run = TrainingRun(

@@ -5,16 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from metalens.restore.lpips import LPIPS, find_lpips
-from metalens.restore.perceptual import ShiftTolerantLPIPS
+from metalens.restore.perceptual_loss import perceptual_network
 from metalens.restore.train_config import TrainConfig
-
-
-def perceptual_metric(wanted: str) -> str:
-    """The metric that ``auto`` means on this machine: ``lpips`` where its weights are, else ``st-lpips``."""
-    if wanted != "auto":
-        return wanted
-    return "st-lpips" if find_lpips() is None else "lpips"
 
 
 class PathLoss(nn.Module):
@@ -31,8 +23,7 @@ class PathLoss(nn.Module):
         super().__init__()
         self.l2_weight = config.l2_weight
         self.perceptual_weight = config.perceptual_weight
-        self.metric = perceptual_metric(config.perceptual)
-        self.perceptual: nn.Module = LPIPS() if self.metric == "lpips" else ShiftTolerantLPIPS("alex")
+        self.metric, self.perceptual = perceptual_network(config.perceptual)
 
     def forward(self, predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
         """Compare pictures ``[batch, 3, y, x]`` in 0..1.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -13,8 +14,9 @@ from torch import Tensor
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs
 from metalens.formats.pairs_shard import PairSample
-from metalens.restore.degradation_map import Region, resample
-from metalens.restore.quality import quality_map
+from metalens.restore.degradation_map import Region, region_of, resample
+from metalens.restore.picture_tensors import as_tensor
+from metalens.restore.quality import GRID, quality_map
 
 Place = tuple[int, int]
 """A pair: the number of its folder, and its own in the folder."""
@@ -46,14 +48,15 @@ class TrainingPairs:
 
     Args:
         sources: the folders.
-        quality_metric: what S_i is measured with.
+        quality_metric: what S_i is measured with; ``None`` measures nothing and leaves the fourth channel 0, for
+            restorers that are not told of it.
         kept_bytes: how much of the pictures is kept in memory once it has been read, by each reading process.
 
     Raises:
         InputError: nothing is left to train on.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str, kept_bytes: int = 2**30) -> None:
+    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None, kept_bytes: int = 2**30) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self._room = kept_bytes
@@ -79,6 +82,12 @@ class TrainingPairs:
             multiple: crops begin at multiples of this.
             of_clean: whether the map is that of the clean picture as the input.
         """
+        return self.draw_placed(among, size, random=random, multiple=multiple, of_clean=of_clean)[0]
+
+    def draw_placed(
+        self, among: Sequence[Place], size: int, *, random: np.random.Generator, multiple: int, of_clean: bool = False
+    ) -> tuple[Example, Region]:
+        """Draw a crop as :meth:`draw` does, and tell which part of the sensor it is."""
         place = among[int(random.integers(len(among)))]
         source = self.sources[place[0]]
         sample = self._sample(place)
@@ -86,16 +95,30 @@ class TrainingPairs:
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
         window = (slice(top, top + size), slice(left, left + size))
-        fwhm = self._fwhm_of(source, sample, top, left, size)
+        on_sensor = _on_sensor(source, sample, top, left, size)
+        fwhm = resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
         # The quality is measured on the picture, the blur is known over the whole sensor, of which it may be a part.
         region = Region(top / height, left / width, size / height, size / width)
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
-        return Example(
+        example = Example(
             clean=as_tensor(sample.clean[window]),
             neutral=as_tensor(_neutral(sample)[window]),
             captured=as_tensor(sample.degraded[window]),
             degradation_map=torch.cat([fwhm, quality]),
         )
+        return example, on_sensor
+
+    def measure(self) -> None:
+        """Measure the quality of all pictures now, captured and clean ones, and not when each is drawn first."""
+        wanted = [(place, of_clean) for place in (*self.training, *self.validation) for of_clean in (False, True)]
+        # Read in this thread, as shards are; measured in several.
+        with ThreadPoolExecutor() as pool:
+            running = [
+                pool.submit(self._quality_of, place, self._sample(place), of_clean=of_clean)
+                for place, of_clean in wanted
+            ]
+        for each in running:
+            each.result()
 
     def _sample(self, place: Place) -> PairSample:
         """Read a pair, or take it from those that were kept."""
@@ -112,14 +135,9 @@ class TrainingPairs:
             self._kept[place] = sample
         return sample
 
-    def _fwhm_of(self, source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Tensor:
-        """The map of the lens that made the sample, at the crop's place on its sensor."""
-        rows, columns = source.pairs.manifest.cameras[sample.camera].sensor
-        first_row, first_column = sample.position[0] + top, sample.position[1] + left
-        on_sensor = Region(first_row / rows, first_column / columns, size / rows, size / columns)
-        return resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
-
     def _quality_of(self, place: Place, sample: PairSample, *, of_clean: bool) -> Tensor:
+        if self.quality_metric is None:
+            return torch.zeros(1, GRID, GRID)
         key = (*place, of_clean)
         if key not in self._quality:
             picture = sample.clean if of_clean else sample.degraded
@@ -127,11 +145,12 @@ class TrainingPairs:
         return torch.from_numpy(self._quality[key][None]).float()
 
 
+def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Region:
+    """The part of its camera's sensor that a square crop of a sample is."""
+    sensor = source.pairs.manifest.cameras[sample.camera].sensor
+    return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
+
+
 def _neutral(sample: PairSample) -> np.ndarray:
     assert sample.neutral is not None
     return sample.neutral
-
-
-def as_tensor(picture: np.ndarray) -> Tensor:
-    """``[y, x, 3]`` uint8 → ``[3, y, x]`` float32 in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255

@@ -49,38 +49,48 @@ def wiener_whole(
     """
     if psf not in ("mean", "axis"):
         raise InputError(f"wiener: psf {psf!r}, expected mean or axis.")
-    functions = _balanced(bank)
+    functions = balanced_functions(bank)
     nearest = np.linalg.norm(bank.position, axis=1).argmin()
     kernel = functions.mean(axis=0) if psf == "mean" else functions[nearest]
     frame = _Frame(picture, kernel.shape[-2:])
     return frame.finish(frame.deconvolve(_filter(kernel, frame.size, noise_to_signal)))
 
 
-def wiener_tiled(picture: np.ndarray, bank: PsfBank, noise_to_signal: float) -> np.ndarray:
+def wiener_tiled(
+    picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, place: tuple[int, int] | None = None
+) -> np.ndarray:
     """Deconvolve a picture by the point spread function of each place.
 
     Args:
-        picture: ``[y, x, 3]`` sRGB of the bank's whole sensor, uint8 or float in 0..1.
+        picture: ``[y, x, 3]`` sRGB, uint8 or float in 0..1, of the bank's whole sensor unless ``place`` is given.
         bank: point spread functions at nodes on a grid over the sensor.
         noise_to_signal: N, above 0.
+        place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
 
     Returns:
         The picture's shape and type.
 
     Raises:
-        InputError: the picture is none or not the sensor's whole frame, the nodes are no grid, or N is not above 0.
+        InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
+            or N is not above 0.
     """
-    if tuple(np.shape(picture)[:2]) != bank.camera.sensor.pixels:
+    size, sensor = tuple(np.shape(picture)[:2]), bank.camera.sensor.pixels
+    if place is None and size != sensor:
         raise InputError(
-            f"wiener: a picture of {np.shape(picture)[:2]} pixels, the bank's camera has "
-            f"{bank.camera.sensor.pixels}; restore the whole frame, or make a bank for this camera."
+            f"wiener: a picture of {size} pixels, the bank's camera has {sensor}; restore the whole frame, or make a "
+            "bank for this camera."
         )
-    functions = bank.as_grid(_balanced(bank))
+    top, left = place or (0, 0)
+    if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
+        raise InputError(f"wiener: a picture of {size} pixels at {(top, left)} does not lie on the sensor's {sensor}.")
+    functions = bank.as_grid(balanced_functions(bank))
     frame = _Frame(picture, functions.shape[-2:])
-    weight_y = hat_weights(bank.field_y, bank.pixel_pitch, picture.shape[0])
-    weight_x = hat_weights(bank.field_x, bank.pixel_pitch, picture.shape[1])
+    weight_y = hat_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
+    weight_x = hat_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
     light = np.zeros(picture.shape, dtype=np.float32)
     for row, column in np.ndindex(functions.shape[:2]):
+        if not (weight_y[row].any() and weight_x[column].any()):
+            continue
         restored = frame.deconvolve(_filter(functions[row, column], frame.size, noise_to_signal))
         light += (weight_y[row][:, None] * weight_x[column])[..., None] * restored
     return frame.finish(light)
@@ -132,7 +142,7 @@ def hat_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarra
     return np.stack([np.interp(position, nodes, row) for row in np.eye(len(nodes))]).astype(np.float32)
 
 
-def _balanced(bank: PsfBank) -> np.ndarray:
+def balanced_functions(bank: PsfBank) -> np.ndarray:
     """The functions, ``[node, channel, y, x]``, with a mean energy of 1 in each channel."""
     energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
     return (bank.intensity / energy[:, None, None]).astype(np.float32)

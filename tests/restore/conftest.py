@@ -87,6 +87,12 @@ def textured(count: int, seed: int = 0, pixels: tuple[int, int] = PIXELS) -> np.
 
 
 @pytest.fixture(scope="session")
+def textured_pictures() -> np.ndarray:
+    """Eight of :func:`textured`."""
+    return textured(8)
+
+
+@pytest.fixture(scope="session")
 def bank(camera: Camera) -> PsfBank:
     """Nine pixels of equal light everywhere, and widths that differ from node to node."""
     nodes = 3

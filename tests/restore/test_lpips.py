@@ -7,8 +7,9 @@ import torch
 
 from metalens.formats.errors import InputError
 from metalens.restore.lpips import HEADS, LPIPS, NETWORK, find_lpips
+from metalens.restore.perceptual_loss import perceptual_metric
 from metalens.restore.train_config import TrainConfig
-from metalens.restore.training_loss import PathLoss, perceptual_metric
+from metalens.restore.training_loss import PathLoss
 
 CHANNELS = {0: (64, 3), 2: (64, 64), 5: (128, 64), 7: (128, 128), 10: (256, 128), 12: (256, 256), 14: (256, 256)}
 CHANNELS |= {17: (512, 256)} | dict.fromkeys((19, 21, 24, 26, 28), (512, 512))

@@ -104,7 +104,7 @@ def test_piqe_equals_pyiqa(photograph: np.ndarray, tmp_path: Path) -> None:
 def test_auto_takes_piqe_where_no_weights_are_cached(
     photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr(quality, "_cached_musiq_weights", lambda: None)
+    monkeypatch.setattr(quality, "cached_musiq_weights", lambda: None)
     assert quality_map(photograph)[1] == "piqe"
 
 
@@ -112,13 +112,13 @@ def test_weights_are_looked_for_where_pyiqa_puts_them(monkeypatch: pytest.Monkey
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     (tmp_path / "pyiqa").mkdir()
     (tmp_path / "pyiqa" / quality.MUSIQ_WEIGHTS).touch()
-    assert quality._cached_musiq_weights() == tmp_path / "pyiqa" / quality.MUSIQ_WEIGHTS
+    assert quality.cached_musiq_weights() == tmp_path / "pyiqa" / quality.MUSIQ_WEIGHTS
 
 
 def test_musiq_without_its_weights_says_where_to_put_them(
     photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(quality, "_cached_musiq_weights", lambda: None)
+    monkeypatch.setattr(quality, "cached_musiq_weights", lambda: None)
     with pytest.raises(InputError, match=r"put musiq_koniq.*or use the metric piqe"):
         quality_map(photograph, "musiq")
 

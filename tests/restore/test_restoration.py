@@ -12,13 +12,13 @@ import torch
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import read_pairs
 from metalens.formats.pictures import read_picture, write_picture
+from metalens.restore.picture_tensors import pad_to_multiple
 from metalens.restore.pseudo import degrade, make_pseudo_pairs
 from metalens.restore.restoration import (
     Settings,
     check_alphas,
     decode,
     latents_of,
-    pad_to_multiple,
     restore,
 )
 from metalens.restore.restored_files import captures_of, read_alpha_map, restore_files, take_camera

@@ -14,10 +14,10 @@ from torch import nn
 from metalens.formats.errors import InputError
 from metalens.restore.degradation_map import Region
 from metalens.restore.normalisation import SharedStatistics
+from metalens.restore.picture_tensors import as_tensor
 from metalens.restore.restoration import Settings, decode, degradation_map, latents_of
 from metalens.restore.tiled_networks import TiledNetworks
 from metalens.restore.tiling import Tile, tiled, tiling_of
-from metalens.restore.training_pairs import as_tensor
 
 PIXELS = (64, 80)
 

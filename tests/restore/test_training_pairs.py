@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from metalens.formats.pairs import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer, read_pairs
+from metalens.restore import training_pairs
 from metalens.restore.degradation_map import Region, resample
 from metalens.restore.training_pairs import PairSource, TrainingPairs
 
@@ -68,3 +69,27 @@ def test_pictures_are_kept_as_far_as_there_is_room(pairs, fwhm_map, monkeypatch,
     drawn = [data.draw([(0, 1)], 32, random=np.random.default_rng(0), multiple=2) for _ in range(3)]
     assert read == [1] * reads
     torch.testing.assert_close(drawn[0].captured, drawn[2].captured)
+
+
+def test_quality_that_is_measured_first_is_not_measured_again(pairs, monkeypatch):
+    data = TrainingPairs([PairSource(pairs, [np.zeros((3, 7, 7), np.float32)])], quality_metric="piqe")
+    data.measure()
+    monkeypatch.setattr(training_pairs, "quality_map", None)
+    for of_clean in (False, True):
+        drawn = data.draw(data.training, 32, random=np.random.default_rng(0), multiple=2, of_clean=of_clean)
+        assert drawn.degradation_map[3].max() > 0
+
+
+def test_a_restorer_that_is_not_told_of_the_quality_reads_nothing_there_and_learns_where_the_crop_lay(pairs):
+    data = TrainingPairs([PairSource(pairs, [np.zeros((3, 7, 7), np.float32)])], quality_metric=None)
+    example, region = data.draw_placed(data.training, 32, random=np.random.default_rng(1), multiple=8)
+    assert not example.degradation_map.any()
+    clean = next(pairs[index][0] for index in range(len(pairs)) if shows(pairs[index][0], example.clean, region))
+    assert clean is not None
+
+
+def shows(picture, crop, region):
+    rows, columns = picture.shape[:2]
+    top, left = round(region.top * rows), round(region.left * columns)
+    part = picture[top : top + 32, left : left + 32].astype(np.float32) / 255
+    return np.allclose(crop.permute(1, 2, 0).numpy(), part, atol=1e-6)

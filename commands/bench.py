@@ -1,0 +1,207 @@
+"""``metalens bench``: every restoration method on the same pairs, prior and budget."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import PATH, device_option, json_option, output_option, resume_option
+from metalens.commands.photographs import named_photographs
+
+if TYPE_CHECKING:
+    from metalens.restore.bench.plan import Plan
+
+PHOTOS, TEST_PHOTOS = ("embedded:train",), ("embedded:held-out",)
+
+_IN_PLAN = {
+    "prior": "prior",
+    "minutes_per_method": "minutes",
+    "steps_per_method": "steps",
+    "batch": "batch",
+    "crop": "crop",
+    "precision": "precision",
+    "device": "device",
+    "parallel": "parallel",
+}
+
+
+@click.command(short_help="every restoration method side by side")
+@output_option("The benchmark's folder.")
+@click.option("--lens", help="lens.toml or a preset, whose psf.h5 is made; or --psf.")
+@click.option("--photos", multiple=True, help="Photographs to make pairs of; or --pairs. [default: embedded:train]")
+@click.option("--test-photos", multiple=True, help="Photographs to judge on; or --test. [default: embedded:held-out]")
+@click.option("--count", type=click.IntRange(min=1), default=400, show_default=True, help="Pairs to make of --photos.")
+@click.option("--psf", type=PATH, help="The camera's psf.h5.")
+@click.option("--pairs", type=PATH, help="Pairs to fit to.")
+@click.option("--test", type=PATH, help="Pairs to judge on, of whole frames.")
+@click.option("--chart", type=PATH, help="Pairs of the chart of edges. [default: made]")
+@click.option("--no-chart", is_flag=True, help="Measure no resolution.")
+@click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
+@click.option("--methods", help="Names, with commas between. [default: all]")
+@click.option("--minutes-per-method", type=float, help="Of training, for each method and seed.")
+@click.option("--steps-per-method", type=int, help="Or steps; or whichever comes first.")
+@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each method.")
+@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True, help="Crops a step.")
+@click.option("--crop", type=click.IntRange(min=1), default=96, show_default=True, help="Their side in pixels.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Of forward passes in training.",
+)
+@click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Methods at a time.")
+@click.option(
+    "--only",
+    type=click.Choice(["restore", "figures"]),
+    help="restore: leave the figures to another machine; figures: of what is restored.",
+)
+@device_option
+@resume_option
+@json_option
+@click.pass_context
+def bench(context: click.Context, output: Path, only: str | None, resume: bool, as_json: bool, **options: Any) -> None:
+    """Fit every restoration method to the same pairs with the same budget, and judge them on the same captures.
+
+    Each method runs in a process of its own; one that fails ends no other. table.md, table.csv, bench.json and
+    bench.html compare what comes out. docs/benchmark.md tells what the methods are.
+
+    With --resume, options that are not given are those of the folder's benchmark.
+    """
+    from metalens.restore.bench.plan import PLAN, claim, read_plan
+
+    given = {name for name in options if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
+    known = read_plan(output) if resume and (output / PLAN).is_file() else None
+    if known is None and only == "figures":
+        known = read_plan(output)
+    plan = _plan(output, options, resume) if known is None else _changed(known, options, given)
+    claim(output, plan, resume=known is not None)
+    if only != "figures":
+        _restore(output, resume)
+    if only != "restore":
+        _judge(output, options["device"] if known is None or "device" in given else plan.device)
+    _answer(output, as_json, reported=only != "restore")
+
+
+def _restore(output: Path, resume: bool) -> None:
+    from metalens.restore.bench.run import restore_with_all
+
+    with _progress("bench") as tell:
+        runs = restore_with_all(output, resume=resume, report=tell)
+    for run in runs:
+        if not run.finished:
+            click.echo(f"{run.method}, seed {run.seed}: {run.failure()}", err=True)
+
+
+def _judge(output: Path, device: str) -> None:
+    from metalens.restore.bench.run import judge_all
+
+    with _progress("figures") as tell:
+        judge_all(output, device, report=tell)
+
+
+def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
+    from metalens.restore.bench.folder import runs_of
+    from metalens.restore.bench.plan import read_plan
+
+    runs = runs_of(output, read_plan(output))
+    finished = sum(run.finished for run in runs)
+    failed = {f"{run.method}, seed {run.seed}": run.failure() for run in runs if not run.finished}
+    figures: dict[str, Any] = {"output": str(output), "runs": len(runs), "finished": finished, "failed": failed}
+    text = f"{output}: {finished} of {len(runs)} methods and seeds restored the test pictures"
+    if reported:
+        from metalens.restore.bench.report import PAGE, write_report
+
+        summary = write_report(output)
+        figures |= {"page": str(output / PAGE), "missing": summary["missing"], "aims": summary["aims"]}
+        text += f"; {output / PAGE} and {output / 'table.md'} compare them"
+    answer(figures, as_json, text)
+
+
+def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
+    """The plan of a new benchmark; what it needs and was not given is made."""
+    from metalens.formats.atomic import require_new_directory
+    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.restore.bench.inputs import make_inputs
+    from metalens.restore.bench.plan import INPUTS, Plan
+
+    if options["minutes_per_method"] is None and options["steps_per_method"] is None:
+        raise click.UsageError("give --minutes-per-method or --steps-per-method.")
+    if (options["lens"] is None) == (options["psf"] is None):
+        raise click.UsageError("give either --lens or --psf.")
+    methods = _methods(options["methods"])
+    if not (resume and (output / INPUTS).is_dir()):
+        require_new_directory(output)
+    photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
+    # Photographs that are not there are refused before a lens is simulated.
+    for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
+        if given is None:
+            named_photographs(wanted, as_light=True)
+    inputs = make_inputs(
+        output,
+        lens=options["lens"],
+        photos=photos,
+        test_photos=test_photos,
+        count=options["count"],
+        psf=options["psf"],
+        pairs=options["pairs"],
+        test=options["test"],
+        chart=options["chart"],
+        with_chart=not options["no_chart"],
+        say=lambda line: click.echo(line, err=True),
+    )
+    return Plan(
+        pairs=str(inputs.pairs.resolve()),
+        test=str(inputs.test.resolve()),
+        psf=str(inputs.psf.resolve()),
+        chart=None if inputs.chart is None else str(inputs.chart.resolve()),
+        lens_hash=read_psf_bank(inputs.psf).camera.hash,
+        methods=methods,
+        seeds=tuple(range(options["seeds"])),
+        **{key: options[name] for name, key in _IN_PLAN.items()},
+    )
+
+
+def _changed(known: Plan, options: dict[str, Any], given: set[str]) -> Plan:
+    """The plan of a benchmark that goes on, with what was given anew."""
+    changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
+    changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "test", "chart") if name in given}
+    if "seeds" in given:
+        changes["seeds"] = tuple(range(options["seeds"]))
+    if "methods" in given:
+        changes["methods"] = _methods(options["methods"])
+    return replace(known, **changes)
+
+
+def _methods(names: str | None) -> tuple[str, ...]:
+    from metalens.formats.errors import InputError
+    from metalens.restore.methods import METHODS
+
+    found = tuple(METHODS) if names is None else tuple(name.strip() for name in names.split(","))
+    for name in found:
+        if name not in METHODS:
+            raise InputError(f"--methods {name}: no such method; expected some of {', '.join(METHODS)}.")
+    return found
+
+
+@contextmanager
+def _progress(label: str) -> Iterator[Callable[[float, str], None]]:
+    """A progress bar on stderr that is told (share done, what is going on)."""
+    from tqdm import tqdm
+
+    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
+    with tqdm(desc=label, total=1.0, file=sys.stderr, dynamic_ncols=True, bar_format=layout) as bar:
+
+        def tell(share: float, text: str) -> None:
+            bar.n = min(share, 1.0)
+            bar.set_postfix_str(text, refresh=False)
+            bar.refresh()
+
+        yield tell

@@ -1,0 +1,172 @@
+"""Figures of all restored pictures, from a benchmark's folder alone: ``python -m metalens.restore.bench.judge FOLDER``.
+
+Figures that are there are kept. A metric whose weights were missing is computed when it is judged again with them, on
+this machine or another.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.pictures import read_picture
+from metalens.formats.psf_bank import PsfBank, read_psf_bank
+from metalens.restore.bench.folder import SCORES, Run, chart_pictures, judged_pictures, read_json, runs_of
+from metalens.restore.bench.plan import read_plan
+from metalens.restore.bench.process import Tell, teller
+from metalens.restore.metrics.catalogue import METRICS
+from metalens.restore.metrics.consistency import consistency
+from metalens.restore.metrics.metric import WHOLE, Compare
+from metalens.restore.metrics.slanted_edge import resolution
+
+CONSISTENCY, RESOLUTION = "consistency", "mtf50"
+
+Figures = dict[str, dict[str, dict[str, dict[str, float | None]]]]
+"""variant → metric → picture → whole and zones → figure; ``None`` for what is not finite."""
+
+
+@dataclass(frozen=True)
+class Subject:
+    """Pictures that are judged together: what one run made, or the captures themselves.
+
+    Attributes:
+        scores: the file of their figures.
+        variants: variant → the folder of its pictures.
+        charts: variant → the file of the chart.
+    """
+
+    scores: Path
+    variants: dict[str, Path]
+    charts: dict[str, Path]
+
+
+def judge(folder: Path, device: str = "cpu", tell: Tell = lambda stage, share, figures: None) -> dict[str, str]:
+    """Compute what figures can be computed and are not there.
+
+    Args:
+        folder: the benchmark's.
+        device: of torch.
+        tell: told of progress.
+
+    Returns:
+        Metric → why it cannot be computed on this machine.
+
+    Raises:
+        InputError: a picture or a file is missing or damaged.
+    """
+    bank = read_psf_bank(folder / "psf.h5")
+    missing = {metric.key: reason for metric in METRICS if (reason := metric.missing()) is not None}
+    loaded: dict[str, Compare] = {}
+    subjects = subjects_of(folder)
+    for number, subject in enumerate(subjects):
+        figures = _known(subject)
+        wanted = [m for m in METRICS if m.key not in missing and not _has(figures, subject, m.key)]
+        for metric in wanted:
+            if metric.key not in loaded:
+                loaded[metric.key] = metric.load(device)
+        jobs: dict[str, Compare] = {metric.key: loaded[metric.key] for metric in wanted}
+        again = not _has(figures, subject, CONSISTENCY)
+        if jobs or again:
+            _judge(folder, subject, figures, jobs, bank if again else None, device, number / len(subjects), tell)
+        if chart_pictures(folder) is not None and not _has(figures, subject, RESOLUTION):
+            _measure_charts(subject, figures)
+        _write(subject, figures)
+        tell("judge", (number + 1) / len(subjects), {})
+    return missing
+
+
+def subjects_of(folder: Path) -> list[Subject]:
+    """The captures and clean pictures, and what every finished run made."""
+    chart = chart_pictures(folder)
+    sides = {side: folder / "test" / side for side in ("captured", "clean")}
+    charts = {} if chart is None else {"clean": chart[0], "captured": chart[1]}
+    return [
+        Subject(folder / "test" / SCORES, sides, charts),
+        *(_of_run(run) for run in runs_of(folder, read_plan(folder)) if run.finished),
+    ]
+
+
+def _of_run(run: Run) -> Subject:
+    variants = run.result()["variants"]
+    return Subject(
+        run.folder / SCORES,
+        {variant: run.pictures(variant) for variant in variants},
+        {variant: run.chart(variant) for variant in variants},
+    )
+
+
+def _judge(
+    folder: Path,
+    subject: Subject,
+    figures: Figures,
+    jobs: dict[str, Compare],
+    bank: PsfBank | None,
+    device: str,
+    done: float,
+    tell: Tell,
+) -> None:
+    """All pictures of a subject, one after the other, by every metric that is wanted."""
+    names = list(judged_pictures(folder))
+    for number, (name, clean_path, captured_path) in enumerate(names):
+        clean = read_picture(clean_path)
+        pictures = [read_picture(place / f"{name}.png") for place in subject.variants.values()]
+        for key, compare in jobs.items():
+            _put(figures, subject, key, name, compare(clean, pictures))
+        if bank is not None:
+            found = consistency(read_picture(captured_path), pictures, bank, device)
+            _put(figures, subject, CONSISTENCY, name, [{WHOLE: value} for value in found])
+        tell("judge", done, {"picture": float(number + 1)})
+
+
+def _measure_charts(subject: Subject, figures: Figures) -> None:
+    found = [resolution(read_picture(path)) for path in subject.charts.values()]
+    for variant, values in zip(subject.charts, found, strict=True):
+        figures.setdefault(variant, {}).setdefault(RESOLUTION, {})["chart"] = dict(values)
+
+
+def _put(figures: Figures, subject: Subject, key: str, name: str, found: Sequence[dict[str, float]]) -> None:
+    for variant, values in zip(subject.variants, found, strict=True):
+        finite = {place: value if math.isfinite(value) else None for place, value in values.items()}
+        figures.setdefault(variant, {}).setdefault(key, {})[name] = finite
+
+
+def _has(figures: Figures, subject: Subject, key: str) -> bool:
+    return all(key in figures.get(variant, {}) for variant in subject.variants)
+
+
+def _known(subject: Subject) -> Figures:
+    if not subject.scores.is_file():
+        return {}
+    found: Any = read_json(subject.scores)
+    return found
+
+
+def _write(subject: Subject, figures: Figures) -> None:
+    with atomic_file(subject.scores) as part:
+        part.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+
+
+def main(arguments: list[str]) -> int:
+    """Judge a folder; the reasons of what could not be computed go to ``missing.json``."""
+    folder, device = Path(arguments[0]), arguments[1]
+    try:
+        missing = judge(folder, device, teller())
+    except InputError as error:
+        print(f"metalens: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        return 130
+    with atomic_file(folder / "missing.json") as part:
+        part.write_text(json.dumps(missing, indent=1) + "\n", encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,75 @@
+"""A process of the benchmark: started, followed, stopped. It tells its progress on stdout, a JSON object a line."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+Tell = Callable[[str, float, dict[str, float]], None]
+"""Called with the stage, the share of it that is done, and the latest figures."""
+
+_BETWEEN_LINES = 0.5
+
+
+def start(module: str, arguments: Sequence[str], log: Path, *, offline: bool = False) -> subprocess.Popen[str]:
+    """Start ``python -m module``.
+
+    Args:
+        module: by its whole name.
+        arguments: of its command line.
+        log: its stderr goes to the end of this file.
+        offline: whether packages may not fetch anything.
+    """
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | ({"HF_HUB_OFFLINE": "1"} if offline else {})
+    with log.open("a", encoding="utf-8") as file:
+        return subprocess.Popen(
+            [sys.executable, "-m", module, *arguments],
+            stdout=subprocess.PIPE,
+            stderr=file,
+            text=True,
+            env=environment,
+        )
+
+
+def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
+    """Pass on what a process tells until it ends; what else it prints goes to the file.
+
+    Returns:
+        Its exit status.
+    """
+    assert process.stdout is not None
+    with log.open("a", encoding="utf-8") as file, process.stdout as lines:
+        for line in lines:
+            try:
+                told = json.loads(line)
+                tell(str(told["stage"]), float(told["share"]), dict(told["figures"]))
+            except (ValueError, KeyError, TypeError):
+                file.write(line)
+    return process.wait()
+
+
+def interrupt(process: subprocess.Popen[str]) -> None:
+    """Ask a process to stop, as Ctrl-C does, and wait until it has."""
+    if process.poll() is None:
+        process.send_signal(signal.SIGINT)
+    process.wait()
+
+
+def teller() -> Tell:
+    """The other end: tells on stdout, not more than twice a second and stage."""
+    last: dict[str, float] = {}
+
+    def tell(stage: str, share: float, figures: dict[str, float]) -> None:
+        now = time.monotonic()
+        if share < 1 and now - last.get(stage, -1.0) < _BETWEEN_LINES:
+            return
+        last[stage] = now
+        print(json.dumps({"stage": stage, "share": share, "figures": figures}), flush=True)
+
+    return tell

@@ -1,0 +1,70 @@
+"""What a benchmark leaves to read: ``bench.json``, ``table.md``, ``table.csv``, ``bench.html`` and its figures."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.pictures import read_picture
+from metalens.restore.bench.figures import plane_figure
+from metalens.restore.bench.folder import SCORES, judged_pictures, read_json, run_of
+from metalens.restore.bench.page import render
+from metalens.restore.bench.summary import summarise
+from metalens.restore.bench.table import comma_separated, markdown
+from metalens.restore.metrics.metric import WHOLE
+from metalens.restore.report_figures import alpha_figure, save_figure
+
+PAGE = "bench.html"
+
+
+def write_report(folder: Path) -> dict[str, Any]:
+    """Write tables and page from a folder that was judged; what is there of them is replaced.
+
+    Returns:
+        What stands in ``bench.json``.
+
+    Raises:
+        InputError: nothing was restored yet, or a file is damaged.
+    """
+    summary = summarise(folder)
+    if all(row["costs"] is None for row in summary["rows"]):
+        raise InputError(f"{folder}: no method has restored anything yet; {'; '.join(summary['failed'].values())}")
+    save_figure(folder, "plane", lambda: plane_figure(summary["rows"][1:]))
+    curves = _alpha_figures(folder, summary)
+    pixels = read_picture(next(judged_pictures(folder))[1]).shape
+    texts = {
+        "table.md": markdown(summary),
+        "table.csv": comma_separated(summary),
+        "bench.json": json.dumps(summary, indent=1) + "\n",
+        PAGE: render(folder, summary, curves, (pixels[0], pixels[1])),
+    }
+    for name, content in texts.items():
+        with atomic_file(folder / name) as part:
+            part.write_text(content, encoding="utf-8")
+    return summary
+
+
+def _alpha_figures(folder: Path, summary: dict[str, Any]) -> dict[str, str]:
+    """The curve over α of each method that has one; title → stem of the file."""
+    found = {}
+    methods = {row["method"]: row["title"] for row in summary["rows"] if row["variant"].startswith("α = ")}
+    captured = next(row for row in summary["rows"] if row["method"] == "captured")["figures"]
+    reference = (captured["psnr"]["mean"], captured["st_lpips"]["mean"])
+    for method, title in methods.items():
+        scores = read_json(run_of(folder, method, summary["plan"]["seeds"][0]).folder / SCORES)
+        psnr, distance = (
+            {float(variant.removeprefix("α = ")): _values(figures[key]) for variant, figures in scores.items()}
+            for key in ("psnr", "st_lpips")
+        )
+        stem = f"alpha-{method}"
+        save_figure(folder, stem, partial(alpha_figure, psnr, distance, {"captured": reference}))
+        found[title] = stem
+    return found
+
+
+def _values(pictures: dict[str, dict[str, float]]) -> list[float]:
+    return [figures[WHOLE] for figures in pictures.values()]

@@ -1,0 +1,193 @@
+"""A benchmark as a whole: the test pictures, one process for each method and seed, then the judge."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pictures import write_picture
+from metalens.formats.psf_bank import read_psf_bank
+from metalens.restore.bench.folder import FAILURE, Run, runs_of
+from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.process import follow, interrupt, start
+
+Report = Callable[[float, str], None]
+"""Called with the share of the work that is done, and what is going on."""
+
+WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
+LOG = "log.txt"
+
+
+def check(plan: Plan) -> None:
+    """Refuse what no method could work with, before anything is begun.
+
+    Raises:
+        InputError: files of another camera, no test pictures, or pairs smaller than the crop.
+    """
+    bank = read_psf_bank(plan.psf)
+    pairs, test = read_pairs(plan.pairs), read_pairs(plan.test)
+    for each in (pairs, test):
+        require_same_camera(each, bank)
+    if test.manifest.pixels != bank.camera.sensor.pixels:
+        raise InputError(
+            f"{test.folder}: pictures of {' × '.join(map(str, test.manifest.pixels))} pixels, methods are judged on "
+            f"whole frames of {' × '.join(map(str, bank.camera.sensor.pixels))}; make them with metalens synth --whole."
+        )
+    if min(pairs.manifest.pixels) < plan.crop:
+        raise InputError(
+            f"{pairs.folder}: pairs of {min(pairs.manifest.pixels)} pixels are smaller than the crop of {plan.crop}; "
+            "lower --crop, or make larger pairs."
+        )
+    if not len(pairs.of_split("train")):
+        raise InputError(f"{pairs.folder}: has no pairs of the training side of its split; make more.")
+
+
+def prepare(folder: Path, plan: Plan) -> None:
+    """Keep what figures and pages are made of in the folder, so that they can be made anywhere.
+
+    Raises:
+        InputError: the files cannot be used; see :func:`check`.
+    """
+    check(plan)
+    if not (folder / "psf.h5").is_file():
+        with atomic_file(folder / "psf.h5") as part:
+            shutil.copyfile(plan.psf, part)
+    store_test_pictures(folder, read_pairs(plan.test))
+    if plan.chart is not None:
+        _store_chart(folder, read_pairs(plan.chart))
+
+
+def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda share, text: None) -> list[Run]:
+    """Fit and restore with every method that has not done so yet.
+
+    Args:
+        folder: of a benchmark with a plan.
+        resume: take up checkpoints.
+        report: told of progress.
+
+    Returns:
+        All runs; those that failed say why.
+
+    Raises:
+        InputError: nothing can be used.
+    """
+    plan = read_plan(folder)
+    runs = runs_of(folder, plan)
+    waiting = [run for run in runs if not run.finished]
+    if waiting:
+        prepare(folder, plan)
+    for run in waiting:
+        (run.folder / FAILURE).unlink(missing_ok=True)
+    workers = _Workers(folder, resume, _Board(len(runs), len(runs) - len(waiting), report))
+    with ThreadPoolExecutor(max(1, plan.parallel)) as pool:
+        try:
+            list(pool.map(workers.one, waiting))
+        except BaseException:
+            workers.stop()
+            raise
+    return runs
+
+
+def judge_all(folder: Path, device: str, report: Report = lambda share, text: None) -> None:
+    """Compute the figures of all that was restored, in a process of its own.
+
+    Raises:
+        InputError: it failed.
+    """
+    log = folder / LOG
+    # Weights that are not on this machine are named, not fetched.
+    process = start(JUDGE, [str(folder), device], log, offline=True)
+    try:
+        status = follow(process, log, lambda stage, share, figures: report(share, stage))
+    except BaseException:
+        interrupt(process)
+        raise
+    if status:
+        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+        raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
+
+
+def store_test_pictures(folder: Path, test: Pairs) -> None:
+    """Keep the test pictures as files, so that figures and pages need the benchmark's folder alone."""
+    for side in ("clean", "captured"):
+        (folder / "test" / side).mkdir(parents=True, exist_ok=True)
+    for number, name in enumerate(pair_names(test)):
+        for side, picture in zip(("clean", "captured"), test[number], strict=True):
+            path = folder / "test" / side / f"{name}.png"
+            if not path.is_file():
+                write_picture(path, picture)
+
+
+def _store_chart(folder: Path, pairs: Pairs) -> None:
+    (folder / "test" / "chart").mkdir(parents=True, exist_ok=True)
+    for side, picture in zip(("clean", "captured"), pairs[0], strict=True):
+        path = folder / "test" / "chart" / f"{side}.png"
+        if not path.is_file():
+            write_picture(path, picture)
+
+
+class _Board:
+    """What all workers together have done, for one progress bar."""
+
+    def __init__(self, total: int, done: int, report: Report) -> None:
+        self.total = total
+        self.done = done
+        self.running: dict[str, tuple[str, float]] = {}
+        self.report = report
+        self.lock = threading.Lock()
+
+    def tell(self, name: str, stage: str, share: float) -> None:
+        with self.lock:
+            self.running[name] = (stage, share)
+            self._say()
+
+    def finish(self, name: str) -> None:
+        with self.lock:
+            self.running.pop(name, None)
+            self.done += 1
+            self._say()
+
+    def _say(self) -> None:
+        parts = {"start": 0.0, "fit": 0.0, "restore": 0.7}
+        lengths = {"start": 0.0, "fit": 0.7, "restore": 0.3}
+        begun = sum(parts[stage] + lengths[stage] * share for stage, share in self.running.values())
+        text = ", ".join(f"{name} {stage} {share:.0%}" for name, (stage, share) in self.running.items())
+        self.report((self.done + begun) / max(1, self.total), text)
+
+
+class _Workers:
+    """Processes of methods."""
+
+    def __init__(self, folder: Path, resume: bool, board: _Board) -> None:
+        self.folder = folder
+        self.resume = resume
+        self.board = board
+        self.processes: dict[str, subprocess.Popen[str]] = {}
+        self.stopped = False
+
+    def one(self, run: Run) -> None:
+        """Start one and wait for it; what it printed goes into ``log.txt``."""
+        if self.stopped:
+            return
+        name = f"{run.method} {run.seed}"
+        run.folder.mkdir(parents=True, exist_ok=True)
+        log = run.folder / LOG
+        arguments = [str(self.folder), run.method, str(run.seed), *(["--resume"] if self.resume else [])]
+        process = self.processes[name] = start(WORKER, arguments, log)
+        status = follow(process, log, lambda stage, share, figures: self.board.tell(name, stage, share))
+        if status and not self.stopped and run.failure() is None:
+            (run.folder / FAILURE).write_text(f"its process ended with status {status}; see {log}\n", "utf-8")
+        self.board.finish(name)
+
+    def stop(self) -> None:
+        """End all processes; each keeps its checkpoint."""
+        self.stopped = True
+        for process in self.processes.values():
+            interrupt(process)

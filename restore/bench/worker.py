@@ -1,0 +1,182 @@
+"""One method in a process of its own: ``python -m metalens.restore.bench.worker FOLDER METHOD SEED [--resume]``.
+
+It fits, restores the test pictures, and measures what that took. Progress goes to stdout, a JSON object a line. What
+fails is said in ``failure.txt``, and ends this process only.
+"""
+
+from __future__ import annotations
+
+import json
+import resource
+import statistics
+import sys
+import time
+import traceback
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.psf_bank import read_psf_bank
+from metalens.restore.bench.folder import FAILURE, RESULT, Run, chart_pictures, run_of
+from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.process import Tell, teller
+from metalens.restore.methods import load_method
+from metalens.restore.methods.method import Capture, Fitted, Method, Training
+from metalens.restore.optimisation import Budget
+
+_TIMED = 3
+"""Pictures that a single variant is timed on, after one to warm up."""
+
+
+def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
+    """Fit a method, restore the test pictures, and write both.
+
+    Raises:
+        InputError: something cannot be used; nothing of the run counts then.
+    """
+    plan = read_plan(folder)
+    started = time.monotonic()
+    tell("start", 0.0, {})
+    method = load_method(run.method)
+    bank = read_psf_bank(plan.psf)
+    pairs, test = read_pairs(plan.pairs), read_pairs(plan.test)
+    for each in (pairs, test):
+        require_same_camera(each, bank)
+    run.folder.mkdir(parents=True, exist_ok=True)
+    fitted = method.fit(
+        Training(
+            pairs=pairs,
+            bank=bank,
+            prior=plan.prior,
+            budget=Budget(steps=plan.steps, minutes=plan.minutes),
+            folder=run.folder,
+            batch=plan.batch,
+            crop=plan.crop,
+            precision=plan.precision,  # type: ignore[arg-type]
+            device=plan.device,
+            seed=run.seed,
+            resume=resume,
+            report=lambda share, figures: tell("fit", share, figures),
+        )
+    )
+    fitting = time.monotonic() - started
+    costs = _memory(plan.device, "training")
+    costs |= _restore_all(method, fitted, test, run, plan, tell)
+    _restore_chart(folder, method, fitted, run)
+    return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
+
+
+def _restore_all(method: Method, fitted: Fitted, test: Pairs, run: Run, plan: Plan, tell: Tell) -> dict[str, Any]:
+    """Restore and store every test picture; what one takes."""
+    variants = method.describe.variants
+    for variant in variants:
+        run.pictures(variant).mkdir(parents=True, exist_ok=True)
+    names, spent = pair_names(test), []
+    for number, name in enumerate(names):
+        sample = test.sample(number)
+        capture = Capture(sample.degraded, sample.position)
+        started = time.perf_counter()
+        restored = fitted.restore(capture, variants)
+        spent.append(time.perf_counter() - started)
+        for variant, picture in restored.items():
+            write_picture(run.pictures(variant) / f"{name}.png", picture)
+        tell("restore", (number + 1) / len(names), {})
+    memory = _memory(plan.device, "restoring")
+    if len(variants) > 1:
+        # One picture of one variant, as a user would make it.
+        spent = [_seconds_of_one(fitted, test, number, variants[-1]) for number in range(min(1 + _TIMED, len(test)))]
+    warm = spent[1:] or spent
+    return {"seconds_per_picture": statistics.median(warm), "timed_pictures": len(warm), **memory}
+
+
+def _restore_chart(folder: Path, method: Method, fitted: Fitted, run: Run) -> None:
+    """The chart of edges, by every variant, if the benchmark has one."""
+    chart = chart_pictures(folder)
+    if chart is None:
+        return
+    (run.folder / "chart").mkdir(exist_ok=True)
+    for variant, picture in fitted.restore(Capture(read_picture(chart[1])), method.describe.variants).items():
+        write_picture(run.chart(variant), picture)
+
+
+def _seconds_of_one(fitted: Fitted, test: Pairs, number: int, variant: str) -> float:
+    sample = test.sample(number)
+    started = time.perf_counter()
+    fitted.restore(Capture(sample.degraded, sample.position), (variant,))
+    return time.perf_counter() - started
+
+
+def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan: Plan) -> dict[str, Any]:
+    description = method.describe
+    result = {
+        "title": description.title,
+        "reference": description.reference,
+        "knows": description.knows,
+        "differs": description.differs,
+        "learns": description.learns,
+        "uses_prior": description.uses_prior,
+        "variants": list(description.variants),
+        "parameters": fitted.parameters,
+        "trainable_parameters": fitted.trainable,
+        "steps": fitted.steps,
+        "training_seconds": round(fitted.seconds, 2),
+        "chosen": fitted.chosen,
+        **costs,
+        "precision": plan.precision,
+        "parallel": plan.parallel,
+        **_machine(plan.device),
+    }
+    with atomic_file(run.folder / RESULT) as part:
+        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    (run.folder / FAILURE).unlink(missing_ok=True)
+    return result
+
+
+def _memory(device: str, what: str) -> dict[str, float]:
+    """Peak memory in MB since the last call: of the accelerator, or else of the whole process so far."""
+    import torch
+
+    if torch.device(device).type == "cuda" and torch.cuda.is_available():
+        peak = torch.cuda.max_memory_allocated() / 2**20
+        torch.cuda.reset_peak_memory_stats()
+    else:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+    return {f"{what}_peak_memory_mb": round(peak, 1)}
+
+
+def _machine(device: str) -> dict[str, Any]:
+    import torch
+
+    from metalens.restore.machine import machine_name
+
+    return {"device": device, "machine": machine_name(torch.device(device)), "torch": torch.__version__}
+
+
+def main(arguments: list[str]) -> int:
+    """Run one method; 0 if its result is there."""
+    folder, method, seed, *more = arguments
+    run = run_of(Path(folder), method, int(seed))
+    try:
+        work(Path(folder), run, resume="--resume" in more, tell=teller())
+    except InputError as error:
+        return _fail(run, str(error))
+    except KeyboardInterrupt:
+        return 130
+    except Exception as error:  # whatever it is, the other methods go on, and its sentence stands in the table
+        traceback.print_exc()
+        return _fail(run, f"{type(error).__name__}: {error}")
+    return 0
+
+
+def _fail(run: Run, sentence: str) -> int:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    with atomic_file(run.folder / FAILURE) as part:
+        part.write_text(sentence + "\n", encoding="utf-8")
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

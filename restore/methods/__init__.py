@@ -1,0 +1,69 @@
+"""Restoration methods side by side, each behind the same small interface: ``describe``, ``fit``, ``restore``.
+
+In reading order:
+
+- ``method``           the interface: what a method is, what it is fitted with, what it gives
+- ``tuning``           choosing a setting on training pairs, for methods that do not learn
+- ``learning``         one training loop for all that do
+- ``wiener``           Wiener deconvolution, of the whole picture and place by place
+- ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/local_blur.py``)
+- ``two_step``         blind correction: a Gaussian estimate, then colour fringes; ``gaussian_blur`` estimates and
+  inverts
+- ``nano_optics``      deconvolution of learned features with the function given; ``feature_wiener`` deconvolves
+- ``swinir``           a transformer without prior and without knowledge of the camera, in two sizes
+- ``psf_aware``        a convolutional network that is told the widths of the bank; ``nafnet`` is made of its blocks
+- ``diffusion``        what methods on the prior have in common
+- ``osediff``          one step, regularised by variational score distillation
+- ``s3diff``           one step, LoRA guided by blind estimates of blur and noise, adversarial loss
+- ``seesr_style``      fifty steps of diffusion with a ControlNet
+- ``dmdiff``           this project's restorer, with a local and a global Q, at several α
+
+A method is named in :data:`METHODS` by its module and its object there; it is imported when it is used, with what it
+needs.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+from metalens.formats.errors import InputError
+
+if TYPE_CHECKING:
+    from metalens.restore.methods.method import Method
+
+METHODS = {
+    "wiener-whole": ("wiener", "WHOLE"),
+    "wiener-tiled": ("wiener", "TILED"),
+    "richardson-lucy": ("richardson_lucy", "METHOD"),
+    "two-step": ("two_step", "METHOD"),
+    "nano-optics": ("nano_optics", "METHOD"),
+    "swinir-small": ("swinir", "SMALL"),
+    "swinir": ("swinir", "COLOUR_DENOISE"),
+    "psf-aware": ("psf_aware", "METHOD"),
+    "osediff": ("osediff", "METHOD"),
+    "s3diff": ("s3diff", "METHOD"),
+    "seesr-style": ("seesr_style", "METHOD"),
+    "dmdiff-global": ("dmdiff", "GLOBAL"),
+    "dmdiff-local": ("dmdiff", "LOCAL"),
+}
+"""Name → module and object, in the order of tables."""
+
+
+def load_method(name: str) -> Method:
+    """Import a method.
+
+    Raises:
+        InputError: there is no such method, or a package that it needs is not installed.
+    """
+    if name not in METHODS:
+        raise InputError(f"--methods {name}: no such method; expected some of {', '.join(METHODS)}.")
+    module, attribute = METHODS[name]
+    try:
+        method: Method = getattr(import_module(f"metalens.restore.methods.{module}"), attribute)
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"method {name}: the package {error.name} is not installed; run `pip install {error.name}`, or leave the "
+            "method out with --methods."
+        ) from error
+    return method

@@ -1,0 +1,99 @@
+"""DMDiff (ICCV 2025, arXiv 2506.22753) as ``metalens train`` and ``metalens restore`` have it.
+
+One step at the last timestep on two paths, α z_pos + (1 − α) z_neu decoded; LoRA with A·Q·B, Q made of the bank's FWHM
+map and a no-reference quality map; three paths in training. *Global*: one Q a picture, as published. *Local*: a field
+of Q (docs/adr/0006). What else differs from the publication is in docs/restoration.md and docs/training.md; here there
+are no pseudo pairs, and validation is kept to one batch, since the benchmark judges by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metalens.restore.methods.learning import check_crop
+from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
+from metalens.restore.prior import load_prior
+from metalens.restore.restoration import Settings, restore
+from metalens.restore.restorer import AdapterConfig, load_restorer
+from metalens.restore.svda import Form
+from metalens.restore.train import train
+from metalens.restore.train_config import TrainConfig
+
+ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
+ADAPTER = "adapter"
+
+
+def _fit(training: Training, form: Form) -> Fitted:
+    output = training.folder / ADAPTER
+    if not (training.resume and (output / "adapter.json").is_file()):
+        _train(training, form)
+    restorer = load_restorer(output, prior=training.prior).to(training.device)
+    sensor = training.bank.camera.sensor.pixels
+
+    def restored(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
+        alphas = {float(variant.removeprefix("α = ")): variant for variant in variants}
+        whole = capture.picture.shape[:2] == sensor
+        settings = Settings(place=None if whole else capture.place)
+        made = restore(restorer, capture.picture, list(alphas), settings)
+        return {alphas[alpha]: picture for alpha, picture in made.items()}
+
+    networks = (restorer.prior.vae, restorer.prior.unet, restorer.attention)
+    summary = restorer.training
+    return Fitted(
+        restored,
+        parameters=sum(parameter.numel() for network in networks for parameter in network.parameters()),
+        trainable=int(summary["trainable_parameters"]),
+        steps=int(summary["steps"]),
+        seconds=float(summary["seconds"]),
+        chosen={"quality_metric": restorer.quality_metric, "skipped_steps": summary["skipped_steps"]},
+    )
+
+
+def _train(training: Training, form: Form) -> None:
+    prior = load_prior(training.prior)
+    check_crop(training, prior.size_multiple)
+    train(
+        [training.pairs],
+        training.folder / ADAPTER,
+        bank=training.bank,
+        prior=prior,
+        quality_metric="auto",
+        budget=training.budget,
+        config=TrainConfig(
+            adapter=AdapterConfig(form=form),
+            batch=training.batch,
+            crop=training.crop,
+            precision=training.precision,
+            validation_batches=1,
+            validation_pictures=1,
+            validate_every=10**9,
+            checkpoint_every=500,
+            seed=training.seed,
+        ),
+        device=training.device,
+        resume=training.resume and (training.folder / ADAPTER).is_dir(),
+        # Other methods are not told of the quality: measuring it is no part of their time either.
+        measure_first=True,
+        command="metalens bench",
+        report=training.report,
+    )
+
+
+def _method(form: Form, differs: str) -> Method:
+    return Method(
+        Description(
+            title=f"DMDiff, {form} Q",
+            reference="ICCV 2025, arXiv 2506.22753",
+            knows="FWHM map",
+            differs=differs,
+            uses_prior=True,
+            variants=tuple(f"α = {alpha:g}" for alpha in ALPHAS),
+        ),
+        lambda training: _fit(training, form),
+    )
+
+
+GLOBAL = _method("global", "see docs/restoration.md")
+LOCAL = _method("local", "a field of Q over the picture")

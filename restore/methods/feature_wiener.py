@@ -1,0 +1,110 @@
+"""Wiener deconvolution of feature maps by point spread functions that vary over the field.
+
+    deconvolved = F⁻¹[ H* / (|H|² + 10^(−snr)) · F[features] ]
+
+(Tseng et al. 2021, Eq. 8), with H of the function resized to the features' scale. The features fall into three groups,
+one for each colour channel of the bank.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+from torch.nn import functional as F
+
+from metalens.formats.psf_bank import PsfBank
+from metalens.restore.degradation_map import Region
+from metalens.restore.wiener import balanced_functions, hat_weights
+
+
+class PsfField:
+    """The bank's functions on a device, read at any place.
+
+    Args:
+        bank: point spread functions on a grid.
+        device: where to.
+
+    Attributes:
+        functions: ``[row, column, 3, y, x]`` of mean energy 1.
+
+    Raises:
+        InputError: the bank is no grid.
+    """
+
+    def __init__(self, bank: PsfBank, device: torch.device) -> None:
+        self.functions = torch.from_numpy(bank.as_grid(balanced_functions(bank))).to(device)
+        self.sensor = bank.camera.sensor.pixels
+        self._hats = [
+            torch.from_numpy(hat_weights(nodes, bank.pixel_pitch, side)).to(device)
+            for nodes, side in zip((bank.field_y, bank.field_x), self.sensor, strict=True)
+        ]
+
+    def hats(self, region: Region, pixels: tuple[int, int]) -> tuple[Tensor, Tensor]:
+        """The nodes' weights over the rows and over the columns of a region, ``[node, pixel]``.
+
+        Pixels of a padded picture that lie beyond the sensor have those of its edge.
+        """
+        firsts = round(region.top * self.sensor[0]), round(region.left * self.sensor[1])
+        rows, columns = (
+            hats[:, (first + torch.arange(count, device=hats.device)).clamp(max=hats.shape[1] - 1)]
+            for hats, first, count in zip(self._hats, firsts, pixels, strict=True)
+        )
+        return rows, columns
+
+    def at(self, regions: Sequence[Region], pixels: tuple[int, int]) -> Tensor:
+        """The function in the middle of each region, ``[region, 3, y, x]``, linear between the nodes."""
+        found = []
+        for region in regions:
+            rows, columns = self.hats(region, pixels)
+            row, column = rows[:, pixels[0] // 2], columns[:, pixels[1] // 2]
+            found.append(torch.einsum("i,j,ijcyx->cyx", row, column, self.functions))
+        return torch.stack(found)
+
+
+def resized(functions: Tensor, factor: int) -> Tensor:
+    """Functions ``[…, y, x]`` on samples ``factor`` times as far apart; the middle stays a sample.
+
+    Each sample's light is shared between its neighbours on the coarse grid, linearly by distance: its sum stays.
+    """
+    if factor == 1:
+        return functions
+    *leading, height, width = functions.shape
+    before = [-(side // 2) % factor for side in (height, width)]
+    after = [-(side + first - 1) % factor for side, first in zip((height, width), before, strict=True)]
+    padded = F.pad(functions.reshape(-1, 1, height, width), (before[1], after[1], before[0], after[0]))
+    hat = 1 - (torch.arange(1 - factor, factor, device=functions.device) / factor).abs()
+    coarse = F.conv2d(padded, torch.outer(hat, hat)[None, None], stride=factor, padding=factor - 1)
+    return coarse.reshape(*leading, *coarse.shape[-2:])
+
+
+def middle_of(side: int, factor: int) -> int:
+    """The sample of a resized function in which the middle of the function lies."""
+    return (side // 2 + -(side // 2) % factor) // factor
+
+
+def deconvolve(features: Tensor, functions: Tensor, middle: tuple[int, int], noise: Tensor) -> Tensor:
+    """Deconvolve features by one function a picture, or each picture by many functions.
+
+    Args:
+        features: ``[batch, 3 · group, y, x]``, the groups of red, green and blue one after the other.
+        functions: ``[batch, 3, y, x]`` or, with a batch of one, ``[node, 3, y, x]``.
+        middle: the sample of the functions that light without blur would reach.
+        noise: 10^(−snr), a number.
+
+    Returns:
+        ``[max(batch, node), 3 · group, y, x]`` float32.
+    """
+    height, width = features.shape[-2:]
+    kernel = functions.shape[-2:]
+    margin = [min(side // 2, length - 1) for side, length in zip(kernel, (height, width), strict=True)]
+    padded = F.pad(features.float(), (margin[1], margin[1], margin[0], margin[0]), mode="reflect")
+    size = [max(next_fast_len(length, real=True), side) for length, side in zip(padded.shape[-2:], kernel, strict=True)]
+    on_frame = F.pad(functions.float(), (0, size[1] - kernel[1], 0, size[0] - kernel[0]))
+    transfer = torch.fft.rfft2(torch.roll(on_frame, (-middle[0], -middle[1]), dims=(-2, -1)))
+    inverse = transfer.conj() / (transfer.abs().square() + noise)
+    grouped = padded.unflatten(1, (3, -1))
+    restored = torch.fft.irfft2(torch.fft.rfft2(grouped, s=size) * inverse[:, :, None], s=size).flatten(1, 2)
+    return restored[..., margin[0] : margin[0] + height, margin[1] : margin[1] + width]

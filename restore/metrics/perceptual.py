@@ -1,0 +1,47 @@
+"""The shift-tolerant LPIPS, VGG features: one figure a picture, and one for each zone of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from metalens.restore.measures import field_zones
+from metalens.restore.metrics.metric import WHOLE, Compare
+from metalens.restore.perceptual import shift_tolerant_lpips
+from metalens.restore.picture_tensors import as_tensor
+
+
+def load_shift_tolerant(device: str) -> Compare:
+    """The metric on a device."""
+    return lambda clean, pictures: distances_by_zone(clean, pictures, device)
+
+
+@torch.no_grad()
+def distances_by_zone(clean: np.ndarray, pictures: Sequence[np.ndarray], device: str = "cpu") -> list[dict[str, float]]:
+    """Distances of pictures from a clean one.
+
+    A zone's distance is the mean of each layer's differences over the features that lie in it, summed over layers; a
+    feature sees some way beyond its place.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8.
+        pictures: of the same shape.
+        device: of torch.
+
+    Returns:
+        For each picture ``whole`` and the zones of :func:`metalens.restore.measures.field_zones`.
+    """
+    network = shift_tolerant_lpips("vgg").to(device)
+    reference = network.features(as_tensor(clean)[None].to(device))
+    found = []
+    for picture in pictures:
+        maps = network.difference_maps(reference, network.features(as_tensor(picture)[None].to(device)))
+        distances = {WHOLE: float(sum(each.mean() for each in maps))}
+        for zone in field_zones(clean.shape):
+            masks = [torch.from_numpy(field_zones(each.shape[1:])[zone]).to(each.device) for each in maps]
+            parts = [each[0][mask].mean() for each, mask in zip(maps, masks, strict=True) if mask.any()]
+            distances[zone] = float(sum(parts))
+        found.append(distances)
+    return found

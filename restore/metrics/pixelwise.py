@@ -1,0 +1,67 @@
+"""Differences of pixels: PSNR, SSIM and CIEDE2000, of a picture and of each zone of the field."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+from skimage.color import deltaE_ciede2000, rgb2lab
+
+from metalens.restore.measures import field_zones, psnr, psnr_by_zone, ssim, ssim_map
+from metalens.restore.metrics.metric import WHOLE, Compare
+
+Figures = Callable[[np.ndarray, np.ndarray], dict[str, float]]
+
+
+def colour_difference(clean: np.ndarray, picture: np.ndarray) -> np.ndarray:
+    """CIEDE2000 at every pixel (Sharma et al. 2005, 10.1002/col.20070), of sRGB under D65.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8 or float in 0..1.
+        picture: of the same shape.
+
+    Returns:
+        ``[y, x]``; about 1 is the least that is seen.
+    """
+    difference: np.ndarray = deltaE_ciede2000(rgb2lab(clean), rgb2lab(picture))
+    return difference
+
+
+def psnr_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
+    """PSNR in dB."""
+    return {WHOLE: psnr(clean, picture), **psnr_by_zone(clean, picture)}
+
+
+def ssim_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
+    """SSIM; a zone's is the mean of the similarity around its pixels."""
+    return {WHOLE: ssim(clean, picture), **_zone_means(ssim_map(clean, picture))}
+
+
+def colour_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
+    """Mean colour difference."""
+    difference = colour_difference(clean, picture)
+    return {WHOLE: float(difference.mean()), **_zone_means(difference)}
+
+
+def loader(figures: Figures) -> Callable[[str], Compare]:
+    """A loader of one of these, which compute on the processor whatever the device."""
+
+    def load(device: str) -> Compare:
+        del device
+
+        def compare(clean: np.ndarray, pictures: Sequence[np.ndarray]) -> list[dict[str, float]]:
+            return [figures(clean, picture) for picture in pictures]
+
+        return compare
+
+    return load
+
+
+def _zone_means(values: np.ndarray) -> dict[str, float]:
+    masks = field_zones(values.shape)
+    return {zone: float(values[mask].mean()) for zone, mask in masks.items() if mask.any()}
+
+
+load_psnr = loader(psnr_figures)
+load_ssim = loader(ssim_figures)
+load_colour = loader(colour_figures)

@@ -1,0 +1,103 @@
+"""Resolution from a slanted edge: the spatial frequency response of ISO 12233.
+
+In linear light: the edge is found in each row as the centroid of the derivative, a line is fitted, all pixels are
+projected along it onto quarters of a pixel, and the mean profile's derivative, under a Hamming window, is transformed.
+The response of the derivative itself is divided out. MTF50 is the frequency at which the response falls to one half.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.formats.scene import srgb_to_linear
+from metalens.restore.measures import ZONES, field_zones
+from metalens.restore.metrics.edge_chart import edge_regions
+
+BINS = 4
+"""Samples of the profile per pixel."""
+
+FREQUENCY = np.linspace(0, 1, 101)
+"""Cycles per pixel at which responses are read; one half is the sensor's Nyquist frequency."""
+
+_LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
+
+
+def edge_response(light: np.ndarray) -> np.ndarray:
+    """The spatial frequency response across an upright edge.
+
+    Args:
+        light: ``[y, x]`` linear light with one edge that crosses all rows.
+
+    Returns:
+        The response at :data:`FREQUENCY`, 1 at 0.
+    """
+    light = np.asarray(light, dtype=np.float64)
+    rows, columns = light.shape
+    place = _edge_places(light)
+    slope, start = np.polyfit(np.arange(rows), place, 1)
+    distance = np.arange(columns)[None, :] - (start + slope * np.arange(rows))[:, None]
+    # Across the edge, not along the row.
+    distance = distance / np.hypot(1, slope)
+    reach = int(min(-distance[:, 0].max(), distance[:, -1].min())) * BINS
+    numbers = np.rint(distance * BINS).astype(int) + reach
+    inside = (numbers >= 0) & (numbers <= 2 * reach)
+    counts = np.bincount(numbers[inside], minlength=2 * reach + 1)
+    sums = np.bincount(numbers[inside], weights=light[inside], minlength=2 * reach + 1)
+    filled = np.flatnonzero(counts)
+    profile = np.interp(np.arange(2 * reach + 1), filled, sums[filled] / counts[filled])
+    spread = np.gradient(profile) * np.hamming(2 * reach + 1)
+    response = np.abs(np.fft.rfft(spread, 16 * len(spread)))
+    cycles = np.fft.rfftfreq(16 * len(spread), 1 / BINS)
+    # A difference over two samples passes sin(2πf/BINS) of a frequency where a derivative passes 2πf/BINS.
+    angle = 2 * np.pi * cycles / BINS
+    passed = np.divide(np.sin(angle), angle, out=np.ones_like(angle), where=angle > 0)
+    usable = passed > 0.1
+    corrected = response[usable] / response[0] / passed[usable]
+    return np.interp(FREQUENCY, cycles[usable], corrected)
+
+
+def mtf50(response: np.ndarray) -> float:
+    """The lowest frequency in cycles per pixel at which a response falls to one half; 1 if it does not."""
+    below = np.flatnonzero(response < 0.5)
+    if not len(below):
+        return float(FREQUENCY[-1])
+    first = int(below[0])
+    high, low = response[first - 1], response[first]
+    step = FREQUENCY[1] - FREQUENCY[0]
+    return float(FREQUENCY[first - 1] + step * (high - 0.5) / (high - low))
+
+
+def resolution(picture: np.ndarray) -> dict[str, float]:
+    """MTF50 of a picture of the chart, of its mean response, in cycles per pixel.
+
+    Args:
+        picture: ``[y, x, 3]`` uint8 of :func:`metalens.restore.metrics.edge_chart.edge_chart`'s shape.
+
+    Returns:
+        ``whole``, and each zone of the field that has edges.
+
+    Raises:
+        InputError: the picture is too small for the chart.
+    """
+    light = srgb_to_linear(picture) @ _LUMINANCE
+    zones = field_zones(picture.shape)
+    responses: dict[str, list[np.ndarray]] = {"whole": [], **{zone: [] for zone in ZONES}}
+    for region in edge_regions((picture.shape[0], picture.shape[1])):
+        response = edge_response(region.of(light))
+        row, column = (round(value) for value in region.middle())
+        responses["whole"].append(response)
+        responses[next(zone for zone in ZONES if zones[zone][row, column])].append(response)
+    return {name: mtf50(np.mean(found, axis=0)) for name, found in responses.items() if found}
+
+
+def _edge_places(light: np.ndarray) -> np.ndarray:
+    """Where each row crosses the edge: the centroid of its derivative, twice, the second time near the first."""
+    steps = np.abs(np.diff(light, axis=1))
+    x = np.arange(steps.shape[1]) + 0.5
+    window = np.hamming(steps.shape[1])
+    place = (steps * window) @ x / (steps * window).sum(axis=1)
+    fitted = np.polyval(np.polyfit(np.arange(len(place)), place, 1), np.arange(len(place)))
+    reach = steps.shape[1] / 4
+    near = np.exp(-0.5 * ((x[None, :] - fitted[:, None]) / (reach / 2)) ** 2)
+    found: np.ndarray = (steps * near) @ x / (steps * near).sum(axis=1)
+    return found

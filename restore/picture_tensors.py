@@ -1,0 +1,25 @@
+"""Pictures as the networks take them, and back."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def as_tensor(picture: np.ndarray) -> Tensor:
+    """``[y, x, 3]`` uint8 → ``[3, y, x]`` float32 in 0..1."""
+    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255
+
+
+def as_picture(values: Tensor) -> np.ndarray:
+    """``[3, y, x]`` in 0..1 → ``[y, x, 3]`` uint8."""
+    return (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
+    """Reflect ``[batch, 3, y, x]`` at its lower and right border until both sides are multiples."""
+    height, width = pictures.shape[-2:]
+    below, right = -height % multiple, -width % multiple
+    return F.pad(pictures, (0, right, 0, below), mode="reflect") if below or right else pictures

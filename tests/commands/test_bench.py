@@ -1,0 +1,110 @@
+"""``metalens bench``: a run with what was made elsewhere, how it goes on, and one sentence for each bad input."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+from metalens.cli import metalens
+from metalens.formats.camera import read_camera
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer
+from metalens.formats.psf_bank import write_psf_bank
+from metalens.psf.given import grid_bank_of_functions
+
+PIXELS = (64, 64)
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """A small camera's bank and four pairs of it, the last of which validates."""
+    folder = tmp_path_factory.mktemp("made")
+    preset = read_camera("metacamera")
+    camera = preset.model_copy(update={"sensor": preset.sensor.model_copy(update={"pixels": PIXELS})})
+    intensity = np.zeros((2, 2, 3, 5, 5), dtype=np.float32)
+    intensity[..., 1:4, 1:4] = 1 / 9
+    write_psf_bank(folder / "psf.h5", grid_bank_of_functions(camera, intensity, {"engine": "made up"}))
+    pictures = np.random.default_rng(0).integers(0, 256, (4, *PIXELS, 3), dtype=np.uint8)
+    manifest = PairsManifest(
+        kind="simulated",
+        count=4,
+        shard_size=4,
+        pixels=PIXELS,
+        seed=0,
+        cameras=(PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=PIXELS),),
+        sources=tuple(
+            PairsSource(name=f"p{i}", sha256=f"{i}" * 64, split="validation" if i == 3 else "train") for i in range(4)
+        ),
+    )
+    with open_pairs_writer(folder / "pairs", manifest) as writer:
+        samples = [PairSample(each, each // 2, number, number) for number, each in enumerate(pictures)]
+        writer.write(writer.missing[0], samples)
+    return folder
+
+
+@pytest.fixture
+def run(made, tmp_path):
+    """Runs the command on what was made, into ``bench``, with further words."""
+
+    def call(*words, inputs=("--psf", "psf.h5", "--pairs", "pairs", "--test", "pairs")):
+        given = [str(made / word) if (made / word).exists() else word for word in inputs]
+        return CliRunner().invoke(metalens, ["bench", "-o", str(tmp_path / "bench"), *given, *map(str, words)])
+
+    return call
+
+
+QUICK = ("--no-chart", "--steps-per-method", 1, "--crop", 32, "--batch", 1)
+
+
+def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
+    result = run("--methods", "wiener-whole,osediff", "--prior", "nowhere", *QUICK, "--only", "restore", "--json")
+    assert result.exit_code == 0, (result.output, result.exception)
+    answered = json.loads(result.stdout)
+    assert (answered["runs"], answered["finished"]) == (2, 1)
+    assert answered["failed"]["osediff, seed 0"].startswith("nowhere: no such prior")
+    folder = tmp_path / "bench" / "methods" / "wiener-whole" / "seed-0"
+    assert len(list((folder / "restored" / "one").glob("*.png"))) == 4
+    before = (folder / "result.json").stat().st_mtime_ns
+    again = run("--resume", "--methods", "wiener-whole", "--only", "restore", inputs=())
+    assert again.exit_code == 0, (again.output, again.exception)
+    assert (folder / "result.json").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (("--methods", "magic", *QUICK), "--methods magic: no such method; expected some of wiener-whole"),
+        ((*QUICK[:3], "--crop", 96), "pairs of 64 pixels are smaller than the crop of 96; lower --crop"),
+        (("--resume", "--only", "figures"), "holds no benchmark"),
+    ],
+)
+def test_what_cannot_be_used_is_one_sentence(run, words, message):
+    result = run(*words)
+    assert isinstance(result.exception, InputError)
+    assert message in str(result.exception)
+
+
+def test_a_folder_without_photographs_is_refused_before_a_lens_is_simulated(run, tmp_path, made):
+    (tmp_path / "empty").mkdir()
+    inputs = ("--psf", str(made / "psf.h5"), "--photos", str(tmp_path / "empty"))
+    result = run(*QUICK, inputs=inputs)
+    assert isinstance(result.exception, InputError)
+    assert "no picture found" in str(result.exception)
+    assert not (tmp_path / "bench").exists()
+
+
+@pytest.mark.parametrize(
+    ("words", "inputs"),
+    [
+        (("--no-chart",), ("--psf", "psf.h5", "--pairs", "pairs", "--test", "pairs")),
+        (QUICK, ()),
+        ((*QUICK, "--lens", "metacamera"), ("--psf", "psf.h5")),
+    ],
+)
+def test_a_benchmark_without_a_budget_or_a_lens_is_wrong_use(run, words, inputs):
+    result = run(*words, inputs=inputs)
+    assert result.exit_code == 2
+    assert "give " in result.output

@@ -1,0 +1,184 @@
+"""The benchmark's folder: its terms, its workers, its judge, and what it leaves to read."""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+
+import pytest
+
+from metalens.formats.errors import InputError
+from metalens.formats.pictures import read_picture
+from metalens.restore.bench import judge as judging
+from metalens.restore.bench.folder import judged_pictures, run_of, runs_of
+from metalens.restore.bench.judge import judge
+from metalens.restore.bench.plan import PLAN, claim, read_plan
+from metalens.restore.bench.report import write_report
+from metalens.restore.bench.run import check, prepare, restore_with_all
+from metalens.restore.bench.summary import aims
+from metalens.restore.bench.worker import main
+from metalens.restore.metrics.catalogue import METRICS
+
+
+@pytest.fixture
+def few_metrics(monkeypatch):
+    """PSNR and the perceptual distance, and one that is missing: the others have tests of their own."""
+    kept = [metric for metric in METRICS if metric.key in ("psnr", "st_lpips")]
+    niqe = next(metric for metric in METRICS if metric.key == "niqe")
+    kept.append(replace(niqe, missing=lambda: "its weights are not on this machine"))
+    monkeypatch.setattr(judging, "METRICS", kept)
+    return kept
+
+
+def test_a_benchmark_goes_on_with_its_own_terms_only(tmp_path, make_plan):
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(), resume=False)
+    with pytest.raises(InputError, match="the output folder is not empty"):
+        claim(folder, make_plan(), resume=False)
+    with pytest.raises(InputError, match="its benchmark has steps 1, now 2 is asked for; figures of both cannot"):
+        claim(folder, make_plan(steps=2), resume=True)
+    claim(folder, make_plan(methods=("two-step",), device="cuda"), resume=True)
+    assert read_plan(folder).methods == ("wiener-whole", "two-step")
+    assert read_plan(folder).device == "cuda"
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"schema": "metalens.bench", "version": 9}', '{"schema": "x"}'])
+def test_a_plan_that_is_none_is_refused(tmp_path, text):
+    (tmp_path / PLAN).write_text(text, encoding="utf-8")
+    with pytest.raises(InputError, match="not a benchmark's plan"):
+        read_plan(tmp_path)
+
+
+def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, pairs):
+    check(make_plan())
+    with pytest.raises(InputError, match="pairs of 64 pixels are smaller than the crop of 96; lower --crop"):
+        check(make_plan(crop=96))
+    with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
+        check(make_plan(test=str(pairs.folder / "nowhere")))
+
+
+def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(methods=("wiener-tiled",)), resume=False)
+    prepare(folder, read_plan(folder))
+    assert main([str(folder), "wiener-tiled", "0"]) == 0
+    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {each["stage"] for each in told} == {"start", "restore"}
+    (run,) = runs_of(folder, read_plan(folder))
+    assert run.finished
+    result = run.result()
+    assert result["chosen"]["noise_to_signal"] > 0
+    assert result["seconds_per_picture"] > 0
+    names = [name for name, _, _ in judged_pictures(folder)]
+    assert len(names) == len(pairs)
+    assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
+
+
+def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(methods=("osediff",), prior="nowhere"), resume=False)
+    prepare(folder, read_plan(folder))
+    assert main([str(folder), "osediff", "0"]) == 1
+    (run,) = runs_of(folder, read_plan(folder))
+    assert not run.finished
+    assert run.failure().startswith("nowhere: no such prior")
+
+
+def test_nothing_is_started_again_that_has_finished(restored):
+    finished = replace(read_plan(restored), methods=("swinir", "dmdiff-local"))
+    (restored / PLAN).unlink()
+    from metalens.restore.bench.plan import write_plan
+
+    write_plan(restored, replace(finished, pairs="gone", psf="gone"))
+    assert all(run.finished for run in restore_with_all(restored, resume=True))
+
+
+def test_tables_and_page_tell_what_was_found_and_what_was_not(restored, few_metrics):
+    missing = judge(restored)
+    assert missing == {"niqe": "its weights are not on this machine"}
+    (restored / "missing.json").write_text(json.dumps(missing), encoding="utf-8")
+    summary = write_report(restored)
+    rows = {row["label"]: row for row in summary["rows"]}
+    assert list(rows) == ["clean (the scene)", "captured", "SwinIR", "DMDiff, local Q, α = 0", "DMDiff, local Q, α = 1"]
+    # Noise of standard deviation σ of 255 makes 20 log10(255/σ) dB, more where values are clipped.
+    assert rows["SwinIR"]["figures"]["psnr"]["mean"] == pytest.approx(42.1, abs=1.0)
+    assert rows["clean (the scene)"]["figures"]["psnr"]["mean"] is None
+    table = (restored / "table.md").read_text(encoding="utf-8")
+    best = f"**{rows['SwinIR']['figures']['psnr']['mean']:.2f}**"
+    assert re.search(rf"\| SwinIR \| {re.escape(best)} \|", table)
+    assert "- NIQE: its weights are not on this machine" in table
+    assert "- osediff, seed 0: nowhere: no such prior." in table
+    assert "| SwinIR | 11.50 M | 11.50 M | 7 | 60 | 61 | 0.500 | 100 | 50 | a machine |" in table
+    lines = list(csv.DictReader((restored / "table.csv").read_text(encoding="utf-8").splitlines()))
+    assert float(lines[2]["psnr"]) == rows["SwinIR"]["figures"]["psnr"]["mean"]
+    assert json.loads((restored / "bench.json").read_text(encoding="utf-8"))["rows"] == summary["rows"]
+
+
+class Sources(HTMLParser):
+    """The files that a page shows and links."""
+
+    def __init__(self):
+        super().__init__()
+        self.found = set()
+
+    def handle_starttag(self, tag, attrs):
+        del tag
+        self.found |= {value for name, value in attrs if name in ("src", "href")}
+
+
+def test_the_page_shows_every_method_from_files_that_are_there(restored, few_metrics):
+    judge(restored)
+    write_report(restored)
+    sources = Sources()
+    page = (restored / "bench.html").read_text(encoding="utf-8")
+    sources.feed(page)
+    assert [source for source in sources.found if not (restored / source).is_file()] == []
+    for label in ("SwinIR", "DMDiff, local Q, α = 1", "captured", "osediff, seed 0 has no result: nowhere"):
+        assert label in page
+    assert "alpha-dmdiff-local.png" in sources.found
+
+
+def test_figures_that_are_there_are_kept_and_new_ones_added(restored, few_metrics, monkeypatch):
+    judge(restored)
+    scores = run_of(restored, "swinir", 0).folder / "scores.json"
+    before = json.loads(scores.read_text(encoding="utf-8"))
+
+    def again(device):
+        raise AssertionError("computed twice")
+
+    known = [replace(metric, load=again) for metric in few_metrics if metric.key != "niqe"]
+    found = replace(
+        few_metrics[-1], missing=lambda: None, load=lambda device: lambda clean, many: [{"whole": 5.0}] * len(many)
+    )
+    monkeypatch.setattr(judging, "METRICS", [*known, found])
+    assert judge(restored) == {}
+    after = json.loads(scores.read_text(encoding="utf-8"))
+    assert after[""]["psnr"] == before[""]["psnr"]
+    assert {value["whole"] for value in after[""]["niqe"].values()} == {5.0}
+
+
+def row(method, variant, seconds, **figures):
+    known = {"psnr": {"mean": figures.get("psnr")}, "st_lpips": {"mean": figures.get("st_lpips")}}
+    return {"method": method, "variant": variant, "figures": known, "costs": {"seconds_per_picture": seconds}}
+
+
+def test_the_papers_gaps_are_told_as_they_are(make_plan):
+    rows = [
+        row("swinir", "", 1.0, psnr=22.0),
+        row("nano-optics", "", 1.0, st_lpips=0.4),
+        row("osediff", "", 0.1),
+        row("seesr-style", "", 5.0),
+        row("dmdiff-local", "α = 0.75", 0.2, psnr=22.5),
+        row("dmdiff-local", "α = 1", 0.2, st_lpips=0.2),
+    ]
+    found = aims(rows, make_plan(methods=("dmdiff-local",)))
+    assert [(each["found"], each["met"]) for each in found] == [
+        (pytest.approx(0.5), False),
+        (pytest.approx(0.5), True),
+        (pytest.approx(25), True),
+        (pytest.approx(2), True),
+    ]
+    assert [each["met"] for each in aims(rows[:1], make_plan(methods=("dmdiff-local",)))] == [None] * 4

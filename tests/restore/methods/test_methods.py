@@ -1,0 +1,52 @@
+"""Every method behind the one interface: it describes itself, is fitted, and restores; the same each time."""
+
+from __future__ import annotations
+
+import sys
+
+import numpy as np
+import pytest
+
+from metalens.formats.errors import InputError
+from metalens.restore.methods import METHODS, load_method
+from metalens.restore.methods.method import Capture
+
+# The large SwinIR is the small one with other numbers.
+QUICK = [name for name in METHODS if name != "swinir"]
+
+
+@pytest.mark.parametrize("name", QUICK)
+def test_a_method_describes_itself_is_fitted_and_restores(name, training, pairs):
+    method = load_method(name)
+    fitted = method.fit(training())
+    captured = pairs[0][1]
+    restored = fitted.restore(Capture(captured), method.describe.variants)
+    assert tuple(restored) == method.describe.variants
+    for picture in restored.values():
+        assert picture.shape == captured.shape
+        assert picture.dtype == np.uint8
+    assert method.describe.title
+    assert method.describe.reference
+    assert method.describe.differs
+    assert (fitted.trainable > 0) == method.describe.learns
+    assert fitted.parameters >= fitted.trainable
+
+
+def test_a_method_that_does_not_exist_is_refused():
+    with pytest.raises(InputError, match="--methods magic: no such method; expected some of wiener-whole, "):
+        load_method("magic")
+
+
+@pytest.mark.parametrize("name", [name for name in QUICK if load_method(name).describe.learns])
+def test_a_method_trains_in_reduced_precision(name, training):
+    fitted = load_method(name).fit(training(precision="bf16"))
+    assert fitted.steps == 1
+    losses = fitted.chosen.get("last_losses", {"loss": 0.0})
+    assert all(np.isfinite(value) for value in losses.values())
+
+
+def test_a_method_without_its_package_is_named_with_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "spandrel", None)
+    monkeypatch.delitem(sys.modules, "metalens.restore.methods.swinir", raising=False)
+    with pytest.raises(InputError, match=r"method swinir: the package spandrel.* is not installed; run `pip install"):
+        load_method("swinir")

@@ -1,0 +1,43 @@
+"""Richardson–Lucy: its fixed point, and that it inverts the blur that it is told of."""
+
+from __future__ import annotations
+
+from itertools import islice
+
+import numpy as np
+import torch
+
+from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.restore.local_blur import LocalBlur
+from metalens.restore.measures import psnr
+from metalens.restore.methods.method import Capture
+from metalens.restore.methods.richardson_lucy import iterations, richardson_lucy
+
+
+def test_a_scene_that_explains_the_capture_is_kept(bank):
+    blur = LocalBlur(bank, (64, 80))
+    flat = torch.full((3, 64, 80), 0.3)
+    for light in islice(iterations(blur, flat), 3):
+        torch.testing.assert_close(light, flat, atol=1e-4, rtol=1e-4)
+
+
+def test_the_capture_is_explained_better_with_every_iteration(bank):
+    blur = LocalBlur(bank, (64, 80))
+    scene = torch.rand(3, 64, 80, generator=torch.Generator().manual_seed(0))
+    captured = blur.forward(blur.extend(scene))
+    errors = [
+        float((blur.forward(blur.extend(light)) - captured).square().mean())
+        for light in islice(iterations(blur, captured), 8)
+    ]
+    assert errors == sorted(errors, reverse=True)
+
+
+def test_a_blurred_picture_is_sharpened_by_decibels(bank, textured_pictures):
+    clean = textured_pictures[0]
+    blur = LocalBlur(bank, clean.shape[:2])
+    light = torch.from_numpy(srgb_to_linear(clean).transpose(2, 0, 1).copy())
+    blurred = blur.forward(blur.extend(light)).numpy().transpose(1, 2, 0)
+    captured = to_8_bit(linear_to_srgb(blurred))
+    restored = richardson_lucy(Capture(captured), bank, 20)
+    assert restored.dtype == np.uint8
+    assert psnr(clean, restored) > psnr(clean, captured) + 3

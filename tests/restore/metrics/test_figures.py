@@ -1,0 +1,119 @@
+"""Figures of pictures: what equal ones read, which way each one goes, zones, and what is missing with its reason."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+import scipy.io
+import skimage.data
+import torch
+from scipy.ndimage import gaussian_filter
+
+from metalens.formats.errors import InputError
+from metalens.formats.scene import to_8_bit
+from metalens.restore.measures import perceptual_distance, ssim, ssim_map
+from metalens.restore.metrics import weighted
+from metalens.restore.metrics.catalogue import METRICS
+from metalens.restore.metrics.consistency import blurred_again, consistency
+from metalens.restore.metrics.perceptual import distances_by_zone
+from metalens.restore.metrics.pixelwise import colour_difference, colour_figures, psnr_figures, ssim_figures
+
+
+@pytest.fixture(scope="module")
+def clean():
+    return skimage.data.astronaut()[0:192, 128:320]
+
+
+@pytest.fixture(scope="module")
+def blurred(clean):
+    return to_8_bit(gaussian_filter(clean / 255, (2, 2, 0)))
+
+
+COMPUTED = [metric for metric in METRICS if metric.missing() is None]
+
+
+@pytest.mark.parametrize("metric", COMPUTED, ids=lambda metric: metric.key)
+def test_a_metric_prefers_the_clean_picture_to_a_blurred_one(metric, clean, blurred):
+    same, other = (found["whole"] for found in metric.load("cpu")(clean, [clean, blurred]))
+    assert (same > other) if metric.better == "higher" else (same < other)
+
+
+def test_what_needs_no_weights_is_always_there():
+    always = {"psnr", "ssim", "ms_ssim", "fsim", "vif", "gmsd", "delta_e", "st_lpips", "piqe"}
+    assert always <= {metric.key for metric in COMPUTED}
+
+
+def test_colours_differ_by_what_is_published():
+    # CIELAB's lightness alone: greys of sRGB 118 and 122 lie 1.59 apart, of which CIEDE2000 makes 1.56 at L* near 50.
+    grey = np.full((8, 8, 3), 118, np.uint8)
+    assert colour_difference(grey, grey).max() == 0
+    assert float(colour_difference(grey, grey + 4).mean()) == pytest.approx(1.55, abs=0.1)
+
+
+@pytest.mark.parametrize("figures", [psnr_figures, ssim_figures, colour_figures])
+def test_a_change_at_the_edge_of_the_field_counts_there(figures, clean, blurred):
+    mixed = blurred.copy()
+    mixed[48:144, 48:144] = clean[48:144, 48:144]
+    found = figures(clean, mixed)
+    assert set(found) == {"whole", "centre", "middle", "edge"}
+    worst = min if figures is not colour_figures else max
+    assert worst(("centre", "middle", "edge"), key=lambda zone: found[zone]) == "edge"
+
+
+def test_the_map_of_similarity_has_the_mean_that_is_told(clean, blurred):
+    # skimage leaves five pixels out at the border, where the window reaches over it.
+    inner = ssim_map(clean, blurred)[5:-5, 5:-5]
+    assert float(inner.mean()) == pytest.approx(ssim(clean, blurred), abs=1e-9)
+
+
+def test_perceptual_distances_have_zones_and_the_whole_is_the_usual_one(clean, blurred):
+    mixed = blurred.copy()
+    mixed[48:144, 48:144] = clean[48:144, 48:144]
+    both, corner = distances_by_zone(clean, [blurred, mixed])
+    assert both["whole"] == pytest.approx(perceptual_distance(clean, blurred), rel=1e-5)
+    assert corner["centre"] < 0.3 * both["centre"]
+    assert corner["edge"] == pytest.approx(both["edge"], rel=0.1)
+
+
+def test_a_picture_that_explains_the_capture_is_consistent_and_made_up_detail_is_not(bank, textured_pictures):
+    clean = textured_pictures[0]
+    captured = to_8_bit(blurred_again([clean], bank)[0])
+    invented = np.clip(clean + np.random.default_rng(0).normal(0, 60, clean.shape), 0, 255).astype(np.uint8)
+    true, made_up = consistency(captured, [clean, invented], bank)
+    # What is left of the true one is rounding to 8 bits, 58.9 dB.
+    assert true > 55
+    assert made_up < true - 15
+
+
+def test_missing_weights_are_named_with_their_place(monkeypatch, tmp_path):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    assert weighted.lpips_missing().startswith("its weights are not on this machine: put vgg16-397923af.pth into ")
+    assert weighted.niqe_missing() == (
+        f"its weights are not on this machine: put niqe_modelparameters.mat into {tmp_path / 'pyiqa'}"
+    )
+    assert "put ckpt_koniq10k.pt into" in weighted.maniqa_missing()
+    assert "put vgg16-397923af.pth into" in weighted.dists_missing()
+
+
+def test_niqe_is_computed_where_its_model_is(monkeypatch, tmp_path, clean):
+    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
+    (tmp_path / "pyiqa").mkdir()
+    random = np.random.default_rng(0)
+    model = {"mu_prisparam": random.random((1, 36)), "cov_prisparam": np.eye(36)}
+    scipy.io.savemat(tmp_path / "pyiqa" / weighted.NIQE_MODEL, model)
+    assert weighted.niqe_missing() is None
+    assert math.isfinite(weighted.load_niqe("cpu")(clean, [clean])[0]["whole"])
+
+
+def test_weights_that_are_damaged_or_incomplete_are_one_sentence(tmp_path):
+    network, path = torch.nn.Linear(2, 1), tmp_path / "weights.pth"
+    path.write_bytes(b"no weights")
+    with pytest.raises(InputError, match="not a readable weight file"):
+        weighted._fill(network, path, needed=("weight",))
+    torch.save({"module.weight": torch.ones(1, 2)}, path)
+    with pytest.raises(InputError, match="lacks bias; remove it and fetch it again"):
+        weighted._fill(network, path, needed=("weight", "bias"))
+    weighted._fill(network, path, needed=("weight",))
+    assert network.weight.tolist() == [[1, 1]]
