@@ -50,6 +50,11 @@ class BlockBlur:
     kernel: tuple[int, int]
     pixels: tuple[int, int]
 
+    @property
+    def reached(self) -> tuple[int, int]:
+        """Rows, columns of the scattered light."""
+        return (self.pixels[0] + self.kernel[0] - 1, self.pixels[1] + self.kernel[1] - 1)
+
 
 def transform_length(block: int, kernel: int) -> int:
     """An even length that holds a block convolved with a kernel and has a fast Fourier transform."""
@@ -90,17 +95,50 @@ def scatter(operator: BlockBlur, scene: jax.Array) -> jax.Array:
 
     parts = jax.lax.scan(one_row, None, (strips, operator.transform))[1]
     image = _overlap_add(parts.transpose(1, 3, 0, 2), operator.block[0]).swapaxes(1, 2)
-    height, width = rows + operator.kernel[0] - 1, columns + operator.kernel[1] - 1
-    return image[:, :height, :width]
+    return image[:, : operator.reached[0], : operator.reached[1]]
+
+
+def gather(operator: BlockBlur, image: jax.Array) -> jax.Array:
+    """Apply the exact adjoint of :func:`scatter`.
+
+    Args:
+        operator: from :func:`block_blur`.
+        image: ``[channel, y + kernel_y − 1, x + kernel_x − 1]`` float32.
+
+    Returns:
+        ``[channel, y, x]`` of the scene.
+    """
+    counts = (operator.transform.shape[0], operator.transform.shape[2])
+    size = _size(operator.transform)
+    lengths = [(n - 1) * step + side for n, step, side in zip(counts, operator.block, size, strict=True)]
+    widths = [max(whole - length, 0) for whole, length in zip(lengths, image.shape[1:], strict=True)]
+    padded = jnp.pad(image, ((0, 0), (0, widths[0]), (0, widths[1])))
+
+    def one_row(_: None, given: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
+        row, transform = given
+        strip = jax.lax.dynamic_slice_in_dim(padded, row * operator.block[0], size[0], axis=1)
+        return None, _gather_row(operator, strip, transform)
+
+    strips = jax.lax.scan(one_row, None, (jnp.arange(counts[0]), operator.transform))[1]
+    scene = strips.swapaxes(0, 1).reshape(image.shape[0], -1, strips.shape[-1])
+    return scene[:, : operator.pixels[0], : operator.pixels[1]]
+
+
+def _size(transform: jax.Array) -> tuple[int, int]:
+    """Rows, columns of what is transformed."""
+    return (transform.shape[-2], 2 * (transform.shape[-1] - 1))
+
+
+def _reach(waves: Waves) -> int:
+    return max(max(abs(period) for period in wave) for wave in waves)
 
 
 def _scatter_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) -> jax.Array:
     """Scatter a row of blocks ``[channel, y, x]``; returns ``[channel, frequency_y samples, x]``."""
     channels, height, _ = strip.shape
-    width, count = operator.block[1], transform.shape[1]
-    size = (transform.shape[-2], 2 * (transform.shape[-1] - 1))
+    width, count, size = operator.block[1], transform.shape[1], _size(transform)
     blocks = strip.reshape(channels, height, count, width).transpose(2, 0, 1, 3)
-    reach = max(max(abs(period) for period in wave) for wave in operator.waves)
+    reach = _reach(operator.waves)
     spectrum = _extended(jnp.fft.rfft2(blocks, size), reach)
     rows, columns = transform.shape[-2:]
     total = jnp.zeros(transform.shape[1:], dtype=jnp.complex64)
@@ -109,6 +147,27 @@ def _scatter_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) ->
         total = total + kernel * spectrum[..., top : top + rows, left : left + columns]
     parts = jnp.fft.irfft2(total, size)
     return _overlap_add(parts.transpose(1, 2, 0, 3), width)
+
+
+def _gather_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) -> jax.Array:
+    """Gather what a row of blocks scattered to ``[channel, y, x]``; returns ``[channel, y, x]`` of the blocks."""
+    width, count, size = operator.block[1], transform.shape[1], _size(transform)
+    blocks = jnp.stack([strip[..., block * width : block * width + size[1]] for block in range(count)])
+    spectrum = jnp.fft.rfft2(blocks, size) / _ends(transform.shape[-1])
+    reach = _reach(operator.waves)
+    first = reach - jnp.asarray(operator.waves)
+    rows, columns = transform.shape[-2:]
+
+    # A loop, and no sum that is written out: that of so many overlapping parts takes long to compile and to run.
+    def add(wave: int, total: jax.Array) -> jax.Array:
+        place = (0, 0, first[wave, 0], first[wave, 1])
+        part = jax.lax.dynamic_slice(total, place, spectrum.shape) + jnp.conj(transform[wave]) * spectrum
+        return jax.lax.dynamic_update_slice(total, part, place)
+
+    wide = jnp.zeros((*transform.shape[1:3], rows + 2 * reach, columns + 2 * reach), dtype=jnp.complex64)
+    total = _folded(jax.lax.fori_loop(0, len(operator.waves), add, wide), reach)
+    parts = jnp.fft.irfft2(total, size)[..., : operator.block[0], :width]
+    return parts.transpose(1, 2, 0, 3).reshape(parts.shape[1], operator.block[0], -1)
 
 
 def _extended(spectrum: jax.Array, reach: int) -> jax.Array:
@@ -120,6 +179,27 @@ def _extended(spectrum: jax.Array, reach: int) -> jax.Array:
     right = _mirrored(spectrum[..., last - 1 : last - 1 - reach : -1])
     wide = jnp.concatenate([left, spectrum, right], axis=-1)
     return jnp.concatenate([wide[..., -reach:, :], wide, wide[..., :reach, :]], axis=-2)
+
+
+def _folded(wide: jax.Array, reach: int) -> jax.Array:
+    """Add what lies up to ``reach`` samples beyond the half of a real signal's spectrum to where it belongs."""
+    if reach == 0:
+        return wide * _ends(wide.shape[-1])
+    rows = wide.shape[-2] - 2 * reach
+    tall = wide[..., reach : reach + rows, :]
+    tall = tall.at[..., :reach, :].add(wide[..., reach + rows :, :]).at[..., -reach:, :].add(wide[..., :reach, :])
+    inner = tall[..., reach:-reach]
+    last = inner.shape[-1] - 1
+    inner = inner.at[..., 1 : reach + 1].add(_mirrored(tall[..., reach - 1 :: -1]))
+    inner = inner.at[..., last - reach : last].add(_mirrored(tall[..., : -reach - 1 : -1]))
+    return inner * _ends(inner.shape[-1])
+
+
+def _ends(columns: int) -> np.ndarray:
+    """2 for the first and the last column of a half-plane, which are their own mirror images; 1 between."""
+    factor = np.ones(columns, dtype=np.float32)
+    factor[[0, -1]] = 2
+    return factor
 
 
 def _mirrored(columns: jax.Array) -> jax.Array:

@@ -25,7 +25,7 @@ from metalens.synth.blur.frame import Frame, frame_of
 from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
 from metalens.synth.blur.halo import HaloSplit, choose_split, enlarge
 from metalens.synth.blur.illumination import ChiefRays, chief_rays
-from metalens.synth.blur.levels import Levels, spread
+from metalens.synth.blur.levels import Levels, spread, spread_adjoint
 from metalens.synth.blur.warp import Warp, make_warp, moved
 from metalens.synth.blur.waves import WaveFit, fit_waves, scene_error_power, scene_power
 
@@ -291,20 +291,38 @@ def blur_adjoint(operator: ShiftVariantBlur, image: jax.Array | np.ndarray) -> j
     return _blur_adjoint(operator, jnp.asarray(image, dtype=jnp.float32))
 
 
-@jax.jit
+# ``spread`` and its adjoint are compiled by themselves, as making a blur ready has used both of them already.
+
+
 def _blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
-    planes = operator.frame.continued(jnp.moveaxis(scene, -1, 0))
-    if operator.warp is not None:
-        planes = moved(operator.warp, planes)
-    image = spread(operator.levels, planes * operator.gain) * operator.image_gain
-    return jnp.moveaxis(image, 0, -1)
+    return _shown(
+        operator.image_gain, spread(operator.levels, _lit(operator.frame, operator.warp, operator.gain, scene))
+    )
+
+
+def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
+    planes = spread_adjoint(operator.levels, jnp.moveaxis(image, -1, 0) * operator.image_gain)
+    return _lit_adjoint(operator.frame, operator.warp, operator.gain, planes)
+
+
+@partial(jax.jit, static_argnums=0)
+def _lit(frame: Frame, warp: Warp | None, gain: jax.Array, scene: jax.Array) -> jax.Array:
+    """The continued scene ``[channel, y, x]``, moved, times the factor of its light."""
+    planes = frame.continued(jnp.moveaxis(scene, -1, 0))
+    return (planes if warp is None else moved(warp, planes)) * gain
+
+
+@partial(jax.jit, static_argnums=0)
+def _lit_adjoint(frame: Frame, warp: Warp | None, gain: jax.Array, planes: jax.Array) -> jax.Array:
+    scene = jax.ShapeDtypeStruct((*frame.scene_pixels, len(planes)), jnp.float32)
+    (found,) = jax.linear_transpose(partial(_lit, frame, warp, gain), scene)(planes)
+    return jnp.asarray(found)
 
 
 @jax.jit
-def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
-    scene = jax.ShapeDtypeStruct((*operator.frame.scene_pixels, image.shape[-1]), jnp.float32)
-    (found,) = jax.linear_transpose(lambda scene: _blur(operator, scene), scene)(image)
-    return found
+def _shown(gain: jax.Array, planes: jax.Array) -> jax.Array:
+    """The image ``[y, x, channel]``, times its factor."""
+    return jnp.moveaxis(planes * gain, 0, -1)
 
 
 def _check_shape(operator: ShiftVariantBlur, array: jax.Array | np.ndarray, pixels: tuple[int, int]) -> None:

@@ -158,13 +158,7 @@ def _fit(
         error = _fit_error(products, basis, inverse)
         if error <= tolerance or waves is WAVE_SETS[-1]:
             break
-    kernels = np.stack([
-        np.stack([
-            np.tensordot(inverse, samples[np.ix_(row, column)].reshape(len(inside) ** 2, *samples.shape[2:]), 1)
-            for column in columns
-        ]).astype(np.complex64)
-        for row in rows
-    ])  # fmt: skip
+    kernels = _kernels(samples, rows, columns, inverse)
     return WaveFit(kernels, waves, block, error, Samples(samples, *places))
 
 
@@ -179,24 +173,39 @@ def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: l
     return np.exp(2j * np.pi * phase)
 
 
+def _kernels(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Kernels ``[block_y, block_x, wave, channel, y, x]`` of the waves, by the fit's ``[wave, place]`` inverse."""
+    shape = samples.shape[2:]
+    kernels = np.empty((len(rows), len(columns), len(inverse), *shape), dtype=np.complex64)
+    real, imaginary = (part.astype(np.float32) for part in (inverse.real, inverse.imag))
+    for row, column in np.ndindex(kernels.shape[:2]):
+        functions = samples[rows[row, 0] : rows[row, -1] + 1, columns[column, 0] : columns[column, -1] + 1]
+        flat = functions.reshape(inverse.shape[1], -1).astype(np.float32, copy=False)
+        kernels[row, column].real = (real @ flat).reshape(-1, *shape)
+        kernels[row, column].imag = (imaginary @ flat).reshape(-1, *shape)
+    return kernels
+
+
 def _products(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Products ``[place, place]`` of a block's functions as scenes weight them, mean over blocks and channels.
 
     Of each function the block's mean of equal flux is taken off first: what the fit leaves of the flux is corrected.
     """
-    channels = samples.shape[2]
+    channels, side = samples.shape[2], rows.shape[1]
     size = (weight.shape[0], 2 * (weight.shape[1] - 1))
     root = np.sqrt(weight).astype(np.float32)
-    total = np.zeros((rows.shape[1] * columns.shape[1],) * 2)
+    total = np.zeros((side * side,) * 2)
     for row in rows:
         # A row of blocks at a time: the transforms of all places would be the largest array of all.
-        spectrum = rfft2(samples[row].astype(np.float32), size)
-        flux = spectrum[..., 0, 0].real.copy()
-        for column in columns:
-            part = spectrum[:, column].reshape(len(total), channels, *spectrum.shape[-2:])
-            sums = flux[:, column].reshape(len(total), channels)
-            mean = part.mean(axis=0) / np.where(sums.mean(axis=0) == 0, 1, sums.mean(axis=0))[:, None, None]
-            flat = ((part - sums[..., None, None] * mean) * root).reshape(len(total), -1).view(np.float32)
+        functions = samples[row].astype(np.float32, copy=False)
+        flux = functions.sum(axis=(-2, -1))
+        spectrum = (rfft2(functions, size) * root).reshape(*functions.shape[:3], -1).view(np.float32)
+        for column, channel in np.ndindex(len(columns), channels):
+            inside = slice(columns[column, 0], columns[column, -1] + 1)
+            flat = spectrum[:, inside, channel].reshape(len(total), -1)
+            sums = flux[:, inside, channel].ravel()
+            # Before they are multiplied: what is left of the products would be their rounding.
+            flat -= np.outer(sums, flat.sum(axis=0) / (sums.sum() or 1.0)).astype(np.float32)
             total += flat @ flat.T
     return total / (len(rows) * len(columns) * channels)
 
