@@ -1,6 +1,8 @@
 """Shift-variant blur: accuracy and time against other ways, and cost against the image's size.
 
-Run as ``python benchmarks/blur.py [accuracy] [size] [psf.h5 …]``; without a word, both tables. Times are processor
+Run as ``python benchmarks/blur.py [accuracy] [size] [WAYS] [psf.h5 …]``; without a word, both tables. WAYS such as
+``hard=16,hats=7,deepinv=16`` are those that the blur is compared with, and how many patches a side; they take longer
+than all else, and ``WAYS`` of ``none`` leaves them out. Times are processor
 times, and ratios to one whole-image FFT convolution of the same size in the same library, measured in turns, since
 machines are shared. The ``deepinv`` rows need that package, which is no dependency: ``pip install deepinv``.
 """
@@ -29,6 +31,8 @@ from metalens.synth.blur.functions import field_functions
 from metalens.synth.embedded_photographs import embedded_photographs
 
 REPEATS = 5
+
+USUAL_WAYS = "hats=7,hats=16,hats=32,hard=9,hard=16,hard=32,deepinv=16"
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -208,22 +212,25 @@ def photograph(pixels: tuple[int, int]) -> np.ndarray:
     return scene_from_picture(read_picture(embedded_photographs()[0].path), pixels)
 
 
-def ways(bank: PsfBank) -> dict[str, Run | None]:
+def ways(bank: PsfBank, others: str) -> dict[str, Run | None]:
     pixels, function = bank.camera.sensor.pixels, bank.intensity[0]
     used = time.process_time()
     operator = shift_variant_blur(bank)
     print(f"  made ready in {time.process_time() - used:.1f} s, compilation included: {operator.report.as_dict()}")
-    counts = (16, 32) if function.shape[-1] < 200 else ()  # their functions would not fit in memory
-    return {
+    found: dict[str, Run | None] = {
         "one convolution": one_convolution(function, pixels),
         "blur": lambda scene: np.asarray(blur(operator, scene)),
-        **{f"hat windows {count}²": patches(bank, count, hats=True) for count in (7, *counts)},
-        **{f"hard patches {count}²": patches(bank, count, hats=False) for count in (9, *counts)},
-        "deepinv tiles 16²": deepinv_tiles(bank, 16) if counts else None,
     }
+    for word in () if others == "none" else others.split(","):
+        kind, count = word.split("=")
+        if kind == "deepinv":
+            found[f"deepinv tiles {count}²"] = deepinv_tiles(bank, int(count))
+        else:
+            found[f"{kind} patches {count}²"] = patches(bank, int(count), hats=kind == "hats")
+    return found
 
 
-def comparison(bank: PsfBank, side: int = 32) -> None:
+def comparison(bank: PsfBank, others: str, side: int = 32) -> None:
     """PSNR of a photograph and of white noise against the exact scatter, and processor time of all ways."""
     pixels, kernel = bank.camera.sensor.pixels, bank.intensity.shape[-1]
     print(f"\n{machine()}\n{bank.camera.name}: {pixels[0]} × {pixels[1]} pixels, functions {kernel}², {bank.layout}")
@@ -233,7 +240,7 @@ def comparison(bank: PsfBank, side: int = 32) -> None:
     }
     corners = [(0, 0), (pixels[0] // 2, pixels[1] - side), (pixels[0] // 2 - side // 2, pixels[1] // 2)]
     expected = {name: [exact(bank, scene, *place, side) for place in corners] for name, scene in scenes.items()}
-    runs = {name: run for name, run in ways(bank).items() if run is not None}
+    runs = {name: run for name, run in ways(bank, others).items() if run is not None}
     seconds = in_turns({name: lambda run=run: run(scenes["photograph"]) for name, run in runs.items()})
     print(f"{'':>20} {'photograph':>11} {'noise':>7} {'s/Mpx':>7} {'ratio':>7}")
     for name, run in runs.items():
@@ -271,9 +278,10 @@ def sizes(kernel: int = 101) -> None:
 if __name__ == "__main__":
     words = sys.argv[1:]
     banks = [read_psf_bank(word) for word in words if word.endswith(".h5")]
-    asked = {word for word in words if not word.endswith(".h5")} or {"accuracy", "size"}
+    named = [word for word in words if "=" in word or word == "none"] or [USUAL_WAYS]
+    asked = {word for word in words if word in ("accuracy", "size")} or {"accuracy", "size"}
     if "accuracy" in asked:
         for each in banks or [smooth_bank(17, 41, (400, 400))]:
-            comparison(each)
+            comparison(each, named[0])
     if "size" in asked:
         sizes()
