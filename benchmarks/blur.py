@@ -1,6 +1,8 @@
 """Shift-variant blur: accuracy and time against other ways, and cost against the image's size.
 
-Run as ``python benchmarks/blur.py [accuracy] [size] [psf.h5 …]``; without a word, both tables. Times are processor
+Run as ``python benchmarks/blur.py [accuracy] [size] [WAYS] [psf.h5 …]``; without a word, both tables. WAYS such as
+``hard=16,hats=7,deepinv=16`` are those that the blur is compared with, and how many patches a side; they take longer
+than all else, and ``WAYS`` of ``none`` leaves them out. Times are processor
 times, and ratios to one whole-image FFT convolution of the same size in the same library, measured in turns, since
 machines are shared. The ``deepinv`` rows need that package, which is no dependency: ``pip install deepinv``.
 """
@@ -16,6 +18,7 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 import numpy as np
+from measuring import machine
 from scipy.fft import next_fast_len
 
 from metalens.formats.camera import read_camera
@@ -27,7 +30,9 @@ from metalens.synth.blur import BlurSettings, blur, hat_weights, shift_variant_b
 from metalens.synth.blur.functions import field_functions
 from metalens.synth.embedded_photographs import embedded_photographs
 
-REPEATS = 9
+REPEATS = 5
+
+USUAL_WAYS = "hats=7,hats=16,hats=32,hard=9,hard=16,hard=32,deepinv=16"
 
 Run = Callable[[np.ndarray], np.ndarray]
 
@@ -154,30 +159,37 @@ def deepinv_tiles(bank: PsfBank, count: int) -> Run | None:
     return run
 
 
-def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int, step: int = 4) -> np.ndarray:
+def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int) -> np.ndarray:
     """Light of a square of pixels, from every point of the scene with its own function, one by one.
 
-    The functions are computed every ``step`` pixels and interpolated linearly in between, which leaves an error some
-    hundred times smaller than nodes every 40 pixels do.
+    The functions are computed every 4 pixels, or 8 where they are large, and interpolated linearly in between, which
+    leaves an error some hundred or 25 times smaller than nodes every 40 pixels do.
     """
     functions = field_functions(bank, registered=False)
     kernel, pixels, pitch = bank.intensity.shape[-1], bank.camera.sensor.pixels, bank.pixel_pitch
     reach = side + kernel - 1
     offset = np.arange(reach) - (kernel - 1 - kernel // 2)
+    step = 4 if kernel < 200 else 8
     knots = np.append(np.arange(0, reach - 1, step), reach - 1)
     places = [(first + offset - (length - 1) / 2) * pitch for first, length in zip((top, left), pixels, strict=True)]
     known = functions.on_grid(places[0][knots], places[1][knots], lambda each: each)
     light = continued(scene, kernel)[top : top + reach, left : left + reach]
-    image = np.zeros((3, reach + kernel - 1, reach + kernel - 1))
-    share_y, share_x = (hat_weights(knots.astype(float), np.arange(float(reach))) for _ in range(2))
+    image = np.zeros((3, side, side))
+    share = hat_weights(knots.astype(float), np.arange(float(reach))).astype(np.float32)
+    nodes = [np.flatnonzero(share[:, place]) for place in range(reach)]
+    # Of each function, the samples that fall on the square.
+    begin = [max(0, kernel - 1 - place) for place in range(reach)]
+    end = [min(kernel, kernel - 1 - place + side) for place in range(reach)]
     for row in range(reach):
-        along = np.tensordot(share_y[:, row].astype(np.float32), known, 1)
+        part = known[nodes[row][0] : nodes[row][-1] + 1, :, :, begin[row] : end[row]]
+        along = np.tensordot(share[nodes[row], row], part, 1)
+        y = row + begin[row] - (kernel - 1)
         for column in range(reach):
-            pair = np.flatnonzero(share_x[:, column])
-            own = np.tensordot(share_x[pair, column].astype(np.float32), along[pair], 1)
-            image[:, row : row + kernel, column : column + kernel] += own * light[row, column][:, None, None]
-    inner = slice(kernel - 1, kernel - 1 + side)
-    return np.moveaxis(image[:, inner, inner], 0, -1)
+            part = along[nodes[column][0] : nodes[column][-1] + 1, ..., begin[column] : end[column]]
+            own = np.tensordot(share[nodes[column], column], part, 1)
+            x = column + begin[column] - (kernel - 1)
+            image[:, y : y + own.shape[1], x : x + own.shape[2]] += own * light[row, column][:, None, None]
+    return np.moveaxis(image, 0, -1)
 
 
 def in_turns(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
@@ -200,30 +212,35 @@ def photograph(pixels: tuple[int, int]) -> np.ndarray:
     return scene_from_picture(read_picture(embedded_photographs()[0].path), pixels)
 
 
-def ways(bank: PsfBank) -> dict[str, Run | None]:
+def ways(bank: PsfBank, others: str) -> dict[str, Run | None]:
     pixels, function = bank.camera.sensor.pixels, bank.intensity[0]
+    used = time.process_time()
     operator = shift_variant_blur(bank)
-    print(f"  {operator.report.as_dict()}")
-    return {
+    print(f"  made ready in {time.process_time() - used:.1f} s, compilation included: {operator.report.as_dict()}")
+    found: dict[str, Run | None] = {
         "one convolution": one_convolution(function, pixels),
         "blur": lambda scene: np.asarray(blur(operator, scene)),
-        **{f"hat windows {count}²": patches(bank, count, hats=True) for count in (7, 16, 32)},
-        **{f"hard patches {count}²": patches(bank, count, hats=False) for count in (9, 16, 32)},
-        "deepinv tiles 16²": deepinv_tiles(bank, 16),
     }
+    for word in () if others == "none" else others.split(","):
+        kind, count = word.split("=")
+        if kind == "deepinv":
+            found[f"deepinv tiles {count}²"] = deepinv_tiles(bank, int(count))
+        else:
+            found[f"{kind} patches {count}²"] = patches(bank, int(count), hats=kind == "hats")
+    return found
 
 
-def comparison(bank: PsfBank, side: int = 40) -> None:
+def comparison(bank: PsfBank, others: str, side: int = 32) -> None:
     """PSNR of a photograph and of white noise against the exact scatter, and processor time of all ways."""
     pixels, kernel = bank.camera.sensor.pixels, bank.intensity.shape[-1]
-    print(f"\n{bank.camera.name}: {pixels[0]} × {pixels[1]} pixels, functions {kernel}², {bank.layout}")
+    print(f"\n{machine()}\n{bank.camera.name}: {pixels[0]} × {pixels[1]} pixels, functions {kernel}², {bank.layout}")
     scenes = {
         "photograph": photograph(pixels),
         "noise": np.random.default_rng(0).random((*pixels, 3), dtype=np.float32),
     }
     corners = [(0, 0), (pixels[0] // 2, pixels[1] - side), (pixels[0] // 2 - side // 2, pixels[1] // 2)]
     expected = {name: [exact(bank, scene, *place, side) for place in corners] for name, scene in scenes.items()}
-    runs = {name: run for name, run in ways(bank).items() if run is not None}
+    runs = {name: run for name, run in ways(bank, others).items() if run is not None}
     seconds = in_turns({name: lambda run=run: run(scenes["photograph"]) for name, run in runs.items()})
     print(f"{'':>20} {'photograph':>11} {'noise':>7} {'s/Mpx':>7} {'ratio':>7}")
     for name, run in runs.items():
@@ -261,9 +278,10 @@ def sizes(kernel: int = 101) -> None:
 if __name__ == "__main__":
     words = sys.argv[1:]
     banks = [read_psf_bank(word) for word in words if word.endswith(".h5")]
-    asked = {word for word in words if not word.endswith(".h5")} or {"accuracy", "size"}
+    named = [word for word in words if "=" in word or word == "none"] or [USUAL_WAYS]
+    asked = {word for word in words if word in ("accuracy", "size")} or {"accuracy", "size"}
     if "accuracy" in asked:
         for each in banks or [smooth_bank(17, 41, (400, 400))]:
-            comparison(each)
+            comparison(each, named[0])
     if "size" in asked:
         sizes()

@@ -68,7 +68,7 @@ _RECIPE = (
         type=click.Choice(["local", "global", "plain"]),
         help="One Q for each place, one a picture as published, or none. [default: local]",
     ),
-    click.option("--fwhm/--no-fwhm", default=None, help="Whether Q is told the FWHM map. [default: it is]"),
+    click.option("--fwhm/--no-fwhm", default=None, help="Whether Q is told the FWHM map; by default it is."),
     click.option("--checkpoint-every", type=int, help="Steps. [default: 100]"),
     click.option("--validate-every", type=int, help="Steps. [default: 500]"),
     click.option("--judge", type=click.Choice(["vgg", "alex"]), help="Judge of validation. [default: vgg]"),

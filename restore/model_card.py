@@ -17,6 +17,8 @@ from metalens.restore.restorer import Restorer
 
 _METRICS = {"lpips": "LPIPS (VGG)", "st-lpips": "the shift-tolerant LPIPS (AlexNet form)"}
 
+_FORMS = {"vgg": "VGG", "alex": "AlexNet"}
+
 
 def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None = None) -> None:
     """Write ``README.md`` into an adapter's folder: what it is for, how it was made, how good it is.
@@ -125,9 +127,11 @@ def _figures_by_alpha(figures: Mapping[str, Any]) -> list[str]:
     )
     rows = [("captured", figures["captured"])]
     rows += [(f"restored, α = {alpha}", values) for alpha, values in figures["restored"].items()]
+    judge = figures.get("judge", "vgg")
+    part = "it is no part of the loss" if judge == "vgg" else "the loss holds it too, so that it flatters"
     return [
         f"Means over {figures['pictures']} crops of {figures['side']}² pixels of {whose}.",
-        "ST-LPIPS is the shift-tolerant LPIPS in its VGG form, lower is better; it is no part of the loss.",
+        f"ST-LPIPS is the shift-tolerant LPIPS in its {_FORMS[judge]} form, lower is better; {part}.",
         "",
         "| | PSNR (dB) | ST-LPIPS |",
         "| --- | --- | --- |",

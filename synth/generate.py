@@ -147,7 +147,8 @@ def _checked_pixels(
             raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose --crops that fit all.")
         return sensors[0]
     if min(pixels) < 1 or any(pixels[axis] > sensor[axis] for sensor in sensors for axis in (0, 1)):
-        raise InputError(f"--crops of {pixels[0]} × {pixels[1]} pixels do not fit on a sensor of {list(sensors[0])}.")
+        sensor = f"{sensors[0][0]} × {sensors[0][1]}"
+        raise InputError(f"--crops of {pixels[0]} × {pixels[1]} pixels do not fit on a sensor of {sensor}.")
     if settings.cropping == "centre" and any(pixels != sensor for sensor in sensors):
         raise InputError("--whole shows the whole sensor; leave --crops out.")
     return pixels

@@ -15,7 +15,7 @@ from scipy.interpolate import CubicSpline, RectBivariateSpline
 
 from metalens.synth.blur.frame import Frame
 from metalens.synth.blur.functions import FieldFunctions
-from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
+from metalens.synth.blur.halo import HaloSplit, enlarged, spline_matrix
 from metalens.synth.blur.levels import Levels, halo_samples, spread, spread_adjoint
 from metalens.synth.blur.waves import Samples, WaveFit
 
@@ -50,14 +50,17 @@ def flat_image(
     left_out = Samples(functions.on_grid(y, x, split.left_out), *places)
     image = image + _even_response(frame, left_out, split.kernel)
     scale = split.scale
-    part = frame.halo_part(jnp.ones((1, *frame.continued_pixels)), scale)
-    coarse = np.asarray(shrink(part, scale)[0], dtype=np.float64)
-    middle = np.unravel_index(coarse.argmax(), coarse.shape)
-    light = [coarse[:, middle[1]] / coarse.max(), coarse[middle[0]]]
+    light = [_shrunk(length + 2 * margin, count, scale) for length, margin, count in zip(
+        frame.pixels, frame.halo_margin(scale), frame.halo_pixels(scale), strict=True)]  # fmt: skip
     first, counts = halo_samples(frame, scale, split.halo_kernel)
     at = [np.arange(count) + begin for count, begin in zip(counts, first, strict=True)]
     samples = flat_response(halo.samples, light, at)
-    return image + np.asarray(enlarge(jnp.asarray(samples, dtype=jnp.float32), scale)[:, :rows, :columns])
+    return image + enlarged(samples, scale)[:, :rows, :columns]
+
+
+def _shrunk(length: int, samples: int, scale: int) -> np.ndarray:
+    """Light of 1 on so many pixels, averaged by the spline at each sample of the halo's grid."""
+    return spline_matrix(samples, scale)[:length].sum(axis=0)
 
 
 def _even_response(frame: Frame, samples: Samples, kernel: tuple[int, int]) -> np.ndarray:

@@ -185,33 +185,12 @@ def left_out_change(functions: FieldFunctions, error: Callable[[np.ndarray], flo
         error: takes differences ``[function, y, x]`` to the change of a blurred scene.
     """
     if isinstance(functions, RadialFunctions):
-        differences = _left_out_radii(functions)
+        differences = functions.left_out().reshape(-1, *functions.kernel)
     elif isinstance(functions, HatFunctions):
         differences = _left_out_nodes(functions)
     else:
         return float("nan")  # functions that are known everywhere
     return error(differences) if len(differences) else float("nan")
-
-
-def _left_out_radii(functions: RadialFunctions) -> np.ndarray:
-    own = np.flatnonzero(functions.radius >= 0)
-    if len(own) < 5:
-        return np.zeros((0, *functions.kernel))
-    kept = np.union1d(np.flatnonzero(functions.radius < 0)[::2], own[::2])
-    fewer = RadialFunctions(
-        functions.radius[kept],
-        functions.pixels[kept],
-        None,
-        1,
-        functions.node_share[kept],
-        functions.centroid[kept],
-        registered=functions.registered,
-    )
-    whole = RadialFunctions(
-        functions.radius, functions.pixels, None, 1, functions.node_share, functions.centroid, functions.registered
-    )
-    places = np.array([(0.0, functions.radius[node]) for node in own[1:-1:2]])
-    return (fewer.at(places) - whole.at(places)).reshape(-1, *functions.kernel)
 
 
 def _left_out_nodes(functions: HatFunctions) -> np.ndarray:

@@ -191,6 +191,18 @@ def enlarge(samples: jax.Array, scale: int) -> jax.Array:
     return _enlarge_x(_enlarge_x(samples.swapaxes(1, 2), scale).swapaxes(1, 2), scale)
 
 
+def enlarged(samples: np.ndarray, scale: int) -> np.ndarray:
+    """:func:`enlarge` of ``[channel, y, x]`` in float64, for what is done once."""
+    by_y, by_x = (spline_matrix(length, scale) for length in samples.shape[-2:])
+    return np.asarray(by_y @ samples @ by_x.T)
+
+
+def spline_matrix(samples: int, scale: int) -> np.ndarray:
+    """``[pixel, sample]`` of the spline: :func:`enlarge` along one axis, and transposed :func:`shrink`."""
+    pixel = np.arange((samples - 3) * scale) / scale
+    return spline(pixel[:, None] + 1 - np.arange(samples))
+
+
 def _taps(scale: int) -> jax.Array:
     """``[pixel, sample]`` of the spline between a pixel and the samples before it to the second after it."""
     pixel, sample = np.arange(scale)[:, None] / scale, np.arange(-1, 3)

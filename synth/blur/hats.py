@@ -23,7 +23,15 @@ def hat_weights(nodes: np.ndarray, positions: np.ndarray) -> np.ndarray:
     Returns:
         ``[node, position]`` float64 in 0..1; each position's weights sum to 1.
     """
-    return np.stack([np.interp(positions, nodes, row) for row in np.eye(len(nodes))])
+    if len(nodes) == 1:
+        return np.ones((1, len(positions)))
+    inside = np.clip(positions, nodes[0], nodes[-1])
+    before = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, len(nodes) - 2)
+    # The quotient is finite however close two nodes are; their distance's inverse need not be.
+    share = (inside - nodes[before]) / (nodes[before + 1] - nodes[before])
+    weights, each = np.zeros((len(nodes), len(positions))), np.arange(len(positions))
+    weights[before, each], weights[before + 1, each] = 1 - share, share
+    return weights
 
 
 def node_weights(bank: PsfBank, position: np.ndarray) -> np.ndarray:

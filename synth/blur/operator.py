@@ -19,18 +19,24 @@ import numpy as np
 
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
-from metalens.synth.blur.blocks import block_blur
+from metalens.synth.blur.blocks import BlockBlur, block_blur
 from metalens.synth.blur.flat import balanced, flat_image
 from metalens.synth.blur.frame import Frame, frame_of
 from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
-from metalens.synth.blur.halo import HaloSplit, choose_split, enlarge
+from metalens.synth.blur.halo import HaloSplit, choose_split, enlarged
 from metalens.synth.blur.illumination import ChiefRays, chief_rays
-from metalens.synth.blur.levels import Levels, spread
+from metalens.synth.blur.levels import Levels, spread, spread_adjoint
 from metalens.synth.blur.warp import Warp, make_warp, moved
 from metalens.synth.blur.waves import WaveFit, fit_waves, scene_error_power, scene_power
 
 LARGEST_BLOCK = 80
 """Pixels along a block's side with which the search begins at least, up to six blocks."""
+
+ROUNDED_WAVES = 13
+"""From which on transforms are rounded to int16, as reading them takes longer than transforming the scene."""
+
+ROUNDED_TOLERANCE = 5e-4
+"""From which on they are; rounding changes an image by some hundred-thousandths."""
 
 
 @dataclass(frozen=True)
@@ -175,7 +181,14 @@ def blur_of_functions(
     core_share = 1.0 if split.scale == 1 else 0.75
     core = _fit_level(functions, frame, split, core_share * settings.tolerance, halo=False)
     halo = _fit_level(functions, frame, split, 0.4 * settings.tolerance, halo=True) if split.scale > 1 else None
-    errors = [split.error(probes), core.error, halo.error if halo else 0.0]
+    levels = Levels(
+        core=_blocks(core, frame.core_pixels(split.core), settings.tolerance),
+        halo=_blocks(halo, frame.halo_pixels(split.scale), settings.tolerance) if halo else None,
+        frame=frame,
+        halo_scale=split.scale,
+        halo_kernel=split.halo_kernel if halo else (0, 0),
+    )
+    errors = [split.error(probes), core.error, halo.error if halo else 0.0, levels.rounding]
     report = BlurReport(
         tolerance=settings.tolerance,
         change=float(np.hypot.reduce(errors)),
@@ -188,18 +201,9 @@ def blur_of_functions(
         distortion=settings.distortion,
         natural_vignetting=settings.natural_vignetting,
     )
-    levels = Levels(
-        core=block_blur(core.kernels, core.waves, core.block, frame.core_pixels(split.core)),
-        halo=block_blur(halo.kernels, halo.waves, halo.block, frame.halo_pixels(split.scale)) if halo else None,
-        frame=frame,
-        halo_scale=split.scale,
-        halo_kernel=split.halo_kernel if halo else (0, 0),
-    )
     y, x = frame.places(0), frame.places(1)
     share = np.moveaxis(functions.share(y, x), -1, 0)
-    gain, image_gain = balanced(
-        levels, _fitted_flux(frame, core, halo, split), share, flat_image(frame, functions, split, core, halo)
-    )
+    gain, image_gain = balanced(levels, _fitted_flux(levels), share, flat_image(frame, functions, split, core, halo))
     if rays is not None and settings.natural_vignetting:
         gain = gain * rays.gain(y, x)
     return ShiftVariantBlur(
@@ -209,6 +213,11 @@ def blur_of_functions(
         image_gain=jnp.asarray(image_gain, dtype=jnp.float32),
         report=report,
     )
+
+
+def _blocks(fit: WaveFit, pixels: tuple[int, int], tolerance: float) -> BlockBlur:
+    rounded = len(fit.waves) >= ROUNDED_WAVES and tolerance >= ROUNDED_TOLERANCE
+    return block_blur(fit.kernels, fit.waves, fit.block, pixels, rounded=rounded)
 
 
 def _scene_change(differences: np.ndarray, weight: np.ndarray) -> float:
@@ -232,13 +241,13 @@ def _fit_level(functions: FieldFunctions, frame: Frame, split: HaloSplit, tolera
     return fit_waves(functions_at, pixels, tolerance, axis=axis, largest=LARGEST_BLOCK // scale, scale=scale)
 
 
-def _fitted_flux(frame: Frame, core: WaveFit, halo: WaveFit | None, split: HaloSplit) -> np.ndarray:
+def _fitted_flux(levels: Levels) -> np.ndarray:
     """Light ``[channel, y, x]`` that the kernels make of each pixel of the continued scene."""
-    flux = frame.spread(core.flux(frame.core_pixels(split.core)), frame.core_first(split.core))
-    if halo is not None:
-        samples = split.scale**2 * halo.flux(frame.halo_pixels(split.scale))
-        spread = enlarge(jnp.asarray(samples, dtype=jnp.float32), split.scale)
-        flux = flux + frame.spread(np.asarray(spread, dtype=np.float64), frame.halo_first(split.scale))
+    frame, scale = levels.frame, levels.halo_scale
+    flux = frame.spread(levels.core.flux(), frame.core_first(levels.core.kernel))
+    if levels.halo is not None:
+        samples = scale**2 * levels.halo.flux()
+        flux = flux + frame.spread(enlarged(samples, scale), frame.halo_first(scale))
     return flux
 
 
@@ -291,23 +300,41 @@ def blur_adjoint(operator: ShiftVariantBlur, image: jax.Array | np.ndarray) -> j
     return _blur_adjoint(operator, jnp.asarray(image, dtype=jnp.float32))
 
 
-@jax.jit
+# ``spread`` and its adjoint are compiled by themselves, as making a blur ready has used both of them already.
+
+
 def _blur(operator: ShiftVariantBlur, scene: jax.Array) -> jax.Array:
-    planes = operator.frame.continued(jnp.moveaxis(scene, -1, 0))
-    if operator.warp is not None:
-        planes = moved(operator.warp, planes)
-    image = spread(operator.levels, planes * operator.gain) * operator.image_gain
-    return jnp.moveaxis(image, 0, -1)
+    return _shown(
+        operator.image_gain, spread(operator.levels, _lit(operator.frame, operator.warp, operator.gain, scene))
+    )
+
+
+def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
+    planes = spread_adjoint(operator.levels, jnp.moveaxis(image, -1, 0) * operator.image_gain)
+    return _lit_adjoint(operator.frame, operator.warp, operator.gain, planes)
+
+
+@partial(jax.jit, static_argnums=0)
+def _lit(frame: Frame, warp: Warp | None, gain: jax.Array, scene: jax.Array) -> jax.Array:
+    """The continued scene ``[channel, y, x]``, moved, times the factor of its light."""
+    planes = frame.continued(jnp.moveaxis(scene, -1, 0))
+    return (planes if warp is None else moved(warp, planes)) * gain
+
+
+@partial(jax.jit, static_argnums=0)
+def _lit_adjoint(frame: Frame, warp: Warp | None, gain: jax.Array, planes: jax.Array) -> jax.Array:
+    scene = jax.ShapeDtypeStruct((*frame.scene_pixels, len(planes)), jnp.float32)
+    (found,) = jax.linear_transpose(partial(_lit, frame, warp, gain), scene)(planes)
+    return jnp.asarray(found)
 
 
 @jax.jit
-def _blur_adjoint(operator: ShiftVariantBlur, image: jax.Array) -> jax.Array:
-    scene = jax.ShapeDtypeStruct((*operator.frame.scene_pixels, image.shape[-1]), jnp.float32)
-    (found,) = jax.linear_transpose(lambda scene: _blur(operator, scene), scene)(image)
-    return found
+def _shown(gain: jax.Array, planes: jax.Array) -> jax.Array:
+    """The image ``[y, x, channel]``, times its factor."""
+    return jnp.moveaxis(planes * gain, 0, -1)
 
 
 def _check_shape(operator: ShiftVariantBlur, array: jax.Array | np.ndarray, pixels: tuple[int, int]) -> None:
-    expected = (*pixels, operator.levels.core.transform.shape[3])
+    expected = (*pixels, operator.levels.core.channels)
     if tuple(array.shape) != expected:
         raise InputError(f"blur: found an array of shape {tuple(array.shape)}, expected {expected}.")

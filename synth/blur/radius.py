@@ -9,7 +9,7 @@ functions are smooth. Their sums are set to those along the radius, so that rota
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -77,8 +77,23 @@ class RadialFunctions:
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """Functions ``[place, channel, y, x]`` float32 at places ``[place, (y, x)]`` in metres."""
-        distance = np.hypot(*position.T)
-        weights = self._weights(distance)
+        return self._turned(position, self._weights(np.hypot(*position.T)))
+
+    def left_out(self) -> np.ndarray:
+        """What every second node's function changes by, on the pixels, when the others tell it ``[node, ...]``."""
+        own = np.flatnonzero(self.radius >= 0)
+        if len(own) < 5:
+            return np.zeros((0, self.channels, *self.kernel))
+        nodes = own[1:-1:2]
+        kept = np.union1d(np.flatnonzero(self.radius < 0)[::2], own[::2])
+        fewer = np.zeros((len(nodes), len(self.radius)))
+        fewer[:, kept] = CubicSpline(self.radius[kept], np.eye(len(kept)))(self.radius[nodes])
+        places = np.stack([np.zeros(len(nodes)), self.radius[nodes]], axis=1)
+        whole = replace(self, fine=None)
+        return whole._turned(places, fewer) - whole.at(places)
+
+    def _turned(self, position: np.ndarray, weights: np.ndarray) -> np.ndarray:
+        """Functions at places, which the nodes' ``[place, node]`` weights tell."""
         angle = np.arctan2(position[:, 0], position[:, 1])
         shift = weights @ self.centroid.mean(axis=1) if self.registered else np.zeros(len(position))
         image = np.clip(rotated(self.pixels, weights, angle, shift), 0, None)
@@ -115,7 +130,7 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
         images, position = bank.subpixel_intensity, bank.simulated_position
     distance = np.hypot(*position.T)
     _, order = np.unique(np.round(distance, 12), return_index=True)
-    nodes = [_along_x(images[node], position[node]) for node in order]
+    nodes = _along_x(images[order], position[order])
     pixels = np.stack([sum_subpixels(node, subpixels) for node in nodes]).astype(np.float64)
     share = images[order].sum(axis=(-2, -1), dtype=np.float64)
     side = pixels.shape[-1]
@@ -142,15 +157,17 @@ def _with_mirrored(nodes: np.ndarray) -> np.ndarray:
     return np.concatenate([nodes[MIRRORED:0:-1, ..., ::-1], nodes])
 
 
-def _along_x(image: np.ndarray, place: np.ndarray) -> np.ndarray:
-    """Turn a function ``[channel, y, x]`` so that it lies on +x."""
-    distance = float(np.hypot(*place))
-    if place[0] == 0 or distance == 0:
-        return image.astype(np.float64)
-    angle = np.arctan2(-place[:1], place[1:])
-    turned = rotated(spline_coefficients(image[None]), np.ones((1, 1)), angle, np.zeros(1))[0]
-    turned = np.clip(turned, 0, None)
-    return np.asarray(turned * (image.sum(axis=(-2, -1)) / turned.sum(axis=(-2, -1)))[:, None, None])
+def _along_x(images: np.ndarray, places: np.ndarray) -> np.ndarray:
+    """Turn functions ``[node, channel, y, x]`` so that they lie on +x."""
+    found = images.astype(np.float64)
+    aside = np.flatnonzero(places[:, 0])
+    if len(aside):
+        coefficients = spline_coefficients(images[aside])
+        angle = -np.arctan2(places[aside, 0], places[aside, 1])
+        turned = np.clip(rotated(coefficients, np.eye(len(aside)), angle, np.zeros(len(aside))), 0, None)
+        share = images[aside].sum(axis=(-2, -1), dtype=np.float64) / turned.sum(axis=(-2, -1))
+        found[aside] = turned * share[..., None, None]
+    return found
 
 
 def _blend(image: np.ndarray, fine: np.ndarray) -> None:

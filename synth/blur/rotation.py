@@ -64,10 +64,13 @@ def _rotated_one(coefficients: jax.Array, cosine: jax.Array, sine: jax.Array, sh
     row, column = (jnp.clip(jnp.floor(each), 0, length - 1) for each, length in ((across, height), (along, width)))
     flat = coefficients.reshape(channels, -1)
     first = (row.astype(jnp.int32) + 1) * (width + 4) + column.astype(jnp.int32) + 1
-    total = jnp.zeros((channels, height * width), dtype=coefficients.dtype)
-    for step_y, weight_y in enumerate(_weights(across - row)):
-        for step_x, weight_x in enumerate(_weights(along - column)):
-            total = total + (weight_y * weight_x) * flat[:, first + step_y * (width + 4) + step_x]
+    by_y, by_x = jnp.stack(_weights(across - row)), _weights(along - column)
+
+    def add(step_y: int, total: jax.Array) -> jax.Array:
+        begin = first + step_y * (width + 4)
+        return total + by_y[step_y] * sum(weight * flat[:, begin + step_x] for step_x, weight in enumerate(by_x))
+
+    total = jax.lax.fori_loop(0, 4, add, jnp.zeros((channels, height * width), dtype=coefficients.dtype))
     return jnp.where(inside, total, 0).reshape(channels, height, width)
 
 

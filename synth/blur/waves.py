@@ -41,8 +41,8 @@ def _square(order: int) -> Waves:
     return tuple((y, x) for y in span for x in span)
 
 
-WAVE_SETS: tuple[Waves, ...] = (_diamond(0), _diamond(1), _square(1), _diamond(2), _square(2))
-"""1, 5, 9, 13 and 25 waves; the first ones that are enough are taken."""
+WAVE_SETS: tuple[Waves, ...] = (_diamond(0), _diamond(1), _square(1), _diamond(2), _diamond(3))
+"""1, 5, 9, 13 and 25 waves; the first ones that are enough are taken. Diamonds leave less than squares of as many."""
 
 
 @dataclass(frozen=True)
@@ -77,19 +77,6 @@ class WaveFit:
     block: tuple[int, int]
     error: float
     samples: Samples
-
-    def flux(self, pixels: tuple[int, int]) -> np.ndarray:
-        """Sums ``[channel, y, x]`` of the functions that the waves make of each of the scene's pixels."""
-        sums = self.kernels.sum(axis=(-2, -1), dtype=np.complex128)
-        sides = (self.kernels.shape[-2], self.kernels.shape[-1])
-        size = [transform_length(*lengths) for lengths in zip(self.block, sides, strict=True)]
-        periods = np.array(self.waves)
-        turns = [periods[:, axis, None] * np.arange(self.block[axis]) / size[axis] for axis in (0, 1)]
-        values = np.exp(2j * np.pi * (turns[0][:, :, None] + turns[1][:, None]))
-        flux = np.tensordot(sums.real, values.real, (2, 0)) - np.tensordot(sums.imag, values.imag, (2, 0))
-        rows, columns, channels = flux.shape[:3]
-        whole = flux.transpose(2, 0, 3, 1, 4).reshape(channels, rows * self.block[0], columns * self.block[1])
-        return np.asarray(whole[:, : pixels[0], : pixels[1]])
 
 
 FunctionsAt = Callable[[np.ndarray, np.ndarray], np.ndarray]
@@ -158,13 +145,7 @@ def _fit(
         error = _fit_error(products, basis, inverse)
         if error <= tolerance or waves is WAVE_SETS[-1]:
             break
-    kernels = np.stack([
-        np.stack([
-            np.tensordot(inverse, samples[np.ix_(row, column)].reshape(len(inside) ** 2, *samples.shape[2:]), 1)
-            for column in columns
-        ]).astype(np.complex64)
-        for row in rows
-    ])  # fmt: skip
+    kernels = _kernels(samples, rows, columns, inverse)
     return WaveFit(kernels, waves, block, error, Samples(samples, *places))
 
 
@@ -179,24 +160,40 @@ def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: l
     return np.exp(2j * np.pi * phase)
 
 
+def _kernels(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, inverse: np.ndarray) -> np.ndarray:
+    """Kernels ``[block_y, block_x, wave, channel, y, x]`` of the waves, by the fit's ``[wave, place]`` inverse."""
+    shape = samples.shape[2:]
+    kernels = np.empty((len(rows), len(columns), len(inverse), *shape), dtype=np.complex64)
+    parts = np.concatenate([inverse.real, inverse.imag]).astype(np.float32)
+    for row, own in zip(rows, kernels, strict=True):
+        # One product of a row of blocks: many small ones cost more to share among threads than to make.
+        functions = samples[row][:, columns].astype(np.float32, copy=False).swapaxes(1, 2)
+        found = parts @ functions.reshape(inverse.shape[1], -1)
+        by_wave = found.reshape(2, len(inverse), len(columns), *shape).swapaxes(1, 2)
+        own.real, own.imag = by_wave
+    return kernels
+
+
 def _products(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """Products ``[place, place]`` of a block's functions as scenes weight them, mean over blocks and channels.
 
     Of each function the block's mean of equal flux is taken off first: what the fit leaves of the flux is corrected.
     """
-    channels = samples.shape[2]
+    channels, side = samples.shape[2], rows.shape[1]
     size = (weight.shape[0], 2 * (weight.shape[1] - 1))
     root = np.sqrt(weight).astype(np.float32)
-    total = np.zeros((rows.shape[1] * columns.shape[1],) * 2)
+    total = np.zeros((side * side,) * 2)
     for row in rows:
         # A row of blocks at a time: the transforms of all places would be the largest array of all.
-        spectrum = rfft2(samples[row].astype(np.float32), size)
-        flux = spectrum[..., 0, 0].real.copy()
-        for column in columns:
-            part = spectrum[:, column].reshape(len(total), channels, *spectrum.shape[-2:])
-            sums = flux[:, column].reshape(len(total), channels)
-            mean = part.mean(axis=0) / np.where(sums.mean(axis=0) == 0, 1, sums.mean(axis=0))[:, None, None]
-            flat = ((part - sums[..., None, None] * mean) * root).reshape(len(total), -1).view(np.float32)
+        functions = samples[row].astype(np.float32, copy=False)
+        flux = functions.sum(axis=(-2, -1))
+        spectrum = (rfft2(functions, size) * root).reshape(*functions.shape[:3], -1).view(np.float32)
+        for column, channel in np.ndindex(len(columns), channels):
+            inside = slice(columns[column, 0], columns[column, -1] + 1)
+            flat = spectrum[:, inside, channel].reshape(len(total), -1)
+            sums = flux[:, inside, channel].ravel()
+            # Before they are multiplied: what is left of the products would be their rounding.
+            flat -= np.outer(sums, flat.sum(axis=0) / (sums.sum() or 1.0)).astype(np.float32)
             total += flat @ flat.T
     return total / (len(rows) * len(columns) * channels)
 

@@ -5,12 +5,12 @@ from dataclasses import replace
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve
 
 from metalens.formats.camera import read_camera
-from metalens.synth.blur.blocks import block_blur, scatter
+from metalens.synth.blur.blocks import block_blur, gather, scatter
 from metalens.synth.blur.functions import field_functions
 from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
 from metalens.synth.blur.hats import hat_weights, scattered_weights
@@ -21,6 +21,7 @@ from .conftest import bank_of, gaussians
 
 
 @settings(max_examples=50, deadline=None)
+@example(nodes=[-5e-324, 5e-324], positions=[0.0])
 @given(
     nodes=st.lists(st.floats(-1, 1), min_size=1, max_size=9, unique=True).map(sorted),
     positions=st.lists(st.floats(-2, 2), min_size=1, max_size=30),
@@ -46,9 +47,10 @@ def test_scattered_weights_sum_to_one_and_reproduce_linear_functions_inside(coun
     assert scattered_weights(nodes, inside) @ nodes == pytest.approx(inside, abs=1e-9)
 
 
+@pytest.mark.parametrize("rounded", [False, True])
 @pytest.mark.parametrize(("pixels", "block", "kernel"), [((20, 31), (10, 16), (5, 4)), ((9, 12), (3, 4), (8, 11))])
 def test_blocks_convolve_each_wave_with_its_kernel(
-    pixels: tuple[int, int], block: tuple[int, int], kernel: tuple[int, int]
+    pixels: tuple[int, int], block: tuple[int, int], kernel: tuple[int, int], rounded: bool
 ) -> None:
     waves = ((0, 0), (1, 0), (-1, 0), (1, -2), (-1, 2))
     generator = np.random.default_rng(0)
@@ -59,7 +61,7 @@ def test_blocks_convolve_each_wave_with_its_kernel(
     kernels = np.stack(
         [half[:, :, 0].real, *(part for k in (1, 2) for part in (half[:, :, k], half[:, :, k].conj()))], 2
     )
-    operator = block_blur(kernels, waves, block, pixels)
+    operator = block_blur(kernels, waves, block, pixels, rounded=rounded)
     scene = generator.standard_normal((2, *pixels)).astype(np.float32)
     size = (operator.transform.shape[-2], 2 * operator.transform.shape[-1] - 2)
     expected = np.zeros((2, pixels[0] + kernel[0] - 1, pixels[1] + kernel[1] - 1))
@@ -71,7 +73,40 @@ def test_blocks_convolve_each_wave_with_its_kernel(
             phase = np.exp(2j * np.pi * (period_y * y / size[0] + period_x * x / size[1]))
             light = fftconvolve(part * phase, kernels[row, column, wave], axes=(1, 2)).real
             expected[:, top : top + light.shape[1], left : left + light.shape[2]] += light
-    assert np.asarray(scatter(operator, jnp.asarray(scene))) == pytest.approx(expected, abs=2e-4)
+    found = np.asarray(scatter(operator, jnp.asarray(scene)))
+    assert found == pytest.approx(expected, abs=float(2e-4 + 6 * operator.rounding * 3**0.5))
+    if rounded:
+        error = np.sqrt(np.mean((found - expected) ** 2)) / np.sqrt(np.mean(scene**2))
+        # The estimate is that of scenes with a mean square of 1/3.
+        assert error == pytest.approx(operator.rounding * 3**0.5, rel=0.5)
+
+
+def test_gathering_is_the_transpose_of_scattering() -> None:
+    waves = ((0, 0), (1, 0), (-1, 0), (3, -2), (-3, 2))
+    generator = np.random.default_rng(1)
+    half = generator.standard_normal((2, 3, 3, 2, 5, 4)) + 1j * generator.standard_normal((2, 3, 3, 2, 5, 4))
+    parts = [half[:, :, 0].real, *(part for k in (1, 2) for part in (half[:, :, k], half[:, :, k].conj()))]
+    for rounded in (False, True):
+        operator = block_blur(np.stack(parts, 2), waves, (6, 7), (11, 20), rounded=rounded)
+        scene = generator.standard_normal((2, 11, 20)).astype(np.float32)
+        image = generator.standard_normal((2, *operator.reached)).astype(np.float32)
+        forward = np.vdot(np.asarray(scatter(operator, jnp.asarray(scene)), dtype=np.float64), image)
+        backward = np.vdot(np.asarray(gather(operator, jnp.asarray(image)), dtype=np.float64), scene)
+        assert backward == pytest.approx(forward, rel=1e-5)
+
+
+def test_the_flux_of_blocks_is_the_light_that_each_point_scatters() -> None:
+    generator = np.random.default_rng(2)
+    half = generator.random((2, 2, 1, 1, 3, 3)) + 1j * generator.random((2, 2, 1, 1, 3, 3))
+    kernels = np.concatenate([4 * half.real, half, half.conj()], axis=2)
+    for rounded in (False, True):
+        operator = block_blur(kernels, ((0, 0), (1, -1), (-1, 1)), (5, 6), (9, 12), rounded=rounded)
+        flux = operator.flux()
+        for place in ((0, 2, 3), (0, 7, 8), (0, 8, 11)):
+            scene = np.zeros((1, 9, 12), dtype=np.float32)
+            scene[place] = 1
+            light = float(scatter(operator, jnp.asarray(scene)).sum())
+            assert light == pytest.approx(flux[place], rel=1e-4)
 
 
 @pytest.mark.parametrize("scale", [2, 4, 8])
