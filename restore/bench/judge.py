@@ -56,13 +56,14 @@ def judge(folder: Path, device: str = "cpu", tell: Tell = lambda stage, share, f
         tell: told of progress.
 
     Returns:
-        Metric → why it cannot be computed on this machine.
+        Metric → why it cannot be computed of these pictures on this machine.
 
     Raises:
         InputError: a picture or a file is missing or damaged.
     """
     bank = read_psf_bank(folder / "psf.h5")
-    missing = {metric.key: reason for metric in METRICS if (reason := metric.missing()) is not None}
+    pixels = read_picture(next(judged_pictures(folder))[1]).shape
+    missing = {metric.key: reason for metric in METRICS if (reason := metric.reason(pixels)) is not None}
     loaded: dict[str, Compare] = {}
     subjects = subjects_of(folder)
     for number, subject in enumerate(subjects):

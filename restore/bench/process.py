@@ -15,6 +15,7 @@ Tell = Callable[[str, float, dict[str, float]], None]
 """Called with the stage, the share of it that is done, and the latest figures."""
 
 _BETWEEN_LINES = 0.5
+_SECONDS_TO_STOP = 60
 
 
 def start(module: str, arguments: Sequence[str], log: Path, *, offline: bool = False) -> subprocess.Popen[str]:
@@ -55,10 +56,15 @@ def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
 
 
 def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ask a process to stop, as Ctrl-C does, and wait until it has."""
+    """Ask a process to stop, as Ctrl-C does, so that it keeps its checkpoint; one that does not listen is ended."""
     if process.poll() is None:
         process.send_signal(signal.SIGINT)
-    process.wait()
+    try:
+        process.wait(_SECONDS_TO_STOP)
+    except subprocess.TimeoutExpired:
+        # Such as one that was started in the background, where Ctrl-C is ignored.
+        process.terminate()
+        process.wait()
 
 
 def teller() -> Tell:

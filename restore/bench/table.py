@@ -119,7 +119,7 @@ def absent(summary: Mapping[str, Any]) -> list[str]:
     headings = {column["key"]: column["heading"] for column in summary["columns"]}
     lines = []
     if summary["missing"]:
-        lines += ["Not computed on this machine:", ""]
+        lines += ["Not computed:", ""]
         lines += [f"- {headings[key]}: {reason}" for key, reason in summary["missing"].items()]
         lines.append("")
     if summary["failed"]:

@@ -116,7 +116,10 @@ def check_crop(training: Training, multiple: int) -> None:
             "--crop, or make larger pairs."
         )
     if training.crop % multiple:
-        raise InputError(f"--crop {training.crop}: is no multiple of {multiple}, which this method needs.")
+        raise InputError(
+            f"--crop {training.crop}: is no multiple of {multiple}, which this method needs; choose another, or leave "
+            "the method out with --methods."
+        )
 
 
 @torch.no_grad()

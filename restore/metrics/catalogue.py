@@ -10,7 +10,7 @@ METRICS = (
     Metric("ssim", "SSIM", "higher", 4, "Wang et al. 2004, mean over the channels", pixelwise.load_ssim),
     Metric(
         "ms_ssim", "MS-SSIM", "higher", 4, "Wang et al. 2003, of luminance, by pyiqa",
-        unweighted.load_unweighted("ms_ssim"), unweighted.without_pyiqa,
+        unweighted.load_unweighted("ms_ssim"), unweighted.without_pyiqa, smallest=176,
     ),
     Metric(
         "fsim", "FSIM", "higher", 4, "Zhang et al. 2011, with colour, by pyiqa",
@@ -25,7 +25,7 @@ METRICS = (
         unweighted.load_unweighted("gmsd"), unweighted.without_pyiqa,
     ),
     Metric("delta_e", "ΔE2000", "lower", 2, "Sharma et al. 2005, mean over the pixels", pixelwise.load_colour),
-    Metric("st_lpips", "ST-LPIPS", "lower", 4, "Ghildyal & Liu 2022, VGG features", perceptual.load_shift_tolerant),
+    Metric("st_lpips", "ST-LPIPS", "lower", 4, "Ghildyal & Liu 2022, VGG features", perceptual.load_shift_tolerant, smallest=32),
     Metric("lpips", "LPIPS", "lower", 4, "Zhang et al. 2018, VGG-16", weighted.load_lpips, weighted.lpips_missing),
     Metric("dists", "DISTS", "lower", 4, "Ding et al. 2020, by pyiqa", weighted.load_dists, weighted.dists_missing),
     Metric("piqe", "PIQE", "lower", 2, "Venkatanath et al. 2015, without reference", unweighted.load_piqe),

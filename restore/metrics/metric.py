@@ -30,6 +30,7 @@ class Metric:
         about: what it is and where it is from.
         load: makes the function that computes it, on a device of torch; takes what time it takes.
         missing: why it cannot be computed on this machine, or ``None``.
+        smallest: side in pixels of the smallest picture that it takes.
     """
 
     key: str
@@ -39,3 +40,10 @@ class Metric:
     about: str
     load: Callable[[str], Compare]
     missing: Callable[[], str | None] = lambda: None
+    smallest: int = 16
+
+    def reason(self, pixels: tuple[int, ...]) -> str | None:
+        """Why it cannot be computed of pictures of (rows, columns, …) here, or ``None``."""
+        if min(pixels[:2]) < self.smallest:
+            return f"pictures of {pixels[0]} × {pixels[1]} pixels are too small for it, which needs {self.smallest}"
+        return self.missing()

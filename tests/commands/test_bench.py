@@ -60,11 +60,15 @@ QUICK = ("--no-chart", "--steps-per-method", 1, "--crop", 32, "--batch", 1)
 
 
 def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
-    result = run("--methods", "wiener-whole,osediff", "--prior", "nowhere", *QUICK, "--only", "restore", "--json")
+    words = ("--no-chart", "--steps-per-method", 1, "--crop", 36, "--only", "restore", "--parallel", 2, "--json")
+    result = run("--methods", "wiener-whole,psf-aware", *words)
     assert result.exit_code == 0, (result.output, result.exception)
     answered = json.loads(result.stdout)
     assert (answered["runs"], answered["finished"]) == (2, 1)
-    assert answered["failed"]["osediff, seed 0"].startswith("nowhere: no such prior")
+    assert answered["failed"] == {
+        "psf-aware, seed 0": "--crop 36: is no multiple of 8, which this method needs; choose another, or leave the "
+        "method out with --methods."
+    }
     folder = tmp_path / "bench" / "methods" / "wiener-whole" / "seed-0"
     assert len(list((folder / "restored" / "one").glob("*.png"))) == 4
     before = (folder / "result.json").stat().st_mtime_ns

@@ -9,12 +9,21 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metalens.formats.camera import Camera
 from metalens.formats.pairs import Pairs, pair_names
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import PsfBank, write_psf_bank
 from metalens.restore.bench.folder import FAILURE, RESULT, run_of
 from metalens.restore.bench.plan import Plan, claim
 from metalens.restore.bench.run import store_test_pictures
+
+from ..conftest import textured, write_pairs
+
+
+@pytest.fixture
+def pairs(tmp_path: Path, camera: Camera) -> Pairs:
+    """Two, of which one trains."""
+    return write_pairs(tmp_path / "pairs", camera, textured(2), sources=2)
 
 
 @pytest.fixture
