@@ -24,6 +24,7 @@ Commands, in the order of the road, each in the module of its name:
 - ``pseudo``    more pairs, by the adapter's negative path
 - ``restore``   captures to photographs
 - ``report``    a page that compares them
+- ``bench``     every restoration method side by side
 - ``pretrain``  a small prior
 - ``demo``      all of it, once
 
