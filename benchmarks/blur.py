@@ -1,8 +1,8 @@
 """Shift-variant blur: accuracy and time against other ways, and cost against the image's size.
 
-Run as ``python benchmarks/blur.py [accuracy] [size] [WAYS] [psf.h5 …]``; without a word, both tables. WAYS such as
-``hard=16,hats=7,deepinv=16`` are those that the blur is compared with, and how many patches a side; they take longer
-than all else, and ``WAYS`` of ``none`` leaves them out. Times are processor
+Run as ``python benchmarks/blur.py [accuracy] [flux] [size] [WAYS] [psf.h5 …]``; without a word, all of them. WAYS such
+as ``hard=16,hats=7,deepinv=16`` are those that the blur is compared with, and how many patches a side; they take longer
+than all else, and ``none`` leaves them out. Times are processor
 times, and ratios to one whole-image FFT convolution of the same size in the same library, measured in turns, since
 machines are shared. The ``deepinv`` rows need that package, which is no dependency: ``pip install deepinv``.
 """
@@ -254,6 +254,22 @@ def comparison(bank: PsfBank, others: str, side: int = 32) -> None:
         print(f"{name:>20} {quality[0]:11.1f} {quality[1]:7.1f} {per_pixel:7.3f} {ratio:7.1f}", flush=True)
 
 
+def flux(bank: PsfBank, count: int = 25) -> None:
+    """How much of the light of single points inside is lost or won, against the sums of their functions."""
+    (rows, columns), reach = bank.camera.sensor.pixels, bank.intensity.shape[-1] // 2 + 8
+    operator, functions = shift_variant_blur(bank), field_functions(bank, registered=None)
+    places, generator = operator.frame.places, np.random.default_rng(0)
+    share = functions.share(places(0)[operator.frame.margin[0] :], places(1)[operator.frame.margin[1] :])
+    worst = 0.0
+    for _ in range(count):
+        row, column = generator.integers(reach, rows - reach), generator.integers(reach, columns - reach)
+        scene = np.zeros((rows, columns, 3), dtype=np.float32)
+        scene[row, column] = 1
+        found = np.asarray(blur(operator, scene), dtype=np.float64).sum(axis=(0, 1))
+        worst = max(worst, float(np.abs(found / share[row, column] - 1).max()))
+    print(f"light of {count} points, {reach} pixels or more inside: kept to {worst:.1e}")
+
+
 def sizes(kernel: int = 101) -> None:
     """Time and memory against the image's size, one channel's worth of work at a time."""
     print(f"\n{'pixels':>12} {'blocks':>8} {'waves':>6} {'core':>5} {'s/Mpx':>7} {'ratio':>6} {'peak GiB':>9}")
@@ -279,9 +295,13 @@ if __name__ == "__main__":
     words = sys.argv[1:]
     banks = [read_psf_bank(word) for word in words if word.endswith(".h5")]
     named = [word for word in words if "=" in word or word == "none"] or [USUAL_WAYS]
-    asked = {word for word in words if word in ("accuracy", "size")} or {"accuracy", "size"}
+    asked = {"accuracy", "flux", "size"}
+    asked = asked.intersection(words) or asked
     if "accuracy" in asked:
         for each in banks or [smooth_bank(17, 41, (400, 400))]:
             comparison(each, named[0])
+    if "flux" in asked:
+        for each in banks or [smooth_bank(17, 41, (400, 400))]:
+            flux(each)
     if "size" in asked:
         sizes()

@@ -64,7 +64,7 @@ def stages(bank: PsfBank, psf: Path, count: int) -> None:
     sharpness, settings = sharpness_of(picture), PairsSettings()
     view = choose_view(sharpness, pixels, settings, np.random.default_rng(0))
     scene = cut_scene(picture, view, pixels)
-    light = np.asarray(blur(camera.operator, scene))
+    light = np.maximum(np.asarray(blur(camera.operator, scene)), 0)
     generator = np.random.default_rng(0)
     raw = expose(sensor, light, camera.exposure, generator)
     clean, degraded = to_8_bit(linear_to_srgb(scene)), develop(sensor, raw, camera.exposure)

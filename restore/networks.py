@@ -25,7 +25,7 @@ def left_out(package: str) -> Iterator[None]:
 # pyiqa brings bitsandbytes, and both import what they find of it. That loads PyTorch's compiler: a fifth of the time
 # that a command of the restorer takes to begin. They ask once whether the package is there, and keep the answer.
 with left_out("bitsandbytes"):
-    from diffusers import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+    from diffusers import AutoencoderKL, ControlNetModel, DDPMScheduler, UNet2DConditionModel
     from peft import LoraConfig, inject_adapter_in_model
     from peft.import_utils import is_bnb_4bit_available, is_bnb_available
     from peft.tuners.lora import LoraLayer
@@ -35,6 +35,7 @@ with left_out("bitsandbytes"):
 
 __all__ = [
     "AutoencoderKL",
+    "ControlNetModel",
     "DDPMScheduler",
     "LoraConfig",
     "LoraLayer",

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import torch
-from diffusers import AutoencoderKL, UNet2DConditionModel
 
+from metalens.restore.networks import AutoencoderKL, UNet2DConditionModel
 from metalens.restore.pretrain import build_scheduler
 from metalens.restore.prior import PATHS, Prior
 

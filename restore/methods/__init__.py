@@ -62,8 +62,9 @@ def load_method(name: str) -> Method:
     try:
         method: Method = getattr(import_module(f"metalens.restore.methods.{module}"), attribute)
     except ModuleNotFoundError as error:
+        package = str(error.name).partition(".")[0]
         raise InputError(
-            f"method {name}: the package {error.name} is not installed; run `pip install {error.name}`, or leave the "
-            "method out with --methods."
+            f"method {name}: the package {package} is not installed; run `pip install {package}`, or leave the method "
+            "out with --methods."
         ) from error
     return method

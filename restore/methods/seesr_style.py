@@ -14,7 +14,6 @@ AdamW at a peak of 5·10⁻⁴ with a cosine (published: 5·10⁻⁵).
 from __future__ import annotations
 
 import torch
-from diffusers import ControlNetModel
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -29,6 +28,7 @@ from metalens.restore.methods.diffusion import (
 )
 from metalens.restore.methods.learning import Crops, fit_learner
 from metalens.restore.methods.method import Description, Method
+from metalens.restore.networks import ControlNetModel
 from metalens.restore.prior import clean_from_prediction, ddim_step
 
 STEPS = 50
