@@ -40,7 +40,7 @@ _IN_PLAN = {
 @click.option("--count", type=click.IntRange(min=1), default=400, show_default=True, help="Pairs to make of --photos.")
 @click.option("--psf", type=PATH, help="The camera's psf.h5.")
 @click.option("--pairs", type=PATH, help="Pairs to fit to.")
-@click.option("--test", type=PATH, help="Pairs to judge on, of whole frames.")
+@click.option("--test", type=PATH, multiple=True, help="Pairs to judge on, of whole frames; several are told apart.")
 @click.option("--chart", type=PATH, help="Pairs of the chart of edges. [default: made]")
 @click.option("--no-chart", is_flag=True, help="Measure no resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
@@ -142,7 +142,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
     # Photographs that are not there are refused before a lens is simulated.
     for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
-        if given is None:
+        if not given:
             named_photographs(wanted, as_light=True)
     inputs = make_inputs(
         output,
@@ -159,7 +159,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     )
     return Plan(
         pairs=str(inputs.pairs.resolve()),
-        test=str(inputs.test.resolve()),
+        test=tuple(str(each.resolve()) for each in inputs.test),
         psf=str(inputs.psf.resolve()),
         chart=None if inputs.chart is None else str(inputs.chart.resolve()),
         lens_hash=read_psf_bank(inputs.psf).camera.hash,
@@ -172,7 +172,9 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
 def _changed(known: Plan, options: dict[str, Any], given: set[str]) -> Plan:
     """The plan of a benchmark that goes on, with what was given anew."""
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
-    changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "test", "chart") if name in given}
+    changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}
+    if "test" in given:
+        changes["test"] = tuple(str(each.resolve()) for each in options["test"])
     if "seeds" in given:
         changes["seeds"] = tuple(range(options["seeds"]))
     if "methods" in given:

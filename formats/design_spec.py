@@ -90,6 +90,9 @@ class FabricationSamples(Record):
     """Lenses as they may come out, over which the objectives are averaged; every step sees the same ones."""
 
     samples: int = Field(default=8, ge=1, le=256)
+    spread_weight: NotNegative = Field(
+        default=0.0, description="standard deviations over the lenses by which each objective's mean is worsened"
+    )
     seed: int = Field(default=0, ge=0, lt=2**63)
     errors: Errors = Field(default=TYPICAL.errors, description="the distribution of each error")
 

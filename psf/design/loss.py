@@ -58,6 +58,9 @@ def loss_of(
 ) -> tuple[jax.Array, jax.Array]:
     """The loss of a lens, and the objectives' logarithms ``[objective]``, the mean over all draws.
 
+    Over draws, the loss of an objective is the mean of its logarithm, worsened by ``spread_weight`` deviations:
+    Taguchi's robust design, in which a lens pays for being unsure as it pays for being poor.
+
     Args:
         problem: fields, colours and objectives.
         simulator: of :meth:`Problem.simulator`.
@@ -66,10 +69,20 @@ def loss_of(
     """
     exposure = jnp.asarray(problem.channel_weight) @ image_efficiency(lens, jnp.asarray(problem.wavelength))
     exposure = jax.lax.stop_gradient(exposure)
+    weights, unsure = signs_and_weights(problem), jnp.zeros(())
     if draws is None:
         logarithms = objective_logarithms(problem, simulator, lens, exposure)
     else:
         # One lens after the other, and each computed again for its gradient: memory is that of one.
         one = jax.checkpoint(lambda draw: objective_logarithms(problem, simulator, lens, exposure, draw))
-        logarithms = jax.lax.map(one, draws).mean(axis=0)
-    return (signs_and_weights(problem) * logarithms).sum(), logarithms
+        each = jax.lax.map(one, draws)
+        logarithms = each.mean(axis=0)
+        if problem.spec.fabrication is not None and problem.spec.fabrication.spread_weight:
+            unsure = problem.spec.fabrication.spread_weight * jnp.abs(weights) * spread_of(each)
+    return (weights * logarithms + unsure).sum(), logarithms
+
+
+def spread_of(values: jax.Array) -> jax.Array:
+    """``[objective]`` standard deviation over the first axis, with a gradient also where all values are equal."""
+    variance = values.var(axis=0)
+    return jnp.where(variance > 0, jnp.sqrt(jnp.where(variance > 0, variance, 1.0)), 0.0)

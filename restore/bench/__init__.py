@@ -4,7 +4,7 @@ In reading order:
 
 - ``plan``    what is to be compared, as a file in the benchmark's folder
 - ``inputs``  what it needs and nobody gave, made by the commands that make such
-- ``folder``  where in it everything lies
+- ``folder``  where in it everything lies; ``judged_sets`` the pictures that methods are judged on
 - ``worker``  one method in its own process: fit, restore, measure time and memory
 - ``process`` a process that is followed while it works
 - ``run``     prepares the folder, and starts the workers, one after the other or some at a time

@@ -4,6 +4,7 @@
     psf.h5
     test/clean/NAME.png             the pictures that methods are judged on
     test/captured/NAME.png
+    test/sets.json                  which set each is of
     test/chart/clean.png            a chart of edges, and how the camera sees it
     test/chart/captured.png
     test/scores.json                figures of the captures themselves

@@ -25,7 +25,7 @@ class Inputs:
 
     psf: Path
     pairs: Path
-    test: Path
+    test: tuple[Path, ...]
     chart: Path | None
 
 
@@ -38,7 +38,7 @@ def make_inputs(
     count: int,
     psf: Path | None = None,
     pairs: Path | None = None,
-    test: Path | None = None,
+    test: Sequence[Path] = (),
     chart: Path | None = None,
     with_chart: bool = True,
     say: Say,
@@ -53,7 +53,7 @@ def make_inputs(
         count: pairs to make.
         psf: the camera's bank.
         pairs: clean and captured pictures to fit to.
-        test: clean and captured whole frames to judge on.
+        test: clean and captured whole frames to judge on; each folder is a set of its own.
         chart: the chart of edges and its capture, as pairs.
         with_chart: whether a chart is wanted at all.
         say: told what is made.
@@ -70,12 +70,12 @@ def make_inputs(
     if pairs is None:
         pairs = made / "pairs"
         _synth(photos, pairs, psf, ["--count", str(count)], say)
-    if test is None:
-        test = made / "test"
-        _synth(test_photos, test, psf, ["--whole", "--seed", "1"], say)
+    if not test:
+        test = [made / "test"]
+        _synth(test_photos, test[0], psf, ["--whole", "--seed", "1"], say)
     if chart is None and with_chart:
         chart = _make_chart(made, psf, say)
-    return Inputs(psf, pairs, test, chart)
+    return Inputs(psf, pairs, tuple(test), chart)
 
 
 def _make_chart(made: Path, psf: Path, say: Say) -> Path | None:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from metalens.restore.bench.folder import run_of
-from metalens.restore.bench.table import aim_table, cost_table, figure_table, terms, title, zone_table
+from metalens.restore.bench.table import aim_table, cost_table, figure_table, set_table, terms, title, zone_table
 from metalens.restore.page import document, number, text
 
 SHOWN = 8
@@ -47,6 +47,7 @@ def render(folder: Path, summary: Mapping[str, Any], curves: Mapping[str, str], 
         "</div>",
         "<h2>By zone of the field</h2>",
         _table(*zone_table(summary)),
+        "<h2>By test set</h2>" + _table(*set_table(summary)) if len(summary["sets"]) > 1 else "",
         "<h2>Costs</h2>",
         _table(*cost_table(summary)),
         "<h2>Methods</h2>",

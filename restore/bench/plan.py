@@ -26,7 +26,7 @@ class Plan:
 
     Attributes:
         pairs: the folder of pairs that methods are fitted to.
-        test: the folder of pairs that they are judged on.
+        test: the folders of pairs that they are judged on.
         psf: the camera's ``psf.h5``.
         lens_hash: of that camera.
         prior: of the methods that stand on one.
@@ -43,7 +43,7 @@ class Plan:
     """
 
     pairs: str
-    test: str
+    test: tuple[str, ...]
     psf: str
     lens_hash: str
     prior: str
@@ -80,7 +80,7 @@ def read_plan(folder: Path) -> Plan:
         if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
             raise ValueError(f"it is not {SCHEMA} version {VERSION}")
         plan = Plan(**found)
-        return replace(plan, methods=tuple(plan.methods), seeds=tuple(plan.seeds))
+        return replace(plan, test=tuple(plan.test), methods=tuple(plan.methods), seeds=tuple(plan.seeds))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: not a benchmark's plan ({error}); start anew in another folder.") from error
 

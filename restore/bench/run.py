@@ -11,10 +11,11 @@ from pathlib import Path
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pairs import Pairs, read_pairs, require_same_camera
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, Run, runs_of
+from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.bench.process import follow, interrupt, start
 
@@ -32,14 +33,16 @@ def check(plan: Plan) -> None:
         InputError: files of another camera, no test pictures, or pairs smaller than the crop.
     """
     bank = read_psf_bank(plan.psf)
-    pairs, test = read_pairs(plan.pairs), read_pairs(plan.test)
-    for each in (pairs, test):
+    pairs, tests = read_pairs(plan.pairs), read_test_sets(plan.test)
+    for each in (pairs, *tests.values()):
         require_same_camera(each, bank)
-    if test.manifest.pixels != bank.camera.sensor.pixels:
-        raise InputError(
-            f"{test.folder}: pictures of {' × '.join(map(str, test.manifest.pixels))} pixels, methods are judged on "
-            f"whole frames of {' × '.join(map(str, bank.camera.sensor.pixels))}; make them with metalens synth --whole."
-        )
+    for test in tests.values():
+        found, wanted = test.manifest.pixels, bank.camera.sensor.pixels
+        if found != wanted:
+            raise InputError(
+                f"{test.folder}: pictures of {' × '.join(map(str, found))} pixels, methods are judged on whole frames "
+                f"of {' × '.join(map(str, wanted))}; make them with metalens synth --whole."
+            )
     if min(pairs.manifest.pixels) < plan.crop:
         raise InputError(
             f"{pairs.folder}: pairs of {min(pairs.manifest.pixels)} pixels are smaller than the crop of {plan.crop}; "
@@ -59,7 +62,7 @@ def prepare(folder: Path, plan: Plan) -> None:
     if not (folder / "psf.h5").is_file():
         with atomic_file(folder / "psf.h5") as part:
             shutil.copyfile(plan.psf, part)
-    store_test_pictures(folder, read_pairs(plan.test))
+    store_test_pictures(folder, read_test_sets(plan.test))
     if plan.chart is not None:
         _store_chart(folder, read_pairs(plan.chart))
 
@@ -112,17 +115,6 @@ def judge_all(folder: Path, device: str, report: Report = lambda share, text: No
     if status:
         last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
         raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
-
-
-def store_test_pictures(folder: Path, test: Pairs) -> None:
-    """Keep the test pictures as files, so that figures and pages need the benchmark's folder alone."""
-    for side in ("clean", "captured"):
-        (folder / "test" / side).mkdir(parents=True, exist_ok=True)
-    for number, name in enumerate(pair_names(test)):
-        for side, picture in zip(("clean", "captured"), test[number], strict=True):
-            path = folder / "test" / side / f"{name}.png"
-            if not path.is_file():
-                write_picture(path, picture)
 
 
 def _store_chart(folder: Path, pairs: Pairs) -> None:

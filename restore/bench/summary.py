@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -12,6 +12,7 @@ import numpy as np
 from metalens import __version__
 from metalens.restore.bench.folder import SCORES, Run, judged_pictures, read_json, runs_of
 from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
+from metalens.restore.bench.judged_sets import sets_of
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.measures import ZONES
 from metalens.restore.metrics.catalogue import METRICS
@@ -62,12 +63,13 @@ def summarise(folder: Path) -> dict[str, Any]:
     plan = read_plan(folder)
     runs = runs_of(folder, plan)
     reference = read_json(folder / "test" / SCORES)
+    sets = sets_of(folder)
     rows = [
-        _row("clean", "", "clean (the scene)", [reference.get("clean", {})], []),
-        _row("captured", "", "captured", [reference.get("captured", {})], []),
+        _row("clean", "", "clean (the scene)", [reference.get("clean", {})], [], sets),
+        _row("captured", "", "captured", [reference.get("captured", {})], [], sets),
     ]
     for method in plan.methods:
-        rows += _rows_of(method, [run for run in runs if run.method == method and run.finished])
+        rows += _rows_of(method, [run for run in runs if run.method == method and run.finished], sets)
     missing = read_json(folder / "missing.json") if (folder / "missing.json").is_file() else {}
     return {
         "schema": SCHEMA,
@@ -75,6 +77,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "metalens": __version__,
         "plan": asdict(plan),
         "pictures": [name for name, _, _ in judged_pictures(folder)],
+        "sets": sets,
         "columns": list(COLUMNS),
         "missing": missing,
         "failed": {f"{run.method}, seed {run.seed}": _why(run) for run in runs if not run.finished},
@@ -87,7 +90,7 @@ def _why(run: Run) -> str:
     return run.failure() or "did not finish; go on with --resume"
 
 
-def _rows_of(method: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
+def _rows_of(method: str, runs: Sequence[Run], sets: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
     """A row for each variant of a method."""
     if not runs:
         return []
@@ -96,7 +99,7 @@ def _rows_of(method: str, runs: Sequence[Run]) -> list[dict[str, Any]]:
     rows = []
     for variant in results[0]["variants"]:
         label = f"{results[0]['title']}, {variant}" if variant else results[0]["title"]
-        rows.append(_row(method, variant, label, [each.get(variant, {}) for each in scores], results))
+        rows.append(_row(method, variant, label, [each.get(variant, {}) for each in scores], results, sets))
     return rows
 
 
@@ -106,8 +109,10 @@ def _row(
     label: str,
     scores: Sequence[dict[str, Any]],
     results: Sequence[dict[str, Any]],
+    sets: Mapping[str, Sequence[str]],
 ) -> dict[str, Any]:
     figures, zones = {}, {}
+    by_set: dict[str, dict[str, float | None]] = {name: {} for name in sets}
     for column in COLUMNS:
         key = str(column["key"])
         # A mean over the pictures for each seed, then over the seeds.
@@ -115,6 +120,10 @@ def _row(
         figures[key] = {"mean": float(np.mean(means)) if means else None, "deviation": _deviation(means)}
         if key in ZONED:
             zones[key] = {zone: _finite_mean(_mean(each.get(key, {}), zone) for each in scores) for zone in ZONES}
+        if key != RESOLUTION:
+            for name, pictures in sets.items():
+                parts = [{each: s[key][each] for each in pictures} if key in s else {} for s in scores]
+                by_set[name][key] = _finite_mean(_mean(part, WHOLE) for part in parts)
     costs = {key: _finite_mean(result.get(key) for result in results) for key in COSTS} if results else None
     told = {key: results[0][key] for key in ("title", "reference", "knows", "differs", "uses_prior")} if results else {}
     machine = {key: results[0][key] for key in ("device", "machine", "precision", "parallel")} if results else {}
@@ -126,6 +135,7 @@ def _row(
         "seeds": len(results),
         "figures": figures,
         "zones": zones,
+        "sets": by_set,
         "costs": costs,
         "chosen": chosen,
         **told,

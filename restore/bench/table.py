@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metalens.restore.bench.judge import RESOLUTION
 from metalens.restore.bench.summary import COSTS
 from metalens.restore.measures import ZONES
 from metalens.restore.page import number
@@ -27,6 +28,8 @@ def markdown(summary: Mapping[str, Any]) -> str:
     """``table.md``: figures, zones, costs, the paper's gaps, and what is not there with its reason."""
     parts = ["# " + title(summary), "", terms(summary), ""]
     parts += [*_lines(*figure_table(summary)), "", "## By zone of the field", "", *_lines(*zone_table(summary))]
+    if len(summary["sets"]) > 1:
+        parts += ["", "## By test set", "", *_lines(*set_table(summary))]
     parts += ["", "## Costs", "", *_lines(*cost_table(summary)), ""]
     if summary["aims"]:
         parts += ["## The paper's gaps", "", *_lines(*aim_table(summary)), ""]
@@ -86,6 +89,22 @@ def zone_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         if row["method"] != "clean"
     ]
     return [f"method ({' / '.join(ZONES)})", *(columns[key]["heading"] for key in keys)], rows
+
+
+def set_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Headings and rows of each set of test pictures by itself: the figures that are told by zone, too."""
+    names = list(summary["sets"])
+    zoned = summary["rows"][0]["zones"]
+    columns = [column for column in summary["columns"] if column["key"] in zoned and column["key"] != RESOLUTION]
+    rows = [
+        [
+            row["label"],
+            *(number(row["sets"][name][column["key"]], column["digits"]) for name in names for column in columns),
+        ]
+        for row in summary["rows"]
+        if row["method"] != "clean"
+    ]
+    return ["method", *(f"{name}: {column['heading']}" for name in names for column in columns)], rows
 
 
 def cost_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:

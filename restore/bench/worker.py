@@ -12,15 +12,17 @@ import statistics
 import sys
 import time
 import traceback
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.formats.psf_bank import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, RESULT, Run, chart_pictures, run_of
+from metalens.restore.bench.judged_sets import Judged, judged_pairs, read_test_sets
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.bench.process import Tell, teller
 from metalens.restore.methods import load_method
@@ -42,8 +44,8 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     tell("start", 0.0, {})
     method = load_method(run.method)
     bank = read_psf_bank(plan.psf)
-    pairs, test = read_pairs(plan.pairs), read_pairs(plan.test)
-    for each in (pairs, test):
+    pairs, tests = read_pairs(plan.pairs), read_test_sets(plan.test)
+    for each in (pairs, *tests.values()):
         require_same_camera(each, bank)
     run.folder.mkdir(parents=True, exist_ok=True)
     fitted = method.fit(
@@ -64,30 +66,32 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     )
     fitting = time.monotonic() - started
     costs = _memory(plan.device, "training")
-    costs |= _restore_all(method, fitted, test, run, plan, tell)
+    costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell)
     _restore_chart(folder, method, fitted, run)
     return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
 
 
-def _restore_all(method: Method, fitted: Fitted, test: Pairs, run: Run, plan: Plan, tell: Tell) -> dict[str, Any]:
+def _restore_all(
+    method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: Plan, tell: Tell
+) -> dict[str, Any]:
     """Restore and store every test picture; what one takes."""
     variants = method.describe.variants
     for variant in variants:
         run.pictures(variant).mkdir(parents=True, exist_ok=True)
-    names, spent = pair_names(test), []
-    for number, name in enumerate(names):
-        sample = test.sample(number)
+    spent = []
+    for number, each in enumerate(tests):
+        sample = each.sample()
         capture = Capture(sample.degraded, sample.position)
         started = time.perf_counter()
         restored = fitted.restore(capture, variants)
         spent.append(time.perf_counter() - started)
         for variant, picture in restored.items():
-            write_picture(run.pictures(variant) / f"{name}.png", picture)
-        tell("restore", (number + 1) / len(names), {})
+            write_picture(run.pictures(variant) / f"{each.name}.png", picture)
+        tell("restore", (number + 1) / len(tests), {})
     memory = _memory(plan.device, "restoring")
     if len(variants) > 1:
         # One picture of one variant, as a user would make it.
-        spent = [_seconds_of_one(fitted, test, number, variants[-1]) for number in range(min(1 + _TIMED, len(test)))]
+        spent = [_seconds_of_one(fitted, each, variants[-1]) for each in tests[: 1 + _TIMED]]
     warm = spent[1:] or spent
     return {"seconds_per_picture": statistics.median(warm), "timed_pictures": len(warm), **memory}
 
@@ -102,8 +106,8 @@ def _restore_chart(folder: Path, method: Method, fitted: Fitted, run: Run) -> No
         write_picture(run.chart(variant), picture)
 
 
-def _seconds_of_one(fitted: Fitted, test: Pairs, number: int, variant: str) -> float:
-    sample = test.sample(number)
+def _seconds_of_one(fitted: Fitted, judged: Judged, variant: str) -> float:
+    sample = judged.sample()
     started = time.perf_counter()
     fitted.restore(Capture(sample.degraded, sample.position), (variant,))
     return time.perf_counter() - started

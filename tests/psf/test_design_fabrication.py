@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from metalens.formats.errors import InputError
 from metalens.optics.metalens import metalens_of
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.light import image_efficiency, light_of
-from metalens.psf.design.loss import loss_of
+from metalens.psf.design.loss import loss_of, spread_of
 from metalens.psf.design.run import design_lens, task_of
 from metalens.psf.tolerance.draws import Assembly, Draw, stacked
 
@@ -120,6 +121,26 @@ def test_the_loss_of_draws_is_the_mean_of_the_losses_of_each() -> None:
     each = [float(loss_of(task.problem, simulator, lens, stacked([draw]))[0]) for draw in draws]
     assert loss_of(task.problem, simulator, lens, stacked(draws))[0] == pytest.approx(np.mean(each), rel=1e-5)
     assert len(set(each)) == 3
+
+
+def test_a_lens_pays_for_the_spread_over_its_draws() -> None:
+    draws = stacked([Draw(assembly=Assembly(defocus=defocus)) for defocus in (-6e-6, 0.0, 9e-6)])
+
+    def loss(more: str) -> float:
+        task = task_of(small(more=more))
+        lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
+        return float(loss_of(task.problem, task.problem.simulator(lens), lens, draws)[0])
+
+    mean = loss("[fabrication]\n")
+    once, twice = (loss(f"[fabrication]\nspread_weight = {weight}\n") - mean for weight in (1.0, 2.0))
+    assert once > 1e-3
+    assert twice == pytest.approx(2 * once, rel=1e-3)
+
+
+def test_a_spread_of_nothing_has_a_gradient() -> None:
+    same = jnp.ones((3, 2))
+    assert jnp.array_equal(spread_of(same), jnp.zeros(2))
+    assert jnp.isfinite(jax.grad(lambda values: spread_of(values).sum())(same)).all()
 
 
 def test_draws_are_the_same_in_every_run_and_others_for_another_seed() -> None:

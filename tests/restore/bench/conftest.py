@@ -14,8 +14,8 @@ from metalens.formats.pairs import Pairs, pair_names
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import PsfBank, write_psf_bank
 from metalens.restore.bench.folder import FAILURE, RESULT, run_of
+from metalens.restore.bench.judged_sets import store_test_pictures
 from metalens.restore.bench.plan import Plan, claim
-from metalens.restore.bench.run import store_test_pictures
 
 from ..conftest import textured, write_pairs
 
@@ -34,7 +34,7 @@ def make_plan(tmp_path: Path, pairs: Pairs, bank: PsfBank, prior_folder: Path) -
     def make(**changes: object) -> Plan:
         settings: dict[str, object] = {
             "pairs": str(pairs.folder),
-            "test": str(pairs.folder),
+            "test": (str(pairs.folder),),
             "psf": str(tmp_path / "psf.h5"),
             "lens_hash": bank.camera.hash,
             "prior": str(prior_folder),
@@ -54,7 +54,7 @@ def restored(tmp_path: Path, make_plan: Callable[..., Plan], pairs: Pairs, bank:
     folder = tmp_path / "bench"
     claim(folder, make_plan(methods=("swinir", "osediff", "dmdiff-local")), resume=False)
     write_psf_bank(folder / "psf.h5", bank)
-    store_test_pictures(folder, pairs)
+    store_test_pictures(folder, {"pairs": pairs})
     _finish(folder, pairs, "swinir", "SwinIR", {"": 2})
     _finish(folder, pairs, "dmdiff-local", "DMDiff, local Q", {"α = 0": 20, "α = 1": 10})
     failed = run_of(folder, "osediff", 0).folder

@@ -22,6 +22,8 @@ from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
 from metalens.restore.metrics.catalogue import METRICS
 
+from ..conftest import textured, write_pairs
+
 
 @pytest.fixture
 def few_metrics(monkeypatch):
@@ -57,7 +59,7 @@ def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, p
     with pytest.raises(InputError, match="pairs of 64 pixels are smaller than the crop of 96; lower --crop"):
         check(make_plan(crop=96))
     with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
-        check(make_plan(test=str(pairs.folder / "nowhere")))
+        check(make_plan(test=(str(pairs.folder / "nowhere"),)))
 
 
 def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
@@ -177,3 +179,25 @@ def test_the_papers_gaps_are_told_as_they_are(make_plan):
         (pytest.approx(2), True),
     ]
     assert [each["met"] for each in aims(rows[:1], make_plan(methods=("dmdiff-local",)))] == [None] * 4
+
+
+def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, few_metrics):
+    few_metrics.pop(1)  # the slow one
+    write_pairs(tmp_path / "others", camera, textured(3)[2:], sources=1)
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(test=(str(pairs.folder), str(tmp_path / "others"))), resume=False)
+    prepare(folder, read_plan(folder))
+    assert main([str(folder), "wiener-whole", "0"]) == 0
+    judge(folder)
+    summary = write_report(folder)
+    assert {name: len(pictures) for name, pictures in summary["sets"].items()} == {"pairs": 2, "others": 1}
+    row = summary["rows"][-1]
+    by_set = [row["sets"][name]["psnr"] for name in ("pairs", "others")]
+    assert row["figures"]["psnr"]["mean"] == pytest.approx((2 * by_set[0] + by_set[1]) / 3)
+    assert "| method | pairs: PSNR (dB) |" in (folder / "table.md").read_text(encoding="utf-8")
+    assert "By test set" in (folder / "bench.html").read_text(encoding="utf-8")
+
+
+def test_test_sets_of_one_name_are_refused(tmp_path, make_plan, pairs):
+    with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
+        check(make_plan(test=(str(pairs.folder), str(pairs.folder))))

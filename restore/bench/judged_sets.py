@@ -1,0 +1,89 @@
+"""The pictures that methods are judged on: whole frames of one set of pairs, or of several that are told apart."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.atomic import atomic_file
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import Pairs, pair_names, read_pairs
+from metalens.formats.pairs_shard import PairSample
+from metalens.formats.pictures import write_picture
+from metalens.restore.bench.folder import read_json
+
+SETS = "sets.json"
+"""Picture → set, in the folder of the test pictures."""
+
+
+@dataclass(frozen=True)
+class Judged:
+    """One test pair.
+
+    Attributes:
+        set_name: the name of its set's folder.
+        name: of the picture; with several sets, their name goes before it.
+        pairs: the set.
+        number: of the sample in it.
+    """
+
+    set_name: str
+    name: str
+    pairs: Pairs
+    number: int
+
+    def sample(self) -> PairSample:
+        """Read it."""
+        return self.pairs.sample(self.number)
+
+
+def read_test_sets(folders: Sequence[str]) -> dict[str, Pairs]:
+    """Open the sets, each by its folder's name.
+
+    Raises:
+        InputError: a folder holds no pairs, or two have one name.
+    """
+    found: dict[str, Pairs] = {}
+    for folder in folders:
+        name = Path(folder).resolve().name
+        if name in found:
+            raise InputError(f"--test {folder}: two sets are named {name}; the table could not tell them apart.")
+        found[name] = read_pairs(folder)
+    return found
+
+
+def judged_pairs(sets: dict[str, Pairs]) -> Iterator[Judged]:
+    """Every pair of every set, in order."""
+    for set_name, pairs in sets.items():
+        for number, name in enumerate(pair_names(pairs)):
+            yield Judged(set_name, f"{set_name}-{name}" if len(sets) > 1 else name, pairs, number)
+
+
+def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
+    """Keep the pictures as files in ``test/``, so that figures and pages need the benchmark's folder alone."""
+    place = folder / "test"
+    for side in ("clean", "captured"):
+        (place / side).mkdir(parents=True, exist_ok=True)
+    belongs = {}
+    for each in judged_pairs(sets):
+        belongs[each.name] = each.set_name
+        for side, picture in zip(("clean", "captured"), each.pairs[each.number], strict=True):
+            path = place / side / f"{each.name}.png"
+            if not path.is_file():
+                write_picture(path, picture)
+    with atomic_file(place / SETS) as part:
+        part.write_text(json.dumps(belongs, indent=1) + "\n", encoding="utf-8")
+
+
+def sets_of(folder: Path) -> dict[str, list[str]]:
+    """Set → its pictures, as :func:`store_test_pictures` left it.
+
+    Raises:
+        InputError: the file is missing or damaged.
+    """
+    found: dict[str, list[str]] = {}
+    for picture, name in read_json(folder / "test" / SETS).items():
+        found.setdefault(str(name), []).append(picture)
+    return found
