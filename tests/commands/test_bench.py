@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,9 +12,18 @@ from click.testing import CliRunner
 from metalens.cli import metalens
 from metalens.formats.camera import read_camera
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer
-from metalens.formats.psf_bank import write_psf_bank
+from metalens.formats.pairs import (
+    PairSample,
+    PairsCamera,
+    PairsManifest,
+    PairsSource,
+    open_pairs_writer,
+    read_pairs,
+)
+from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.psf_bank import read_psf_bank, write_psf_bank
 from metalens.psf.given import grid_bank_of_functions
+from metalens.restore.bench.inputs import make_inputs
 
 PIXELS = (64, 64)
 
@@ -112,3 +122,66 @@ def test_a_benchmark_without_a_budget_or_a_lens_is_wrong_use(run, words, inputs)
     result = run(*words, inputs=inputs)
     assert result.exit_code == 2
     assert "give " in result.output
+
+
+@pytest.fixture
+def stages(monkeypatch):
+    """Runs the commands that a benchmark's inputs are made by in this process: starting one takes seconds."""
+    run = []
+
+    def stage(name, arguments, say):
+        run.append(name)
+        say(" ".join(arguments))
+        result = CliRunner().invoke(metalens, arguments)
+        assert result.exit_code == 0, (result.output, result.exception)
+
+    monkeypatch.setattr("metalens.restore.bench.inputs.run_stage", stage)
+    return run
+
+
+def test_what_is_not_given_is_made_from_a_lens_and_photographs(tmp_path, small_camera_text, stages):
+    (tmp_path / "lens.toml").write_text(small_camera_text, encoding="utf-8")
+    for folder, count in (("photos", 5), ("held-out", 1)):
+        (tmp_path / folder).mkdir()
+        pictures = np.random.default_rng(count).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)
+        for number, picture in enumerate(pictures):
+            write_picture(tmp_path / folder / f"{folder}-{number}.png", picture)
+    places = {"--lens": "lens.toml", "--photos": "photos", "--test-photos": "held-out"}
+    given = [word for option, name in places.items() for word in (option, str(tmp_path / name))]
+    words = [*given, "--count", "4", "--methods", "wiener-whole", "--steps-per-method", "1", "--crop", "32"]
+    bench = tmp_path / "bench"
+    result = CliRunner().invoke(metalens, ["bench", "-o", str(bench), *words, "--only", "restore"])
+    assert result.exit_code == 0, (result.output, result.exception)
+    assert stages == ["psf", "synth", "synth"]
+    assert "no chart of edges: the sensor has 32 × 32 pixels, a chart needs 180" in result.stderr
+    assert read_psf_bank(bench / "inputs" / "psf.h5").camera.name == "small"
+    pairs, test = read_pairs(bench / "inputs" / "pairs"), read_pairs(bench / "inputs" / "test")
+    assert (len(pairs), len(test)) == (4, 1)
+    assert {Path(name).stem for name in test.source_names()} == {"held-out-0"}
+    restored = bench / "methods" / "wiener-whole" / "seed-0" / "restored" / "one" / "held-out-0.png"
+    assert read_picture(restored).shape == (32, 32, 3)
+
+
+def test_a_chart_of_the_sensors_size_is_sent_through_the_camera(tmp_path, made, monkeypatch):
+    called = []
+    monkeypatch.setattr("metalens.restore.bench.inputs.run_stage", lambda name, words, say: called.append(words))
+    camera = read_camera("metacamera")
+    functions = np.zeros((2, 2, 3, 5, 5), dtype=np.float32)
+    write_psf_bank(tmp_path / "psf.h5", grid_bank_of_functions(camera, functions + 1 / 25, {"engine": "made up"}))
+    inputs = make_inputs(
+        tmp_path / "bench",
+        lens=None,
+        photos=(),
+        test_photos=(),
+        count=1,
+        psf=tmp_path / "psf.h5",
+        pairs=made / "pairs",
+        test=[made / "pairs"],
+        say=lambda line: None,
+    )
+    folder = tmp_path / "bench" / "inputs"
+    assert read_picture(folder / "chart.png").shape == (*camera.sensor.pixels, 3)
+    assert inputs.chart == folder / "chart"
+    (words,) = called
+    assert words[:5] == ["synth", str(folder / "chart.png"), "-o", str(folder / "chart"), "--psf"]
+    assert "--whole" in words
