@@ -30,7 +30,7 @@ from metalens.synth.blur import BlurSettings, blur, hat_weights, shift_variant_b
 from metalens.synth.blur.functions import field_functions
 from metalens.synth.embedded_photographs import embedded_photographs
 
-REPEATS = 5
+REPEATS = 25
 
 USUAL_WAYS = "hats=7,hats=16,hats=32,hard=9,hard=16,hard=32,deepinv=16"
 
@@ -193,7 +193,7 @@ def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int) -> n
 
 
 def in_turns(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
-    """Shortest processor seconds of each, measured in turns."""
+    """Median processor seconds of each, measured in turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
     for turn in range(REPEATS + 1):
         for name, run in runs.items():

@@ -150,10 +150,10 @@ def scatter(operator: BlockBlur, scene: jax.Array) -> jax.Array:
     padded = jnp.pad(scene, ((0, 0), (0, tall - rows), (0, wide - columns)))
     strips = padded.reshape(scene.shape[0], count[0], operator.block[0], wide).swapaxes(0, 1)
 
-    def one_row(_: None, row: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
-        return None, _scatter_row(operator, *row)
+    def one_row(_: None, given: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
+        return None, _scatter_row(operator, *given)
 
-    parts = jax.lax.scan(one_row, None, (strips, operator.transform))[1]
+    parts = jax.lax.scan(one_row, None, (jnp.arange(count[0]), strips))[1]
     image = _overlap_add(parts.transpose(1, 3, 0, 2), operator.block[0]).swapaxes(1, 2)
     return image[:, : operator.reached[0], : operator.reached[1]]
 
@@ -173,47 +173,60 @@ def gather(operator: BlockBlur, image: jax.Array) -> jax.Array:
     widths = [max(whole - length, 0) for whole, length in zip(lengths, image.shape[1:], strict=True)]
     padded = jnp.pad(image, ((0, 0), (0, widths[0]), (0, widths[1])))
 
-    def one_row(_: None, given: tuple[jax.Array, jax.Array]) -> tuple[None, jax.Array]:
-        row, transform = given
+    def one_row(_: None, row: jax.Array) -> tuple[None, jax.Array]:
         strip = jax.lax.dynamic_slice_in_dim(padded, row * operator.block[0], size[0], axis=1)
-        return None, _gather_row(operator, strip, transform)
+        return None, _gather_row(operator, row, strip)
 
-    strips = jax.lax.scan(one_row, None, (jnp.arange(counts[0]), operator.transform))[1]
+    strips = jax.lax.scan(one_row, None, jnp.arange(counts[0]))[1]
     scene = strips.swapaxes(0, 1).reshape(image.shape[0], -1, strips.shape[-1])
     return scene[:, : operator.pixels[0], : operator.pixels[1]]
 
 
-def _scatter_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) -> jax.Array:
+def _kernel_parts(operator: BlockBlur, row: jax.Array, wave: int | jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The real and the imaginary part ``[block_x, channel, frequency_y, frequency_x]`` of a row's kernels of a wave.
+
+    Each is cut out where it is used: a row that is cut out whole is copied before it is read.
+    """
+    shape = operator.transform.shape[3:]
+
+    def part(each: int) -> jax.Array:
+        cut = jax.lax.dynamic_slice(operator.transform, (row, each, wave, 0, 0, 0, 0), (1, 1, 1, *shape))
+        return cut.reshape(shape).astype(jnp.float32)
+
+    return part(0), part(1)
+
+
+def _scatter_row(operator: BlockBlur, row: jax.Array, strip: jax.Array) -> jax.Array:
     """Scatter a row of blocks ``[channel, y, x]``; returns ``[channel, frequency_y samples, x]``."""
     channels, height, _ = strip.shape
     width, reach = operator.block[1], operator.shift
     blocks = strip.reshape(channels, height, -1, width).transpose(2, 0, 1, 3)
     real, imaginary = _parts(_extended(jnp.fft.rfft2(blocks, operator.size), reach) * operator.unit)
-    rows, columns = transform.shape[-2:]
-    total = [jnp.zeros(transform.shape[2:]), jnp.zeros(transform.shape[2:])]
+    rows, columns = operator.transform.shape[-2:]
+    total = [jnp.zeros(operator.transform.shape[3:]), jnp.zeros(operator.transform.shape[3:])]
     for wave, (period_y, period_x) in enumerate(operator.waves):
         top, left = reach - period_y, reach - period_x
         part = (..., slice(top, top + rows), slice(left, left + columns))
-        by_real, by_imaginary = (transform[each, wave].astype(jnp.float32) for each in (0, 1))
+        by_real, by_imaginary = _kernel_parts(operator, row, wave)
         total[0] = total[0] + (by_real * real[part] - by_imaginary * imaginary[part])
         total[1] = total[1] + (by_real * imaginary[part] + by_imaginary * real[part])
     parts = jnp.fft.irfft2(jax.lax.complex(*jax.lax.optimization_barrier(total)), operator.size)
     return _overlap_add(parts.transpose(1, 2, 0, 3), width)
 
 
-def _gather_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) -> jax.Array:
+def _gather_row(operator: BlockBlur, row: jax.Array, strip: jax.Array) -> jax.Array:
     """Gather what a row of blocks scattered to ``[channel, y, x]``; returns ``[channel, y, x]`` of the blocks."""
     (height, width), size, reach = operator.block, operator.size, operator.shift
     starts = range(0, operator.counts[1] * width, width)
     blocks = jnp.stack([strip[..., start : start + size[1]] for start in starts])
-    rows, columns = transform.shape[-2:]
+    rows, columns = operator.transform.shape[-2:]
     real, imaginary = _parts(jnp.fft.rfft2(blocks, size) * operator.unit / _ends(columns))
     first = reach - jnp.asarray(operator.waves)
 
     # A loop, and no sum that is written out: that of so many overlapping parts takes long to compile and to run.
     def add(wave: int, total: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         place = (0, 0, first[wave, 0], first[wave, 1])
-        by_real, by_imaginary = (transform[each, wave].astype(jnp.float32) for each in (0, 1))
+        by_real, by_imaginary = _kernel_parts(operator, row, wave)
         more = (by_real * real + by_imaginary * imaginary, by_real * imaginary - by_imaginary * real)
         sums = [jax.lax.dynamic_slice(old, place, new.shape) + new for old, new in zip(total, more, strict=True)]
         first_part, second_part = (
@@ -221,7 +234,7 @@ def _gather_row(operator: BlockBlur, strip: jax.Array, transform: jax.Array) -> 
         )
         return first_part, second_part
 
-    nothing = jnp.zeros((*transform.shape[2:4], rows + 2 * reach, columns + 2 * reach))
+    nothing = jnp.zeros((*operator.transform.shape[3:5], rows + 2 * reach, columns + 2 * reach))
     total = jax.lax.fori_loop(0, len(operator.waves), add, (nothing, nothing))
     parts = jnp.fft.irfft2(_folded(jax.lax.complex(*total), reach), size)[..., :height, :width]
     return parts.transpose(1, 2, 0, 3).reshape(parts.shape[1], height, -1)

@@ -183,12 +183,12 @@ def shrink(planes: jax.Array, scale: int) -> jax.Array:
     Returns:
         ``[channel, y / scale + 3, x / scale + 3]``; the first sample lies ``scale`` pixels before the first pixel.
     """
-    return _shrink_x(_shrink_x(planes, scale).swapaxes(1, 2), scale).swapaxes(1, 2)
+    return _shrink(_shrink(planes, scale, 1), scale, 2)
 
 
 def enlarge(samples: jax.Array, scale: int) -> jax.Array:
     """The transpose of :func:`shrink`."""
-    return _enlarge_x(_enlarge_x(samples.swapaxes(1, 2), scale).swapaxes(1, 2), scale)
+    return _enlarge(_enlarge(samples, scale, 1), scale, 2)
 
 
 def enlarged(samples: np.ndarray, scale: int) -> np.ndarray:
@@ -203,20 +203,34 @@ def spline_matrix(samples: int, scale: int) -> np.ndarray:
     return spline(pixel[:, None] + 1 - np.arange(samples))
 
 
-def _taps(scale: int) -> jax.Array:
-    """``[pixel, sample]`` of the spline between a pixel and the samples before it to the second after it."""
+# Sums of slices times numbers, which become one loop over the samples; as products with a matrix of so few columns they
+# take four times as long.
+
+
+def _taps(scale: int) -> list[list[float]]:
+    """``[pixel][sample]`` of the spline between a pixel and the samples before it to the second after it."""
     pixel, sample = np.arange(scale)[:, None] / scale, np.arange(-1, 3)
-    return jnp.asarray(spline(pixel - sample), dtype=jnp.float32)
+    taps: list[list[float]] = spline(pixel - sample).tolist()
+    return taps
 
 
-def _shrink_x(planes: jax.Array, scale: int) -> jax.Array:
-    channels, rows, columns = planes.shape
-    groups = planes.reshape(channels, rows, columns // scale, scale) @ _taps(scale)
-    parts = [jnp.pad(groups[..., tap], ((0, 0), (0, 0), (tap, 3 - tap))) for tap in range(4)]
-    return parts[0] + parts[1] + parts[2] + parts[3]
+def _shrink(planes: jax.Array, scale: int, axis: int) -> jax.Array:
+    count = planes.shape[axis] // scale
+    groups = planes.reshape(*planes.shape[:axis], count, scale, *planes.shape[axis + 1 :])
+    padded = jnp.pad(groups, [(3, 3) if each == axis else (0, 0) for each in range(groups.ndim)])
+    total = jnp.zeros(())
+    for pixel, taps in enumerate(_taps(scale)):
+        one = jnp.take(padded, pixel, axis=axis + 1)
+        for tap, share in enumerate(taps):
+            total = total + share * jax.lax.slice_in_dim(one, 3 - tap, 6 - tap + count, axis=axis)
+    return total
 
 
-def _enlarge_x(samples: jax.Array, scale: int) -> jax.Array:
-    channels, rows, columns = samples.shape
-    groups = jnp.stack([samples[..., tap : columns - 3 + tap] for tap in range(4)], axis=-1)
-    return (groups @ _taps(scale).T).reshape(channels, rows, (columns - 3) * scale)
+def _enlarge(samples: jax.Array, scale: int, axis: int) -> jax.Array:
+    count = samples.shape[axis] - 3
+    parts = []
+    for taps in _taps(scale):
+        each = [share * jax.lax.slice_in_dim(samples, tap, tap + count, axis=axis) for tap, share in enumerate(taps)]
+        parts.append(each[0] + each[1] + each[2] + each[3])
+    shape = (*samples.shape[:axis], count * scale, *samples.shape[axis + 1 :])
+    return jnp.stack(parts, axis=axis + 1).reshape(shape)
