@@ -38,6 +38,9 @@ ROUNDED_WAVES = 13
 ROUNDED_TOLERANCE = 5e-4
 """From which on they are; rounding changes an image by some hundred-thousandths."""
 
+ROUNDING_SHARE = 0.2
+"""Of the tolerance, that rounding may take; where it would take more, transforms stay as they are."""
+
 
 @dataclass(frozen=True)
 class BlurSettings:
@@ -181,13 +184,9 @@ def blur_of_functions(
     core_share = 1.0 if split.scale == 1 else 0.75
     core = _fit_level(functions, frame, split, core_share * settings.tolerance, halo=False)
     halo = _fit_level(functions, frame, split, 0.4 * settings.tolerance, halo=True) if split.scale > 1 else None
-    levels = Levels(
-        core=_blocks(core, frame.core_pixels(split.core), settings.tolerance),
-        halo=_blocks(halo, frame.halo_pixels(split.scale), settings.tolerance) if halo else None,
-        frame=frame,
-        halo_scale=split.scale,
-        halo_kernel=split.halo_kernel if halo else (0, 0),
-    )
+    levels = _levels(core, halo, frame, split, rounded=settings.tolerance >= ROUNDED_TOLERANCE)
+    if levels.rounding > ROUNDING_SHARE * settings.tolerance:
+        levels = _levels(core, halo, frame, split, rounded=False)
     errors = [split.error(probes), core.error, halo.error if halo else 0.0, levels.rounding]
     report = BlurReport(
         tolerance=settings.tolerance,
@@ -215,9 +214,18 @@ def blur_of_functions(
     )
 
 
-def _blocks(fit: WaveFit, pixels: tuple[int, int], tolerance: float) -> BlockBlur:
-    rounded = len(fit.waves) >= ROUNDED_WAVES and tolerance >= ROUNDED_TOLERANCE
-    return block_blur(fit.kernels, fit.waves, fit.block, pixels, rounded=rounded)
+def _levels(core: WaveFit, halo: WaveFit | None, frame: Frame, split: HaloSplit, *, rounded: bool) -> Levels:
+    def blocks(fit: WaveFit, pixels: tuple[int, int]) -> BlockBlur:
+        rounding = rounded and len(fit.waves) >= ROUNDED_WAVES
+        return block_blur(fit.kernels, fit.waves, fit.block, pixels, rounded=rounding)
+
+    return Levels(
+        core=blocks(core, frame.core_pixels(split.core)),
+        halo=blocks(halo, frame.halo_pixels(split.scale)) if halo else None,
+        frame=frame,
+        halo_scale=split.scale,
+        halo_kernel=split.halo_kernel if halo else (0, 0),
+    )
 
 
 def _scene_change(differences: np.ndarray, weight: np.ndarray) -> float:

@@ -24,6 +24,12 @@ SCENE_VARIANCE = 0.06
 LARGEST_SCALE = 400.0
 """Pixels over which natural scenes are alike: the knee of their spectrum."""
 
+CUTOFFS = (1e-7, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
+"""Of singular values of the waves over a block, as shares of the largest."""
+
+LARGEST_GAIN = 300.0
+"""Of a wave's kernel, over functions of values up to 1."""
+
 LEAST_COUNT = 6
 """Blocks along each side with which the search begins at most."""
 
@@ -141,12 +147,25 @@ def _fit(
     products = _products(samples, rows, columns, scene_power(kernel, scale))
     for waves in WAVE_SETS:
         basis = _basis(waves, block, size, shift)
-        inverse = np.linalg.pinv(basis, rcond=1e-7)
+        inverse = _tame_inverse(basis)
         error = _fit_error(products, basis, inverse)
         if error <= tolerance or waves is WAVE_SETS[-1]:
             break
     kernels = _kernels(samples, rows, columns, inverse)
     return WaveFit(kernels, waves, block, error, Samples(samples, *places))
+
+
+def _tame_inverse(basis: np.ndarray) -> np.ndarray:
+    """The ``[wave, place]`` inverse with the least error whose kernels are not much larger than the functions.
+
+    Over a block that is much shorter than the waves' periods the waves are nearly alike: an exact inverse makes kernels
+    that are thousands of times larger than the functions, and cancel but for what rounding leaves of them.
+    """
+    for cutoff in CUTOFFS:
+        inverse = np.linalg.pinv(basis, rcond=cutoff)
+        if np.abs(inverse).sum(axis=1).max() <= LARGEST_GAIN:
+            break
+    return inverse
 
 
 def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: list[float]) -> np.ndarray:

@@ -16,6 +16,7 @@ from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
 from metalens.synth.blur.hats import hat_weights, scattered_weights
 from metalens.synth.blur.illumination import chief_rays
 from metalens.synth.blur.warp import make_warp, moved
+from metalens.synth.blur.waves import LARGEST_GAIN, fit_waves
 
 from .conftest import bank_of, gaussians
 
@@ -184,3 +185,17 @@ def test_behind_a_stop_the_distortion_is_that_of_the_chief_rays() -> None:
     half = 0.5 * camera.sensor.pixels[1] * camera.sensor.pixel_pitch_m
     height = float(chief_rays(bank).rectilinear(np.zeros(1), np.array([half]))[0, 0, 1])
     assert height > 1.02 * half  # barrel distortion: what is seen at the edge lies further out
+
+
+def test_kernels_of_waves_stay_near_the_size_of_the_functions_where_blocks_are_short() -> None:
+    row, column = np.mgrid[:61, :61] - 30
+
+    def functions_at(rows: np.ndarray, columns: np.ndarray) -> np.ndarray:
+        width = 3 + 0.1 * (rows[:, None] + columns)
+        return np.exp(-0.5 * (row**2 + column**2) / width[..., None, None, None] ** 2)
+
+    fit = fit_waves(functions_at, (32, 32), 1e-9, axis=(15.5, 15.5), largest=8)
+    assert len(fit.waves) == 25
+    assert max(fit.block) < 61 / 5
+    # An exact inverse of waves that are so much alike makes kernels a hundred thousand times as large.
+    assert np.abs(fit.kernels).max() <= LARGEST_GAIN
