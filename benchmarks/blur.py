@@ -192,10 +192,10 @@ def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int) -> n
     return np.moveaxis(image, 0, -1)
 
 
-def in_turns(runs: dict[str, Callable[[], object]]) -> dict[str, float]:
+def in_turns(runs: dict[str, Callable[[], object]], repeats: int = REPEATS) -> dict[str, float]:
     """Median processor seconds of each, measured in turns."""
     times: dict[str, list[float]] = {name: [] for name in runs}
-    for turn in range(REPEATS + 1):
+    for turn in range(repeats + 1):
         for name, run in runs.items():
             start = time.process_time()
             run()
@@ -281,7 +281,8 @@ def sizes(kernel: int = 101) -> None:
             "one": one_convolution(bank.intensity[0], (side, side)),
             "blur": lambda scene, operator=operator: np.asarray(blur(operator, scene)),
         }
-        seconds = in_turns({name: lambda run=run, scene=scene: run(scene) for name, run in runs.items()})
+        repeats = REPEATS if side <= 1000 else 3
+        seconds = in_turns({name: lambda run=run, scene=scene: run(scene) for name, run in runs.items()}, repeats)
         report = operator.report
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(
