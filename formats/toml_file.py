@@ -32,9 +32,11 @@ def read_text(path: str | os.PathLike[str], what: str, *, missing: str, largest:
         largest: bytes above which it is not read, whole MiB.
 
     Raises:
-        InputError: it is missing, too large, or no UTF-8 text.
+        InputError: it is missing, a folder, too large, or no UTF-8 text.
     """
     target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{path}: is a folder, a {what} is a file; give the file's own path.")
     if not target.is_file():
         raise InputError(f"{path}: {missing}")
     try:

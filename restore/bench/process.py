@@ -18,7 +18,9 @@ _BETWEEN_LINES = 0.5
 _SECONDS_TO_STOP = 60
 
 
-def start(module: str, arguments: Sequence[str], log: Path, *, offline: bool = False) -> subprocess.Popen[str]:
+def start(
+    module: str, arguments: Sequence[str], log: Path, *, offline: bool = False, sharing: int = 1
+) -> subprocess.Popen[str]:
     """Start ``python -m module``.
 
     Args:
@@ -26,8 +28,12 @@ def start(module: str, arguments: Sequence[str], log: Path, *, offline: bool = F
         arguments: of its command line.
         log: its stderr goes to the end of this file.
         offline: whether packages may not fetch anything.
+        sharing: processes that share the machine; each has its part of the cores, unless ``OMP_NUM_THREADS`` says
+            otherwise: threads of several would wait for each other.
     """
     environment = os.environ | {"PYTHONUNBUFFERED": "1"} | ({"HF_HUB_OFFLINE": "1"} if offline else {})
+    if sharing > 1:
+        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // sharing)))
     with log.open("a", encoding="utf-8") as file:
         return subprocess.Popen(
             [sys.executable, "-m", module, *arguments],

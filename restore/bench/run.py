@@ -88,7 +88,8 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
         prepare(folder, plan)
     for run in waiting:
         (run.folder / FAILURE).unlink(missing_ok=True)
-    workers = _Workers(folder, resume, _Board(len(runs), len(runs) - len(waiting), report))
+    board = _Board(len(runs), len(runs) - len(waiting), report)
+    workers = _Workers(folder, resume, plan.parallel, board)
     with ThreadPoolExecutor(max(1, plan.parallel)) as pool:
         try:
             list(pool.map(workers.one, waiting))
@@ -157,9 +158,10 @@ class _Board:
 class _Workers:
     """Processes of methods."""
 
-    def __init__(self, folder: Path, resume: bool, board: _Board) -> None:
+    def __init__(self, folder: Path, resume: bool, parallel: int, board: _Board) -> None:
         self.folder = folder
         self.resume = resume
+        self.parallel = parallel
         self.board = board
         self.processes: dict[str, subprocess.Popen[str]] = {}
         self.stopped = False
@@ -172,7 +174,7 @@ class _Workers:
         run.folder.mkdir(parents=True, exist_ok=True)
         log = run.folder / LOG
         arguments = [str(self.folder), run.method, str(run.seed), *(["--resume"] if self.resume else [])]
-        process = self.processes[name] = start(WORKER, arguments, log)
+        process = self.processes[name] = start(WORKER, arguments, log, sharing=self.parallel)
         status = follow(process, log, lambda stage, share, figures: self.board.tell(name, stage, share))
         if status and not self.stopped and run.failure() is None:
             (run.folder / FAILURE).write_text(f"its process ended with status {status}; see {log}\n", "utf-8")

@@ -76,6 +76,8 @@ def test_a_wrong_list_is_refused(folder: Path, before: str, after: str, message:
 
 def test_no_list_and_a_huge_one_are_refused(folder: Path) -> None:
     with pytest.raises(InputError, match="no such file; give the TOML file that lists"):
+        read_alignment_set(folder / "captures.toml")
+    with pytest.raises(InputError, match="is a folder, a list of captures is a file; give the file's own path"):
         read_alignment_set(folder)
     with (folder / "captures.toml").open("wb") as file:
         file.truncate(2**25 + 1)

@@ -16,6 +16,7 @@ from metalens.restore.bench import judge as judging
 from metalens.restore.bench.folder import judged_pictures, run_of, runs_of
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
+from metalens.restore.bench.process import start
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import check, prepare, restore_with_all
 from metalens.restore.bench.summary import aims
@@ -201,3 +202,17 @@ def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, fe
 def test_test_sets_of_one_name_are_refused(tmp_path, make_plan, pairs):
     with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
         check(make_plan(test=(str(pairs.folder), str(pairs.folder))))
+
+
+@pytest.mark.parametrize(
+    ("given", "sharing", "threads"), [(None, 1, None), (None, 2, "4"), (None, 99, "1"), ("3", 2, "3")]
+)
+def test_processes_that_share_the_machine_share_its_cores(tmp_path, monkeypatch, given, sharing, threads):
+    monkeypatch.setattr("os.cpu_count", lambda: 8)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
+    if given:
+        monkeypatch.setenv("OMP_NUM_THREADS", given)
+    called = {}
+    monkeypatch.setattr("subprocess.Popen", lambda words, env, **rest: called.update(env))
+    start("metalens.nothing", [], tmp_path / "log.txt", sharing=sharing)
+    assert called.get("OMP_NUM_THREADS") == threads
