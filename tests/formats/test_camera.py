@@ -85,7 +85,7 @@ def test_several_mistakes_are_counted():
 def test_neither_file_nor_preset(tmp_path):
     with pytest.raises(InputError, match=r"neither a file nor a preset; give a lens\.toml or one of"):
         read_camera(tmp_path / "none.toml")
-    with pytest.raises(InputError, match="neither a file nor a preset"):
+    with pytest.raises(InputError, match=r"is a folder, a lens\.toml is a file; give the file's own path"):
         read_camera(tmp_path)
 
 
