@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import signal
 import subprocess
 import threading
 from collections.abc import Callable
@@ -177,7 +178,7 @@ class _Workers:
         process = self.processes[name] = start(WORKER, arguments, log, sharing=self.parallel)
         status = follow(process, log, lambda stage, share, figures: self.board.tell(name, stage, share))
         if status and not self.stopped and run.failure() is None:
-            (run.folder / FAILURE).write_text(f"its process ended with status {status}; see {log}\n", "utf-8")
+            (run.folder / FAILURE).write_text(f"{_ending(status)}; see {log}\n", "utf-8")
         self.board.finish(name)
 
     def stop(self) -> None:
@@ -185,3 +186,9 @@ class _Workers:
         self.stopped = True
         for process in self.processes.values():
             interrupt(process)
+
+
+def _ending(status: int) -> str:
+    if status == -signal.SIGKILL:
+        return "its process was killed, as systems do where memory ends: lower --batch, --crop or --parallel"
+    return f"its process ended with status {status}"

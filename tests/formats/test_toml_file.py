@@ -43,7 +43,7 @@ def test_a_missing_binary_or_large_file_is_refused(tmp_path: Path, content: byte
 
 
 def test_a_folder_is_no_file_and_a_larger_limit_can_be_given(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="is a folder, a .* is a file"):
+    with pytest.raises(InputError, match=r"is a folder, a .* is a file"):
         text_of(tmp_path)
     (tmp_path / "list.toml").write_bytes(b"#" * (2**20 + 1))
     assert len(read_text(tmp_path / "list.toml", "list", missing="", largest=2**21)) == 2**20 + 1

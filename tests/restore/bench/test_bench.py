@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 import json
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
@@ -13,6 +15,7 @@ import pytest
 from metalens.formats.errors import InputError
 from metalens.formats.pictures import read_picture
 from metalens.restore.bench import judge as judging
+from metalens.restore.bench import run as running
 from metalens.restore.bench.folder import judged_pictures, run_of, runs_of
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
@@ -88,6 +91,16 @@ def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
     (run,) = runs_of(folder, read_plan(folder))
     assert not run.finished
     assert run.failure().startswith("nowhere: no such prior")
+
+
+def test_a_process_that_is_killed_is_told_as_such(tmp_path, make_plan, monkeypatch):
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(), resume=False)
+    killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    monkeypatch.setattr(running, "start", lambda *given, **rest: subprocess.Popen([sys.executable, *killed], stdout=-1))
+    (run,) = restore_with_all(folder, resume=False)
+    assert not run.finished
+    assert run.failure().startswith("its process was killed, as systems do where memory ends: lower --batch, --crop")
 
 
 def test_nothing_is_started_again_that_has_finished(restored):

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from metalens.restore.degradation_map import Region, patch_centres
+from metalens.restore.methods.learning import Crops
 from metalens.restore.methods.nafnet import NafNet, box_mean
 from metalens.restore.methods.nano_optics import NanoOpticsLearner, linear_light
 from metalens.restore.methods.psf_aware import known_at
@@ -88,3 +89,17 @@ def test_patches_cover_a_side_and_overlap_by_half(side):
     assert found[0].start == 0
     assert found[-1].stop == side
     assert all(one.stop - two.start >= 64 for one, two in pairwise(found))
+
+
+def test_swinir_learns_the_same_with_the_activations_of_one_crop_at_a_time():
+    gradients = []
+    random = torch.Generator().manual_seed(0)
+    clean, captured = torch.rand((2, 2, 3, 16, 16), generator=random)
+    for one_by_one in (False, True):
+        torch.manual_seed(0)
+        learner = SwinIRLearner(12, (2,), 2, one_by_one=one_by_one)
+        learner.losses(Crops(clean, captured, []), random)["loss"].backward()
+        gradients.append([parameter.grad for parameter in learner.parameters() if parameter.grad is not None])
+    assert len(gradients[0]) > 10
+    for whole, parts in zip(*gradients, strict=True):
+        assert torch.allclose(whole, parts, atol=1e-6)
