@@ -126,13 +126,14 @@ def test_the_loss_of_draws_is_the_mean_of_the_losses_of_each() -> None:
 def test_a_lens_pays_for_the_spread_over_its_draws() -> None:
     draws = stacked([Draw(assembly=Assembly(defocus=defocus)) for defocus in (-6e-6, 0.0, 9e-6)])
 
-    def loss(more: str) -> float:
-        task = task_of(small(more=more))
+    def loss(spread_weight: float) -> float:
+        errors = 'errors = { defocus_um = { distribution = "normal", sigma = 5.0 } }'
+        task = task_of(small(more=f"[fabrication]\nspread_weight = {spread_weight}\n{errors}\n"))
         lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
         return float(loss_of(task.problem, task.problem.simulator(lens), lens, draws)[0])
 
-    mean = loss("[fabrication]\n")
-    once, twice = (loss(f"[fabrication]\nspread_weight = {weight}\n") - mean for weight in (1.0, 2.0))
+    mean = loss(0.0)
+    once, twice = (loss(weight) - mean for weight in (1.0, 2.0))
     assert once > 1e-3
     assert twice == pytest.approx(2 * once, rel=1e-3)
 
