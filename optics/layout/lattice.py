@@ -99,7 +99,11 @@ def _found_steps(values: np.ndarray, tolerance: float) -> _Steps:
     # Gap by gap, so that an error of the length does not add up; then a line through all of them.
     number = np.r_[0, np.cumsum(np.rint(gaps / length))]
     slope, start = np.polyfit(number, middle, 1)
-    return _Steps(np.rint((values - start) / slope).astype(np.int64), float(start), float(slope))
+    steps = np.rint((values - start) / slope)
+    # Levels are as coarse as the tolerance; the values themselves know the length better.
+    away = steps - steps.mean()
+    slope = float(away @ (values - values.mean()) / (away @ away))
+    return _Steps(steps.astype(np.int64), float(values.mean() - slope * steps.mean()), slope)
 
 
 def _given_steps(values: np.ndarray, length: float) -> _Steps:
@@ -133,12 +137,15 @@ def _pitch(y: np.ndarray, x: np.ndarray, rows: _Steps, columns: _Steps, kind: La
             f"rows and columns tell pitches of {1e9 * pitches[0]:.4g} and {1e9 * pitches[1]:.4g} nm on a {kind} "
             f"lattice; {REMEDY}"
         )
+
+    def stray(pitch: float) -> float:
+        return max(_stray(y, row_part * pitch), _stray(x, column_part * pitch))
+
+    # Positions that lie on their sites but for rounding lie as well on those of a round pitch, if that is theirs.
+    allowed = min(0.5 * tolerance, stray(found) + 0.15 * tolerance)
     for unit in ROUND_PITCHES:
         nice = max(round(found / unit), 1) * unit
-        if (
-            abs(nice - found) < RATIO_TOLERANCE * found
-            and max(_stray(y, row_part * nice), _stray(x, column_part * nice)) <= 0.5 * tolerance
-        ):
+        if abs(nice - found) < RATIO_TOLERANCE * found and stray(nice) <= allowed:
             return nice
     return found
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from metalens.formats.errors import InputError
@@ -16,6 +16,7 @@ def positions(lattice, pitch, size, *, grid=1e-9):
 
 
 @settings(max_examples=60, deadline=None)
+@example(lattice="square", pitch=3996, rows=8, columns=8, seed=0)
 @given(
     lattice=st.sampled_from(["square", "hexagonal"]),
     pitch=st.integers(2000, 9000),
