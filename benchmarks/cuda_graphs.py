@@ -21,15 +21,8 @@ from metalens.formats.camera import read_camera
 from metalens.restore.graphed import Gradients
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
 from metalens.restore.machine import machine_name
-from metalens.restore.pretrain import (
-    DenoiserBatch,
-    PretrainConfig,
-    build_autoencoder,
-    build_denoiser,
-    build_scheduler,
-    denoiser_batch,
-    denoiser_loss,
-)
+from metalens.restore.pretrain_losses import DenoiserBatch, denoiser_batch, denoiser_loss
+from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior import PATHS, Prior
 from metalens.restore.restorer import AdapterConfig, Restorer
 from metalens.restore.train_config import TrainConfig

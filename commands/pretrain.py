@@ -14,7 +14,7 @@ from metalens.commands.progress import share_progress
 from metalens.formats.errors import InputError
 
 if TYPE_CHECKING:
-    from metalens.restore.pretrain import PretrainConfig
+    from metalens.restore.pretrain_recipe import PretrainConfig
 
 _KEYS = {"channels": "denoiser_channels"}
 
@@ -96,7 +96,7 @@ def pretrain(
 
 def _config(recipe: dict[str, Any], device: str) -> PretrainConfig:
     """The recipe; what was not given has its default."""
-    from metalens.restore.pretrain import PretrainConfig
+    from metalens.restore.pretrain_recipe import PretrainConfig
 
     if recipe["cuda_graphs"] and not device.startswith("cuda"):
         raise InputError(f"--cuda-graphs needs --device cuda, found --device {device}.")

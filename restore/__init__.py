@@ -33,7 +33,8 @@ In reading order:
 - ``bench``            all of them side by side
 - ``machine``          what figures were measured on
 - ``demo``             the whole road, command by command; each is a ``stage``
-- ``pretrain``         makes a prior: ``crops``, ``degradation``, ``linear_start``
+- ``pretrain``         makes a prior: ``pretrain_recipe``, ``pretrain_losses``, ``crops``, ``degradation``,
+  ``linear_start``
 
 Imports nothing of jax, ``optics``, ``psf`` or ``synth``.
 """

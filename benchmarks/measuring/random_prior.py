@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from metalens.restore.networks import AutoencoderKL, UNet2DConditionModel
-from metalens.restore.pretrain import build_scheduler
+from metalens.restore.pretrain_recipe import build_scheduler
 from metalens.restore.prior import PATHS, Prior
 
 

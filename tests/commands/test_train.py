@@ -19,7 +19,7 @@ from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import write_psf_bank
 from metalens.psf.given import grid_bank_of_functions
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
-from metalens.restore.pretrain import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior import PATHS, Prior, save_prior
 from metalens.restore.restorer import load_restorer
 from metalens.restore.train_config import TrainConfig

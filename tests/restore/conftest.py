@@ -24,7 +24,7 @@ from metalens.formats.pairs import (
 from metalens.formats.psf_bank import PsfBank
 from metalens.psf.given import grid_bank_of_functions
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
-from metalens.restore.pretrain import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior import PATHS, Prior, load_prior, save_prior
 from metalens.restore.restorer import AdapterConfig, Restorer
 

@@ -14,15 +14,9 @@ from metalens.formats.pictures import write_picture
 from metalens.restore.crops import PhotographCrops
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
 from metalens.restore.optimisation import Budget
-from metalens.restore.pretrain import (
-    PretrainConfig,
-    build_autoencoder,
-    build_denoiser,
-    build_scheduler,
-    denoiser_batch,
-    denoiser_loss,
-    pretrain,
-)
+from metalens.restore.pretrain import pretrain
+from metalens.restore.pretrain_losses import denoiser_batch, denoiser_loss
+from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior import PATHS, Prior, load_prior
 
 TINY = PretrainConfig(
