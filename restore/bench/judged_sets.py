@@ -62,13 +62,21 @@ def judged_pairs(sets: dict[str, Pairs]) -> Iterator[Judged]:
 
 
 def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
-    """Keep the pictures as files in ``test/``, so that figures and pages need the benchmark's folder alone."""
+    """Keep the pictures as files in ``test/``, so that figures and pages need the benchmark's folder alone.
+
+    Raises:
+        InputError: the benchmark began with other pictures.
+    """
     place = folder / "test"
+    belongs = {each.name: each.set_name for each in judged_pairs(sets)}
+    if (place / SETS).is_file() and read_json(place / SETS) != belongs:
+        raise InputError(
+            f"{folder}: its methods are judged on other pictures than those of {', '.join(sets)}; give the same --test, "
+            "or choose a new folder with -o."
+        )
     for side in ("clean", "captured"):
         (place / side).mkdir(parents=True, exist_ok=True)
-    belongs = {}
     for each in judged_pairs(sets):
-        belongs[each.name] = each.set_name
         for side, picture in zip(("clean", "captured"), each.pairs[each.number], strict=True):
             path = place / side / f"{each.name}.png"
             if not path.is_file():

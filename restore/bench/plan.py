@@ -80,6 +80,8 @@ def read_plan(folder: Path) -> Plan:
         if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
             raise ValueError(f"it is not {SCHEMA} version {VERSION}")
         plan = Plan(**found)
+        if isinstance(plan.test, str):
+            raise ValueError("test is one folder, not a list")
         return replace(plan, test=tuple(plan.test), methods=tuple(plan.methods), seeds=tuple(plan.seeds))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise InputError(f"{path}: not a benchmark's plan ({error}); start anew in another folder.") from error

@@ -212,6 +212,24 @@ def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, fe
     assert "By test set" in (folder / "bench.html").read_text(encoding="utf-8")
 
 
+def test_a_benchmark_does_not_go_on_with_other_test_pictures(tmp_path, make_plan, pairs, camera):
+    write_pairs(tmp_path / "others", camera, textured(3)[2:], sources=1)
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(), resume=False)
+    prepare(folder, read_plan(folder))
+    prepare(folder, read_plan(folder))
+    with pytest.raises(InputError, match="judged on other pictures than those of pairs, others; give the same --test"):
+        prepare(folder, make_plan(test=(str(pairs.folder), str(tmp_path / "others"))))
+
+
+def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_plan):
+    claim(tmp_path / "bench", make_plan(), resume=False)
+    path = tmp_path / "bench" / PLAN
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": "kodak"}), encoding="utf-8")
+    with pytest.raises(InputError, match="not a benchmark's plan"):
+        read_plan(tmp_path / "bench")
+
+
 def test_test_sets_of_one_name_are_refused(tmp_path, make_plan, pairs):
     with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
         check(make_plan(test=(str(pairs.folder), str(pairs.folder))))
