@@ -71,8 +71,8 @@ def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
     belongs = {each.name: each.set_name for each in judged_pairs(sets)}
     if (place / SETS).is_file() and read_json(place / SETS) != belongs:
         raise InputError(
-            f"{folder}: its methods are judged on other pictures than those of {', '.join(sets)}; give the same --test, "
-            "or choose a new folder with -o."
+            f"{folder}: its methods are judged on other pictures than those of {', '.join(sets)}; give the same "
+            "--test, or choose a new folder with -o."
         )
     for side in ("clean", "captured"):
         (place / side).mkdir(parents=True, exist_ok=True)
