@@ -11,10 +11,10 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.pairs import read_pairs
+from metalens.formats.pairs import pair_names, read_pairs
 from metalens.formats.pictures import read_picture
 from metalens.restore.measures import perceptual_distance, psnr, psnr_by_zone, ssim
-from metalens.restore.restoration import pair_names, restored_name
+from metalens.restore.restoration import restored_name
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0)
 
