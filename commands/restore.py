@@ -68,6 +68,11 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--psf", "psf_path", type=PATH, help="The psf.h5 of the captures' camera, if not the adapter's own.")
 @click.option("--any-lens", is_flag=True, help="Take captures of lenses that the adapter was not trained for.")
 @click.option(
+    "--consistent",
+    is_flag=True,
+    help="Draw the pictures towards what the camera saw, by the functions of --psf: nearer to the scene, and slower.",
+)
+@click.option(
     "--place",
     callback=_place,
     metavar="ROW,COLUMN",
@@ -87,6 +92,7 @@ def restore(
     precision: str,
     psf_path: Path | None,
     any_lens: bool,
+    consistent: bool,
     place: tuple[int, int] | None,
     device: str,
     as_json: bool,
@@ -97,11 +103,15 @@ def restore(
     """
     import torch
 
+    from metalens.formats.errors import InputError
     from metalens.formats.psf_bank import read_psf_bank
+    from metalens.restore.data_consistency import DataConsistency
     from metalens.restore.restoration import Settings, check_alphas
     from metalens.restore.restored_files import captures_of, read_alpha_map, restore_files, take_camera
     from metalens.restore.restorer import load_restorer
 
+    if consistent and psf_path is None:
+        raise InputError("--consistent needs --psf, the psf.h5 of the camera that took the captures.")
     alphas = check_alphas(alphas)
     settings = Settings(steps=steps, tile=tile, place=place)
     alpha_map = None if alpha_map_path is None else read_alpha_map(alpha_map_path)
@@ -121,6 +131,7 @@ def restore(
             alpha_map=alpha_map,
             latents=latents,
             any_lens=any_lens,
+            consistency=DataConsistency(bank, device=device) if consistent and bank is not None else None,
             report=lambda done, total: tell(done / total, {}),
         )
     figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}

@@ -13,6 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from metalens.formats.errors import InputError
+from metalens.restore.data_consistency import DataConsistency
 from metalens.restore.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.picture_tensors import as_picture, as_tensor, pad_to_multiple
 from metalens.restore.prior import ddim_step
@@ -89,7 +90,11 @@ def check_alphas(alphas: Sequence[float]) -> tuple[float, ...]:
 
 
 def restore(
-    restorer: Restorer, capture: np.ndarray, alphas: Sequence[float], settings: Settings = ONE_STEP
+    restorer: Restorer,
+    capture: np.ndarray,
+    alphas: Sequence[float],
+    settings: Settings = ONE_STEP,
+    consistency: DataConsistency | None = None,
 ) -> dict[float, np.ndarray]:
     """Restore one capture.
 
@@ -100,6 +105,7 @@ def restore(
         capture: ``[y, x, 3]`` uint8 sRGB, of the sensor's size unless ``settings`` says which part it is.
         alphas: how far to go from the neutral (0) to the positive path (1); beyond 1 extrapolates.
         settings: steps, tiles, place.
+        consistency: draws each picture towards what the camera saw, if given.
 
     Returns:
         α → ``[y, x, 3]`` uint8.
@@ -109,7 +115,10 @@ def restore(
     """
     alphas = check_alphas(alphas)
     latents = latents_of(restorer, capture, settings)
-    return {alpha: decode(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
+    pictures = {alpha: decode(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
+    if consistency is None:
+        return pictures
+    return {alpha: consistency(picture, capture, settings.place) for alpha, picture in pictures.items()}
 
 
 @torch.no_grad()

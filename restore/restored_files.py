@@ -16,6 +16,7 @@ from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, is_pairs_folder, pair_names, read_pairs
 from metalens.formats.pictures import list_pictures, read_picture, write_picture
 from metalens.formats.psf_bank import PsfBank
+from metalens.restore.data_consistency import DataConsistency
 from metalens.restore.degradation_map import fwhm_map
 from metalens.restore.latents_file import SUFFIX, load_latents, save_latents
 from metalens.restore.restoration import (
@@ -142,6 +143,7 @@ def restore_files(
     alpha_map: np.ndarray | None = None,
     latents: Path | None = None,
     any_lens: bool = False,
+    consistency: DataConsistency | None = None,
     report: Report = lambda done, total: None,
 ) -> list[dict[str, str]]:
     """Restore into a new folder: ``NAME-alpha0.75.png`` for each capture and α, ``NAME-map.png`` with a map of α.
@@ -157,6 +159,7 @@ def restore_files(
         alpha_map: α at every pixel, ``[y, x]`` of the photographs' size.
         latents: a new folder for the latents of every capture.
         any_lens: take captures of lenses that the adapter was not trained for.
+        consistency: draws each picture towards what the camera saw, if given; not for kept latents, which lack that.
         report: told how far it is.
 
     Returns:
@@ -168,6 +171,8 @@ def restore_files(
     alphas = check_alphas(alphas)
     if latents is not None and any(isinstance(capture, KeptLatents) for capture in captures):
         raise InputError("--latents: the captures are latents already; leave the option out.")
+    if consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
+        raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
     for capture in captures:
         _check(restorer, capture, settings, alpha_map, any_lens)
     rows = []
@@ -178,7 +183,10 @@ def restore_files(
             report(done, len(captures))
             found = _latents(restorer, capture, settings, kept, partial(_tell_part, report, done, len(captures)))
             for name, label, alpha in _pictures(capture.name, alphas, alpha_map):
-                write_picture(folder / name, decode(restorer, found, alpha, tile=settings.tile))
+                picture = decode(restorer, found, alpha, tile=settings.tile)
+                if consistency is not None and isinstance(capture, Capture):
+                    picture = consistency(picture, capture.read(), _settings_of(capture, settings).place)
+                write_picture(folder / name, picture)
                 rows.append({"capture": capture.name, "alpha": label, "restored": str(output / name)})
         report(len(captures), len(captures))
     return rows

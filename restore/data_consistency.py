@@ -1,0 +1,149 @@
+"""Data consistency: of all scenes near the restored picture, the one that the camera saw most probably.
+
+    x = argmin  Σ ((y − H x) / σ_y)² + Σ ((x − x̂) / σ_x)²
+
+in linear light: y the capture, H the camera's blur (:mod:`metalens.restore.local_blur`), x̂ the restored picture. It is
+a Wiener filter whose mean is x̂, and the block of data consistency that MoDL puts behind its network (Aggarwal, Mani &
+Jacob 2019, 10.1109/TMI.2018.2865356), solved by conjugate gradients as there. Both errors are told by what they are of:
+
+- σ_y is the sensor's: shot noise, read noise and the step of 8 bits. A clipped pixel says nothing.
+- σ_x is the restorer's: alike at every display value, which is dark in linear light where the picture is dark.
+
+Detail that the blur erased is left as the restorer painted it: H passes none of it on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metalens.formats.errors import InputError
+from metalens.formats.psf_bank import PsfBank
+from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.restore.local_blur import LocalBlur
+from metalens.restore.tiling import Tile, tiled, tiling_of
+
+RESTORER_ERROR = 0.035
+"""Standard deviation of a restored picture's error, in display values of 0..1; see docs/restoration.md."""
+
+ITERATIONS = 5
+"""Of conjugate gradients."""
+
+_LEAST_SIDE = 512
+_LEAST_KERNELS = 6
+"""Larger pictures are computed in parts, of a side of at least so many point spread functions."""
+
+_CLIPPED = 254
+
+
+class DataConsistency:
+    """Draws pictures towards what a camera saw.
+
+    Args:
+        bank: the camera's point spread functions, on a grid.
+        restorer_error: how far restored pictures are off, in display values of 0..1, above 0: little keeps the
+            restored picture, much trusts the capture alone.
+        iterations: of conjugate gradients, at least 1.
+        device: of torch.
+
+    Raises:
+        InputError: ``restorer_error`` or ``iterations`` is out of range.
+    """
+
+    def __init__(
+        self,
+        bank: PsfBank,
+        *,
+        restorer_error: float = RESTORER_ERROR,
+        iterations: int = ITERATIONS,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if not (np.isfinite(restorer_error) and restorer_error > 0):
+            raise InputError(f"data consistency: an error of {restorer_error}, expected a number above 0.")
+        if iterations < 1:
+            raise InputError(f"data consistency: {iterations} iterations, expected 1 or more.")
+        self.bank = bank
+        self.restorer_error = restorer_error
+        self.iterations = iterations
+        self.device = torch.device(device)
+
+    @torch.no_grad()
+    def __call__(self, restored: np.ndarray, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
+        """The scene nearest to a restored picture that explains the capture.
+
+        Args:
+            restored: ``[y, x, 3]`` uint8 sRGB.
+            capture: of the same shape, what it was restored from.
+            place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
+
+        Returns:
+            ``[y, x, 3]`` uint8.
+
+        Raises:
+            InputError: the shapes differ, or the pictures do not lie on the bank's sensor.
+        """
+        sensor, pixels = self.bank.camera.sensor.pixels, (capture.shape[0], capture.shape[1])
+        if restored.shape != capture.shape:
+            raise InputError(f"data consistency: a restored picture of {restored.shape}, its capture {capture.shape}.")
+        top, left = place or (0, 0)
+        inside = min(top, left) >= 0 and top + pixels[0] <= sensor[0] and left + pixels[1] <= sensor[1]
+        if not inside or (place is None and pixels != sensor):
+            raise InputError(
+                f"data consistency: a picture of {pixels[0]} × {pixels[1]} pixels at row {top}, column {left}, and the "
+                f"bank's sensor has {sensor[0]} × {sensor[1]}; give the psf.h5 of the captures' camera."
+            )
+        seen, expected = (
+            torch.from_numpy(np.ascontiguousarray(each.transpose(2, 0, 1))) for each in (capture, restored)
+        )
+        tiling = tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(self.bank.intensity.shape[-2:])))
+
+        def part(tile: Tile) -> Tensor:
+            blur = LocalBlur(
+                self.bank, (tile.height, tile.width), (top + tile.top, left + tile.left), device=self.device
+            )
+            return self._solve(blur, tile.of(seen, 1), tile.of(expected, 1)).cpu()
+
+        light = tiled(part, tiling, 1)
+        return to_8_bit(linear_to_srgb(light.numpy().transpose(1, 2, 0)))
+
+    def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
+        """Linear light ``[3, y, x]`` of the most probable scene; what is beyond the picture is solved for with it."""
+        captured, mean = (
+            torch.from_numpy(srgb_to_linear(each.numpy())).to(self.device) for each in (capture, restored)
+        )
+        known = (capture < _CLIPPED).to(captured)
+        weight = known / self._capture_variance(captured)
+        mean = blur.extend(mean)
+        deviation = self.restorer_error * _slope(mean)
+
+        # In u = (x − x̂) / σ_x: (1 + σ_x Hᵀ σ_y⁻² H σ_x) u = σ_x Hᵀ σ_y⁻² (y − H x̂).
+        def normal(step: Tensor) -> Tensor:
+            return step + deviation * blur.adjoint(weight * blur.forward(deviation * step))
+
+        residual = deviation * blur.adjoint(weight * (captured - blur.forward(mean)))
+        solution = torch.zeros_like(residual)
+        direction, size = residual.clone(), residual.square().sum()
+        for _ in range(self.iterations):
+            if not size > 0:
+                break
+            image = normal(direction)
+            length = size / (direction * image).sum()
+            solution += length * direction
+            residual -= length * image
+            before, size = size, residual.square().sum()
+            direction = residual + size / before * direction
+        return blur.crop(mean + deviation * solution)
+
+    def _capture_variance(self, light: Tensor) -> Tensor:
+        """Variance of captured light: shot and read noise of the sensor at its exposure, and rounding to 8 bits."""
+        sensor = self.bank.camera.sensor
+        white = sensor.white_level * sensor.saturation_e
+        dark = sensor.read_noise_e**2 + sensor.dark_signal_e
+        return (light * white + dark) / white**2 + (_slope(light) / 255).square() / 12
+
+
+def _slope(light: Tensor) -> Tensor:
+    """Derivative of linear light by the sRGB display value, at this light."""
+    curved = 2.4 / 1.055 * light.clamp(0.0031308, 1.0) ** (1 - 1 / 2.4)
+    return torch.where(light > 0.0031308, curved, torch.full_like(light, 1 / 12.92))
