@@ -24,6 +24,7 @@ In reading order:
 - ``tiling``           how a large picture is cut and blended; ``normalisation`` by statistics of the whole
 - ``tiled_networks``   encoder, U-Net and decoder over a picture of any size
 - ``restoration``      captures to latents, latents to pictures at any α
+- ``data_consistency`` draws restored pictures towards what the camera saw
 - ``latents_file``     latents on disk
 - ``restored_files``   from files to files
 - ``pseudo``           pseudo pairs by the negative path

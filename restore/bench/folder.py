@@ -53,7 +53,7 @@ class Run:
 
     def pictures(self, variant: str) -> Path:
         """The folder of a variant's pictures."""
-        return self.folder / "restored" / (variant.replace(" ", "").replace("α=", "alpha") or ONLY)
+        return self.folder / "restored" / (variant.replace(", ", "-").replace(" ", "").replace("α=", "alpha") or ONLY)
 
     def chart(self, variant: str) -> Path:
         """The file of a variant's chart."""

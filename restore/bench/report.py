@@ -57,7 +57,11 @@ def _alpha_figures(folder: Path, summary: dict[str, Any]) -> dict[str, str]:
     for method, title in methods.items():
         scores = read_json(run_of(folder, method, summary["plan"]["seeds"][0]).folder / SCORES)
         psnr, distance = (
-            {float(variant.removeprefix("α = ")): _values(figures[key]) for variant, figures in scores.items()}
+            {
+                float(variant.removeprefix("α = ")): _values(figures[key])
+                for variant, figures in scores.items()
+                if variant.startswith("α = ")
+            }
             for key in ("psnr", "st_lpips")
         )
         stem = f"alpha-{method}"

@@ -1,7 +1,8 @@
 """DMDiff (ICCV 2025, arXiv 2506.22753) as ``metalens train`` and ``metalens restore`` have it.
 
 One step at the last timestep on two paths, α z_pos + (1 − α) z_neu decoded; LoRA with A·Q·B, Q made of the bank's FWHM
-map and a no-reference quality map; three paths in training. *Global*: one Q a picture, as published. *Local*: a field
+map and a no-reference quality map; three paths in training. *Consistent* variants are drawn towards the capture
+afterwards, which the publication does not do. *Global*: one Q a picture, as published. *Local*: a field
 of Q (docs/adr/0006). What else differs from the publication is in docs/restoration.md and docs/training.md; here there
 are no pseudo pairs, and validation is kept to one batch, since the benchmark judges by itself.
 """
@@ -12,6 +13,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from metalens.restore.data_consistency import DataConsistency
 from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.prior import load_prior
@@ -22,6 +24,10 @@ from metalens.restore.train import train
 from metalens.restore.train_config import TrainConfig
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
+CONSISTENT = (0.75, 1.0)
+"""α that are drawn towards the capture too (:mod:`metalens.restore.data_consistency`), which was not published."""
+
+_CONSISTENT = "consistent, "
 ADAPTER = "adapter"
 
 
@@ -31,13 +37,19 @@ def _fit(training: Training, form: Form) -> Fitted:
         _train(training, form)
     restorer = load_restorer(output, prior=training.prior).to(training.device)
     sensor = training.bank.camera.sensor.pixels
+    towards = DataConsistency(training.bank, device=training.device)
 
     def restored(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
-        alphas = {float(variant.removeprefix("α = ")): variant for variant in variants}
+        alphas = {variant: float(variant.removeprefix(_CONSISTENT).removeprefix("α = ")) for variant in variants}
         whole = capture.picture.shape[:2] == sensor
         settings = Settings(place=None if whole else capture.place)
-        made = restore(restorer, capture.picture, list(alphas), settings)
-        return {alphas[alpha]: picture for alpha, picture in made.items()}
+        made = restore(restorer, capture.picture, sorted({*alphas.values()}), settings)
+        return {
+            variant: towards(made[alpha], capture.picture, settings.place)
+            if variant.startswith(_CONSISTENT)
+            else made[alpha]
+            for variant, alpha in alphas.items()
+        }
 
     networks = (restorer.prior.vae, restorer.prior.unet, restorer.attention)
     summary = restorer.training
@@ -86,10 +98,13 @@ def _method(form: Form, differs: str) -> Method:
         Description(
             title=f"DMDiff, {form} Q",
             reference="ICCV 2025, arXiv 2506.22753",
-            knows="FWHM map",
+            knows="FWHM map; the bank where consistent",
             differs=differs,
             uses_prior=True,
-            variants=tuple(f"α = {alpha:g}" for alpha in ALPHAS),
+            variants=(
+                *(f"{_CONSISTENT}α = {alpha:g}" for alpha in CONSISTENT),
+                *(f"α = {alpha:g}" for alpha in ALPHAS),
+            ),
         ),
         lambda training: _fit(training, form),
     )

@@ -31,7 +31,8 @@ class Description:
         differs: what is otherwise here than in the publication.
         learns: whether its fitting takes the training budget; otherwise it only chooses a setting.
         uses_prior: whether it stands on the pretrained latent diffusion model.
-        variants: pictures that it makes of one capture, such as one for each α; ``("",)`` for a single one.
+        variants: pictures that it makes of one capture, such as one for each α; ``("",)`` for a single one. The last
+            is the one that is timed.
     """
 
     title: str

@@ -56,7 +56,7 @@ def restored(tmp_path: Path, make_plan: Callable[..., Plan], pairs: Pairs, bank:
     write_psf_bank(folder / "psf.h5", bank)
     store_test_pictures(folder, {"pairs": pairs})
     _finish(folder, pairs, "swinir", "SwinIR", {"": 2})
-    _finish(folder, pairs, "dmdiff-local", "DMDiff, local Q", {"α = 0": 20, "α = 1": 10})
+    _finish(folder, pairs, "dmdiff-local", "DMDiff, local Q", {"consistent, α = 1": 8, "α = 0": 20, "α = 1": 10})
     failed = run_of(folder, "osediff", 0).folder
     failed.mkdir(parents=True)
     (failed / FAILURE).write_text("nowhere: no such prior.\n", encoding="utf-8")

@@ -130,7 +130,8 @@ def test_tables_and_page_tell_what_was_found_and_what_was_not(restored, few_metr
     (restored / "missing.json").write_text(json.dumps(missing), encoding="utf-8")
     summary = write_report(restored)
     rows = {row["label"]: row for row in summary["rows"]}
-    assert list(rows) == ["clean (the scene)", "captured", "SwinIR", "DMDiff, local Q, α = 0", "DMDiff, local Q, α = 1"]
+    dmdiff = [f"DMDiff, local Q, {variant}" for variant in ("consistent, α = 1", "α = 0", "α = 1")]
+    assert list(rows) == ["clean (the scene)", "captured", "SwinIR", *dmdiff]
     # Noise of standard deviation σ of 255 makes 20 log10(255/σ) dB, more where values are clipped.
     assert rows["SwinIR"]["figures"]["psnr"]["mean"] == pytest.approx(42.1, abs=1.0)
     assert rows["clean (the scene)"]["figures"]["psnr"]["mean"] is None
