@@ -1,4 +1,4 @@
-"""How long a picture takes with each method that stands on the prior, in turns: ratios that a busy machine leaves alone.
+"""How long a picture takes with each method that stands on the prior, in turns, so that a busy minute strikes all.
 
     python benchmarks/latency.py PAIRS --psf psf.h5 [--runs 5] [--device cpu]
         [--methods osediff,s3diff,dmdiff-global,dmdiff-local,seesr-style]
