@@ -54,10 +54,9 @@ def main() -> None:
                     seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(each) for name, each in seconds.items()}
     first = next(iter(medians))
-    load = f"load {os.getloadavg()[0]:.1f}, {torch.get_num_threads()} threads"
-    print(
-        f"{machine_name(torch.device(given.device))}, {load}; {' × '.join(map(str, capture.picture.shape[:2]))} pixels\n"
-    )
+    machine = f"{machine_name(torch.device(given.device))}, {torch.get_num_threads()} threads"
+    pixels = " × ".join(map(str, capture.picture.shape[:2]))
+    print(f"{machine}, load {os.getloadavg()[0]:.1f}; {pixels} pixels\n")
     print(f"| method | seconds | of {first} |\n| --- | --- | --- |")
     for name, median in medians.items():
         print(f"| {name} | {median:.2f} | {median / medians[first]:.2f} |")
