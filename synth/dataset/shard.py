@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from metalens.formats.errors import InputError
 from metalens.formats.light import read_light
@@ -144,7 +145,11 @@ def make_shard(
     lost: Sequence[int],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Make and write one shard; see :func:`run_shard`, which reads the manifest and the banks first."""
+    """Make and write one shard; see :func:`run_shard`, which reads the manifest and the banks first.
+
+    Products of matrices are computed on one thread, whoever calls: on two they are added up in another order, and the
+    last bit of the light decides now and then what a pixel's noise is.
+    """
     seconds = dict.fromkeys(STAGES, 0.0)
     maker = _SampleMaker(manifest, photographs, camera, seconds)
 
@@ -155,7 +160,8 @@ def make_shard(
 
     start = time.perf_counter()
     try:
-        write_shard(folder, manifest, shard, samples())
+        with threadpool_limits(limits=1):
+            write_shard(folder, manifest, shard, samples())
     except LostPhotograph as gone:
         return {"index": shard.index, "seconds": seconds, "lost": {"source": gone.source, "reason": gone.reason}}
     seconds["writing"] = time.perf_counter() - start - sum(seconds.values())

@@ -12,12 +12,14 @@ import time
 from pathlib import Path
 
 import pytest
+from threadpoolctl import threadpool_info, threadpool_limits
 
 from metalens.formats.errors import InputError
 from metalens.formats.pairs_manifest import read_manifest
 from metalens.formats.pairs_verify import verify_pairs
 from metalens.formats.psf_bank import PsfBank, write_psf_bank
 from metalens.synth import Photograph, generate_pairs
+from metalens.synth.dataset import shard
 from metalens.synth.dataset.backends import Here, LocalWorkers, Workplace
 from metalens.synth.dataset.worker import answer_of, do_job, environment
 
@@ -119,6 +121,23 @@ def test_a_worker_has_one_thread() -> None:
     variables = environment()
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
     assert "--xla_cpu_multi_thread_eigen=false" in variables["XLA_FLAGS"]
+
+
+def test_products_of_matrices_have_one_thread_where_the_process_has_more(
+    photographs: list[Photograph], bank: PsfBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # On two threads OpenBLAS adds up in another order, and a few pixels of a large camera's noise were others.
+    seen: set[int] = set()
+    photograph = shard.photograph_crop
+
+    def watched(*arguments: object) -> object:
+        seen.update(each["num_threads"] for each in threadpool_info() if each["user_api"] == "blas")
+        return photograph(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(shard, "photograph_crop", watched)
+    with threadpool_limits(limits=2):
+        generate_pairs(photographs, bank, tmp_path / "pairs", count=2, seed=4)
+    assert seen == {1}
 
 
 ELSEWHERE = """
