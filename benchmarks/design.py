@@ -26,6 +26,7 @@ from measuring import machine
 from metalens.formats.camera import Camera, read_camera
 from metalens.formats.design_spec import DesignSpec, read_design
 from metalens.formats.scene import scene_from_picture
+from metalens.formats.sensor_noise import noise_variance
 from metalens.psf import simulate_bank
 from metalens.psf.design.comparison import candidate_wavelengths, hyperbolic_camera
 from metalens.psf.design.evaluation import decibels, evaluate_for
@@ -33,7 +34,7 @@ from metalens.psf.design.light import light_of
 from metalens.psf.design.objectives import modulation, strehl_ratios
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.report import summary_of
-from metalens.psf.design.restoration_error import image_errors, noise_variance
+from metalens.psf.design.restoration_error import image_errors
 from metalens.psf.design.run import design_lens
 from metalens.psf.tolerance.draws import Draw, draw_samples
 

@@ -15,7 +15,7 @@ In reading order:
 - ``lens_parts``      what else a lens has: opening, stop, plates, response, meta-atoms
 - ``lens_structure``  its tables of meta-atoms at sites or by radius
 - ``lens``            its ``[lens]`` table, of these
-- ``sensor``          its ``[sensor]`` table
+- ``sensor``          its ``[sensor]`` table; ``sensor_noise`` is the noise that it means
 - ``sensor_preset``   ``sensor.toml``: what such a table may begin with; ``sensors/`` holds those that are shipped
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table

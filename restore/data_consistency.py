@@ -6,7 +6,7 @@ in linear light: y the capture, H the camera's blur (:mod:`metalens.restore.loca
 a Wiener filter whose mean is x̂, and the block of data consistency that MoDL puts behind its network (Aggarwal, Mani &
 Jacob 2019, 10.1109/TMI.2018.2865356), solved by conjugate gradients as there. Both errors are told by what they are of:
 
-- σ_y is the sensor's: shot noise, read noise and the step of 8 bits. A clipped pixel says nothing.
+- σ_y is the sensor's (:mod:`metalens.formats.sensor_noise`), and the step of 8 bits. A clipped pixel says nothing.
 - σ_x is the restorer's: alike at every display value, which is dark in linear light where the picture is dark.
 
 Detail that the blur erased is left as the restorer painted it: H passes none of it on.
@@ -21,6 +21,7 @@ from torch import Tensor
 from metalens.formats.errors import InputError
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.sensor_noise import noise_variance
 from metalens.restore.local_blur import LocalBlur
 from metalens.restore.tiling import Tile, tiled, tiling_of
 
@@ -48,7 +49,7 @@ class DataConsistency:
         device: of torch.
 
     Raises:
-        InputError: ``restorer_error`` or ``iterations`` is out of range.
+        InputError: the bank is no grid, or ``restorer_error`` or ``iterations`` is out of range.
     """
 
     def __init__(
@@ -63,6 +64,7 @@ class DataConsistency:
             raise InputError(f"data consistency: an error of {restorer_error}, expected a number above 0.")
         if iterations < 1:
             raise InputError(f"data consistency: {iterations} iterations, expected 1 or more.")
+        bank.as_grid(bank.intensity)
         self.bank = bank
         self.restorer_error = restorer_error
         self.iterations = iterations
@@ -112,8 +114,10 @@ class DataConsistency:
         captured, mean = (
             torch.from_numpy(srgb_to_linear(each.numpy())).to(self.device) for each in (capture, restored)
         )
-        known = (capture < _CLIPPED).to(captured)
-        weight = known / self._capture_variance(captured)
+        of_sensor = noise_variance(self.bank.camera.sensor, srgb_to_linear(capture.numpy()).transpose(1, 2, 0))
+        of_rounding = (_slope(captured) / 255).square() / 12
+        variance = torch.from_numpy(of_sensor.transpose(2, 0, 1)).to(captured) + of_rounding
+        weight = (capture.to(self.device) < _CLIPPED) / variance
         mean = blur.extend(mean)
         deviation = self.restorer_error * _slope(mean)
 
@@ -134,13 +138,6 @@ class DataConsistency:
             before, size = size, residual.square().sum()
             direction = residual + size / before * direction
         return blur.crop(mean + deviation * solution)
-
-    def _capture_variance(self, light: Tensor) -> Tensor:
-        """Variance of captured light: shot and read noise of the sensor at its exposure, and rounding to 8 bits."""
-        sensor = self.bank.camera.sensor
-        white = sensor.white_level * sensor.saturation_e
-        dark = sensor.read_noise_e**2 + sensor.dark_signal_e
-        return (light * white + dark) / white**2 + (_slope(light) / 255).square() / 12
 
 
 def _slope(light: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera import Camera
+from metalens.formats.sensor_noise import noise_variance
 from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
-from metalens.psf.design.restoration_error import image_errors, noise_variance
+from metalens.psf.design.restoration_error import image_errors
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import find_peak, half_energy_radius, modulation_transfer, unaberrated_peak
 from metalens.psf.spectra.spectrum import spectral_quadrature

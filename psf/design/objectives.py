@@ -13,9 +13,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats import design_objectives as kinds
+from metalens.formats.sensor_noise import noise_variance
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
-from metalens.psf.design.restoration_error import image_errors, noise_variance, transform_length
+from metalens.psf.design.restoration_error import image_errors, transform_length
 
 
 class Figure(NamedTuple):

@@ -17,8 +17,6 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from metalens.formats.sensor import Sensor
-
 LEAST_LENGTH = 256
 """Pixels of the period over which the spectrum is taken: a quarter of a photograph."""
 
@@ -76,29 +74,3 @@ def image_errors(psf: jax.Array, noise: jax.Array | float, variance: float = 0.0
     captured = (share * signal * lost).sum(axis=(-2, -1)) + jnp.asarray(noise)
     restored = (share * signal * level / (power * signal + level)).sum(axis=(-2, -1))
     return captured, restored
-
-
-def noise_variance(sensor: Sensor, grey: float) -> np.ndarray:
-    """Variance ``[channel]`` of a pixel at a share of white, in units of white squared.
-
-    The sum of what EMVA 1288 names: shot noise of light and dark signal, read noise, the patterns that are left
-    without correction, and quantisation.
-    """
-    efficiency = np.ones(3) if sensor.quantum_efficiency is None else np.array(sensor.quantum_efficiency)
-    if sensor.white_photons is not None:
-        white = sensor.white_photons * efficiency
-    else:
-        white = sensor.white_level * sensor.saturation_e * efficiency / efficiency.max()
-    signal = grey * white
-    counted = signal + sensor.dark_signal_e if sensor.shot_noise is not False else np.zeros(3)
-    terms = (
-        sensor.read_noise_e,
-        sensor.dsnu_e,
-        sensor.row_pattern_e,
-        sensor.column_pattern_e,
-        sensor.row_noise_e,
-        sensor.column_noise_e,
-    )
-    electrons = counted + sum((each or 0.0) ** 2 for each in terms) + 1 / (12 * sensor.system_gain**2)
-    electrons = electrons + (0.01 * (sensor.prnu_percent or 0.0) * signal) ** 2
-    return np.asarray(electrons / white**2)

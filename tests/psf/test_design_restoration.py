@@ -6,11 +6,11 @@ import pytest
 
 from metalens.formats.camera import read_camera
 from metalens.formats.sensor import Sensor
+from metalens.formats.sensor_noise import noise_variance
 from metalens.psf.design.restoration_error import (
     LEAST_LENGTH,
     image_errors,
     image_spectrum,
-    noise_variance,
     transfer_function,
 )
 

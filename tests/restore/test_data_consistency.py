@@ -50,7 +50,8 @@ def test_without_blur_it_is_the_mean_of_both_weighted_by_their_variances(sharp):
         return (srgb_to_linear_exact(value + 1e-4) - srgb_to_linear_exact(value - 1e-4)) / 2e-4
 
     white = sensor.white_level * sensor.saturation_e
-    of_sensor = (light * white + sensor.read_noise_e**2 + sensor.dark_signal_e) / white**2
+    dark = sensor.read_noise_e**2 + sensor.dark_signal_e + 1 / (12 * sensor.system_gain**2)
+    of_sensor = (light * white + dark) / white**2
     of_sensor += (slope(seen / 255) / 255) ** 2 / 12
     of_restorer = (error * slope(restored / 255)) ** 2
     mean = (expected / of_restorer + light / of_sensor) / (1 / of_restorer + 1 / of_sensor)
@@ -145,6 +146,11 @@ def test_settings_out_of_range_are_refused(bank, arguments, found):
 def test_pictures_that_do_not_belong_together_are_refused(bank, restored, place, message):
     with pytest.raises(InputError, match=message):
         DataConsistency(bank)(restored, picture(1), place)
+
+
+def test_a_bank_of_scattered_nodes_is_refused_before_anything_is_restored(bank):
+    with pytest.raises(InputError, match="its nodes are scattered, a grid over the sensor was expected"):
+        DataConsistency(replace(bank, layout="scattered"))
 
 
 def test_a_capture_of_another_camera_is_refused(bank):
