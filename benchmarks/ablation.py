@@ -14,7 +14,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from measuring.adapters import Setting, figures_of, table
+from measuring.adapters import Setting, figures_of, table, trained
 
 VARIANTS: dict[str, list[str]] = {
     "local Q": [],
@@ -51,7 +51,8 @@ def main() -> None:
         for seed in range(given.seeds if name in WITH_SEEDS else 1):
             pseudo = ["--pseudo", given.pseudo] if given.pseudo and name != "without negative path" else []
             label = f"{name}, seed {seed}"
-            runs[label] = figures_of(label, [*common, *options, *pseudo, "--seed", seed], setting)
+            adapter = trained(label, [*common, *options, *pseudo, "--seed", seed], setting)
+            runs[label] = figures_of(label, adapter, setting)
             print(f"{label}: {runs[label]['0.75']['psnr']:.2f} dB", flush=True)
     print(table(runs))
     gains = [

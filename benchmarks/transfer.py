@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from measuring.adapters import Setting, figures_of, table
+from measuring.adapters import Setting, figures_of, table, trained
 
 
 def main() -> None:
@@ -32,13 +32,14 @@ def main() -> None:
     given = parser.parse_args()
     given.output.mkdir(parents=True, exist_ok=True)
     setting = Setting(given.output, given.psf, given.test, given.device, given.pictures)
-    runs = {"zero-shot": figures_of(given.init, None, setting)}
+    runs = {"zero-shot": figures_of("zero-shot", given.init, setting)}
     common = [given.pairs, "--batch", given.batch, "--crop", given.crop, "--precision", given.precision]
     common += ["--learning-rate", given.learning_rate]
     for minutes in given.minutes.split(","):
         for origin, start in ((given.init, ["--init", given.init]), ("nothing", [])):
             name = f"{minutes} min from {origin}"
-            runs[name] = figures_of(name, [*common, "--minutes", minutes, *start], setting)
+            adapter = trained(name, [*common, "--minutes", minutes, *start], setting)
+            runs[name] = figures_of(name, adapter, setting)
             print(f"{name}: {runs[name]['0.75']['psnr']:.2f} dB", flush=True)
     print(table(runs))
 

@@ -47,6 +47,7 @@ _RECIPE = (
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step once and replay it."),
     click.option("--learning-rate", type=float, help="At its peak. [default: 0.0005]"),
+    click.option("--q-rate", type=float, help="The learning rate of Q, times --learning-rate. [default: 1]"),
     click.option("--warm-up", type=int, help="Steps to the peak; a cosine follows. [default: 20]"),
     click.option("--clip", type=float, help="Largest norm of the gradient. [default: 1]"),
     click.option("--ema", type=float, help="Decay of the average that is exported. [default: 0.99]"),

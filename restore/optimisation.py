@@ -57,6 +57,7 @@ class Optimisation:
         clip: largest norm of the gradient.
         ema_decay: of the moving average; it ramps up as (1 + step) / (10 + step).
         agree: makes the seconds that passed the same in all processes of a distributed training.
+        factors: start of a name → factor on the learning rate of the parameters that begin with it; 1 for others.
     """
 
     def __init__(
@@ -70,6 +71,7 @@ class Optimisation:
         clip: float = 1.0,
         ema_decay: float = 0.999,
         agree: Callable[[float], float] = lambda seconds: seconds,
+        factors: Mapping[str, float] | None = None,
     ) -> None:
         self.parameters = parameters
         self.learning_rate = learning_rate
@@ -77,8 +79,15 @@ class Optimisation:
         self.warm_up = warm_up
         self.clip = clip
         self.ema_decay = ema_decay
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in parameters.items():
+            factor = next((each for start, each in (factors or {}).items() if name.startswith(start)), 1.0)
+            groups.setdefault(factor, []).append(parameter)
         self.adam = torch.optim.AdamW(
-            list(parameters.values()), lr=learning_rate, betas=(0.9, 0.999), weight_decay=weight_decay
+            [{"params": each, "factor": factor} for factor, each in groups.items()],
+            lr=learning_rate,
+            betas=(0.9, 0.999),
+            weight_decay=weight_decay,
         )
         self.average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
         self.step_number = 0
@@ -123,7 +132,7 @@ class Optimisation:
         if not math.isfinite(norm) or not finite:
             raise FloatingPointError(f"step {self.step_number}: the loss or its gradient is not finite")
         for group in self.adam.param_groups:
-            group["lr"] = self.rate
+            group["lr"] = self.rate * group["factor"]
         self.adam.step()
         self.step_number += 1
         decay = min(self.ema_decay, (1 + self.step_number) / (10 + self.step_number))

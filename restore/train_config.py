@@ -58,6 +58,7 @@ class TrainConfig:
         gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
         cuda_graphs: record each path's step once and replay it (:mod:`metalens.restore.graphed`).
         learning_rate: at its peak.
+        q_rate: what the learning rate is multiplied by for the network that makes Q.
         warm_up: steps until the peak.
         weight_decay: of AdamW.
         clip: largest norm of the gradient.
@@ -86,6 +87,7 @@ class TrainConfig:
     gradient_checkpointing: bool = False
     cuda_graphs: bool = False
     learning_rate: float = 5e-4
+    q_rate: float = 1.0
     warm_up: int = 20
     weight_decay: float = 1e-2
     clip: float = 1.0

@@ -123,6 +123,7 @@ class TrainingRun:
             clip=config.clip,
             ema_decay=config.ema_decay,
             agree=workplace.agree,
+            factors={"svda.": config.q_rate},
         )
         self.recorded = self._recorded() if config.cuda_graphs else None
         self.before: dict[str, dict[str, float]] = {}

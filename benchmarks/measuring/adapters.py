@@ -13,11 +13,15 @@ import numpy as np
 
 from metalens.formats.pairs import pair_names, read_pairs
 from metalens.formats.pictures import read_picture
-from metalens.restore.measures import perceptual_distance, psnr, psnr_by_zone, ssim
+from metalens.restore.measures import perceptual_distances, psnr, psnr_by_zone, ssim
 from metalens.restore.restoration import restored_name
 
 ALPHAS = (0.75, 1.0)
 """Those that the table has: the judge is what takes longest."""
+
+
+Figures = dict[str, dict[str, float]]
+"""``captured`` and α → figure → value."""
 
 
 @dataclass(frozen=True)
@@ -36,28 +40,30 @@ def metalens(*arguments: object) -> None:
     subprocess.run([sys.executable, "-m", "metalens.cli", *map(str, arguments)], check=True, stdout=subprocess.DEVNULL)
 
 
-def figures_of(name: str, training: Sequence[object] | None, setting: Setting) -> dict[str, dict[str, float]]:
-    """Figures of an adapter that is trained by these arguments of ``metalens train``, or of one that is there.
+def trained(name: str, training: Sequence[object], setting: Setting) -> Path:
+    """The folder of an adapter that is trained by these arguments of ``metalens train``: pairs and options."""
+    adapter = setting.folder / name.replace("/", "-")
+    if not (adapter / "adapter.json").is_file():
+        resume = ["--resume"] if adapter.is_dir() else []
+        metalens("train", *training, "-o", adapter, "--psf", setting.psf, "--device", setting.device, *resume)
+    return adapter
+
+
+def figures_of(name: str, adapter: Path | str, setting: Setting) -> Figures:
+    """Figures of an adapter.
 
     Args:
-        name: of the run, and of its folder; for an adapter that is there, its folder or name.
-        training: pairs and options; ``None`` takes the adapter as it is.
+        name: of the row.
+        adapter: its folder, or the name of an embedded one.
         setting: what all runs have in common.
 
     Returns:
-        ``captured`` and α → ``psnr``, ``ssim``, ``distance`` (ST-LPIPS, VGG) and the PSNR of each zone, means over the
-        test pictures.
+        Means over the test pictures.
     """
     label = name.replace("/", "-")
     found = setting.folder / f"{label}.json"
     if found.is_file():
         return dict(json.loads(found.read_text()))
-    adapter: Path | str = name
-    if training is not None:
-        adapter = setting.folder / label
-        if not (adapter / "adapter.json").is_file():
-            resume = ["--resume"] if adapter.is_dir() else []
-            metalens("train", *training, "-o", adapter, "--psf", setting.psf, "--device", setting.device, *resume)
     restored = setting.folder / f"{label}-restored"
     if not restored.is_dir():
         chosen = ["--psf", setting.psf, "--any-lens"]
@@ -68,7 +74,25 @@ def figures_of(name: str, training: Sequence[object] | None, setting: Setting) -
     return figures
 
 
-def measure(setting: Setting, restored: Path) -> dict[str, dict[str, float]]:
+def row_of(clean: np.ndarray, pictures: Sequence[np.ndarray]) -> list[dict[str, float]]:
+    """Figures of pictures of one scene: ``psnr``, ``ssim``, the PSNR of each zone, ``distance`` (ST-LPIPS, VGG)."""
+    return [
+        {
+            "psnr": psnr(clean, picture),
+            "ssim": ssim(clean, picture),
+            **psnr_by_zone(clean, picture),
+            "distance": distance,
+        }
+        for picture, distance in zip(pictures, perceptual_distances(clean, list(pictures)), strict=True)
+    ]
+
+
+def mean_of(rows: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The mean of each figure."""
+    return {key: float(np.mean([row[key] for row in rows])) for key in rows[0]}
+
+
+def measure(setting: Setting, restored: Path) -> Figures:
     """Means over the test pictures of what was captured and of what was restored."""
     pairs = read_pairs(setting.test)
     rows: dict[str, list[dict[str, float]]] = {}
@@ -76,23 +100,31 @@ def measure(setting: Setting, restored: Path) -> dict[str, dict[str, float]]:
         clean, captured = pairs[number]
         versions = {"captured": captured}
         versions |= {f"{alpha:g}": read_picture(restored / restored_name(name, alpha)) for alpha in ALPHAS}
-        for version, picture in versions.items():
-            zones = psnr_by_zone(clean, picture)
-            row = {"psnr": psnr(clean, picture), "ssim": ssim(clean, picture), **zones}
-            rows.setdefault(version, []).append(row | {"distance": perceptual_distance(clean, picture)})
-    return {
-        version: {key: float(np.mean([row[key] for row in each])) for key in each[0]} for version, each in rows.items()
-    }
+        for version, row in zip(versions, row_of(clean, list(versions.values())), strict=True):
+            rows.setdefault(version, []).append(row)
+    return {version: mean_of(each) for version, each in rows.items()}
 
 
-def table(runs: dict[str, dict[str, dict[str, float]]], alpha: float = 0.75) -> str:
-    """A table in Markdown: a row a run, at one α, and the distance at α = 1."""
-    lines = ["| | PSNR | SSIM | ST-LPIPS | centre | middle | edge | ST-LPIPS at α = 1 |", "|" + " --- |" * 8]
-    first = next(iter(runs.values()))
-    rows = {"captured": (first["captured"], first["captured"])}
-    rows |= {name: (figures[f"{alpha:g}"], figures["1"]) for name, figures in runs.items()}
-    for name, (at, full) in rows.items():
-        zones = " | ".join(f"{at[zone]:.2f}" for zone in ("centre", "middle", "edge"))
-        figures = f"{at['psnr']:.2f} | {at['ssim']:.3f} | {at['distance']:.3f} | {zones} | {full['distance']:.3f}"
-        lines.append(f"| {name} | {figures} |")
+COLUMNS = {
+    "PSNR": "psnr",
+    "SSIM": "ssim",
+    "ST-LPIPS": "distance",
+    "centre": "centre",
+    "middle": "middle",
+    "edge": "edge",
+}
+
+
+def table_of(rows: dict[str, dict[str, float]]) -> str:
+    """A table in Markdown: a row a name."""
+    lines = [f"| | {' | '.join(COLUMNS)} |", "|" + " --- |" * (len(COLUMNS) + 1)]
+    for name, figures in rows.items():
+        cells = [f"{figures[key]:.{3 if key in ('ssim', 'distance') else 2}f}" for key in COLUMNS.values()]
+        lines.append(f"| {name} | {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def table(runs: dict[str, Figures], alpha: float = 0.75) -> str:
+    """A table in Markdown: a row a run, at one α."""
+    captured = next(iter(runs.values()))["captured"]
+    return table_of({"captured": captured} | {name: figures[f"{alpha:g}"] for name, figures in runs.items()})

@@ -41,6 +41,16 @@ def test_the_rate_warms_up_and_falls_to_a_twentieth():
     assert optimised.rate == pytest.approx(0.005)
 
 
+def test_parameters_may_have_a_rate_of_their_own():
+    """Adam's first step is one learning rate long, whatever the gradient's size."""
+    weights = {name: nn.Parameter(torch.zeros(1)) for name in ("lora.a", "svda.basis")}
+    settings = {"learning_rate": 0.1, "budget": Budget(steps=1000), "warm_up": 0, "weight_decay": 0.0}
+    optimised = Optimisation(weights, factors={"svda.": 10.0}, **settings)
+    optimised.step(sum(weight.sum() for weight in weights.values()))
+    assert weights["lora.a"].item() == pytest.approx(-0.1, rel=1e-5)
+    assert weights["svda.basis"].item() == pytest.approx(-1.0, rel=1e-5)
+
+
 def test_a_loss_that_is_not_finite_is_refused_and_changes_nothing():
     optimised = optimisation()
     with pytest.raises(FloatingPointError, match="step 0"):
