@@ -76,7 +76,7 @@ def main() -> None:
     given = parser.parse_args()
     restorer = load_restorer(given.adapter)
     known = np.asarray(restorer.fwhm_map)
-    flat = np.broadcast_to(known.mean(axis=(1, 2), keepdims=True), known.shape)
+    flat = np.broadcast_to(known.mean(axis=(1, 2), keepdims=True), known.shape).copy()
     ways: dict[str, tuple[np.ndarray, Change]] = {
         "as learned": (known, lambda mixing: mixing),
         "its mean over the field": (known, in_mean),

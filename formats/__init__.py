@@ -16,6 +16,7 @@ In reading order:
 - ``lens_structure``  its tables of meta-atoms at sites or by radius
 - ``lens``            its ``[lens]`` table, of these
 - ``sensor``          its ``[sensor]`` table; ``sensor_noise`` is the noise that it means
+- ``picture_encoding``  how a camera writes light into its pictures, and back
 - ``sensor_preset``   ``sensor.toml``: what such a table may begin with; ``sensors/`` holds those that are shipped
 - ``spectral_table``  tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
 - ``spectrum``        its ``[spectrum]`` table

@@ -19,6 +19,7 @@ import torch
 from torch import Tensor
 
 from metalens.formats.errors import InputError
+from metalens.formats.picture_encoding import decode_picture, inverse_colour_matrix, rounding_variance
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.formats.sensor_noise import noise_variance
@@ -76,14 +77,15 @@ class DataConsistency:
 
         Args:
             restored: ``[y, x, 3]`` uint8 sRGB.
-            capture: of the same shape, what it was restored from.
+            capture: of the same shape, what it was restored from, as the bank's camera writes it.
             place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
 
         Returns:
-            ``[y, x, 3]`` uint8.
+            ``[y, x, 3]`` uint8 sRGB.
 
         Raises:
-            InputError: the shapes differ, or the pictures do not lie on the bank's sensor.
+            InputError: the shapes differ, the pictures do not lie on the bank's sensor, or its colour matrix cannot be
+                undone.
         """
         sensor, pixels = self.bank.camera.sensor.pixels, (capture.shape[0], capture.shape[1])
         if restored.shape != capture.shape:
@@ -111,14 +113,18 @@ class DataConsistency:
 
     def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
         """Linear light ``[3, y, x]`` of the most probable scene; what is beyond the picture is solved for with it."""
-        captured, mean = (
-            torch.from_numpy(srgb_to_linear(each.numpy())).to(self.device) for each in (capture, restored)
+        sensor, picture = self.bank.camera.sensor, capture.permute(1, 2, 0).numpy()
+        light = decode_picture(sensor, picture)
+        variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
+        says_something = picture < _CLIPPED
+        if inverse_colour_matrix(sensor) is not None:
+            # It mixes a clipped channel into the others.
+            says_something = says_something.all(axis=-1, keepdims=True)
+        captured, weight = (
+            torch.from_numpy(each.astype(np.float32).transpose(2, 0, 1).copy()).to(self.device)
+            for each in (light, says_something / variance)
         )
-        of_sensor = noise_variance(self.bank.camera.sensor, srgb_to_linear(capture.numpy()).transpose(1, 2, 0))
-        of_rounding = (_slope(captured) / 255).square() / 12
-        variance = torch.from_numpy(of_sensor.transpose(2, 0, 1)).to(captured) + of_rounding
-        weight = (capture.to(self.device) < _CLIPPED) / variance
-        mean = blur.extend(mean)
+        mean = blur.extend(torch.from_numpy(srgb_to_linear(restored.numpy())).to(self.device))
         deviation = self.restorer_error * _slope(mean)
 
         # In u = (x − x̂) / σ_x: (1 + σ_x Hᵀ σ_y⁻² H σ_x) u = σ_x Hᵀ σ_y⁻² (y − H x̂).

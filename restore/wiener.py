@@ -20,8 +20,10 @@ import numpy as np
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from metalens.formats.errors import InputError
+from metalens.formats.picture_encoding import decode_picture
 from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.sensor import Sensor
 from metalens.restore.measures import psnr
 
 WholeFramePsf = Literal["mean", "axis"]
@@ -36,13 +38,13 @@ def wiener_whole(
     """Deconvolve a picture by one point spread function.
 
     Args:
-        picture: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1.
         bank: point spread functions on the picture's pixels.
         noise_to_signal: N, above 0.
         psf: ``"mean"`` of the bank's functions, or the one nearest the ``"axis"``.
 
     Returns:
-        The picture's shape and type.
+        The picture's shape and type, sRGB.
 
     Raises:
         InputError: the picture is none, or N is not above 0.
@@ -52,7 +54,7 @@ def wiener_whole(
     functions = balanced_functions(bank)
     nearest = np.linalg.norm(bank.position, axis=1).argmin()
     kernel = functions.mean(axis=0) if psf == "mean" else functions[nearest]
-    frame = _Frame(picture, kernel.shape[-2:])
+    frame = _Frame(picture, bank.camera.sensor, kernel.shape[-2:])
     return frame.finish(frame.deconvolve(_filter(kernel, frame.size, noise_to_signal)))
 
 
@@ -62,13 +64,14 @@ def wiener_tiled(
     """Deconvolve a picture by the point spread function of each place.
 
     Args:
-        picture: ``[y, x, 3]`` sRGB, uint8 or float in 0..1, of the bank's whole sensor unless ``place`` is given.
+        picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
+            ``place`` is given.
         bank: point spread functions at nodes on a grid over the sensor.
         noise_to_signal: N, above 0.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
 
     Returns:
-        The picture's shape and type.
+        The picture's shape and type, sRGB.
 
     Raises:
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
@@ -84,7 +87,7 @@ def wiener_tiled(
     if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
         raise InputError(f"wiener: a picture of {size} pixels at {(top, left)} does not lie on the sensor's {sensor}.")
     functions = bank.as_grid(balanced_functions(bank))
-    frame = _Frame(picture, functions.shape[-2:])
+    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:])
     weight_y = hat_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
     weight_x = hat_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
     light = np.zeros(picture.shape, dtype=np.float32)
@@ -165,7 +168,7 @@ def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -
 class _Frame:
     """A captured picture in linear light, continued to a period and transformed once for many filters."""
 
-    def __init__(self, picture: np.ndarray, kernel: tuple[int, ...]) -> None:
+    def __init__(self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...]) -> None:
         array = np.asarray(picture)
         floats = np.issubdtype(array.dtype, np.floating)
         if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or not (array.dtype == np.uint8 or floats):
@@ -174,12 +177,11 @@ class _Frame:
             )
         self.dtype = array.dtype
         self.shape = array.shape
-        values = array.astype(np.float32) / 255 if array.dtype == np.uint8 else array.astype(np.float32)
         self.size = (
             next_fast_len(array.shape[0] + 2 * (kernel[0] // 2), real=True),
             next_fast_len(array.shape[1] + 2 * (kernel[1] // 2), real=True),
         )
-        light = np.moveaxis(srgb_to_linear(values), -1, 0)
+        light = np.moveaxis(decode_picture(sensor, array), -1, 0)
         self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
@@ -188,7 +190,7 @@ class _Frame:
         return np.moveaxis(light[:, : self.shape[0], : self.shape[1]], 0, -1)
 
     def finish(self, light: np.ndarray) -> np.ndarray:
-        """Encode linear light as the picture came: sRGB of the same type."""
+        """Encode linear light as sRGB, of the picture's type."""
         encoded = linear_to_srgb(light)
         return to_8_bit(encoded) if self.dtype == np.uint8 else encoded.astype(self.dtype)
 

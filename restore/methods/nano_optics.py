@@ -19,7 +19,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from metalens.formats.picture_encoding import inverse_colour_matrix
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.sensor import Sensor
 from metalens.restore.degradation_map import Region
 from metalens.restore.methods.feature_wiener import PsfField, deconvolve, middle_of, resized
 from metalens.restore.methods.learning import Crops, Learner, fit_learner, full_precision
@@ -49,6 +51,7 @@ class NanoOpticsLearner(Learner):
     ) -> None:
         super().__init__()
         self.field = PsfField(bank, device)
+        self.sensor = bank.camera.sensor
         self.weight = perceptual
         self.perceptual = perceptual_network("auto")[1] if perceptual else None
         self.extract = nn.ModuleList(
@@ -95,7 +98,7 @@ class NanoOpticsLearner(Learner):
 
     def _features(self, captured: Tensor) -> list[Tensor]:
         """Features of each scale, ``[batch, channel, y / 2ˢ, x / 2ˢ]``."""
-        current, found = linear_light(captured), []
+        current, found = linear_light(captured, self.sensor), []
         for extract in self.extract:
             current = extract(current)
             found.append(current)
@@ -148,10 +151,16 @@ def _double(before: int, after: int) -> nn.Sequential:
     )
 
 
-def linear_light(pictures: Tensor) -> Tensor:
-    """Decode sRGB (IEC 61966-2-1) of pictures in 0..1; see :func:`metalens.formats.scene.srgb_to_linear`."""
+def linear_light(pictures: Tensor, sensor: Sensor) -> Tensor:
+    """The light of pictures ``[batch, 3, y, x]``; see :func:`metalens.formats.picture_encoding.decode_picture`."""
     values = pictures.float().clamp(0, 1)
-    return torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    gamma = None if sensor.development is None else sensor.development.gamma
+    if gamma is None:
+        light = torch.where(values <= 0.04045, values / 12.92, ((values + 0.055) / 1.055) ** 2.4)
+    else:
+        light = values**gamma
+    inverse = inverse_colour_matrix(sensor)
+    return light if inverse is None else torch.einsum("ij,bjyx->biyx", torch.from_numpy(inverse).to(light), light)
 
 
 METHOD = Method(

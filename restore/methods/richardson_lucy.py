@@ -16,8 +16,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from metalens.formats.picture_encoding import decode_picture
 from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.scene import linear_to_srgb, to_8_bit
 from metalens.restore.local_blur import LocalBlur
 from metalens.restore.measures import psnr
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
@@ -60,7 +61,7 @@ def richardson_lucy(capture: Capture, bank: PsfBank, count: int, device: str = "
 
 def _of(capture: Capture, bank: PsfBank, device: str) -> Iterator[Tensor]:
     pixels = capture.picture.shape[0], capture.picture.shape[1]
-    light = srgb_to_linear(capture.picture)
+    light = decode_picture(bank.camera.sensor, capture.picture)
     return iterations(
         LocalBlur(bank, pixels, capture.place, device), torch.from_numpy(light.transpose(2, 0, 1).copy()).to(device)
     )

@@ -12,8 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from metalens.formats.picture_encoding import encode_light
 from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear
+from metalens.formats.scene import srgb_to_linear
 from metalens.restore.local_blur import LocalBlur
 from metalens.restore.measures import psnr
 
@@ -27,14 +28,14 @@ def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "
         device: of torch.
 
     Returns:
-        ``[y, x, 3]`` float32 sRGB each. What lies beyond the frame is taken to mirror it.
+        ``[y, x, 3]`` float32 each, encoded as the camera does. What lies beyond the frame is taken to mirror it.
     """
     blur = LocalBlur(bank, (pictures[0].shape[0], pictures[0].shape[1]), device=device)
     found = []
     for picture in pictures:
         light = torch.from_numpy(srgb_to_linear(picture).transpose(2, 0, 1).copy()).to(device)
         blurred = blur.forward(blur.extend(light)).cpu().numpy().transpose(1, 2, 0)
-        found.append(linear_to_srgb(blurred))
+        found.append(encode_light(bank.camera.sensor, blurred).astype(np.float32))
     return found
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.picture_encoding import encode_light
+from metalens.formats.scene import to_8_bit
 from metalens.formats.sensor import Development, Sensor
 from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.synth.sensor.exposure import Exposure
@@ -34,12 +35,7 @@ def develop(
     white = sensor.system_gain * _white(settings, exposure)[bayer_channels(sensor, raw.shape)]
     balanced = (raw.astype(np.float64) - dark) / white
     light = demosaic(balanced, sensor.bayer, demosaicing)
-    if settings.colour_matrix is not None:
-        # Clipped before: a saturated channel would tint its surroundings.
-        light = np.clip(light, 0, 1) @ np.array(settings.colour_matrix).T
-    if settings.gamma is not None:
-        return to_8_bit(np.clip(light, 0, 1) ** (1 / settings.gamma))
-    return to_8_bit(linear_to_srgb(light))
+    return to_8_bit(encode_light(sensor, light))
 
 
 def _white(settings: Development, exposure: Exposure) -> np.ndarray:

@@ -22,6 +22,7 @@ from metalens.formats.pairs import (
     read_pairs,
 )
 from metalens.formats.psf_bank import PsfBank
+from metalens.formats.sensor import Development
 from metalens.psf.given import grid_bank_of_functions
 from metalens.restore.linear_start import start_autoencoder, start_denoiser
 from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
@@ -101,6 +102,15 @@ def bank(camera: Camera) -> PsfBank:
     bank = grid_bank_of_functions(camera, intensity, {"engine": "made up"})
     widths = np.linspace(2e-6, 2e-5, nodes * nodes * 3).reshape(nodes * nodes, 3)
     return replace(bank, by_channel=replace(bank.by_channel, full_width_half_maximum=widths))
+
+
+@pytest.fixture(scope="session")
+def own_colours(bank: PsfBank) -> PsfBank:
+    """The bank of a camera that writes its pictures by a matrix and a power of its own."""
+    matrix = ((1.3, -0.2, -0.1), (-0.1, 1.2, -0.1), (0.0, -0.3, 1.3))
+    development = Development(colour_matrix=matrix, gamma=1.8)
+    sensor = bank.camera.sensor.model_copy(update={"development": development})
+    return replace(bank, camera=bank.camera.model_copy(update={"sensor": sensor}))
 
 
 def box_blur(picture: np.ndarray) -> np.ndarray:

@@ -6,6 +6,7 @@ import skimage.data
 from scipy.signal import fftconvolve
 
 from metalens.formats.errors import InputError
+from metalens.formats.picture_encoding import encode_light
 from metalens.formats.psf_bank import PsfBank
 from metalens.formats.scene import linear_to_srgb, srgb_to_linear
 from metalens.restore.measures import psnr
@@ -52,6 +53,15 @@ def test_a_known_blur_without_noise_is_undone(bank: PsfBank, clean: np.ndarray) 
     assert psnr(clean, restored) > 43
     # What is left is the border, where the frame is continued by a guess.
     assert psnr(clean[8:-8, 8:-8], restored[8:-8, 8:-8]) > 46
+
+
+def test_a_cameras_own_matrix_and_curve_are_undone_with_the_blur(own_colours: PsfBank, clean: np.ndarray) -> None:
+    kernels = (gaussian(0.8), gaussian(1.0), gaussian(1.2))
+    muted = 0.4 + 0.3 * clean  # The matrix takes no colour beyond 0..1, where it would be clipped.
+    captured = encode_light(own_colours.camera.sensor, srgb_to_linear(capture(muted, kernels)))
+    restored = wiener_whole(captured, alike(own_colours, *kernels), 1e-6)
+    assert psnr(muted[8:-8, 8:-8], captured[8:-8, 8:-8]) < 30
+    assert psnr(muted[8:-8, 8:-8], restored[8:-8, 8:-8]) > 50
 
 
 def test_a_displaced_function_is_put_back(bank: PsfBank, clean: np.ndarray) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 
+from metalens.formats.picture_encoding import decode_picture
 from metalens.restore.degradation_map import Region, patch_centres
 from metalens.restore.methods.learning import Crops
 from metalens.restore.methods.nafnet import NafNet, box_mean
@@ -63,10 +64,11 @@ def test_what_is_known_of_a_place_is_the_map_there_and_the_place():
     torch.testing.assert_close(part, known[:, 20:40, 40:60], atol=1e-6, rtol=1e-6)
 
 
-def test_light_is_linear_as_the_standard_has_it():
-    codes = torch.tensor([0.0, 0.02, 0.5, 1.0])
-    expected = [0.0, 0.02 / 12.92, ((0.5 + 0.055) / 1.055) ** 2.4, 1.0]
-    np.testing.assert_allclose(linear_light(codes), expected, rtol=1e-6)
+def test_light_is_linear_as_the_camera_has_it(bank, own_colours):
+    pictures = torch.rand(2, 3, 5, 7, generator=torch.Generator().manual_seed(0))
+    for camera in (bank.camera, own_colours.camera):
+        expected = decode_picture(camera.sensor, pictures.permute(0, 2, 3, 1).numpy())
+        np.testing.assert_allclose(linear_light(pictures, camera.sensor).permute(0, 2, 3, 1), expected, atol=1e-6)
 
 
 def test_fringes_are_taken_off_red_and_blue_and_green_stays():

@@ -7,6 +7,7 @@ from itertools import islice
 import numpy as np
 import torch
 
+from metalens.formats.picture_encoding import encode_light
 from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.local_blur import LocalBlur
 from metalens.restore.measures import psnr
@@ -41,3 +42,10 @@ def test_a_blurred_picture_is_sharpened_by_decibels(bank, textured_pictures):
     restored = richardson_lucy(Capture(captured), bank, 20)
     assert restored.dtype == np.uint8
     assert psnr(clean, restored) > psnr(clean, captured) + 3
+
+
+def test_the_capture_is_read_as_its_camera_writes_it(own_colours):
+    light = np.random.default_rng(0).uniform(0.3, 0.5, (1, 1, 3)).repeat(64, axis=0).repeat(80, axis=1)
+    captured = to_8_bit(encode_light(own_colours.camera.sensor, light))
+    restored = richardson_lucy(Capture(captured), own_colours, 3)
+    np.testing.assert_allclose(restored, to_8_bit(linear_to_srgb(light)), atol=2)

@@ -12,7 +12,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from metalens.formats.errors import InputError
-from metalens.formats.scene import to_8_bit
+from metalens.formats.scene import srgb_to_linear, to_8_bit
 from metalens.restore.measures import perceptual_distance, ssim, ssim_map
 from metalens.restore.metrics import weighted
 from metalens.restore.metrics.catalogue import METRICS
@@ -85,6 +85,13 @@ def test_perceptual_distances_have_zones_and_the_whole_is_the_usual_one(clean, b
     # Coarse features of the centre see what lies around it, and those of the edge what does not.
     assert around["centre"] < 0.3 * both["centre"]
     assert around["edge"] == pytest.approx(both["edge"], rel=0.2)
+
+
+def test_a_picture_is_blurred_again_as_its_camera_writes_it(own_colours):
+    flat = np.full((64, 80, 3), 150, dtype=np.uint8)
+    again = blurred_again([flat], own_colours)[0]
+    # Grey stays grey under the matrix; the curve is the camera's power.
+    np.testing.assert_allclose(again, srgb_to_linear(flat) ** (1 / 1.8), atol=1e-3)
 
 
 def test_a_picture_that_explains_the_capture_is_consistent_and_made_up_detail_is_not(bank, textured_pictures):
