@@ -19,6 +19,7 @@ from measuring.adapters import Setting, figures_of, table, trained
 VARIANTS: dict[str, list[str]] = {
     "local Q": [],
     "global Q": ["--q", "global"],
+    "local Q, 30 times the rate": ["--q-rate", "30"],
     "plain LoRA": ["--q", "plain"],
     "without FWHM": ["--no-fwhm"],
     "without negative path": ["--paths", "0.7777,0.2223,0"],
