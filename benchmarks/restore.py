@@ -3,6 +3,7 @@
     python benchmarks/restore.py [--adapter metacamera] [--runs 5]
     python benchmarks/restore.py --large 3000x4000 [--tile 512]      # one large picture, its time and peak memory
     python benchmarks/restore.py --seams                             # tiles against the picture restored whole
+    python benchmarks/restore.py --precisions                        # bfloat16 against float32
     python benchmarks/restore.py --device cuda --sd-turbo-sized      # random weights of SD-Turbo's size, bfloat16
 
 What is compared is run in turns and stated as a ratio of medians, so that a busy machine strikes all alike. The mode
@@ -19,6 +20,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from functools import partial
 from unittest import mock
 
 import numpy as np
@@ -28,6 +30,7 @@ from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera import read_camera
 from metalens.restore.machine import machine_name
+from metalens.restore.measures import psnr
 from metalens.restore.picture_tensors import as_tensor
 from metalens.restore.quality import quality_map
 from metalens.restore.restoration import Settings, decode, degradation_map, latents_of, restore
@@ -164,6 +167,23 @@ def seams(restorer: Restorer) -> None:
             print(f"{tile:4d} {len(tiling):7d}   {name:15s} {root:12.2f} {np.abs(difference).max():9.0f} {ratio:9.2f}")
 
 
+def precisions(source: str, device: torch.device, pixels: tuple[int, int], runs: int) -> None:
+    """One picture in both precisions, in turns: the times, and how far the pictures are from each other."""
+    capture, pictures, tasks = picture_of(pixels), {}, {}
+    for precision in ("float32", "bfloat16"):
+        restorer = load_restorer(source).to(device, getattr(torch, precision))
+        for_pixels(restorer, pixels)
+        tasks[precision] = partial(restore, restorer, capture, [0.75], Settings(tile=max(pixels)))
+        pictures[precision] = tasks[precision]()[0.75]
+    seconds = interleaved_medians(tasks, runs, device)
+    ratio = seconds["bfloat16"] / seconds["float32"]
+    apart = psnr(pictures["float32"], pictures["bfloat16"])
+    print(
+        f"\n{pixels[0]} x {pixels[1]} pixels: float32 {seconds['float32']:.2f} s, bfloat16 {seconds['bfloat16']:.2f} s"
+    )
+    print(f"bfloat16 takes {ratio:.2f} of the time; the pictures agree within {apart:.1f} dB")
+
+
 def size(text: str) -> tuple[int, int]:
     rows, columns = (int(part) for part in text.lower().split("x"))
     return rows, columns
@@ -179,6 +199,7 @@ def main() -> None:
     parser.add_argument("--size", type=size, action="append", help="ROWSxCOLUMNS; 400x400 and 512x512 by default")
     parser.add_argument("--large", type=size, help="one large picture in tiles instead, ROWSxCOLUMNS")
     parser.add_argument("--tile", type=int, default=512)
+    parser.add_argument("--precisions", action="store_true", help="bfloat16 against float32 instead")
     parser.add_argument("--seams", action="store_true", help="tiles against the whole picture instead")
     arguments = parser.parse_args()
     device = torch.device(arguments.device)
@@ -187,6 +208,10 @@ def main() -> None:
     restorer.to(device, getattr(torch, precision))
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"{machine_name(device)}, {torch.get_num_threads()} threads, {load}, torch {torch.__version__}")
+    if arguments.precisions:
+        for pixels in arguments.size or [(400, 400)]:
+            precisions(arguments.adapter, device, pixels, arguments.runs)
+        return
     if arguments.seams:
         seams(restorer)
         return

@@ -55,7 +55,7 @@ _IN_PLAN = {
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Of forward passes in training.",
+    help="Of forward passes, in training and restoring.",
 )
 @click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Methods at a time.")
 @click.option(

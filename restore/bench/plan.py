@@ -36,7 +36,7 @@ class Plan:
         steps: of training, or whichever comes first.
         batch: crops a step.
         crop: side in pixels.
-        precision: of forward passes in training.
+        precision: of forward passes, in training and restoring.
         device: of torch.
         parallel: processes at a time.
         chart: pairs of one picture, the chart of edges, or ``None``.

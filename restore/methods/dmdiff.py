@@ -12,6 +12,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
 from metalens.restore.data_consistency import DataConsistency
 from metalens.restore.methods.learning import check_crop
@@ -35,7 +36,8 @@ def _fit(training: Training, form: Form) -> Fitted:
     output = training.folder / ADAPTER
     if not (training.resume and (output / "adapter.json").is_file()):
         _train(training, form)
-    restorer = load_restorer(output, prior=training.prior).to(training.device)
+    precision = torch.bfloat16 if training.precision == "bf16" else torch.float32
+    restorer = load_restorer(output, prior=training.prior).to(training.device, precision)
     sensor = training.bank.camera.sensor.pixels
     towards = DataConsistency(training.bank, device=training.device)
 

@@ -85,7 +85,7 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
     learner.eval()
 
     def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
-        return {variant: _restored(learner, training, workplace.device, capture, variant) for variant in variants}
+        return {variant: _restored(learner, training, workplace, capture, variant) for variant in variants}
 
     own = [parameter for name, parameter in learner.named_parameters() if name.split(".")[0] not in learner.aids]
     return Fitted(
@@ -123,11 +123,11 @@ def check_crop(training: Training, multiple: int) -> None:
 
 
 @torch.no_grad()
-def _restored(learner: Learner, training: Training, device: torch.device, capture: Capture, variant: str) -> np.ndarray:
+def _restored(learner: Learner, training: Training, workplace: Workplace, capture: Capture, variant: str) -> np.ndarray:
     height, width = capture.picture.shape[:2]
-    padded = pad_to_multiple(as_tensor(capture.picture)[None].to(device), learner.multiple)
+    padded = pad_to_multiple(as_tensor(capture.picture)[None].to(workplace.device), learner.multiple)
     region = region_of(*capture.place, padded.shape[-2], padded.shape[-1], training.bank.camera.sensor.pixels)
-    with spoken_memory("the whole capture does not fit; take another --device."):
+    with spoken_memory("the whole capture does not fit; take another --device."), workplace.autocast():
         return as_picture(learner.restored(padded, region, variant).float()[0, :, :height, :width])
 
 

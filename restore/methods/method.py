@@ -89,7 +89,7 @@ class Training:
         folder: where a method keeps its checkpoint.
         batch: crops a step.
         crop: their side in pixels.
-        precision: of forward passes; what is trained stays float32.
+        precision: of forward passes, in training and restoring; what is trained stays float32.
         device: of torch.
         seed: of crops, noise and initial weights.
         resume: take up the checkpoint in the folder, if there is one.

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metalens.formats.errors import InputError
+from metalens.restore.measures import psnr
 from metalens.restore.methods import METHODS, load_method
 from metalens.restore.methods.method import Capture
 
@@ -44,6 +45,19 @@ def test_a_method_trains_in_reduced_precision(name, training):
     assert fitted.steps == 1
     losses = fitted.chosen.get("last_losses", {"loss": 0.0})
     assert all(np.isfinite(value) for value in losses.values())
+
+
+@pytest.mark.parametrize("name", ["psf-aware", "osediff", "dmdiff-local"])
+def test_reduced_precision_restores_nearly_the_same_picture(name, training, pairs):
+    capture, variants = Capture(pairs[0][1]), load_method(name).describe.variants[-1:]
+    made = []
+    for precision in ("fp32", "bf16"):
+        folder = training().folder / precision
+        folder.mkdir()
+        fitted = load_method(name).fit(training(precision=precision, folder=folder))
+        made.append(fitted.restore(capture, variants)[variants[0]])
+    assert np.any(made[0] != made[1])
+    assert psnr(*made) > 30
 
 
 def test_a_method_without_its_package_is_named_with_it(monkeypatch):
