@@ -97,4 +97,4 @@ def _linear(sensor: Sensor, picture: np.ndarray) -> np.ndarray:
     if gamma is None:
         return srgb_to_linear(picture)
     values = picture.astype(np.float32) / 255 if picture.dtype == np.uint8 else picture.astype(np.float32)
-    return np.asarray(np.clip(values, 0, 1) ** np.float32(gamma))
+    return np.power(np.clip(values, 0, 1), np.float32(gamma))

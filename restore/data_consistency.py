@@ -116,10 +116,10 @@ class DataConsistency:
         sensor, picture = self.bank.camera.sensor, capture.permute(1, 2, 0).numpy()
         light = decode_picture(sensor, picture)
         variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
+        # A colour matrix mixes a clipped channel into the others.
         says_something = picture < _CLIPPED
         if inverse_colour_matrix(sensor) is not None:
-            # It mixes a clipped channel into the others.
-            says_something = says_something.all(axis=-1, keepdims=True)
+            says_something = np.all(says_something, axis=-1, keepdims=True)
         captured, weight = (
             torch.from_numpy(each.astype(np.float32).transpose(2, 0, 1).copy()).to(self.device)
             for each in (light, says_something / variance)
