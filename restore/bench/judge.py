@@ -1,4 +1,4 @@
-"""Figures of all restored pictures, from a benchmark's folder alone: ``python -m metalens.restore.bench.judge FOLDER``.
+"""Figures of restored pictures, from a benchmark's folder alone, in one process or shared by several.
 
 Figures that are there are kept. A metric whose weights were missing is computed when it is judged again with them, on
 this machine or another.
@@ -47,13 +47,22 @@ class Subject:
     charts: dict[str, Path]
 
 
-def judge(folder: Path, device: str = "cpu", tell: Tell = lambda stage, share, figures: None) -> dict[str, str]:
+def judge(
+    folder: Path,
+    device: str = "cpu",
+    tell: Tell = lambda stage, share, figures: None,
+    *,
+    part: int = 0,
+    parts: int = 1,
+) -> dict[str, str]:
     """Compute what figures can be computed and are not there.
 
     Args:
         folder: the benchmark's.
         device: of torch.
         tell: told of progress.
+        part: which share of the work is done here, from 0.
+        parts: how many processes share it; each run's figures are one's.
 
     Returns:
         Metric → why it cannot be computed of these pictures on this machine.
@@ -65,7 +74,8 @@ def judge(folder: Path, device: str = "cpu", tell: Tell = lambda stage, share, f
     pixels = read_picture(next(judged_pictures(folder))[1]).shape
     missing = {metric.key: reason for metric in METRICS if (reason := metric.reason(pixels)) is not None}
     loaded: dict[str, Compare] = {}
-    subjects = subjects_of(folder)
+    # Dealt out from the longest on, so that all have about as much to do.
+    subjects = sorted(subjects_of(folder), key=lambda subject: -len(subject.variants))[part::parts]
     for number, subject in enumerate(subjects):
         figures = _known(subject)
         wanted = [m for m in METRICS if m.key not in missing and not _has(figures, subject, m.key)]
@@ -155,17 +165,22 @@ def _write(subject: Subject, figures: Figures) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Judge a folder; the reasons of what could not be computed go to ``missing.json``."""
-    folder, device = Path(arguments[0]), arguments[1]
+    """Judge a folder, or a part of it; the reasons of what could not be computed go to ``missing.json``.
+
+    Args:
+        arguments: folder, device, and which part of how many, from 0.
+    """
+    folder, device, part, parts = Path(arguments[0]), arguments[1], int(arguments[2]), int(arguments[3])
     try:
-        missing = judge(folder, device, teller())
+        missing = judge(folder, device, teller(), part=part, parts=parts)
     except InputError as error:
         print(f"metalens: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 130
-    with atomic_file(folder / "missing.json") as part:
-        part.write_text(json.dumps(missing, indent=1) + "\n", encoding="utf-8")
+    if part == 0:  # They are the same for all.
+        with atomic_file(folder / "missing.json") as file:
+            file.write_text(json.dumps(missing, indent=1) + "\n", encoding="utf-8")
     return 0
 
 

@@ -101,22 +101,39 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
 
 
 def judge_all(folder: Path, device: str, report: Report = lambda share, text: None) -> None:
-    """Compute the figures of all that was restored, in a process of its own.
+    """Compute the figures of all that was restored, in as many processes as the plan has at a time.
 
     Raises:
-        InputError: it failed.
+        InputError: one of them failed; what the others computed is kept.
     """
-    log = folder / LOG
+    parts = read_plan(folder).parallel
     # Weights that are not on this machine are named, not fetched.
-    process = start(JUDGE, [str(folder), device], log, offline=True)
-    try:
-        status = follow(process, log, lambda stage, share, figures: report(share, stage))
-    except BaseException:
-        interrupt(process)
-        raise
-    if status:
-        last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
-        raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
+    logs = [folder / (LOG if part == 0 else f"log-{part}.txt") for part in range(parts)]
+    processes = [
+        start(JUDGE, [str(folder), device, str(part), str(parts)], log, offline=True, sharing=parts)
+        for part, log in enumerate(logs)
+    ]
+    shares = [0.0] * parts
+
+    def one(part: int) -> int:
+        def tell(stage: str, share: float, figures: dict[str, float]) -> None:
+            del figures
+            shares[part] = share
+            report(sum(shares) / parts, stage)
+
+        return follow(processes[part], logs[part], tell)
+
+    with ThreadPoolExecutor(parts) as pool:
+        try:
+            statuses = list(pool.map(one, range(parts)))
+        except BaseException:
+            for process in processes:
+                interrupt(process)
+            raise
+    for status, log in zip(statuses, logs, strict=True):
+        if status:
+            last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
+            raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
 
 
 def _store_chart(folder: Path, pairs: Pairs) -> None:

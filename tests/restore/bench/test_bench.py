@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import json
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -170,6 +171,19 @@ def test_figures_that_are_there_are_kept_and_new_ones_added(restored, few_metric
     after = json.loads(scores.read_text(encoding="utf-8"))
     assert after[""]["psnr"] == before[""]["psnr"]
     assert {value["whole"] for value in after[""]["niqe"].values()} == {5.0}
+
+
+def test_figures_can_be_shared_out_and_are_the_same(restored, few_metrics, tmp_path):
+    few_metrics.pop(1)
+    shared = tmp_path / "shared"
+    shutil.copytree(restored, shared)
+    judge(restored)
+    judge(shared, part=1, parts=2)
+    begun = sorted(path.relative_to(shared) for path in shared.rglob("scores.json"))
+    judge(shared, part=0, parts=2)
+    whole = sorted(path.relative_to(restored) for path in restored.rglob("scores.json"))
+    assert 0 < len(begun) < len(whole)
+    assert [(shared / name).read_text() for name in whole] == [(restored / name).read_text() for name in whole]
 
 
 def row(method, variant, seconds, **figures):
