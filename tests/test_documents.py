@@ -8,6 +8,7 @@ import click
 import pytest
 
 from metalens.cli import metalens
+from metalens.formats.camera import read_camera
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
@@ -51,3 +52,8 @@ def test_a_command_in_a_document_is_one_that_metalens_takes(path, line):
         command.make_context(name, arguments)
     except click.UsageError as error:
         pytest.fail(f"{path.name}: {line}: {error.format_message()}")
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda path: path.name)
+def test_a_camera_that_a_document_names_can_be_read(path):
+    assert read_camera(str(path)).name == path.stem
