@@ -103,7 +103,7 @@ class ShiftTolerantLPIPS(nn.Module):
         self.register_buffer("binomial", torch.outer(line, line)[None, None])
         self.register_buffer("shift", weights["scaling_layer.shift"].clone())
         self.register_buffer("scale", weights["scaling_layer.scale"].clone())
-        # Channels last halves the time of convolutions and poolings on a processor.
+        # Channels last takes two fifths off the time on a processor.
         nn.Module.to(self, memory_format=torch.channels_last)
         self.eval()
 
