@@ -4,8 +4,8 @@
         [--pseudo PSEUDO] [--batch 4] [--crop 128] [--precision fp32] [--device cpu] [--pictures 24]
 
 PAIRS are of ``metalens synth``, TEST are whole frames of photographs that nothing was trained on. Local and global Q
-run with every seed, at the learning rate of all and at 30 times that; the others with the first seed. A stopped run goes on when it is started again. Prints a table in
-Markdown for α = 0.75.
+run with every seed, at the learning rate of all and at 30 times that; the others with the first seed. A stopped run
+goes on when it is started again. Prints a table in Markdown for α = 0.75.
 """
 
 from __future__ import annotations
