@@ -190,7 +190,9 @@ class Hierarchy:
         cosine, sine = np.round([np.cos(rotation), np.sin(rotation)]) if whole else (np.cos(rotation), np.sin(rotation))
         up = -inner.y if group.mirrored else inner.y
         outline = inner.outline if scale == 1 else self._magnified(inner.outline, scale)
-        turned = np.where(inner.turned < 2, (inner.turned + round(quarter)) % 2, 2) if whole else 2 + 0 * inner.turned
+        turned = (
+            np.where(inner.turned < 2, (inner.turned + round(quarter) % 2) % 2, 2) if whole else 2 + 0 * inner.turned
+        )
         copies = len(group.origins)
         return Drawn(
             (group.origins[:, :1] + scale * (cosine * inner.x - sine * up)).ravel(),

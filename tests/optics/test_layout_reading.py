@@ -94,12 +94,14 @@ def test_arrays_of_references_are_read(tmp_path):
     assert found.shift == pytest.approx((0, 0), abs=1e-12)
 
 
-def test_a_rectangle_in_a_turned_cell_is_turned(tmp_path):
+@pytest.mark.parametrize("turns", [0, 128, -3])
+def test_a_rectangle_in_a_turned_cell_is_turned(tmp_path, turns):
     atom, top = gdstk.Cell("A"), gdstk.Cell("T")
     atom.add(gdstk.rectangle((-0.1, -0.05), (0.1, 0.05), layer=1))
     for place in ((-0.2, -0.2), (0.2, -0.2), (-0.2, 0.2)):
         top.add(gdstk.Reference(atom, place))
-    top.add(gdstk.Reference(atom, (0.2, 0.2), rotation=np.pi / 2))
+    # A file may say any angle, of many whole turns too.
+    top.add(gdstk.Reference(atom, (0.2, 0.2), rotation=np.pi / 2 + 2 * np.pi * turns))
     found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(atom, top))), MADE).structure
     assert found.shape == "rectangular_pillar"
     lengths = np.rint(1e9 * found.geometry[found.site_index]).tolist()
