@@ -10,11 +10,10 @@ goes on when it is started again. Prints a table in Markdown for α = 0.75.
 
 from __future__ import annotations
 
-import argparse
 from pathlib import Path
 
 import numpy as np
-from measuring.adapters import Setting, figures_of, table, trained
+from measuring.adapters import figures_of, options_of, parser_of, setting_of, table, trained
 
 VARIANTS: dict[str, list[str]] = {
     "local Q": [],
@@ -29,25 +28,13 @@ WITH_SEEDS = ("local Q", "global Q", "local Q, 30 times the rate", "global Q, 30
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path)
-    parser.add_argument("--psf", type=Path, required=True)
-    parser.add_argument("--test", type=Path, required=True)
+    parser = parser_of(__doc__, crop=128)
     parser.add_argument("--pseudo", type=Path, help="pseudo pairs, which the run without the negative path lacks")
-    parser.add_argument("-o", "--output", type=Path, required=True)
     parser.add_argument("--steps", type=int, default=1000)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--precision", default="fp32")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--pictures", type=int, help="of TEST, the first so many")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    setting = Setting(given.output, given.psf, given.test, given.device, given.pictures)
-    common = [given.pairs, "--steps", given.steps, "--batch", given.batch, "--crop", given.crop]
-    common += ["--precision", given.precision, "--learning-rate", given.learning_rate]
+    setting = setting_of(given)
+    common = [given.pairs, "--steps", given.steps, *options_of(given)]
     runs = {}
     for name, options in VARIANTS.items():
         for seed in range(given.seeds if name in WITH_SEEDS else 1):

@@ -16,7 +16,18 @@ import argparse
 from dataclasses import replace
 from pathlib import Path
 
-from measuring.adapters import Figures, Setting, figures_of, mean_of, metalens, table, trained
+from measuring.adapters import (
+    Figures,
+    Setting,
+    figures_of,
+    mean_of,
+    metalens,
+    options_of,
+    parser_of,
+    setting_of,
+    table,
+    trained,
+)
 
 from metalens.formats.camera import read_camera
 from metalens.formats.pairs import read_pairs
@@ -30,11 +41,7 @@ TRAINING_SEED, TEST_SEED = 0, 1
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path)
-    parser.add_argument("--psf", type=Path, required=True)
-    parser.add_argument("--test", type=Path, required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser = parser_of(__doc__, crop=96, precision="bf16", learning_rate=3e-4)
     parser.add_argument("--init", default="metacamera")
     parser.add_argument("--pseudo", type=Path)
     parser.add_argument("--photos", type=Path)
@@ -43,19 +50,11 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=8)
     parser.add_argument("--test-members", type=int, default=4)
     parser.add_argument("--minutes", type=float, default=15)
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=96)
-    parser.add_argument("--precision", default="bf16")
-    parser.add_argument("--learning-rate", type=float, default=3e-4)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--pictures", type=int, help="of each test set, the first so many")
     given = parser.parse_args()
     if given.photos and not given.test_photos:
         parser.error("--photos needs --test-photos: the lenses that come out have none of their own")
-    given.output.mkdir(parents=True, exist_ok=True)
-    setting = Setting(given.output, given.psf, given.test, given.device, given.pictures)
-    options = ["--init", given.init, "--minutes", given.minutes, "--batch", given.batch, "--crop", given.crop]
-    options += ["--precision", given.precision, "--learning-rate", given.learning_rate]
+    setting = setting_of(given)
+    options = ["--init", given.init, "--minutes", given.minutes, *options_of(given)]
     adapters: dict[str, Path | str] = {"as it was": given.init}
     adapters["trained on"] = trained("trained on", [given.pairs, *options], setting)
     if given.pseudo:

@@ -95,6 +95,8 @@ def main() -> None:
         for name, row in zip(pictures, row_of(clean, list(pictures.values())), strict=True):
             rows.setdefault(name, []).append(row)
     print(f"{machine_name(torch.device('cpu'))}; {len(rows['captured'])} pictures, α = {given.alpha:g}\n")
+    sizes = [basis.detach().abs().mean().item() for basis in restorer.attention.basis.values()]
+    print(f"entries of the basis matrices: mean size {np.mean(sizes):.4f}\n")
     print(table_of({name: mean_of(each) for name, each in rows.items()}))
 
 

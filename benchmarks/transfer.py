@@ -9,32 +9,17 @@ A stopped run goes on when it is started again. Prints a table in Markdown for Î
 
 from __future__ import annotations
 
-import argparse
-from pathlib import Path
-
-from measuring.adapters import Setting, figures_of, table, trained
+from measuring.adapters import figures_of, options_of, parser_of, setting_of, table, trained
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("pairs", type=Path)
-    parser.add_argument("--psf", type=Path, required=True)
-    parser.add_argument("--test", type=Path, required=True)
-    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser = parser_of(__doc__, crop=128)
     parser.add_argument("--init", default="metacamera")
     parser.add_argument("--minutes", default="1,5,15")
-    parser.add_argument("--batch", type=int, default=4)
-    parser.add_argument("--crop", type=int, default=128)
-    parser.add_argument("--precision", default="fp32")
-    parser.add_argument("--learning-rate", type=float, default=1e-3)
-    parser.add_argument("--device", default="cpu")
-    parser.add_argument("--pictures", type=int, help="of TEST, the first so many")
     given = parser.parse_args()
-    given.output.mkdir(parents=True, exist_ok=True)
-    setting = Setting(given.output, given.psf, given.test, given.device, given.pictures)
+    setting = setting_of(given)
     runs = {"zero-shot": figures_of("zero-shot", given.init, setting)}
-    common = [given.pairs, "--batch", given.batch, "--crop", given.crop, "--precision", given.precision]
-    common += ["--learning-rate", given.learning_rate]
+    common = [given.pairs, *options_of(given)]
     for minutes in given.minutes.split(","):
         for origin, start in ((given.init, ["--init", given.init]), ("nothing", [])):
             name = f"{minutes} min from {origin}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import json
 import subprocess
 import sys
@@ -33,6 +34,36 @@ class Setting:
     test: Path
     device: str = "cpu"
     pictures: int | None = None
+
+
+def parser_of(
+    description: str | None, *, crop: int, precision: str = "fp32", learning_rate: float = 1e-3
+) -> argparse.ArgumentParser:
+    """The options that all comparisons of trained adapters have."""
+    parser = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("pairs", type=Path)
+    parser.add_argument("--psf", type=Path, required=True)
+    parser.add_argument("--test", type=Path, required=True)
+    parser.add_argument("-o", "--output", type=Path, required=True)
+    parser.add_argument("--batch", type=int, default=4)
+    parser.add_argument("--crop", type=int, default=crop)
+    parser.add_argument("--precision", default=precision)
+    parser.add_argument("--learning-rate", type=float, default=learning_rate)
+    parser.add_argument("--device", default="cpu")
+    parser.add_argument("--pictures", type=int, help="of a test set, the first so many")
+    return parser
+
+
+def setting_of(given: argparse.Namespace) -> Setting:
+    """What all runs have in common; their folder is made."""
+    given.output.mkdir(parents=True, exist_ok=True)
+    return Setting(given.output, given.psf, given.test, given.device, given.pictures)
+
+
+def options_of(given: argparse.Namespace) -> list[object]:
+    """The options of ``metalens train`` that all runs have in common."""
+    options: list[object] = ["--batch", given.batch, "--crop", given.crop, "--precision", given.precision]
+    return [*options, "--learning-rate", given.learning_rate]
 
 
 def metalens(*arguments: object) -> None:
