@@ -1,7 +1,7 @@
 """Figures of restored pictures, from a benchmark's folder alone, in one process or shared by several.
 
-Figures that are there are kept. A metric whose weights were missing is computed when it is judged again with them, on
-this machine or another.
+Figures that are there are kept, picture by picture: who is stopped goes on there. A metric whose weights were missing
+is computed when it is judged again with them, on this machine or another.
 """
 
 from __future__ import annotations
@@ -27,6 +27,9 @@ from metalens.restore.metrics.metric import WHOLE, Compare
 from metalens.restore.metrics.slanted_edge import resolution
 
 CONSISTENCY, RESOLUTION = "consistency", "mtf50"
+
+CHART = "chart"
+"""What stands in a picture's place for figures of the chart."""
 
 Figures = dict[str, dict[str, dict[str, dict[str, float | None]]]]
 """variant → metric → picture → whole and zones → figure; ``None`` for what is not finite."""
@@ -76,17 +79,27 @@ def judge(
     loaded: dict[str, Compare] = {}
     # Dealt out from the longest on, so that all have about as much to do.
     subjects = sorted(subjects_of(folder), key=lambda subject: -len(subject.variants))[part::parts]
+    pictures = list(judged_pictures(folder))
     for number, subject in enumerate(subjects):
         figures = _known(subject)
-        wanted = [m for m in METRICS if m.key not in missing and not _has(figures, subject, m.key)]
-        for metric in wanted:
-            if metric.key not in loaded:
-                loaded[metric.key] = metric.load(device)
-        jobs: dict[str, Compare] = {metric.key: loaded[metric.key] for metric in wanted}
-        again = not _has(figures, subject, CONSISTENCY)
-        if jobs or again:
-            _judge(folder, subject, figures, jobs, bank if again else None, device, number / len(subjects), tell)
-        if chart_pictures(folder) is not None and not _has(figures, subject, RESOLUTION):
+        for done, (name, clean_path, captured_path) in enumerate(pictures):
+            wanted = [m for m in METRICS if m.key not in missing and not _has(figures, subject, m.key, name)]
+            again = not _has(figures, subject, CONSISTENCY, name)
+            if not (wanted or again):
+                continue
+            for metric in wanted:
+                if metric.key not in loaded:
+                    loaded[metric.key] = metric.load(device)
+            clean, captured = read_picture(clean_path), read_picture(captured_path)
+            made = [read_picture(place / f"{name}.png") for place in subject.variants.values()]
+            for metric in wanted:
+                _put(figures, subject, metric.key, name, loaded[metric.key](clean, made))
+            if again:
+                found = consistency(captured, made, bank, device)
+                _put(figures, subject, CONSISTENCY, name, [{WHOLE: value} for value in found])
+            _write(subject, figures)
+            tell("judge", (number + (done + 1) / len(pictures)) / len(subjects), {})
+        if chart_pictures(folder) is not None and not _has(figures, subject, RESOLUTION, CHART):
             _measure_charts(subject, figures)
         _write(subject, figures)
         tell("judge", (number + 1) / len(subjects), {})
@@ -113,33 +126,10 @@ def _of_run(run: Run) -> Subject:
     )
 
 
-def _judge(
-    folder: Path,
-    subject: Subject,
-    figures: Figures,
-    jobs: dict[str, Compare],
-    bank: PsfBank | None,
-    device: str,
-    done: float,
-    tell: Tell,
-) -> None:
-    """All pictures of a subject, one after the other, by every metric that is wanted."""
-    names = list(judged_pictures(folder))
-    for number, (name, clean_path, captured_path) in enumerate(names):
-        clean = read_picture(clean_path)
-        pictures = [read_picture(place / f"{name}.png") for place in subject.variants.values()]
-        for key, compare in jobs.items():
-            _put(figures, subject, key, name, compare(clean, pictures))
-        if bank is not None:
-            found = consistency(read_picture(captured_path), pictures, bank, device)
-            _put(figures, subject, CONSISTENCY, name, [{WHOLE: value} for value in found])
-        tell("judge", done, {"picture": float(number + 1)})
-
-
 def _measure_charts(subject: Subject, figures: Figures) -> None:
     found = [resolution(read_picture(path)) for path in subject.charts.values()]
     for variant, values in zip(subject.charts, found, strict=True):
-        figures.setdefault(variant, {}).setdefault(RESOLUTION, {})["chart"] = dict(values)
+        figures.setdefault(variant, {}).setdefault(RESOLUTION, {})[CHART] = dict(values)
 
 
 def _put(figures: Figures, subject: Subject, key: str, name: str, found: Sequence[dict[str, float]]) -> None:
@@ -148,8 +138,8 @@ def _put(figures: Figures, subject: Subject, key: str, name: str, found: Sequenc
         figures.setdefault(variant, {}).setdefault(key, {})[name] = finite
 
 
-def _has(figures: Figures, subject: Subject, key: str) -> bool:
-    return all(key in figures.get(variant, {}) for variant in subject.variants)
+def _has(figures: Figures, subject: Subject, key: str, name: str) -> bool:
+    return all(name in figures.get(variant, {}).get(key, {}) for variant in subject.variants)
 
 
 def _known(subject: Subject) -> Figures:

@@ -12,7 +12,7 @@ import statistics
 import sys
 import time
 import traceback
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -48,6 +48,13 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     for each in (pairs, *tests.values()):
         require_same_camera(each, bank)
     run.folder.mkdir(parents=True, exist_ok=True)
+    trained = False
+
+    def fitting_on(share: float, figures: Mapping[str, float]) -> None:
+        nonlocal trained
+        trained = True
+        tell("fit", share, dict(figures))
+
     fitted = method.fit(
         Training(
             pairs=pairs,
@@ -61,35 +68,38 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
             device=plan.device,
             seed=run.seed,
             resume=resume,
-            report=lambda share, figures: tell("fit", share, figures),
+            report=fitting_on,
         )
     )
     fitting = time.monotonic() - started
     costs = _memory(plan.device, "training")
-    costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell)
+    # Pictures that are there are of these weights only if nothing was left to train.
+    costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell, keep=resume and not trained)
     _restore_chart(folder, method, fitted, run)
     return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
 
 
 def _restore_all(
-    method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: Plan, tell: Tell
+    method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: Plan, tell: Tell, *, keep: bool
 ) -> dict[str, Any]:
-    """Restore and store every test picture; what one takes."""
+    """Restore and store every test picture, or with ``keep`` those that are missing; what one takes."""
     variants = method.describe.variants
     for variant in variants:
         run.pictures(variant).mkdir(parents=True, exist_ok=True)
     spent = []
     for number, each in enumerate(tests):
-        sample = each.sample()
-        capture = Capture(sample.degraded, sample.position)
-        started = time.perf_counter()
-        restored = fitted.restore(capture, variants)
-        spent.append(time.perf_counter() - started)
-        for variant, picture in restored.items():
-            write_picture(run.pictures(variant) / f"{each.name}.png", picture)
+        files = {variant: run.pictures(variant) / f"{each.name}.png" for variant in variants}
+        if not (keep and all(file.is_file() for file in files.values())):
+            sample = each.sample()
+            capture = Capture(sample.degraded, sample.position)
+            started = time.perf_counter()
+            restored = fitted.restore(capture, variants)
+            spent.append(time.perf_counter() - started)
+            for variant, picture in restored.items():
+                write_picture(files[variant], picture)
         tell("restore", (number + 1) / len(tests), {})
     memory = _memory(plan.device, "restoring")
-    if len(variants) > 1:
+    if len(variants) > 1 or len(spent) < 2:
         # One picture of one variant, as a user would make it.
         spent = [_seconds_of_one(fitted, each, variants[-1]) for each in tests[: 1 + _TIMED]]
     warm = spent[1:] or spent

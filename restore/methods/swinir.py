@@ -7,7 +7,8 @@ The architecture is that of the package spandrel (MIT), in two of the published 
 
 both with windows of 8 pixels and an MLP of twice the width. The loss is the published Charbonnier loss, ε = 10⁻³.
 Otherwise than published: random crops of the benchmark's size, AdamW at a peak of 5·10⁻⁴ with a cosine (published: Adam
-at 2·10⁻⁴ over 1.6 million steps), and no stochastic depth, which short trainings have no use for.
+at 2·10⁻⁴ over 1.6 million steps), no stochastic depth, which short trainings have no use for, and a last layer that
+begins at zero, so that an untrained SwinIR returns the capture and a short training does not go into forgetting noise.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from torch.utils.checkpoint import checkpoint
 from metalens.restore.degradation_map import Region
 from metalens.restore.methods.learning import Crops, Learner, fit_learner
 from metalens.restore.methods.method import Description, Method
+from metalens.restore.methods.nafnet import silent
 
 WINDOW = 8
 
@@ -57,6 +59,7 @@ class SwinIRLearner(Learner):
                 upsampler="",
                 resi_connection="1conv",
             )
+        silent(self.network.conv_last)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
         """Charbonnier."""
@@ -86,7 +89,7 @@ def _method(title: str, features: int, depths: tuple[int, ...], heads: int) -> M
             title=title,
             reference="Liang et al. 2021, arXiv 2108.10257",
             knows="nothing",
-            differs="trained from scratch on the camera's pairs, AdamW with a cosine, no stochastic depth",
+            differs="trained from scratch on the camera's pairs, AdamW with a cosine, no stochastic depth, begins as the capture",
         ),
         lambda training: fit_learner(training, learner),
     )

@@ -11,13 +11,14 @@ import sys
 from dataclasses import replace
 from html.parser import HTMLParser
 
+import numpy as np
 import pytest
 
 from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture
+from metalens.formats.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
 from metalens.restore.bench import run as running
-from metalens.restore.bench.folder import judged_pictures, run_of, runs_of
+from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
 from metalens.restore.bench.process import start
@@ -25,6 +26,7 @@ from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import check, prepare, restore_with_all
 from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
+from metalens.restore.methods.method import CHECKPOINT
 from metalens.restore.metrics.catalogue import METRICS
 
 from ..conftest import textured, write_pairs
@@ -82,6 +84,31 @@ def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pair
     names = [name for name, _, _ in judged_pictures(folder)]
     assert len(names) == len(pairs)
     assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
+
+
+def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_trained_again(tmp_path, make_plan):
+    folder = tmp_path / "bench"
+    claim(folder, make_plan(methods=("psf-aware",)), resume=False)
+    prepare(folder, read_plan(folder))
+    assert main([str(folder), "psf-aware", "0"]) == 0
+    (run,) = runs_of(folder, read_plan(folder))
+    first, second = sorted(run.pictures("").iterdir())
+    made = {path: path.read_bytes() for path in (first, second)}
+
+    # Stopped after the first picture: that one stays, the other is made.
+    (run.folder / RESULT).unlink()
+    second.unlink()
+    write_picture(first, np.zeros((64, 80, 3), np.uint8))
+    marked = first.read_bytes()
+    assert main([str(folder), "psf-aware", "0", "--resume"]) == 0
+    assert (first.read_bytes(), second.read_bytes()) == (marked, made[second])
+    assert run.result()["timed_pictures"] > 0
+
+    # Without its checkpoint it is trained again, and what other weights made does not count.
+    (run.folder / RESULT).unlink()
+    (run.folder / CHECKPOINT).unlink()
+    assert main([str(folder), "psf-aware", "0", "--resume"]) == 0
+    assert {path: path.read_bytes() for path in made} == made
 
 
 def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
@@ -171,6 +198,29 @@ def test_figures_that_are_there_are_kept_and_new_ones_added(restored, few_metric
     after = json.loads(scores.read_text(encoding="utf-8"))
     assert after[""]["psnr"] == before[""]["psnr"]
     assert {value["whole"] for value in after[""]["niqe"].values()} == {5.0}
+
+
+def test_figures_of_a_picture_outlive_a_stop_at_the_next_one(restored, few_metrics, monkeypatch):
+    first, second = (name for name, _, _ in judged_pictures(restored))
+    seen = []
+
+    def stopped_at_the_second(device):
+        def compare(clean, many):
+            seen.append(len(many))
+            if len(seen) == 2:
+                raise KeyboardInterrupt
+            return [{"whole": float(len(seen))}] * len(many)
+
+        return compare
+
+    monkeypatch.setattr(judging, "METRICS", [replace(few_metrics[0], load=stopped_at_the_second)])
+    with pytest.raises(KeyboardInterrupt):
+        judge(restored)
+    scores = run_of(restored, "dmdiff-local", 0).folder / "scores.json"  # of the most variants: the first
+    assert set(json.loads(scores.read_text(encoding="utf-8"))["α = 1"]["psnr"]) == {first}
+    judge(restored)
+    after = {name: each["whole"] for name, each in json.loads(scores.read_text())["α = 1"]["psnr"].items()}
+    assert after == {first: 1.0, second: 3.0}
 
 
 def test_figures_can_be_shared_out_and_are_the_same(restored, few_metrics, tmp_path):
