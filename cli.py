@@ -15,6 +15,7 @@ import click
 
 from metalens import __version__
 from metalens.formats.errors import InputError
+from metalens.formats.interruption import terminate_as_interrupt
 
 COMMANDS = (
     "library",
@@ -70,8 +71,9 @@ def metalens() -> None:
 
 def main() -> None:
     """Run the command line; every failure becomes one sentence and an exit status."""
+    terminate_as_interrupt()
     try:
-        status = metalens.main(standalone_mode=False)
+        status = metalens.main(prog_name="metalens", standalone_mode=False)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)

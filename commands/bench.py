@@ -129,18 +129,21 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     """The plan of a new benchmark; what it needs and was not given is made."""
     from metalens.formats.atomic import require_new_directory
     from metalens.formats.psf_bank import read_psf_bank
-    from metalens.restore.bench.inputs import make_inputs
+    from metalens.restore.bench.inputs import check_inputs, make_inputs
     from metalens.restore.bench.plan import INPUTS, Plan
+    from metalens.restore.optimisation import Budget
 
     if options["minutes_per_method"] is None and options["steps_per_method"] is None:
         raise click.UsageError("give --minutes-per-method or --steps-per-method.")
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
     methods = _methods(options["methods"])
+    # What cannot be used is refused before anything is made.
+    Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
+    check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop")})
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
-    # Photographs that are not there are refused before a lens is simulated.
     for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
         if not given:
             named_photographs(wanted, as_light=True)
@@ -157,6 +160,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
         with_chart=not options["no_chart"],
         say=lambda line: click.echo(line, err=True),
     )
+    check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
     return Plan(
         pairs=str(inputs.pairs.resolve()),
         test=tuple(str(each.resolve()) for each in inputs.test),

@@ -12,8 +12,19 @@ Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
 
+
+def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
+    """Refuse a device that does not work here before anything is begun."""
+    del ctx, parameter
+    if value != "cpu":  # which needs no torch to be told
+        from metalens.restore.machine import usable_device
+
+        usable_device(value)
+    return value
+
+
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-device_option = click.option("--device", default="cpu", show_default=True, help="A torch device.")
+device_option = click.option("--device", default="cpu", show_default=True, callback=_device, help="A torch device.")
 resume_option = click.option("--resume", is_flag=True, help="Go on where an equal run was stopped.")
 
 

@@ -1,4 +1,4 @@
-"""The machine that figures were measured on, in a few words."""
+"""The machine: which device computes, and what it is called where figures were measured on it."""
 
 from __future__ import annotations
 
@@ -7,6 +7,30 @@ import platform
 from pathlib import Path
 
 import torch
+
+from metalens.formats.errors import InputError
+
+
+def usable_device(name: str) -> torch.device:
+    """The device of torch of this name, which must work here.
+
+    Args:
+        name: such as ``cpu``, ``cuda`` or ``cuda:1``.
+
+    Raises:
+        InputError: torch knows no such device, or finds none here.
+    """
+    try:
+        device = torch.device(name)
+    except RuntimeError as error:
+        raise InputError(
+            f"--device {name}: torch knows no such device; expected cpu, cuda, cuda:1 or the like."
+        ) from error
+    try:
+        torch.zeros(1, device=device).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:  # as torch has it for each kind
+        raise InputError(f"--device {name}: torch finds no such device here; use --device cpu.") from error
+    return device
 
 
 def processor_name() -> str:

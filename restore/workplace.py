@@ -11,6 +11,7 @@ from accelerate.utils import broadcast, reduce
 from torch import Tensor, nn
 
 from metalens.formats.errors import InputError
+from metalens.restore.machine import usable_device
 
 
 class Workplace:
@@ -28,14 +29,12 @@ class Workplace:
     """
 
     def __init__(self, device: str, precision: str) -> None:
-        on_processor = torch.device(device).type == "cpu"
-        if not on_processor and torch.device(device).type == "cuda" and not torch.cuda.is_available():
-            raise InputError(f"--device {device}: torch finds no such device here; use --device cpu.")
-        self.accelerator = Accelerator(cpu=on_processor)
+        alone = usable_device(device)
+        self.accelerator = Accelerator(cpu=alone.type == "cpu")
         self.processes = self.accelerator.num_processes
         self.process = self.accelerator.process_index
         self.is_first = self.accelerator.is_main_process
-        self.device = torch.device(device) if self.processes == 1 else self.accelerator.device
+        self.device = alone if self.processes == 1 else self.accelerator.device
         self.precision = precision
 
     def prepare(self, module: nn.Module) -> nn.Module:

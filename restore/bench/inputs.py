@@ -1,6 +1,7 @@
-"""What a benchmark needs and nobody gave, made into its folder: point spread functions, pairs, captures, the chart.
+"""What a benchmark works on: point spread functions, pairs, captures, the chart.
 
-Each is made by the command that a user would type, in a process of its own; what is there is kept.
+What was given is checked. What nobody gave is made into the benchmark's folder, each by the command that a user would
+type, in a process of its own; what is there is kept.
 """
 
 from __future__ import annotations
@@ -9,8 +10,11 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from metalens.formats.errors import InputError
+from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import write_picture
 from metalens.formats.psf_bank import read_psf_bank
+from metalens.restore.bench.judged_sets import read_test_sets
 from metalens.restore.bench.plan import INPUTS
 from metalens.restore.metrics.edge_chart import SMALLEST_SIDE, edge_chart
 from metalens.restore.stage import run_stage
@@ -27,6 +31,41 @@ class Inputs:
     pairs: Path
     test: tuple[Path, ...]
     chart: Path | None
+
+
+def check_inputs(*, psf: str | Path | None, pairs: str | Path | None, test: Sequence[str | Path], crop: int) -> None:
+    """Refuse what no method could work with. What is still to be made is ``None``, or no ``test``.
+
+    Args:
+        psf: the camera's bank.
+        pairs: that methods are fitted to.
+        test: folders of pairs that they are judged on.
+        crop: side of a training crop in pixels.
+
+    Raises:
+        InputError: files of another camera, no whole frames to judge on, or pairs smaller than the crop.
+    """
+    bank = None if psf is None else read_psf_bank(psf)
+    fitted_to = None if pairs is None else read_pairs(pairs)
+    tests = read_test_sets(test)
+    if bank is not None:
+        for each in (*(() if fitted_to is None else (fitted_to,)), *tests.values()):
+            require_same_camera(each, bank)
+        for each in tests.values():
+            found, wanted = each.manifest.pixels, bank.camera.sensor.pixels
+            if found != wanted:
+                raise InputError(
+                    f"{each.folder}: pictures of {' × '.join(map(str, found))} pixels, methods are judged on whole "
+                    f"frames of {' × '.join(map(str, wanted))}; make them with metalens synth --whole."
+                )
+    if fitted_to is not None:
+        if min(fitted_to.manifest.pixels) < crop:
+            raise InputError(
+                f"{fitted_to.folder}: pairs of {min(fitted_to.manifest.pixels)} pixels are smaller than the crop of "
+                f"{crop}; lower --crop, or make larger pairs."
+            )
+        if not len(fitted_to.of_split("train")):
+            raise InputError(f"{fitted_to.folder}: has no pairs of the training side of its split; make more.")
 
 
 def make_inputs(

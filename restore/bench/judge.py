@@ -16,8 +16,9 @@ from typing import Any
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
+from metalens.formats.interruption import terminate_as_interrupt
 from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import PsfBank, read_psf_bank
+from metalens.formats.psf_bank import read_psf_bank
 from metalens.restore.bench.folder import SCORES, Run, chart_pictures, judged_pictures, read_json, runs_of
 from metalens.restore.bench.plan import read_plan
 from metalens.restore.bench.process import Tell, teller
@@ -166,7 +167,7 @@ def main(arguments: list[str]) -> int:
     except InputError as error:
         print(f"metalens: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # a broken pipe: the benchmark that started this was killed
         return 130
     if part == 0:  # They are the same for all.
         with atomic_file(folder / "missing.json") as file:
@@ -175,4 +176,5 @@ def main(arguments: list[str]) -> int:
 
 
 if __name__ == "__main__":
+    terminate_as_interrupt()
     sys.exit(main(sys.argv[1:]))

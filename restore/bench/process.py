@@ -14,6 +14,10 @@ from pathlib import Path
 Tell = Callable[[str, float, dict[str, float]], None]
 """Called with the stage, the share of it that is done, and the latest figures."""
 
+_KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
+"""glibc's allocator keeps what it was given back. By default it returns blocks of more than 32 MB to the system, which
+clears their pages anew each time: on a processor, features of whole pictures are such blocks. Others ignore these."""
+
 _BETWEEN_LINES = 0.5
 _SECONDS_TO_STOP = 60
 
@@ -31,7 +35,7 @@ def start(
         sharing: processes that share the machine; each has its part of the cores, unless ``OMP_NUM_THREADS`` says
             otherwise: threads of several would wait for each other.
     """
-    environment = os.environ | {"PYTHONUNBUFFERED": "1"} | ({"HF_HUB_OFFLINE": "1"} if offline else {})
+    environment = _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1"} | ({"HF_HUB_OFFLINE": "1"} if offline else {})
     if sharing > 1:
         environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // sharing)))
     with log.open("a", encoding="utf-8") as file:

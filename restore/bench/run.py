@@ -12,10 +12,10 @@ from pathlib import Path
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, read_pairs, require_same_camera
+from metalens.formats.pairs import Pairs, read_pairs
 from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, Run, runs_of
+from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.bench.process import follow, interrupt, start
@@ -27,39 +27,13 @@ WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
 LOG = "log.txt"
 
 
-def check(plan: Plan) -> None:
-    """Refuse what no method could work with, before anything is begun.
-
-    Raises:
-        InputError: files of another camera, no test pictures, or pairs smaller than the crop.
-    """
-    bank = read_psf_bank(plan.psf)
-    pairs, tests = read_pairs(plan.pairs), read_test_sets(plan.test)
-    for each in (pairs, *tests.values()):
-        require_same_camera(each, bank)
-    for test in tests.values():
-        found, wanted = test.manifest.pixels, bank.camera.sensor.pixels
-        if found != wanted:
-            raise InputError(
-                f"{test.folder}: pictures of {' × '.join(map(str, found))} pixels, methods are judged on whole frames "
-                f"of {' × '.join(map(str, wanted))}; make them with metalens synth --whole."
-            )
-    if min(pairs.manifest.pixels) < plan.crop:
-        raise InputError(
-            f"{pairs.folder}: pairs of {min(pairs.manifest.pixels)} pixels are smaller than the crop of {plan.crop}; "
-            "lower --crop, or make larger pairs."
-        )
-    if not len(pairs.of_split("train")):
-        raise InputError(f"{pairs.folder}: has no pairs of the training side of its split; make more.")
-
-
 def prepare(folder: Path, plan: Plan) -> None:
     """Keep what figures and pages are made of in the folder, so that they can be made anywhere.
 
     Raises:
-        InputError: the files cannot be used; see :func:`check`.
+        InputError: the files cannot be used; see :func:`metalens.restore.bench.inputs.check_inputs`.
     """
-    check(plan)
+    check_inputs(psf=plan.psf, pairs=plan.pairs, test=plan.test, crop=plan.crop)
     if not (folder / "psf.h5").is_file():
         with atomic_file(folder / "psf.h5") as part:
             shutil.copyfile(plan.psf, part)

@@ -18,6 +18,7 @@ from typing import Any
 
 from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
+from metalens.formats.interruption import terminate_as_interrupt
 from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.formats.psf_bank import read_psf_bank
@@ -177,7 +178,7 @@ def main(arguments: list[str]) -> int:
         work(Path(folder), run, resume="--resume" in more, tell=teller())
     except InputError as error:
         return _fail(run, str(error))
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, BrokenPipeError):  # a broken pipe: the benchmark that started this was killed
         return 130
     except Exception as error:  # whatever it is, the other methods go on, and its sentence stands in the table
         traceback.print_exc()
@@ -193,4 +194,5 @@ def _fail(run: Run, sentence: str) -> int:
 
 
 if __name__ == "__main__":
+    terminate_as_interrupt()
     sys.exit(main(sys.argv[1:]))

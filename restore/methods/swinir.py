@@ -89,7 +89,7 @@ def _method(title: str, features: int, depths: tuple[int, ...], heads: int) -> M
             title=title,
             reference="Liang et al. 2021, arXiv 2108.10257",
             knows="nothing",
-            differs="trained from scratch on the camera's pairs, AdamW with a cosine, no stochastic depth, begins as the capture",
+            differs="trained from scratch on the pairs, AdamW, a cosine, no stochastic depth, begins as the capture",
         ),
         lambda training: fit_learner(training, learner),
     )

@@ -93,12 +93,15 @@ def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
         (("--methods", "magic", *QUICK), "--methods magic: no such method; expected some of wiener-whole"),
         ((*QUICK[:3], "--crop", 96), "pairs of 64 pixels are smaller than the crop of 96; lower --crop"),
         (("--resume", "--only", "figures"), "holds no benchmark"),
+        ((*QUICK[:1], *QUICK[3:], "--minutes-per-method", "nan"), "--minutes must be above 0, found nan"),
+        ((*QUICK, "--device", "abacus"), "--device abacus: torch knows no such device; expected cpu, cuda"),
     ],
 )
-def test_what_cannot_be_used_is_one_sentence(run, words, message):
+def test_what_cannot_be_used_is_one_sentence_and_leaves_nothing(run, words, message, tmp_path):
     result = run(*words)
     assert isinstance(result.exception, InputError)
     assert message in str(result.exception)
+    assert not (tmp_path / "bench").exists()
 
 
 def test_a_folder_without_photographs_is_refused_before_a_lens_is_simulated(run, tmp_path, made):

@@ -19,11 +19,12 @@ from metalens.formats.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
 from metalens.restore.bench import run as running
 from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of
+from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
 from metalens.restore.bench.process import start
 from metalens.restore.bench.report import write_report
-from metalens.restore.bench.run import check, prepare, restore_with_all
+from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
 from metalens.restore.methods.method import CHECKPOINT
@@ -62,11 +63,14 @@ def test_a_plan_that_is_none_is_refused(tmp_path, text):
 
 
 def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, pairs):
-    check(make_plan())
+    good = make_plan()
+    given = {"psf": good.psf, "pairs": good.pairs, "test": good.test, "crop": good.crop}
+    check_inputs(**given)
+    check_inputs(**given | {"psf": None, "pairs": None, "test": ()})  # all to be made
     with pytest.raises(InputError, match="pairs of 64 pixels are smaller than the crop of 96; lower --crop"):
-        check(make_plan(crop=96))
+        check_inputs(**given | {"crop": 96})
     with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
-        check(make_plan(test=(str(pairs.folder / "nowhere"),)))
+        check_inputs(**given | {"test": (str(pairs.folder / "nowhere"),)})
 
 
 def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
@@ -295,9 +299,9 @@ def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_p
         read_plan(tmp_path / "bench")
 
 
-def test_test_sets_of_one_name_are_refused(tmp_path, make_plan, pairs):
+def test_test_sets_of_one_name_are_refused(pairs):
     with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
-        check(make_plan(test=(str(pairs.folder), str(pairs.folder))))
+        check_inputs(psf=None, pairs=None, test=(pairs.folder, pairs.folder), crop=32)
 
 
 @pytest.mark.parametrize(
