@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 Tell = Callable[[str, float, dict[str, float]], None]
@@ -65,16 +64,21 @@ def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
     return process.wait()
 
 
-def interrupt(process: subprocess.Popen[str]) -> None:
-    """Ask a process to stop, as Ctrl-C does, so that it keeps its checkpoint; one that does not listen is ended."""
-    if process.poll() is None:
-        process.send_signal(signal.SIGINT)
-    try:
-        process.wait(_SECONDS_TO_STOP)
-    except subprocess.TimeoutExpired:
-        # Such as one that was started in the background, where Ctrl-C is ignored.
+def interrupt(processes: Iterable[subprocess.Popen[str]]) -> None:
+    """Ask processes to stop, so that they keep their checkpoints; those that do not listen are ended.
+
+    They are told by SIGTERM: in the background SIGINT is ignored.
+    """
+    running = [process for process in processes if process.poll() is None]
+    for process in running:
         process.terminate()
-        process.wait()
+    until = time.monotonic() + _SECONDS_TO_STOP
+    for process in running:
+        try:
+            process.wait(max(0.0, until - time.monotonic()))
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
 
 
 def teller() -> Tell:

@@ -101,8 +101,7 @@ def judge_all(folder: Path, device: str, report: Report = lambda share, text: No
         try:
             statuses = list(pool.map(one, range(parts)))
         except BaseException:
-            for process in processes:
-                interrupt(process)
+            interrupt(processes)
             raise
     for status, log in zip(statuses, logs, strict=True):
         if status:
@@ -175,8 +174,7 @@ class _Workers:
     def stop(self) -> None:
         """End all processes; each keeps its checkpoint."""
         self.stopped = True
-        for process in self.processes.values():
-            interrupt(process)
+        interrupt(self.processes.values())
 
 
 def _ending(status: int) -> str:

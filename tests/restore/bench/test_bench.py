@@ -6,6 +6,7 @@ import csv
 import json
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -22,7 +23,7 @@ from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, claim, read_plan
-from metalens.restore.bench.process import start
+from metalens.restore.bench.process import interrupt, start
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
@@ -133,6 +134,16 @@ def test_a_process_that_is_killed_is_told_as_such(tmp_path, make_plan, monkeypat
     (run,) = restore_with_all(folder, resume=False)
     assert not run.finished
     assert run.failure().startswith("its process was killed, as systems do where memory ends: lower --batch, --crop")
+
+
+def test_processes_are_asked_to_stop_together_and_ended_if_they_do_not_listen(monkeypatch):
+    monkeypatch.setattr("metalens.restore.bench.process._SECONDS_TO_STOP", 1)
+    listening = "import time; print(1, flush=True); time.sleep(60)"
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + listening
+    processes = [subprocess.Popen([sys.executable, "-c", text], stdout=-1, text=True) for text in (deaf, listening)]
+    assert [process.stdout.readline() for process in processes] == ["1\n", "1\n"]
+    interrupt(processes)
+    assert [process.returncode for process in processes] == [-signal.SIGKILL, -signal.SIGTERM]
 
 
 def test_nothing_is_started_again_that_has_finished(restored):
