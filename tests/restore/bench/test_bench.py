@@ -143,6 +143,8 @@ def test_processes_are_asked_to_stop_together_and_ended_if_they_do_not_listen(mo
     processes = [subprocess.Popen([sys.executable, "-c", text], stdout=-1, text=True) for text in (deaf, listening)]
     assert [process.stdout.readline() for process in processes] == ["1\n", "1\n"]
     interrupt(processes)
+    for process in processes:
+        process.stdout.close()
     assert [process.returncode for process in processes] == [-signal.SIGKILL, -signal.SIGTERM]
 
 
