@@ -39,7 +39,7 @@ class Judged:
         return self.pairs.sample(self.number)
 
 
-def read_test_sets(folders: Sequence[str]) -> dict[str, Pairs]:
+def read_test_sets(folders: Sequence[str | Path]) -> dict[str, Pairs]:
     """Open the sets, each by its folder's name.
 
     Raises:
