@@ -50,6 +50,7 @@ In reading order:
 - ``drawing``         the folder of drawings of a ``psf.h5``, with the house style of all figures
 - ``hdf5``            guarded opening of HDF5 files
 - ``atomic``          outputs that appear whole or not at all
+- ``interruption``    SIGTERM, which ends as Ctrl-C does
 
 Nothing here imports jax or torch.
 """
