@@ -26,11 +26,19 @@ def usable_device(name: str) -> torch.device:
         raise InputError(
             f"--device {name}: torch knows no such device; expected cpu, cuda, cuda:1 or the like."
         ) from error
+    if not _works(device):
+        raise InputError(f"--device {name}: torch finds no such device here; use --device cpu.")
+    return device
+
+
+def _works(device: torch.device) -> bool:
+    if device.type == "cuda":  # without taking memory of it, as each process of a distributed training would
+        return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     try:
         torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError, NotImplementedError) as error:  # as torch has it for each kind
-        raise InputError(f"--device {name}: torch finds no such device here; use --device cpu.") from error
-    return device
+    except (RuntimeError, AssertionError, NotImplementedError):  # as torch has it for each kind
+        return False
+    return True
 
 
 def processor_name() -> str:
