@@ -1,53 +1,107 @@
-"""Figures of a benchmark: the perception–distortion plane with every method on it, and the curve over α."""
+"""Figures of a benchmark: the perception–distortion plane with every method on it."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from itertools import cycle
+from typing import Any, NamedTuple
 
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metalens.formats.drawing.style import ACCENT, FAINT, INK, RULE
+from metalens.formats.drawing.style import FAINT, RULE
 
-_SHADES = (ACCENT, "#4c78a8", "#6b4c9a", "#3a8f6b")
+_SHADES = ("#b4501e", "#4c78a8", "#3a8f6b", "#6b4c9a", "#b8860b", "#c23b7b")
+_MARKS = "oDs^vPX*"
+CURVE = "α = "
+"""How the variants begin that are joined: the blends of one method."""
+
+
+class _Point(NamedTuple):
+    variant: str
+    psnr: float
+    distance: float
+    title: str
+
+    @property
+    def name(self) -> str:
+        return f"{self.title}, {self.variant}" if self.variant else self.title
 
 
 def plane_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     """PSNR against the perceptual distance (Blau & Michaeli 2018): the better corner is at the lower right.
 
-    Variants of one method, such as its α, are joined by a line.
+    The α of one method are joined by a line; what else it has is marked open in its colour. What is far worse than the
+    capture would leave no room for the others: an arrow at the border marks it, and its figures stand beside its name.
 
     Args:
         rows: of the summary; those without both figures are left out.
     """
     figure = Figure(figsize=(7.2, 4.6), layout="constrained")
     axes = figure.subplots()
-    shades = iter(_SHADES)
-    for method, points in _by_method(rows).items():
-        x, y = [point[1] for point in points], [point[2] for point in points]
-        if len(points) > 1:
-            shade = next(shades, INK)
-            axes.plot(x, y, color=shade, marker="o", markersize=4, label=str(points[0][3]))
-            for variant, left, top, _ in points:
-                axes.annotate(variant, (left, top), xytext=(3, 3), textcoords="offset points", fontsize=6, color=shade)
-            continue
-        colour = FAINT if method == "captured" else INK
-        axes.plot(x, y, color=colour, marker="s" if method == "captured" else "D", markersize=4, linestyle="none")
-        axes.annotate(points[0][3], (x[0], y[0]), xytext=(4, -3), textcoords="offset points", fontsize=7)
+    methods = _by_method(rows)
+    worst = _worst_shown(methods)
+    looks = cycle((shade, mark) for mark in _MARKS for shade in _SHADES)
+    for method, points in methods.items():
+        colour, mark = (FAINT, "s") if method == "captured" else next(looks)
+        outside = [point for point in points if point.psnr < worst[0] or point.distance > worst[1]]
+        inside = [point for point in points if point not in outside]
+        curve = [point for point in inside if point.variant.startswith(CURVE)]
+        if curve:
+            _draw(axes, curve, color=colour, marker=mark, zorder=2, label=curve[0].title)
+            for end in {curve[0], curve[-1]}:
+                _name(axes, end, colour)
+        others = [point for point in inside if point not in curve]
+        for point in others:
+            _draw(
+                axes,
+                [point],
+                color=colour,
+                marker=mark,
+                linestyle="none",
+                zorder=3,
+                markerfacecolor="white" if curve else colour,
+                label=point.name,
+            )
+        for point in outside:
+            place = point._replace(psnr=max(point.psnr, worst[0]), distance=min(point.distance, worst[1]))
+            label = f"{point.name}\n(outside: {point.psnr:.1f} dB, {point.distance:.2f})"
+            arrow = "<" if place.psnr > point.psnr else "^"
+            _draw(axes, [place], color=colour, marker=arrow, linestyle="none", label=label)
     axes.grid(color=RULE, linewidth=0.6)
     axes.set(xlabel="PSNR (dB), higher is better", ylabel="ST-LPIPS (VGG), lower is better")
-    if axes.get_legend_handles_labels()[0]:
-        axes.legend(loc="best")
-    axes.margins(0.12)
+    axes.margins(0.08)
+    if methods:
+        figure.legend(loc="outside right upper", fontsize=7)
     return figure
 
 
-def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[tuple[str, float, float, str]]]:
-    """method → variant, PSNR, distance and title of each of its rows."""
-    found: dict[str, list[tuple[str, float, float, str]]] = {}
+def _draw(axes: Axes, points: Sequence[_Point], **look: Any) -> None:
+    axes.plot([p.psnr for p in points], [p.distance for p in points], markersize=5, **look)
+
+
+def _name(axes: Axes, point: _Point, colour: str) -> None:
+    place = (point.psnr, point.distance)
+    axes.annotate(point.variant, place, xytext=(5, -2), textcoords="offset points", fontsize=6, color=colour)
+
+
+def _worst_shown(methods: Mapping[str, Sequence[_Point]]) -> tuple[float, float]:
+    """The least PSNR and the largest distance that have a place: worse than the capture by half of the best's gain."""
+    captured = methods.get("captured")
+    if not captured:
+        return float("-inf"), float("inf")
+    psnr, distance = captured[0].psnr, captured[0].distance
+    points = [point for each in methods.values() for point in each]
+    gain, nearer = max(p.psnr for p in points) - psnr, distance - min(p.distance for p in points)
+    return psnr - gain / 2, distance + nearer / 2
+
+
+def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[_Point]]:
+    """method → each of its rows that has both figures."""
+    found: dict[str, list[_Point]] = {}
     for row in rows:
         psnr, distance = (row["figures"][key]["mean"] for key in ("psnr", "st_lpips"))
         if psnr is not None and distance is not None:
-            point = row["variant"], psnr, distance, row.get("title", row["label"])
+            point = _Point(row["variant"], psnr, distance, row.get("title", row["label"]))
             found.setdefault(row["method"], []).append(point)
     return found

@@ -128,9 +128,8 @@ def _of_run(run: Run) -> Subject:
 
 
 def _measure_charts(subject: Subject, figures: Figures) -> None:
-    found = [resolution(read_picture(path)) for path in subject.charts.values()]
-    for variant, values in zip(subject.charts, found, strict=True):
-        figures.setdefault(variant, {}).setdefault(RESOLUTION, {})[CHART] = dict(values)
+    found = [resolution(read_picture(subject.charts[variant])) for variant in subject.variants]
+    _put(figures, subject, RESOLUTION, CHART, found)
 
 
 def _put(figures: Figures, subject: Subject, key: str, name: str, found: Sequence[dict[str, float]]) -> None:

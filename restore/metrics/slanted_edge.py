@@ -3,9 +3,12 @@
 In linear light: the edge is found in each row as the centroid of the derivative, a line is fitted, all pixels are
 projected along it onto quarters of a pixel, and the mean profile's derivative, under a Hamming window, is transformed.
 The response of the derivative itself is divided out. MTF50 is the frequency at which the response falls to one half.
+Where a picture shows no edge, as noise does not, there is none: the response of noise never falls.
 """
 
 from __future__ import annotations
+
+import math
 
 import numpy as np
 
@@ -18,6 +21,9 @@ BINS = 4
 
 FREQUENCY = np.linspace(0, 1, 101)
 """Cycles per pixel at which responses are read; one half is the sensor's Nyquist frequency."""
+
+LEAST_CONTRAST = 2.0
+"""How many standard deviations of the light beside an edge its two sides must differ by, to be an edge."""
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
@@ -56,6 +62,18 @@ def edge_response(light: np.ndarray) -> np.ndarray:
     return np.interp(FREQUENCY, cycles[usable], corrected)
 
 
+def shows_edge(light: np.ndarray) -> bool:
+    """Whether two sides can be told apart: by their means, against how much either varies in itself.
+
+    Args:
+        light: ``[y, x]`` linear light that should have an upright edge in its middle.
+    """
+    middle = light.shape[1] // 2
+    sides = light[:, :middle], light[:, -middle:]
+    step = abs(sides[0].mean() - sides[1].mean())
+    return bool(step >= LEAST_CONTRAST * max(side.std() for side in sides) and step > 0)
+
+
 def mtf50(response: np.ndarray) -> float:
     """The lowest frequency in cycles per pixel at which a response falls to one half; 1 if it does not."""
     below = np.flatnonzero(response < 0.5)
@@ -74,7 +92,7 @@ def resolution(picture: np.ndarray) -> dict[str, float]:
         picture: ``[y, x, 3]`` uint8 of :func:`metalens.restore.metrics.edge_chart.edge_chart`'s shape.
 
     Returns:
-        ``whole``, and each zone of the field that has edges.
+        ``whole``, and each zone of the field that has edges; NaN where the picture lacks one that the chart has.
 
     Raises:
         InputError: the picture is too small for the chart.
@@ -83,11 +101,13 @@ def resolution(picture: np.ndarray) -> dict[str, float]:
     zones = field_zones(picture.shape)
     responses: dict[str, list[np.ndarray]] = {"whole": [], **{zone: [] for zone in ZONES}}
     for region in edge_regions((picture.shape[0], picture.shape[1])):
-        response = edge_response(region.of(light))
+        part = region.of(light)
+        response = edge_response(part) if shows_edge(part) else np.full_like(FREQUENCY, np.nan)
         row, column = (round(value) for value in region.middle())
         responses["whole"].append(response)
         responses[next(zone for zone in ZONES if zones[zone][row, column])].append(response)
-    return {name: mtf50(np.mean(found, axis=0)) for name, found in responses.items() if found}
+    means = {name: np.mean(found, axis=0) for name, found in responses.items() if found}
+    return {name: mtf50(mean) if np.isfinite(mean).all() else math.nan for name, mean in means.items()}
 
 
 def _edge_places(light: np.ndarray) -> np.ndarray:

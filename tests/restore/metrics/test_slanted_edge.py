@@ -11,7 +11,7 @@ from scipy.ndimage import gaussian_filter
 from metalens.formats.errors import InputError
 from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.metrics.edge_chart import DARK, LIGHT, edge_chart, edge_regions
-from metalens.restore.metrics.slanted_edge import FREQUENCY, mtf50, resolution
+from metalens.restore.metrics.slanted_edge import FREQUENCY, mtf50, resolution, shows_edge
 
 PIXELS = (280, 320)
 
@@ -50,6 +50,26 @@ def test_a_blur_at_the_edge_of_the_field_is_found_there(chart):
     mixed[middle] = chart[middle]
     found = resolution(mixed)
     assert found["centre"] > 2 * found["edge"]
+
+
+def test_a_picture_without_edges_has_no_resolution(chart):
+    noise = np.random.default_rng(0).integers(0, 256, chart.shape, dtype=np.uint8)
+    assert all(math.isnan(value) for value in resolution(noise).values())
+    assert math.isnan(resolution(np.full_like(chart, 128))["whole"])
+
+    # Lost at the edge of the field only, the centre still has one.
+    mixed = chart.copy()
+    mixed[:45] = noise[:45]
+    found = resolution(mixed)
+    assert found["centre"] == pytest.approx(resolution(chart)["centre"])
+    assert math.isnan(found["edge"])
+    assert math.isnan(found["whole"])
+
+
+@pytest.mark.parametrize("sigma", [0.5, 6.0])
+def test_an_edge_is_one_however_soft(chart, sigma):
+    light = srgb_to_linear(blurred(chart, (sigma, sigma)))[..., 1]
+    assert all(shows_edge(region.of(light)) for region in edge_regions(PIXELS))
 
 
 def test_every_region_holds_one_edge_from_light_to_dark(chart):
