@@ -83,7 +83,7 @@ def _absent(summary: Mapping[str, Any]) -> str:
 
 def _figure(stem: str, caption: str) -> str:
     return (
-        f'<figure class="card broad"><img src="{stem}.png" alt="{text(caption)}">'
+        f'<figure class="card broad whole"><img src="{stem}.png" alt="{text(caption)}">'
         f'<figcaption>{text(caption)} <a href="{stem}.pdf">PDF</a></figcaption></figure>'
     )
 
