@@ -32,6 +32,7 @@ from metalens.restore.bench.plan import Plan
 
 RESULT = "result.json"
 FAILURE = "failure.txt"
+LOG = "log.txt"
 SCORES = "scores.json"
 
 ONLY = "one"

@@ -14,7 +14,7 @@ from metalens.formats.atomic import atomic_file
 from metalens.formats.errors import InputError
 from metalens.formats.pairs import Pairs, read_pairs
 from metalens.formats.pictures import write_picture
-from metalens.restore.bench.folder import FAILURE, Run, runs_of
+from metalens.restore.bench.folder import FAILURE, LOG, Run, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
 from metalens.restore.bench.plan import Plan, read_plan
@@ -24,7 +24,6 @@ Report = Callable[[float, str], None]
 """Called with the share of the work that is done, and what is going on."""
 
 WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
-LOG = "log.txt"
 
 
 def prepare(folder: Path, plan: Plan) -> None:

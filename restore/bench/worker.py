@@ -22,7 +22,7 @@ from metalens.formats.interruption import terminate_as_interrupt
 from metalens.formats.pairs import read_pairs, require_same_camera
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.formats.psf_bank import read_psf_bank
-from metalens.restore.bench.folder import FAILURE, RESULT, Run, chart_pictures, run_of
+from metalens.restore.bench.folder import FAILURE, LOG, RESULT, Run, chart_pictures, run_of
 from metalens.restore.bench.judged_sets import Judged, judged_pairs, read_test_sets
 from metalens.restore.bench.plan import Plan, read_plan
 from metalens.restore.bench.process import Tell, teller
@@ -49,6 +49,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     for each in (pairs, *tests.values()):
         require_same_camera(each, bank)
     run.folder.mkdir(parents=True, exist_ok=True)
+    gone_on = resume and any(path.name not in (LOG, FAILURE) for path in run.folder.iterdir())
     trained = False
 
     def fitting_on(share: float, figures: Mapping[str, float]) -> None:
@@ -72,7 +73,8 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
             report=fitting_on,
         )
     )
-    fitting = time.monotonic() - started
+    # What a process that was stopped had taken is not known.
+    fitting = None if gone_on else time.monotonic() - started
     costs = _memory(plan.device, "training")
     # Pictures that are there are of these weights only if nothing was left to train.
     costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell, keep=resume and not trained)

@@ -86,6 +86,7 @@ def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pair
     result = run.result()
     assert result["chosen"]["noise_to_signal"] > 0
     assert result["seconds_per_picture"] > 0
+    assert result["fitting_seconds"] >= result["training_seconds"]
     names = [name for name, _, _ in judged_pictures(folder)]
     assert len(names) == len(pairs)
     assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
@@ -108,6 +109,7 @@ def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_
     assert main([str(folder), "psf-aware", "0", "--resume"]) == 0
     assert (first.read_bytes(), second.read_bytes()) == (marked, made[second])
     assert run.result()["timed_pictures"] > 0
+    assert run.result()["fitting_seconds"] is None  # the first process' time is not known to the second
 
     # Without its checkpoint it is trained again, and what other weights made does not count.
     (run.folder / RESULT).unlink()
