@@ -49,7 +49,7 @@ def plane_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
         curve = [point for point in inside if point.variant.startswith(CURVE)]
         if curve:
             _draw(axes, curve, color=colour, marker=mark, zorder=2, label=curve[0].title)
-            for end in {curve[0], curve[-1]}:
+            for end in dict.fromkeys((curve[0], curve[-1])):
                 _name(axes, end, colour)
         others = [point for point in inside if point not in curve]
         for point in others:
