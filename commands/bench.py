@@ -128,19 +128,24 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
 def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     """The plan of a new benchmark; what it needs and was not given is made."""
     from metalens.formats.atomic import require_new_directory
+    from metalens.formats.errors import InputError
     from metalens.formats.psf_bank import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs, make_inputs
     from metalens.restore.bench.plan import INPUTS, Plan
     from metalens.restore.optimisation import Budget
 
+    if options["chart"] is not None and options["no_chart"]:
+        raise click.UsageError("give either --chart or --no-chart.")
     if options["minutes_per_method"] is None and options["steps_per_method"] is None:
+        if resume:
+            raise InputError(f"{output}: holds no benchmark to go on with; to begin one, give its terms.")
         raise click.UsageError("give --minutes-per-method or --steps-per-method.")
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
     methods = _methods(options["methods"])
     # What cannot be used is refused before anything is made.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
-    check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop")})
+    check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS

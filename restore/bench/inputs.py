@@ -6,17 +6,19 @@ type, in a process of its own; what is there is kept.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs, require_same_camera
+from metalens.formats.pairs import Pairs, read_pairs, require_same_camera
 from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import read_psf_bank
+from metalens.formats.psf_bank import PsfBank, read_psf_bank
 from metalens.restore.bench.judged_sets import read_test_sets
 from metalens.restore.bench.plan import INPUTS
 from metalens.restore.metrics.edge_chart import SMALLEST_SIDE, edge_chart
+from metalens.restore.metrics.slanted_edge import resolution
 from metalens.restore.stage import run_stage
 
 Say = Callable[[str], None]
@@ -33,7 +35,14 @@ class Inputs:
     chart: Path | None
 
 
-def check_inputs(*, psf: str | Path | None, pairs: str | Path | None, test: Sequence[str | Path], crop: int) -> None:
+def check_inputs(
+    *,
+    psf: str | Path | None,
+    pairs: str | Path | None,
+    test: Sequence[str | Path],
+    crop: int,
+    chart: str | Path | None = None,
+) -> None:
     """Refuse what no method could work with. What is still to be made is ``None``, or no ``test``.
 
     Args:
@@ -41,13 +50,17 @@ def check_inputs(*, psf: str | Path | None, pairs: str | Path | None, test: Sequ
         pairs: that methods are fitted to.
         test: folders of pairs that they are judged on.
         crop: side of a training crop in pixels.
+        chart: the chart of edges and its capture, as pairs.
 
     Raises:
-        InputError: files of another camera, no whole frames to judge on, or pairs smaller than the crop.
+        InputError: files of another camera, no whole frames to judge on, pairs smaller than the crop, or a chart that
+            is none.
     """
     bank = None if psf is None else read_psf_bank(psf)
     fitted_to = None if pairs is None else read_pairs(pairs)
     tests = read_test_sets(test)
+    if chart is not None:
+        _check_chart(read_pairs(chart), bank)
     if bank is not None:
         for each in (*(() if fitted_to is None else (fitted_to,)), *tests.values()):
             require_same_camera(each, bank)
@@ -66,6 +79,17 @@ def check_inputs(*, psf: str | Path | None, pairs: str | Path | None, test: Sequ
             )
         if not len(fitted_to.of_split("train")):
             raise InputError(f"{fitted_to.folder}: has no pairs of the training side of its split; make more.")
+
+
+def _check_chart(pairs: Pairs, bank: PsfBank | None) -> None:
+    if bank is not None:
+        require_same_camera(pairs, bank)
+    clean, _ = pairs[0]
+    if min(clean.shape[:2]) < SMALLEST_SIDE or math.isnan(resolution(clean)["whole"]):
+        raise InputError(
+            f"{pairs.folder}: its first picture shows no chart of edges; leave --chart out, and one is sent through "
+            "the camera, or measure no resolution with --no-chart."
+        )
 
 
 def make_inputs(

@@ -93,6 +93,7 @@ def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
         (("--methods", "magic", *QUICK), "--methods magic: no such method; expected some of wiener-whole"),
         ((*QUICK[:3], "--crop", 96), "pairs of 64 pixels are smaller than the crop of 96; lower --crop"),
         (("--resume", "--only", "figures"), "holds no benchmark"),
+        (("--resume",), "bench: holds no benchmark to go on with; to begin one, give its terms"),
         ((*QUICK[:1], *QUICK[3:], "--minutes-per-method", "nan"), "--minutes must be above 0, found nan"),
         ((*QUICK, "--device", "abacus"), "--device abacus: torch knows no such device; expected cpu, cuda"),
     ],
@@ -118,6 +119,7 @@ def test_a_folder_without_photographs_is_refused_before_a_lens_is_simulated(run,
     [
         (("--no-chart",), ("--psf", "psf.h5", "--pairs", "pairs", "--test", "pairs")),
         (QUICK, ()),
+        ((*QUICK, "--chart", "pairs"), ("--psf", "psf.h5", "--pairs", "pairs", "--test", "pairs")),
         ((*QUICK, "--lens", "metacamera"), ("--psf", "psf.h5")),
     ],
 )

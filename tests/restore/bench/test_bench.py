@@ -16,6 +16,7 @@ import numpy as np
 import pytest
 
 from metalens.formats.errors import InputError
+from metalens.formats.pairs_manifest import PairsCamera
 from metalens.formats.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
 from metalens.restore.bench import run as running
@@ -30,6 +31,7 @@ from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
 from metalens.restore.methods.method import CHECKPOINT
 from metalens.restore.metrics.catalogue import METRICS
+from metalens.restore.metrics.edge_chart import edge_chart
 
 from ..conftest import textured, write_pairs
 
@@ -72,6 +74,17 @@ def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, p
         check_inputs(**given | {"crop": 96})
     with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
         check_inputs(**given | {"test": (str(pairs.folder / "nowhere"),)})
+
+
+def test_a_chart_that_is_none_is_refused(tmp_path, camera, pairs):
+    given = {"psf": None, "pairs": None, "test": (), "crop": 32}
+    larger = (PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=(200, 200)),)
+    write_pairs(tmp_path / "chart", camera, edge_chart((200, 200))[None], sources=1, cameras=larger)
+    check_inputs(**given, chart=tmp_path / "chart")
+    write_pairs(tmp_path / "waves", camera, textured(1, pixels=(200, 200)), sources=1, cameras=larger)
+    for folder in (tmp_path / "waves", pairs.folder):  # the latter too small for one
+        with pytest.raises(InputError, match="its first picture shows no chart of edges; leave --chart out"):
+            check_inputs(**given, chart=folder)
 
 
 def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
