@@ -9,6 +9,7 @@ The folders are the stages of one road, and data travels it one way, from file t
 - ``psf``       point spread functions over field and wavelength, and their measures (FWHM, Strehl, MTF)
 - ``synth``     clean photographs, shift-variant blur, sensor noise: training pairs
 - ``restore``   the one-step latent diffusion restorer: prior, adapters, training, restoration, report
+- ``workflows``  roads of several stages, each a command in a process of its own
 - ``commands``  what the command line can do; each command only parses, converts units, calls and reports
 - ``cli``       its entry: finds the commands, turns errors into sentences and exit statuses
 """

@@ -14,8 +14,8 @@ from keyword import iskeyword
 import click
 
 from metalens import __version__
-from metalens.formats.errors import InputError
-from metalens.formats.interruption import terminate_as_interrupt
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import terminate_as_interrupt
 
 COMMANDS = (
     "library",

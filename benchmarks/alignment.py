@@ -12,9 +12,9 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.alignment_set import read_alignment_set
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.pictures import write_picture
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.captures.screen_captures import read_alignment_set
+from metalens.formats.pictures.pictures import write_picture
 from metalens.synth.alignment import DotTarget, RigCalibration, SimulatedRig, calibrate_rig, simulated_rig
 from metalens.synth.alignment.captured_pairs import check_capture, make_pair
 from metalens.synth.alignment.mapping import sensor_residual

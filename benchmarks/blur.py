@@ -21,12 +21,12 @@ import numpy as np
 from measuring import machine
 from scipy.fft import next_fast_len
 
-from metalens.formats.camera import read_camera
-from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import PsfBank, read_psf_bank
-from metalens.formats.scene import scene_from_picture
-from metalens.psf.given import grid_bank_of_functions
-from metalens.synth.blur import BlurSettings, blur, hat_weights, shift_variant_blur
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.scene import scene_from_picture
+from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.synth.blur import BlurSettings, blur, linear_weights, shift_variant_blur
 from metalens.synth.blur.functions import field_functions
 from metalens.synth.embedded_photographs import embedded_photographs
 
@@ -129,7 +129,7 @@ def patches(bank: PsfBank, count: int, *, hats: bool) -> Patches:
     windows = []
     for length, edge in zip(pixels, edges, strict=True):
         place = np.arange(length + kernel - 1) - (kernel - 1 - kernel // 2) - (length - 1) / 2
-        weights = hat_weights(share * edge, np.clip(place * pitch, -edge, edge))
+        weights = linear_weights(share * edge, np.clip(place * pitch, -edge, edge))
         windows.append(weights if hats else np.eye(count)[weights.argmax(axis=0)].T)
     functions = field_functions(bank, registered=False).on_grid(share * edges[0], share * edges[1], lambda each: each)
     return Patches(functions.astype(np.float32), windows[0], windows[1], pixels)
@@ -175,7 +175,7 @@ def exact(bank: PsfBank, scene: np.ndarray, top: int, left: int, side: int) -> n
     known = functions.on_grid(places[0][knots], places[1][knots], lambda each: each)
     light = continued(scene, kernel)[top : top + reach, left : left + reach]
     image = np.zeros((3, side, side))
-    share = hat_weights(knots.astype(float), np.arange(float(reach))).astype(np.float32)
+    share = linear_weights(knots.astype(float), np.arange(float(reach))).astype(np.float32)
     nodes = [np.flatnonzero(share[:, place]) for place in range(reach)]
     # Of each function, the samples that fall on the square.
     begin = [max(0, kernel - 1 - place) for place in range(reach)]

@@ -29,10 +29,10 @@ from measuring.adapters import (
     trained,
 )
 
-from metalens.formats.camera import read_camera
-from metalens.formats.pairs import read_pairs
-from metalens.formats.tolerance_spec import TYPICAL
-from metalens.optics.metalens import metalens_of
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.tolerance_spec import TYPICAL
+from metalens.formats.pairs.reader import read_pairs
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors
 from metalens.psf.tolerance.ensemble import simulate_ensemble
 

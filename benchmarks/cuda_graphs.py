@@ -17,16 +17,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalens.formats.camera import read_camera
-from metalens.restore.graphed import Gradients
-from metalens.restore.linear_start import start_autoencoder, start_denoiser
+from metalens.formats.camera.camera import read_camera
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.machine import machine_name
-from metalens.restore.pretrain_losses import DenoiserBatch, denoiser_batch, denoiser_loss
-from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior import PATHS, Prior
-from metalens.restore.restorer import AdapterConfig, Restorer
-from metalens.restore.train_config import TrainConfig
-from metalens.restore.training_loss import PathLoss
+from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
+from metalens.restore.pretraining.losses import DenoiserBatch, denoiser_batch, denoiser_loss
+from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.prior.prior import PATHS, Prior
+from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.cuda_graphs import Gradients
+from metalens.restore.training.loss import PathLoss
 
 DEVICE = "cuda"
 

@@ -17,13 +17,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from metalens.formats.pairs import pair_names, read_pairs
-from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import read_psf_bank
-from metalens.restore.data_consistency import DataConsistency
+from metalens.formats.pairs.reader import pair_names, read_pairs
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.psf.bank import read_psf_bank
+from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.restoration import restored_name
 from metalens.restore.machine import machine_name
-from metalens.restore.measures import perceptual_distance, psnr, psnr_by_zone
-from metalens.restore.restoration import restored_name
+from metalens.restore.metrics.measures import perceptual_distance, psnr, psnr_by_zone
 
 COLUMNS = ("psnr", "centre", "middle", "edge", "distance", "seconds")
 

@@ -23,10 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 from measuring import machine
 
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.design_spec import DesignSpec, read_design
-from metalens.formats.scene import scene_from_picture
-from metalens.formats.sensor_noise import noise_variance
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.design.spec import DesignSpec, read_design
+from metalens.formats.pictures.scene import scene_from_picture
 from metalens.psf import simulate_bank
 from metalens.psf.design.comparison import candidate_wavelengths, hyperbolic_camera
 from metalens.psf.design.evaluation import decibels, evaluate_for
@@ -131,10 +131,10 @@ def robust(folder: Path, count: int) -> None:
 
 def restored(folder: Path, photographs: Path, count: int) -> None:
     """Photographs through the sensor behind both lenses, restored by the tiled Wiener filter."""
-    from metalens.formats.pictures import list_pictures, read_picture
-    from metalens.formats.scene import linear_to_srgb
-    from metalens.restore.measures import psnr
-    from metalens.restore.wiener import tune_regulariser, wiener_tiled
+    from metalens.formats.pictures.pictures import list_pictures, read_picture
+    from metalens.formats.pictures.scene import linear_to_srgb
+    from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
+    from metalens.restore.metrics.measures import psnr
     from metalens.synth.generate import photograph_scene, simulated_camera
 
     paths = list_pictures([photographs])

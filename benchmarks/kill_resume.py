@@ -22,14 +22,14 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs_manifest import read_manifest
-from metalens.formats.pairs_shard import open_shard
-from metalens.formats.pairs_verify import verify_pairs
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import write_psf_bank
-from metalens.psf.given import grid_bank_of_functions
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import read_manifest
+from metalens.formats.pairs.shard import open_shard
+from metalens.formats.pairs.verify import verify_pairs
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import write_psf_bank
+from metalens.psf.external_bank import grid_bank_of_functions
 
 PIXELS = (24, 32)
 COUNT = 400

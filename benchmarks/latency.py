@@ -18,12 +18,12 @@ from pathlib import Path
 
 import torch
 
-from metalens.formats.pairs import read_pairs
-from metalens.formats.psf_bank import read_psf_bank
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.machine import machine_name
 from metalens.restore.methods import load_method
 from metalens.restore.methods.method import Capture, Fitted, Training
-from metalens.restore.optimisation import Budget
+from metalens.restore.training.optimisation import Budget
 
 METHODS = "osediff,s3diff,dmdiff-global,dmdiff-local,seesr-style"
 

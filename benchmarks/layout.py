@@ -20,7 +20,7 @@ import gdstk
 import numpy as np
 from measuring import machine
 
-from metalens.formats.structure import EMPTY, Structure, read_structure, write_structure
+from metalens.formats.camera.structure import EMPTY, Structure, read_structure, write_structure
 from metalens.optics.layout.mask import MaskOptions, write_mask
 from metalens.optics.layout.reading import read_drawn_atoms
 from metalens.optics.layout.recognition import Made, structure_of_layout

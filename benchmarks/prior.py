@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalens.formats.pictures import list_pictures, read_picture
-from metalens.restore.degradation import degrade_generically, guided_filter
-from metalens.restore.picture_tensors import as_tensor
-from metalens.restore.prior import PATHS, load_prior
+from metalens.formats.pictures.pictures import list_pictures, read_picture
+from metalens.restore.metrics.picture_tensors import as_tensor
+from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
+from metalens.restore.prior.prior import PATHS, load_prior
 
 
 def decibels(first: Tensor, second: Tensor) -> float:

@@ -21,7 +21,7 @@ from measuring import Cost, interleaved_costs, machine
 from torchoptics import Field
 from torchoptics.profiles import circle
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
 from metalens.optics import Metalens, metalens_of
 from metalens.psf import psf_simulator, simulate_psf
 

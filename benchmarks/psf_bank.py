@@ -16,7 +16,7 @@ import time
 import numpy as np
 from measuring import machine, peak_megabytes
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
 from metalens.psf import simulate_bank
 
 

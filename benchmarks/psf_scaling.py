@@ -21,7 +21,7 @@ from pathlib import Path
 import numpy as np
 from measuring import interleaved_costs, machine, peak_megabytes
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import Hyperbolic, Metalens
 from metalens.psf import PsfSimulator, estimate_error, psf_simulator
 

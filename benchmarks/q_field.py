@@ -26,11 +26,11 @@ import torch
 from measuring.adapters import mean_of, row_of, table_of
 from torch import Tensor
 
-from metalens.formats.pairs import read_pairs
+from metalens.formats.pairs.reader import read_pairs
+from metalens.restore.adapter.restorer import Restorer, load_restorer
+from metalens.restore.adapter.svda import Mixing
+from metalens.restore.inference.restoration import restore
 from metalens.restore.machine import machine_name
-from metalens.restore.restoration import restore
-from metalens.restore.restorer import Restorer, load_restorer
-from metalens.restore.svda import Mixing
 
 Change = Callable[[Mixing], Mixing]
 

@@ -28,15 +28,15 @@ import skimage.data
 import torch
 from measuring.random_prior import sd_turbo_sized
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer, load_restorer
+from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.inference.restoration import Settings, decode, degradation_map, latents_of, restore
+from metalens.restore.inference.tiled_networks import TiledNetworks
+from metalens.restore.inference.tiling import tiling_of
 from metalens.restore.machine import machine_name
-from metalens.restore.measures import psnr
-from metalens.restore.picture_tensors import as_tensor
-from metalens.restore.quality import quality_map
-from metalens.restore.restoration import Settings, decode, degradation_map, latents_of, restore
-from metalens.restore.restorer import AdapterConfig, Restorer, load_restorer
-from metalens.restore.tiled_networks import TiledNetworks
-from metalens.restore.tiling import tiling_of
+from metalens.restore.metrics.measures import psnr
+from metalens.restore.metrics.picture_tensors import as_tensor
 
 
 def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> dict[str, float]:

@@ -22,7 +22,7 @@ from typing import Any
 
 from measuring import machine
 
-from metalens.formats.structure import read_structure, write_structure
+from metalens.formats.camera.structure import read_structure, write_structure
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, nano_optics_proxy
 from metalens.optics.structure import choose_structure, with_structure
 from metalens.psf import simulate_psf

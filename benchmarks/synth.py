@@ -27,13 +27,13 @@ from pathlib import Path
 import numpy as np
 from blur import smooth_bank
 
-from metalens.formats.neutral import neutral_target
-from metalens.formats.pairs_shard import PairSample, store_sample
-from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import PsfBank, read_psf_bank, write_psf_bank
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.pairs.neutral_target import neutral_target
+from metalens.formats.pairs.shard import PairSample, store_sample
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
 from metalens.synth.blur import blur
-from metalens.synth.dataset.backends import Workplace
+from metalens.synth.dataset.backends import BackendSettings
 from metalens.synth.dataset.crops import choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.embedded_photographs import embedded_photographs
@@ -120,9 +120,9 @@ def workers(bank: PsfBank, psf: Path, count: int) -> None:
     del bank
     rates: dict[str, float] = {}
     places = {
-        "1 worker": Workplace(workers=1),
-        "2 workers": Workplace(workers=2),
-        "Ray, 2 workers": Workplace("ray", 2),
+        "1 worker": BackendSettings(workers=1),
+        "2 workers": BackendSettings(workers=2),
+        "Ray, 2 workers": BackendSettings("ray", 2),
     }
     for name, place in places.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -26,17 +26,17 @@ import numpy as np
 import torch
 from measuring.random_prior import sd_turbo_sized
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.machine import machine_name
-from metalens.restore.optimisation import Budget
-from metalens.restore.prior import load_prior
-from metalens.restore.restorer import AdapterConfig, Restorer
-from metalens.restore.train_config import TrainConfig
-from metalens.restore.training_loss import PathLoss
-from metalens.restore.training_pairs import Example
-from metalens.restore.training_run import TrainingRun
-from metalens.restore.training_stream import Turn
-from metalens.restore.workplace import Workplace
+from metalens.restore.prior.prior import load_prior
+from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.loss import PathLoss
+from metalens.restore.training.optimisation import Budget
+from metalens.restore.training.pairs import Example
+from metalens.restore.training.run import TrainingRun
+from metalens.restore.training.sampler import Turn
 
 VARIANTS = ("fp32", "bf16", "fp32, checkpointing", "bf16, checkpointing")
 
@@ -65,7 +65,7 @@ def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
     prior = sd_turbo_sized(arguments.device) if large else load_prior(arguments.prior)
     fwhm_map = np.full((3, 7, 7), 0.5, dtype=np.float32)
     restorer = Restorer(prior, config.adapter, read_camera("metacamera"), fwhm_map, "piqe")
-    workplace = Workplace(arguments.device, precision)
+    workplace = DistributedProcesses(arguments.device, precision)
     loss = PathLoss(config).to(workplace.device)
     return TrainingRun(
         restorer,

@@ -15,7 +15,7 @@ from metalens.commands.options import PATH, json_option, output_option, resume_o
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.alignment_set import AlignmentSet
+    from metalens.formats.captures.screen_captures import AlignmentSet
     from metalens.synth.alignment import AlignmentReport, RigCalibration
 
 
@@ -44,8 +44,8 @@ def pairs(
     sensor's grid, as the light that the sensor would have seen. Captures that are saturated, moved or unsharp are left
     out, each with a sentence.
     """
-    from metalens.formats.alignment_set import read_alignment_set
-    from metalens.formats.atomic import require_new_directory
+    from metalens.formats.captures.screen_captures import read_alignment_set
+    from metalens.formats.files.atomic import require_new_directory
     from metalens.synth.alignment import align_captures, calibrate_rig
 
     if not resume and not dry_run:
@@ -96,7 +96,7 @@ def _draw(
 ) -> None:
     import json
 
-    from metalens.formats.atomic import atomic_directory
+    from metalens.formats.files.atomic import atomic_directory
     from metalens.synth.alignment.captured_pairs import make_pair
     from metalens.synth.alignment.pictures import write_alignment_pictures
 

@@ -30,8 +30,8 @@ def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float 
 
     A dot should be about as wide as the blur on the sensor or wider, and their spacing four times as much.
     """
-    from metalens.formats.errors import InputError
-    from metalens.formats.pictures import write_picture
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.pictures.pictures import write_picture
     from metalens.synth.alignment import DotTarget
 
     require_place(output)

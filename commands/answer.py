@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 if TYPE_CHECKING:
-    from metalens.formats.pairs_manifest import SkippedSource
+    from metalens.formats.pairs.manifest import SkippedSource
 
 
 def answer(figures: dict[str, Any], as_json: bool, text: str) -> None:

@@ -16,7 +16,7 @@ from metalens.commands.options import PATH, device_option, json_option, output_o
 from metalens.commands.photographs import named_photographs
 
 if TYPE_CHECKING:
-    from metalens.restore.bench.plan import Plan
+    from metalens.restore.bench.plan import BenchPlan
 
 PHOTOS, TEST_PHOTOS = ("embedded:train",), ("embedded:held-out",)
 
@@ -125,14 +125,15 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
     answer(figures, as_json, text)
 
 
-def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
+def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     """The plan of a new benchmark; what it needs and was not given is made."""
-    from metalens.formats.atomic import require_new_directory
-    from metalens.formats.errors import InputError
-    from metalens.formats.psf_bank import read_psf_bank
-    from metalens.restore.bench.inputs import check_inputs, make_inputs
-    from metalens.restore.bench.plan import INPUTS, Plan
-    from metalens.restore.optimisation import Budget
+    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.bench.inputs import check_inputs
+    from metalens.restore.bench.plan import INPUTS, BenchPlan
+    from metalens.restore.training.optimisation import Budget
+    from metalens.workflows.bench_inputs import make_inputs
 
     if options["chart"] is not None and options["no_chart"]:
         raise click.UsageError("give either --chart or --no-chart.")
@@ -166,7 +167,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
         say=lambda line: click.echo(line, err=True),
     )
     check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
-    return Plan(
+    return BenchPlan(
         pairs=str(inputs.pairs.resolve()),
         test=tuple(str(each.resolve()) for each in inputs.test),
         psf=str(inputs.psf.resolve()),
@@ -178,7 +179,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> Plan:
     )
 
 
-def _changed(known: Plan, options: dict[str, Any], given: set[str]) -> Plan:
+def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
     """The plan of a benchmark that goes on, with what was given anew."""
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}
@@ -192,7 +193,7 @@ def _changed(known: Plan, options: dict[str, Any], given: set[str]) -> Plan:
 
 
 def _methods(names: str | None) -> tuple[str, ...]:
-    from metalens.formats.errors import InputError
+    from metalens.formats.files.errors import InputError
     from metalens.restore.methods import METHODS
 
     found = tuple(METHODS) if names is None else tuple(name.strip() for name in names.split(","))

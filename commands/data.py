@@ -14,7 +14,7 @@ from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.pairs import Pairs
+    from metalens.formats.pairs.reader import Pairs
 
 
 @click.group(short_help="verify, show, merge and export pairs")
@@ -31,8 +31,8 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
 
     The command that made the folder makes damaged shards again, to the same bytes, with --resume.
     """
-    from metalens.formats.errors import InputError
-    from metalens.formats.pairs_verify import verify_pairs
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.pairs.verify import verify_pairs
 
     with count_progress("shards", "shard") as tell:
         found = verify_pairs(pairs, thorough=thorough, progress=tell)
@@ -64,8 +64,8 @@ def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
 
     With -o, draw some of the pairs side by side, with their places on the sensor.
     """
-    from metalens.formats.errors import InputError
-    from metalens.formats.pairs import read_pairs
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.pairs.reader import read_pairs
 
     if output is not None:
         require_place(output)
@@ -119,9 +119,9 @@ def _as_text(folder: Path, figures: dict[str, Any]) -> str:
 def _draw(pairs: Pairs, output: Path, rows: int) -> None:
     import tempfile
 
-    from metalens.formats.atomic import atomic_file
     from metalens.formats.drawing.contact_sheet import draw_contact_sheet
     from metalens.formats.drawing.style import save_figure
+    from metalens.formats.files.atomic import atomic_file
 
     with tempfile.TemporaryDirectory() as folder, atomic_file(output) as part:
         kind = output.suffix[1:]
@@ -140,7 +140,7 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
 
     The manifest keeps what each was made of. A photograph that validates in one of them validates in the whole.
     """
-    from metalens.formats.pairs_merge import merge_pairs
+    from metalens.formats.pairs.merge import merge_pairs
 
     with count_progress("pairs", "pair") as tell:
         manifest = merge_pairs(folders, output, shard_size=shard_size, resume=resume, progress=tell)
@@ -159,8 +159,8 @@ def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool
 
     Each side of the split apart, and pairs.json with the licence and credit of every photograph beside them.
     """
-    from metalens.formats.pairs import read_pairs
-    from metalens.formats.pairs_export import export_pairs
+    from metalens.formats.pairs.export import export_pairs
+    from metalens.formats.pairs.reader import read_pairs
 
     opened = read_pairs(pairs, open_shards=1)
     with count_progress("pairs", "pair") as tell:

@@ -19,7 +19,7 @@ def demo(output: Path, quick: bool, as_json: bool) -> None:
 
     Runs the same commands a user calls and prints each before it runs.
     """
-    from metalens.restore.demo import run_demo
+    from metalens.workflows.demo import run_demo
 
     page = run_demo(output, quick=quick, say=lambda line: click.echo(line, err=True))
     answer({"report": str(page), "figures": str(page.with_name("report.json"))}, as_json, str(page))

@@ -40,9 +40,9 @@ def design(
     Shipped: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with the
     hyperbolic one of the same size, field by field and colour by colour.
     """
-    from metalens.formats.atomic import require_new_directory
-    from metalens.formats.design_spec import read_design
-    from metalens.formats.errors import InputError
+    from metalens.formats.design.spec import read_design
+    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.errors import InputError
 
     asked = read_design(spec)
     if seed is not None:

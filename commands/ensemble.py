@@ -13,8 +13,8 @@ def ensemble_banks(folder: Path) -> tuple[list[Path], str]:
     Raises:
         InputError: the folder holds no bank, or its ensemble is not finished or damaged.
     """
-    from metalens.formats.errors import InputError
-    from metalens.formats.psf_ensemble import MANIFEST, SETTINGS, read_psf_ensemble
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.psf.ensemble import MANIFEST, SETTINGS, read_psf_ensemble
 
     if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
         paths = sorted(folder.glob("*.h5"))

@@ -14,8 +14,8 @@ from metalens.commands.options import PATH, json_option
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.camera import Camera
-    from metalens.formats.structure import Structure
+    from metalens.formats.camera.camera import Camera
+    from metalens.formats.camera.structure import Structure
     from metalens.optics.layout.chosen import Choice
     from metalens.optics.layout.mask import MaskOptions
 
@@ -80,8 +80,8 @@ def export(
     The lens' own structure is drawn or, if it has none, the best meta-atom of a library is chosen for each site.
     Layouts have a cell for each geometry and a reference for each site; y points up.
     """
-    from metalens.formats.camera import read_camera
-    from metalens.formats.errors import InputError
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.files.errors import InputError
     from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
     places = {"gds": gds, "oasis": oasis, "csv": csv, "structure": structure_path, "zemax": zemax}
@@ -118,7 +118,7 @@ def export(
 def _check_places(outputs: dict[str, Path]) -> None:
     """Refuse, before the work, a place that cannot be written to or that something stands at."""
     from metalens.commands.output import require_place
-    from metalens.formats.errors import InputError
+    from metalens.formats.files.errors import InputError
 
     if not outputs:
         raise InputError(
@@ -238,14 +238,14 @@ def _write_table(path: Path, structure: Structure) -> dict[str, Any]:
 
 
 def _write_structure(path: Path, structure: Structure) -> dict[str, Any]:
-    from metalens.formats.structure import write_structure
+    from metalens.formats.camera.structure import write_structure
 
     write_structure(path, structure)
     return {"path": str(path), "bytes": path.stat().st_size}
 
 
 def _write_zemax(path: Path, camera: Camera, tolerance: float) -> dict[str, Any]:
-    from metalens.optics.described import phase_of
+    from metalens.optics.from_lens_toml import phase_of
     from metalens.optics.layout.ray_tracing import radial_phase_table, write_radial_phase
 
     found = radial_phase_table(phase_of(camera.lens.phase, camera.lens), camera.lens.aperture_m, tolerance=tolerance)

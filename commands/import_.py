@@ -11,7 +11,7 @@ from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option, output_option
 
 if TYPE_CHECKING:
-    from metalens.formats.camera import Camera
+    from metalens.formats.camera.camera import Camera
     from metalens.optics.layout.as_made import Imported, ImportOptions
 
 LAYER = "LAYER[/TYPE]"
@@ -46,8 +46,8 @@ def import_(
     LAYOUT is a GDSII or OASIS file of any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy or
     numbers between commas), or a radial phase as export --zemax writes it.
     """
-    from metalens.formats.atomic import atomic_directory, require_new_directory
-    from metalens.formats.camera import read_camera
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.files.atomic import atomic_directory, require_new_directory
     from metalens.optics.layout.as_made import import_lens, write_imported
 
     require_new_directory(output)
@@ -77,7 +77,7 @@ def _options(
     """What was asked for, in metres."""
     import math
 
-    from metalens.formats.errors import InputError
+    from metalens.formats.files.errors import InputError
     from metalens.optics.layout.as_made import ImportOptions
     from metalens.optics.layout.layers import parse_layer
 

@@ -13,7 +13,7 @@ from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.atom_library import AtomLibrary
+    from metalens.formats.meta_atoms.library import AtomLibrary
 
 
 @click.group(short_help="meta-atoms: what each does to light")
@@ -36,8 +36,8 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     """
     import shutil
 
-    from metalens.formats.atom_library import write_atom_library
-    from metalens.formats.library_spec import read_library_spec
+    from metalens.formats.meta_atoms.library import write_atom_library
+    from metalens.formats.meta_atoms.spec import read_library_spec
     from metalens.optics.rcwa import build_library, plan_library
 
     record, text = read_library_spec(spec)
@@ -75,8 +75,8 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
 
     Shape, materials, normalisation and the sign of time are in the file --about; docs/meta-atoms.md has its keys.
     """
-    from metalens.formats.atom_library import write_atom_library
-    from metalens.formats.library_table import import_library
+    from metalens.formats.meta_atoms.library import write_atom_library
+    from metalens.formats.meta_atoms.table import import_library
 
     _require_new(output)
     found = import_library(about, table)
@@ -97,7 +97,7 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
     """
     import math
 
-    from metalens.formats.atom_library import library_path, read_atom_library
+    from metalens.formats.meta_atoms.library import library_path, read_atom_library
 
     found = read_atom_library(library_path(source))
     chosen = found.at_incidence(polarisation or found.polarisations[0], math.radians(angle))
@@ -108,7 +108,7 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
 
 
 def _require_new(output: Path) -> None:
-    from metalens.formats.errors import InputError
+    from metalens.formats.files.errors import InputError
 
     require_place(output)
     if output.exists():
@@ -138,7 +138,7 @@ def _summary(found: AtomLibrary) -> dict[str, Any]:
 
 
 def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
-    from metalens.formats.library_coverage import coverage_of
+    from metalens.formats.meta_atoms.coverage import coverage_of
 
     found = coverage_of(chosen)
     return [
@@ -157,9 +157,9 @@ def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
 def _draw(found: AtomLibrary, folder: Path) -> list[str]:
     from functools import partial
 
-    from metalens.formats.atomic import atomic_directory
     from metalens.formats.drawing.library_map import pictures_of_library
     from metalens.formats.drawing.style import save_figure
+    from metalens.formats.files.atomic import atomic_directory
 
     with atomic_directory(folder) as part:
         made = [

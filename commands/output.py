@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 
 def require_place(output: Path) -> None:

@@ -22,8 +22,8 @@ def named_photographs(sources: Sequence[str], *, as_light: bool = False) -> list
         sources: as given on the command line.
         as_light: whether the command reads OpenEXR too; otherwise those in folders are passed over.
     """
-    from metalens.formats.light import LIGHT_SUFFIXES
-    from metalens.formats.pictures import SUFFIXES
+    from metalens.formats.pictures.light import LIGHT_SUFFIXES
+    from metalens.formats.pictures.pictures import SUFFIXES
     from metalens.synth.embedded_photographs import embedded_photographs
     from metalens.synth.photographs import find_photographs
 

@@ -11,10 +11,10 @@ from metalens.commands.answer import answer
 from metalens.commands.options import PATH, device_option, json_option, output_option
 from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import share_progress
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 if TYPE_CHECKING:
-    from metalens.restore.pretrain_recipe import PretrainConfig
+    from metalens.restore.pretraining.recipe import PretrainConfig
 
 _KEYS = {"channels": "denoiser_channels"}
 
@@ -70,8 +70,8 @@ def pretrain(
 
     Writes a diffusers folder: vae/, unet/, scheduler/ and a prompt bank.
     """
-    from metalens.restore.optimisation import Budget
-    from metalens.restore.pretrain import pretrain as pretrain_prior
+    from metalens.restore.pretraining.pretrain import pretrain as pretrain_prior
+    from metalens.restore.training.optimisation import Budget
 
     budgets = (
         Budget(steps=autoencoder_steps, minutes=autoencoder_minutes),
@@ -96,7 +96,7 @@ def pretrain(
 
 def _config(recipe: dict[str, Any], device: str) -> PretrainConfig:
     """The recipe; what was not given has its default."""
-    from metalens.restore.pretrain_recipe import PretrainConfig
+    from metalens.restore.pretraining.recipe import PretrainConfig
 
     if recipe["cuda_graphs"] and not device.startswith("cuda"):
         raise InputError(f"--cuda-graphs needs --device cuda, found --device {device}.")

@@ -38,10 +38,10 @@ def pseudo(
     They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. An adapter
     that was trained on several lenses makes them for each, told which by --psf.
     """
-    from metalens.formats.psf_bank import read_psf_bank
-    from metalens.restore.lens_transfer import use_for_lens
-    from metalens.restore.pseudo import make_pseudo_pairs
-    from metalens.restore.restorer import load_restorer
+    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.adapter.lens_transfer import use_for_lens
+    from metalens.restore.adapter.restorer import load_restorer
+    from metalens.restore.inference.pseudo import make_pseudo_pairs
 
     found = named_photographs(photos or ("embedded:train",))
     restorer = load_restorer(adapter, prior=prior).to(device)

@@ -16,7 +16,7 @@ from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
 
 if TYPE_CHECKING:
-    from metalens.formats.psf_bank import PsfBank
+    from metalens.formats.psf.bank import PsfBank
     from metalens.psf.engines.choice import Engine
 
 
@@ -77,7 +77,7 @@ def simulate(
     Presets: metacamera, nano-optics, hyperbolic, wide-field. Writes the PSFs over field and colour with their FWHM
     map and other figures of merit.
     """
-    from metalens.formats.camera import read_camera
+    from metalens.formats.camera.camera import read_camera
 
     camera = read_camera(lens)
     nodes = f"{fields[0]}×{fields[1]} fields" if radii is None else f"{radii} radii"
@@ -91,7 +91,7 @@ def simulate(
         }
         answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
-    from metalens.formats.psf_bank import write_psf_bank
+    from metalens.formats.psf.bank import write_psf_bank
     from metalens.psf.bank import simulate_bank
 
     require_place(output)

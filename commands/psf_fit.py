@@ -33,9 +33,9 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
 
     Tells each number with its standard error, what is left unexplained, and what the PSFs cannot tell apart.
     """
-    from metalens.formats.atomic import atomic_file
-    from metalens.formats.camera import dump_camera, read_camera
-    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.formats.camera.camera import dump_camera, read_camera
+    from metalens.formats.files.atomic import atomic_file
+    from metalens.formats.psf.bank import read_psf_bank
     from metalens.psf.captured.fit import fit_lens, fitted_camera
 
     require_place(output)

@@ -24,9 +24,9 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
     It says which file shows the pinhole where on the sensor. Background is subtracted, repeats are registered and
     averaged, and saturated captures are refused.
     """
-    from metalens.formats.camera import read_camera
-    from metalens.formats.capture_set import read_capture_set
-    from metalens.formats.psf_bank import write_psf_bank
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.captures.pinhole_captures import read_capture_set
+    from metalens.formats.psf.bank import write_psf_bank
     from metalens.psf.captured.captures import bank_of_captures
 
     require_place(output)

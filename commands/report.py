@@ -33,7 +33,7 @@ def report(
     as_json: bool,
 ) -> None:
     """Compare clean, captured, Wiener and restored pictures: report.html with figures, and report.json."""
-    from metalens.restore.evaluation import evaluate
+    from metalens.restore.report.evaluation import evaluate
 
     with count_progress("report", "picture") as tell:
         figures = evaluate(output, psf_path, pairs, restored, adapter, tune, stages, curves, tell)

@@ -103,12 +103,12 @@ def restore(
     """
     import torch
 
-    from metalens.formats.errors import InputError
-    from metalens.formats.psf_bank import read_psf_bank
-    from metalens.restore.data_consistency import DataConsistency
-    from metalens.restore.restoration import Settings, check_alphas
-    from metalens.restore.restored_files import captures_of, read_alpha_map, restore_files, take_camera
-    from metalens.restore.restorer import load_restorer
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.adapter.restorer import load_restorer
+    from metalens.restore.inference.data_consistency import DataConsistency
+    from metalens.restore.inference.restoration import Settings, check_alphas
+    from metalens.restore.inference.restored_files import captures_of, read_alpha_map, restore_files, take_camera
 
     if consistent and psf_path is None:
         raise InputError("--consistent needs --psf, the psf.h5 of the camera that took the captures.")

@@ -31,10 +31,10 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
     """
     from dataclasses import asdict
 
-    from metalens.formats.atomic import atomic_file
-    from metalens.formats.errors import InputError
-    from metalens.formats.flat_fields import list_flat_fields
-    from metalens.formats.sensor_preset import dump_sensor_preset
+    from metalens.formats.camera.sensor_preset import dump_sensor_preset
+    from metalens.formats.captures.flat_fields import list_flat_fields
+    from metalens.formats.files.atomic import atomic_file
+    from metalens.formats.files.errors import InputError
     from metalens.synth.sensor import calibrate_sensor
 
     if output is not None:

@@ -92,7 +92,7 @@ def synth(
     with the installed packages. Shift-variant blur, Bayer mosaic, shot and read noise, quantisation, demosaic. What
     comes out depends on photographs, cameras, settings and seed, not on backend and workers.
     """
-    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.formats.psf.bank import read_psf_bank
 
     ensemble, design_hash = ensemble_banks(psf_ensemble) if psf_ensemble is not None else ([], "")
     banks = [*psf_paths, *ensemble]
@@ -107,7 +107,7 @@ def synth(
         text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
         answer(plan, as_json, text)
         return
-    from metalens.synth.dataset.backends import Workplace, available_cores
+    from metalens.synth.dataset.backends import BackendSettings, available_cores
     from metalens.synth.generate import PairsSettings, generate_pairs
 
     settings = PairsSettings(
@@ -117,7 +117,7 @@ def synth(
         exposure=exposure,
         validation=validation,
     )
-    workplace = Workplace(backend, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
+    workplace = BackendSettings(backend, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         report = generate_pairs(
             found,

@@ -12,8 +12,8 @@ from metalens.commands.options import PATH, json_option, output_option, parse_gr
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.camera import Camera
-    from metalens.formats.tolerance_run import ToleranceRun
+    from metalens.formats.camera.camera import Camera
+    from metalens.formats.design.tolerance_run import ToleranceRun
 
 
 @click.command(short_help="how errors of fabrication and assembly change a lens")
@@ -50,8 +50,8 @@ def tolerance(
     Tells how every figure of merit is distributed, which errors matter to it, the yield, and the worst lens. With
     --ensemble the banks of drawn lenses are kept to train with.
     """
-    from metalens.formats.camera import read_camera
-    from metalens.formats.tolerance_spec import TYPICAL, read_tolerance_spec
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
     from metalens.psf.tolerance.ensemble import check_count
     from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
     from metalens.psf.tolerance.workers import check_workers

@@ -16,9 +16,9 @@ from metalens.commands.options import PATH, device_option, json_option, output_o
 from metalens.commands.progress import share_progress
 
 if TYPE_CHECKING:
-    from metalens.formats.pairs import Pairs
-    from metalens.formats.psf_bank import PsfBank
-    from metalens.restore.train_config import TrainConfig
+    from metalens.formats.pairs.reader import Pairs
+    from metalens.formats.psf.bank import PsfBank
+    from metalens.restore.training.config import TrainConfig
 
 
 class _Paths(click.ParamType):
@@ -38,7 +38,7 @@ class _Paths(click.ParamType):
         return shares
 
 
-# Defaults stand in restore/train_config.py, and a recipe may change them: the options only override.
+# Defaults stand in restore/training/config.py, and a recipe may change them: the options only override.
 _RECIPE = (
     click.option("--batch", type=int, help="Crops at a time, in each process. [default: 4]"),
     click.option("--accumulate", type=int, help="Batches a step. [default: 1]"),
@@ -147,7 +147,7 @@ def train(
     With --steps 0 and no PAIRS the adapter of --init is written for a lens that it was not trained on. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
     """
-    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.formats.psf.bank import read_psf_bank
 
     bank = read_psf_bank(psf_paths[0])
     if steps == 0 and not pairs:
@@ -155,7 +155,7 @@ def train(
         return
     if not pairs:
         raise click.UsageError("Missing argument 'PAIRS...'.")
-    from metalens.formats.pairs import read_pairs
+    from metalens.formats.pairs.reader import read_pairs
 
     opened = [read_pairs(folder) for folder in pairs]
     opened_pseudo = [read_pairs(folder) for folder in pseudo]
@@ -163,13 +163,13 @@ def train(
     if dry_run:
         _plan(opened, opened_pseudo, bank, others, output, as_json)
         return
-    from metalens.restore.optimisation import Budget
+    from metalens.restore.training.optimisation import Budget
 
     # What is missing is refused before the packages are imported that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
-    from metalens.restore.prior import load_prior
-    from metalens.restore.train import train as train_adapter
+    from metalens.restore.prior.prior import load_prior
+    from metalens.restore.training.train import train as train_adapter
 
     if psf_ensemble is None and len(psf_paths) == 1:
         _require_known([*opened, *opened_pseudo], bank)
@@ -201,7 +201,7 @@ def train(
 
 def _banks(paths: tuple[Path, ...], ensemble: Path | None) -> Iterator[PsfBank]:
     """The point spread functions of further lenses, read one at a time."""
-    from metalens.formats.psf_bank import read_psf_bank
+    from metalens.formats.psf.bank import read_psf_bank
 
     for path in paths:
         yield read_psf_bank(path)
@@ -212,7 +212,7 @@ def _banks(paths: tuple[Path, ...], ensemble: Path | None) -> Iterator[PsfBank]:
 
 def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
     """Refuse pairs of another camera, before torch is imported."""
-    from metalens.formats.pairs import require_same_camera
+    from metalens.formats.pairs.reader import require_same_camera
 
     for each in pairs:
         require_same_camera(each, bank)
@@ -222,7 +222,7 @@ def _plan(
     pairs: list[Pairs], pseudo: list[Pairs], bank: PsfBank, others: Iterator[PsfBank], output: Path, as_json: bool
 ) -> None:
     """Check the pairs' lenses and say what would be trained."""
-    from metalens.restore.lens_maps import LensMaps
+    from metalens.restore.conditioning.lens_maps import LensMaps
 
     lenses = LensMaps([bank, *others])
     hashes = {camera.lens_hash for each in (*pairs, *pseudo) for camera in each.manifest.cameras}
@@ -237,8 +237,8 @@ def _plan(
 
 def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -> TrainConfig:
     """The recipe, the options over it; the sizes of the adapter to start from, where nothing else is said."""
-    from metalens.restore.lens_transfer import adapter_config
-    from metalens.restore.train_config import read_train_config
+    from metalens.restore.adapter.lens_transfer import adapter_config
+    from metalens.restore.training.config import read_train_config
 
     shares = options.pop("paths") or (None, None, None)
     given = {_KEYS.get(name, f"training.{name}"): value for name, value in options.items()}
@@ -249,7 +249,7 @@ def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -
 
 def _transfer(initial: str | None, bank: PsfBank, output: Path, prior: str | None, as_json: bool) -> None:
     """Write the adapter of other lenses for this one."""
-    from metalens.restore.lens_transfer import transfer_adapter
+    from metalens.restore.adapter.lens_transfer import transfer_adapter
 
     if initial is None:
         raise click.UsageError("--steps 0 writes the adapter of --init for another lens; give --init.")

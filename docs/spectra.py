@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 
 ROOT = Path(__file__).resolve().parents[1]
-FOLDER = ROOT / "formats" / "spectra"
+FOLDER = ROOT / "formats" / "camera" / "spectra"
 WAVELENGTH_NM = np.arange(380, 781, 5)
 
 with warnings.catch_warnings():

@@ -9,9 +9,10 @@ Files, in reading order:
 - ``rcwa``         the folder that computes libraries
 - ``structure``    the folder of structures: a meta-atom at each site
 - ``layout``       the folder of files for fabrication
-- ``fabrication``  errors that a lens is made with
-- ``described``    these parts from the tables of a ``lens.toml``
+- ``built``        the transmission of a lens by the meta-atoms that it consists of
 - ``metalens``     all of it behind an aperture, at a distance from the sensor
+- ``fabrication``  errors that a lens is made with
+- ``from_lens_toml``  a lens from the tables of a ``lens.toml``
 - ``source``       the light that falls on it: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
 
@@ -32,6 +33,7 @@ Conventions:
 """
 
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon, regular_polygon
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import (
     MetaAtomLibrary,
     MetaAtoms,
@@ -41,7 +43,7 @@ from metalens.optics.meta_atoms import (
     nano_optics_proxy,
     scalar_library,
 )
-from metalens.optics.metalens import Metalens, Plate, Stop, metalens_of
+from metalens.optics.metalens import Metalens, Plate, Stop
 from metalens.optics.phase import (
     Cubic,
     EvenPolynomial,

@@ -3,23 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.aperture import Annulus, Aperture, Polygon
 from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
+from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar, Stretched
-
-if TYPE_CHECKING:
-    from metalens.formats.lens import Lens
-    from metalens.optics.metalens import Metalens
-
-LARGEST_DUTY = 1.0
-"""A geometry up to this and above a millimetre is a duty cycle: no meta-atom is as wide as a millimetre."""
 
 META_ATOM_ERRORS = ("width_error", "width_spread", "height_error", "index_error", "missing_share")
 """Errors that only a lens of meta-atoms has."""
@@ -146,41 +139,3 @@ def library_of(lens: Metalens) -> MetaAtomLibrary | None:
         found: MetaAtomLibrary = built.library
         return found
     return lens.response.library if isinstance(lens.response, MetaAtoms) else None
-
-
-def atom_pitch(record: Lens, lens: Metalens) -> float | None:
-    """Metres from meta-atom to meta-atom: of a lens' own sites, or as its ``[lens.meta_atoms]`` says; None if unknown.
-
-    Args:
-        record: of the ``lens.toml``.
-        lens: made of it.
-    """
-    pitch = getattr(lens.structure, "pitch", None)
-    if pitch is not None:
-        return float(pitch)
-    return None if record.meta_atoms is None else 1e-9 * record.meta_atoms.pitch_nm
-
-
-def is_duty_cycle(library: MetaAtomLibrary) -> bool:
-    """Whether the library's geometry is a duty cycle, not a width in metres; for concrete numbers."""
-    return bool(1e-3 < float(np.asarray(library.geometry)[-1]) <= LARGEST_DUTY)
-
-
-def width_unit(library: MetaAtomLibrary, pitch: float | None) -> float:
-    """Metres in one unit of the library's geometry: 1, or the pitch of a library over duty cycles.
-
-    Args:
-        library: of the lens' meta-atoms.
-        pitch: of the meta-atoms in metres, if it is known.
-
-    Raises:
-        InputError: the library is over duty cycles, and the pitch is not known.
-    """
-    if not is_duty_cycle(library):
-        return 1.0
-    if pitch is None:
-        raise InputError(
-            "fabrication: an error of width in nm of a library over duty cycles needs the pitch of the meta-atoms; "
-            "give [lens.meta_atoms] with pitch_nm."
-        )
-    return pitch

@@ -6,16 +6,10 @@ from dataclasses import dataclass, field
 
 import jax
 
-from metalens.formats.camera import Camera
-from metalens.formats.lens import Lens
-from metalens.formats.lens_parts import Plate as PlateTable
 from metalens.optics.aperture import Aperture, Circle
-from metalens.optics.described import aperture_of, phase_of, response_of
-from metalens.optics.fabrication import Fabrication, atom_pitch, fabricated, library_of, width_unit
+from metalens.optics.built import Built
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.response import IdealPhase, Response
-from metalens.optics.structure.built import Built
-from metalens.optics.structure.described import structure_of
 
 
 @jax.tree_util.register_dataclass
@@ -116,55 +110,3 @@ class Metalens:
             InputError: a wavelength lies outside the table that the lens is from.
         """
         (self.response if self.structure is None else self.structure).check(wavelength)
-
-
-def metalens_of(camera: Camera) -> Metalens:
-    """The metalens that a ``lens.toml`` describes.
-
-    Where the sensor is, ``camera.lens.defocus_m`` and ``camera.sensor.tilt``, and the scene,
-    ``camera.object_distance_m``, is no part of it.
-
-    Raises:
-        InputError: a file that the camera names cannot be read, or does not fit it.
-    """
-    lens = camera.lens
-    stop = None
-    if lens.stop is not None:
-        stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
-    drawn = Metalens(
-        aperture_diameter=lens.aperture_m,
-        focal_length=lens.focal_length_m,
-        phase=phase_of(lens.phase, lens),
-        aperture=aperture_of(lens.aperture),
-        response=response_of(lens.response),
-        stop=stop,
-        substrate=_plate_of(lens.substrate),
-        cover_glass=_plate_of(lens.cover_glass),
-        structure=structure_of(lens, aperture_of(lens.aperture)),
-    )
-    return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn))
-
-
-def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
-    """The errors of fabrication that a ``[lens.fabrication]`` table tells, in SI and the library's unit."""
-    table, unit = lens.fabrication, 1.0
-    assert table is not None
-    library = library_of(drawn)
-    if library is not None and (table.width_error_nm is not None or table.width_spread_nm is not None):
-        unit = width_unit(library, atom_pitch(lens, drawn))
-    return Fabrication(
-        width_error=_scaled(table.width_error_nm, 1e-9 / unit),
-        width_spread=_scaled(table.width_spread_nm, 1e-9 / unit),
-        height_error=_scaled(table.height_error_nm, 1e-9),
-        index_error=table.index_error,
-        missing_share=table.missing_share,
-        pitch_error=_scaled(table.pitch_error_percent, 1e-2),
-    )
-
-
-def _scaled(value: float | None, factor: float) -> float | None:
-    return None if value is None else value * factor
-
-
-def _plate_of(plate: PlateTable | None) -> Plate | None:
-    return None if plate is None else Plate(plate.thickness_um * 1e-6, plate.index)

@@ -14,7 +14,7 @@ from itertools import pairwise
 import jax
 import jax.numpy as jnp
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.phase.profile import Scalar
 
 

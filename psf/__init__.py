@@ -4,17 +4,17 @@ Files, in reading order:
 
 - ``rays``        where rays land: the geometric picture from which windows and samplings are chosen
 - ``engines``     the folder of engines: angular spectrum, direction cosines, Rayleigh–Sommerfeld; which is taken
-- ``request``     what can be asked, and how it is refused
+- ``validation``  what can be asked, and how it is refused
 - ``simulator``   a batch of PSFs by any engine, as one compiled function of the lens
 - ``simulate``    one PSF
 - ``refinement``  how far a PSF may be wrong: the engine against itself, made finer
 - ``measures``    the folder of figures of merit: widths, energy radii, Strehl ratio, modulation transfer
 - ``spectra``     the folder of wavelengths and what each is worth to a colour channel
-- ``view``        how a camera sees the fields at places of its sensor
+- ``camera_fields``  how a camera sees the fields at places of its sensor
 - ``window``      how large a window holds the light
-- ``octant``      the nodes of a grid, and which of them are mirror images of others
+- ``field_symmetry``  the nodes of a grid, and which of them are mirror images of others
 - ``bank``        all PSFs of a camera
-- ``given``       a bank around functions that come from elsewhere
+- ``external_bank``  a bank around functions that come from elsewhere
 - ``captured``    the folder of measured PSFs: a bank from captures, and a lens fitted to it
 - ``pictures``    the folder of pictures of a bank, for a paper
 - ``design``      the folder of inverse design

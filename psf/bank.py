@@ -13,21 +13,21 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import Layout, PsfBank, grid_positions, sum_subpixels
-from metalens.formats.psf_figures import PsfFigures
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import Layout, PsfBank, grid_positions, sum_subpixels
+from metalens.formats.psf.figures import PsfFigures
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
+from metalens.psf.camera_fields import CameraView, view_of
 from metalens.psf.engines.choice import Engine
 from metalens.psf.engines.grid import direction_spread
+from metalens.psf.field_symmetry import Octant, each_node, nodes_across, octant_of, unfold_figures, unfold_images
 from metalens.psf.measures import psf_figures, unaberrated_peak
-from metalens.psf.octant import Octant, each_node, nodes_across, octant_of, unfold_figures, unfold_images
 from metalens.psf.refinement import estimate_error
 from metalens.psf.spectra.spectrum import channel_energy, spectral_quadrature
 from metalens.psf.spectra.wavelength_count import choose_wavelengths
-from metalens.psf.view import CameraView, view_of
 from metalens.psf.window import choose_window, reachable_light
 
 WANTED_SHARE = 0.97

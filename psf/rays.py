@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.optimize
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import PlaneWave, Source
 

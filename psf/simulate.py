@@ -6,11 +6,11 @@ import math
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.psf.engines.choice import Engine
-from metalens.psf.request import FieldAngle
 from metalens.psf.simulator import psf_simulator
+from metalens.psf.validation import FieldAngle
 
 
 def simulate_psf(

@@ -12,15 +12,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import PlaneWave, PointSource, Source
 from metalens.psf.engines import angular_spectrum, direction_cosine, rayleigh_sommerfeld
-from metalens.psf.engines.choice import Engine, Plan, plan_engine
+from metalens.psf.engines.choice import Engine, EnginePlan, plan_engine
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.pixels import gauss_legendre, pixel_centres, pixel_integrator, pixel_nodes
 from metalens.psf.rays import check_chief_ray
-from metalens.psf.request import FieldAngle, check_request, field_direction
+from metalens.psf.validation import FieldAngle, check_request, field_direction
 
 _OfField = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.Array]
 """Lens, source, wavelengths and window's centre to ``[wavelength, y, x]`` energy per sample."""
@@ -47,7 +47,7 @@ class PsfSimulator:
         bandwidth: highest spatial frequency of the intensities in 1/m.
     """
 
-    plan: Plan
+    plan: EnginePlan
     wavelength: np.ndarray
     direction: np.ndarray
     centre: np.ndarray | None
@@ -252,7 +252,7 @@ def simulator_of_directions(
 class _Task:
     """What :func:`_simulate_fields` is compiled for."""
 
-    plan: Plan
+    plan: EnginePlan
     window: tuple[int, int]
     pixel_pitch: float
     integrate_pixels: bool

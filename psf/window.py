@@ -7,8 +7,8 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure.fit import fit_of
+from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter
-from metalens.psf.view import CameraView
 
 
 def choose_window(

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import torch
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 
 def usable_device(name: str) -> torch.device:

@@ -20,10 +20,10 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from metalens.formats.atomic import atomic_directory, require_new_directory
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import decode_picture, write_picture
-from metalens.formats.scene import shrink
+from metalens.formats.files.atomic import atomic_directory, require_new_directory
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import decode_picture, write_picture
+from metalens.formats.pictures.scene import shrink
 from metalens.synth.debian_licences import Terms, terms_from_copyright, terms_from_readme
 from metalens.synth.photographs import MANIFEST
 from metalens.synth.qt_resource import read_qt_resources

@@ -15,25 +15,25 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import PairsCamera, PairsManifest, open_pairs_writer
-from metalens.formats.pairs_manifest import MANIFEST, read_manifest
-from metalens.formats.psf_bank import PsfBank, write_psf_bank
-from metalens.synth.dataset.backends import Backend, Workplace
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import MANIFEST, read_manifest
+from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
+from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.synth.dataset.backends import Backend, BackendSettings
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
-from metalens.synth.dataset.filling import Bank, Filling, PairsReport, as_bank
+from metalens.synth.dataset.photograph_survey import BATCH, find_again, take_stock
 from metalens.synth.dataset.settings import Cropping, PairsSettings
 from metalens.synth.dataset.shard import hash_of_bank
-from metalens.synth.dataset.stock import BATCH, find_again, take_stock
+from metalens.synth.dataset.shard_scheduler import Bank, Filling, PairsReport, as_bank
 from metalens.synth.photographs import Photograph
 from metalens.synth.sensor import Demosaicing
 
 __all__ = [
+    "BackendSettings",
     "Cropping",
     "PairsReport",
     "PairsSettings",
     "SimulatedCamera",
-    "Workplace",
     "generate_pairs",
     "photograph_crop",
     "photograph_scene",
@@ -62,7 +62,7 @@ def generate_pairs(
     shard_size: int | None = None,
     resume: bool = False,
     strict: bool = False,
-    workplace: Workplace | None = None,
+    workplace: BackendSettings | None = None,
     progress: Callable[[int, int], None] | None = None,
     look: Callable[[int, int], None] | None = None,
 ) -> PairsReport:
@@ -101,7 +101,7 @@ def generate_pairs(
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
     cameras = tuple(_described_camera(as_bank(each), design_hash) for each in given)
     pixels = _checked_pixels(pixels, cameras, settings)
-    folder, place = Path(output), workplace or Workplace()
+    folder, place = Path(output), workplace or BackendSettings()
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
     job = Filling(folder, given, settings)
     with closing(place.open(folder, {"shard": job.make_here})) as backend:
@@ -184,7 +184,7 @@ def _described_camera(bank: PsfBank, design_hash: str) -> PairsCamera:
 
 
 @contextmanager
-def _bank_paths(banks: Sequence[Bank], place: Workplace) -> Iterator[list[str]]:
+def _bank_paths(banks: Sequence[Bank], place: BackendSettings) -> Iterator[list[str]]:
     """The path of each bank, for workers; one that was given as a record is written for those of this machine."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []

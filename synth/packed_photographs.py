@@ -19,9 +19,9 @@ from pathlib import Path
 
 from PIL import Image
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture
 from metalens.synth.photographs import MANIFEST, find_photographs
 
 _ARCHIVE_TIME = (1980, 1, 1, 0, 0, 0)

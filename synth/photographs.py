@@ -8,9 +8,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.errors import InputError
-from metalens.formats.light import LIGHT_SUFFIXES
-from metalens.formats.pictures import list_pictures
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.light import LIGHT_SUFFIXES
+from metalens.formats.pictures.pictures import list_pictures
 
 MANIFEST = "manifest.json"
 """Beside the photographs of a folder: who made each one, and on what terms."""
@@ -40,7 +40,8 @@ def find_photographs(
 
     Args:
         sources: files, taken as they are, and folders.
-        suffixes: what photographs in folders end in: by default what :func:`metalens.formats.light.read_light` reads.
+        suffixes: what photographs in folders end in: by default what
+            :func:`metalens.formats.pictures.light.read_light` reads.
 
     Raises:
         InputError: a source does not exist, or there is no picture at all.

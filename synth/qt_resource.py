@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 MAXIMUM_ENTRY_BYTES = 2**28
 """The largest decoded entry that is read."""

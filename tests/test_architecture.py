@@ -6,12 +6,12 @@ import sys
 import tomllib
 from functools import cache
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-SETUPTOOLS = PROJECT["tool"]["setuptools"]
 FOLDERS = sorted(path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name not in ("tests", "build"))
 PACKAGES = sorted(
     path.parent.relative_to(ROOT).as_posix() for folder in FOLDERS for path in (ROOT / folder).rglob("__init__.py")
@@ -45,10 +45,36 @@ def test_imports_follow_the_road():
     assert run.returncode == 0, run.stdout + run.stderr
 
 
-def test_every_folder_with_code_is_a_package_of_the_wheel():
-    assert sorted(SETUPTOOLS["packages"]) == sorted(
-        ["metalens", *(f"metalens.{name.replace('/', '.')}" for name in PACKAGES)]
-    )
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory) -> set[str]:
+    """Names of the files in the wheel, built from a copy of the tracked files."""
+    tree, dist = tmp_path_factory.mktemp("tree"), tmp_path_factory.mktemp("dist")
+    for path in source_files():
+        copy = tree / path.relative_to(ROOT)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_bytes(path.read_bytes())
+    build = [sys.executable, "-c", f"from setuptools import build_meta; build_meta.build_wheel({str(dist)!r})"]
+    run = subprocess.run(build, cwd=tree, capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stdout + run.stderr
+    (built,) = dist.glob("*.whl")
+    return set(ZipFile(built).namelist())
+
+
+def source_files() -> list[Path]:
+    """What a wheel is built from: all files in the package's folders, and those at the root."""
+    below = [path for folder in FOLDERS for path in (ROOT / folder).rglob("*") if "__pycache__" not in path.parts]
+    return [path for path in (*ROOT.glob("*.*"), ROOT / "LICENSE", *below) if path.is_file()]
+
+
+def test_the_wheel_holds_every_file_of_every_folder(wheel):
+    inside = [path.relative_to(ROOT) for path in source_files() if path.relative_to(ROOT).parts[0] in FOLDERS]
+    assert sorted(str(path) for path in inside if f"metalens/{path.as_posix()}" not in wheel) == []
+
+
+def test_the_wheel_holds_nothing_else(wheel):
+    allowed = {*FOLDERS, "__init__.py", "cli.py", "py.typed"}
+    inside = {name.split("/")[1] for name in wheel if name.startswith("metalens/")}
+    assert inside == allowed
 
 
 def test_no_package_lies_deeper_than_two_folders():
@@ -56,7 +82,7 @@ def test_no_package_lies_deeper_than_two_folders():
 
 
 def test_nothing_but_the_package_lies_at_the_root():
-    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "cli.py"]
+    assert sorted(path.name for path in ROOT.glob("*.py")) == ["__init__.py", "cli.py", "setup.py"]
 
 
 @pytest.mark.parametrize("name", [*FOLDERS, "__init__.py", "cli.py", "py.typed"])
@@ -81,20 +107,6 @@ def test_each_folder_opens_with_a_map_of_its_modules(name):
     assert missing == []
 
 
-def test_files_that_travel_in_the_wheel_are_declared():
-    declared = SETUPTOOLS["package-data"]
-    for path in tracked_files():
-        package, *inside = path.relative_to(ROOT).parts
-        if package in FOLDERS and inside and path.suffix != ".py":
-            patterns = declared.get(f"metalens.{package}", [])
-            assert any(Path(*inside).match(pattern) or matches_below(inside, pattern) for pattern in patterns), path
-
-
-def matches_below(inside: list[str], pattern: str) -> bool:
-    """Whether ``weights/**/*`` and the like cover a file; ``Path.match`` knows no ``**`` before Python 3.13."""
-    return pattern.endswith("/**/*") and inside[0] == pattern.partition("/")[0]
-
-
 def test_every_dependency_is_bounded_above():
     extras = PROJECT["project"]["optional-dependencies"].values()
     requirements = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
@@ -117,6 +129,13 @@ def test_no_file_names_a_place_on_somebodys_machine():
             if PRIVATE_PLACE.search(line) and path != Path(__file__):
                 found.append(f"{path.relative_to(ROOT)}:{number}: {line.strip()[:100]}")
     assert found == []
+
+
+def test_only_workflows_run_the_command_line():
+    """What strings stages together lies above all of them: no stage starts another one as a process."""
+    found = [path for path in tracked_files() if path.suffix == ".py" and "metalens.cli" in path.read_text("utf-8")]
+    inside = {path.relative_to(ROOT).parts[0] for path in found}
+    assert inside & set(FOLDERS) <= {"workflows", "commands"}
 
 
 def test_nothing_unpickles():

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from metalens.cli import main
-from metalens.formats.camera import dump_camera, read_camera
-from metalens.formats.pictures import write_picture
+from metalens.formats.camera.camera import dump_camera, read_camera
+from metalens.formats.pictures.pictures import write_picture
 
 
 @pytest.fixture

@@ -8,7 +8,7 @@ import click
 import pytest
 
 from metalens.cli import metalens
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
 
 ROOT = Path(__file__).resolve().parents[1]
 DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
-from metalens.formats.camera import preset_names
+from metalens.formats.camera.camera import preset_names
 
 HEAVY = ("torch", "jax", "numpy", "scipy", "matplotlib", "h5py", "pydantic", "diffusers", "transformers", "PIL")
 

@@ -58,5 +58,9 @@ def test_what_is_imported_from_the_package_is_there(path):
 
 
 def test_a_name_that_moved_is_found():
-    code = "from metalens.restore.restoration import restored_name, pair_names\nfrom metalens.nowhere import nothing"
-    assert missing_in(code) == ["metalens.restore.restoration has no pair_names", "metalens.nowhere: no such module"]
+    moved = "from metalens.restore.inference.restoration import restored_name, pair_names"
+    code = f"{moved}\nfrom metalens.nowhere import nothing"
+    assert missing_in(code) == [
+        "metalens.restore.inference.restoration has no pair_names",
+        "metalens.nowhere: no such module",
+    ]

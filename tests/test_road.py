@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from metalens.restore.restorer import describe_adapter, load_restorer
+from metalens.restore.adapter.restorer import describe_adapter, load_restorer
 
 
 def test_the_demo_goes_the_whole_road(tmp_path):
@@ -44,7 +44,7 @@ def test_the_demo_goes_the_whole_road(tmp_path):
 
 
 def test_the_embedded_adapter_belongs_to_the_embedded_prior_and_the_preset():
-    from metalens.formats.camera import read_camera
+    from metalens.formats.camera.camera import read_camera
 
     description = describe_adapter("metacamera")
     assert description["lens_hash"] == read_camera("metacamera").hash
@@ -53,8 +53,8 @@ def test_the_embedded_adapter_belongs_to_the_embedded_prior_and_the_preset():
 
 
 def test_an_unfinished_demo_folder_is_refused(tmp_path):
-    from metalens.formats.errors import InputError
-    from metalens.restore.demo import run_demo
+    from metalens.formats.files.errors import InputError
+    from metalens.workflows.demo import run_demo
 
     (tmp_path / "old").write_text("something")
     with pytest.raises(InputError, match="not empty"):

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.pairs import pair_names, read_pairs
-from metalens.formats.pictures import read_picture
-from metalens.restore.measures import perceptual_distances, psnr, psnr_by_zone, ssim
-from metalens.restore.restoration import restored_name
+from metalens.formats.pairs.reader import pair_names, read_pairs
+from metalens.formats.pictures.pictures import read_picture
+from metalens.restore.inference.restoration import restored_name
+from metalens.restore.metrics.measures import perceptual_distances, psnr, psnr_by_zone, ssim
 
 ALPHAS = (0.75, 1.0)
 """Those that the table has: the judge is what takes longest."""

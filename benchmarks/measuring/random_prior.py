@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import torch
 
-from metalens.restore.networks import AutoencoderKL, UNet2DConditionModel
-from metalens.restore.pretrain_recipe import build_scheduler
-from metalens.restore.prior import PATHS, Prior
+from metalens.restore.pretraining.recipe import build_scheduler
+from metalens.restore.prior.networks import AutoencoderKL, UNet2DConditionModel
+from metalens.restore.prior.prior import PATHS, Prior
 
 
 def sd_turbo_sized(device: str = "cpu") -> Prior:

@@ -8,8 +8,8 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
 from metalens.formats.drawing.style import ACCENT, FAINT, RULE, TEXT_WIDTH, hide_spines
-from metalens.formats.pairs import Pairs
-from metalens.formats.pairs_shard import PICTURES, PairSample
+from metalens.formats.pairs.reader import Pairs
+from metalens.formats.pairs.shard import PICTURES, PairSample
 
 _ROW_INCHES = 1.72
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.scale import micrometres
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.psf.bank import PsfBank
 
 LARGEST_GRID = 7
 """Nodes that a picture shows along each side; of finer banks every so-manieth is shown."""

@@ -18,7 +18,7 @@ from metalens.formats.drawing.style import (
     TEXT_WIDTH,
     hide_spines,
 )
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 
 LINES = ("-", "--", ":")
 """Of the figures that one picture compares."""

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from metalens.formats.atom_library import AtomLibrary
 from metalens.formats.drawing.style import CHANNEL_COLOURS, MAP_COLOURS, RULE, TEXT_WIDTH, hide_spines
-from metalens.formats.library_coverage import coverage_of
+from metalens.formats.meta_atoms.coverage import coverage_of
+from metalens.formats.meta_atoms.library import AtomLibrary
 
 PHASE_COLOURS = "twilight"
 """Goes round: a turn ends where it began."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from metalens.formats.drawing.field import EMPTY, channel_title, label_sheet, sheet_of_nodes
 from metalens.formats.drawing.scale import draw_scale_bar, micrometres
 from metalens.formats.drawing.style import LIGHT_COLOURS, hide_spines
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 
 DECADES = 4.0
 """How far below the brightest pixel of all channels and nodes the map reaches."""

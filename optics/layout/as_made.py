@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.atom_library import Lattice, library_path, shipped_libraries
-from metalens.formats.camera import Camera, dump_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.lens_phase import EvenPolynomialPhase, FreeformPhase, SumPhase
-from metalens.formats.lens_structure import StructureTable
-from metalens.formats.spectral_table import is_file_name
-from metalens.formats.spectrum import KINDS
-from metalens.formats.structure import Structure, write_structure
+from metalens.formats.camera.camera import Camera, dump_camera, read_camera
+from metalens.formats.camera.phase import EvenPolynomialPhase, FreeformPhase, SumPhase
+from metalens.formats.camera.spectral_table import is_file_name
+from metalens.formats.camera.spectrum import KINDS
+from metalens.formats.camera.structure import Structure, write_structure
+from metalens.formats.camera.structure_tables import StructureTable
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import Lattice, library_path, shipped_libraries
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.layout.chosen import library_of, library_pitch
 from metalens.optics.layout.layers import Layer, LayerMap
 from metalens.optics.layout.ray_tracing import RadialPhaseTable, is_radial_phase, read_radial_phase
@@ -26,8 +27,7 @@ from metalens.optics.layout.reading import layout_kind, read_drawn_atoms
 from metalens.optics.layout.recognition import Made, Recognised, structure_of_layout
 from metalens.optics.layout.sites_table import is_sites_table, read_sites_table
 from metalens.optics.layout.width_map import Quantity, read_width_map
-from metalens.optics.meta_atoms.described import PROXY
-from metalens.optics.metalens import metalens_of
+from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import Candidates, candidates_of
 
 STRUCTURE_FILE, LENS_FILE = "structure.h5", "lens.toml"

@@ -8,13 +8,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.atom_library import Lattice, library_path, read_atom_library
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.lens_parts import KinoformResponse, LibraryResponse, NanoOpticsProxyResponse
-from metalens.formats.lens_phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
-from metalens.formats.structure import Structure, row_pitch_of
-from metalens.optics.meta_atoms.described import PROXY
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.parts import KinoformResponse, LibraryResponse, NanoOpticsProxyResponse
+from metalens.formats.camera.phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
+from metalens.formats.camera.structure import Structure, row_pitch_of
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import Lattice, library_path, read_atom_library
+from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import choose_structure
 
 PROXY_PITCH = 350e-9
@@ -135,7 +136,7 @@ def structure_of_camera(
         assert camera.lens.structure is not None
         return camera.lens.structure.structure()
     return choose_structure(
-        camera,
+        metalens_of(camera),
         choice.library,
         pitch=choice.pitch,
         lattice=choice.lattice,

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, References, measure
 from metalens.optics.layout.layers import Layer
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.layers import Layer
 
 MAXIMUM_SITES = 2**25

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.atom_library import Lattice
-from metalens.formats.errors import InputError
-from metalens.formats.structure import LARGEST_SIDE, row_pitch_of
+from metalens.formats.camera.structure import LARGEST_SIDE, row_pitch_of
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import Lattice
 
 LARGEST_STRAY = 0.1
 """How far a site may lie from its place, in pitches."""
@@ -24,7 +24,7 @@ REMEDY = "give --pitch-nm and --lattice, or name the layer and cell that hold th
 
 
 @dataclass(frozen=True)
-class Sites:
+class LatticeSites:
     """Positions as sites of a lattice around the lens' centre.
 
     Attributes:
@@ -63,7 +63,7 @@ def sites_on_lattice(
     centre: tuple[float, float] | None = None,
     pitch: float | None = None,
     lattice: Lattice | None = None,
-) -> Sites:
+) -> LatticeSites:
     """Find the row and column of each position. Rows run along x.
 
     Args:
@@ -164,7 +164,7 @@ def _centre(y: np.ndarray, x: np.ndarray, pitch: float) -> tuple[float, float]:
     return float(middle[0]), float(middle[1])
 
 
-def _placed(y: np.ndarray, x: np.ndarray, kind: Lattice, pitch: float, centre: tuple[float, float]) -> Sites:
+def _placed(y: np.ndarray, x: np.ndarray, kind: Lattice, pitch: float, centre: tuple[float, float]) -> LatticeSites:
     """Rows and columns of the smallest array around the centre."""
     row_length = row_pitch_of(kind, pitch)
     rows = _given_steps(y, row_length)
@@ -187,7 +187,7 @@ def _placed(y: np.ndarray, x: np.ndarray, kind: Lattice, pitch: float, centre: t
     first_column, column_count, shift_x = _array(column, start, pitch, centre[1])
     column = column - first_column
     _check_once(row, column, (row_count, column_count))
-    return Sites(kind, pitch, row, column, (row_count, column_count), (shift_y, shift_x), stray)
+    return LatticeSites(kind, pitch, row, column, (row_count, column_count), (shift_y, shift_x), stray)
 
 
 def _hexagonal_columns(step: np.ndarray, row: np.ndarray, start: float, pitch: float) -> tuple[np.ndarray, float]:

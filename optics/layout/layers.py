@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, fields
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 Layer = tuple[int, int]
 """Number and datatype, 0 to 65535 each."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.lens_parts import Aperture, PolygonalAperture
+from metalens.formats.camera.parts import Aperture, PolygonalAperture
 
 BOUNDARY_VERTICES = 180
 """A polygon of GDSII may have 199 in all tools."""

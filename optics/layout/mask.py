@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.lens_parts import Aperture
-from metalens.formats.structure import EMPTY, Structure
+from metalens.formats.camera.parts import Aperture
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout import gds_cells, marks, oasis_cells
 from metalens.optics.layout.hierarchy import measure
 from metalens.optics.layout.layers import Layer, LayerMap

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout import isolated
 from metalens.optics.layout.hierarchy import Cell, References, measure
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.atom_library import Shape
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import Shape
 from metalens.optics.layout.hierarchy import measure
 
 ROUND, SQUARE, RECTANGULAR, ANNULAR = "round", "square", "rectangular", "annular"

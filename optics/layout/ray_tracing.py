@@ -17,8 +17,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
 from metalens.optics.phase import EvenPolynomial, Phase
 
 MOST_TERMS = 20

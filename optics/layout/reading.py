@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout import gds_cells, oasis_cells
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, Drawn, Hierarchy
 from metalens.optics.layout.layers import Layer, LayerMap

@@ -6,10 +6,10 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metalens.formats.atom_library import PARAMETERS, Lattice, Shape
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, Structure
-from metalens.optics.layout.lattice import Sites, sites_on_lattice
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
 from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, RECTANGULAR, ROUND, recognise, shape_of
 from metalens.optics.layout.reading import DrawnAtoms
 from metalens.optics.structure.lattice import cell_reach
@@ -102,7 +102,7 @@ def _as_asked(
 
 
 def recognised(
-    sites: Sites, outline: np.ndarray, lengths: np.ndarray, made: Made, diameter: float | None = None
+    sites: LatticeSites, outline: np.ndarray, lengths: np.ndarray, made: Made, diameter: float | None = None
 ) -> Recognised:
     """A structure of sites.
 

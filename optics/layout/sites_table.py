@@ -15,10 +15,10 @@ from typing import TextIO
 
 import numpy as np
 
-from metalens.formats.atom_library import PARAMETERS, Lattice, Shape
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, Structure
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
 from metalens.optics.layout.recognition import Made, Recognised, recognised

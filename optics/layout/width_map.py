@@ -9,9 +9,9 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.structure import LARGEST_SIDE
-from metalens.optics.layout.lattice import Sites
+from metalens.formats.camera.structure import LARGEST_SIDE
+from metalens.formats.files.errors import InputError
+from metalens.optics.layout.lattice import LatticeSites
 from metalens.optics.layout.outlines import OUTLINE_OF, ROUND, SQUARE
 from metalens.optics.layout.recognition import Made, Recognised, recognised
 
@@ -50,7 +50,7 @@ def read_width_map(path: str | os.PathLike[str], made: Made, *, pitch: float, qu
         raise InputError(f"{target}: holds no meta-atoms, or lengths that are negative or infinite.")
     row, column = np.nonzero(taken)
     lengths, outline = np.unique(widths[taken], return_inverse=True)
-    sites = Sites("square", pitch, row, column, (widths.shape[0], widths.shape[1]), (0.0, 0.0), 0.0)
+    sites = LatticeSites("square", pitch, row, column, (widths.shape[0], widths.shape[1]), (0.0, 0.0), 0.0)
     try:
         return recognised(sites, outline, lengths[:, None], replace(made, shape=shape))
     except InputError as error:

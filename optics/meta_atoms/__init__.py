@@ -5,11 +5,11 @@ Files, in reading order:
 - ``library``   complex transmission against geometry and wavelength
 - ``response``  a structure that takes the meta-atom nearest to each wanted phase: diffraction orders
 - ``proxy``     the published fit of neural nano-optics as a library
-- ``described`` a library by its name or from its ``library.h5``
+- ``named``     a library by its name or from its ``library.h5``
 """
 
-from metalens.optics.meta_atoms.described import library_named, scalar_library
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, meta_atom_library
+from metalens.optics.meta_atoms.named import library_named, scalar_library
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
 from metalens.optics.meta_atoms.response import MetaAtoms
 

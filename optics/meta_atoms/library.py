@@ -11,7 +11,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
+
+LARGEST_DUTY = 1.0
+"""A geometry up to this and above a millimetre is a duty cycle: no meta-atom is as wide as a millimetre."""
 
 
 @jax.tree_util.register_dataclass
@@ -160,3 +163,28 @@ def check_width_error(library: MetaAtomLibrary, error: float) -> None:
             f"meta-atoms: width_error {error:g} is more than half of the library's range of geometries, {span:g}; give "
             "it in the library's unit."
         )
+
+
+def is_duty_cycle(library: MetaAtomLibrary) -> bool:
+    """Whether the library's geometry is a duty cycle, not a width in metres; for concrete numbers."""
+    return bool(1e-3 < float(np.asarray(library.geometry)[-1]) <= LARGEST_DUTY)
+
+
+def width_unit(library: MetaAtomLibrary, pitch: float | None) -> float:
+    """Metres in one unit of the library's geometry: 1, or the pitch of a library over duty cycles.
+
+    Args:
+        library: of the lens' meta-atoms.
+        pitch: of the meta-atoms in metres, if it is known.
+
+    Raises:
+        InputError: the library is over duty cycles, and the pitch is not known.
+    """
+    if not is_duty_cycle(library):
+        return 1.0
+    if pitch is None:
+        raise InputError(
+            "fabrication: an error of width in nm of a library over duty cycles needs the pitch of the meta-atoms; "
+            "give [lens.meta_atoms] with pitch_nm."
+        )
+    return pitch

@@ -17,7 +17,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.response import Response, checked_orders

@@ -9,7 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.phase.profile import Phase, Scalar
 
 INTERPOLATIONS = ("cubic", "nearest")

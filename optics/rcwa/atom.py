@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer, lattice_vectors
-from metalens.optics.rcwa.plan import Plan
-from metalens.optics.rcwa.solve import scatter
+from metalens.optics.rcwa.plan import LibraryPlan
+from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
 
 FEWEST_ORDERS = 21
@@ -18,7 +18,7 @@ INDEX_STEP = 1e-5
 """Relative and absolute, for slopes by differences in double precision."""
 
 
-def compute_atom(plan: Plan, atom: int) -> dict[str, np.ndarray]:
+def compute_atom(plan: LibraryPlan, atom: int) -> dict[str, np.ndarray]:
     """Every table of one meta-atom.
 
     Args:
@@ -34,7 +34,7 @@ def compute_atom(plan: Plan, atom: int) -> dict[str, np.ndarray]:
     return {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
 
 
-def _at_wavelength(plan: Plan, density: np.ndarray, place: int) -> dict[str, np.ndarray]:
+def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int) -> dict[str, np.ndarray]:
     steps = order_steps(plan.spec.array.lattice, plan.spec.accuracy.most_orders)
     before = steps[0]
     earlier = _scattered(plan, _layer(plan, density, place, before), place)
@@ -60,17 +60,17 @@ def order_steps(lattice: str, most: int) -> list[int]:
     return steps
 
 
-def _layer(plan: Plan, density: np.ndarray, place: int, orders: int, added: float = 0.0) -> FourierLayer:
+def _layer(plan: LibraryPlan, density: np.ndarray, place: int, orders: int, added: float = 0.0) -> FourierLayer:
     inside, outside = (plan.meta_atom[place] + added) ** 2, plan.surrounding[place] ** 2
     vectors = plan.pitch * lattice_vectors(plan.spec.array.lattice)
     return fourier_layer(density, inside, outside, vectors, orders)
 
 
-def _scattered(plan: Plan, layer: FourierLayer, place: int) -> dict[str, np.ndarray]:
+def _scattered(plan: LibraryPlan, layer: FourierLayer, place: int) -> dict[str, np.ndarray]:
     step = HEIGHT_STEP * plan.height
     rows = [
         [
-            scatter(
+            scatter_plane_wave(
                 layer,
                 height=plan.height,
                 wavelength=float(plan.wavelength[place]),

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.atom_library import PARAMETERS, AtomLibrary
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.library_spec import LibrarySpec, parse_library_spec
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary
+from metalens.formats.meta_atoms.spec import LibrarySpec, parse_library_spec
 from metalens.optics.rcwa.atom import compute_atom
 from metalens.optics.rcwa.layer import FORMULATION
 from metalens.optics.rcwa.materials import database_version, material_name
-from metalens.optics.rcwa.plan import Plan, plan_library
+from metalens.optics.rcwa.plan import LibraryPlan, plan_library
 from metalens.optics.rcwa.slab import slab_transmission
 
 _ONE_THREAD = {
@@ -153,7 +153,7 @@ def _load(path: Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: is damaged ({error}); remove it, and --resume computes it again.") from error
 
 
-def _assembled(plan: Plan, text: str, atoms: list[dict[str, np.ndarray]]) -> AtomLibrary:
+def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]]) -> AtomLibrary:
     spec: LibrarySpec = plan.spec
     tables = {name: np.stack([atom[name] for atom in atoms], axis=2) for name in _TABLES}
     return AtomLibrary(
@@ -187,7 +187,7 @@ def _assembled(plan: Plan, text: str, atoms: list[dict[str, np.ndarray]]) -> Ato
     )
 
 
-def empty_cell(plan: Plan) -> np.ndarray:
+def empty_cell(plan: LibraryPlan) -> np.ndarray:
     """``[polarisation, angle, wavelength]`` transmission where the meta-atom is missing: a slab in closed form."""
     filling = plan.meta_atom if plan.spec.meta_atom.shape.endswith("hole") else plan.surrounding
     return np.array(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.library_spec import Material
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.spec import Material
 
 
 def refractive_index(material: Material, wavelength: np.ndarray) -> np.ndarray:

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.library_spec import LibrarySpec
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.spec import LibrarySpec
 from metalens.optics.rcwa.layer import lattice_vectors
 from metalens.optics.rcwa.materials import refractive_index
 
 
 @dataclass(frozen=True)
-class Plan:
+class LibraryPlan:
     """A specification with its numbers: metres, radians, complex refractive indices.
 
     Attributes:
@@ -55,7 +55,7 @@ class Plan:
         return self.surrounding if self.spec.light.comes_from == "substrate" else self.substrate
 
 
-def plan_library(spec: LibrarySpec) -> Plan:
+def plan_library(spec: LibrarySpec) -> LibraryPlan:
     """Look the materials up and make sure that the light can be what the specification says.
 
     Raises:
@@ -67,14 +67,14 @@ def plan_library(spec: LibrarySpec) -> Plan:
         refractive_index(material, wavelength)
         for material in (spec.materials.meta_atom, spec.materials.substrate, spec.materials.surrounding)
     ]
-    plan = Plan(spec, spec.meta_atom.geometry(), wavelength, np.radians(spec.light.angle_deg), *indices)
+    plan = LibraryPlan(spec, spec.meta_atom.geometry(), wavelength, np.radians(spec.light.angle_deg), *indices)
     _check_incidence(plan)
     if not spec.light.allow_diffraction:
         _check_diffraction(plan)
     return plan
 
 
-def _check_incidence(plan: Plan) -> None:
+def _check_incidence(plan: LibraryPlan) -> None:
     side = plan.spec.light.comes_from
     if plan.before.imag.max() > 1e-6:
         raise InputError(
@@ -87,7 +87,7 @@ def _check_incidence(plan: Plan) -> None:
         )
 
 
-def _check_diffraction(plan: Plan) -> None:
+def _check_diffraction(plan: LibraryPlan) -> None:
     vectors = np.linalg.inv(lattice_vectors(plan.spec.array.lattice)).T
     orders = [(i, j) for i in range(-3, 4) for j in range(-3, 4) if (i, j) != (0, 0)]
     for side in ("substrate", "surrounding"):
@@ -101,7 +101,7 @@ def _check_diffraction(plan: Plan) -> None:
                     _refuse(plan, side, angle, order, int(np.argmax(leaves)))
 
 
-def _refuse(plan: Plan, side: str, angle: float, order: tuple[int, int], place: int) -> None:
+def _refuse(plan: LibraryPlan, side: str, angle: float, order: tuple[int, int], place: int) -> None:
     # The shortest reciprocal lattice vectors have the length 2π/pitch, or 2/√3 times as much.
     longest = 1.0 if plan.spec.array.lattice == "square" else 2 / np.sqrt(3)
     index = max(plan.substrate.real.max(), plan.surrounding.real.max())

@@ -38,7 +38,7 @@ class Scattered:
     by_height: tuple[complex, ...] = ()
 
 
-def scatter(
+def scatter_plane_wave(
     layer: FourierLayer,
     *,
     height: float,

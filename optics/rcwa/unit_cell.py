@@ -19,7 +19,7 @@ def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, s
     """The share of each sample that is material, with outlines that are averaged and not jagged.
 
     Args:
-        shape: a pillar or a hole, a key of ``metalens.formats.atom_library.PARAMETERS``.
+        shape: a pillar or a hole, a key of ``metalens.formats.meta_atoms.library.PARAMETERS``.
         geometry: ``[parameter]`` in metres.
         pitch: in metres.
         lattice: ``"square"`` or ``"hexagonal"``.

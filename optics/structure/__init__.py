@@ -3,17 +3,15 @@
 Files, in reading order:
 
 - ``lattice``          sites of square and hexagonal lattices
-- ``built``            what a lens is built of, in the place of a phase and a response
 - ``sites``            a meta-atom at each site: what will really be made
 - ``radial_geometry``  a geometry over the distance from the centre, to be optimised
 - ``candidates``       the meta-atoms that may be chosen, and the best of them for a phase
 - ``fit``              how well a structure keeps to the wanted phase; which pitch it needs
 - ``choice``           the structure of a lens
-- ``described``        structures from the tables of a ``lens.toml``
 """
 
-from metalens.formats.structure import AtomKind
-from metalens.optics.structure.built import Built
+from metalens.formats.camera.structure import AtomKind
+from metalens.optics.built import Built
 from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of, soft_transmission
 from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of

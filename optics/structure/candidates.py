@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.atom_library import (
+from metalens.formats.camera.structure import AtomKind
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import (
     PARAMETERS,
     AtomLibrary,
     library_digest,
@@ -20,11 +22,8 @@ from metalens.formats.atom_library import (
     read_atom_library,
     shipped_libraries,
 )
-from metalens.formats.errors import InputError
-from metalens.formats.structure import AtomKind
-from metalens.optics.fabrication import is_duty_cycle
-from metalens.optics.meta_atoms.described import PROXY
-from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, is_duty_cycle
+from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
 from metalens.optics.structure.sites import geometry_in
 

@@ -21,13 +21,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.atom_library import PARAMETERS, AtomLibrary, Lattice
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, AtomKind, Structure, site_positions
-from metalens.optics import metalens as lenses
+from metalens.formats.camera.structure import EMPTY, AtomKind, Structure, site_positions
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary
+from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Phase
 from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
@@ -74,7 +73,7 @@ def _phases_at(phases: tuple[Phase, ...], y: jax.Array, x: jax.Array) -> jax.Arr
 
 
 def choose_structure(
-    lens: lenses.Metalens | Camera,
+    lens: Metalens,
     library: str | os.PathLike[str] | AtomLibrary | MetaAtomLibrary,
     *,
     pitch: float,
@@ -87,7 +86,7 @@ def choose_structure(
     weigh_amplitude: bool = True,
     allow_gaps: bool = False,
     kind: AtomKind | None = None,
-    name: str | None = None,
+    name: str = "structure",
     progress: Callable[[int, int], None] | None = None,
 ) -> Structure:
     """Choose a meta-atom for each site of a lens. Every site whose cell reaches into the opening gets one.
@@ -116,8 +115,6 @@ def choose_structure(
         InputError: the library does not reach the phase (with its error, and what to do), the pitch is too large for
             it, or the arguments do not fit together.
     """
-    name = name or (lens.name if isinstance(lens, Camera) else "structure")
-    lens = lenses.metalens_of(lens) if isinstance(lens, Camera) else lens
     wanted = _wanted(lens, wavelengths, weights, phases, weigh_amplitude)
     if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * float(lens.aperture_diameter)):
         raise InputError(
@@ -154,7 +151,7 @@ def choose_structure(
 
 
 def _wanted(
-    lens: lenses.Metalens,
+    lens: Metalens,
     wavelengths: Sequence[float] | np.ndarray,
     weights: Sequence[float] | np.ndarray | None,
     phases: Sequence[Phase] | None,
@@ -178,7 +175,7 @@ def _wanted(
 
 
 def _fill(
-    lens: lenses.Metalens,
+    lens: Metalens,
     pitch: float,
     lattice: Lattice,
     choose: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
@@ -217,7 +214,7 @@ def _nearest(offered: np.ndarray, asked: np.ndarray) -> np.ndarray:
 
 
 def _fit(
-    lens: lenses.Metalens,
+    lens: Metalens,
     site_index: np.ndarray,
     pitch: float,
     lattice: Lattice,
@@ -267,7 +264,7 @@ def _provenance(wanted: Wanted, fit: Fit, remarks: list[str]) -> dict[str, str]:
 
 
 def radial_geometry_of(
-    lens: lenses.Metalens,
+    lens: Metalens,
     library: MetaAtomLibrary,
     *,
     spacing: float,
@@ -305,8 +302,6 @@ def radial_geometry_of(
     return RadialGeometry(number[chosen], spacing, library)
 
 
-def with_structure(
-    lens: lenses.Metalens, library: MetaAtomLibrary | AtomLibrary, structure: Structure
-) -> lenses.Metalens:
+def with_structure(lens: Metalens, library: MetaAtomLibrary | AtomLibrary, structure: Structure) -> Metalens:
     """The lens as it will be made: its light follows from the sites, its windows and samplings from its phase."""
     return replace(lens, structure=sites_of(structure, library))

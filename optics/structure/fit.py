@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.atom_library import Lattice
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import Lattice
 from metalens.optics.structure.lattice import reciprocal_pitch
 
 if TYPE_CHECKING:

@@ -7,8 +7,8 @@ import math
 import jax
 import jax.numpy as jnp
 
-from metalens.formats.atom_library import Lattice
-from metalens.formats.structure import row_pitch_of
+from metalens.formats.camera.structure import row_pitch_of
+from metalens.formats.meta_atoms.library import Lattice
 from metalens.optics.phase.profile import Scalar
 
 

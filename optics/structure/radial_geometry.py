@@ -9,9 +9,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.built import Built
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
-from metalens.optics.structure.built import Built
 
 
 @jax.tree_util.register_dataclass

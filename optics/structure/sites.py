@@ -8,14 +8,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.atom_library import AtomLibrary, Lattice
-from metalens.formats.errors import InputError
-from metalens.formats.structure import Structure
-from metalens.optics.fabrication import is_duty_cycle
-from metalens.optics.meta_atoms.described import scalar_library
-from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error, meta_atom_library
+from metalens.formats.camera.structure import Structure
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
+from metalens.optics.built import Built
+from metalens.optics.meta_atoms.library import (
+    MetaAtomLibrary,
+    check_range,
+    check_width_error,
+    is_duty_cycle,
+    meta_atom_library,
+)
+from metalens.optics.meta_atoms.named import scalar_library
 from metalens.optics.phase.profile import Scalar
-from metalens.optics.structure.built import Built
 from metalens.optics.structure.lattice import nearest_site
 
 BETWEEN = 1e-3
@@ -34,7 +39,8 @@ class Sites(Built):
     so that a derivative is taken of ``dataclasses.replace(sites, geometry=…)`` and not of the whole record.
 
     Attributes:
-        site_index: ``[row, column]`` the meta-atom at each site; :data:`metalens.formats.structure.EMPTY` for none.
+        site_index: ``[row, column]`` the meta-atom at each site; :data:`metalens.formats.camera.structure.EMPTY` for
+            none.
         geometry: ``[atom]`` of the meta-atoms, in the library's unit.
         library: what they do to light. An empty site transmits what it tells; where it does not, nothing.
         pitch: distance between neighbouring sites in metres.

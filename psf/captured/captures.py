@@ -9,19 +9,19 @@ from importlib.metadata import version
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.capture_set import Capture, CaptureSet
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import GREEN, Layout, PsfBank, grid_positions
-from metalens.formats.spectrum import CHANNEL_NAMES
-from metalens.optics.metalens import metalens_of
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.captures.pinhole_captures import CaptureSet, PinholeCapture
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import GREEN, Layout, PsfBank, grid_positions
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.captured.noise import border_level, without_negatives
 from metalens.psf.captured.registration import find_shifts, shift_images
-from metalens.psf.given import bank_of_functions
+from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.measures import centroid
 from metalens.psf.rays import chief_ray
-from metalens.psf.request import field_direction
 from metalens.psf.simulator import at_sensor
+from metalens.psf.validation import field_direction
 
 MARGIN = 8
 """Samples beyond the window that take part in registration, so that no light wraps around into the window."""
@@ -113,9 +113,9 @@ def bank_of_captures(
     )
 
 
-def _by_position(captures: CaptureSet, camera: Camera) -> dict[tuple[float, float], list[Capture]]:
+def _by_position(captures: CaptureSet, camera: Camera) -> dict[tuple[float, float], list[PinholeCapture]]:
     """The captures of each position (y, x) in metres, in the order of the index."""
-    groups: dict[tuple[float, float], list[Capture]] = {}
+    groups: dict[tuple[float, float], list[PinholeCapture]] = {}
     for capture in captures.captures:
         y, x = _position(capture, camera)
         # To the nanometre: numbers of one place that were written differently are one.
@@ -123,7 +123,7 @@ def _by_position(captures: CaptureSet, camera: Camera) -> dict[tuple[float, floa
     return groups
 
 
-def _position(capture: Capture, camera: Camera) -> tuple[float, float]:
+def _position(capture: PinholeCapture, camera: Camera) -> tuple[float, float]:
     """Where the chief ray of a capture lands, (y, x) in metres."""
     if capture.y_um is not None and capture.x_um is not None:
         return capture.y_um * 1e-6, capture.x_um * 1e-6
@@ -141,7 +141,7 @@ def _pinholes(
     camera: Camera,
     dark: np.ndarray | None,
     position: tuple[float, float],
-    group: list[Capture],
+    group: list[PinholeCapture],
     window: int,
 ) -> list[_Pinhole]:
     """The channels of a position: one pinhole of three planes, or three of one each, red, green and blue."""
@@ -174,7 +174,7 @@ def _start(captures: CaptureSet, camera: Camera, position: tuple[float, float], 
 
 def _pinhole(
     captures: CaptureSet,
-    stack: list[tuple[Capture, np.ndarray]],
+    stack: list[tuple[PinholeCapture, np.ndarray]],
     dark: np.ndarray | None,
     place: np.ndarray,
     window: int,
@@ -214,7 +214,7 @@ def _cut(frames: np.ndarray, row: int, column: int, window: int, margin: int, pl
     return padded[..., top : top + 2 * reach + 1, left : left + 2 * reach + 1]
 
 
-def _check_saturation(captures: CaptureSet, capture: Capture, frames: np.ndarray) -> None:
+def _check_saturation(captures: CaptureSet, capture: PinholeCapture, frames: np.ndarray) -> None:
     full = frames >= captures.full_scale_dn
     if full.any():
         frame = int(full.sum(axis=(1, 2, 3)).argmax())
@@ -230,7 +230,7 @@ def _check_saturation(captures: CaptureSet, capture: Capture, frames: np.ndarray
 def _check_size(
     captures: CaptureSet,
     camera: Camera,
-    capture: Capture,
+    capture: PinholeCapture,
     found: tuple[int, int],
     dark: np.ndarray | None,
     window: int,

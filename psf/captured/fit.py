@@ -14,12 +14,13 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.camera import Camera, dump_camera, parse_camera
-from metalens.formats.errors import InputError
-from metalens.formats.lens import Lens
-from metalens.formats.lens_parts import Fabrication, NanoOpticsProxyResponse
-from metalens.formats.psf_bank import GREEN, PsfBank
-from metalens.optics.metalens import Metalens, metalens_of
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
+from metalens.formats.camera.lens import Lens
+from metalens.formats.camera.parts import Fabrication, NanoOpticsProxyResponse
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import GREEN, PsfBank
+from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.metalens import Metalens
 from metalens.psf.captured.fit_model import NUMBERS, LensModel, free_numbers, lens_model
 from metalens.psf.captured.variable_projection import (
     NormalEquations,

@@ -11,15 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import GREEN
+from metalens.formats.camera.camera import Camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import GREEN
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import MetaAtoms
-from metalens.optics.metalens import Metalens, metalens_of
+from metalens.optics.metalens import Metalens
+from metalens.psf.camera_fields import direction_on_moved_sensor
 from metalens.psf.rays import direction_to
 from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
-from metalens.psf.view import direction_on_moved_sensor
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
     "defocus": ("defocus",),

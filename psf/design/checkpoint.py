@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
 
 LARGEST_FILE = 2**28
 

@@ -11,8 +11,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.lens_phase import HyperbolicPhase
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.phase import HyperbolicPhase
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Hyperbolic
 from metalens.psf.design.geometry_variables import GeometryVariables

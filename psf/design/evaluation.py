@@ -12,14 +12,14 @@ from dataclasses import dataclass
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.sensor_noise import noise_variance
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.psf.camera_fields import view_of
 from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
 from metalens.psf.design.restoration_error import image_errors
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import find_peak, half_energy_radius, modulation_transfer, unaberrated_peak
 from metalens.psf.spectra.spectrum import spectral_quadrature
-from metalens.psf.view import view_of
 from metalens.psf.window import choose_window, reachable_light
 
 LARGEST_WINDOW = 301

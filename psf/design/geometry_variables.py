@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.design_variables import RadialGeometryVariables
-from metalens.formats.errors import InputError
-from metalens.formats.lens_structure import RadialGeometryTable
-from metalens.optics.fabrication import width_unit
+from metalens.formats.camera.structure_tables import RadialGeometryTable
+from metalens.formats.design.variables import RadialGeometryVariables
+from metalens.formats.files.errors import InputError
 from metalens.optics.meta_atoms import MetaAtomLibrary, check_range
-from metalens.optics.meta_atoms.described import library_named
+from metalens.optics.meta_atoms.library import width_unit
+from metalens.optics.meta_atoms.named import library_named
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase
 from metalens.optics.structure import RadialGeometry, control_of, geometry_within, radial_geometry_of

@@ -12,8 +12,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats import design_objectives as kinds
-from metalens.formats.sensor_noise import noise_variance
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.design import objectives as kinds
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.restoration_error import image_errors, transform_length

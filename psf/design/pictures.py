@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from metalens.formats.camera import Camera
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.camera.structure_tables import RadialGeometryTable
 from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, TEXT_WIDTH
-from metalens.formats.lens_structure import RadialGeometryTable
-from metalens.formats.spectrum import CHANNEL_NAMES
-from metalens.optics.metalens import metalens_of
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.bank import phase_profile
 from metalens.psf.design.evaluation import Evaluation
 from metalens.psf.design.problem import Problem

@@ -5,7 +5,7 @@ from __future__ import annotations
 import jax
 import jax.numpy as jnp
 
-from metalens.formats.design_objectives import Reduction
+from metalens.formats.design.objectives import Reduction
 
 SMALLEST = 1e-9
 """Values below count as this much, so that a logarithm is finite."""

@@ -7,17 +7,17 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.design_objectives import EfficiencyObjective, StrehlObjective, UniformityObjective
-from metalens.formats.design_spec import DesignSpec
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.design.objectives import EfficiencyObjective, StrehlObjective, UniformityObjective
+from metalens.formats.design.spec import DesignSpec
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
+from metalens.psf.camera_fields import CameraView, view_of
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import applicable_errors
-from metalens.psf.view import CameraView, view_of
 
 LARGEST_SUBPIXELS = 9
 """Sub-pixels along a pixel's side at most; more would be a sensor that a metalens is not made for."""

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.atomic import atomic_directory
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.files.atomic import atomic_directory
 from metalens.psf.design.comparison import best_hyperbolic
 from metalens.psf.design.evaluation import Evaluation, decibels, evaluate_for
 from metalens.psf.design.run import Design

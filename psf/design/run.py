@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats import design_variables as records
-from metalens.formats.atomic import atomic_file
-from metalens.formats.camera import Camera, dump_camera
-from metalens.formats.design_spec import DesignSpec
-from metalens.formats.errors import InputError
+from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.design import variables as records
+from metalens.formats.design.spec import DesignSpec
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
 from metalens.psf.design.geometry_variables import geometry_variables
 from metalens.psf.design.problem import Problem, problem_of

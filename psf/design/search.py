@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.psf.design.checkpoint import SearchState
 from metalens.psf.design.loss import loss_of

@@ -15,8 +15,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats import lens_phase
-from metalens.formats.atomic import atomic_file
+from metalens.formats.camera import phase as lens_phase
+from metalens.formats.files.atomic import atomic_file
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import EvenPolynomial, Freeform, Phase, Zernike
 from metalens.optics.phase.zernike import degrees_of

@@ -9,7 +9,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
@@ -20,7 +20,7 @@ Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_somme
 
 
 @dataclass(frozen=True)
-class Plan:
+class EnginePlan:
     """An engine and what it is compiled for; the same for all the light that it was made for.
 
     Attributes:
@@ -46,7 +46,7 @@ def plan_engine(
     engine: Engine = "auto",
     integrate_pixels: bool = True,
     refinement: float = 1.0,
-) -> Plan:
+) -> EnginePlan:
     """Choose an engine and its samplings for all wavelengths and sources.
 
     ``auto`` takes the direction-cosine engine for a lens whose phase it can follow, unless the angular spectrum is
@@ -76,7 +76,9 @@ def plan_engine(
             raise InputError(
                 f'psf: the direction-cosine engine cannot follow {obstacle}; use engine="angular_spectrum" or "auto".'
             )
-        return Plan(engine, reason, sampling=_sampling(lens, wavelength, sources, window, pixel_pitch, refinement))
+        return EnginePlan(
+            engine, reason, sampling=_sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
+        )
     if engine == "rayleigh_sommerfeld" and lens.cover_glass is not None:
         raise InputError(
             "psf: the Rayleigh–Sommerfeld integral holds in one medium, not behind a cover glass; use "
@@ -98,7 +100,7 @@ def plan_engine(
         convolves=convolves,
         refinement=refinement,
     )
-    return Plan(engine, reason, grid=grid)
+    return EnginePlan(engine, reason, grid=grid)
 
 
 def _obstacle(lens: Metalens) -> str | None:
@@ -124,7 +126,7 @@ def _cheaper(
     pixel_pitch: float,
     integrate_pixels: bool,
     refinement: float,
-) -> Plan:
+) -> EnginePlan:
     """Compare times: samples and matrix products of the tiles against the transforms of the grid."""
     grid_for = partial(
         choose_grid,
@@ -138,21 +140,21 @@ def _cheaper(
     )
     obstacle = _obstacle(lens)
     if obstacle is not None:
-        return Plan("angular_spectrum", f"the lens has {obstacle}", grid=grid_for())
+        return EnginePlan("angular_spectrum", f"the lens has {obstacle}", grid=grid_for())
     try:
         sampling = _sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
     except InputError as error:
-        return Plan("angular_spectrum", f"of the direction-cosine engine: {error}", grid=grid_for())
+        return EnginePlan("angular_spectrum", f"of the direction-cosine engine: {error}", grid=grid_for())
     try:
         grid = grid_for()
     except InputError as error:
-        return Plan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
+        return EnginePlan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
     shared = len(wavelength) * len(sources) if all(shares_spectrum(lens, source) for source in sources) else 1
     by_tiles, by_grid = _tile_nanoseconds(sampling, window), _grid_nanoseconds(grid, shared)
     costs = f"about {by_tiles / 1e6:.0f} ms for each function in tiles, {by_grid / 1e6:.0f} ms on a uniform grid"
     if by_tiles < by_grid:
-        return Plan("direction_cosine", f"the cheaper: {costs}", sampling=sampling)
-    return Plan("angular_spectrum", f"the cheaper: {costs}", grid=grid)
+        return EnginePlan("direction_cosine", f"the cheaper: {costs}", sampling=sampling)
+    return EnginePlan("angular_spectrum", f"the cheaper: {costs}", grid=grid)
 
 
 def _sampling(

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.fft
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import Source
 from metalens.psf.engines.aperture_edge import EDGE_REACH

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 
 def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.ndarray]:

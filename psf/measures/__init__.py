@@ -13,7 +13,7 @@ Files, in reading order:
 - ``energy``        energy within a radius, and the radius that holds a share
 - ``modulation``    modulation transfer function
 - ``strehl``        peak against that of an unaberrated lens
-- ``figures``       all of them at once, as :class:`metalens.formats.psf_figures.PsfFigures`
+- ``figures``       all of them at once, as :class:`metalens.formats.psf.figures.PsfFigures`
 """
 
 from metalens.psf.measures.direction import tangential_direction

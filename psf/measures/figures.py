@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.psf_figures import PsfFigures
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.figures import PsfFigures
 from metalens.psf.measures.direction import tangential_direction
 from metalens.psf.measures.energy import energy_radius
 from metalens.psf.measures.gaussian_fit import full_width_half_maximum

@@ -8,7 +8,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metalens.formats.drawing.style import MAP_COLOURS, RULE, TEXT_WIDTH, hide_spines
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 from metalens.psf.pictures.places import PLACE_COLOURS, chosen_places
 
 NEAR = 1e-8

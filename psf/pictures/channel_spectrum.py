@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from matplotlib.figure import Figure
 
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.style import CHANNEL_COLOURS, CHANNEL_MARKS, RULE
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.psf.bank import PsfBank
 
 
 def spectrum_figure(bank: PsfBank) -> Figure:

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.field import channel_title, spread_indices
 from metalens.formats.drawing.field_map import draw_radial_curve
 from metalens.formats.drawing.scale import round_length
 from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, RULE, TEXT_WIDTH
-from metalens.formats.psf_bank import GREEN, PsfBank
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.psf.bank import GREEN, PsfBank
 
 MOST_ARROWS = 15
 """Along each side of a grid."""

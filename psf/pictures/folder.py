@@ -10,12 +10,12 @@ from typing import Literal
 
 from matplotlib.figure import Figure
 
-from metalens.formats.atomic import atomic_directory
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.field_map import field_figure, width_figure
 from metalens.formats.drawing.psf_map import psf_figure
 from metalens.formats.drawing.style import save_figure
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.files.atomic import atomic_directory
+from metalens.formats.psf.bank import PsfBank
 from metalens.psf.pictures.by_wavelength import strehl_figure, wavelength_figure
 from metalens.psf.pictures.channel_spectrum import spectrum_figure
 from metalens.psf.pictures.displacement import centroid_figure, lateral_colour_figure

@@ -8,11 +8,11 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from metalens.formats.camera import Camera
+from metalens.formats.camera.camera import Camera
 from metalens.formats.drawing.field import channel_title
 from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, INK, RULE, TEXT_WIDTH
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.psf_figures import PsfFigures
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.figures import PsfFigures
 from metalens.psf.pictures.places import PLACE_COLOURS, chosen_places
 
 

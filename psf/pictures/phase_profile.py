@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metalens.formats.drawing.style import ACCENT, FAINT, RULE
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 
 
 def phase_figure(bank: PsfBank) -> Figure:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 
 PLACES = {"axis": 0.0, "zone": 0.7, "edge": 1.0}
 """Name → distance from the axis as a share of the farthest node's."""

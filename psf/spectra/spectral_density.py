@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.spectral_table import LONGEST_NM, SHORTEST_NM
-from metalens.formats.spectrum import CHANNEL_NAMES, Channel, SpectralTables, Spectrum, read_tables
+from metalens.formats.camera.spectral_table import LONGEST_NM, SHORTEST_NM
+from metalens.formats.camera.spectrum import CHANNEL_NAMES, Channel, SpectralTables, Spectrum, read_tables
+from metalens.formats.files.errors import InputError
 
 FWHM_PER_SIGMA = 2 * np.sqrt(2 * np.log(2))
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from metalens.formats.spectrum import Channel, Spectrum
+from metalens.formats.camera.spectrum import Channel, Spectrum
 from metalens.psf.spectra.spectral_density import FWHM_PER_SIGMA, check_wavelengths, spectral_masses, spectral_range
 
 
@@ -32,7 +32,8 @@ def spectral_quadrature(
     """Wavelengths and weights of all three channels.
 
     Gaussian bands have nodes of their own (Gauss–Hermite). A spectrum from tables has three times ``count`` nodes
-    that all channels share, denser where the channels see more (:func:`node_positions`), with :func:`hat_weights`.
+    that all channels share, denser where the channels see more (:func:`node_positions`), with
+    :func:`channel_quadrature_weights`.
 
     Args:
         spectrum: of a camera.
@@ -48,13 +49,13 @@ def spectral_quadrature(
     if wavelengths is not None:
         check_wavelengths(spectrum, np.asarray(wavelengths, dtype=float))
         nodes = np.sort(np.asarray(wavelengths, dtype=float))
-        return nodes, hat_weights(spectrum, nodes)
+        return nodes, channel_quadrature_weights(spectrum, nodes)
     count = spectrum.wavelengths_per_channel if count is None else count
     if spectrum.channels:
         return _hermite_quadrature(spectrum.channels, count)
     # Each node in the middle of its share, so that none is spent on the dark ends.
     nodes = node_positions(spectrum, (np.arange(3 * count) + 0.5) / (3 * count))
-    return nodes, hat_weights(spectrum, nodes)
+    return nodes, channel_quadrature_weights(spectrum, nodes)
 
 
 def _hermite_quadrature(channels: Sequence[Channel], count: int) -> tuple[np.ndarray, np.ndarray]:
@@ -69,7 +70,7 @@ def _hermite_quadrature(channels: Sequence[Channel], count: int) -> tuple[np.nda
     return wavelength[order], weight[:, order]
 
 
-def hat_weights(spectrum: Spectrum, nodes: np.ndarray) -> np.ndarray:
+def channel_quadrature_weights(spectrum: Spectrum, nodes: np.ndarray) -> np.ndarray:
     """Weights with which point spread functions at any nodes make those of the channels.
 
     The weight of a node is the integral of what the channel sees times the node's hat: 1 at the node, 0 at its

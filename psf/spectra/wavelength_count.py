@@ -8,9 +8,9 @@ from itertools import pairwise
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.spectrum import CHANNEL_NAMES, Spectrum
-from metalens.psf.spectra.spectrum import hat_weights, node_positions, spectral_quadrature
+from metalens.formats.camera.spectrum import CHANNEL_NAMES, Spectrum
+from metalens.formats.files.errors import InputError
+from metalens.psf.spectra.spectrum import channel_quadrature_weights, node_positions, spectral_quadrature
 
 FEWEST_INTERVALS = 16
 """Between the nodes of the coarsest set, for a spectrum from tables."""
@@ -96,7 +96,7 @@ def _doubled_sets(spectrum: Spectrum) -> Iterator[tuple[np.ndarray, np.ndarray]]
     intervals = FEWEST_INTERVALS
     while True:
         nodes = node_positions(spectrum, np.arange(intervals + 1) / intervals)
-        yield nodes, hat_weights(spectrum, nodes)
+        yield nodes, channel_quadrature_weights(spectrum, nodes)
         intervals *= 2
 
 

@@ -16,11 +16,13 @@ import jax.numpy as jnp
 import numpy as np
 import scipy.special
 
-from metalens.formats.camera import Camera, dump_camera, parse_camera
-from metalens.formats.errors import InputError
-from metalens.formats.lens_parts import Fabrication as FabricationTable
-from metalens.formats.tolerance_spec import Errors, Fixed, Normal, Uniform
-from metalens.optics.fabrication import LARGEST_DUTY, Fabrication, atom_pitch, fabricated, library_of, width_unit
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
+from metalens.formats.camera.parts import Fabrication as FabricationTable
+from metalens.formats.design.tolerance_spec import Errors, Fixed, Normal, Uniform
+from metalens.formats.files.errors import InputError
+from metalens.optics.fabrication import Fabrication, fabricated, library_of
+from metalens.optics.from_lens_toml import atom_pitch
+from metalens.optics.meta_atoms.library import LARGEST_DUTY, width_unit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 
@@ -138,7 +140,7 @@ def draw_of(numbers: Mapping[str, float], unit: float = 1.0) -> Draw:
     """A draw from numbers in the units of their names.
 
     Args:
-        numbers: name → number; those of :class:`metalens.formats.tolerance_spec.Errors`.
+        numbers: name → number; those of :class:`metalens.formats.design.tolerance_spec.Errors`.
         unit: metres in one unit of the library's geometry, of
             :func:`metalens.optics.fabrication.width_unit`.
     """

@@ -9,11 +9,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file, require_new_directory
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
-from metalens.formats.psf_ensemble import (
+from metalens.formats.camera.camera import Camera
+from metalens.formats.design.tolerance_spec import Errors
+from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
+from metalens.formats.psf.ensemble import (
     SETTINGS,
     EnsembleManifest,
     EnsembleMember,
@@ -22,13 +23,12 @@ from metalens.formats.psf_ensemble import (
     read_psf_ensemble,
     write_ensemble_manifest,
 )
-from metalens.formats.tolerance_spec import Errors
 from metalens.psf.bank import WANTED_SHARE, simulate_bank
-from metalens.psf.octant import nodes_across
+from metalens.psf.camera_fields import view_of
+from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import drawn_camera, drawn_numbers
 from metalens.psf.tolerance.workers import check_workers, shared_work
-from metalens.psf.view import view_of
 from metalens.psf.window import choose_window
 
 ROOM = 1.15

@@ -11,14 +11,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera import Camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import GREEN, grid_positions
+from metalens.formats.camera.camera import Camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import GREEN, grid_positions
 from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure import RadialGeometry, Sites
+from metalens.psf.camera_fields import direction_on_moved_sensor, view_of
 from metalens.psf.engines.grid import direction_spread
+from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.measures import (
     find_peak,
     full_width_half_maximum,
@@ -27,11 +29,9 @@ from metalens.psf.measures import (
     tangential_direction,
     unaberrated_peak,
 )
-from metalens.psf.octant import nodes_across
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import Assembly, Draw, perturbed
-from metalens.psf.view import direction_on_moved_sensor, view_of
 from metalens.psf.window import choose_window
 
 FIGURES = {

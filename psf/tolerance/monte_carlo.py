@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.camera import Camera, dump_camera
-from metalens.formats.errors import InputError
-from metalens.formats.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
-from metalens.formats.tolerance_spec import Errors, Fixed, ToleranceSpec
-from metalens.optics.metalens import metalens_of
+from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.design.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
+from metalens.formats.design.tolerance_spec import Errors, Fixed, ToleranceSpec
+from metalens.formats.files.errors import InputError
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
 from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of
 from metalens.psf.tolerance.workers import check_workers, shared_work

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, FAINT, INK, RULE, TEXT_WIDTH
-from metalens.formats.spectrum import CHANNEL_NAMES
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import MonteCarlo
 

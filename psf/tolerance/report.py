@@ -7,8 +7,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file
 from metalens.formats.drawing.style import save_figure
+from metalens.formats.files.atomic import atomic_file
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import MonteCarlo
 from metalens.psf.tolerance.pictures import ERROR_TITLES, TITLES, distribution_figure, ranking_figure

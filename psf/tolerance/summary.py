@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.spectrum import CHANNEL_NAMES
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import MonteCarlo
 from metalens.psf.tolerance.sensitivity import Shares, enough_draws, variance_shares

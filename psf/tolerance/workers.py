@@ -11,7 +11,7 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from typing import Any, TypeVar
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 Result = TypeVar("Result")
 

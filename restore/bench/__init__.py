@@ -3,7 +3,7 @@
 In reading order:
 
 - ``plan``    what is to be compared, as a file in the benchmark's folder
-- ``inputs``  what it needs and nobody gave, made by the commands that make such
+- ``inputs``  what it works on, and whether that can be used
 - ``folder``  where in it everything lies; ``judged_sets`` the pictures that methods are judged on
 - ``worker``  one method in its own process: fit, restore, measure time and memory
 - ``process`` a process that is followed while it works

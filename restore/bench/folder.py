@@ -27,8 +27,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.errors import InputError
-from metalens.restore.bench.plan import Plan
+from metalens.formats.files.errors import InputError
+from metalens.restore.bench.plan import BenchPlan
 
 RESULT = "result.json"
 FAILURE = "failure.txt"
@@ -74,7 +74,7 @@ class Run:
         return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
-def runs_of(folder: Path, plan: Plan) -> list[Run]:
+def runs_of(folder: Path, plan: BenchPlan) -> list[Run]:
     """All runs of a benchmark, method by method."""
     return [run_of(folder, method, seed) for method in plan.methods for seed in plan.seeds]
 

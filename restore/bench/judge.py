@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.interruption import terminate_as_interrupt
-from metalens.formats.pictures import read_picture
-from metalens.formats.psf_bank import read_psf_bank
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import terminate_as_interrupt
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.bench.folder import SCORES, Run, chart_pictures, judged_pictures, read_json, runs_of
 from metalens.restore.bench.plan import read_plan
 from metalens.restore.bench.process import Tell, teller
+from metalens.restore.deconvolution.consistency import consistency
 from metalens.restore.metrics.catalogue import METRICS
-from metalens.restore.metrics.consistency import consistency
 from metalens.restore.metrics.metric import WHOLE, Compare
 from metalens.restore.metrics.slanted_edge import resolution
 

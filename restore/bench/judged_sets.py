@@ -7,11 +7,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, pair_names, read_pairs
-from metalens.formats.pairs_shard import PairSample
-from metalens.formats.pictures import write_picture
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs
+from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pictures.pictures import write_picture
 from metalens.restore.bench.folder import read_json
 
 SETS = "sets.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 from metalens.restore.bench.folder import run_of
 from metalens.restore.bench.table import aim_table, cost_table, figure_table, set_table, terms, title, zone_table
-from metalens.restore.page import document, number, text
+from metalens.restore.report.page import document, number, text
 
 SHOWN = 8
 """Test pictures that are shown; the files of all are in the folder."""

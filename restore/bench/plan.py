@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file, require_new_directory
-from metalens.formats.errors import InputError
+from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.errors import InputError
 
 SCHEMA = "metalens.bench"
 VERSION = 1
@@ -21,7 +21,7 @@ _MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test",
 
 
 @dataclass(frozen=True)
-class Plan:
+class BenchPlan:
     """A benchmark.
 
     Attributes:
@@ -59,14 +59,14 @@ class Plan:
     chart: str | None = None
 
 
-def write_plan(folder: Path, plan: Plan) -> None:
+def write_plan(folder: Path, plan: BenchPlan) -> None:
     """Write ``plan.json``, whole or not at all."""
     described = {"schema": SCHEMA, "version": VERSION, **asdict(plan)}
     with atomic_file(folder / PLAN) as part:
         part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
 
 
-def read_plan(folder: Path) -> Plan:
+def read_plan(folder: Path) -> BenchPlan:
     """Read ``plan.json``.
 
     Raises:
@@ -79,7 +79,7 @@ def read_plan(folder: Path) -> Plan:
         found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
             raise ValueError(f"it is not {SCHEMA} version {VERSION}")
-        plan = Plan(**found)
+        plan = BenchPlan(**found)
         if isinstance(plan.test, str):
             raise ValueError("test is one folder, not a list")
         return replace(plan, test=tuple(plan.test), methods=tuple(plan.methods), seeds=tuple(plan.seeds))
@@ -87,7 +87,7 @@ def read_plan(folder: Path) -> Plan:
         raise InputError(f"{path}: not a benchmark's plan ({error}); start anew in another folder.") from error
 
 
-def claim(folder: Path, plan: Plan, *, resume: bool) -> None:
+def claim(folder: Path, plan: BenchPlan, *, resume: bool) -> None:
     """Begin a benchmark in a new folder, or check that the folder's is this one and go on.
 
     Raises:
@@ -95,7 +95,7 @@ def claim(folder: Path, plan: Plan, *, resume: bool) -> None:
     """
     if resume and (folder / PLAN).is_file():
         before = read_plan(folder)
-        for each in fields(Plan):
+        for each in fields(BenchPlan):
             found, wanted = getattr(before, each.name), getattr(plan, each.name)
             if each.name not in _MAY_CHANGE and found != wanted:
                 raise InputError(

@@ -7,16 +7,16 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.bench.figures import plane_figure
 from metalens.restore.bench.folder import SCORES, judged_pictures, read_json, run_of
 from metalens.restore.bench.page import render
 from metalens.restore.bench.summary import summarise
 from metalens.restore.bench.table import comma_separated, markdown
 from metalens.restore.metrics.metric import WHOLE
-from metalens.restore.report_figures import alpha_figure, save_figure
+from metalens.restore.report.figures import alpha_figure, save_figure
 
 PAGE = "bench.html"
 

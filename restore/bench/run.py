@@ -10,14 +10,14 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import Pairs, read_pairs
-from metalens.formats.pictures import write_picture
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import Pairs, read_pairs
+from metalens.formats.pictures.pictures import write_picture
 from metalens.restore.bench.folder import FAILURE, LOG, Run, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
-from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.plan import BenchPlan, read_plan
 from metalens.restore.bench.process import follow, interrupt, start
 
 Report = Callable[[float, str], None]
@@ -26,7 +26,7 @@ Report = Callable[[float, str], None]
 WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
 
 
-def prepare(folder: Path, plan: Plan) -> None:
+def prepare(folder: Path, plan: BenchPlan) -> None:
     """Keep what figures and pages are made of in the folder, so that they can be made anywhere.
 
     Raises:

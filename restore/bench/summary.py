@@ -13,9 +13,9 @@ from metalens import __version__
 from metalens.restore.bench.folder import SCORES, Run, judged_pictures, read_json, runs_of
 from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
 from metalens.restore.bench.judged_sets import sets_of
-from metalens.restore.bench.plan import Plan, read_plan
-from metalens.restore.measures import ZONES
+from metalens.restore.bench.plan import BenchPlan, read_plan
 from metalens.restore.metrics.catalogue import METRICS
+from metalens.restore.metrics.measures import ZONES
 from metalens.restore.metrics.metric import WHOLE
 
 SCHEMA = "metalens.bench.summary"
@@ -159,7 +159,7 @@ def _deviation(means: Sequence[float]) -> float | None:
     return float(np.std(means, ddof=1)) if len(means) > 1 else None
 
 
-def aims(rows: Sequence[dict[str, Any]], plan: Plan) -> list[dict[str, Any]]:
+def aims(rows: Sequence[dict[str, Any]], plan: BenchPlan) -> list[dict[str, Any]]:
     """The gaps that DMDiff's paper claims, each with what was wanted and, as far as rows tell it, what was found."""
     found = []
     for method in ("dmdiff-local", "dmdiff-global"):

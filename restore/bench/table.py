@@ -9,8 +9,8 @@ from typing import Any
 
 from metalens.restore.bench.judge import RESOLUTION
 from metalens.restore.bench.summary import COSTS
-from metalens.restore.measures import ZONES
-from metalens.restore.page import number
+from metalens.restore.metrics.measures import ZONES
+from metalens.restore.report.page import number
 
 COST_HEADINGS = {
     "parameters": "parameters",

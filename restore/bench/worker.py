@@ -16,19 +16,19 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.atomic import atomic_file
-from metalens.formats.errors import InputError
-from metalens.formats.interruption import terminate_as_interrupt
-from metalens.formats.pairs import read_pairs, require_same_camera
-from metalens.formats.pictures import read_picture, write_picture
-from metalens.formats.psf_bank import read_psf_bank
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import terminate_as_interrupt
+from metalens.formats.pairs.reader import read_pairs, require_same_camera
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, LOG, RESULT, Run, chart_pictures, run_of
 from metalens.restore.bench.judged_sets import Judged, judged_pairs, read_test_sets
-from metalens.restore.bench.plan import Plan, read_plan
+from metalens.restore.bench.plan import BenchPlan, read_plan
 from metalens.restore.bench.process import Tell, teller
 from metalens.restore.methods import load_method
 from metalens.restore.methods.method import Capture, Fitted, Method, Training
-from metalens.restore.optimisation import Budget
+from metalens.restore.training.optimisation import Budget
 
 _TIMED = 3
 """Pictures that a single variant is timed on, after one to warm up."""
@@ -83,7 +83,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
 
 
 def _restore_all(
-    method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: Plan, tell: Tell, *, keep: bool
+    method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: BenchPlan, tell: Tell, *, keep: bool
 ) -> dict[str, Any]:
     """Restore and store every test picture, or with ``keep`` those that are missing; what one takes."""
     variants = method.describe.variants
@@ -126,7 +126,7 @@ def _seconds_of_one(fitted: Fitted, judged: Judged, variant: str) -> float:
     return time.perf_counter() - started
 
 
-def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan: Plan) -> dict[str, Any]:
+def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan: BenchPlan) -> dict[str, Any]:
     description = method.describe
     result = {
         "title": description.title,

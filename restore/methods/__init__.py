@@ -6,7 +6,7 @@ In reading order:
 - ``tuning``           choosing a setting on training pairs, for methods that do not learn
 - ``learning``         one training loop for all that do
 - ``wiener``           Wiener deconvolution, of the whole picture and place by place
-- ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/local_blur.py``)
+- ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/deconvolution/local_blur.py``)
 - ``two_step``         blind correction: a Gaussian estimate, then colour fringes; ``gaussian_blur`` estimates and
   inverts
 - ``nano_optics``      deconvolution of learned features with the function given; ``feature_wiener`` deconvolves
@@ -27,7 +27,7 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 if TYPE_CHECKING:
     from metalens.restore.methods.method import Method

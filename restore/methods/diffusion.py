@@ -2,7 +2,7 @@
 
 The loss of pictures weighs L2 by 40 in all of them, as the training of DMDiff's adapters does here, where published
 weights are 1 or 2; the other terms keep their published ratios to the perceptual one, and the perceptual term its ratio
-to L2 between the methods (:mod:`metalens.restore.train_config` says why).
+to L2 between the methods (:mod:`metalens.restore.training.config` says why).
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ import torch
 from torch import Tensor
 
 from metalens.restore.methods.learning import Learner
-from metalens.restore.perceptual_loss import perceptual_network
-from metalens.restore.prior import Prior, load_prior
+from metalens.restore.metrics.perceptual_loss import perceptual_network
+from metalens.restore.prior.prior import Prior, load_prior
 
 L2_WEIGHT = 40.0
 
@@ -65,7 +65,8 @@ def noised(clean: Tensor, noise: Tensor, alpha_cumprod: Tensor) -> Tensor:
 
 
 def prediction_target(clean: Tensor, noise: Tensor, alpha_cumprod: Tensor, prediction_type: str) -> Tensor:
-    """What a denoiser of a kind should put out; the reverse of :func:`metalens.restore.prior.clean_from_prediction`."""
+    """What a denoiser of a kind should put out; the reverse of
+    :func:`metalens.restore.prior.prior.clean_from_prediction`."""
     alpha = alpha_cumprod.reshape(-1, *[1] * (clean.ndim - 1))
     targets = {
         "epsilon": noise,

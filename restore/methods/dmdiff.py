@@ -14,19 +14,20 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from metalens.restore.data_consistency import DataConsistency
+from metalens.restore.adapter.restorer import AdapterConfig, load_restorer
+from metalens.restore.adapter.svda import Form
+from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
-from metalens.restore.prior import load_prior
-from metalens.restore.restoration import Settings, restore
-from metalens.restore.restorer import AdapterConfig, load_restorer
-from metalens.restore.svda import Form
-from metalens.restore.train import train
-from metalens.restore.train_config import TrainConfig
+from metalens.restore.prior.prior import load_prior
+from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.train import train
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
 CONSISTENT = (0.75, 1.0)
-"""α that are drawn towards the capture too (:mod:`metalens.restore.data_consistency`), which was not published."""
+"""α that are drawn towards the capture too (:mod:`metalens.restore.inference.data_consistency`), which was not
+published."""
 
 _CONSISTENT = "consistent, "
 ADAPTER = "adapter"

@@ -15,9 +15,9 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional as F
 
-from metalens.formats.psf_bank import PsfBank
-from metalens.restore.degradation_map import Region
-from metalens.restore.wiener import balanced_functions, hat_weights
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.conditioning.degradation_map import Region
+from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 
 
 class PsfField:
@@ -38,7 +38,7 @@ class PsfField:
         self.functions = torch.from_numpy(bank.as_grid(balanced_functions(bank))).to(device)
         self.sensor = bank.camera.sensor.pixels
         self._hats = [
-            torch.from_numpy(hat_weights(nodes, bank.pixel_pitch, side)).to(device)
+            torch.from_numpy(tile_weights(nodes, bank.pixel_pitch, side)).to(device)
             for nodes, side in zip((bank.field_y, bank.field_x), self.sensor, strict=True)
         ]
 

@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from metalens.formats.errors import InputError
-from metalens.restore.degradation_map import CELLS, Region, region_of
+from metalens.formats.files.errors import InputError
+from metalens.restore.conditioning.degradation_map import CELLS, Region, region_of
 from metalens.restore.methods.method import CHECKPOINT, Capture, Fitted, Training
-from metalens.restore.optimisation import Optimisation
-from metalens.restore.picture_tensors import as_picture, as_tensor, pad_to_multiple
-from metalens.restore.training_pairs import PairSource, TrainingPairs
-from metalens.restore.workplace import Workplace, spoken_memory
+from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
+from metalens.restore.training.distributed import DistributedProcesses, spoken_memory
+from metalens.restore.training.optimisation import Optimisation
+from metalens.restore.training.pairs import PairSource, TrainingPairs
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
 _MOST_SKIPPED_IN_A_ROW = 10
@@ -74,7 +74,7 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
     Raises:
         InputError: the crops do not fit the pairs or the method, memory runs out, or losses are not finite.
     """
-    workplace = Workplace(training.device, training.precision)
+    workplace = DistributedProcesses(training.device, training.precision)
     torch.manual_seed(training.seed)
     learner = make(workplace.device).to(workplace.device)
     check_crop(training, learner.multiple)
@@ -123,7 +123,9 @@ def check_crop(training: Training, multiple: int) -> None:
 
 
 @torch.no_grad()
-def _restored(learner: Learner, training: Training, workplace: Workplace, capture: Capture, variant: str) -> np.ndarray:
+def _restored(
+    learner: Learner, training: Training, workplace: DistributedProcesses, capture: Capture, variant: str
+) -> np.ndarray:
     height, width = capture.picture.shape[:2]
     padded = pad_to_multiple(as_tensor(capture.picture)[None].to(workplace.device), learner.multiple)
     region = region_of(*capture.place, padded.shape[-2], padded.shape[-1], training.bank.camera.sensor.pixels)
@@ -139,7 +141,9 @@ def _no_maps(training: Training) -> list[np.ndarray]:
 class _Run:
     """One training, from its first step or from a checkpoint to the end of its budget."""
 
-    def __init__(self, training: Training, learner: Learner, data: TrainingPairs, workplace: Workplace) -> None:
+    def __init__(
+        self, training: Training, learner: Learner, data: TrainingPairs, workplace: DistributedProcesses
+    ) -> None:
         self.training = training
         self.learner = learner
         self.data = data

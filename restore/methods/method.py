@@ -9,9 +9,9 @@ from typing import Any, Literal
 
 import numpy as np
 
-from metalens.formats.pairs import Pairs
-from metalens.formats.psf_bank import PsfBank
-from metalens.restore.optimisation import Budget
+from metalens.formats.pairs.reader import Pairs
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.training.optimisation import Budget
 
 Precision = Literal["fp32", "bf16"]
 Report = Callable[[float, dict[str, float]], None]
@@ -84,7 +84,7 @@ class Training:
     Attributes:
         pairs: clean and captured pictures of the camera; only those of the split's training side are used.
         bank: the camera's point spread functions.
-        prior: the latent diffusion model, as :func:`metalens.restore.prior.load_prior` takes it.
+        prior: the latent diffusion model, as :func:`metalens.restore.prior.prior.load_prior` takes it.
         budget: of methods that learn.
         folder: where a method keeps its checkpoint.
         batch: crops a step.

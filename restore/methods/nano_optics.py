@@ -19,15 +19,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metalens.formats.picture_encoding import inverse_colour_matrix
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.sensor import Sensor
-from metalens.restore.degradation_map import Region
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.pictures.encoding import inverse_colour_matrix
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.feature_wiener import PsfField, deconvolve, middle_of, resized
 from metalens.restore.methods.learning import Crops, Learner, fit_learner, full_precision
 from metalens.restore.methods.method import Description, Method
 from metalens.restore.methods.nafnet import silent
-from metalens.restore.perceptual_loss import perceptual_network
+from metalens.restore.metrics.perceptual_loss import perceptual_network
 
 CHANNELS = (15, 30, 60)
 _NODES_AT_A_TIME = 7
@@ -152,7 +152,7 @@ def _double(before: int, after: int) -> nn.Sequential:
 
 
 def linear_light(pictures: Tensor, sensor: Sensor) -> Tensor:
-    """The light of pictures ``[batch, 3, y, x]``; see :func:`metalens.formats.picture_encoding.decode_picture`."""
+    """The light of pictures ``[batch, 3, y, x]``; see :func:`metalens.formats.pictures.encoding.decode_picture`."""
     values = pictures.float().clamp(0, 1)
     gamma = None if sensor.development is None else sensor.development.gamma
     if gamma is None:

@@ -21,8 +21,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metalens.restore.degradation_map import Region
-from metalens.restore.lora import LoraLayers, inject_unet
+from metalens.restore.adapter.lora import LoraLayers, inject_unet
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.diffusion import (
     DiffusionLearner,
     drawn_noise,
@@ -33,7 +33,7 @@ from metalens.restore.methods.diffusion import (
 )
 from metalens.restore.methods.learning import Crops, fit_learner
 from metalens.restore.methods.method import Description, Method
-from metalens.restore.prior import clean_from_prediction
+from metalens.restore.prior.prior import clean_from_prediction
 
 RANK = 4
 GUIDANCE = 7.5

@@ -2,10 +2,10 @@
 
 NAFNet's blocks (Chen et al., ECCV 2022, arXiv 2204.04676) in a U-Net of 32 to 256 channels, 1-1-2 blocks down, 4 in the
 middle, 1-1-1 up. Beside the capture it is given, at every pixel, the FWHM of the bank in red, green and blue
-(:func:`metalens.restore.degradation_map.fwhm_map`: what DMDiff's SVDA is told, at the same fineness), and its place: y
-and x from −1 to 1 and the distance from the middle. That is not part of the publication. It predicts what has to be
-added to the capture. The loss is the published one, the negative PSNR, as its equal up to a factor: the mean over the
-batch of the logarithm of each crop's squared error. AdamW at a peak of 10⁻³, as published.
+(:func:`metalens.restore.conditioning.degradation_map.fwhm_map`: what DMDiff's SVDA is told, at the same fineness), and
+its place: y and x from −1 to 1 and the distance from the middle. That is not part of the publication. It predicts what
+has to be added to the capture. The loss is the published one, the negative PSNR, as its equal up to a factor: the mean
+over the batch of the logarithm of each crop's squared error. AdamW at a peak of 10⁻³, as published.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from metalens.formats.psf_bank import PsfBank
-from metalens.restore.degradation_map import Region, fwhm_map, position_weights, sample_positions
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.conditioning.degradation_map import Region, fwhm_map, position_weights, sample_positions
 from metalens.restore.methods.learning import Crops, Learner, fit_learner, full_precision
 from metalens.restore.methods.method import Description, Method
 from metalens.restore.methods.nafnet import NafNet

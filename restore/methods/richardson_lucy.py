@@ -3,9 +3,10 @@
     x ← x / Aᵀ1 · Aᵀ( captured / (A x) )
 
 the maximum-likelihood iteration for Poisson noise, in linear light. A is the camera's blur, which varies over the field
-(:mod:`metalens.restore.local_blur`), and x reaches beyond the frame, so that light from outside has a place to
-come from; the published iteration has one function and a periodic frame. It is stopped early, as is usual, since it
-amplifies noise when it goes on: after the number of iterations, up to 40, with the highest PSNR on training pairs.
+(:mod:`metalens.restore.deconvolution.local_blur`), and x reaches beyond the frame, so that light from outside has a
+place to come from; the published iteration has one function and a periodic frame. It is stopped early, as is usual,
+since it amplifies noise when it goes on: after the number of iterations, up to 40, with the highest PSNR on training
+pairs.
 """
 
 from __future__ import annotations
@@ -16,13 +17,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalens.formats.picture_encoding import decode_picture
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, to_8_bit
-from metalens.restore.local_blur import LocalBlur
-from metalens.restore.measures import psnr
+from metalens.formats.pictures.encoding import decode_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import tuning_pairs
+from metalens.restore.metrics.measures import psnr
 
 MOST_ITERATIONS = 40
 

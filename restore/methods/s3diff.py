@@ -24,15 +24,15 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from metalens.restore.degradation_map import Region
-from metalens.restore.lora import LoraLayers
+from metalens.restore.adapter.lora import LoraLayers
+from metalens.restore.adapter.svda import DegradationAttention
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.diffusion import DiffusionLearner, guided
 from metalens.restore.methods.gaussian_blur import LEAST, MOST, EdgeModel, calibrate, covariance_of
 from metalens.restore.methods.learning import Crops, fit_learner, full_precision
 from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import tuning_pairs
-from metalens.restore.picture_tensors import as_tensor
-from metalens.restore.svda import DegradationAttention
+from metalens.restore.metrics.picture_tensors import as_tensor
 
 UNET_RANK, ENCODER_RANK = 32, 16
 GUIDANCE = 1.07

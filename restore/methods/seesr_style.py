@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from metalens.restore.degradation_map import Region
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.diffusion import (
     DiffusionLearner,
     drawn_noise,
@@ -28,8 +28,8 @@ from metalens.restore.methods.diffusion import (
 )
 from metalens.restore.methods.learning import Crops, fit_learner
 from metalens.restore.methods.method import Description, Method
-from metalens.restore.networks import ControlNetModel
-from metalens.restore.prior import clean_from_prediction, ddim_step
+from metalens.restore.prior.networks import ControlNetModel
+from metalens.restore.prior.prior import clean_from_prediction, ddim_step
 
 STEPS = 50
 GUIDANCE = 5.5

@@ -20,7 +20,7 @@ from spandrel.architectures.SwinIR.__arch.SwinIR import SwinIR
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from metalens.restore.degradation_map import Region
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.learning import Crops, Learner, fit_learner
 from metalens.restore.methods.method import Description, Method
 from metalens.restore.methods.nafnet import silent

@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.restore.measures import psnr
+from metalens.formats.files.errors import InputError
 from metalens.restore.methods.method import Capture, Training
+from metalens.restore.metrics.measures import psnr
 
 PAIRS = 3
 """Training pairs that a setting is chosen on."""

@@ -20,13 +20,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from metalens.restore.degradation_map import Region
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.gaussian_blur import EdgeModel, calibrate, covariance_of, sharpened
 from metalens.restore.methods.learning import Crops, Learner, fit_learner, full_precision
 from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.methods.nafnet import silent
 from metalens.restore.methods.tuning import tuning_pairs
-from metalens.restore.picture_tensors import as_tensor
+from metalens.restore.metrics.picture_tensors import as_tensor
 
 PATCH = 128
 POLYNOMIALS = ((2.0, 3.0), (2.0, 4.0), (6.0, 1.0))

@@ -1,7 +1,7 @@
 """Wiener deconvolution with the bank's point spread functions (Wiener 1949), of the whole picture and place by place.
 
-Both are :mod:`metalens.restore.wiener`; N, the ratio of noise to signal, is the one of nine from 10⁻⁴ to 1 with the
-highest PSNR on three training pairs.
+Both are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of nine from 10⁻⁴ to
+1 with the highest PSNR on three training pairs.
 
 The paper's table has a Wiener filter by one function. *Whole* is that, by the mean of the bank. *Tiled* filters by each
 node's function and blends the results by hat windows: the same filter, made for a blur that varies over the field.
@@ -13,10 +13,10 @@ from collections.abc import Callable, Sequence
 
 import numpy as np
 
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import best_of, mean_psnr, tuning_pairs
-from metalens.restore.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
 
 Filter = Callable[[Capture, PsfBank, float], np.ndarray]
 

@@ -2,13 +2,17 @@
 
 In reading order:
 
-- ``metric``        what a metric is
-- ``catalogue``     all of them, in the order of tables
-- ``pixelwise``     PSNR, SSIM, colour difference, over the picture and by zone of the field
-- ``perceptual``    the shift-tolerant LPIPS, over the picture and by zone
-- ``unweighted``    MS-SSIM, FSIM, VIF, GMSD by pyiqa, and PIQE: nothing to download
-- ``weighted``      LPIPS, DISTS, NIQE, MANIQA, MUSIQ, CLIP-IQA, where their weights are on this machine
-- ``consistency``   blurred again by the bank, is it the capture? What is not was made up
-- ``edge_chart``    a chart of slanted edges over the field
-- ``slanted_edge``  resolution from such an edge, by ISO 12233
+- ``metric``                what a metric is
+- ``measures``              PSNR, SSIM and distances of pictures, by zones of the field
+- ``picture_tensors``       pictures as the networks take them
+- ``lpips``                 LPIPS on VGG-16, where its weights are on this machine
+- ``shift_tolerant_lpips``  the shift-tolerant form, whose weights come with a package
+- ``perceptual_loss``       which of the two a training takes
+- ``pixelwise``             differences of pixels
+- ``perceptual``            the shift-tolerant LPIPS as a metric
+- ``unweighted``            metrics that need no weights
+- ``weighted``              metrics with trained weights
+- ``edge_chart``            a chart of slanted edges over the field
+- ``slanted_edge``          resolution from it (ISO 12233)
+- ``catalogue``             all metrics of single pictures, in the order of tables
 """

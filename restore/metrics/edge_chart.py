@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 
 SQUARES = 3
 """Squares along each side of the frame."""

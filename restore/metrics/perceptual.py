@@ -7,10 +7,10 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from metalens.restore.measures import field_zones
+from metalens.restore.metrics.measures import field_zones
 from metalens.restore.metrics.metric import WHOLE, Compare
-from metalens.restore.perceptual import shift_tolerant_lpips
-from metalens.restore.picture_tensors import as_tensor
+from metalens.restore.metrics.picture_tensors import as_tensor
+from metalens.restore.metrics.shift_tolerant_lpips import shift_tolerant_lpips
 
 
 def load_shift_tolerant(device: str) -> Compare:
@@ -31,7 +31,7 @@ def distances_by_zone(clean: np.ndarray, pictures: Sequence[np.ndarray], device:
         device: of torch.
 
     Returns:
-        For each picture ``whole`` and the zones of :func:`metalens.restore.measures.field_zones`.
+        For each picture ``whole`` and the zones of :func:`metalens.restore.metrics.measures.field_zones`.
     """
     network = shift_tolerant_lpips("vgg").to(device)
     reference = network.features(as_tensor(clean)[None].to(device))

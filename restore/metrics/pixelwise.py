@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab
 
-from metalens.restore.measures import field_zones, psnr, psnr_by_zone, ssim, ssim_map
+from metalens.restore.metrics.measures import field_zones, psnr, psnr_by_zone, ssim, ssim_map
 from metalens.restore.metrics.metric import WHOLE, Compare
 
 Figures = Callable[[np.ndarray, np.ndarray], dict[str, float]]

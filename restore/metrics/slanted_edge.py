@@ -12,9 +12,9 @@ import math
 
 import numpy as np
 
-from metalens.formats.scene import srgb_to_linear
-from metalens.restore.measures import ZONES, field_zones
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.restore.metrics.edge_chart import edge_regions
+from metalens.restore.metrics.measures import ZONES, field_zones
 
 BINS = 4
 """Samples of the profile per pixel."""

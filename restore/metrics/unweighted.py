@@ -14,9 +14,9 @@ from typing import Any
 import numpy as np
 import torch
 
+from metalens.restore.conditioning.quality import piqe
 from metalens.restore.metrics.metric import WHOLE, Compare
-from metalens.restore.picture_tensors import as_tensor
-from metalens.restore.quality import piqe
+from metalens.restore.metrics.picture_tensors import as_tensor
 
 NETWORKS: dict[str, tuple[str, str, dict[str, Any]]] = {
     "ms_ssim": ("ssim_arch", "MS_SSIM", {"downsample": False, "test_y_channel": True, "is_prod": True}),

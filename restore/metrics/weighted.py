@@ -14,11 +14,11 @@ from unittest.mock import patch
 import torch
 import torch.hub
 
-from metalens.formats.errors import InputError
-from metalens.restore.lpips import HEADS, LPIPS, NETWORK, find_lpips
+from metalens.formats.files.errors import InputError
+from metalens.restore.conditioning.quality import MUSIQ_WEIGHTS, cached_musiq_weights, load_musiq
+from metalens.restore.metrics.lpips import HEADS, LPIPS, NETWORK, find_lpips
 from metalens.restore.metrics.metric import Compare
 from metalens.restore.metrics.unweighted import comparing, of_pyiqa, without_pyiqa
-from metalens.restore.quality import MUSIQ_WEIGHTS, cached_musiq_weights, load_musiq
 
 DISTS_WEIGHTS = "DISTS_weights-f5e65c96.pth"
 NIQE_MODEL = "niqe_modelparameters.mat"

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from metalens.formats.alignment_set import AlignmentSet
-from metalens.formats.errors import InputError
+from metalens.formats.captures.screen_captures import AlignmentSet
+from metalens.formats.files.errors import InputError
 from metalens.synth.alignment.checks import Motion, Sharpness, find_motion, reference_sharpness
 from metalens.synth.alignment.dots import find_dots, recentre
 from metalens.synth.alignment.frames import FrameReader, Region, frame_reader

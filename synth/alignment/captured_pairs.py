@@ -12,14 +12,14 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import gaussian_filter
 
-from metalens.formats.alignment_set import AlignmentSet, ScreenCapture
-from metalens.formats.errors import InputError
-from metalens.formats.pairs_manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
-from metalens.formats.pairs_shard import PairSample
-from metalens.formats.pairs_writer import open_pairs_writer
-from metalens.formats.photograph_split import VALIDATION_SHARE, look_of, split_photographs
-from metalens.formats.pictures import read_picture
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.captures.screen_captures import AlignmentSet, ScreenCapture
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
+from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
+from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pairs.writer import open_pairs_writer
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.synth.alignment.calibration import GREEN, RigCalibration, motion_scale
 from metalens.synth.alignment.checks import band, find_motion, sharpness_of
 

@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import gaussian_laplace, map_coordinates, maximum_filter
 from scipy.spatial import cKDTree
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 FEWEST = 25
 """Dots below which nothing is calibrated."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from metalens.formats.alignment_set import AlignmentSet
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.captures.screen_captures import AlignmentSet
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import bayer_channels, demosaic
 
 SATURATED_SHARE = 1e-4

@@ -8,7 +8,7 @@ from itertools import permutations
 import numpy as np
 from scipy.spatial import cKDTree
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.synth.alignment.dots import FEWEST, Dots
 from metalens.synth.alignment.target import MARKS, DotTarget
 

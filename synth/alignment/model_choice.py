@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.synth.alignment.mapping import DistortionModel, SensorToDisplay, fit_mapping, sensor_residual
 
 MODELS = (

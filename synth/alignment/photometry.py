@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.optimize import least_squares
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 
 LARGEST_RESIDUAL = 0.02
 """Of white, root mean square: a display that is so far from its curve changes its light with what it shows."""

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.camera import Camera, dump_camera
-from metalens.formats.pictures import read_picture
+from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.pictures.pictures import read_picture
 from metalens.synth.alignment.screens import DISPLAY, write_screens
 from metalens.synth.alignment.simulated_rig import SimulatedRig
 from metalens.synth.alignment.target import DotTarget

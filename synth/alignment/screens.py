@@ -8,10 +8,10 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.atomic import atomic_directory
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture, write_picture
-from metalens.formats.scene import centre_crop, linear_to_srgb, scene_from_picture, to_8_bit
+from metalens.formats.files.atomic import atomic_directory
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.pictures.scene import centre_crop, linear_to_srgb, scene_from_picture, to_8_bit
 from metalens.synth.alignment.target import DotTarget
 from metalens.synth.photographs import Photograph
 

@@ -13,8 +13,8 @@ from functools import cached_property
 import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates, uniform_filter
 
-from metalens.formats.scene import srgb_to_linear
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.synth.sensor import Exposure, expose
 
 _OVERSAMPLING = 3

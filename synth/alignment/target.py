@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 
 MARKS = np.array([[0, 0], [0, 2], [1, 0]])
 """Labels (row, column) of the three larger dots: the origin, two to its right, one below it.

@@ -9,10 +9,10 @@ from typing import Protocol
 import numpy as np
 from scipy.fft import fft2, fftfreq, ifft2
 
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank
-from metalens.psf.view import view_of
-from metalens.synth.blur.hats import hat_weights, node_weights, scattered_weights
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank
+from metalens.psf.camera_fields import view_of
+from metalens.synth.blur.linear_weights import linear_weights, node_weights, scattered_weights
 from metalens.synth.blur.radius import RadialFunctions, radial_functions
 
 REGISTERED_SHIFT = 1.0
@@ -78,8 +78,8 @@ class HatFunctions:
         reduced = reduce(self.nodes)
         if self.bank.layout == "grid":
             grid = self.bank.as_grid(reduced)
-            along_x = np.tensordot(hat_weights(self.bank.field_x, x).astype(np.float32), grid, (0, 1))
-            return np.tensordot(hat_weights(self.bank.field_y, y).astype(np.float32), along_x, (0, 1))
+            along_x = np.tensordot(linear_weights(self.bank.field_x, x).astype(np.float32), grid, (0, 1))
+            return np.tensordot(linear_weights(self.bank.field_y, y).astype(np.float32), along_x, (0, 1))
         position = np.stack([each.ravel() for each in np.meshgrid(y, x, indexing="ij")], axis=1)
         values = np.tensordot(node_weights(self.bank, position).astype(np.float32), reduced, 1)
         return values.reshape(len(y), len(x), *reduced.shape[1:])

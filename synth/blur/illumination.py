@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.interpolate import RectBivariateSpline
 
-from metalens.formats.psf_bank import PsfBank, grid_positions
-from metalens.psf.view import view_of
+from metalens.formats.psf.bank import PsfBank, grid_positions
+from metalens.psf.camera_fields import view_of
 
 KNOTS = 17
 """Chief rays along each side of the sensor."""

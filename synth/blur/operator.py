@@ -17,17 +17,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank
-from metalens.synth.blur.blocks import BlockBlur, block_blur
-from metalens.synth.blur.flat import balanced, flat_image
-from metalens.synth.blur.frame import Frame, frame_of
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank
+from metalens.synth.blur.block_convolution import BlockBlur, block_blur
+from metalens.synth.blur.core_and_halo import Levels, spread, spread_adjoint
+from metalens.synth.blur.flat_field_balance import balanced, flat_image
 from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
 from metalens.synth.blur.halo import HaloSplit, choose_split, enlarged
 from metalens.synth.blur.illumination import ChiefRays, chief_rays
-from metalens.synth.blur.levels import Levels, spread, spread_adjoint
+from metalens.synth.blur.image_frame import Frame, frame_of
+from metalens.synth.blur.low_rank_fit import WaveFit, fit_waves, scene_error_power, scene_power
 from metalens.synth.blur.warp import Warp, make_warp, moved
-from metalens.synth.blur.waves import WaveFit, fit_waves, scene_error_power, scene_power
 
 LARGEST_BLOCK = 80
 """Pixels along a block's side with which the search begins at least, up to six blocks."""

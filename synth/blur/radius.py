@@ -14,8 +14,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import CubicSpline
 
-from metalens.formats.psf_bank import PsfBank, sum_subpixels
-from metalens.psf.octant import octant_of, unfold_images
+from metalens.formats.psf.bank import PsfBank, sum_subpixels
+from metalens.psf.field_symmetry import octant_of, unfold_images
 from metalens.synth.blur.rotation import rotated, spline_coefficients
 
 FINE_REACH = 20

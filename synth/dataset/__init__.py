@@ -5,11 +5,11 @@ In reading order:
 - ``settings``   what decides a set's content, as its manifest records it
 - ``crops``      which part of a photograph a sample shows: scale, place by sharpness, turns
 - ``camera``     photographing a scene, or a crop of it at a place of the sensor
-- ``stock``      a first look at the photographs: which can be used, and on which side of the split
+- ``photograph_survey``  a first look at the photographs: which can be used, and on which side of the split
 - ``shard``      one sample, and one shard: a pure function of a JSON-able spec
 - ``worker``     a process that runs such functions
 - ``backends``   where they run: in this process, in others of this machine, on a Ray or Slurm cluster
-- ``filling``    the missing shards of a folder handed out, one pass after another
+- ``shard_scheduler``  the missing shards of a folder handed out, one pass after another
 
 ``metalens.synth.generate`` puts them together.
 """

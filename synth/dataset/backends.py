@@ -19,7 +19,7 @@ from pathlib import Path
 from queue import Empty, SimpleQueue
 from typing import Any, Literal, Protocol
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.synth.dataset.worker import JOBS, Job, answer_of, do_job, environment
 
 BackendName = Literal["local", "ray", "slurm"]
@@ -276,7 +276,7 @@ def do_jobs(job: str, specs: Specs) -> list[dict[str, Any]]:
 
 
 @dataclass(frozen=True)
-class Workplace:
+class BackendSettings:
     """Where the work is done; it does not change what comes out.
 
     Attributes:

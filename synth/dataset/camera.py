@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, fields
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.psf.bank import PsfBank
 from metalens.synth.blur import ShiftVariantBlur, blur, shift_variant_blur
 from metalens.synth.dataset.settings import is_large
 from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposure_for

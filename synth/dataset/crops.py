@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from PIL import Image
 
-from metalens.formats.scene import Crop, centre_crop, linear_to_srgb, srgb_to_linear
+from metalens.formats.pictures.scene import Crop, centre_crop, linear_to_srgb, srgb_to_linear
 from metalens.synth.dataset.settings import PairsSettings
 
 _TILE = 16

@@ -7,7 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import Demosaicing
 
 Cropping = Literal["random", "centre"]

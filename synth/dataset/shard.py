@@ -13,16 +13,17 @@ from typing import Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metalens.formats.errors import InputError
-from metalens.formats.light import read_light
-from metalens.formats.neutral import neutral_target
-from metalens.formats.pairs_manifest import PairsManifest, Shard, read_manifest
-from metalens.formats.pairs_shard import PairSample, StoredSample, store_sample
-from metalens.formats.pairs_writer import write_shard
-from metalens.formats.psf_bank import PsfBank, read_psf_bank
-from metalens.formats.scene import linear_to_srgb, to_8_bit
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import PairsManifest, Shard, read_manifest
+from metalens.formats.pairs.neutral_target import neutral_target
+from metalens.formats.pairs.shard import PairSample, StoredSample, store_sample
+from metalens.formats.pairs.writer import write_shard
+from metalens.formats.pictures.light import read_light
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
 from metalens.synth.dataset.crops import Sharpness, choose_view, cut_scene, sharpness_of
+from metalens.synth.dataset.photograph_survey import read_bytes
 from metalens.synth.dataset.settings import (
     PairsSettings,
     camera_of,
@@ -31,7 +32,6 @@ from metalens.synth.dataset.settings import (
     source_of,
     stand_in,
 )
-from metalens.synth.dataset.stock import read_bytes
 from metalens.synth.sensor import Demosaicing
 
 STAGES = ("photograph", "scene", "capture", "neutral", "compression", "writing")

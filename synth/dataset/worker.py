@@ -17,9 +17,9 @@ from collections.abc import Callable, Mapping
 from queue import SimpleQueue
 from typing import Any, TextIO
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
+from metalens.synth.dataset.photograph_survey import inspect_photographs
 from metalens.synth.dataset.shard import Progress, run_shard
-from metalens.synth.dataset.stock import inspect_photographs
 
 Job = Callable[[Mapping[str, Any], Progress], Any]
 

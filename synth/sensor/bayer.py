@@ -7,8 +7,8 @@ from typing import Literal
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
 
 Demosaicing = Literal["malvar2004", "bilinear", "menon2007"]
 

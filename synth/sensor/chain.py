@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor.bayer import bayer_channels
 from metalens.synth.sensor.exposure import Exposure
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.formats.picture_encoding import encode_light
-from metalens.formats.scene import to_8_bit
-from metalens.formats.sensor import Development, Sensor
+from metalens.formats.camera.sensor import Development, Sensor
+from metalens.formats.pictures.encoding import encode_light
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.synth.sensor.exposure import Exposure
 

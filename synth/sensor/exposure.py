@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.psf.bank import PsfBank
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.sensor import Sensor
 
 _Term = Literal["dsnu", "prnu", "rows", "columns", "hot", "dead"]
 

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.errors import InputError
-from metalens.formats.flat_fields import FlatField
+from metalens.formats.captures.flat_fields import FlatField
+from metalens.formats.files.errors import InputError
 
 LINEAR_SHARE = 0.7
 """Share of saturation to which EMVA 1288 fits the photon-transfer curve."""

@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs
-from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.synth.alignment import DotTarget, simulated_rig
 from metalens.synth.alignment.rehearsal import rehearse
 from metalens.synth.photographs import Photograph

@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import (
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import (
     PairSample,
     PairsCamera,
     PairsManifest,
@@ -20,10 +20,10 @@ from metalens.formats.pairs import (
     open_pairs_writer,
     read_pairs,
 )
-from metalens.formats.pictures import read_picture, write_picture
-from metalens.formats.psf_bank import read_psf_bank, write_psf_bank
-from metalens.psf.given import grid_bank_of_functions
-from metalens.restore.bench.inputs import make_inputs
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
+from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.workflows.bench_inputs import make_inputs
 
 PIXELS = (64, 64)
 
@@ -140,7 +140,7 @@ def stages(monkeypatch):
         result = CliRunner().invoke(metalens, arguments)
         assert result.exit_code == 0, (result.output, result.exception)
 
-    monkeypatch.setattr("metalens.restore.bench.inputs.run_stage", stage)
+    monkeypatch.setattr("metalens.workflows.bench_inputs.run_command", stage)
     return run
 
 
@@ -169,7 +169,7 @@ def test_what_is_not_given_is_made_from_a_lens_and_photographs(tmp_path, small_c
 
 def test_a_chart_of_the_sensors_size_is_sent_through_the_camera(tmp_path, made, monkeypatch):
     called = []
-    monkeypatch.setattr("metalens.restore.bench.inputs.run_stage", lambda name, words, say: called.append(words))
+    monkeypatch.setattr("metalens.workflows.bench_inputs.run_command", lambda name, words, say: called.append(words))
     camera = read_camera("metacamera")
     functions = np.zeros((2, 2, 3, 5, 5), dtype=np.float32)
     write_psf_bank(tmp_path / "psf.h5", grid_bank_of_functions(camera, functions + 1 / 25, {"engine": "made up"}))

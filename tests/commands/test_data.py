@@ -11,8 +11,8 @@ from click.testing import CliRunner
 from PIL import Image
 
 from metalens.cli import metalens
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import (
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import (
     PairSample,
     PairsCamera,
     PairsManifest,

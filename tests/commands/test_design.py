@@ -9,9 +9,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.camera import read_camera
-from metalens.formats.design_spec import design_names
-from metalens.formats.errors import InputError
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.spec import design_names
+from metalens.formats.files.errors import InputError
 
 SPEC = """
 schema = "metalens.design"

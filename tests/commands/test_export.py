@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.camera import dump_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.lens_phase import CubicPhase, HyperbolicPhase, SumPhase
-from metalens.formats.structure import read_structure
+from metalens.formats.camera.camera import dump_camera, read_camera
+from metalens.formats.camera.phase import CubicPhase, HyperbolicPhase, SumPhase
+from metalens.formats.camera.structure import read_structure
+from metalens.formats.files.errors import InputError
 
 ALL = ("--gds", "l.gds", "--oasis", "l.oas", "--csv", "l.csv", "--zemax", "l.txt", "--structure", "l.h5")
 

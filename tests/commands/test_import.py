@@ -10,10 +10,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.camera import dump_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import read_psf_bank
-from metalens.formats.structure import EMPTY, read_structure
+from metalens.formats.camera.camera import dump_camera, read_camera
+from metalens.formats.camera.structure import EMPTY, read_structure
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import read_psf_bank
 
 
 def run(*arguments: object) -> Result:

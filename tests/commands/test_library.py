@@ -8,8 +8,8 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
-from metalens.formats.atom_library import read_atom_library
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import read_atom_library
 from metalens.optics.rcwa.build import identity
 
 SPEC = """

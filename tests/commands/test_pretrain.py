@@ -9,8 +9,8 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.commands.pretrain import pretrain
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import write_picture
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import write_picture
 
 
 def run(*arguments):

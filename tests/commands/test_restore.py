@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metalens.cli import main
-from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.pictures.pictures import read_picture, write_picture
 
 
 @pytest.fixture

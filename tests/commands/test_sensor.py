@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from metalens.cli import metalens
-from metalens.formats.camera import dump_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.camera import dump_camera, read_camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import expose, exposure_for
 
 SENSOR = Sensor(

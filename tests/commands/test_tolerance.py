@@ -9,11 +9,12 @@ from click.testing import CliRunner, Result
 from PIL import Image
 
 from metalens.cli import metalens
-from metalens.formats.camera import parse_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_manifest
-from metalens.formats.psf_ensemble import read_psf_ensemble
-from metalens.formats.structure import write_structure
+from metalens.formats.camera.camera import parse_camera
+from metalens.formats.camera.structure import write_structure
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_manifest
+from metalens.formats.psf.ensemble import read_psf_ensemble
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.structure import choose_structure
 
 SPEC = """
@@ -144,7 +145,9 @@ def built(tmp_path_factory: pytest.TempPathFactory, small_camera_text: str) -> P
     """A folder with a lens of 8 µm that is built of the proxy's pillars, and tolerances of their widths."""
     place = tmp_path_factory.mktemp("built")
     text = small_camera_text.replace("aperture_um = 40.0", "aperture_um = 8.0").replace("100.0", "30.0")
-    structure = choose_structure(parse_camera(text), "nano-optics-proxy", pitch=350e-9, wavelengths=[530e-9])
+    structure = choose_structure(
+        metalens_of(parse_camera(text)), "nano-optics-proxy", pitch=350e-9, wavelengths=[530e-9]
+    )
     write_structure(place / "structure.h5", structure)
     digest = hashlib.sha256((place / "structure.h5").read_bytes()).hexdigest()
     named = f'wavelength_nm = 530.0 }}, structure = {{ file = "structure.h5", sha256 = "{digest}" }} }}'

@@ -12,17 +12,24 @@ from click.testing import CliRunner
 
 from metalens.cli import metalens
 from metalens.commands.train import train
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer, read_pairs
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import write_psf_bank
-from metalens.psf.given import grid_bank_of_functions
-from metalens.restore.linear_start import start_autoencoder, start_denoiser
-from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior import PATHS, Prior, save_prior
-from metalens.restore.restorer import load_restorer
-from metalens.restore.train_config import TrainConfig
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import (
+    PairSample,
+    PairsCamera,
+    PairsManifest,
+    PairsSource,
+    open_pairs_writer,
+    read_pairs,
+)
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import write_psf_bank
+from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.restore.adapter.restorer import load_restorer
+from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
+from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.prior.prior import PATHS, Prior, save_prior
+from metalens.restore.training.config import TrainConfig
 
 PIXELS = (64, 64)
 TINY = ("--batch", 1, "--crop", 32, "--unet-rank", 2, "--encoder-rank", 2, "--quality", "piqe")

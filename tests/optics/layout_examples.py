@@ -3,8 +3,8 @@
 import numpy as np
 from hypothesis import strategies
 
-from metalens.formats.atom_library import PARAMETERS
-from metalens.formats.structure import EMPTY, Structure
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.meta_atoms.library import PARAMETERS
 
 LENGTHS = {
     1: np.array([[100.0], [180.0], [260.0]]),

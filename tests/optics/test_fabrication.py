@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import (
     Annulus,
     Hyperbolic,
@@ -17,7 +17,8 @@ from metalens.optics import (
     meta_atom_library,
     nano_optics_proxy,
 )
-from metalens.optics.fabrication import Fabrication, errors_of_atoms, fabricated, library_of, width_unit
+from metalens.optics.fabrication import Fabrication, errors_of_atoms, fabricated, library_of
+from metalens.optics.meta_atoms.library import width_unit
 from metalens.optics.structure import RadialGeometry, Sites
 
 WAVELENGTH = 532e-9

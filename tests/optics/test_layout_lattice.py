@@ -5,8 +5,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
-from metalens.formats.structure import site_positions
+from metalens.formats.camera.structure import site_positions
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.lattice import sites_on_lattice
 
 

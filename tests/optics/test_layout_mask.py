@@ -5,9 +5,9 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from metalens.formats.errors import InputError
-from metalens.formats.lens_parts import PolygonalAperture
-from metalens.formats.structure import EMPTY
+from metalens.formats.camera.parts import PolygonalAperture
+from metalens.formats.camera.structure import EMPTY
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.layers import LayerMap, parse_layer
 from metalens.optics.layout.mask import MaskOptions, write_mask
 from metalens.optics.layout.reading import read_drawn_atoms

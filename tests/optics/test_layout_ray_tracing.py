@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import Cubic, EvenPolynomial, Hyperbolic, LogAsphere, Quadratic, Zernike
 from metalens.optics.layout.ray_tracing import (
     binary_2,

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.mask import write_mask
 from metalens.optics.layout.reading import read_drawn_atoms
 from metalens.optics.layout.recognition import Made, structure_of_layout

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY
+from metalens.formats.camera.structure import EMPTY
+from metalens.formats.files.errors import InputError
 from metalens.optics.layout.recognition import Made
 from metalens.optics.layout.sites_table import read_sites_table, write_sites_table
 from metalens.optics.layout.width_map import read_width_map

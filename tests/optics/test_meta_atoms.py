@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import Kinoform, MetaAtoms, check_range, meta_atom_library, nano_optics_proxy
 
 DESIGN = 532e-9

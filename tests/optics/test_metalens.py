@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, dump_camera, parse_camera, read_camera
-from metalens.formats.errors import InputError
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera, read_camera
+from metalens.formats.files.errors import InputError
 from metalens.optics import (
     Annulus,
     Circle,

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Quadratic, metalens_of
 
 RADIUS = np.linspace(0, 250e-6, 101)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import Cubic, Freeform, Quadratic
 
 MAP = np.random.default_rng(0).normal(size=(9, 9))

@@ -5,20 +5,20 @@ from importlib import resources
 import numpy as np
 import pytest
 
-from metalens.formats.atom_library import AtomLibrary, library_path, read_atom_library, shipped_libraries
-from metalens.formats.library_coverage import coverage_of
-from metalens.formats.library_spec import parse_library_spec
+from metalens.formats.meta_atoms.coverage import coverage_of
+from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, shipped_libraries
+from metalens.formats.meta_atoms.spec import parse_library_spec
 from metalens.optics.meta_atoms import library_named
 from metalens.optics.rcwa.layer import fourier_layer, lattice_vectors
-from metalens.optics.rcwa.plan import Plan, plan_library
-from metalens.optics.rcwa.solve import scatter
+from metalens.optics.rcwa.plan import LibraryPlan, plan_library
+from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
 
 EACH = pytest.mark.parametrize("name", shipped_libraries())
 
 
-def shipped(name: str) -> tuple[AtomLibrary, Plan]:
-    text = (resources.files("metalens.formats") / "libraries" / f"{name}.toml").read_text(encoding="utf-8")
+def shipped(name: str) -> tuple[AtomLibrary, LibraryPlan]:
+    text = (resources.files("metalens.formats.meta_atoms") / "libraries" / f"{name}.toml").read_text(encoding="utf-8")
     return read_atom_library(library_path(name)), plan_library(parse_library_spec(text))
 
 
@@ -41,7 +41,7 @@ def test_two_samples_of_it_come_out_again(name):
         inside, outside = plan.meta_atom[place] ** 2, plan.surrounding[place] ** 2
         vectors = plan.pitch * lattice_vectors("square")
         layer = fourier_layer(density, inside, outside, vectors, int(library.orders[atom, place]))
-        found = scatter(
+        found = scatter_plane_wave(
             layer,
             height=plan.height,
             wavelength=plan.wavelength[place],
@@ -95,7 +95,7 @@ def test_at_532_nm_it_is_what_another_run_of_fmmax_gave():
     for diameter in np.linspace(100e-9, 300e-9, 11):
         layer = fourier_layer(cell_density("round_pillar", [diameter], 350e-9, "square"), 2.02**2, 1.0, vectors, 49)
         given = {"height": 705e-9, "wavelength": 532e-9, "angle": 0.0, "before": 1.46, "behind": 1.0}
-        found.append(scatter(layer, polarisation="s", **given).transmission)
+        found.append(scatter_plane_wave(layer, polarisation="s", **given).transmission)
     amplitude = np.abs(found) / np.sqrt(1.46)
     assert amplitude.min() == pytest.approx(0.75, abs=0.03)
     assert amplitude.max() == pytest.approx(0.82, abs=0.01)

@@ -8,7 +8,7 @@ from fmmax import basis, fmm, scattering
 
 from metalens.optics.rcwa.layer import FORMULATION, expansion_of, fourier_layer, lattice_vectors
 from metalens.optics.rcwa.slab import slab_transmission
-from metalens.optics.rcwa.solve import scatter
+from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
 
 PITCH, HEIGHT, WAVELENGTH = 350e-9, 705e-9, 532e-9
@@ -27,7 +27,7 @@ def light(polarisation="s", angle=0.0, **changes):
 
 def test_an_interface_has_the_power_of_fresnel():
     # From n = 1.2 into 3.8: R = (2.6/5)² = 0.2704.
-    found = scatter(pillars(inside=3.8, outside=3.8), **light(before=1.2, behind=3.8))
+    found = scatter_plane_wave(pillars(inside=3.8, outside=3.8), **light(before=1.2, behind=3.8))
     assert found.reflectance == pytest.approx(0.2704, abs=1e-9)
     assert found.transmittance == pytest.approx(0.7296, abs=1e-9)
 
@@ -36,7 +36,7 @@ def test_an_interface_has_the_power_of_fresnel():
 @pytest.mark.parametrize("angle", [0.0, 10.0, 40.0])
 @pytest.mark.parametrize("index", [1.0, 2.05, 3.5 + 0.1j])
 def test_a_slab_has_the_amplitude_and_phase_of_airys_formula(polarisation, angle, index):
-    found = scatter(pillars(inside=index, outside=index, orders=21), **light(polarisation, angle))
+    found = scatter_plane_wave(pillars(inside=index, outside=index, orders=21), **light(polarisation, angle))
     given = light(polarisation, angle)
     assert found.transmission == pytest.approx(slab_transmission(slab=index, **given), abs=1e-9)
 
@@ -46,7 +46,7 @@ def test_light_gains_the_phase_of_its_way_and_absorption_takes_it():
     given = light(before=1.5, behind=1.5)
     phase = 2 * np.pi * 1.5 * HEIGHT / WAVELENGTH
     assert slab_transmission(slab=1.5, **given) == pytest.approx(np.exp(1j * phase))
-    found = scatter(pillars(inside=1.5 + 0.05j, outside=1.5 + 0.05j, orders=21), **given)
+    found = scatter_plane_wave(pillars(inside=1.5 + 0.05j, outside=1.5 + 0.05j, orders=21), **given)
     assert abs(found.transmission) == pytest.approx(np.exp(-2 * np.pi * 0.05 * HEIGHT / WAVELENGTH), rel=2e-3)
     assert found.transmittance + found.reflectance < 0.7
 
@@ -66,7 +66,7 @@ def test_light_gains_the_phase_of_its_way_and_absorption_takes_it():
     ],
 )
 def test_without_absorption_all_light_goes_through_or_comes_back(polarisation, angle, lattice, shape, geometry):
-    found = scatter(pillars(geometry, lattice=lattice, shape=shape), **light(polarisation, angle))
+    found = scatter_plane_wave(pillars(geometry, lattice=lattice, shape=shape), **light(polarisation, angle))
     # The formulation's permittivity is not quite Hermitian with few orders; the excess falls with their number.
     assert found.transmittance + found.reflectance == pytest.approx(1, abs=4e-3)
     assert abs(found.transmission) ** 2 <= found.transmittance + 1e-9
@@ -75,8 +75,8 @@ def test_without_absorption_all_light_goes_through_or_comes_back(polarisation, a
 @BOTH
 @pytest.mark.parametrize("angle", [0.0, 20.0])
 def test_light_goes_the_other_way_as_well(polarisation, angle):
-    there = scatter(pillars(orders=81), **light(polarisation, angle, before=1.46, behind=1.0))
-    back = scatter(pillars(orders=81), **light(polarisation, angle, before=1.0, behind=1.46))
+    there = scatter_plane_wave(pillars(orders=81), **light(polarisation, angle, before=1.46, behind=1.0))
+    back = scatter_plane_wave(pillars(orders=81), **light(polarisation, angle, before=1.0, behind=1.46))
     # Lorentz reciprocity: amplitudes by power are equal; the tolerance is that of the energy.
     assert there.transmission == pytest.approx(back.transmission, abs=2e-3)
 
@@ -85,13 +85,13 @@ def test_light_goes_the_other_way_as_well(polarisation, angle):
 @pytest.mark.parametrize(("lattice", "tolerance"), [("square", 1e-3), ("hexagonal", 8e-3)])
 def test_at_normal_incidence_round_pillars_do_not_tell_polarisations_apart(lattice, tolerance):
     layer = pillars(lattice=lattice, orders=81)
-    s, p = (scatter(layer, **light(polarisation)).transmission for polarisation in "sp")
+    s, p = (scatter_plane_wave(layer, **light(polarisation)).transmission for polarisation in "sp")
     assert s == pytest.approx(p, abs=tolerance)
 
 
 def test_normal_incidence_is_the_limit_of_small_angles():
     layer = pillars()
-    limit, nearly = (scatter(layer, **light("p", angle)).transmission for angle in (0.0, 1e-6))
+    limit, nearly = (scatter_plane_wave(layer, **light("p", angle)).transmission for angle in (0.0, 1e-6))
     # The one uses both mirrors of the cell, the other one of them.
     assert limit == pytest.approx(nearly, abs=1e-4)
 
@@ -101,7 +101,7 @@ def test_normal_incidence_is_the_limit_of_small_angles():
 @pytest.mark.parametrize(("polarisation", "lattice"), [("s", "square"), ("p", "hexagonal")])
 def test_it_agrees_with_fmmaxs_own_solver_of_all_light_together(polarisation, lattice):
     angle, orders = 20.0, 21
-    found = scatter(pillars(lattice=lattice, orders=orders), **light(polarisation, angle)).transmission
+    found = scatter_plane_wave(pillars(lattice=lattice, orders=orders), **light(polarisation, angle)).transmission
     expected = by_fmmax(lattice, orders, polarisation, np.radians(angle))
     # Its tangents are mirror images of each other only nearly.
     assert found == pytest.approx(expected, abs=3e-3)
@@ -136,9 +136,9 @@ def by_fmmax(lattice, orders, polarisation, angle):
 
 def test_heights_beside_it_are_those_of_a_solution_of_their_own():
     layer = pillars(orders=21)
-    beside = scatter(layer, **light(), steps=(-5e-9, 5e-9)).by_height
+    beside = scatter_plane_wave(layer, **light(), steps=(-5e-9, 5e-9)).by_height
     for found, height in zip(beside, (HEIGHT - 5e-9, HEIGHT + 5e-9), strict=True):
-        assert found == pytest.approx(scatter(layer, **light(height=height)).transmission, abs=1e-12)
+        assert found == pytest.approx(scatter_plane_wave(layer, **light(height=height)).transmission, abs=1e-12)
 
 
 GRATING = (6, -5, 15, -3, 36, -40, 7, -3, 4)
@@ -156,7 +156,7 @@ def test_the_reference_metagrating_sends_as_much_into_its_order_as_two_other_cod
     layer = fourier_layer(density, 3.45**2, 1.0, np.array([[period, 0.0], [0.0, across]]), 41)
     given = light("p", height=0.325e-6, wavelength=1.05e-6, before=1.45, behind=1.0)
     # It is no mirror image of itself across x: an angle of a nanoradian asks for the mirror across y alone.
-    found = scatter(layer, **(given | {"angle": 1e-9}))
+    found = scatter_plane_wave(layer, **(given | {"angle": 1e-9}))
     first = {int(i): share for (i, _), share in zip(layer.coefficients, found.order_shares, strict=True)}
     # Two codes, for the efficiency of this design: 0.841 and 0.843. A wall that moves by one of its 119 samples
     # changes the efficiency by 0.01 (0.828 here, 0.839 with one wall moved), and others need not place walls alike.

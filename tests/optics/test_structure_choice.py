@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.atom_library import AtomLibrary
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, site_positions
+from metalens.formats.camera.structure import EMPTY, site_positions
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics import (
     Cubic,
     EvenPolynomial,

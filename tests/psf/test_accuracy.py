@@ -4,7 +4,7 @@ import jax
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
+from metalens.formats.camera.camera import read_camera
 from metalens.optics import Hyperbolic, Metalens, metalens_of
 from metalens.psf import estimate_error, psf_simulator, simulate_psf
 

@@ -3,12 +3,12 @@
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank, read_psf_bank, sum_subpixels, write_psf_bank
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank, read_psf_bank, sum_subpixels, write_psf_bank
 from metalens.optics import metalens_of
 from metalens.psf import measures, simulate_bank
-from metalens.psf.octant import nodes_across
+from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.rays import direction_to
 from metalens.psf.simulate import simulate_psf
 

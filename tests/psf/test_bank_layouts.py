@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import read_psf_bank, write_psf_bank
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
 from metalens.psf import simulate_bank
-from metalens.psf.view import view_of
+from metalens.psf.camera_fields import view_of
 
 
 def camera_with(lens: dict | None = None, sensor: dict | None = None, spectrum: dict | None = None) -> Camera:

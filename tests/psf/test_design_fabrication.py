@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
-from metalens.formats.design_spec import DesignSpec, parse_design
-from metalens.formats.errors import InputError
-from metalens.optics.metalens import metalens_of
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.spec import DesignSpec, parse_design
+from metalens.formats.files.errors import InputError
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.light import image_efficiency, light_of
 from metalens.psf.design.loss import loss_of, spread_of

@@ -9,8 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.design_objectives import Objective
-from metalens.formats.design_spec import DesignSpec, parse_design
+from metalens.formats.design.objectives import Objective
+from metalens.formats.design.spec import DesignSpec, parse_design
 from metalens.psf.design.light import Light, light_of
 from metalens.psf.design.loss import loss_of
 from metalens.psf.design.objectives import (

@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metalens.formats.design_spec import DesignSpec, parse_design
-from metalens.formats.errors import InputError
+from metalens.formats.design.spec import DesignSpec, parse_design
+from metalens.formats.files.errors import InputError
 from metalens.psf.design.problem import field_positions, problem_of
 from metalens.psf.design.run import task_of
 

@@ -4,9 +4,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
-from metalens.formats.sensor import Sensor
-from metalens.formats.sensor_noise import noise_variance
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.psf.design.restoration_error import (
     LEAST_LENGTH,
     image_errors,

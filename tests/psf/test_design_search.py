@@ -11,9 +11,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
-from metalens.formats.design_spec import DesignSpec, parse_design
-from metalens.formats.errors import InputError
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.spec import DesignSpec, parse_design
+from metalens.formats.files.errors import InputError
 from metalens.optics import Hyperbolic
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
 from metalens.psf.design.evaluation import evaluate_camera
@@ -139,7 +139,7 @@ def test_a_killed_run_goes_on_to_the_same_lens(tmp_path: Path) -> None:
     spec = parse_design((tmp_path / "design.toml").read_text())
     program = (
         "import sys; from pathlib import Path; import metalens.psf.design.search as search\n"
-        "from metalens.psf.design.run import design_lens; from metalens.formats.design_spec import read_design\n"
+        "from metalens.psf.design.run import design_lens; from metalens.formats.design.spec import read_design\n"
         "search.run_search.__kwdefaults__['save_every'] = 0.0\n"
         "design_lens(read_design(Path(sys.argv[1]) / 'design.toml'), Path(sys.argv[1]) / 'killed.toml')\n"
     )

@@ -9,12 +9,12 @@ from click.testing import CliRunner
 
 from metalens.cli import metalens
 from metalens.commands.psf_fit import fit_text, fitted_numbers
-from metalens.formats.camera import Camera, dump_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.camera.camera import Camera, dump_camera, read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank
 from metalens.optics import metalens_of
 from metalens.psf.captured.fit import LensFit, fit_lens, fitted_camera
-from metalens.psf.given import bank_of_functions
+from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.simulator import simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, read_camera
+from metalens.formats.camera.camera import Camera, read_camera
 from metalens.psf.captured.fit_model import NUMBERS, LensModel, lens_model
 
 PLACE, OTHER = np.array([20e-6, -30e-6]), np.array([23e-6, -28e-6])

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import j1
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.psf import measures
 
 PITCH = 0.5e-6

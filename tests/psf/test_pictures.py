@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metalens.formats.camera import Camera, read_camera
+from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.drawing import style
 from metalens.formats.drawing.field import EMPTY, sheet_of_nodes, spread_indices
 from metalens.formats.drawing.field_map import field_figure
 from metalens.formats.drawing.psf_map import DECADES, psf_figure
 from metalens.formats.drawing.scale import round_length
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank, grid_positions
-from metalens.psf.given import bank_of_functions
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank, grid_positions
+from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.measures import psf_figures
 from metalens.psf.pictures import by_wavelength, displacement, folder, modulation, phase_profile, places, write_pictures
 from metalens.psf.pictures.channel_spectrum import spectrum_figure

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens
 from metalens.psf.engines.grid import choose_grid
 from metalens.psf.engines.sampling import choose_sampling

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Plate, Quadratic, Stop
 from metalens.psf import measures, psf_simulator, simulate_psf
 

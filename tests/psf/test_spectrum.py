@@ -7,10 +7,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
-from metalens.formats.spectrum import Channel, Spectrum
+from metalens.formats.camera.spectrum import Channel, Spectrum
+from metalens.formats.files.errors import InputError
 from metalens.psf.spectra.spectral_density import spectral_masses, spectral_range
-from metalens.psf.spectra.spectrum import channel_energy, hat_weights, node_positions, spectral_quadrature
+from metalens.psf.spectra.spectrum import (
+    channel_energy,
+    channel_quadrature_weights,
+    node_positions,
+    spectral_quadrature,
+)
 
 DAYLIGHT = Spectrum(source="D65", sensor="generic_rgb")
 SOURCES = ["equal_energy", "D65", "white_led", "display"]
@@ -53,7 +58,9 @@ def test_weights_are_exact_for_an_intensity_that_is_linear_in_wavelength(inner):
     """The mean wavelength of each channel, whatever the nodes between the ends."""
     nodes = 1e-9 * np.array([380, *sorted(inner), 780])
     point, mass = spectral_masses(DAYLIGHT, np.empty(0))
-    np.testing.assert_allclose(hat_weights(DAYLIGHT, nodes) @ nodes, mass @ point / mass.sum(axis=1), rtol=1e-12)
+    np.testing.assert_allclose(
+        channel_quadrature_weights(DAYLIGHT, nodes) @ nodes, mass @ point / mass.sum(axis=1), rtol=1e-12
+    )
 
 
 def test_weights_are_those_of_photons_worked_out_by_hand(tmp_path):
@@ -63,7 +70,9 @@ def test_weights_are_those_of_photons_worked_out_by_hand(tmp_path):
     t, one = np.polynomial.Polynomial([0, 1]), np.polynomial.Polynomial([1])
     seen = [whole * t * efficiency for efficiency in (one, 1 - t, t)]
     upper = [(row * t).integ()(1) / row.integ()(1) for row in seen]
-    np.testing.assert_allclose(hat_weights(spectrum, 1e-9 * np.array([400, 500]))[:, 1], upper, rtol=1e-12)
+    np.testing.assert_allclose(
+        channel_quadrature_weights(spectrum, 1e-9 * np.array([400, 500]))[:, 1], upper, rtol=1e-12
+    )
     energy = np.array([row.integ()(1) for row in seen])
     np.testing.assert_allclose(channel_energy(spectrum), energy / energy.max(), rtol=1e-12)
 
@@ -75,7 +84,7 @@ def test_hat_weights_converge_with_the_square_of_the_spacing():
     errors = []
     for intervals in (32, 64, 128, 256):
         nodes = node_positions(DAYLIGHT, np.arange(intervals + 1) / intervals)
-        errors.append(np.abs(hat_weights(DAYLIGHT, nodes) @ np.cos(nodes / 25e-9) - exact).max())
+        errors.append(np.abs(channel_quadrature_weights(DAYLIGHT, nodes) @ np.cos(nodes / 25e-9) - exact).max())
     assert errors[-1] < 1e-3
     order = np.log2(np.array(errors[:-1]) / errors[1:])
     np.testing.assert_allclose(order.mean(), 2, atol=0.2)

@@ -7,11 +7,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import dump_camera, parse_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.structure import EMPTY, read_structure, write_structure
+from metalens.formats.camera.camera import dump_camera, parse_camera, read_camera
+from metalens.formats.camera.structure import EMPTY, read_structure, write_structure
+from metalens.formats.files.errors import InputError
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, meta_atom_library, metalens_of, nano_optics_proxy
-from metalens.optics.fabrication import is_duty_cycle
+from metalens.optics.meta_atoms.library import is_duty_cycle
 from metalens.optics.structure import (
     AtomKind,
     RadialGeometry,

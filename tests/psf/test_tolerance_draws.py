@@ -5,11 +5,11 @@ import numpy as np
 import pytest
 from scipy.stats import kstest, truncnorm
 
-from metalens.formats.camera import Camera, dump_camera, parse_camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.tolerance_spec import TYPICAL, Errors, Fixed, Normal, Uniform
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera, read_camera
+from metalens.formats.design.tolerance_spec import TYPICAL, Errors, Fixed, Normal, Uniform
+from metalens.formats.files.errors import InputError
 from metalens.optics.fabrication import Fabrication
-from metalens.optics.metalens import metalens_of
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import (
     Draw,
     applicable_errors,

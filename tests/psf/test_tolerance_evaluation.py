@@ -7,17 +7,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, parse_camera
-from metalens.formats.errors import InputError
-from metalens.formats.spectrum import CHANNEL_NAMES
-from metalens.formats.tolerance_spec import TYPICAL
+from metalens.formats.camera.camera import Camera, parse_camera
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.design.tolerance_spec import TYPICAL
+from metalens.formats.files.errors import InputError
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, meta_atom_library
 from metalens.optics.fabrication import Fabrication
 from metalens.optics.structure import RadialGeometry
 from metalens.psf import simulate_psf
+from metalens.psf.camera_fields import view_of
 from metalens.psf.tolerance.draws import Assembly, Draw, draw_of, drawn_camera, drawn_numbers, perturbed
 from metalens.psf.tolerance.evaluation import FIGURES, _shares, _sites, evaluation_of, simulate_draw
-from metalens.psf.view import view_of
 
 SMALL = """
 schema = "metalens.camera"

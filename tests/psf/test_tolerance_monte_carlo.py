@@ -11,9 +11,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera, dump_camera, parse_camera
-from metalens.formats.errors import InputError
-from metalens.formats.tolerance_spec import TYPICAL, ToleranceSpec, parse_tolerance_spec
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
+from metalens.formats.design.tolerance_spec import TYPICAL, ToleranceSpec, parse_tolerance_spec
+from metalens.formats.files.errors import InputError
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
 from metalens.psf.tolerance.report import write_report

@@ -5,8 +5,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
-from metalens.formats.spectrum import Channel, Spectrum
+from metalens.formats.camera.spectrum import Channel, Spectrum
+from metalens.formats.files.errors import InputError
 from metalens.psf.spectra.spectral_density import spectral_masses, spectral_range
 from metalens.psf.spectra.spectrum import node_positions
 from metalens.psf.spectra.wavelength_count import choose_wavelengths

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 import torch
 
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.pairs import (
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.camera.sensor import Development
+from metalens.formats.pairs.reader import (
     Pairs,
     PairSample,
     PairsCamera,
@@ -21,13 +22,12 @@ from metalens.formats.pairs import (
     open_pairs_writer,
     read_pairs,
 )
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.sensor import Development
-from metalens.psf.given import grid_bank_of_functions
-from metalens.restore.linear_start import start_autoencoder, start_denoiser
-from metalens.restore.pretrain_recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior import PATHS, Prior, load_prior, save_prior
-from metalens.restore.restorer import AdapterConfig, Restorer
+from metalens.formats.psf.bank import PsfBank
+from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
+from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
+from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
+from metalens.restore.prior.prior import PATHS, Prior, load_prior, save_prior
 
 PIXELS = (64, 80)
 TINY = PretrainConfig(denoiser_channels=(32, 32), prompt_tokens=2, prompt_features=32, crop=32, denoiser_crop=32)

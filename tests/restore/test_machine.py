@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import torch
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.restore.machine import machine_name, usable_device
 
 

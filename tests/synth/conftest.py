@@ -8,10 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metalens.formats.camera import read_camera
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import PsfBank
-from metalens.psf.given import grid_bank_of_functions
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import PsfBank
+from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.synth.photographs import Photograph
 
 MakeBank = Callable[..., PsfBank]

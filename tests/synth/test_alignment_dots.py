@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import srgb_to_linear
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.synth.alignment import DotTarget
 from metalens.synth.alignment.dots import Dots, find_dots, recentre
 from metalens.synth.alignment.labelling import label_dots

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
+from metalens.formats.files.errors import InputError
 from metalens.synth.alignment.mapping import (
     DistortionModel,
     SensorToDisplay,

@@ -9,12 +9,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metalens.formats.alignment_set import AlignmentSet, read_alignment_set
-from metalens.formats.camera import Camera, read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs
-from metalens.formats.pictures import read_picture, write_picture
-from metalens.formats.scene import srgb_to_linear
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.captures.screen_captures import AlignmentSet, read_alignment_set
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.synth.alignment import (
     DotTarget,
     RigCalibration,

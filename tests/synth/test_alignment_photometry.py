@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter, map_coordinates
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import srgb_to_linear
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.synth.alignment.checks import (
     Motion,
     find_motion,

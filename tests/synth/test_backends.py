@@ -14,13 +14,13 @@ from pathlib import Path
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from metalens.formats.errors import InputError
-from metalens.formats.pairs_manifest import read_manifest
-from metalens.formats.pairs_verify import verify_pairs
-from metalens.formats.psf_bank import PsfBank, write_psf_bank
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import read_manifest
+from metalens.formats.pairs.verify import verify_pairs
+from metalens.formats.psf.bank import PsfBank, write_psf_bank
 from metalens.synth import Photograph, generate_pairs
 from metalens.synth.dataset import shard
-from metalens.synth.dataset.backends import Here, LocalWorkers, Workplace
+from metalens.synth.dataset.backends import BackendSettings, Here, LocalWorkers
 from metalens.synth.dataset.worker import answer_of, do_job, environment
 
 from .conftest import MakeBank
@@ -38,13 +38,13 @@ def contents(folder: Path) -> dict[str, bytes]:
 KILLED_RUN = """
 import json, sys
 from pathlib import Path
-from metalens.synth.generate import Workplace, generate_pairs
+from metalens.synth.generate import BackendSettings, generate_pairs
 from metalens.synth.photographs import Photograph
 
 given = json.loads(sys.argv[1])
 photographs = [Photograph(**each | {"path": Path(each["path"])}) for each in given["photographs"]]
 say = lambda done, total: print(done, flush=True)
-workplace = Workplace(workers=2)
+workplace = BackendSettings(workers=2)
 generate_pairs(photographs, given["bank"], given["output"], **given["settings"], workplace=workplace, progress=say)
 """
 
@@ -172,20 +172,20 @@ def test_a_missing_package_is_named_with_how_to_get_it(
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(InputError, match=rf"--backend {name} needs the package {package}; .*metalens\[cluster\]"):
-        Workplace(name).open(tmp_path, {})  # type: ignore[arg-type]
+        BackendSettings(name).open(tmp_path, {})  # type: ignore[arg-type]
 
 
 def test_workers_elsewhere_need_a_bank_that_is_a_file(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Workplace, "open", lambda self, folder, here: Here(here))
+    monkeypatch.setattr(BackendSettings, "open", lambda self, folder, here: Here(here))
     with pytest.raises(InputError, match=r"need the path of a psf\.h5"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=Workplace("ray", 2))
+        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=BackendSettings("ray", 2))
 
 
 def test_at_least_one_worker_is_needed(photographs: list[Photograph], bank: PsfBank, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--workers 0: at least 1"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=Workplace(workers=0))
+        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=BackendSettings(workers=0))
     assert not (tmp_path / "pairs").exists()
 
 

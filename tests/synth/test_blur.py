@@ -10,14 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve
 
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank
 from metalens.psf.bank import simulate_bank
-from metalens.psf.given import bank_of_functions
+from metalens.psf.external_bank import bank_of_functions
 from metalens.synth.blur import BlurSettings, blur, blur_adjoint, shift_variant_blur
-from metalens.synth.blur.frame import Frame
 from metalens.synth.blur.functions import field_functions
+from metalens.synth.blur.image_frame import Frame
 from metalens.synth.blur.operator import blur_of_functions
 
 from .conftest import MakeBank, bank_of, gaussians

@@ -9,14 +9,14 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve
 
-from metalens.formats.camera import read_camera
-from metalens.synth.blur.blocks import block_blur, gather, scatter
+from metalens.formats.camera.camera import read_camera
+from metalens.synth.blur.block_convolution import block_blur, convolve_blocks, gather
 from metalens.synth.blur.functions import field_functions
 from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
-from metalens.synth.blur.hats import hat_weights, scattered_weights
 from metalens.synth.blur.illumination import chief_rays
+from metalens.synth.blur.linear_weights import linear_weights, scattered_weights
+from metalens.synth.blur.low_rank_fit import LARGEST_GAIN, fit_waves
 from metalens.synth.blur.warp import make_warp, moved
-from metalens.synth.blur.waves import LARGEST_GAIN, fit_waves
 
 from .conftest import bank_of, gaussians
 
@@ -28,7 +28,7 @@ from .conftest import bank_of, gaussians
     positions=st.lists(st.floats(-2, 2), min_size=1, max_size=30),
 )
 def test_windows_sum_to_one_everywhere(nodes: list[float], positions: list[float]) -> None:
-    weights = hat_weights(np.array(nodes), np.array(positions))
+    weights = linear_weights(np.array(nodes), np.array(positions))
     assert weights.sum(axis=0) == pytest.approx(np.ones(len(positions)), abs=1e-12)
     assert weights.min() >= 0
 
@@ -74,7 +74,7 @@ def test_blocks_convolve_each_wave_with_its_kernel(
             phase = np.exp(2j * np.pi * (period_y * y / size[0] + period_x * x / size[1]))
             light = fftconvolve(part * phase, kernels[row, column, wave], axes=(1, 2)).real
             expected[:, top : top + light.shape[1], left : left + light.shape[2]] += light
-    found = np.asarray(scatter(operator, jnp.asarray(scene)))
+    found = np.asarray(convolve_blocks(operator, jnp.asarray(scene)))
     assert found == pytest.approx(expected, abs=float(2e-4 + 6 * operator.rounding * 3**0.5))
     if rounded:
         error = np.sqrt(np.mean((found - expected) ** 2)) / np.sqrt(np.mean(scene**2))
@@ -91,7 +91,7 @@ def test_gathering_is_the_transpose_of_scattering() -> None:
         operator = block_blur(np.stack(parts, 2), waves, (6, 7), (11, 20), rounded=rounded)
         scene = generator.standard_normal((2, 11, 20)).astype(np.float32)
         image = generator.standard_normal((2, *operator.reached)).astype(np.float32)
-        forward = np.vdot(np.asarray(scatter(operator, jnp.asarray(scene)), dtype=np.float64), image)
+        forward = np.vdot(np.asarray(convolve_blocks(operator, jnp.asarray(scene)), dtype=np.float64), image)
         backward = np.vdot(np.asarray(gather(operator, jnp.asarray(image)), dtype=np.float64), scene)
         assert backward == pytest.approx(forward, rel=1e-5)
 
@@ -106,7 +106,7 @@ def test_the_flux_of_blocks_is_the_light_that_each_point_scatters() -> None:
         for place in ((0, 2, 3), (0, 7, 8), (0, 8, 11)):
             scene = np.zeros((1, 9, 12), dtype=np.float32)
             scene[place] = 1
-            light = float(scatter(operator, jnp.asarray(scene)).sum())
+            light = float(convolve_blocks(operator, jnp.asarray(scene)).sum())
             assert light == pytest.approx(flux[place], rel=1e-4)
 
 

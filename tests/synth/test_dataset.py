@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs, require_same_camera
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import Crop
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs, require_same_camera
+from metalens.formats.pictures.scene import Crop
+from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Photograph, generate_pairs
 from metalens.synth.dataset import camera as dataset_camera
 from metalens.synth.dataset.camera import photograph_crop, photograph_scene, simulated_camera

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs, require_same_camera
-from metalens.formats.pictures import read_picture, write_picture
-from metalens.formats.psf_bank import PsfBank
-from metalens.formats.scene import linear_to_srgb, scene_from_picture, to_8_bit
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs, require_same_camera
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.pictures.scene import linear_to_srgb, scene_from_picture, to_8_bit
+from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Photograph, generate_pairs
 from metalens.synth.dataset.settings import source_of
 

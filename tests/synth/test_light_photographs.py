@@ -11,10 +11,10 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.pairs import read_pairs
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import write_psf_bank
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.psf.bank import write_psf_bank
 
 from .conftest import MakeBank
 

@@ -14,8 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.errors import InputError
-from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.synth import debian_photographs
 from metalens.synth.debian_licences import Terms, parse_stanzas, terms_from_copyright, terms_from_readme
 from metalens.synth.debian_photographs import fetch_debian_photographs

@@ -11,12 +11,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metalens.formats import pictures
-from metalens.formats.errors import InputError
-from metalens.formats.pairs import read_pairs
-from metalens.formats.pairs_verify import verify_pairs
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pairs.verify import verify_pairs
+from metalens.formats.pictures import pictures
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Photograph, generate_pairs
 
 from .conftest import MakeBank

@@ -3,10 +3,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.scene import linear_to_srgb
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import linear_to_srgb
 from metalens.synth.sensor import (
     Exposure,
     bayer_channels,

@@ -12,10 +12,10 @@ from emva1288.process.data import Data1288
 from emva1288.process.loader import LoadImageData
 from emva1288.process.results import Results1288
 
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.flat_fields import FlatField
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.captures.flat_fields import FlatField
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import calibrate_sensor, expose, exposure_for
 
 SIZE = 256

@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.ndimage import convolve
 
-from metalens.formats.camera import read_camera
-from metalens.formats.errors import InputError
-from metalens.formats.sensor import Sensor
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import (
     CameraFixedPattern,
     bayer_channels,

@@ -9,13 +9,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from metalens.formats.camera import Camera
-from metalens.formats.pairs import Pairs, pair_names
-from metalens.formats.pictures import write_picture
-from metalens.formats.psf_bank import PsfBank, write_psf_bank
+from metalens.formats.camera.camera import Camera
+from metalens.formats.pairs.reader import Pairs, pair_names
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import PsfBank, write_psf_bank
 from metalens.restore.bench.folder import FAILURE, RESULT, run_of
 from metalens.restore.bench.judged_sets import store_test_pictures
-from metalens.restore.bench.plan import Plan, claim
+from metalens.restore.bench.plan import BenchPlan, claim
 
 from ..conftest import textured, write_pairs
 
@@ -27,11 +27,11 @@ def pairs(tmp_path: Path, camera: Camera) -> Pairs:
 
 
 @pytest.fixture
-def make_plan(tmp_path: Path, pairs: Pairs, bank: PsfBank, prior_folder: Path) -> Callable[..., Plan]:
+def make_plan(tmp_path: Path, pairs: Pairs, bank: PsfBank, prior_folder: Path) -> Callable[..., BenchPlan]:
     """Makes a plan on the small camera's pairs, for methods of one step of one crop of 32 pixels."""
     write_psf_bank(tmp_path / "psf.h5", bank)
 
-    def make(**changes: object) -> Plan:
+    def make(**changes: object) -> BenchPlan:
         settings: dict[str, object] = {
             "pairs": str(pairs.folder),
             "test": (str(pairs.folder),),
@@ -43,13 +43,13 @@ def make_plan(tmp_path: Path, pairs: Pairs, bank: PsfBank, prior_folder: Path) -
             "batch": 1,
             "crop": 32,
         }
-        return Plan(**(settings | changes))  # type: ignore[arg-type]
+        return BenchPlan(**(settings | changes))  # type: ignore[arg-type]
 
     return make
 
 
 @pytest.fixture
-def restored(tmp_path: Path, make_plan: Callable[..., Plan], pairs: Pairs, bank: PsfBank) -> Path:
+def restored(tmp_path: Path, make_plan: Callable[..., BenchPlan], pairs: Pairs, bank: PsfBank) -> Path:
     """The folder: SwinIR is nearest to the clean pictures, OSEDiff failed, DMDiff's α = 1 is nearer than α = 0."""
     folder = tmp_path / "bench"
     claim(folder, make_plan(methods=("swinir", "osediff", "dmdiff-local")), resume=False)

@@ -15,9 +15,9 @@ from html.parser import HTMLParser
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
-from metalens.formats.pairs_manifest import PairsCamera
-from metalens.formats.pictures import read_picture, write_picture
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import PairsCamera
+from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
 from metalens.restore.bench import run as running
 from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from metalens.formats.pairs import Pairs
-from metalens.formats.psf_bank import PsfBank
+from metalens.formats.pairs.reader import Pairs
+from metalens.formats.psf.bank import PsfBank
 from metalens.restore.methods.method import Training
-from metalens.restore.optimisation import Budget
+from metalens.restore.training.optimisation import Budget
 
 
 @pytest.fixture

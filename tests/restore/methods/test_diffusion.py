@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 import torch
 
-from metalens.restore.degradation_map import Region
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.diffusion import guided, noised, prediction_target
 from metalens.restore.methods.gaussian_blur import EdgeModel
 from metalens.restore.methods.learning import Crops
 from metalens.restore.methods.osediff import OseDiffLearner
 from metalens.restore.methods.s3diff import S3DiffLearner, degradation_features, frozen, noise_deviation
 from metalens.restore.methods.seesr_style import SeeSrStyleLearner
-from metalens.restore.optimisation import Budget, Optimisation
-from metalens.restore.prior import clean_from_prediction
+from metalens.restore.prior.prior import clean_from_prediction
+from metalens.restore.training.optimisation import Budget, Optimisation
 
 CPU = torch.device("cpu")
 MODEL = EdgeModel(0.3, 0.7)

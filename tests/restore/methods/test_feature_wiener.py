@@ -7,7 +7,7 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from metalens.restore.degradation_map import Region
+from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.feature_wiener import PsfField, deconvolve, middle_of, resized
 
 

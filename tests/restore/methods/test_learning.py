@@ -7,15 +7,15 @@ import pytest
 import torch
 from torch import nn
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import to_8_bit
-from metalens.restore.measures import psnr
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.restore.methods.learning import Learner, fit_learner
 from metalens.restore.methods.method import CHECKPOINT, Capture
 from metalens.restore.methods.nano_optics import NanoOpticsLearner
 from metalens.restore.methods.psf_aware import PsfAwareLearner
 from metalens.restore.methods.swinir import SwinIRLearner
-from metalens.restore.optimisation import Budget
+from metalens.restore.metrics.measures import psnr
+from metalens.restore.training.optimisation import Budget
 
 
 class Brightness(Learner):

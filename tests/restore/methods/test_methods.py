@@ -7,10 +7,10 @@ import sys
 import numpy as np
 import pytest
 
-from metalens.formats.errors import InputError
-from metalens.restore.measures import psnr
+from metalens.formats.files.errors import InputError
 from metalens.restore.methods import METHODS, load_method
 from metalens.restore.methods.method import Capture
+from metalens.restore.metrics.measures import psnr
 
 # The large SwinIR is the small one with other numbers.
 QUICK = [name for name in METHODS if name != "swinir"]

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 import torch
 
-from metalens.formats.picture_encoding import decode_picture
-from metalens.restore.degradation_map import Region, patch_centres
+from metalens.formats.pictures.encoding import decode_picture
+from metalens.restore.conditioning.degradation_map import Region, patch_centres
 from metalens.restore.methods.learning import Crops
 from metalens.restore.methods.nafnet import NafNet, box_mean
 from metalens.restore.methods.nano_optics import NanoOpticsLearner, linear_light

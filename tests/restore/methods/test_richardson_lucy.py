@@ -7,12 +7,12 @@ from itertools import islice
 import numpy as np
 import torch
 
-from metalens.formats.picture_encoding import encode_light
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
-from metalens.restore.local_blur import LocalBlur
-from metalens.restore.measures import psnr
+from metalens.formats.pictures.encoding import encode_light
+from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.methods.method import Capture
 from metalens.restore.methods.richardson_lucy import iterations, richardson_lucy
+from metalens.restore.metrics.measures import psnr
 
 
 def test_a_scene_that_explains_the_capture_is_kept(bank):

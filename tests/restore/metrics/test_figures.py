@@ -11,12 +11,12 @@ import skimage.data
 import torch
 from scipy.ndimage import gaussian_filter
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import srgb_to_linear, to_8_bit
-from metalens.restore.measures import perceptual_distance, ssim, ssim_map
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import srgb_to_linear, to_8_bit
+from metalens.restore.deconvolution.consistency import blurred_again, consistency
 from metalens.restore.metrics import weighted
 from metalens.restore.metrics.catalogue import METRICS
-from metalens.restore.metrics.consistency import blurred_again, consistency
+from metalens.restore.metrics.measures import perceptual_distance, ssim, ssim_map
 from metalens.restore.metrics.perceptual import distances_by_zone
 from metalens.restore.metrics.pixelwise import colour_difference, colour_figures, psnr_figures, ssim_figures
 

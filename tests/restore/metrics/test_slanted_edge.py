@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from scipy.ndimage import gaussian_filter
 
-from metalens.formats.errors import InputError
-from metalens.formats.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.metrics.edge_chart import DARK, LIGHT, edge_chart, edge_regions
 from metalens.restore.metrics.slanted_edge import FREQUENCY, mtf50, resolution, shows_edge
 

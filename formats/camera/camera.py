@@ -1,0 +1,143 @@
+"""``lens.toml``: the description of a metalens camera, the first file of the road.
+
+Keys carry their unit (``aperture_um``, ``wavelength_nm``); an unknown key, a wrong sign or a NaN is refused with
+the place, what was found and what was expected. The records below hold the file's own units; the ``*_m``
+properties convert to the metres used everywhere inside.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import math
+import os
+from pathlib import Path
+
+from pydantic import Field, model_validator
+
+from metalens.formats.camera.lens import Lens
+from metalens.formats.camera.parts import Aperture, Response
+from metalens.formats.camera.phase import Phase
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.camera.sensor_preset import with_sensor_preset
+from metalens.formats.camera.spectrum import Spectrum
+from metalens.formats.files.record import Positive, Record, tags_of
+from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
+
+SCHEMA = "metalens.camera"
+VERSION = 1
+TAGS = tags_of(Phase, Aperture, Response)
+
+
+class Camera(Record):
+    """A metalens in front of a colour sensor, seeing a scene in a plane at infinity or at a distance."""
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
+    description: str = ""
+    lens: Lens
+    sensor: Sensor
+    spectrum: Spectrum
+    object_distance_mm: Positive | None = Field(
+        default=None, description="from the scene to the lens or, if it has one, its stop; None is infinity"
+    )
+
+    @model_validator(mode="after")
+    def _fit(self) -> Camera:
+        rows, columns = self.sensor.pixels
+        half_diagonal = 0.5 * math.hypot(rows, columns) * self.sensor.pixel_pitch_um
+        corner = math.degrees(math.atan2(half_diagonal, self.lens.focal_length_um))
+        if corner > 75:
+            raise ValueError(
+                f"the sensor's corner lies {corner:.1f}° off axis, more than the 75° that a scalar model holds; "
+                "use a longer focal_length_um, fewer pixels or a smaller pixel_pitch_um"
+            )
+        return self
+
+    @property
+    def object_distance_m(self) -> float:
+        """Distance of the scene in metres, or infinity."""
+        return math.inf if self.object_distance_mm is None else self.object_distance_mm * 1e-3
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the content in canonical form.
+
+        Comments, order and layout of the file do not change it, nor do keys of later versions that are not set.
+        """
+        return hashlib.sha256(self.model_dump_json(exclude={"description"}, exclude_none=True).encode()).hexdigest()
+
+
+def preset_names() -> list[str]:
+    """Names of the cameras that come with the package."""
+    return shipped_names("camera/presets")
+
+
+def read_camera(source: str | os.PathLike[str]) -> Camera:
+    """Read a camera from a ``lens.toml`` or by the name of a preset.
+
+    Raises:
+        InputError: there is no such file or preset, its content does not describe a camera, or a file that it names
+            is missing or has changed.
+    """
+    name = os.fspath(source)
+    if name in preset_names():
+        return parse_camera(shipped_text("camera/presets", name), origin=f"preset {name}")
+    path = Path(source)
+    missing = f"neither a file nor a preset; give a lens.toml or one of {', '.join(preset_names())}."
+    camera = parse_camera(read_text(path, "lens.toml", missing=missing), origin=name, folder=path.parent)
+    found = {"lens": camera.lens.in_folder(path.parent), "spectrum": camera.spectrum.in_folder(path.parent)}
+    return camera.model_copy(update=found)
+
+
+def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = None) -> Camera:
+    """Read a camera from the text of a ``lens.toml``.
+
+    Args:
+        text: the file's content.
+        origin: how error messages name it.
+        folder: where it lies, if its sensor may begin with a file beside it.
+
+    Raises:
+        InputError: the text is not TOML, of another schema, or does not describe a camera.
+    """
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from a preset")
+    if isinstance(content.get("sensor"), dict):
+        content["sensor"] = with_sensor_preset(content["sensor"], folder)
+    return validated(Camera, content, origin=origin, tags=TAGS)
+
+
+def dump_camera(camera: Camera) -> str:
+    """Write a camera as the text of a ``lens.toml`` that :func:`parse_camera` reads back to an equal record."""
+    lines = [f'schema = "{SCHEMA}"', f"version = {VERSION}"]
+    _dump_table(camera.model_dump(exclude_none=True), "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:
+    nested = {key: value for key, value in table.items() if isinstance(value, dict)}
+    listed = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], dict)
+    }
+    for key, value in table.items():
+        if key not in nested and key not in listed:
+            lines.append(f"{key} = {_toml_value(value)}")
+    for key, value in nested.items():
+        lines += ["", f"[{prefix}{key}]"]
+        _dump_table(value, f"{prefix}{key}.", lines)
+    for key, values in listed.items():
+        for value in values:
+            lines += ["", f"[[{prefix}{key}]]"]
+            _dump_table(value, f"{prefix}{key}.", lines)
+
+
+def _toml_value(value: object) -> str:
+    if isinstance(value, str):
+        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+        # TOML allows no control characters in a string.
+        return '"' + "".join(f"\\u{ord(each):04X}" if each < " " or each == "\x7f" else each for each in escaped) + '"'
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, (list, tuple)):
+        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
+    return repr(value)

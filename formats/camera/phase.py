@@ -1,0 +1,174 @@
+"""The ``[lens.phase]`` table of ``lens.toml``: one record a family."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Annotated, Literal
+
+import numpy as np
+from pydantic import Field, PrivateAttr, model_validator
+
+from metalens.formats.camera.phase_map import digest_of, read_phase_map
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import Finite, OpticalWavelength, Positive, Record
+
+LARGEST_ZERNIKE_INDEX = 230
+"""The last index of radial order 20."""
+
+
+class HyperbolicPhase(Record):
+    """Focuses a plane wave on axis without spherical aberration, at one wavelength."""
+
+    family: Literal["hyperbolic"]
+    wavelength_nm: OpticalWavelength
+
+
+class QuadraticPhase(Record):
+    """The wide-field profile −πr²/(λf): a tilt of the wave is a shift of the pupil."""
+
+    family: Literal["quadratic"]
+    wavelength_nm: OpticalWavelength
+
+
+class EvenPolynomialPhase(Record):
+    """Σ aᵢ (r/R)^(2i), i = 1, 2, …: the form of neural nano-optics."""
+
+    family: Literal["even_polynomial"]
+    coefficients_rad: tuple[Finite, ...] = Field(min_length=1, max_length=32)
+    radius_um: Positive
+
+
+class LogAspherePhase(Record):
+    """A long depth of focus: the centre focuses at one distance, the rim at another."""
+
+    family: Literal["log_asphere"]
+    wavelength_nm: OpticalWavelength
+    centre_focus_um: Positive
+    rim_focus_um: Positive
+    radius_um: Positive
+
+
+class CubicPhase(Record):
+    """α((x/R)³ + (y/R)³): wavefront coding; it does not focus by itself."""
+
+    family: Literal["cubic"]
+    strength_rad: Finite
+    radius_um: Positive
+
+
+class ZernikePhase(Record):
+    """Σ aⱼ Zⱼ by OSA/ANSI index, orthonormal on the disc of the radius."""
+
+    family: Literal["zernike"]
+    indices: tuple[Annotated[int, Field(ge=0, le=LARGEST_ZERNIKE_INDEX)], ...] = Field(min_length=1, max_length=231)
+    coefficients_rad: tuple[Finite, ...]
+    radius_um: Positive
+
+    @model_validator(mode="after")
+    def _fit(self) -> ZernikePhase:
+        if len(self.coefficients_rad) != len(self.indices):
+            raise ValueError(
+                f"{len(self.indices)} indices with {len(self.coefficients_rad)} coefficients_rad; "
+                "give one coefficient an index"
+            )
+        if len(set(self.indices)) != len(self.indices):
+            raise ValueError(f"indices {list(self.indices)} hold one index twice; add up its coefficients")
+        return self
+
+
+class FreeformPhase(Record):
+    """A map of samples in a file beside the ``lens.toml``."""
+
+    family: Literal["freeform"]
+    file: str = Field(min_length=1, max_length=255, description="relative to the folder of the lens.toml")
+    pitch_um: Positive
+    interpolation: Literal["cubic", "nearest"] = "cubic"
+    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of the file; set when it is read")
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    @model_validator(mode="after")
+    def _fit(self) -> FreeformPhase:
+        if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", self.file):
+            raise ValueError(f"file {self.file!r} must lie in the folder of the lens.toml or below it; copy it there")
+        return self
+
+    def in_folder(self, folder: Path) -> FreeformPhase:
+        """The same phase with its map found in ``folder``, and the SHA-256 of the map in the record.
+
+        Raises:
+            InputError: the map is missing, or not the one whose SHA-256 is recorded.
+        """
+        digest = digest_of(folder / self.file)
+        if self.sha256 not in (None, digest):
+            raise InputError(
+                f"{folder / self.file}: its SHA-256 is {digest}, but lens.phase.sha256 is {self.sha256}; bring back "
+                "that file, or delete the line sha256 for another camera with this one."
+            )
+        found = self.model_copy(update={"sha256": digest})
+        found._folder = folder
+        return found
+
+    def samples(self) -> np.ndarray:
+        """The map, ``[y, x]`` in radians.
+
+        Raises:
+            InputError: the camera was not read from a file, or the map cannot be read or has changed since.
+        """
+        if self._folder is None:
+            raise InputError(
+                f"lens.phase: where {self.file} lies is not known, for the camera was not read from a file; put its "
+                "lens.toml beside the map and read that."
+            )
+        self.in_folder(self._folder)
+        return read_phase_map(self._folder / self.file)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content; where it was read from does not matter."""
+        return isinstance(other, FreeformPhase) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash((self.file, self.pitch_um, self.interpolation, self.sha256))
+
+
+PhaseTerm = Annotated[
+    HyperbolicPhase
+    | QuadraticPhase
+    | EvenPolynomialPhase
+    | LogAspherePhase
+    | CubicPhase
+    | ZernikePhase
+    | FreeformPhase,
+    Field(discriminator="family"),
+]
+"""A family that can be a term of a sum."""
+
+
+class SumPhase(Record):
+    """The sum of several families, such as a hyperbolic and a cubic one."""
+
+    family: Literal["sum"]
+    terms: tuple[PhaseTerm, ...] = Field(min_length=2, max_length=16)
+
+    def in_folder(self, folder: Path) -> SumPhase:
+        """The same sum with the maps of its terms found in ``folder``.
+
+        Raises:
+            InputError: a map is missing, or not the one whose SHA-256 is recorded.
+        """
+        found = [term.in_folder(folder) if isinstance(term, FreeformPhase) else term for term in self.terms]
+        return self.model_copy(update={"terms": tuple(found)})
+
+
+Phase = Annotated[
+    HyperbolicPhase
+    | QuadraticPhase
+    | EvenPolynomialPhase
+    | LogAspherePhase
+    | CubicPhase
+    | ZernikePhase
+    | FreeformPhase
+    | SumPhase,
+    Field(discriminator="family"),
+]

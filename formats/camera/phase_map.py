@@ -1,0 +1,119 @@
+"""Guarded reading of phase maps: a freeform phase as CSV, NPY or HDF5."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.hdf5 import open_guarded, read_array
+
+SCHEMA = "metalens.phase_map"
+VERSION = 1
+
+SMALLEST_SIDE = 3
+LARGEST_SIDE = 16_384
+LARGEST_FILE = 2**32
+"""Bytes: 16384² numbers of 16 bytes."""
+
+
+def read_phase_map(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a phase map.
+
+    Args:
+        path: ``.csv`` (a line a row, numbers between commas, ``#`` begins a remark), ``.npy``, or ``.h5``/``.hdf5``
+            with the dataset ``phase`` and the root attributes ``schema = "metalens.phase_map"`` and ``version = 1``.
+
+    Returns:
+        ``[y, x]`` float64 phase in radians.
+
+    Raises:
+        InputError: the file is missing, of another kind, too large, or holds no finite map of at least 3 samples a
+            side.
+    """
+    target = _existing(path)
+    readers = {".csv": _read_csv, ".npy": _read_npy, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
+    reader = readers.get(target.suffix.lower())
+    if reader is None:
+        raise InputError(f"{target}: a phase map ends in {', '.join(readers)}; save it as one of these.")
+    return reader(target)
+
+
+def digest_of(path: str | os.PathLike[str]) -> str:
+    """SHA-256 of a phase map's bytes.
+
+    Raises:
+        InputError: there is no such file, or it is too large.
+    """
+    try:
+        with _existing(path).open("rb") as file:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: could not be read ({error.strerror}); check its permissions.") from error
+
+
+def _existing(path: str | os.PathLike[str]) -> Path:
+    target = Path(path)
+    if not target.is_file():
+        raise InputError(f"{target}: no such file; a phase map lies beside its lens.toml, at the name in the key file.")
+    if target.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{target}: {target.stat().st_size} bytes is more than a phase map may have, {LARGEST_FILE}.")
+    return target
+
+
+def _read_csv(path: Path) -> np.ndarray:
+    try:
+        with path.open(encoding="utf-8") as file:
+            rows = [line for line in (raw.partition("#")[0].strip() for raw in file) if line]
+        values = np.loadtxt(rows, delimiter=",", ndmin=2, dtype=float) if rows else np.zeros((0, 0))
+    except (OSError, ValueError) as error:
+        raise InputError(
+            f"{path}: not a table of numbers between commas ({str(error).splitlines()[0]}); write one "
+            "row of the map a line."
+        ) from error
+    return _checked(path, values)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        # Mapped, a header that declares more than the file holds is refused before memory is asked for.
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise InputError(
+            f"{path}: not an array in NPY format ({str(error).splitlines()[0]}); write it with numpy.save."
+        ) from error
+    return _checked(path, values)
+
+
+def _read_hdf5(path: Path) -> np.ndarray:
+    with open_guarded(path, SCHEMA, VERSION) as file:
+        dataset = file.get("phase")
+        # The shape is looked at first: reading converts the whole of it.
+        if dataset is not None:
+            _check_shape(path, getattr(dataset, "shape", ()))
+        return _checked(path, read_array(file, "phase", dtype=np.float64, shape=(None, None)))
+
+
+def _check_shape(path: Path, shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or min(shape) < SMALLEST_SIDE or max(shape) > LARGEST_SIDE:
+        raise InputError(
+            f"{path}: the map has the shape {tuple(shape)}, expected [y, x] with {SMALLEST_SIDE} to {LARGEST_SIDE} "
+            "samples a side."
+        )
+
+
+def _checked(path: Path, values: np.ndarray) -> np.ndarray:
+    _check_shape(path, values.shape)
+    if values.dtype.kind not in "iuf":
+        raise InputError(f"{path}: holds {values.dtype}, real numbers in radians were expected.")
+    values = np.array(values, dtype=np.float64)
+    if not np.isfinite(values).all():
+        row, column = np.argwhere(~np.isfinite(values))[0]
+        raise InputError(
+            f"{path}: sample [{row}, {column}] is not finite; give every sample a value, "
+            "also those outside the aperture."
+        )
+    return values

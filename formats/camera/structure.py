@@ -1,0 +1,249 @@
+"""``structure.h5``: which meta-atom stands at each site of a lens, as it is to be made.
+
+The sites of a lattice lie in rows around the lens' centre. With R rows and C columns and the pitch p, the site
+(row, column) lies at
+
+- square: y = (row − (R − 1)/2)·p, x = (column − (C − 1)/2)·p;
+- hexagonal: y = (row − (R − 1)/2)·p·√3/2, x = (column − (C − 1)/2)·p − p/4 in even rows, + p/4 in odd ones. Odd rows
+  so lie half a pitch to the right of even ones, every site has six neighbours at the distance p, and the mean of all
+  sites of an even and an odd row is 0.
+
+Row 0 is at the top, y points down, x points right.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+import h5py
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
+from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+
+SCHEMA = "metalens.structure"
+VERSION = 1
+
+EMPTY = 65535
+"""The index of a site without a meta-atom."""
+
+LARGEST_SIDE = 16_384
+LONGEST_TEXT = 255
+
+_TEXTS = ("name", "lattice", "shape", "library_name", "library_sha256", "material", "substrate")
+_LENGTHS = ("pitch", "height")
+
+
+@dataclass(frozen=True)
+class AtomKind:
+    """What all meta-atoms of a lens have in common.
+
+    Attributes:
+        shape: of all meta-atoms.
+        height: of all meta-atoms in metres.
+        material: of the meta-atoms, or of the layer that holds the holes.
+        substrate: what they stand on.
+        library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
+        library_sha256: of that library; empty where it has none.
+    """
+
+    shape: Shape
+    height: float
+    material: str = ""
+    substrate: str = ""
+    library_name: str = ""
+    library_sha256: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Structure(AtomKind):
+    """A meta-atom of a table at each site of a lattice.
+
+    Attributes:
+        lattice: ``"square"`` or ``"hexagonal"``.
+        pitch: distance between neighbouring sites in metres.
+        site_index: ``[row, column]`` uint16, the row of ``geometry`` at each site; :data:`EMPTY` where there is no
+            meta-atom: outside the aperture, or missing.
+        geometry: ``[atom, parameter]`` float64, lengths of the meta-atoms seen from above, in metres.
+        parameter_names: what those lengths are, as ``metalens.formats.meta_atoms.library.PARAMETERS`` has them by
+            shape, such as ``("diameter",)``.
+        name: of the structure.
+        provenance: what made it, as text.
+    """
+
+    lattice: Lattice
+    pitch: float
+    site_index: np.ndarray
+    geometry: np.ndarray
+    parameter_names: tuple[str, ...]
+    name: str = "structure"
+    provenance: dict[str, str] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for name, words in (("lattice", get_args(Lattice)), ("shape", get_args(Shape))):
+            if getattr(self, name) not in words:
+                raise InputError(
+                    f"structure: {name} {getattr(self, name)!r} is not known; one of {', '.join(words)} was expected."
+                )
+        for name in _LENGTHS:
+            length = getattr(self, name)
+            if not (math.isfinite(length) and 1e-9 <= length <= 1e-3):
+                raise InputError(f"structure: {name} {length:g} m is out of range; 1e-9 to 1e-3 m was expected.")
+        for name in _TEXTS:
+            if not getattr(self, name).isprintable() or len(getattr(self, name)) > LONGEST_TEXT:
+                raise InputError(
+                    f"structure: {name} must be one line of at most {LONGEST_TEXT} characters; shorten it."
+                )
+        _check_sites(self.site_index)
+        self._check_geometry()
+        self._check_index()
+
+    def _check_geometry(self) -> None:
+        expected, table = PARAMETERS[self.shape], self.geometry
+        if self.parameter_names != expected:
+            raise InputError(
+                f"structure: parameter_names {list(self.parameter_names)} do not fit a {self.shape}, {list(expected)} "
+                "was expected."
+            )
+        if table.ndim != 2 or not 1 <= len(table) <= EMPTY or table.shape[1] != len(expected):
+            raise InputError(
+                f"structure: geometry has the shape {table.shape}, expected [atom, {', '.join(expected)}] with 1 to "
+                f"{EMPTY} atoms."
+            )
+        if table.dtype != np.float64 or not ((table > 0) & (table <= self.pitch * (1 + 1e-9))).all():
+            raise InputError(
+                f"structure: geometry must hold float64 lengths above 0 and up to the pitch of {1e9 * self.pitch:g} "
+                f"nm, found {table.dtype} from {1e9 * table.min():g} to {1e9 * table.max():g} nm; give metres."
+            )
+
+    def _check_index(self) -> None:
+        # A block of rows at a time: no copy of millions of sites.
+        for start in range(0, len(self.site_index), 512):
+            block = self.site_index[start : start + 512]
+            wrong = (block >= len(self.geometry)) & (block != EMPTY)
+            if wrong.any():
+                row, column = np.argwhere(wrong)[0]
+                raise InputError(
+                    f"structure: site [{start + row}, {column}] asks for meta-atom {block[row, column]} of "
+                    f"{len(self.geometry)}; correct its index, or add the meta-atom to geometry."
+                )
+
+    @property
+    def row_pitch(self) -> float:
+        """Distance between rows in metres."""
+        return row_pitch_of(self.lattice, self.pitch)
+
+    def positions(self, rows: slice = slice(None)) -> tuple[np.ndarray, np.ndarray]:
+        """Where the sites of some rows lie.
+
+        Returns:
+            y ``[row, 1]`` and x ``[row, column]`` in metres from the lens' centre; not to be written to.
+        """
+        count, across = self.site_index.shape
+        return site_positions(self.lattice, self.pitch, (count, across), np.arange(count)[rows])
+
+    def counts(self) -> np.ndarray:
+        """How many sites hold each meta-atom, ``[atom]``."""
+        total = np.zeros(EMPTY + 1, dtype=np.int64)
+        for start in range(0, len(self.site_index), 512):
+            total += np.bincount(self.site_index[start : start + 512].ravel(), minlength=EMPTY + 1)
+        return total[: len(self.geometry)]
+
+
+def row_pitch_of(lattice: Lattice, pitch: float) -> float:
+    """Distance between rows of sites, in the unit of the pitch."""
+    return pitch * (math.sqrt(0.75) if lattice == "hexagonal" else 1.0)
+
+
+def site_positions(
+    lattice: Lattice, pitch: float, size: tuple[int, int], row: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Where the sites of rows lie.
+
+    Args:
+        lattice: of the sites.
+        pitch: distance between neighbours in metres.
+        size: rows and columns of the whole lattice.
+        row: ``[row]`` numbers of the rows that are asked for.
+
+    Returns:
+        y ``[row, 1]`` and x ``[row, column]`` in metres from the lattice's centre; not to be written to.
+    """
+    y = (row - 0.5 * (size[0] - 1))[:, None] * row_pitch_of(lattice, pitch)
+    x = (np.arange(size[1]) - 0.5 * (size[1] - 1))[None, :] * pitch
+    if lattice == "hexagonal":
+        x = x + np.where(row % 2 == 1, 0.25, -0.25)[:, None] * pitch
+    return y, np.broadcast_to(x, (len(row), size[1]))
+
+
+def _check_sites(site_index: np.ndarray) -> None:
+    if site_index.dtype != np.uint16:
+        raise InputError(f"structure: site_index holds {site_index.dtype}, uint16 was expected.")
+    _check_size(site_index.shape)
+
+
+def _check_size(shape: tuple[int, ...]) -> None:
+    if len(shape) != 2 or not 1 <= min(shape) <= max(shape) <= LARGEST_SIDE:
+        raise InputError(
+            f"structure: site_index has the shape {tuple(shape)}, expected [row, column] with 1 to {LARGEST_SIDE} "
+            "sites a side."
+        )
+
+
+def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
+    """Write a structure as HDF5; the file appears whole or not at all, and equal structures make equal bytes.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    with written_file(path, SCHEMA, VERSION, structure.provenance) as file:
+        for name in (*_TEXTS, *_LENGTHS):
+            file.attrs[name] = getattr(structure, name)
+        file.attrs["parameter_names"] = ",".join(structure.parameter_names)
+        file.create_dataset("geometry", data=structure.geometry, track_times=False)
+        file.create_dataset(
+            "site_index", data=structure.site_index, compression="gzip", shuffle=True, track_times=False
+        )
+
+
+def read_structure(path: str | os.PathLike[str]) -> Structure:
+    """Read and check a structure.
+
+    Raises:
+        InputError: the file is missing, damaged, hostile, of another schema or version, or inconsistent.
+    """
+    with open_guarded(path, SCHEMA, VERSION) as file:
+        content: dict[str, Any] = {name: _text(file, name) for name in _TEXTS}
+        content |= {name: float(file.attrs[name]) for name in _LENGTHS}
+        content["parameter_names"] = tuple(_text(file, "parameter_names").split(","))
+        content["provenance"] = provenance_of(file)
+        content["geometry"] = read_array(file, "geometry", dtype=np.float64, shape=(None, None))
+        content["site_index"] = _site_index(file)
+    try:
+        return Structure(**content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _text(file: h5py.File, name: str) -> str:
+    found = file.attrs[name]
+    if not isinstance(found, str):
+        raise InputError(f"{file.filename}: {name} is {found}, a text was expected; make the file again.")
+    return found
+
+
+def _site_index(file: h5py.File) -> np.ndarray:
+    """The sites, their type and size looked at before they are read: converting would hide a wrong number."""
+    dataset = file.get("site_index")
+    if isinstance(dataset, h5py.Dataset):
+        try:
+            if dataset.dtype != np.uint16:
+                raise InputError(f"structure: site_index holds {dataset.dtype}, uint16 was expected.")
+            _check_size(dataset.shape)
+        except InputError as error:
+            raise InputError(f"{file.filename}: {error}") from error
+    return read_array(file, "site_index", dtype=np.uint16, shape=(None, None))

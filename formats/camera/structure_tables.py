@@ -1,0 +1,188 @@
+"""The ``[lens.structure]`` and ``[lens.radial_geometry]`` tables of ``lens.toml``: the meta-atoms of a lens."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, Field, PrivateAttr
+
+from metalens.formats.camera.structure import LARGEST_SIDE, Structure, read_structure
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import Positive, Record
+from metalens.formats.meta_atoms.library import library_digest, library_path, shipped_libraries
+
+FITTED_LIBRARIES = ("nano-optics-proxy",)
+"""Libraries that come with the package as a formula, without a file."""
+
+LARGEST_FILE = 2**30
+"""Bytes of a structure.h5: 16384² numbers of 16 bits, and as much again."""
+
+
+def below_the_folder(name: str) -> str:
+    """Refuse a name that leads out of the folder of the ``lens.toml``.
+
+    Raises:
+        ValueError: it does.
+    """
+    if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", name):
+        raise ValueError(f"{name!r} must lie in the folder of the lens.toml or below it; copy it there")
+    return name
+
+
+FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(below_the_folder)]
+Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class _Found(Record):
+    """A table that names files in the folder of its ``lens.toml``."""
+
+    _folder: Path | None = PrivateAttr(default=None)
+
+    def __eq__(self, other: object) -> bool:
+        """Equal content; where it was read from does not matter."""
+        return type(other) is type(self) and isinstance(other, Record) and self.model_dump() == other.model_dump()
+
+    def __hash__(self) -> int:
+        return hash(self.model_dump_json())
+
+    def _place(self, table: str, name: str) -> Path:
+        if self._folder is None:
+            raise InputError(
+                f"{table}: where {name} lies is not known, for the camera was not read from a file; put its lens.toml "
+                "beside it and read that."
+            )
+        return self._folder / name
+
+    def _library(self, name: str, recorded: str | None, table: str) -> str | Path:
+        """The name of a library that comes with the package, or the place of one's file; the right one."""
+        shipped = name in (*FITTED_LIBRARIES, *shipped_libraries())
+        source = name if shipped else self._place(table, name)
+        _library_digest(source, recorded, f"the SHA-256 that {table} records")
+        return source
+
+
+class StructureTable(_Found):
+    """A meta-atom at each site, from a ``structure.h5``; the library says what they do to light."""
+
+    file: FileName = Field(description="structure.h5, in the lens.toml's folder")
+    sha256: Digest | None = Field(default=None, description="of the file; set when it is read")
+    library: FileName | None = Field(default=None, description="a name or a file; None is the one the structure names")
+    library_sha256: Digest | None = Field(default=None, description="of the library's file; set when it is read")
+
+    def in_folder(self, folder: Path) -> StructureTable:
+        """The same table with its files found in ``folder``, and their SHA-256 in the record.
+
+        Raises:
+            InputError: a file is missing, or not the one whose SHA-256 is recorded.
+        """
+        found: dict[str, Any] = {"sha256": _digest(folder / self.file, self.sha256, "lens.structure.sha256")}
+        if self.library is not None:
+            found["library_sha256"] = _library_digest(
+                _in_folder(folder, self.library), self.library_sha256, "lens.structure.library_sha256"
+            )
+        table = self.model_copy(update=found)
+        table._folder = folder
+        return table
+
+    def structure(self) -> Structure:
+        """The structure itself.
+
+        Raises:
+            InputError: the camera was not read from a file, or the structure cannot be read or has changed since.
+        """
+        path = self._place("lens.structure", self.file)
+        _digest(path, self.sha256, "lens.structure.sha256")
+        return read_structure(path)
+
+    def library_source(self, structure: Structure) -> str | Path:
+        """The name of a library that comes with the package, or the place of one's file.
+
+        Raises:
+            InputError: the structure names no library and the table neither, or the file is missing or another one.
+        """
+        name = self.library or structure.library_name
+        if not name:
+            raise InputError(
+                f"{self.file}: names no library that tells what its meta-atoms do to light; add the key library to "
+                "[lens.structure]."
+            )
+        try:
+            below_the_folder(name)
+        except ValueError as error:
+            raise InputError(f"{self.file}: its library {error}.") from error
+        recorded = self.library_sha256 if self.library else structure.library_sha256 or None
+        return self._library(name, recorded, "lens.structure")
+
+
+class RadialGeometryTable(_Found):
+    """Meta-atoms whose geometry depends on the distance from the centre alone."""
+
+    library: FileName = Field(description="a name, or a file in the lens.toml's folder")
+    sha256: Digest | None = Field(default=None, description="of the library's file; set when it is read")
+    spacing_nm: Positive = Field(description="between the control points, the first at the centre")
+    geometry_nm: tuple[Positive, ...] = Field(min_length=2, max_length=LARGEST_SIDE)
+    interpolation: Literal["nearest", "linear"] | None = Field(default=None, description="None is nearest: flat rings")
+
+    def in_folder(self, folder: Path) -> RadialGeometryTable:
+        """The same table with its library found in ``folder``, and the SHA-256 of its file in the record.
+
+        Raises:
+            InputError: the library is missing, or not the one whose SHA-256 is recorded.
+        """
+        digest = _library_digest(_in_folder(folder, self.library), self.sha256, "lens.radial_geometry.sha256")
+        table = self.model_copy(update={"sha256": digest})
+        table._folder = folder
+        return table
+
+    def library_source(self) -> str | Path:
+        """The name of a library that comes with the package, or the place of one's file.
+
+        Raises:
+            InputError: the camera was not read from a file, or the library has changed since.
+        """
+        return self._library(self.library, self.sha256, "lens.radial_geometry")
+
+
+def _library_digest(source: str | Path, recorded: str | None, key: str) -> str | None:
+    """SHA-256 of a library; None of a formula."""
+    if source in FITTED_LIBRARIES:
+        return None
+    if isinstance(source, Path) and not source.is_file():
+        raise InputError(
+            f"{source}: no such library beside the lens.toml, and none of this name comes with the package; copy it "
+            f"there, or name one of {', '.join((*shipped_libraries(), *FITTED_LIBRARIES))}."
+        )
+    path = library_path(source)
+    found = library_digest(path)
+    if recorded not in (None, found):
+        raise _changed(path, found, key, recorded)
+    return found
+
+
+def _in_folder(folder: Path, name: str) -> str | Path:
+    return name if name in (*FITTED_LIBRARIES, *shipped_libraries()) else folder / name
+
+
+def _digest(path: Path, recorded: str | None, key: str) -> str:
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; it lies beside its lens.toml, at the name in the table.")
+    if path.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file may have, {LARGEST_FILE}.")
+    try:
+        with path.open("rb") as file:
+            found = hashlib.file_digest(file, "sha256").hexdigest()
+    except OSError as error:
+        raise InputError(f"{path}: could not be read ({error.strerror}); check its permissions.") from error
+    if recorded not in (None, found):
+        raise _changed(path, found, key, recorded)
+    return found
+
+
+def _changed(path: Path, found: str, key: str, recorded: str | None) -> InputError:
+    return InputError(
+        f"{path}: its SHA-256 is {found}, but {key} is {recorded}; bring back that file, or delete the recorded one "
+        "for another camera with this one."
+    )

@@ -1,0 +1,131 @@
+"""Raw frames of a camera: numbers as the sensor gave them, linear in the light."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageSequence, UnidentifiedImageError
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.hdf5 import open_guarded, read_array
+from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS
+
+SCHEMA = "metalens.frames"
+VERSION = 1
+
+_PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
+SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5")
+"""What files of raw frames end in."""
+
+
+def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
+    """Read one frame or a stack of them without any conversion.
+
+    Args:
+        path: a PNG or TIFF file (grey of 8 or 16 bits, or RGB of 8 bits; each page is a frame), a ``.npy`` array, or
+            ``.h5``/``.hdf5`` with the dataset ``frames`` and the root attributes ``schema = "metalens.frames"`` and
+            ``version = 1``. Arrays are ``[y, x]`` or ``[frame, y, x]``, with three planes ``[y, x, 3]`` or
+            ``[frame, y, x, 3]``.
+        planes: 1 or 3.
+
+    Returns:
+        ``[frame, plane, y, x]`` float32.
+
+    Raises:
+        InputError: the file is missing, of another kind, damaged, too large, not linear, not finite, or of other
+            planes.
+    """
+    target = Path(path)
+    suffix = target.suffix.lower()
+    if suffix not in SUFFIXES:
+        raise InputError(f"{target}: raw frames end in {', '.join(SUFFIXES)}; save them as one of these.")
+    try:
+        size = target.stat().st_size
+    except OSError as error:
+        raise InputError(f"{target}: could not be read ({error.strerror or error}); check its name.") from error
+    if size > MAXIMUM_FILE_BYTES:
+        raise InputError(f"{target}: {size} bytes, frames up to {MAXIMUM_FILE_BYTES} bytes are read; split the stack.")
+    if suffix in _PICTURES:
+        values = _read_pictures(target, _PICTURES[suffix])
+    elif suffix == ".npy":
+        values = _read_npy(target)
+    else:
+        with open_guarded(target, SCHEMA, VERSION) as file:
+            rank = getattr(file.get("frames"), "ndim", 0)
+            values = read_array(file, "frames", dtype=np.float32, shape=(None,) * rank)
+    return _as_frames(target, values, planes)
+
+
+def _read_npy(path: Path) -> np.ndarray:
+    try:
+        # Mapped, a header that declares more than the file holds is refused before memory is asked for.
+        values = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (OSError, ValueError, EOFError, SyntaxError) as error:
+        raise InputError(
+            f"{path}: not an array in NPY format ({str(error).splitlines()[0]}); write it with numpy.save."
+        ) from error
+    if values.dtype.kind not in "biuf":
+        raise InputError(f"{path}: holds {values.dtype}, numbers were expected.")
+    return np.asarray(values)
+
+
+def _read_pictures(path: Path, kind: str) -> np.ndarray:
+    try:
+        with Image.open(path, formats=(kind,)) as picture:
+            _check(picture, path)
+            return np.stack([np.array(page) for page in ImageSequence.Iterator(picture)])
+    except InputError:
+        raise
+    except UnidentifiedImageError as error:
+        raise InputError(f"{path}: not a {kind} file; give raw frames as {', '.join(SUFFIXES)}.") from error
+    # Pillow's decoders let many kinds of error through on damaged files, and stack refuses pages of unequal size.
+    except Exception as error:
+        raise InputError(f"{path}: damaged or of unequal pages ({type(error).__name__}: {error}).") from error
+
+
+def _check(picture: Image.Image, path: Path) -> None:
+    pixels = picture.size[0] * picture.size[1] * getattr(picture, "n_frames", 1)
+    if pixels > MAXIMUM_PIXELS:
+        raise InputError(f"{path}: {pixels} pixels, at most {MAXIMUM_PIXELS} are read; split the stack.")
+    if picture.mode not in ("L", "RGB") and not picture.mode.startswith("I;16"):
+        raise InputError(
+            f"{path}: its pixels are {picture.mode}, expected grey of 8 or 16 bits or RGB of 8 bits; export the "
+            "sensor's raw numbers."
+        )
+    if picture.mode == "RGB" and _bits(picture, path) > 8:
+        raise InputError(
+            f"{path}: RGB of 16 bits would be cut to 8; save it as an array in .npy, or a grey file for each channel."
+        )
+    gamma = picture.info.get("gamma", 1.0)
+    if "srgb" in picture.info or abs(gamma - 1.0) > 1e-3:
+        raise InputError(
+            f"{path}: says that its numbers are not linear in the light (sRGB or gamma); export the sensor's raw "
+            "numbers."
+        )
+
+
+def _bits(picture: Image.Image, path: Path) -> int:
+    """Bits of a sample as the file holds it, whatever Pillow makes of it."""
+    if picture.format == "PNG":
+        # The header is the first chunk: 8 bytes of signature, 8 of length and name, width, height, then the depth.
+        with path.open("rb") as file:
+            return file.read(25)[24]
+    bits = getattr(picture, "tag_v2", {}).get(258, 8)
+    return max(bits) if isinstance(bits, tuple) else int(bits)
+
+
+def _as_frames(path: Path, values: np.ndarray, planes: int) -> np.ndarray:
+    wanted = "[y, x] or [frame, y, x]" if planes == 1 else "[y, x, 3] or [frame, y, x, 3]"
+    rank = 2 if planes == 1 else 3
+    if values.ndim == rank:
+        values = values[None]
+    if values.ndim != rank + 1 or (planes == 3 and values.shape[-1] != 3) or 0 in values.shape:
+        raise InputError(f"{path}: holds an array of shape {values.shape}, expected {wanted}.")
+    if values.size > planes * MAXIMUM_PIXELS:
+        raise InputError(f"{path}: {values.size} samples are more than can be read at once; split the stack.")
+    frames = np.array(values[:, None] if planes == 1 else np.moveaxis(values, -1, 1), dtype=np.float32)
+    if not np.isfinite(frames).all():
+        raise InputError(f"{path}: holds NaN or infinity; export the sensor's raw numbers.")
+    return frames

@@ -1,0 +1,201 @@
+"""``design.toml``: what a lens is to be designed for, and how the search goes.
+
+A specification begins with a camera, whole or as changes to another one, and names what of its lens is free, at which
+fields and colours it is looked at, and what counts as good. docs/design.md lists all keys.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+from pydantic import Field, model_validator
+
+from metalens.formats.camera.camera import TAGS as CAMERA_TAGS
+from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.camera.sensor_preset import with_sensor_preset
+from metalens.formats.design.objectives import Objective
+from metalens.formats.design.tolerance_spec import TYPICAL, Distribution, Errors
+from metalens.formats.design.variables import Variables
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import (
+    NotNegative,
+    OpticalWavelength,
+    Positive,
+    Record,
+    tags_of,
+)
+from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
+
+SCHEMA = "metalens.design"
+VERSION = 1
+TAGS = tags_of(Variables, Objective, Distribution) | CAMERA_TAGS
+
+Angle = Annotated[float, Field(ge=0, le=75, allow_inf_nan=False)]
+Turn = Annotated[float, Field(ge=0, lt=360, allow_inf_nan=False)]
+Engine = Literal["auto", "direction_cosine", "angular_spectrum"]
+
+
+class Start(Record):
+    """Lenses that the search may begin with; all are tried briefly."""
+
+    families: tuple[Literal["hyperbolic", "quadratic", "log_asphere", "camera"], ...] = Field(
+        default=("hyperbolic", "quadratic", "log_asphere"), max_length=4, description="camera is the camera's own phase"
+    )
+    wavelengths_nm: tuple[OpticalWavelength, ...] = Field(
+        default=(), max_length=16, description="design wavelengths; empty for the middle of each channel"
+    )
+    random: int = Field(default=0, ge=0, le=256, description="further starts: the others with a random phase added")
+    random_rad: Positive = Field(default=4.0, description="standard deviation of that phase over the lens")
+    steps: int = Field(default=10, ge=0, le=1000, description="steps of each trial")
+    learning_rate: Positive = Field(default=0.5, description="of the trials, see search")
+
+    @model_validator(mode="after")
+    def _fit(self) -> Start:
+        if not self.families:
+            raise ValueError("families is empty; name at least one lens to begin with")
+        return self
+
+
+class Sampling(Record):
+    """The fields and wavelengths at which a lens is looked at while it is designed."""
+
+    fields_deg: tuple[Angle, ...] = Field(min_length=1, max_length=64, description="from the axis, ascending")
+    azimuths_deg: tuple[Turn, ...] = Field(
+        default=(0.0,), min_length=1, max_length=32, description="sides on which the fields lie, from +x towards +y"
+    )
+    weights: tuple[Positive, ...] | None = Field(
+        default=None, description="of the fields in means; None is the share of the sensor nearest to each"
+    )
+    wavelengths_per_channel: int | None = Field(default=None, ge=1, le=99, description="None is the camera's own")
+    window_pixels: int = Field(ge=9, le=401, description="side of each point spread function, odd")
+    engine: Engine = "angular_spectrum"
+
+    @model_validator(mode="after")
+    def _fit(self) -> Sampling:
+        if list(self.fields_deg) != sorted(set(self.fields_deg)):
+            raise ValueError(f"fields_deg {list(self.fields_deg)} must ascend, each once; sort them")
+        if self.window_pixels % 2 == 0:
+            raise ValueError(
+                f"window_pixels {self.window_pixels} is even; an odd number has a middle pixel for the chief ray"
+            )
+        if self.weights is not None and len(self.weights) != len(self.fields_deg):
+            raise ValueError(f"{len(self.weights)} weights for {len(self.fields_deg)} fields_deg; give one a field")
+        return self
+
+
+class FabricationSamples(Record):
+    """Lenses as they may come out, over which the objectives are averaged; every step sees the same ones."""
+
+    samples: int = Field(default=8, ge=1, le=256)
+    spread_weight: NotNegative = Field(
+        default=0.0, description="standard deviations over the lenses by which each objective's mean is worsened"
+    )
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    errors: Errors = Field(default=TYPICAL.errors, description="the distribution of each error")
+
+
+class Search(Record):
+    """How the search goes: Adam with a rate that falls as a cosine."""
+
+    steps: int = Field(default=300, ge=1, le=100_000)
+    learning_rate: Positive = Field(default=0.1, description="of the variables, in radians of phase or their own unit")
+    patience: int = Field(default=100, ge=1, description="steps without progress after which it stops")
+    progress: NotNegative = Field(default=1e-4, description="fall of the loss that counts as progress")
+    seed: int = Field(default=0, ge=0, lt=2**63, description="of the random starts")
+
+
+class DesignSpec(Record):
+    """A specification whole, with its camera."""
+
+    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
+    description: str = ""
+    camera: Camera
+    variables: Variables
+    start: Start = Start()
+    sampling: Sampling
+    objectives: tuple[Objective, ...] = Field(min_length=1, max_length=16)
+    fabrication: FabricationSamples | None = None
+    search: Search = Search()
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 of the content in canonical form; comments, order and descriptions do not change it."""
+        content = self.model_dump_json(exclude={"description": True, "camera": {"description"}}, exclude_none=True)
+        return hashlib.sha256(content.encode()).hexdigest()
+
+
+def design_names() -> list[str]:
+    """Names of the specifications that come with the package."""
+    return shipped_names("design/designs")
+
+
+def read_design(source: str | os.PathLike[str]) -> DesignSpec:
+    """Read a specification from a file or by the name of a shipped one.
+
+    Raises:
+        InputError: there is no such file or name, or its content is no specification.
+    """
+    name = os.fspath(source)
+    if name in design_names():
+        return parse_design(shipped_text("design/designs", name), origin=f"design {name}")
+    path = Path(source)
+    missing = f"neither a file nor a shipped specification; give a design.toml or one of {', '.join(design_names())}."
+    spec = parse_design(read_text(path, "design.toml", missing=missing), origin=name, folder=path.parent)
+    lens, spectrum = spec.camera.lens.in_folder(path.parent), spec.camera.spectrum.in_folder(path.parent)
+    return spec.model_copy(update={"camera": spec.camera.model_copy(update={"lens": lens, "spectrum": spectrum})})
+
+
+def parse_design(text: str, *, origin: str = "design.toml", folder: Path | None = None) -> DesignSpec:
+    """Read a specification from its text.
+
+    Args:
+        text: the file's content.
+        origin: how error messages name it.
+        folder: where it lies, if its camera begins with a file beside it.
+
+    Raises:
+        InputError: the text is not TOML, of another schema, or no specification.
+    """
+    content = parse_toml(text, SCHEMA, VERSION, origin=origin, remedy="copy them from docs/design.md")
+    if isinstance(content.get("camera"), dict):
+        content["camera"] = _camera_table(content, origin, folder)
+    return validated(DesignSpec, content, origin=origin, tags=TAGS)
+
+
+def _camera_table(content: dict[str, Any], origin: str, folder: Path | None) -> dict[str, Any]:
+    """The camera's tables: those of its base, and what the specification says otherwise."""
+    table = dict(content["camera"])
+    base = table.pop("base", None)
+    found: dict[str, Any] = {}
+    if base is not None:
+        if not isinstance(base, str):
+            raise InputError(f"{origin}: camera.base {base!r} must be the name of a preset or of a file.")
+        beside = None if folder is None else folder / base
+        camera = read_camera(beside if beside is not None and beside.is_file() else base)
+        found = camera.model_dump(exclude_none=True, exclude={"name", "description"})
+    if isinstance(table.get("sensor"), dict):
+        table["sensor"] = with_sensor_preset(table["sensor"], folder)
+    merged = _merged(found, table)
+    merged.setdefault("name", content.get("name"))
+    lens = merged.get("lens")
+    if isinstance(lens, dict) and "phase" not in lens:
+        # What is free replaces it; a camera is whole only with one.
+        lens["phase"] = {"family": "hyperbolic", "wavelength_nm": 532.0}
+    return merged
+
+
+def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
+    """Tables within tables; one that is of another kind than its base's replaces it whole."""
+    result = dict(base)
+    for key, value in changes.items():
+        before = base.get(key)
+        if not isinstance(value, dict) or not isinstance(before, dict):
+            result[key] = value
+            continue
+        replaces = any(tag in value and value[tag] != before.get(tag) for tag in ("family", "kind", "shape"))
+        replaces = replaces or (key == "spectrum" and ("channels" in value or "source" in value))
+        result[key] = value if replaces else _merged(before, value)
+    return result

@@ -1,0 +1,182 @@
+"""A folder of tolerancing: what was asked, and each lens that is done, a line of JSON each.
+
+A line is written whole and synced before the next lens begins. After a kill the last line may be torn; it is cut off,
+and that lens is done again.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metalens.formats.design.tolerance_spec import ToleranceSpec
+from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.errors import InputError
+
+RUN = "run.json"
+LENSES = "lenses.jsonl"
+LOCK = ".lock"
+
+LARGEST_FILE = 2**30
+
+
+class ToleranceRun(BaseModel):
+    """What was asked; an equal one is needed to go on.
+
+    Attributes:
+        lens_toml: the camera.
+        lens_hash: its hash.
+        spec: errors and limits.
+        not_applied: error → why this lens does not have it.
+        seed: of the draws.
+        draws: how many.
+        fields: rows and columns of places on the sensor.
+        wavelengths_per_channel: at each place.
+        window: side of the functions in pixels, if it was asked for.
+        figures: names of the figures of merit.
+        versions: of the packages that decide the numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: Literal["metalens.tolerance_run"] = Field(default="metalens.tolerance_run", alias="schema")
+    version: Literal[1] = 1
+    lens_toml: str
+    lens_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    spec: ToleranceSpec
+    not_applied: dict[str, str] = {}
+    seed: int = Field(ge=0, lt=2**63)
+    draws: int = Field(ge=1, le=10**7)
+    fields: tuple[int, int]
+    wavelengths_per_channel: int
+    window: int | None = None
+    figures: tuple[str, ...]
+    versions: dict[str, str] = {}
+
+
+@dataclass(frozen=True)
+class LensLine:
+    """One lens that is done.
+
+    Attributes:
+        key: which one: ``draw 12``, ``drawn``, ``nominal`` or ``step defocus_um +``.
+        numbers: its errors, in the units of their names.
+        figures: ``[figure, field, channel]``.
+    """
+
+    key: str
+    numbers: dict[str, float]
+    figures: np.ndarray
+
+
+@contextmanager
+def open_tolerance_run(
+    folder: str | os.PathLike[str], run: ToleranceRun, *, resume: bool = False
+) -> Iterator[tuple[dict[str, LensLine], Callable[[LensLine], None]]]:
+    """Open a new folder, or an equal one to go on; one run at a time.
+
+    Args:
+        folder: of the run.
+        run: what is asked.
+        resume: go on in a folder where an equal run was stopped.
+
+    Returns:
+        The lenses that are done by their keys; and what to call with each new one.
+
+    Raises:
+        InputError: the folder holds something else, another run, or is in use.
+    """
+    target = Path(folder)
+    if not resume:
+        require_new_directory(target)
+    if not target.resolve().parent.is_dir():
+        raise InputError(f"{target}: its folder {target.parent} does not exist; make it first.")
+    target.mkdir(exist_ok=True)
+    with (target / LOCK).open("a") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            raise InputError(f"{target}: another run is writing there; wait for it, or choose another -o.") from error
+        _settle(target, run)
+        done = _read_lines(target / LENSES, run)
+        with (target / LENSES).open("a", encoding="utf-8") as file:
+
+            def append(line: LensLine) -> None:
+                file.write(
+                    json.dumps({"key": line.key, "numbers": line.numbers, "figures": line.figures.tolist()}) + "\n"
+                )
+                file.flush()
+                os.fsync(file.fileno())
+
+            yield done, append
+
+
+def _settle(folder: Path, run: ToleranceRun) -> None:
+    """Write what is asked, or make sure that it is what was asked before."""
+    path = folder / RUN
+    if not path.exists():
+        with atomic_file(path) as part:
+            part.write_text(run.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+        return
+    before = read_tolerance_run(folder)
+    for name in ToleranceRun.model_fields:
+        if getattr(before, name) != getattr(run, name):
+            raise InputError(
+                f"{folder}: holds a run with another {name.strip('_').replace('_', ' ')}; give the same arguments as "
+                "before, or choose another folder with -o."
+            )
+
+
+def read_tolerance_run(folder: str | os.PathLike[str]) -> ToleranceRun:
+    """What was asked of a folder.
+
+    Raises:
+        InputError: there is none, or it is not what this package writes.
+    """
+    path = Path(folder) / RUN
+    if not path.is_file():
+        raise InputError(f"{folder}: has no {RUN}; give a folder that `metalens tolerance` wrote.")
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file has.")
+        return ToleranceRun.model_validate_json(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, ValidationError) as error:
+        raise InputError(f"{path}: not what this metalens writes; make it again.") from error
+
+
+def _read_lines(path: Path, run: ToleranceRun) -> dict[str, LensLine]:
+    """The lenses that are done; a torn last line is cut off."""
+    if not path.exists():
+        return {}
+    if path.stat().st_size > LARGEST_FILE:
+        raise InputError(f"{path}: {path.stat().st_size} bytes is more than is read, {LARGEST_FILE}.")
+    content = path.read_bytes()
+    whole = content.rfind(b"\n") + 1
+    if whole < len(content):
+        with path.open("r+b") as file:
+            file.truncate(whole)
+            os.fsync(file.fileno())
+    lines = [_line_of(each, path, run) for each in content[:whole].splitlines()]
+    return {line.key: line for line in lines}
+
+
+def _line_of(text: bytes, path: Path, run: ToleranceRun) -> LensLine:
+    expected = (len(run.figures), run.fields[0] * run.fields[1], 3)
+    try:
+        content: dict[str, Any] = json.loads(text)
+        figures = np.array(content["figures"], dtype=np.float64)
+        numbers = {str(name): float(value) for name, value in content["numbers"].items()}
+        if figures.shape != expected or not np.isfinite(figures).all():
+            raise ValueError(f"figures of shape {figures.shape}, expected {expected} of finite numbers")
+        return LensLine(str(content["key"]), numbers, figures)
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: a line is damaged ({error}); delete the file to compute all of it again.") from error

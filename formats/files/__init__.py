@@ -1,0 +1,11 @@
+"""What every file format here is read and written with: errors, guarded readers, atomic writes.
+
+In reading order:
+
+- ``errors``        the one error for input that cannot be used
+- ``record``        strict records of the tables of TOML files
+- ``toml_file``     guarded reading of TOML files, and those that come with the package
+- ``hdf5``          guarded opening of HDF5 files
+- ``atomic``        outputs that appear whole or not at all
+- ``interruption``  SIGTERM, which ends a command as Ctrl-C does
+"""

@@ -1,0 +1,181 @@
+"""Guarded reading of HDF5 files that may come from anywhere, and writing them whole or not at all.
+
+An HDF5 file can point outside itself (external and soft links, external storage, virtual datasets), can hold
+references that are followed on reading, and can declare sizes far beyond what it stores. None of that belongs
+in a file of this project, so it is refused before a single value is read.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+
+MAXIMUM_BYTES = 64 * 2**30
+"""The largest total size of decoded datasets that a file may declare."""
+
+_PROVENANCE = "provenance_"
+
+
+@contextmanager
+def written_file(
+    path: str | os.PathLike[str], schema: str, version: int, provenance: Mapping[str, str]
+) -> Iterator[h5py.File]:
+    """Open a new file, which appears whole when the block has ended, or not at all; equal content makes equal bytes.
+
+    Args:
+        path: where.
+        schema: what :func:`open_guarded` will expect.
+        version: likewise.
+        provenance: what made it, as text by name.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
+        file.attrs["schema"] = schema
+        file.attrs["version"] = version
+        for key, value in sorted(provenance.items()):
+            file.attrs[_PROVENANCE + key] = value
+        yield file
+
+
+def provenance_of(file: h5py.File) -> dict[str, str]:
+    """What made an open file, as :func:`written_file` took it."""
+    named = {key: str(value) for key, value in file.attrs.items() if key.startswith(_PROVENANCE)}
+    return {key.removeprefix(_PROVENANCE): value for key, value in named.items()}
+
+
+@contextmanager
+def open_guarded(
+    path: str | os.PathLike[str],
+    schema: str,
+    version: int,
+    *,
+    remedy: str = "make the file again, or use the metalens version that wrote it",
+) -> Iterator[h5py.File]:
+    """Open an HDF5 file for reading after checking that it is what it says and holds nothing hostile.
+
+    Args:
+        path: the file.
+        schema: the root attribute ``schema`` that is expected, such as ``"metalens.psf"``.
+        version: the root attribute ``version`` that is expected.
+        remedy: what to do about a file of another version.
+
+    Raises:
+        InputError: the file is missing, unreadable, of another schema or version, or holds links, external
+            storage, virtual datasets, references or sizes that do not fit what it stores.
+    """
+    target = Path(path)
+    if not target.is_file():
+        raise InputError(f"{target}: no such file; give the path of a {schema} file.")
+    try:
+        file = h5py.File(target, "r", locking=False)
+    except OSError as error:
+        raise InputError(
+            f"{target}: not a readable HDF5 file ({str(error).splitlines()[0]}); make it again with metalens."
+        ) from error
+    with file:
+        try:
+            _check_identity(file, target, schema, version, remedy)
+            _check_contents(file, target)
+            yield file
+        except InputError:
+            raise
+        except (OSError, RuntimeError, LookupError, TypeError, ValueError, MemoryError) as error:
+            # Whatever h5py raises on a damaged file; a name that is no UTF-8 is a ValueError.
+            raise InputError(
+                f"{target}: damaged or not a {schema} file ({error}); make it again with metalens."
+            ) from error
+
+
+def _check_identity(file: h5py.File, target: Path, schema: str, version: int, remedy: str) -> None:
+    found = file.attrs.get("schema")
+    if not isinstance(found, str) or found != schema:
+        raise InputError(
+            f"{target}: found schema {found!r}, expected {schema!r}; give a file that the matching command wrote."
+        )
+    found_version = file.attrs.get("version")
+    if not isinstance(found_version, int | np.integer) or found_version != version:
+        raise InputError(
+            f"{target}: found {schema} version {found_version}, this metalens reads version {version}; {remedy}."
+        )
+
+
+def _check_contents(file: h5py.File, target: Path) -> None:
+    total = 0
+    stored = target.stat().st_size
+
+    def walk(group: h5py.Group) -> None:
+        nonlocal total
+        for name in group:
+            link = group.get(name, getlink=True)
+            if not isinstance(link, h5py.HardLink):
+                raise InputError(f"{target}: {group.name.rstrip('/')}/{name} is a link out of its place; refused.")
+            item = group[name]
+            if isinstance(item, h5py.Group):
+                walk(item)
+                continue
+            if not isinstance(item, h5py.Dataset):
+                raise InputError(f"{target}: {item.name} is neither a group nor a dataset; refused.")
+            _check_dataset(item, target)
+            total += item.size * item.dtype.itemsize
+            if total > MAXIMUM_BYTES or total > 2000 * stored + 2**20:
+                raise InputError(
+                    f"{target}: declares {total} bytes of data in a file of {stored} bytes; refused as hostile."
+                )
+
+    walk(file)
+
+
+def _check_dataset(dataset: h5py.Dataset, target: Path) -> None:
+    if dataset.external or dataset.is_virtual:
+        raise InputError(f"{target}: {dataset.name} keeps its data outside the file; refused.")
+    refers = h5py.check_ref_dtype(dataset.dtype) is not None or dataset.dtype.hasobject
+    if refers and h5py.check_string_dtype(dataset.dtype) is None:
+        raise InputError(f"{target}: {dataset.name} holds references or objects; refused.")
+
+
+def read_array(
+    file: h5py.File, name: str, *, dtype: type[np.generic], shape: tuple[int | None, ...], finite: bool = True
+) -> np.ndarray:
+    """Read one dataset and check its shape and values.
+
+    Args:
+        file: an open guarded file.
+        name: the dataset.
+        dtype: what to convert it to.
+        shape: the expected shape; ``None`` allows any length on that axis.
+        finite: refuse NaN and infinity.
+
+    Raises:
+        InputError: the dataset is missing, of another shape, or not finite.
+    """
+    if name not in file:
+        raise InputError(f"{file.filename}: has no dataset {name!r}; make the file again with metalens.")
+    dataset = file[name]
+    if not isinstance(dataset, h5py.Dataset) or not matches(dataset.shape, shape):
+        raise InputError(
+            f"{file.filename}: {name} has shape {getattr(dataset, 'shape', None)}, "
+            f"expected {tuple('any' if length is None else length for length in shape)}."
+        )
+    if dataset.dtype.kind not in "biuf":
+        raise InputError(f"{file.filename}: {name} holds {dataset.dtype}, numbers were expected.")
+    array = np.asarray(dataset[()]).astype(dtype)
+    if finite and not np.isfinite(array).all():
+        raise InputError(f"{file.filename}: {name} holds NaN or infinity; make the file again.")
+    return array
+
+
+def matches(found: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
+    """Tell whether a shape fits a pattern in which ``None`` stands for any length."""
+    return len(found) == len(expected) and all(
+        wanted is None or length == wanted for length, wanted in zip(found, expected, strict=True)
+    )

@@ -1,0 +1,118 @@
+"""TOML files from elsewhere: bounded, of a known schema, and told in a sentence what is wrong with them."""
+
+from __future__ import annotations
+
+import os
+import re
+import tomllib
+from importlib import resources
+from pathlib import Path
+from typing import Any, TypeVar
+
+from pydantic import ValidationError
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import Record, first_problem
+
+LARGEST_FILE = 2**20
+
+# The parser's time grows with the cube of a key's depth: 40 kB of dots would hold it for a quarter of a minute.
+_DEEP_KEY = re.compile(r"""(?<![\w"'-])(?:[\w"'-]+[ \t]*\.[ \t]*){64}""")
+
+AnyRecord = TypeVar("AnyRecord", bound=Record)
+
+
+def read_text(path: str | os.PathLike[str], what: str, *, missing: str, largest: int = LARGEST_FILE) -> str:
+    """Read a file of text, UTF-8 with or without a byte-order mark.
+
+    Args:
+        path: the file.
+        what: what it should be, as error messages name it: ``lens.toml``.
+        missing: end of the sentence that is said if there is no such file.
+        largest: bytes above which it is not read, whole MiB.
+
+    Raises:
+        InputError: it is missing, a folder, too large, or no UTF-8 text.
+    """
+    target = Path(path)
+    if target.is_dir():
+        raise InputError(f"{path}: is a folder, a {what} is a file; give the file's own path.")
+    if not target.is_file():
+        raise InputError(f"{path}: {missing}")
+    try:
+        with target.open("rb") as file:
+            content = file.read(largest + 1)
+        if len(content) > largest:
+            raise InputError(
+                f"{path}: {target.stat().st_size} bytes is no {what}; at most {largest // 2**20} MiB is read."
+            )
+        return content.decode("utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise InputError(f"{path}: could not be read as UTF-8 text ({error}).") from error
+
+
+def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str = "") -> dict[str, Any]:
+    """Parse TOML that begins with the lines ``schema`` and ``version``, and give what else it holds.
+
+    Args:
+        text: the file's content.
+        schema: what ``schema`` must be.
+        version: what ``version`` must be.
+        origin: how error messages name it.
+        remedy: what to do about another schema: ``copy them from a preset``.
+
+    Raises:
+        InputError: it is not valid TOML (with line and column), or of another schema or version.
+    """
+    try:
+        if _DEEP_KEY.search(text):
+            raise ValueError("a key of more than 64 parts")
+        content = tomllib.loads(text)
+    except ValueError as error:
+        raise InputError(f"{origin}: not valid TOML ({error}).") from error
+    except RecursionError as error:
+        raise InputError(f"{origin}: not valid TOML (brackets nested too deeply).") from error
+    found = {key: content.pop(key, None) for key in ("schema", "version")}
+    if found != {"schema": schema, "version": version}:
+        said = " and ".join(f"{key} = {_short(value)}" for key, value in found.items() if value is not None)
+        raise InputError(
+            f'{origin}: expected the lines schema = "{schema}" and version = {version} at the top, found '
+            f"{said or 'neither'}{'; ' if remedy else ''}{remedy}."
+        )
+    return content
+
+
+def validated(
+    record: type[AnyRecord], content: dict[str, Any], *, origin: str, tags: frozenset[str] = frozenset()
+) -> AnyRecord:
+    """Make a record of a file's content.
+
+    Args:
+        record: its type.
+        content: as :func:`parse_toml` gives it.
+        origin: how error messages name the file.
+        tags: see :func:`metalens.formats.files.record.first_problem`.
+
+    Raises:
+        InputError: the first key that is wrong, with its place.
+    """
+    try:
+        return record.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"{origin}: {first_problem(error, tags)}") from error
+
+
+def shipped_names(folder: str) -> list[str]:
+    """Names of the TOML files that come with the package in a folder of ``formats``, sorted."""
+    entries = (resources.files("metalens.formats") / folder).iterdir()
+    return sorted(entry.name.removesuffix(".toml") for entry in entries if entry.name.endswith(".toml"))
+
+
+def shipped_text(folder: str, name: str) -> str:
+    """Text of one of them."""
+    return (resources.files("metalens.formats") / folder / f"{name}.toml").read_text(encoding="utf-8")
+
+
+def _short(value: object) -> str:
+    said = f'"{value}"' if isinstance(value, str) else repr(value)
+    return said if len(said) <= 60 else said[:60] + "…"

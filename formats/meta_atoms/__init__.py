@@ -1,0 +1,11 @@
+"""``library.h5``: what meta-atoms do to light, and the files that such a library is made from.
+
+In reading order:
+
+- ``library``   complex transmission over geometry, wavelength, angle and polarisation; ``libraries/`` holds those
+  shipped
+- ``coverage``  the phases and amplitudes that a library offers
+- ``spec``      the specification of a library that is to be computed
+- ``samples``   samples of transmission in other programs' files: CSV, HDF5, Touchstone
+- ``table``     a library from these
+"""

@@ -1,0 +1,263 @@
+"""What a folder of pairs holds: its manifest, its shards and their done-markers, as JSON."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.photograph_split import Split
+
+SCHEMA = "metalens.pairs"
+VERSION = 2
+MANIFEST = "manifest.json"
+LOCK = ".lock"
+
+Kind = Literal["simulated", "pseudo", "captured", "mixed"]
+
+_MAXIMUM_JSON_BYTES = 2**28
+_HASH = r"^[0-9a-f]{64}$"
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class PairsSource(_Record):
+    """A photograph or capture that samples were made from.
+
+    Attributes:
+        name: for people; two sources may have the same.
+        licence: the terms it comes under; empty when unknown.
+        credit: who to name; empty when unknown.
+        sha256: of the file.
+        look: :func:`metalens.formats.pairs.photograph_split.look_of` it; empty when unknown.
+        split: whether its samples train or validate.
+    """
+
+    name: str
+    licence: str = ""
+    credit: str = ""
+    sha256: str = Field(pattern=_HASH)
+    look: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    split: Split = "train"
+
+
+class PairsCamera(_Record):
+    """A camera that samples were made by.
+
+    Attributes:
+        name: the camera's name.
+        lens_hash: the camera's hash; see :attr:`metalens.formats.camera.camera.Camera.hash`.
+        design_hash: of the camera that it was drawn from, as one of an ensemble; empty if it is no draw.
+        sensor: rows, columns of its sensor, on which the samples' positions count.
+        psf_hash: SHA-256 of the point spread functions; empty where there were none.
+        provenance: what the bank says about itself.
+    """
+
+    name: str
+    lens_hash: str = Field(pattern=_HASH)
+    design_hash: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    sensor: tuple[int, int]
+    psf_hash: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    provenance: dict[str, Any] = {}
+
+
+class SkippedSource(_Record):
+    """A photograph that could not be used, and why."""
+
+    name: str
+    reason: str
+
+
+class LostSource(_Record):
+    """A photograph that could not be read any more in the middle of a run.
+
+    Shards that were finished by then hold samples of it; in the others, others stand in for it.
+    """
+
+    source: int = Field(ge=0)
+    reason: str
+
+
+class PairsPart(_Record):
+    """What a merged folder was made of."""
+
+    name: str
+    kind: Kind
+    count: int = Field(ge=1)
+    seed: int
+    config: dict[str, Any] = {}
+    versions: dict[str, str] = {}
+
+
+class PairsManifest(_Record):
+    """What a folder of pairs holds, decided before the first sample is made.
+
+    Attributes:
+        kind: ``simulated`` from photographs and a camera, ``pseudo``: a restorer's output and its own target,
+            ``captured`` by a camera, or ``mixed``, merged from several kinds.
+        count: samples in all.
+        shard_size: samples in every shard but the last.
+        pixels: rows, columns of every picture.
+        seed: of the random numbers.
+        cameras: what made the samples.
+        config: the settings that made the pairs.
+        sources: the photographs that were used.
+        skipped: the photographs that could not be used.
+        lost: the photographs that were lost while the pairs were made; the only thing in a manifest that can change.
+        parts: of a merged folder, the folders.
+        versions: of the packages that decide the content.
+    """
+
+    schema_: Literal["metalens.pairs"] = Field(default="metalens.pairs", alias="schema")
+    version: Literal[2] = 2
+    kind: Kind
+    count: int = Field(ge=1, le=10**9)
+    shard_size: int = Field(ge=1, le=10**6)
+    pixels: tuple[int, int]
+    seed: int = Field(ge=0, lt=2**63)
+    cameras: tuple[PairsCamera, ...] = Field(min_length=1)
+    config: dict[str, Any] = {}
+    sources: tuple[PairsSource, ...] = Field(min_length=1)
+    skipped: tuple[SkippedSource, ...] = ()
+    lost: tuple[LostSource, ...] = ()
+    parts: tuple[PairsPart, ...] = ()
+    versions: dict[str, str] = {}
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    @model_validator(mode="after")
+    def _fit(self) -> PairsManifest:
+        for pixels in (self.pixels, *(camera.sensor for camera in self.cameras)):
+            if min(pixels) < 1 or max(pixels) > 65_536:
+                raise ValueError(f"pixels {list(pixels)} must lie between 1 and 65536 on each side")
+        for camera in self.cameras:
+            if self.pixels[0] > camera.sensor[0] or self.pixels[1] > camera.sensor[1]:
+                raise ValueError(f"pixels {list(self.pixels)} are more than the sensor's {list(camera.sensor)}")
+        if any(lost.source >= len(self.sources) for lost in self.lost):
+            raise ValueError("a lost source is none of the sources")
+        return self
+
+    @property
+    def shards(self) -> list[Shard]:
+        """The shards that make up the folder."""
+        return [
+            Shard(index, first, min(self.shard_size, self.count - first))
+            for index, first in enumerate(range(0, self.count, self.shard_size))
+        ]
+
+    @property
+    def camera_names(self) -> str:
+        """The cameras' names, each once, for people."""
+        return ", ".join(dict.fromkeys(camera.name for camera in self.cameras))
+
+    @property
+    def lens_hashes(self) -> list[str]:
+        """The hashes of the cameras, or of those that they were drawn from, each once, sorted."""
+        return sorted({camera.design_hash or camera.lens_hash for camera in self.cameras})
+
+
+class ShardMarker(_Record):
+    """The JSON beside a finished shard."""
+
+    schema_: Literal["metalens.pairs.shard"] = Field(default="metalens.pairs.shard", alias="schema")
+    version: Literal[2] = 2
+    count: int = Field(ge=1)
+    bytes: int = Field(ge=1)
+    sha256: str = Field(pattern=_HASH)
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+@dataclass(frozen=True)
+class Shard:
+    """A run of samples that are stored in one file."""
+
+    index: int
+    first: int
+    count: int
+
+    @property
+    def name(self) -> str:
+        """File name of the shard."""
+        return f"shard-{self.index:05d}.h5"
+
+    @property
+    def marker(self) -> str:
+        """File name of its done-marker."""
+        return f"shard-{self.index:05d}.json"
+
+
+RecordType = TypeVar("RecordType", bound=BaseModel)
+
+
+def read_json(path: Path, model: type[RecordType]) -> RecordType:
+    """Read a JSON file as a record.
+
+    Raises:
+        InputError: the file is missing, far too large, or does not describe such a record.
+    """
+    try:
+        if path.stat().st_size > _MAXIMUM_JSON_BYTES:
+            raise InputError(f"{path}: {path.stat().st_size} bytes, far more than such a file holds; refused.")
+        return model.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise InputError(f"{path}: could not be read ({error.strerror}).") from error
+    except (ValidationError, RecursionError) as error:
+        raise InputError(f"{path}: not what this metalens writes ({_first(error)}); make the pairs again.") from error
+
+
+def _first(error: Exception) -> str:
+    """Say the first thing that is wrong; the version comes before whatever follows from it."""
+    if not isinstance(error, ValidationError):
+        return "nested too deeply"
+    errors = error.errors()
+    first = next((each for each in errors if each["loc"] in (("version",), ("schema",))), errors[0])
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{place or 'content'}: {first['msg']}, found {str(first['input'])[:80]!r}"
+
+
+def read_manifest(folder: Path) -> PairsManifest:
+    """Read the manifest of a folder of pairs.
+
+    Raises:
+        InputError: there is no such folder or manifest, or it is of another schema or version.
+    """
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such folder; give a folder that `metalens synth` wrote.")
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise InputError(f"{folder}: has no {MANIFEST}; give a folder that `metalens synth` wrote.")
+    return read_json(path, PairsManifest)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def damage_of(folder: Path, shard: Shard) -> str | None:
+    """Say what is wrong with a shard, or None if it is there, whole and as its marker describes it; reads all of it."""
+    path = folder / shard.name
+    if not path.is_file() or not (folder / shard.marker).is_file():
+        return "it is not finished" if not (folder / shard.marker).is_file() else "it is gone, its marker is there"
+    try:
+        marker = read_json(folder / shard.marker, ShardMarker)
+        size = path.stat().st_size
+        if marker.count != shard.count or marker.bytes != size:
+            return f"{size} bytes, its marker says {marker.bytes} for {marker.count} samples"
+        if _sha256(path) != marker.sha256:
+            return "its checksum is not that of its marker, the file was changed or damaged"
+    except (InputError, OSError) as error:
+        return f"it cannot be read ({error})"
+    return None
+
+
+def is_finished(folder: Path, shard: Shard) -> bool:
+    """Tell whether a shard is there, whole and as its marker describes it; reads all of it."""
+    return damage_of(folder, shard) is None

@@ -1,0 +1,135 @@
+"""Photographs as light: linear values with sRGB's primaries, from 8 and 16 bits and from OpenEXR.
+
+:mod:`metalens.formats.pictures.pictures` reads pictures as 8-bit sRGB, which is what restorers take. Scenes want more:
+shadows of 16 bits, highlights above white, and colours as their profile says.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from pathlib import Path
+
+import numpy as np
+import OpenEXR
+from PIL import Image, ImageFile, ImageOps
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.colour_profile import matrix_profile
+from metalens.formats.pictures.pictures import (
+    MAXIMUM_FILE_BYTES,
+    MAXIMUM_PIXELS,
+    SUFFIXES,
+    as_rgb,
+    read_bytes,
+    with_picture,
+)
+from metalens.formats.pictures.scene import srgb_to_linear
+
+LIGHT_SUFFIXES = SUFFIXES | {".exr"}
+"""What holds photographs as light."""
+
+_SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+"""Chromaticities that an OpenEXR file without any has: those of Rec. ITU-R BT.709."""
+
+_OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B"}
+"""How Pillow is told to keep the low bytes of 16-bit colours, for each way in which it keeps the high ones."""
+
+
+def read_light(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a photograph as linear light, turned the way its EXIF orientation says.
+
+    Args:
+        path: a PNG, JPEG, WebP, TIFF, BMP or PPM file of 8 or 16 bits, or an OpenEXR file of linear values.
+
+    Returns:
+        ``[y, x, 3]`` float32, 1 for white; OpenEXR files may go beyond. Never negative: colours outside sRGB are cut
+        off at its border.
+
+    Raises:
+        InputError: as of :func:`metalens.formats.pictures.pictures.read_picture`; or an OpenEXR file has no three
+            colours, other primaries than sRGB's, or holds NaN or infinity.
+    """
+    target = Path(path)
+    if target.suffix.lower() == ".exr":
+        return _read_exr(target)
+    return decode_light(read_bytes(target), origin=str(target))
+
+
+def decode_light(data: bytes, *, origin: str) -> np.ndarray:
+    """Decode the bytes of a picture file, not of an OpenEXR file; see :func:`read_light`.
+
+    Args:
+        data: the file's content.
+        origin: what to call it in an error message.
+    """
+    return with_picture(data, origin, lambda picture: _light_of(picture, data, origin))
+
+
+def _light_of(picture: Image.Image, data: bytes, origin: str) -> np.ndarray:
+    icc = picture.info.get("icc_profile")
+    profile = matrix_profile(icc) if icc and picture.mode in ("RGB", "RGBA") else None
+    if picture.mode.startswith("I;16"):
+        grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.float32) / 65535
+        return srgb_to_linear(np.repeat(grey[..., None], 3, axis=2))
+    low = _low_bytes(picture, data) if isinstance(picture, ImageFile.ImageFile) else None
+    if low is None and profile is None:
+        # Tables in profiles, palettes and grey are left to Pillow, in 8 bits.
+        return srgb_to_linear(np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
+    picture.info.pop("icc_profile", None)
+    values: np.ndarray = np.array(as_rgb(ImageOps.exif_transpose(picture), origin)).astype(np.float32)
+    values = values / 255 if low is None else (256 * values + low) / 65535
+    light = srgb_to_linear(values) if profile is None else profile.to_light(values)
+    return np.clip(light, 0, None)
+
+
+def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
+    """The low bytes of 16-bit colours, which Pillow drops; ``None`` if the picture has no such."""
+    modes = [str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in picture.tile]
+    if not modes or any(mode not in _OTHER_BYTE for mode in modes):
+        return None
+    with Image.open(io.BytesIO(data), formats=[str(picture.format)]) as again:
+        tiles = []
+        for tile, mode in zip(again.tile, modes, strict=True):
+            other = _OTHER_BYTE[mode]
+            tiles.append(tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other))
+        again.tile = tiles
+        return np.array(ImageOps.exif_transpose(again))
+
+
+def _read_exr(path: Path) -> np.ndarray:
+    """Read an OpenEXR file of red, green and blue light."""
+    if not path.is_file():
+        raise InputError(f"{path}: could not be read (no such file); give the path of a picture.")
+    if path.stat().st_size > MAXIMUM_FILE_BYTES:
+        raise InputError(f"{path}: {path.stat().st_size} bytes, pictures up to {MAXIMUM_FILE_BYTES} bytes are read.")
+    try:
+        with OpenEXR.File(str(path), header_only=True) as file:
+            _check_exr_header(path, file.header())
+        with OpenEXR.File(str(path), separate_channels=True) as file:
+            channels = {name: np.array(file.channels()[name].pixels) for name in "RGB"}
+    except InputError:
+        raise
+    except KeyError as error:
+        raise InputError(f"{path}: has no channel {error}; save it with the channels R, G and B.") from error
+    # The library lets many kinds of error through on damaged files.
+    except Exception as error:
+        raise InputError(f"{path}: damaged, or no OpenEXR file ({error}); get the picture again.") from error
+    light = np.stack([channels[name] for name in "RGB"], axis=-1).astype(np.float32)
+    if not np.isfinite(light).all():
+        raise InputError(f"{path}: holds NaN or infinity; replace those pixels first.")
+    return np.clip(light, 0, None)
+
+
+def _check_exr_header(path: Path, header: dict[str, object]) -> None:
+    low, high = (np.asarray(corner, dtype=np.int64) for corner in header["dataWindow"])  # type: ignore[attr-defined]
+    columns, rows = high - low + 1
+    if columns * rows > MAXIMUM_PIXELS:
+        raise InputError(
+            f"{path}: {columns} × {rows} pixels, at most {MAXIMUM_PIXELS} are read; cut or shrink it first."
+        )
+    primaries = header.get("chromaticities")
+    if primaries is not None:
+        found = np.asarray(primaries, dtype=np.float64).ravel()
+        if found.shape != (8,) or np.abs(found - _SRGB_PRIMARIES).max() > 2e-3:
+            raise InputError(f"{path}: its primaries are not those of sRGB; convert it to linear sRGB first.")

@@ -1,0 +1,211 @@
+"""Photographs and captures: reading them safely as 8-bit sRGB, and writing PNG.
+
+Pictures come from anywhere, so only a handful of well-known formats are opened, sizes are checked before anything
+is decoded, and whatever cannot stand for a colour photograph is refused in one sentence.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import warnings
+from collections.abc import Callable, Collection, Iterable
+from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
+from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
+"""What is picked up from a folder; a file that is named itself may be called anything."""
+
+MAXIMUM_PIXELS = 128_000_000
+"""The largest picture that is decoded, in pixels."""
+
+MAXIMUM_FILE_BYTES = 2**30
+
+_Result = TypeVar("_Result")
+
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
+
+
+def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
+    """Read a picture as 8-bit sRGB, turned the way its EXIF orientation says.
+
+    Args:
+        path: a PNG, JPEG, WebP, TIFF, BMP or PPM file.
+
+    Returns:
+        ``[y, x, 3]`` uint8; grey pictures are repeated over the channels, 16-bit grey is rounded to 8 bits.
+
+    Raises:
+        InputError: the file is missing, not a picture, truncated, too large, animated, transparent, or holds
+            colours other than RGB and grey.
+    """
+    target = Path(path)
+    return decode_picture(read_bytes(target), origin=str(target))
+
+
+def read_bytes(target: Path) -> bytes:
+    """Read a picture's file.
+
+    Raises:
+        InputError: it is missing or too large.
+    """
+    try:
+        size = target.stat().st_size
+        if size > MAXIMUM_FILE_BYTES:
+            raise InputError(f"{target}: {size} bytes, pictures up to {MAXIMUM_FILE_BYTES} bytes are read.")
+        return target.read_bytes()
+    except OSError as error:
+        raise InputError(
+            f"{target}: could not be read ({error.strerror or error}); give the path of a picture."
+        ) from error
+
+
+def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
+    """Decode the bytes of a picture file; see :func:`read_picture`.
+
+    Args:
+        data: the file's content.
+        origin: what to call it in an error message.
+    """
+    return with_picture(data, origin, lambda picture: np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
+
+
+def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]) -> _Result:
+    """Open the bytes of a picture file, check what its header says, and hand it to ``use``.
+
+    Raises:
+        InputError: it is no picture that may be decoded, or ``use`` finds it damaged.
+    """
+    try:
+        with warnings.catch_warnings():
+            # Pillow warns of pictures far below the limit that is held here.
+            warnings.simplefilter("ignore")
+            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+                _check(picture, origin)
+                return use(picture)
+    except InputError:
+        raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{origin}: more than {MAXIMUM_PIXELS} pixels; cut or shrink the picture first.") from error
+    except UnidentifiedImageError as error:
+        raise InputError(
+            f"{origin}: not a picture that can be read; give a PNG, JPEG, WebP, TIFF, BMP or PPM file."
+        ) from error
+    # Pillow's decoders let many kinds of error through on damaged files.
+    except Exception as error:
+        raise InputError(
+            f"{origin}: damaged or cut short ({type(error).__name__}: {error}); get the picture again."
+        ) from error
+
+
+def write_picture(path: str | os.PathLike[str], picture: np.ndarray) -> None:
+    """Write a picture as PNG; the file appears whole or not at all.
+
+    Args:
+        path: the PNG file.
+        picture: ``[y, x, 3]`` or ``[y, x]`` uint8 sRGB.
+
+    Raises:
+        InputError: the array is no picture, the folder does not exist, or the disk refuses the write.
+    """
+    array = np.asarray(picture)
+    if (
+        array.dtype != np.uint8
+        or array.ndim not in (2, 3)
+        or (array.ndim == 3 and array.shape[2] != 3)
+        or 0 in array.shape
+    ):
+        raise InputError(
+            f"{path}: a picture of shape {array.shape} and type {array.dtype} cannot be written, "
+            "expected uint8 [y, x, 3] or [y, x]."
+        )
+    with atomic_file(path) as part:
+        Image.fromarray(np.ascontiguousarray(array)).save(part, format="PNG")
+
+
+def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collection[str] = SUFFIXES) -> list[Path]:
+    """Find the pictures that files and folders name.
+
+    Args:
+        sources: files, taken as they are, and folders, searched with their sub-folders for the usual suffixes;
+            hidden entries are passed over.
+        suffixes: what pictures in folders end in.
+
+    Returns:
+        The paths in the order of ``sources``, each folder's sorted by name; none twice.
+
+    Raises:
+        InputError: a source does not exist, or there is no picture at all.
+    """
+    found: dict[Path, Path] = {}
+    named = [Path(source) for source in sources]
+    for source in named:
+        if source.is_dir():
+            inside = [path for path in source.rglob("*") if _is_listed(path, source, suffixes)]
+            entries = sorted(inside, key=lambda path: path.relative_to(source).as_posix())
+        elif source.is_file():
+            entries = [source]
+        else:
+            raise InputError(f"{source}: no such file or folder; give pictures or folders that hold them.")
+        for entry in entries:
+            found.setdefault(entry.resolve(), entry)
+    if not found:
+        places = ", ".join(str(source) for source in named) or "nothing was given"
+        raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(suffixes))}.")
+    return list(found.values())
+
+
+def _is_listed(path: Path, folder: Path, suffixes: Collection[str]) -> bool:
+    hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return not hidden and path.suffix.lower() in suffixes and path.is_file()
+
+
+def _check(picture: Image.Image, origin: str) -> None:
+    columns, rows = picture.size
+    if columns * rows > MAXIMUM_PIXELS:
+        raise InputError(
+            f"{origin}: {columns} × {rows} pixels, at most {MAXIMUM_PIXELS} are read; cut or shrink it first."
+        )
+    # Phones write a JPEG with a second, smaller picture behind the first (MPO): the first is the photograph.
+    if picture.format != "MPO" and getattr(picture, "n_frames", 1) > 1:
+        raise InputError(f"{origin}: holds several frames or pages; save the one you mean as a PNG.")
+    if picture.mode not in {"1", "L", "LA", "P", "PA", "RGB", "RGBA", "I;16", "I;16B", "I;16L"}:
+        raise InputError(
+            f"{origin}: its pixels are {picture.mode}, expected RGB or grey of 8 or 16 bits; convert it to sRGB."
+        )
+
+
+def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
+    """Convert a picture to 8-bit sRGB.
+
+    Raises:
+        InputError: it has transparent pixels.
+    """
+    if picture.mode.startswith("I;16"):
+        grey = np.asarray(picture).astype(np.float32) * (255 / 65535)
+        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        picture = picture.convert("RGBA")
+        if picture.getchannel("A").getextrema() != (255, 255):
+            raise InputError(f"{origin}: has transparent pixels; flatten it onto a background first.")
+    profile = picture.info.get("icc_profile")
+    picture = picture.convert("RGB")
+    return _to_srgb(picture, profile) if profile else picture
+
+
+def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from an embedded wide-gamut profile; sRGB and grey profiles, and broken ones, change nothing."""
+    try:
+        source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
+        if source.profile.xcolor_space.strip() != "RGB" or "sRGB" in (source.profile.profile_description or ""):
+            return picture
+        converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"))
+    except (ImageCms.PyCMSError, OSError):
+        return picture
+    return converted if converted is not None else picture

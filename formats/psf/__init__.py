@@ -1,0 +1,8 @@
+"""``psf.h5``: point spread functions over field and colour.
+
+In reading order:
+
+- ``figures``   figures of merit that stand beside the functions
+- ``bank``      ``psf.h5`` itself
+- ``ensemble``  a folder of them, one for each lens drawn by tolerancing
+"""

@@ -1,0 +1,283 @@
+"""``psf.h5``: the point spread functions of a camera over its field and colour channels."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, get_args
+
+import h5py
+import numpy as np
+
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
+from metalens.formats.psf.figures import PsfFigures, figure_shapes
+
+SCHEMA = "metalens.psf"
+VERSION = 2
+
+Layout = Literal["grid", "radial", "scattered"]
+
+GREEN = 1
+"""The channel that lateral colour is counted from."""
+
+BLOCK_TOLERANCE = 1e-5
+"""How far the sub-pixels' sums may differ from the pixels, as a share of a function's brightest pixel."""
+
+_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+    "position": (np.float64, (None, 2)),
+    "intensity": (np.float32, (None, 3, None, None)),
+    "wavelength": (np.float64, (None,)),
+    "channel_weight": (np.float64, (3, None)),
+    "phase_radius": (np.float64, (None,)),
+    "phase": (np.float64, (None,)),
+}
+
+_SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+    "subpixel_intensity": (np.float32, (None, 3, None, None)),
+    "simulated_position": (np.float64, (None, 2)),
+}
+
+
+@dataclass(frozen=True)
+class PsfBank:
+    """Point spread functions at nodes on the sensor, with their figures of merit.
+
+    Lengths are metres, angles radians; the origin is the sensor's centre, which the optical axis meets unless the
+    camera has a decentre. Row 0 is at the top, y points down.
+
+    Attributes:
+        camera: the camera that was simulated or measured.
+        layout: how the nodes lie: ``"grid"``, row by row over ascending y and x; ``"radial"``, along +x from the
+            axis outwards, enough for a rotationally symmetric lens; ``"scattered"``, anywhere.
+        position: ``[node, (y, x)]`` where the chief ray meets the sensor.
+        intensity: ``[node, channel, y, x]`` float32, energy per sensor pixel of one point of the scene; the chief
+            ray lands on sample ``(ny // 2, nx // 2)``; the sum over y, x is the share of the light through the
+            aperture that reaches the window.
+        wavelength: ``[wavelength]`` that were simulated, or that stand for the channels.
+        channel_weight: ``[channel, wavelength]``, each row sums to 1.
+        by_channel: figures ``[node, channel]`` of the intensity as the pixels hold it, without Strehl ratios.
+        phase_radius: ``[sample]`` distances from the lens' centre along +x.
+        phase: ``[sample]`` phase of the lens there.
+        provenance: the versions and settings that made the bank, as text.
+        by_wavelength: figures ``[node, wavelength]`` of the light before it is summed into channels and pixels, from
+            sub-pixel samples; ``None`` for a measured bank.
+        subpixel_intensity: ``[simulated, channel, y · s, x · s]`` float32, energy per sub-pixel of the nodes that were
+            simulated, from which the others follow by mirrors or rotations; ``None`` for a measured bank. A pixel is
+            the sum of its s × s sub-pixels.
+        simulated_position: ``[simulated, (y, x)]`` of those nodes; ``None`` for a measured bank.
+    """
+
+    camera: Camera
+    layout: Layout
+    position: np.ndarray
+    intensity: np.ndarray
+    wavelength: np.ndarray
+    channel_weight: np.ndarray
+    by_channel: PsfFigures
+    phase_radius: np.ndarray
+    phase: np.ndarray
+    provenance: dict[str, str]
+    by_wavelength: PsfFigures | None = None
+    subpixel_intensity: np.ndarray | None = None
+    simulated_position: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        self._check_shapes()
+        if (self.intensity < 0).any():
+            raise InputError("psf bank: intensity must not be negative.")
+        if (self.intensity.sum(axis=(-2, -1)) <= 0).any():
+            raise InputError("psf bank: a point spread function holds no light.")
+        _check_layout(self.layout, self.position)
+        if self.by_channel.strehl_ratio is not None:
+            raise InputError("psf bank: by_channel holds strehl_ratio, which a mixture of wavelengths does not have.")
+        if (self.subpixel_intensity is None) != (self.simulated_position is None):
+            raise InputError("psf bank: subpixel_intensity and simulated_position come together or not at all.")
+        if self.subpixel_intensity is not None and self.simulated_position is not None:
+            _check_subpixels(self.subpixel_intensity, self.simulated_position, self.intensity, self.position)
+
+    def _check_shapes(self) -> None:
+        if self.intensity.ndim != 4 or min(self.intensity.shape) < 1 or self.intensity.shape[1] != 3:
+            raise InputError(
+                f"psf bank: intensity has shape {self.intensity.shape}, expected [node, 3, y, x] with one node or more."
+            )
+        nodes, wavelengths = len(self.intensity), len(self.wavelength)
+        expected = {
+            "position": (nodes, 2),
+            "channel_weight": (3, wavelengths),
+            "by_channel": (nodes, 3),
+            "by_wavelength": (nodes, wavelengths),
+            "phase": self.phase_radius.shape,
+        }
+        for name, shape in expected.items():
+            values = getattr(self, name)
+            if values is not None and values.shape != shape:
+                raise InputError(f"psf bank: {name} has shape {values.shape}, the other arrays ask for {shape}.")
+
+    @property
+    def pixel_pitch(self) -> float:
+        """Sample spacing of the intensity in metres: the sensor's pixel pitch."""
+        return self.camera.sensor.pixel_pitch_m
+
+    @property
+    def subpixels(self) -> int:
+        """Sub-pixels s along each side of a pixel, odd; 1 where there are none."""
+        if self.subpixel_intensity is None:
+            return 1
+        return self.subpixel_intensity.shape[-1] // self.intensity.shape[-1]
+
+    @property
+    def lateral_colour(self) -> np.ndarray:
+        """``[node, channel, (y, x)]`` centroid of each channel less that of the green one, in metres."""
+        centroid = self.by_channel.centroid
+        return centroid - centroid[:, GREEN : GREEN + 1]
+
+    @property
+    def field_y(self) -> np.ndarray:
+        """``[row]`` positions of a grid's rows, ascending.
+
+        Raises:
+            InputError: the bank is no grid.
+        """
+        return self.as_grid(self.position)[:, 0, 0]
+
+    @property
+    def field_x(self) -> np.ndarray:
+        """``[column]`` positions of a grid's columns, ascending.
+
+        Raises:
+            InputError: the bank is no grid.
+        """
+        return self.as_grid(self.position)[0, :, 1]
+
+    def as_grid(self, values: np.ndarray) -> np.ndarray:
+        """Reshape ``[node, ...]`` values of a grid to ``[row, column, ...]``.
+
+        Raises:
+            InputError: the bank is no grid.
+        """
+        if self.layout != "grid":
+            raise InputError(
+                f"psf bank: its nodes are {self.layout}, a grid over the sensor was expected; "
+                "make one with `metalens psf --fields 7x7`."
+            )
+        rows = len(np.unique(self.position[:, 0]))
+        return values.reshape(rows, -1, *values.shape[1:])
+
+
+def grid_positions(field_y: np.ndarray, field_x: np.ndarray) -> np.ndarray:
+    """Positions ``[node, (y, x)]`` of a grid, row by row, in metres."""
+    y, x = np.meshgrid(field_y, field_x, indexing="ij")
+    return np.stack([y.ravel(), x.ravel()], axis=-1)
+
+
+def _check_layout(layout: str, position: np.ndarray) -> None:
+    if layout not in get_args(Layout):
+        raise InputError(f"psf bank: layout {layout!r}, expected one of {', '.join(get_args(Layout))}.")
+    y, x = position.T
+    if layout == "grid" and not np.array_equal(position, grid_positions(np.unique(y), np.unique(x))):
+        raise InputError("psf bank: the nodes of a grid must go row by row over ascending y and x.")
+    if layout == "radial" and (y.any() or x[0] != 0 or np.any(np.diff(x) <= 0)):
+        raise InputError("psf bank: the nodes of a radius must lie on y = 0 with x ascending from 0.")
+    if len(np.unique(position, axis=0)) < len(position):
+        raise InputError("psf bank: two nodes share one position.")
+
+
+def _check_subpixels(
+    subpixel_intensity: np.ndarray, simulated_position: np.ndarray, intensity: np.ndarray, position: np.ndarray
+) -> None:
+    simulated, _, *window = subpixel_intensity.shape
+    height, width = intensity.shape[-2:]
+    subpixels = window[1] // width
+    expected = (len(simulated_position), 3, height * subpixels, width * subpixels)
+    if subpixels % 2 == 0 or subpixel_intensity.shape != expected or simulated < 1:
+        raise InputError(
+            f"psf bank: subpixel_intensity has shape {subpixel_intensity.shape}, expected "
+            f"[{len(simulated_position)}, 3, {height} · s, {width} · s] with an odd s."
+        )
+    if simulated_position.shape[-1] != 2:
+        raise InputError(f"psf bank: simulated_position has shape {simulated_position.shape}, expected (y, x) pairs.")
+    if (subpixel_intensity < 0).any():
+        raise InputError("psf bank: subpixel_intensity must not be negative.")
+    node_at = {(float(y), float(x)): node for node, (y, x) in enumerate(position)}
+    for place, (y, x) in enumerate(simulated_position):
+        node = node_at.get((float(y), float(x)))
+        if node is None:
+            continue
+        difference = np.abs(sum_subpixels(subpixel_intensity[place], subpixels) - intensity[node]).max()
+        if not difference <= BLOCK_TOLERANCE * intensity[node].max():
+            raise InputError(
+                f"psf bank: the sub-pixels of the node at ({1e6 * y:.1f}, {1e6 * x:.1f}) µm do not sum to its pixels, "
+                f"they differ by {difference / intensity[node].max():.1e} of the brightest; make the file again."
+            )
+
+
+def sum_subpixels(subpixel_intensity: np.ndarray, subpixels: int) -> np.ndarray:
+    """Pixels ``[..., y, x]`` float32 from sub-pixels ``[..., y · s, x · s]``: the sum of each block of s × s."""
+    *leading, height, width = subpixel_intensity.shape
+    blocks = subpixel_intensity.reshape(*leading, height // subpixels, subpixels, width // subpixels, subpixels)
+    return blocks.sum(axis=(-3, -1), dtype=np.float64).astype(np.float32)
+
+
+def write_psf_bank(path: str | os.PathLike[str], bank: PsfBank) -> None:
+    """Write a bank as HDF5; the file appears whole or not at all.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+    """
+    with written_file(path, SCHEMA, VERSION, bank.provenance) as file:
+        file.attrs["lens_toml"] = dump_camera(bank.camera)
+        file.attrs["lens_hash"] = bank.camera.hash
+        file.attrs["layout"] = bank.layout
+        for name, (dtype, _) in (_ARRAYS | _SUBPIXEL_ARRAYS).items():
+            if getattr(bank, name) is not None:
+                _write_array(file, name, np.asarray(getattr(bank, name), dtype=dtype))
+        for group in ("by_channel", "by_wavelength"):
+            if getattr(bank, group) is not None:
+                for name, values in getattr(bank, group).arrays().items():
+                    _write_array(file, f"{group}/{name}", np.asarray(values, dtype=np.float64))
+
+
+def _write_array(file: h5py.File, name: str, values: np.ndarray) -> None:
+    compression = {"compression": "gzip", "shuffle": True} if values.ndim > 3 else {}
+    file.create_dataset(name, data=values, **compression)
+
+
+def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
+    """Read and check a bank.
+
+    Raises:
+        InputError: the file is missing, damaged, hostile, of another schema or version, or inconsistent.
+    """
+    with open_guarded(path, SCHEMA, VERSION, remedy="run `metalens psf` again") as file:
+        camera = parse_camera(str(file.attrs["lens_toml"]), origin=f"{Path(path)}: its lens_toml")
+        if camera.hash != file.attrs["lens_hash"]:
+            raise InputError(f"{path}: its lens_toml and lens_hash disagree; the file was changed, make it again.")
+        names = dict(_ARRAYS)
+        if any(name in file for name in _SUBPIXEL_ARRAYS):
+            names |= _SUBPIXEL_ARRAYS
+        content: dict[str, Any] = {
+            name: read_array(file, name, dtype=dtype, shape=shape) for name, (dtype, shape) in names.items()
+        }
+        content["by_channel"] = _read_figures(file, "by_channel", (None, 3), strehl=False)
+        if "by_wavelength" in file:
+            content["by_wavelength"] = _read_figures(file, "by_wavelength", (None, None), strehl=True)
+        content["provenance"] = provenance_of(file)
+        content["layout"] = str(file.attrs["layout"])
+    try:
+        return PsfBank(camera=camera, **content)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+
+
+def _read_figures(file: h5py.File, group: str, leading: tuple[int | None, ...], *, strehl: bool) -> PsfFigures:
+    arrays = {
+        name: read_array(file, f"{group}/{name}", dtype=np.float64, shape=shape)
+        for name, shape in figure_shapes(leading, strehl=strehl).items()
+    }
+    try:
+        return PsfFigures(**arrays)
+    except InputError as error:
+        raise InputError(f"{file.filename}: {group}: {error}") from error

@@ -1,0 +1,248 @@
+"""From the tables of a ``lens.toml`` to a lens and its parts: micrometres and nanometres become metres."""
+
+from __future__ import annotations
+
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.camera import parts
+from metalens.formats.camera import phase as families
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.lens import Lens
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import library_path, read_atom_library
+from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
+from metalens.optics.built import Built
+from metalens.optics.fabrication import Fabrication, fabricated, library_of
+from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
+from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
+from metalens.optics.meta_atoms.named import PROXY
+from metalens.optics.metalens import Metalens, Plate, Stop
+from metalens.optics.phase import (
+    Cubic,
+    EvenPolynomial,
+    Freeform,
+    Hyperbolic,
+    LogAsphere,
+    Phase,
+    Quadratic,
+    Sum,
+    Zernike,
+)
+from metalens.optics.response import IdealPhase, Kinoform, Response
+from metalens.optics.structure.radial_geometry import RadialGeometry
+from metalens.optics.structure.sites import Sites, sites_of
+
+MICRO, NANO = 1e-6, 1e-9
+
+
+def phase_of(record: families.Phase, lens: Lens) -> Phase:
+    """The phase profile that a ``[lens.phase]`` table describes, on its lens.
+
+    Raises:
+        InputError: a freeform map cannot be read, or is smaller than the lens.
+    """
+    match record:
+        case families.HyperbolicPhase():
+            return Hyperbolic(lens.focal_length_m, record.wavelength_nm * NANO)
+        case families.QuadraticPhase():
+            return Quadratic(lens.focal_length_m, record.wavelength_nm * NANO)
+        case families.EvenPolynomialPhase():
+            return EvenPolynomial(np.array(record.coefficients_rad), record.radius_um * MICRO)
+        case families.LogAspherePhase():
+            return LogAsphere(
+                centre_focus=record.centre_focus_um * MICRO,
+                rim_focus=record.rim_focus_um * MICRO,
+                radius=record.radius_um * MICRO,
+                wavelength=record.wavelength_nm * NANO,
+            )
+        case families.CubicPhase():
+            return Cubic(record.strength_rad, record.radius_um * MICRO)
+        case families.ZernikePhase():
+            return Zernike(record.indices, np.array(record.coefficients_rad), record.radius_um * MICRO)
+        case families.FreeformPhase():
+            return _freeform(record, lens)
+        case families.SumPhase():
+            return Sum(tuple(phase_of(term, lens) for term in record.terms))
+
+
+def _freeform(record: families.FreeformPhase, lens: Lens) -> Freeform:
+    samples = record.samples()
+    height, width = (record.pitch_um * length for length in samples.shape)
+    # A map may end where the aperture does; one part in a thousand for a pitch that was rounded.
+    if min(height, width) < lens.aperture_um * 0.999:
+        raise InputError(
+            f"{record.file}: {samples.shape[0]} × {samples.shape[1]} samples of {record.pitch_um:g} µm cover "
+            f"{height:g} × {width:g} µm, less than aperture_um {lens.aperture_um:g}; use a larger map or pitch_um, or "
+            "a smaller aperture_um."
+        )
+    return Freeform(samples, record.pitch_um * MICRO, record.interpolation)
+
+
+def aperture_of(record: parts.Aperture | None) -> Aperture:
+    """The shape of an opening; a circle where none is given."""
+    match record:
+        case parts.AnnularAperture():
+            return Annulus(record.inner_diameter_um * MICRO)
+        case parts.PolygonalAperture():
+            return Polygon(MICRO * np.array(record.vertices_um))
+        case _:
+            return Circle()
+
+
+def response_of(record: parts.Response | None) -> Response:
+    """What the structure makes of the phase; the ideal response where none is given."""
+    match record:
+        case parts.KinoformResponse():
+            return Kinoform(record.wavelength_nm * NANO, record.orders)
+        case parts.NanoOpticsProxyResponse():
+            return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
+        case parts.LibraryResponse():
+            return MetaAtoms(library_named(record.path()), record.wavelength_nm * NANO, record.orders)
+        case _:
+            return IdealPhase()
+
+
+def structure_of(lens: Lens, aperture: Aperture) -> Built | None:
+    """What a ``[lens]`` table says that the lens is built of; None where it says phase and response alone.
+
+    Args:
+        lens: the table.
+        aperture: of the lens.
+
+    Raises:
+        InputError: a file cannot be read, does not fit the lens, or leaves open what the lens does to light.
+    """
+    if lens.structure is not None:
+        return _sites(lens.structure, lens, aperture)
+    if lens.radial_geometry is not None:
+        return _radial(lens.radial_geometry, lens)
+    return None
+
+
+def _sites(table: StructureTable, lens: Lens, aperture: Aperture) -> Sites:
+    structure = table.structure()
+    source = table.library_source(structure)
+    library = nano_optics_proxy() if source == PROXY else read_atom_library(library_path(source))
+    try:
+        sites = sites_of(structure, library)
+    except InputError as error:
+        raise InputError(f"{table.file}: {error}") from error
+    _check_cover(table.file, structure, lens)
+    if sites.library.empty is None:
+        _check_filled(table.file, structure, lens, aperture)
+    return sites
+
+
+def _check_cover(name: str, structure: Structure, lens: Lens) -> None:
+    rows, columns = structure.site_index.shape
+    height, width = 1e6 * rows * structure.row_pitch, 1e6 * columns * structure.pitch
+    # One part in a thousand for a pitch that was rounded.
+    if min(height, width) < lens.aperture_um * 0.999:
+        raise InputError(
+            f"{name}: {rows} × {columns} sites {1e9 * structure.pitch:g} nm apart cover {height:.4g} × {width:.4g} µm, "
+            f"less than aperture_um {lens.aperture_um:g}; make the structure for this lens, or aperture_um smaller."
+        )
+
+
+def _check_filled(name: str, structure: Structure, lens: Lens, aperture: Aperture) -> None:
+    """Refuse empty sites in the opening of which nobody knows what they let through."""
+    missing, rows = 0, max(1, 2**20 // structure.site_index.shape[1])
+    for start in range(0, len(structure.site_index), rows):
+        block = slice(start, start + rows)
+        y, x = (jnp.asarray(each) for each in structure.positions(block))
+        inside = np.asarray(aperture.edge_distance(y, x, 0.5 * lens.aperture_m)) < 0
+        missing += int(((structure.site_index[block] == EMPTY) & inside).sum())
+    if missing:
+        raise InputError(
+            f"{name}: {missing} sites inside the opening are empty, and its library does not tell what an empty site "
+            "lets through; fill them, or name a library that has empty sites, as `metalens library build` makes them."
+        )
+
+
+def _radial(table: RadialGeometryTable, lens: Lens) -> RadialGeometry:
+    library = library_named(table.library_source())
+    unit = 1.0
+    if is_duty_cycle(library):
+        if lens.meta_atoms is None:
+            raise InputError(
+                f"lens.radial_geometry: the library {table.library} is over duty cycles, so that widths in nm need the "
+                "pitch; give [lens.meta_atoms] with pitch_nm."
+            )
+        unit = 1e-9 * lens.meta_atoms.pitch_nm
+    geometry = 1e-9 * np.array(table.geometry_nm) / unit
+    reach = 1e-3 * table.spacing_nm * (len(geometry) - 1)
+    if reach < 0.5 * lens.aperture_um * 0.999:
+        raise InputError(
+            f"lens.radial_geometry: {len(geometry)} values {table.spacing_nm:g} nm apart reach {reach:.4g} µm from the "
+            f"centre, less than half of aperture_um {lens.aperture_um:g}; give more values or a larger spacing_nm."
+        )
+    check_range(library, geometry=geometry)
+    return RadialGeometry(geometry, 1e-9 * table.spacing_nm, library, table.interpolation or "nearest")
+
+
+def metalens_of(camera: Camera) -> Metalens:
+    """The metalens that a ``lens.toml`` describes.
+
+    Where the sensor is, ``camera.lens.defocus_m`` and ``camera.sensor.tilt``, and the scene,
+    ``camera.object_distance_m``, is no part of it.
+
+    Raises:
+        InputError: a file that the camera names cannot be read, or does not fit it.
+    """
+    lens = camera.lens
+    stop = None
+    if lens.stop is not None:
+        stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
+    drawn = Metalens(
+        aperture_diameter=lens.aperture_m,
+        focal_length=lens.focal_length_m,
+        phase=phase_of(lens.phase, lens),
+        aperture=aperture_of(lens.aperture),
+        response=response_of(lens.response),
+        stop=stop,
+        substrate=_plate_of(lens.substrate),
+        cover_glass=_plate_of(lens.cover_glass),
+        structure=structure_of(lens, aperture_of(lens.aperture)),
+    )
+    return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn))
+
+
+def atom_pitch(record: Lens, lens: Metalens) -> float | None:
+    """Metres from meta-atom to meta-atom: of a lens' own sites, or as its ``[lens.meta_atoms]`` says; None if unknown.
+
+    Args:
+        record: of the ``lens.toml``.
+        lens: made of it.
+    """
+    pitch = getattr(lens.structure, "pitch", None)
+    if pitch is not None:
+        return float(pitch)
+    return None if record.meta_atoms is None else 1e-9 * record.meta_atoms.pitch_nm
+
+
+def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
+    """The errors of fabrication that a ``[lens.fabrication]`` table tells, in SI and the library's unit."""
+    table, unit = lens.fabrication, 1.0
+    assert table is not None
+    library = library_of(drawn)
+    if library is not None and (table.width_error_nm is not None or table.width_spread_nm is not None):
+        unit = width_unit(library, atom_pitch(lens, drawn))
+    return Fabrication(
+        width_error=_scaled(table.width_error_nm, 1e-9 / unit),
+        width_spread=_scaled(table.width_spread_nm, 1e-9 / unit),
+        height_error=_scaled(table.height_error_nm, 1e-9),
+        index_error=table.index_error,
+        missing_share=table.missing_share,
+        pitch_error=_scaled(table.pitch_error_percent, 1e-2),
+    )
+
+
+def _scaled(value: float | None, factor: float) -> float | None:
+    return None if value is None else value * factor
+
+
+def _plate_of(plate: parts.Plate | None) -> Plate | None:
+    return None if plate is None else Plate(plate.thickness_um * 1e-6, plate.index)

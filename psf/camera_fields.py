@@ -1,0 +1,168 @@
+"""How a camera sees the fields at given places of its sensor."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.camera.camera import Camera
+from metalens.formats.files.errors import InputError
+from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.metalens import Metalens
+from metalens.optics.phase import Scalar
+from metalens.optics.source import PlaneWave, PointSource, Source
+from metalens.psf.engines.choice import Engine
+from metalens.psf.rays import chief_ray, direction_to, pupil_points, ray_landing
+from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
+
+_NEWTON_STEPS = 6
+
+
+@dataclass(frozen=True)
+class CameraView:
+    """A camera's lens and sensor, and the light that its fields receive.
+
+    Attributes:
+        lens: the metalens.
+        position: ``[field, 2]`` (y, x) on the sensor in metres from the lens' axis, where the chief rays land.
+        direction: ``[field, 2]`` direction cosines (y, x) of those chief rays in front of the lens.
+        object_distance: of the scene in metres.
+        defocus: of the sensor in metres.
+        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor, about the place where the lens' axis meets it.
+        centred: whether the lens' axis meets the sensor's centre.
+    """
+
+    lens: Metalens
+    position: np.ndarray
+    direction: np.ndarray
+    object_distance: float
+    defocus: float
+    sensor_tilt: tuple[float, float]
+    centred: bool = True
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """Whether all places at the same distance from the sensor's centre see the same, but for a rotation."""
+        return self.lens.rotationally_symmetric and self.sensor_tilt == (0.0, 0.0) and self.centred
+
+    def simulator(
+        self,
+        wavelength: np.ndarray,
+        *,
+        window: tuple[int, int],
+        pixel_pitch: float,
+        engine: Engine,
+        integrate_pixels: bool = True,
+        fields: slice = slice(None),
+    ) -> PsfSimulator:
+        """The simulator of some fields; arguments as of :func:`metalens.psf.psf_simulator`."""
+        return simulator_of_directions(
+            self.lens,
+            wavelength,
+            self.direction[fields],
+            # Behind a stop the lens has lateral colour: the windows of all wavelengths lie at the same place.
+            centres=None if self.lens.stop is None else self.position[fields],
+            window=window,
+            pixel_pitch=pixel_pitch,
+            engine=engine,
+            integrate_pixels=integrate_pixels,
+            object_distance=self.object_distance,
+            defocus=self.defocus,
+            sensor_tilt=self.sensor_tilt,
+        )
+
+    def farthest(self) -> slice:
+        """The field farthest from the axis."""
+        field = int(np.hypot(*self.position.T).argmax())
+        return slice(field, field + 1)
+
+    def rays(self, field: int, wavelength: float, rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:
+        """Where rays of equal shares of the light land about a field's place.
+
+        Returns:
+            ``[ray, 2]`` (y, x) in metres; and ``[ray]`` whether the ray passes the lens.
+        """
+        lens = replace(self.lens, focal_length=sensor_depth(self, self.position[field]))
+        direction = jnp.asarray(self.direction[field])
+        source: Source = PlaneWave(direction)
+        if math.isfinite(self.object_distance):
+            source = PointSource(direction, self.object_distance)
+        points = (values[:-1].ravel() for values in pupil_points(lens, rings, spokes))
+        landing, inside = ray_landing(lens, source, jnp.asarray(wavelength), *points)
+        away = np.asarray(landing, dtype=float)
+        if lens.stop is not None:
+            chief = np.asarray(chief_ray(lens, jnp.asarray(wavelength), direction).landing, dtype=float)
+            away = away + chief - self.position[field]
+        return away, np.asarray(inside)
+
+
+def sensor_depth(view: CameraView, position: np.ndarray) -> float:
+    """Distance in metres from the plane of the lens to a place (y, x) of the sensor, from the lens' axis."""
+    return float(
+        view.lens.focal_length + view.defocus + view.sensor_tilt[0] * position[0] + view.sensor_tilt[1] * position[1]
+    )
+
+
+def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraView:
+    """See the fields at places of a camera's sensor.
+
+    Args:
+        camera: the camera.
+        position: ``[field, 2]`` (y, x) on the sensor in metres from its centre.
+        wavelength: in metres; behind a stop, of the chief rays that land there.
+
+    Raises:
+        InputError: no chief ray reaches one of the places, or the camera's files cannot be read.
+    """
+    tilt, decentre = camera.sensor.tilt, camera.lens.decentre_m
+    view = CameraView(
+        lens=metalens_of(camera),
+        position=position - np.array(decentre),
+        direction=np.zeros_like(position),
+        object_distance=camera.object_distance_m,
+        defocus=camera.lens.defocus_m,
+        sensor_tilt=(math.tan(tilt[0]), math.tan(tilt[1])),
+        centred=decentre == (0.0, 0.0),
+    )
+    directions = []
+    for place in view.position:
+        depth = sensor_depth(view, place)
+        if depth <= 0:
+            raise InputError(
+                f"psf: the tilted sensor meets the lens at ({1e6 * place[0]:.0f}, {1e6 * place[1]:.0f}) µm; use a "
+                "smaller tilt_deg or a longer focal_length_um."
+            )
+        at_place = replace(view.lens, focal_length=depth)
+        directions.append(direction_to(at_place, wavelength, float(place[0]), float(place[1])))
+    return replace(view, direction=np.array(directions).reshape(-1, 2))
+
+
+def direction_on_moved_sensor(
+    lens: Metalens, wavelength: float, moved: tuple[Scalar, Scalar, Scalar] | jax.Array, place: jax.Array
+) -> jax.Array:
+    """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
+
+    All of it can be traced: at the solution, the derivatives of the last step are those of the implicit function.
+
+    Args:
+        lens: the metalens.
+        wavelength: in metres; it matters only behind a stop.
+        moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+        place: ``[2]`` (y, x) in metres from the lens' axis.
+    """
+
+    def miss(direction: jax.Array) -> jax.Array:
+        at_place = at_sensor(lens, direction, (moved[0], moved[1], moved[2]))
+        return (chief_ray(at_place, jnp.asarray(wavelength), direction).landing - place) / lens.focal_length
+
+    def improve(_: int, direction: jax.Array) -> jax.Array:
+        (a, b), (c, d) = jax.jacfwd(miss)(direction)
+        rest_y, rest_x = miss(direction)
+        return direction - jnp.stack([d * rest_y - b * rest_x, a * rest_x - c * rest_y]) / (a * d - b * c)
+
+    guess = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
+    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, guess))

@@ -1,0 +1,91 @@
+"""What can be asked of the engines, and how it is refused."""
+
+from __future__ import annotations
+
+import math
+
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.optics.metalens import Metalens
+
+LARGEST_FIELD_ANGLE = math.radians(75)
+"""The scalar model with its cosines left out is not trusted beyond."""
+
+FieldAngle = float | tuple[float, float]
+"""θ, or (θ, φ), in radians."""
+
+
+def field_direction(field_angle: FieldAngle) -> tuple[float, float]:
+    """Direction cosines (y, x) of the plane wave that comes from a field angle θ or (θ, φ) in radians.
+
+    Raises:
+        InputError: an angle is not finite or beyond 75°.
+    """
+    theta, phi = field_angle if isinstance(field_angle, tuple) else (field_angle, 0.0)
+    if not (math.isfinite(theta) and math.isfinite(phi)) or abs(theta) > LARGEST_FIELD_ANGLE:
+        raise InputError(
+            f"psf: field angle ({theta:.4g}, {phi:.4g}) rad is out of range; θ up to 75° (1.309 rad) and a finite "
+            "φ were expected, both in radians."
+        )
+    return math.sin(theta) * math.sin(phi), math.sin(theta) * math.cos(phi)
+
+
+def check_request(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    window: tuple[int, int],
+    pixel_pitch: float,
+    object_distance: float,
+    defocus: float,
+    sensor_tilt: tuple[float, float],
+) -> None:
+    """Refuse a value that is not finite or out of range; arguments as of :func:`metalens.psf.simulate_psf`.
+
+    Raises:
+        InputError: with the first such value.
+    """
+    if wavelength.size == 0 or not np.all((wavelength >= 200e-9) & (wavelength <= 20e-6)):
+        bad = wavelength[~((wavelength >= 200e-9) & (wavelength <= 20e-6))]
+        found = f"wavelength {bad[0]:.4g} m is out of range" if bad.size else "no wavelength was given"
+        raise InputError(f"psf: {found}; 2e-7 to 2e-5 was expected, in metres.")
+    distance = float(lens.focal_length) + defocus
+    for name, length in [
+        ("pixel_pitch", pixel_pitch),
+        ("aperture_diameter", float(lens.aperture_diameter)),
+        ("focal_length", float(lens.focal_length)),
+        ("focal_length + defocus", distance),
+    ]:
+        if not 0 < length < math.inf:
+            raise InputError(f"psf: {name} {length:.4g} m is out of range; a positive length was expected, in metres.")
+    if not object_distance > 0:
+        raise InputError(
+            f"psf: object_distance {object_distance:.4g} m is out of range; a positive length was expected, in metres."
+        )
+    if not all(abs(slope) <= math.tan(math.radians(20)) for slope in sensor_tilt):
+        raise InputError(
+            f"psf: sensor_tilt ({sensor_tilt[0]:.3g}, {sensor_tilt[1]:.3g}) is out of range; slopes up to "
+            "tan 20° = 0.364 were expected."
+        )
+    if lens.cover_glass is not None and not 0 <= float(lens.cover_glass.thickness) < distance:
+        raise InputError(
+            f"psf: a cover glass of {1e6 * float(lens.cover_glass.thickness):.0f} µm does not fit between the lens and "
+            f"a sensor {1e6 * distance:.0f} µm behind it."
+        )
+    if lens.substrate is not None and lens.stop is None and math.isfinite(object_distance):
+        raise InputError(
+            "psf: a substrate in front of a lens that is its own stop bends light from a finite distance in a way "
+            "that is not simulated; leave the substrate out, or set object_distance to infinity, where it does not "
+            "matter."
+        )
+    lens.check(wavelength)
+    if min(window) < 1:
+        raise InputError(f"psf: window {window[0]} × {window[1]} is empty; at least 1 × 1 was expected.")
+    rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)
+    phases = [lens.phase.at(jnp.zeros_like(rim), rim), lens.phase.at(rim, jnp.zeros_like(rim))]
+    if not all(bool(jnp.isfinite(phase).all()) for phase in phases):
+        raise InputError(
+            "psf: the lens' phase is not finite everywhere on the aperture; correct its coefficients, focal "
+            "length or design wavelength."
+        )

@@ -1,0 +1,96 @@
+"""From one lens to another: start from another lens' adapter, or use a trained one on a lens that it never saw."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.files.atomic import atomic_directory
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.model_card import write_transfer_card
+from metalens.restore.adapter.restorer import (
+    AdapterConfig,
+    Restorer,
+    adapter_folder,
+    describe_adapter,
+    load_parameters,
+    load_restorer,
+    read_tensors,
+    save_adapter,
+)
+from metalens.restore.conditioning.lens_maps import LensMaps
+
+
+def initialise(restorer: Restorer, initial: str) -> None:
+    """Start from another adapter, of any lens, on the same prior.
+
+    Raises:
+        InputError: it is of another prior or of other sizes, or its file is damaged.
+    """
+    description = describe_adapter(initial)
+    if description["prior"]["identity"] != restorer.prior.identity:
+        raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
+    if description["config"] != asdict(restorer.config):
+        raise InputError(
+            f"{initial}: is of size {description['config']}, this training asks for {asdict(restorer.config)}."
+        )
+    path = adapter_folder(initial) / "adapter.safetensors"
+    tensors = read_tensors(path)
+    tensors.pop("fwhm_map", None)
+    load_parameters(restorer, tensors, origin=str(path))
+
+
+def adapter_config(initial: str) -> AdapterConfig:
+    """Size and form of an adapter, to start another of the same from it.
+
+    Raises:
+        InputError: there is none, or its description is damaged.
+    """
+    description = describe_adapter(initial)
+    try:
+        return AdapterConfig(**description["config"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{initial}: lacks or garbles its config ({error}); copy the adapter again.") from error
+
+
+def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:
+    """Tell a restorer that it works for another lens from now on, in place; its weights stay."""
+    restorer.camera = bank.camera
+    restorer.fwhm_map = LensMaps([bank]).of_bank(bank)
+
+
+def transfer_adapter(
+    initial: str, bank: PsfBank, output: Path, *, prior: str | os.PathLike[str] | None = None
+) -> dict[str, Any]:
+    """Write the adapter of other lenses for a lens that it was not trained on.
+
+    The weights stay as they are; SVDA is told the new lens by its FWHM map. That is worth something if the adapter was
+    trained on an ensemble of lenses among which this one could be.
+
+    Args:
+        initial: the adapter.
+        bank: the new lens.
+        output: a new folder.
+        prior: where the adapter's prior is, if not where it was on training.
+
+    Returns:
+        What the new adapter records of its training.
+
+    Raises:
+        InputError: the adapter cannot be used, or the output exists.
+    """
+    restorer = load_restorer(initial, prior=prior)
+    before = restorer.camera
+    use_for_lens(restorer, bank)
+    restorer.training = {
+        "steps": 0,
+        "transferred_from": {"adapter": initial, "name": before.name, "lens_hash": before.hash},
+        "trained": restorer.training,
+    }
+    with atomic_directory(output) as folder:
+        save_adapter(folder, restorer)
+        write_transfer_card(folder, restorer)
+    return restorer.training

@@ -1,0 +1,50 @@
+"""The three paths of DMDiff: what goes in, what should come out (section 3.2)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from metalens.formats.files.errors import InputError
+from metalens.restore.prior.prior import PATHS
+
+
+@dataclass(frozen=True)
+class PathShares:
+    """How often training takes each path; the published shares by default."""
+
+    positive: float = 0.7
+    neutral: float = 0.2
+    negative: float = 0.1
+
+    def __post_init__(self) -> None:
+        shares = [getattr(self, path) for path in PATHS]
+        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
+            raise InputError(f"path shares must be 0 or more and sum to 1, found {shares}.")
+
+    def draw(self, generator: torch.Generator) -> str:
+        """One path at random."""
+        shares = torch.tensor([getattr(self, path) for path in PATHS])
+        return PATHS[int(torch.multinomial(shares, 1, generator=generator))]
+
+
+def source_and_target(path: str, clean: Tensor, neutral: Tensor, captured: Tensor) -> tuple[Tensor, Tensor]:
+    """What the network sees and what it should give on one path.
+
+    positive: captured → clean; neutral: captured → edge-preserving low-pass of the clean; negative: clean → captured.
+
+    Args:
+        path: one of the three.
+        clean: ``[batch, 3, y, x]`` in 0..1.
+        neutral: its edge-preserving low-pass, which the pairs hold (:mod:`metalens.formats.pairs.neutral_target`).
+        captured: of the same shape.
+    """
+    if path == "positive":
+        return captured, clean
+    if path == "neutral":
+        return captured, neutral
+    if path == "negative":
+        return clean, captured
+    raise InputError(f"path {path!r} is unknown; expected one of {', '.join(PATHS)}.")

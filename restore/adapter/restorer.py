@@ -1,0 +1,345 @@
+"""The restorer: a prior with LoRA layers whose Q follows the degradation map. Forward, save, load."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.restore.adapter.lora import LoraLayers
+from metalens.restore.adapter.skips import EncoderSkips
+from metalens.restore.adapter.svda import DegradationAttention, Form
+from metalens.restore.conditioning.degradation_map import CELLS, WHOLE, Region
+from metalens.restore.prior.prior import PATHS, Prior, load_prior
+from metalens.restore.prior.text_prompts import read_prompt_bank
+
+SCHEMA = "metalens.adapter"
+VERSION = 1
+
+
+@dataclass(frozen=True)
+class AdapterConfig:
+    """Size and form of an adapter.
+
+    Attributes:
+        unet_rank: of LoRA in the U-Net.
+        encoder_rank: of LoRA in the autoencoder's encoder.
+        form: of Q, ``local``, ``global``, or ``plain``: LoRA without Q.
+        bases: K, basis matrices a block (local form).
+        fwhm: whether Q is told the FWHM map; without it S_f reads 0 everywhere.
+        skips: whether the decoder is given the encoder's features (:mod:`metalens.restore.adapter.skips`).
+    """
+
+    unet_rank: int = 16
+    encoder_rank: int = 8
+    form: Form = "local"
+    bases: int = 3
+    fwhm: bool = True
+    skips: bool = False
+
+    def __post_init__(self) -> None:
+        for name, most in (("unet_rank", 1024), ("encoder_rank", 1024), ("bases", 64)):
+            value = getattr(self, name)
+            if not isinstance(value, int) or not 1 <= value <= most:
+                raise InputError(f"adapter: {name} is {value!r}, expected a whole number from 1 to {most}.")
+        if self.form not in get_args(Form):
+            raise InputError(f"adapter: form is {self.form!r}, expected one of {', '.join(get_args(Form))}.")
+
+
+@dataclass
+class Restorer:
+    """A prior and an adapter.
+
+    Attributes:
+        prior: the latent diffusion model, with LoRA injected.
+        config: size and form of the adapter.
+        camera: the camera that the adapter was trained for.
+        fwhm_map: ``[3, n, n]`` of that camera (S_f), in 0..1.
+        quality_metric: what S_i was measured with; captures are measured with the same.
+        training: how it was trained, for the model card.
+    """
+
+    prior: Prior
+    config: AdapterConfig
+    camera: Camera
+    fwhm_map: np.ndarray
+    quality_metric: str
+    training: dict[str, Any] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.layers = LoraLayers(self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank)
+        self.attention = DegradationAttention(
+            self.layers.ranks, form=self.config.form, bases=self.config.bases, fwhm=self.config.fwhm
+        )
+        self.skips = EncoderSkips(self.prior.vae) if self.config.skips else None
+        self._identity = ""
+
+    @property
+    def identity(self) -> str:
+        """SHA-256 of the adapter's parameters in half precision, as its file holds them."""
+        if self._identity:
+            return self._identity
+        digest = hashlib.sha256()
+        for name, parameter in self.parameters().items():
+            digest.update(name.encode())
+            digest.update(parameter.detach().half().cpu().contiguous().numpy().tobytes())
+        return digest.hexdigest()
+
+    def parameters(self) -> dict[str, nn.Parameter]:
+        """Everything that training changes, by name, in a fixed order."""
+        found = self.layers.parameters()
+        found |= {f"svda.{name}": parameter for name, parameter in self.attention.named_parameters()}
+        if self.skips is not None:
+            found |= {f"skips.{name}": parameter for name, parameter in self.skips.named_parameters()}
+        return dict(sorted(found.items()))
+
+    def maps(self, quality: Tensor, fwhm_map: np.ndarray | None = None) -> Tensor:
+        """Degradation maps ``[batch, 4, n, n]`` from quality maps ``[batch, n, n]`` and the camera's FWHM map."""
+        fwhm = torch.from_numpy(np.asarray(self.fwhm_map if fwhm_map is None else fwhm_map)).to(quality)
+        return torch.cat([fwhm.expand(len(quality), -1, -1, -1), quality[:, None]], dim=1)
+
+    @contextmanager
+    def conditioned(self, maps: Tensor, aspect: float, regions: Sequence[Region] = WHOLE) -> Iterator[None]:
+        """Apply the Q of these degradation maps inside the block; one map a picture of the batch."""
+        with self.layers.conditioned(self.attention(maps), aspect, regions):
+            yield
+
+    def encode(self, pictures: Tensor, maps: Tensor, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """Latents ``[batch, …]`` of pictures ``[batch, 3, y, x]`` in 0..1, by the adapted encoder.
+
+        Args:
+            pictures: to encode.
+            maps: ``[batch, 4, n, n]`` degradation maps of the frames.
+            regions: which part of its frame each picture is; one for all, or one each.
+        """
+        with self.conditioned(maps, pictures.shape[-2] / pictures.shape[-1], regions):
+            return self.prior.encode(pictures)
+
+    def step(
+        self,
+        latents: Tensor,
+        maps: Tensor,
+        paths: list[str],
+        regions: Sequence[Region] = WHOLE,
+        timestep: int | None = None,
+    ) -> Tensor:
+        """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``).
+
+        ``regions`` as in :meth:`encode`; ``timestep`` is that of the latents, by default the last one.
+        """
+        if not len(latents) == len(maps) == len(paths):
+            raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
+        with self.conditioned(maps, latents.shape[-2] / latents.shape[-1], regions):
+            return self.prior.predict_clean(latents, self.prior.prompt(paths), timestep)
+
+    def forward(self, pictures: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
+        """Encode, one step and decode; pictures measure multiples of the prior's ``size_multiple``."""
+        predicted = self.prior.decode(self.step(self.encode(pictures, maps), maps, paths))
+        if self.skips is not None:
+            self.skips.forget()
+        return predicted
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Restorer:
+        """Move to a device, in place; ``dtype`` is that of the prior's networks with their LoRA layers."""
+        if dtype is not None and not self._identity:
+            # Rounding changes the parameters, but not whose they are.
+            self._identity = self.identity
+        self.prior.to(device, dtype)
+        self.attention.to(device)
+        if self.skips is not None:
+            self.skips.to(device)
+        return self
+
+
+def blend(positive: Tensor, neutral: Tensor, alpha: float | Tensor) -> Tensor:
+    """α z_pos + (1 − α) z_neu (DMDiff Eq. 6); α beyond 1 extrapolates."""
+    return alpha * positive + (1 - alpha) * neutral
+
+
+def save_adapter(folder: Path, restorer: Restorer) -> None:
+    """Write ``adapter.safetensors`` (half precision) and ``adapter.json`` into a folder; the JSON comes last.
+
+    Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them.
+
+    Raises:
+        InputError: the disk refuses the write; neither file is left half-written.
+    """
+    tensors = {name: value.detach().half().contiguous().cpu() for name, value in restorer.parameters().items()}
+    tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.fwhm_map)).half()
+    with atomic_file(folder / "adapter.safetensors") as part:
+        safetensors.torch.save_file(tensors, part)
+    if not restorer.prior.own_prompts:
+        # With them the text encoder need not be there when the adapter is used.
+        prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
+        with atomic_file(folder / "prompts.safetensors") as part:
+            safetensors.torch.save_file(prompts, part)
+    description = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "config": asdict(restorer.config),
+        "prior": {"name": restorer.prior.name, "identity": restorer.prior.identity},
+        "lens_hash": restorer.camera.hash,
+        "lens_toml": dump_camera(restorer.camera),
+        "quality_metric": restorer.quality_metric,
+        "training": restorer.training,
+    }
+    with atomic_file(folder / "adapter.json") as part:
+        part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+
+
+def adapter_folder(source: str | os.PathLike[str]) -> Path:
+    """The folder of an adapter: a path, or the name of one that comes with the package (``metacamera``)."""
+    embedded = Path(str(resources.files("metalens.restore") / "weights" / "adapters")) / os.fspath(source)
+    folder = Path(source)
+    if not folder.is_dir() and embedded.is_dir():
+        return embedded
+    return folder
+
+
+def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check ``adapter.json``.
+
+    Raises:
+        InputError: there is no adapter, training has not finished, or it is of another schema or version.
+    """
+    folder = adapter_folder(source)
+    path = folder / "adapter.json"
+    if not path.is_file():
+        unfinished = (folder / "checkpoint.safetensors").is_file()
+        hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
+        raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
+    try:
+        description = json.loads(path.read_text(encoding="utf-8"))
+        found = description.get("schema"), description.get("version")
+    except (ValueError, OSError, AttributeError) as error:
+        raise InputError(f"{path}: not readable JSON ({error}); copy the adapter again.") from error
+    if found != (SCHEMA, VERSION):
+        raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
+    try:
+        # Adapters from before a setting existed have its default.
+        description["config"] = asdict(AdapterConfig(**description["config"]))
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{path}: lacks or garbles {error}; copy the adapter again.") from error
+    return description
+
+
+def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[str] | None = None) -> Restorer:
+    """Load an adapter together with its prior.
+
+    Args:
+        source: an adapter's folder, or the name of an embedded one.
+        prior: where its prior is, if not where it was on training.
+
+    Raises:
+        InputError: the adapter is missing, damaged, or made for another prior.
+    """
+    folder = adapter_folder(source)
+    description = describe_adapter(folder)
+    try:
+        config = AdapterConfig(**description["config"])
+        camera = parse_camera(description["lens_toml"], origin=f"{folder}/adapter.json: its lens_toml")
+        recorded = description["prior"]
+        quality_metric = str(description["quality_metric"])
+    except (KeyError, TypeError) as error:
+        raise InputError(f"{folder}/adapter.json: lacks or garbles {error}; copy the adapter again.") from error
+    kept = folder / "prompts.safetensors"
+    prompts = read_prompt_bank(kept, PATHS) if kept.is_file() else None
+    loaded_prior = load_prior(prior if prior is not None else recorded["name"], prompts=prompts)
+    if loaded_prior.identity != recorded["identity"]:
+        raise InputError(
+            f"{folder}: was trained on prior {recorded['name']} ({recorded['identity'][:12]}), found "
+            f"{loaded_prior.name} ({loaded_prior.identity[:12]}); give its own prior with --prior."
+        )
+    restorer = Restorer(
+        prior=loaded_prior,
+        config=config,
+        camera=camera,
+        fwhm_map=np.zeros((3, CELLS, CELLS), np.float32),
+        quality_metric=quality_metric,
+        training=description.get("training", {}),
+    )
+    path = folder / "adapter.safetensors"
+    shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}
+    tensors = read_tensors(path, expected=shapes | {"fwhm_map": (3, CELLS, CELLS)})
+    fwhm_map = tensors.pop("fwhm_map").float()
+    if not torch.isfinite(fwhm_map).all():
+        raise InputError(f"{path}: fwhm_map holds NaN or infinity; copy or train the adapter again.")
+    restorer.fwhm_map = fwhm_map.numpy()
+    load_parameters(restorer, tensors, origin=str(path))
+    return restorer
+
+
+def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Args:
+        path: the file.
+        expected: name → shape of what it must hold, looked at in its header before anything is read.
+
+    Raises:
+        InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; copy it again.")
+    try:
+        if expected is not None:
+            with safetensors.safe_open(path, framework="pt") as file:
+                shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            require_tensors(shapes, expected, origin=str(path))
+        # Copies: a tensor that is mapped onto a file dies with it, should someone overwrite the file.
+        return {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
+    except InputError:
+        raise
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged or no safetensors file ({error}); copy it again.") from error
+
+
+def require_tensors(
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], *, origin: str
+) -> None:
+    """Refuse tensors of other names or shapes than expected.
+
+    Raises:
+        InputError: one is missing, unknown or of another shape.
+    """
+    if set(shapes) != set(expected):
+        odd = sorted(set(shapes) ^ set(expected))[0]
+        raise InputError(f"{origin}: its tensors are not those that belong there (first difference: {odd}).")
+    for name, shape in sorted(shapes.items()):
+        if shape != expected[name]:
+            raise InputError(f"{origin}: {name} has shape {shape}, expected {expected[name]}.")
+
+
+def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: str) -> None:
+    """Put tensors in the place of a restorer's parameters; names and shapes must match exactly.
+
+    Raises:
+        InputError: a parameter is missing, unknown, of another shape or not finite.
+    """
+    parameters = restorer.parameters()
+    require_tensors(
+        {name: tuple(value.shape) for name, value in tensors.items()},
+        {name: tuple(parameter.shape) for name, parameter in parameters.items()},
+        origin=origin,
+    )
+    for name, parameter in parameters.items():
+        value = tensors[name]
+        if not torch.isfinite(value).all():
+            raise InputError(f"{origin}: {name} holds NaN or infinity; copy or train the adapter again.")
+        with torch.no_grad():
+            parameter.copy_(value)

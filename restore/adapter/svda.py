@@ -1,0 +1,200 @@
+"""Spatially varying degradation-aware (SVDA) attention: from a degradation map to the Q of W* = W + A·Q·B.
+
+Two forms (DMDiff section 3.3 is the first):
+
+- ``global``: one r × r matrix a picture and block. The map, flattened, goes through Linear + ReLU, is joined by the
+  block's embedding and projected to r² numbers, added to the identity.
+- ``local``: a field of matrices. Each cell of the map, with its neighbours, and the block's embedding give the weights
+  of K basis matrices; the weights are read at each feature's place in the picture, so that
+  Q(x, y) = I + Σₖ wₖ(x, y) Δₖ. Each region is restored for its own degradation, and no r × r matrix is formed
+  per pixel.
+
+In both forms Q starts as the identity, where A·Q·B is plain LoRA.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Tensor, nn
+
+from metalens.restore.conditioning.degradation_map import (
+    CELLS,
+    CHANNELS,
+    WHOLE,
+    Region,
+    position_weights,
+    sample_positions,
+)
+
+Form = Literal["local", "global", "plain"]
+"""``plain`` is LoRA without Q, to compare with."""
+
+
+@dataclass
+class Mixing:
+    """Q of one block for a batch of pictures, ready to be applied to rank vectors.
+
+    Attributes:
+        matrix: ``[batch, r, r]`` (global) or ``[K, r, r]`` (local), to be added to the identity.
+        weights: ``None`` (global) or ``[batch, K, n, n]`` (local).
+
+    A ``batch`` of one belongs to all pictures alike.
+    """
+
+    matrix: Tensor
+    weights: Tensor | None
+
+    def on_grid(self, features: Tensor, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """Apply Q to ``[batch, r, y, x]``, a feature map that spans a region of each picture's frame.
+
+        Args:
+            features: rank vectors.
+            regions: one for all pictures, or one each.
+        """
+        if self.weights is None:
+            return features + torch.einsum("bij,bjyx->biyx", self.matrix.to(features), features)
+        return self.on_field(features, self.field(features.shape[-2], features.shape[-1], regions))
+
+    def field(self, height: int, width: int, regions: Sequence[Region] = WHOLE) -> Tensor:
+        """The basis matrices' weights ``[batch, K, height, width]`` at the places of a feature map's samples."""
+        if self.weights is None:
+            raise ValueError("a global Q has no field")
+        cells_y, cells_x = self.weights.shape[-2:]
+        device, dtype = self.weights.device, self.weights.dtype
+        along_y = _readings(tuple((each.top, each.height) for each in regions), height, cells_y, device, dtype)
+        along_x = _readings(tuple((each.left, each.width) for each in regions), width, cells_x, device, dtype)
+        return along_y[:, None] @ self.weights @ along_x[:, None].transpose(-1, -2)
+
+    def on_field(self, features: Tensor, field: Tensor) -> Tensor:
+        """Apply Q to ``[batch, r, y, x]`` with the weights that :meth:`field` gave."""
+        # Channels last, a basis is one product of matrices over all places: a quarter of the time of convolutions of
+        # one pixel. One basis at a time, so that no tensor of K times the features is formed. On processors sums of
+        # products in bfloat16 take twice the time of those in float32.
+        vectors = features.permute(0, 2, 3, 1)
+        if features.device.type == "cpu":
+            vectors = vectors.float()
+        field = field.to(vectors)
+        if torch.is_grad_enabled():
+            mixed = vectors
+            for index, basis in enumerate(self.matrix.to(vectors)):
+                mixed = torch.addcmul(mixed, field[:, index, :, :, None], vectors @ basis.T)
+        else:
+            # In place: asking for fresh memory takes as long as the sums do.
+            mixed, product = vectors.clone(), torch.empty_like(vectors)
+            for index, basis in enumerate(self.matrix.to(vectors)):
+                torch.matmul(vectors, basis.T, out=product)
+                mixed.addcmul_(field[:, index, :, :, None], product)
+        return mixed.to(features.dtype).permute(0, 3, 1, 2)
+
+    def everywhere(self, features: Tensor) -> Tensor:
+        """Apply Q's mean over the frame to ``[batch, token, r]`` vectors that have no place in it."""
+        return features + torch.einsum("bij,btj->bti", self.mean().to(features), features)
+
+    def mean(self) -> Tensor:
+        """Q − I, its mean over the frame, ``[batch, r, r]``."""
+        if self.weights is None:
+            return self.matrix
+        return torch.einsum("bk,kij->bij", self.weights.mean(dim=(-2, -1)), self.matrix)
+
+
+@functools.lru_cache(maxsize=256)
+def _readings(
+    stretches: tuple[tuple[float, float], ...], count: int, cells: int, device: torch.device, dtype: torch.dtype
+) -> Tensor:
+    """``[stretch, count, cells]``: matrices that read a map at samples along stretches (start, length) of a side.
+
+    They are kept: every layer of every step needs the same few.
+    """
+    matrices = [position_weights(start + length * sample_positions(count), cells) for start, length in stretches]
+    return torch.stack(matrices).to(device, dtype)
+
+
+def rows_of_tokens(tokens: int, aspect: float) -> int:
+    """How many rows a feature map of ``aspect`` = height / width has whose samples are ``tokens``."""
+    height = max(1, round((tokens * aspect) ** 0.5))
+    if height * (tokens // height) != tokens:
+        raise ValueError(f"{tokens} tokens do not fill a feature map of aspect {aspect:.3f}")
+    return height
+
+
+class DegradationAttention(nn.Module):
+    """The network N_A of SVDA: degradation maps → Q for every block.
+
+    Args:
+        ranks: block name → rank r of its LoRA layers.
+        form: ``local``, ``global`` or ``plain``, which has no Q.
+        bases: K, the basis matrices a block (local form).
+        fwhm: whether the map's channels of the FWHM are seen, all but the last; otherwise they read 0.
+        width: hidden features (local form); the global form has 256, as published.
+        channels: channels of the map.
+        cells: n of the n × n map.
+    """
+
+    def __init__(
+        self,
+        ranks: dict[str, int],
+        *,
+        form: Form = "local",
+        bases: int = 4,
+        fwhm: bool = True,
+        width: int = 32,
+        channels: int = CHANNELS,
+        cells: int = CELLS,
+    ) -> None:
+        super().__init__()
+        self.ranks = dict(ranks)
+        self.form = form
+        self.fwhm = fwhm
+        if form == "plain":
+            return
+        self.embedding = nn.Parameter(torch.randn(len(ranks), 64) * 0.5)
+        keys = {block: block.replace(".", "/") for block in ranks}
+        self._keys = keys
+        if form == "local":
+            self.local = nn.Sequential(
+                nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate"),
+                nn.SiLU(),
+                nn.Conv2d(width, width, 1),
+                nn.SiLU(),
+            )
+            self.weigh = nn.Linear(width + 64, bases)
+            self.basis = nn.ParameterDict(
+                {keys[block]: nn.Parameter(torch.zeros(bases, rank, rank)) for block, rank in ranks.items()}
+            )
+        else:
+            self.whole = nn.Sequential(nn.Flatten(), nn.Linear(channels * cells * cells, 256), nn.ReLU())
+            projections = {str(rank): nn.Linear(256 + 64, rank * rank) for rank in sorted(set(ranks.values()))}
+            for layer in projections.values():
+                nn.init.zeros_(layer.weight)
+                nn.init.zeros_(layer.bias)
+            self.project = nn.ModuleDict(projections)
+
+    def forward(self, maps: Tensor) -> dict[str, Mixing] | None:
+        """Q of every block for maps ``[batch, channel, n, n]`` in 0..1; ``None`` is the identity."""
+        if self.form == "plain":
+            return None
+        if not self.fwhm:
+            maps = torch.cat([torch.zeros_like(maps[:, :-1]), maps[:, -1:]], dim=1)
+        if self.form == "local":
+            return self._local(maps)
+        whole = self.whole(maps)
+        mixings = {}
+        for index, (block, rank) in enumerate(self.ranks.items()):
+            joined = torch.cat([whole, self.embedding[index].expand(len(maps), -1)], dim=1)
+            matrix = self.project[str(rank)](joined).reshape(-1, rank, rank)
+            mixings[block] = Mixing(matrix=matrix, weights=None)
+        return mixings
+
+    def _local(self, maps: Tensor) -> dict[str, Mixing]:
+        features = self.local(maps).permute(0, 2, 3, 1)
+        mixings = {}
+        for index, block in enumerate(self.ranks):
+            embedded = self.embedding[index].expand(*features.shape[:-1], -1)
+            weights = self.weigh(torch.cat([features, embedded], dim=-1)).permute(0, 3, 1, 2)
+            mixings[block] = Mixing(matrix=self.basis[self._keys[block]], weights=weights)
+        return mixings

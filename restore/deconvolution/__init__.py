@@ -1,0 +1,8 @@
+"""Restoration by linear optics alone: the baselines that need no training, and the blur that they invert.
+
+In reading order:
+
+- ``wiener``       Wiener deconvolution, whole and in tiles
+- ``local_blur``   the camera's blur as a linear operator with its adjoint
+- ``consistency``  whether a restored picture, blurred again, is the capture
+"""

@@ -1,0 +1,53 @@
+"""Whether a restored picture can have been what the camera saw: blurred again by the bank, it should be the capture.
+
+A restorer that paints detail which the capture speaks against is caught here; detail that the blur destroys either way
+is not. The capture has noise and a mosaic, which are not simulated again: the clean picture's own figure is the most
+that can be reached, and the table has it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+
+from metalens.formats.pictures.encoding import encode_light
+from metalens.formats.pictures.scene import srgb_to_linear
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.local_blur import LocalBlur
+from metalens.restore.metrics.measures import psnr
+
+
+def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu") -> list[np.ndarray]:
+    """Pictures as the camera would blur them, without noise.
+
+    Args:
+        pictures: ``[y, x, 3]`` uint8 of the whole frame, all of one shape.
+        bank: point spread functions on a grid.
+        device: of torch.
+
+    Returns:
+        ``[y, x, 3]`` float32 each, encoded as the camera does. What lies beyond the frame is taken to mirror it.
+    """
+    blur = LocalBlur(bank, (pictures[0].shape[0], pictures[0].shape[1]), device=device)
+    found = []
+    for picture in pictures:
+        light = torch.from_numpy(srgb_to_linear(picture).transpose(2, 0, 1).copy()).to(device)
+        blurred = blur.forward(blur.extend(light)).cpu().numpy().transpose(1, 2, 0)
+        found.append(encode_light(bank.camera.sensor, blurred).astype(np.float32))
+    return found
+
+
+def consistency(
+    captured: np.ndarray, pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu"
+) -> list[float]:
+    """PSNR in dB between the capture and each picture blurred again.
+
+    A frame's border of half a point spread function is left out, where light from beyond the frame decides.
+    """
+    window = bank.intensity.shape[-2:]
+    rows, columns = (min(side // 2, length // 4) for side, length in zip(window, captured.shape[:2], strict=True))
+    inner = (slice(rows, captured.shape[0] - rows), slice(columns, captured.shape[1] - columns))
+    reference = captured[inner].astype(np.float32) / 255
+    return [psnr(reference, again[inner]) for again in blurred_again(pictures, bank, device)]

@@ -1,0 +1,145 @@
+"""The camera's blur as a linear operator: each point spread function acts on its part of the field.
+
+    captured = Σₖ Kₖ (wₖ · scene)
+
+in linear light, wₖ the hat windows of bilinear interpolation between the bank's nodes, Kₖ the convolution by node k's
+function. The light is windowed before it is blurred, as the camera does it: each point of the scene is spread by the
+function of its own place (Nagy & O'Leary 1998, 10.1137/S106482759528507X). The functions of a channel have a mean
+energy of 1, as a camera's white balance has it; see :mod:`metalens.restore.deconvolution.wiener`.
+
+The scene reaches half a function beyond the frame on each side, since light from there falls into it.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from scipy.fft import next_fast_len
+from torch import Tensor
+from torch.nn import functional as F
+
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
+
+
+class LocalBlur:
+    """The blur of a frame, or of a part of it.
+
+    Args:
+        bank: point spread functions on a grid.
+        pixels: (rows, columns) of the picture.
+        place: (row, column) of its first pixel on the sensor.
+        device: where to compute.
+
+    Attributes:
+        margin: (rows, columns) by which the scene reaches over the frame on each side.
+
+    Raises:
+        InputError: the bank is no grid.
+    """
+
+    def __init__(
+        self,
+        bank: PsfBank,
+        pixels: tuple[int, int],
+        place: tuple[int, int] = (0, 0),
+        device: torch.device | str = "cpu",
+    ) -> None:
+        functions = torch.from_numpy(bank.as_grid(balanced_functions(bank))).to(device)
+        self.pixels = pixels
+        self._kernel = functions.shape[-2], functions.shape[-1]
+        self.margin = self._kernel[0] // 2, self._kernel[1] // 2
+        sensor = bank.camera.sensor.pixels
+        rows, columns = (
+            _Windows(nodes, bank.pixel_pitch, sensor[axis], place[axis], pixels[axis], self.margin[axis])
+            for axis, nodes in enumerate((bank.field_y, bank.field_x))
+        )
+        self._rows, self._columns = rows, columns
+        functions = functions[rows.nodes][:, columns.nodes]
+        weight_y, weight_x = (torch.from_numpy(each.weights).to(device) for each in (rows, columns))
+        self._weights = (weight_y[:, None, :, None] * weight_x[None, :, None, :])[:, :, None]
+        self._size = tuple(
+            next_fast_len(each.length + side - 1, real=True)
+            for each, side in ((rows, self._kernel[0]), (columns, self._kernel[1]))
+        )
+        self._transfer = torch.fft.rfft2(functions, s=self._size)
+
+    def extend(self, light: Tensor) -> Tensor:
+        """A frame's light ``[3, y, x]`` mirrored at its borders: the scene that :meth:`forward` takes."""
+        (y, x), (height, width) = self.margin, light.shape[-2:]
+        if y >= height or x >= width:
+            return F.pad(light[None], (x, x, y, y), mode="replicate")[0]
+        return F.pad(light[None], (x, x, y, y), mode="reflect")[0]
+
+    def forward(self, scene: Tensor) -> Tensor:
+        """Blur.
+
+        Args:
+            scene: ``[3, y + 2 margin, x + 2 margin]`` linear light.
+
+        Returns:
+            ``[3, y, x]``.
+        """
+        parts = self._cut(scene, self._rows.length, self._columns.length) * self._weights
+        blurred = torch.fft.irfft2(torch.fft.rfft2(parts, s=self._size) * self._transfer, s=self._size)
+        canvas = scene.new_zeros(3, *(side + 4 * margin for side, margin in zip(self.pixels, self.margin, strict=True)))
+        self._add(canvas, blurred, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
+        return self._frame(canvas)
+
+    def adjoint(self, frame: Tensor) -> Tensor:
+        """The transpose of :meth:`forward`: from ``[3, y, x]`` to the scene's size."""
+        (y, x) = self.margin
+        canvas = F.pad(frame, (2 * x, 2 * x, 2 * y, 2 * y))
+        parts = self._cut(canvas, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
+        spread = torch.fft.rfft2(parts, s=self._size) * self._transfer.conj()
+        back = torch.fft.irfft2(spread, s=self._size)[..., : self._rows.length, : self._columns.length]
+        scene = frame.new_zeros(3, self.pixels[0] + 2 * y, self.pixels[1] + 2 * x)
+        self._add(scene, back * self._weights, self._rows.length, self._columns.length)
+        return scene
+
+    def crop(self, scene: Tensor) -> Tensor:
+        """The frame's part of a scene."""
+        (y, x), (height, width) = self.margin, self.pixels
+        return scene[:, y : y + height, x : x + width]
+
+    def _frame(self, canvas: Tensor) -> Tensor:
+        (y, x), (height, width) = self.margin, self.pixels
+        return canvas[:, 2 * y : 2 * y + height, 2 * x : 2 * x + width]
+
+    def _cut(self, picture: Tensor, height: int, width: int) -> Tensor:
+        """The windows of all nodes, ``[row, column, 3, height, width]``."""
+        y = torch.from_numpy(self._rows.starts[:, None] + np.arange(height)).to(picture.device)
+        x = torch.from_numpy(self._columns.starts[:, None] + np.arange(width)).to(picture.device)
+        return picture[:, y[:, :, None, None], x[None, None]].permute(1, 3, 0, 2, 4)
+
+    def _add(self, picture: Tensor, parts: Tensor, height: int, width: int) -> None:
+        """Add windows to a picture, in place."""
+        for row, top in enumerate(self._rows.starts):
+            for column, left in enumerate(self._columns.starts):
+                picture[:, top : top + height, left : left + width] += parts[row, column, :, :height, :width]
+
+
+class _Windows:
+    """The hat windows of an axis that touch a picture, all cut to one length.
+
+    Attributes:
+        nodes: their positions among the bank's.
+        starts: where each begins in the scene.
+        length: of each.
+        weights: ``[node, length]``.
+    """
+
+    def __init__(
+        self, positions: np.ndarray, pixel_pitch: float, sensor: int, place: int, pixels: int, margin: int
+    ) -> None:
+        whole = tile_weights(positions, pixel_pitch, sensor + 2 * margin)
+        weights = whole[:, place : place + pixels + 2 * margin]
+        touched = weights > 0
+        self.nodes = np.flatnonzero(touched.any(axis=1))
+        first = touched[self.nodes].argmax(axis=1)
+        last = weights.shape[1] - touched[self.nodes][:, ::-1].argmax(axis=1)
+        self.length = int((last - first).max())
+        self.starts = np.minimum(first, weights.shape[1] - self.length)
+        self.weights = np.stack(
+            [weights[node, start : start + self.length] for node, start in zip(self.nodes, self.starts, strict=True)]
+        )

@@ -1,0 +1,209 @@
+"""Wiener deconvolution with a known point spread function: the baseline that needs no training.
+
+    restored = F⁻¹[ H* / (|H|² + N) · F[captured] ],   N = noise power / signal power, one constant
+
+in linear light, each channel by its own function. Frequency 0 is divided by H alone, so that brightness is kept
+whatever N. The functions are scaled, per channel, by the mean energy of the bank: a camera's white balance did
+the same to its pictures.
+
+- *whole*: one function for the frame, the bank's mean or the one nearest the axis.
+- *tiled*: one filter per node of the bank; the results are blended by hat windows that sum to one, which is
+  bilinear interpolation between the nodes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Literal
+
+import numpy as np
+from scipy.fft import irfft2, next_fast_len, rfft2
+
+from metalens.formats.camera.sensor import Sensor
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.encoding import decode_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.metrics.measures import psnr
+
+WholeFramePsf = Literal["mean", "axis"]
+
+NOISE_TO_SIGNAL = tuple(float(value) for value in np.logspace(-4, 0, 9))
+"""The grid that is searched: half-decades from 10⁻⁴ to 1."""
+
+
+def wiener_whole(
+    picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, psf: WholeFramePsf = "mean"
+) -> np.ndarray:
+    """Deconvolve a picture by one point spread function.
+
+    Args:
+        picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1.
+        bank: point spread functions on the picture's pixels.
+        noise_to_signal: N, above 0.
+        psf: ``"mean"`` of the bank's functions, or the one nearest the ``"axis"``.
+
+    Returns:
+        The picture's shape and type, sRGB.
+
+    Raises:
+        InputError: the picture is none, or N is not above 0.
+    """
+    if psf not in ("mean", "axis"):
+        raise InputError(f"wiener: psf {psf!r}, expected mean or axis.")
+    functions = balanced_functions(bank)
+    nearest = np.linalg.norm(bank.position, axis=1).argmin()
+    kernel = functions.mean(axis=0) if psf == "mean" else functions[nearest]
+    frame = _Frame(picture, bank.camera.sensor, kernel.shape[-2:])
+    return frame.finish(frame.deconvolve(_filter(kernel, frame.size, noise_to_signal)))
+
+
+def wiener_tiled(
+    picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, place: tuple[int, int] | None = None
+) -> np.ndarray:
+    """Deconvolve a picture by the point spread function of each place.
+
+    Args:
+        picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
+            ``place`` is given.
+        bank: point spread functions at nodes on a grid over the sensor.
+        noise_to_signal: N, above 0.
+        place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
+
+    Returns:
+        The picture's shape and type, sRGB.
+
+    Raises:
+        InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
+            or N is not above 0.
+    """
+    size, sensor = tuple(np.shape(picture)[:2]), bank.camera.sensor.pixels
+    if place is None and size != sensor:
+        raise InputError(
+            f"wiener: a picture of {size} pixels, the bank's camera has {sensor}; restore the whole frame, or make a "
+            "bank for this camera."
+        )
+    top, left = place or (0, 0)
+    if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
+        raise InputError(f"wiener: a picture of {size} pixels at {(top, left)} does not lie on the sensor's {sensor}.")
+    functions = bank.as_grid(balanced_functions(bank))
+    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:])
+    weight_y = tile_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
+    weight_x = tile_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
+    light = np.zeros(picture.shape, dtype=np.float32)
+    for row, column in np.ndindex(functions.shape[:2]):
+        if not (weight_y[row].any() and weight_x[column].any()):
+            continue
+        restored = frame.deconvolve(_filter(functions[row, column], frame.size, noise_to_signal))
+        light += (weight_y[row][:, None] * weight_x[column])[..., None] * restored
+    return frame.finish(light)
+
+
+def tune_regulariser(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    bank: PsfBank,
+    *,
+    tiled: bool = True,
+    candidates: Sequence[float] = NOISE_TO_SIGNAL,
+) -> float:
+    """Choose the N with the highest mean PSNR on training pairs; never give it the held-out ones.
+
+    Args:
+        pairs: clean and captured pictures; a handful is enough.
+        bank: see :func:`wiener_tiled`.
+        tiled: choose for :func:`wiener_tiled`, otherwise for :func:`wiener_whole` with the mean function.
+        candidates: values to try.
+
+    Returns:
+        The best candidate.
+
+    Raises:
+        InputError: there are no pairs or no candidates.
+    """
+    if not len(pairs) or not len(candidates):
+        raise InputError("wiener: tuning needs at least one training pair and one candidate.")
+    restore = wiener_tiled if tiled else wiener_whole
+
+    def mean_psnr(candidate: float) -> float:
+        return float(np.mean([psnr(clean, restore(captured, bank, candidate)) for clean, captured in pairs]))
+
+    return max(candidates, key=mean_psnr)
+
+
+def tile_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarray:
+    """Weights of piecewise-linear interpolation between nodes, held constant beyond the outermost.
+
+    Args:
+        nodes: ``[node]`` ascending positions on the sensor in metres, from its middle.
+        pixel_pitch: in metres.
+        length: pixels along this axis.
+
+    Returns:
+        ``[node, pixel]`` float32 in 0..1; each pixel's weights sum to 1.
+    """
+    position = (np.arange(length) - (length - 1) / 2) * pixel_pitch
+    return np.stack([np.interp(position, nodes, row) for row in np.eye(len(nodes))]).astype(np.float32)
+
+
+def balanced_functions(bank: PsfBank) -> np.ndarray:
+    """The functions, ``[node, channel, y, x]``, with a mean energy of 1 in each channel."""
+    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
+    return (bank.intensity / energy[:, None, None]).astype(np.float32)
+
+
+def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -> np.ndarray:
+    """The inverse filter of ``[channel, y, x]`` functions on a periodic frame, complex64."""
+    if not noise_to_signal > 0 or not np.isfinite(noise_to_signal):
+        raise InputError(f"wiener: noise_to_signal {noise_to_signal}, expected a number above 0.")
+    height, width = kernel.shape[-2:]
+    on_frame = np.zeros((*kernel.shape[:-2], *size), dtype=np.float32)
+    on_frame[..., :height, :width] = kernel
+    # The functions are centred on sample (ny // 2, nx // 2), which becomes the origin.
+    transfer = rfft2(np.roll(on_frame, (-(height // 2), -(width // 2)), axis=(-2, -1)))
+    inverse = transfer.conj() / (np.square(np.abs(transfer)) + np.float32(noise_to_signal))
+    inverse[..., 0, 0] = 1 / transfer[..., 0, 0].real
+    return inverse
+
+
+class _Frame:
+    """A captured picture in linear light, continued to a period and transformed once for many filters."""
+
+    def __init__(self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...]) -> None:
+        array = np.asarray(picture)
+        floats = np.issubdtype(array.dtype, np.floating)
+        if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or not (array.dtype == np.uint8 or floats):
+            raise InputError(
+                f"wiener: found shape {array.shape} of {array.dtype}, expected [y, x, 3] of uint8 or floats."
+            )
+        self.dtype = array.dtype
+        self.shape = array.shape
+        self.size = (
+            next_fast_len(array.shape[0] + 2 * (kernel[0] // 2), real=True),
+            next_fast_len(array.shape[1] + 2 * (kernel[1] // 2), real=True),
+        )
+        light = np.moveaxis(decode_picture(sensor, array), -1, 0)
+        self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
+
+    def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
+        """Apply a filter; returns ``[y, x, 3]`` linear light, not clipped."""
+        light = irfft2(self._transform * inverse, self.size)
+        return np.moveaxis(light[:, : self.shape[0], : self.shape[1]], 0, -1)
+
+    def finish(self, light: np.ndarray) -> np.ndarray:
+        """Encode linear light as sRGB, of the picture's type."""
+        encoded = linear_to_srgb(light)
+        return to_8_bit(encoded) if self.dtype == np.uint8 else encoded.astype(self.dtype)
+
+
+def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
+    """Make a frame periodic: the gap up to ``size`` fades from the mirror image of its end to that of its start.
+
+    A jump where the frame meets itself would ring through the inverse filter.
+    """
+    gap = size - light.shape[axis]
+    margins = [(0, 0)] * light.ndim
+    margins[axis] = (gap, gap)
+    before, _, after = np.split(np.pad(light, margins, mode="symmetric"), [gap, size], axis=axis)
+    fade = 0.5 - 0.5 * np.cos(np.pi * (np.arange(gap, dtype=np.float32) + 0.5) / max(gap, 1))
+    fade = fade.reshape([-1 if other == axis else 1 for other in range(light.ndim)])
+    return np.concatenate([light, (1 - fade) * after + fade * before], axis=axis)

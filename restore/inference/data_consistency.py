@@ -1,0 +1,154 @@
+"""Data consistency: of all scenes near the restored picture, the one that the camera saw most probably.
+
+    x = argmin  Σ ((y − H x) / σ_y)² + Σ ((x − x̂) / σ_x)²
+
+in linear light: y the capture, H the camera's blur (:mod:`metalens.restore.deconvolution.local_blur`), x̂ the restored
+picture. It is a Wiener filter whose mean is x̂, and the block of data consistency that MoDL puts behind its network
+(Aggarwal, Mani & Jacob 2019, 10.1109/TMI.2018.2865356), solved by conjugate gradients as there. Both errors are told
+by what they are of:
+
+- σ_y is the sensor's (:mod:`metalens.formats.camera.sensor_noise`), and the step of 8 bits. A clipped pixel says
+  nothing.
+- σ_x is the restorer's: alike at every display value, which is dark in linear light where the picture is dark.
+
+Detail that the blur erased is left as the restorer painted it: H passes none of it on.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.encoding import decode_picture, inverse_colour_matrix, rounding_variance
+from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.local_blur import LocalBlur
+from metalens.restore.inference.tiling import Tile, tiled, tiling_of
+
+RESTORER_ERROR = 0.035
+"""Standard deviation of a restored picture's error, in display values of 0..1; see docs/restoration.md."""
+
+ITERATIONS = 5
+"""Of conjugate gradients."""
+
+_LEAST_SIDE = 512
+_LEAST_KERNELS = 6
+"""Larger pictures are computed in parts, of a side of at least so many point spread functions."""
+
+_CLIPPED = 254
+
+
+class DataConsistency:
+    """Draws pictures towards what a camera saw.
+
+    Args:
+        bank: the camera's point spread functions, on a grid.
+        restorer_error: how far restored pictures are off, in display values of 0..1, above 0: little keeps the
+            restored picture, much trusts the capture alone.
+        iterations: of conjugate gradients, at least 1.
+        device: of torch.
+
+    Raises:
+        InputError: the bank is no grid, or ``restorer_error`` or ``iterations`` is out of range.
+    """
+
+    def __init__(
+        self,
+        bank: PsfBank,
+        *,
+        restorer_error: float = RESTORER_ERROR,
+        iterations: int = ITERATIONS,
+        device: torch.device | str = "cpu",
+    ) -> None:
+        if not (np.isfinite(restorer_error) and restorer_error > 0):
+            raise InputError(f"data consistency: an error of {restorer_error}, expected a number above 0.")
+        if iterations < 1:
+            raise InputError(f"data consistency: {iterations} iterations, expected 1 or more.")
+        bank.as_grid(bank.intensity)
+        self.bank = bank
+        self.restorer_error = restorer_error
+        self.iterations = iterations
+        self.device = torch.device(device)
+
+    @torch.no_grad()
+    def __call__(self, restored: np.ndarray, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
+        """The scene nearest to a restored picture that explains the capture.
+
+        Args:
+            restored: ``[y, x, 3]`` uint8 sRGB.
+            capture: of the same shape, what it was restored from, as the bank's camera writes it.
+            place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
+
+        Returns:
+            ``[y, x, 3]`` uint8 sRGB.
+
+        Raises:
+            InputError: the shapes differ, the pictures do not lie on the bank's sensor, or its colour matrix cannot be
+                undone.
+        """
+        sensor, pixels = self.bank.camera.sensor.pixels, (capture.shape[0], capture.shape[1])
+        if restored.shape != capture.shape:
+            raise InputError(f"data consistency: a restored picture of {restored.shape}, its capture {capture.shape}.")
+        top, left = place or (0, 0)
+        inside = min(top, left) >= 0 and top + pixels[0] <= sensor[0] and left + pixels[1] <= sensor[1]
+        if not inside or (place is None and pixels != sensor):
+            raise InputError(
+                f"data consistency: a picture of {pixels[0]} × {pixels[1]} pixels at row {top}, column {left}, and the "
+                f"bank's sensor has {sensor[0]} × {sensor[1]}; give the psf.h5 of the captures' camera."
+            )
+        seen, expected = (
+            torch.from_numpy(np.ascontiguousarray(each.transpose(2, 0, 1))) for each in (capture, restored)
+        )
+        tiling = tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(self.bank.intensity.shape[-2:])))
+
+        def part(tile: Tile) -> Tensor:
+            blur = LocalBlur(
+                self.bank, (tile.height, tile.width), (top + tile.top, left + tile.left), device=self.device
+            )
+            return self._solve(blur, tile.of(seen, 1), tile.of(expected, 1)).cpu()
+
+        light = tiled(part, tiling, 1)
+        return to_8_bit(linear_to_srgb(light.numpy().transpose(1, 2, 0)))
+
+    def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
+        """Linear light ``[3, y, x]`` of the most probable scene; what is beyond the picture is solved for with it."""
+        sensor, picture = self.bank.camera.sensor, capture.permute(1, 2, 0).numpy()
+        light = decode_picture(sensor, picture)
+        variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
+        # A colour matrix mixes a clipped channel into the others.
+        says_something = picture < _CLIPPED
+        if inverse_colour_matrix(sensor) is not None:
+            says_something = np.all(says_something, axis=-1, keepdims=True)
+        captured, weight = (
+            torch.from_numpy(each.astype(np.float32).transpose(2, 0, 1).copy()).to(self.device)
+            for each in (light, says_something / variance)
+        )
+        mean = blur.extend(torch.from_numpy(srgb_to_linear(restored.numpy())).to(self.device))
+        deviation = self.restorer_error * _slope(mean)
+
+        # In u = (x − x̂) / σ_x: (1 + σ_x Hᵀ σ_y⁻² H σ_x) u = σ_x Hᵀ σ_y⁻² (y − H x̂).
+        def normal(step: Tensor) -> Tensor:
+            return step + deviation * blur.adjoint(weight * blur.forward(deviation * step))
+
+        residual = deviation * blur.adjoint(weight * (captured - blur.forward(mean)))
+        solution = torch.zeros_like(residual)
+        direction, size = residual.clone(), residual.square().sum()
+        for _ in range(self.iterations):
+            if not size > 0:
+                break
+            image = normal(direction)
+            length = size / (direction * image).sum()
+            solution += length * direction
+            residual -= length * image
+            before, size = size, residual.square().sum()
+            direction = residual + size / before * direction
+        return blur.crop(mean + deviation * solution)
+
+
+def _slope(light: Tensor) -> Tensor:
+    """Derivative of linear light by the sRGB display value, at this light."""
+    curved = 2.4 / 1.055 * light.clamp(0.0031308, 1.0) ** (1 - 1 / 2.4)
+    return torch.where(light > 0.0031308, curved, torch.full_like(light, 1 / 12.92))

@@ -1,0 +1,130 @@
+"""Latents on disk: what one restoration computed, so that any other α costs one decode (``--latents``).
+
+A safetensors file with ``positive`` and ``neutral`` ``[1, channel, y, x]`` float32, and for adapters with skips also
+``capture`` ``[y, x, 3]`` uint8 and its degradation map ``map`` ``[1, 4, n, n]``. The metadata says what made them:
+
+====================  =====================================================================
+``schema, version``   ``metalens.latents``, 1
+``adapter, prior``    SHA-256 of their parameters; others do not decode them
+``camera``            its name
+``capture_sha256``    SHA-256 of the photograph's pixels
+``rows, columns``     of the photograph
+``steps``             of the prediction
+====================  =====================================================================
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import MAXIMUM_PIXELS
+from metalens.restore.adapter.restorer import Restorer, read_tensors
+from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
+from metalens.restore.inference.restoration import ONE_STEP, Latents, Settings
+
+SCHEMA = "metalens.latents"
+VERSION = "1"
+SUFFIX = ".safetensors"
+
+
+def save_latents(
+    path: Path, latents: Latents, *, restorer: Restorer, capture: np.ndarray, settings: Settings = ONE_STEP
+) -> None:
+    """Write latents.
+
+    Args:
+        path: the file; it appears whole or not at all.
+        latents: of :func:`metalens.restore.inference.restoration.latents_of`.
+        restorer: what predicted them.
+        capture: ``[y, x, 3]`` uint8 that they were predicted from.
+        settings: how.
+
+    Raises:
+        InputError: the disk refuses the write.
+    """
+    tensors = {"positive": latents.positive, "neutral": latents.neutral}
+    if latents.capture is not None:
+        tensors |= {"capture": torch.from_numpy(np.ascontiguousarray(latents.capture[0])), "map": latents.capture[1]}
+    metadata = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "adapter": restorer.identity,
+        "prior": restorer.prior.identity,
+        "camera": restorer.camera.name,
+        "capture_sha256": hashlib.sha256(np.ascontiguousarray(capture).tobytes()).hexdigest(),
+        "rows": str(latents.pixels[0]),
+        "columns": str(latents.pixels[1]),
+        "steps": str(settings.steps),
+    }
+    with atomic_file(path) as part:
+        safetensors.torch.save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
+
+
+def load_latents(path: Path, restorer: Restorer) -> Latents:
+    """Read latents that this restorer can decode.
+
+    Raises:
+        InputError: the file is missing, damaged, too large, not finite, or of another adapter or prior.
+    """
+    metadata = _metadata(path)
+    if metadata.get("schema") != SCHEMA or metadata.get("version") != VERSION:
+        raise InputError(
+            f"{path}: found {metadata.get('schema')!r} version {metadata.get('version')!r}, expected {SCHEMA} "
+            f"version {VERSION}; give a file that metalens restore --latents wrote."
+        )
+    for what, found, expected in (
+        ("prior", metadata.get("prior"), restorer.prior.identity),
+        ("adapter", metadata.get("adapter"), restorer.identity),
+    ):
+        if found != expected:
+            raise InputError(
+                f"{path}: was made with another {what} ({str(found)[:12]}, this one is {expected[:12]}); give that one."
+            )
+    pixels = _pixels(path, metadata)
+    tensors = read_tensors(path, expected=_shapes(restorer, pixels))
+    for name in ("positive", "neutral"):
+        if not torch.isfinite(tensors[name]).all():
+            raise InputError(f"{path}: {name} holds NaN or infinity; restore the photograph again.")
+    capture = (tensors["capture"].numpy(), tensors["map"]) if restorer.skips is not None else None
+    return Latents(_on_device(tensors["positive"], restorer), _on_device(tensors["neutral"], restorer), pixels, capture)
+
+
+def _on_device(values: Tensor, restorer: Restorer) -> Tensor:
+    return values.float().to(restorer.prior.device)
+
+
+def _metadata(path: Path) -> dict[str, str]:
+    try:
+        with safetensors.safe_open(path, framework="pt") as file:
+            return file.metadata() or {}
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: no latents that can be read ({error}); restore the photograph again.") from error
+
+
+def _pixels(path: Path, metadata: dict[str, str]) -> tuple[int, int]:
+    rows, columns = metadata.get("rows", ""), metadata.get("columns", "")
+    if not (rows.isdecimal() and columns.isdecimal()) or not 0 < int(rows) * int(columns) <= MAXIMUM_PIXELS:
+        raise InputError(
+            f"{path}: says that its photograph has {rows!r} × {columns!r} pixels, expected up to {MAXIMUM_PIXELS}; "
+            "restore the photograph again."
+        )
+    return int(rows), int(columns)
+
+
+def _shapes(restorer: Restorer, pixels: tuple[int, int]) -> dict[str, tuple[int, ...]]:
+    prior = restorer.prior
+    sides = tuple(-(-side // prior.size_multiple) * prior.size_multiple // prior.latent_stride for side in pixels)
+    plane = (1, int(prior.vae.config.latent_channels), *sides)
+    shapes: dict[str, tuple[int, ...]] = {"positive": plane, "neutral": plane}
+    if restorer.skips is not None:
+        shapes |= {"capture": (*pixels, 3), "map": (1, CHANNELS, CELLS, CELLS)}
+    return shapes

@@ -1,0 +1,137 @@
+"""Pseudo pairs: the negative path photographs clean pictures as it has learned the camera does (DMDiff section 3.4)."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metalens import __version__
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
+from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
+from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pairs.writer import open_pairs_writer
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
+from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
+
+Report = Callable[[int, int], None]
+
+
+def make_pseudo_pairs(
+    restorer: Restorer,
+    photographs: Sequence[Path],
+    output: Path,
+    *,
+    count: int,
+    seed: int = 0,
+    shard_size: int = 32,
+    resume: bool = False,
+    report: Report = lambda done, total: None,
+) -> PairsManifest:
+    """Make pairs of clean scenes and the negative path's picture of them, in the format of ``metalens synth``.
+
+    Args:
+        restorer: prior and adapter; its negative path has learned the camera.
+        photographs: clean pictures.
+        output: a new folder, or an unfinished one with ``resume``.
+        count: how many pairs; photographs take turns, each time with another crop.
+        seed: of the crops.
+        shard_size: pairs a file.
+        resume: keep the finished shards.
+        report: called after every pair.
+
+    Returns:
+        The manifest that was written.
+
+    Raises:
+        InputError: no photograph can be read, or the output cannot be written or resumed.
+    """
+    if count < 1:
+        raise InputError(f"--count must be 1 or more, found {count}.")
+    sources, paths, skipped = _readable(photographs)
+    manifest = PairsManifest(
+        kind="pseudo",
+        count=count,
+        shard_size=shard_size,
+        pixels=restorer.camera.sensor.pixels,
+        seed=seed,
+        cameras=(
+            PairsCamera(
+                name=restorer.camera.name,
+                lens_hash=restorer.camera.hash,
+                sensor=restorer.camera.sensor.pixels,
+            ),
+        ),
+        config={"prior": restorer.prior.identity, "adapter": parameters_hash(restorer)},
+        sources=sources,
+        skipped=skipped,
+        versions={"metalens": __version__, "torch": torch.__version__},
+    )
+    with open_pairs_writer(output, manifest, resume=resume) as writer:
+        done = count - sum(shard.count for shard in writer.missing)
+        for shard in writer.missing:
+            writer.write(shard, _samples(restorer, paths, shard, seed))
+            done += shard.count
+            report(done, count)
+    return manifest
+
+
+def _samples(restorer: Restorer, paths: Sequence[Path], shard: Shard, seed: int) -> Iterator[PairSample]:
+    pixels = restorer.camera.sensor.pixels
+    for number in range(shard.first, shard.first + shard.count):
+        source = number % len(paths)
+        picture = read_picture(paths[source])
+        crop = random_crop(picture.shape[:2], pixels, np.random.default_rng([seed, number]))
+        clean = to_8_bit(linear_to_srgb(scene_from_picture(picture, pixels, crop)))
+        yield PairSample(clean=clean, degraded=degrade(restorer, clean), source=source, seed=number)
+
+
+@torch.no_grad()
+def degrade(restorer: Restorer, clean: np.ndarray) -> np.ndarray:
+    """The negative path: what the camera would make of a clean picture ``[y, x, 3]`` uint8, of the sensor's size."""
+    device = restorer.prior.alpha_cumprod.device
+    quality, _ = quality_map(clean, restorer.quality_metric)
+    maps = restorer.maps(torch.from_numpy(quality)[None].to(device))
+    padded = pad_to_multiple(as_tensor(clean)[None].to(device), restorer.prior.size_multiple)
+    height, width = clean.shape[:2]
+    return as_picture(restorer.forward(padded, maps, ["negative"])[0, :, :height, :width])
+
+
+def parameters_hash(restorer: Restorer) -> str:
+    """SHA-256 of the adapter's parameters."""
+    digest = hashlib.sha256()
+    for name, parameter in restorer.parameters().items():
+        digest.update(name.encode())
+        digest.update(parameter.detach().half().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _readable(
+    photographs: Sequence[Path],
+) -> tuple[tuple[PairsSource, ...], list[Path], tuple[SkippedSource, ...]]:
+    hashes, looks, paths, skipped = [], [], [], []
+    for path in photographs:
+        try:
+            picture = read_picture(path)
+        except InputError as error:
+            skipped.append(SkippedSource(name=path.name, reason=str(error)))
+            continue
+        hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
+        looks.append(look_of(picture))
+        paths.append(path)
+    if not paths:
+        reason = skipped[0].reason if skipped else "none was given"
+        raise InputError(f"no photograph can be used: {reason}")
+    sides = split_photographs(hashes, looks, VALIDATION_SHARE)
+    sources = tuple(
+        PairsSource(name=path.name, sha256=sha256, look=look, split=side)
+        for path, sha256, look, side in zip(paths, hashes, looks, sides, strict=True)
+    )
+    return sources, paths, tuple(skipped)

@@ -1,0 +1,275 @@
+"""Restore captures: encode once, few steps on two paths, one decode for every α; in tiles where a picture is large."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from metalens.formats.files.errors import InputError
+from metalens.restore.adapter.restorer import Restorer, blend
+from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
+from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.tiled_networks import TiledNetworks
+from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
+from metalens.restore.prior.prior import ddim_step
+
+Tell = Callable[[int, int], None]
+"""Called with the tiles done and in all."""
+
+MOST_STEPS = 4
+LEAST_ALPHA, MOST_ALPHA = -1.0, 2.0
+
+_SATURATED_SHARE = 0.25
+
+
+@dataclass(frozen=True)
+class Settings:
+    """How a capture is restored.
+
+    Attributes:
+        steps: 1 to 4, those after the first by DDIM without noise. Adapters are trained for one.
+        tile: the largest side, in pixels, that the networks are shown at once.
+        place: (row, column) on the sensor of the capture's first pixel, if it is a part of the frame.
+    """
+
+    steps: int = 1
+    tile: int = 512
+    place: tuple[int, int] | None = None
+
+    def __post_init__(self) -> None:
+        if not 1 <= self.steps <= MOST_STEPS:
+            raise InputError(f"--steps {self.steps}: expected 1 to {MOST_STEPS}.")
+
+
+ONE_STEP = Settings()
+"""One step, tiles of 512 pixels, whole frames."""
+
+
+@dataclass(frozen=True)
+class Latents:
+    """Both paths' predictions for one capture: any α is one decode away.
+
+    Attributes:
+        positive: ``[1, channel, y, x]`` float32.
+        neutral: of the same shape.
+        pixels: (rows, columns) of the photograph; the latents are of it reflected to whole cells.
+        capture: ``[y, x, 3]`` uint8 and its degradation map ``[1, 4, n, n]``, if the decoder needs the encoder's
+            features (adapters with skips), else None.
+    """
+
+    positive: Tensor
+    neutral: Tensor
+    pixels: tuple[int, int]
+    capture: tuple[np.ndarray, Tensor] | None = None
+
+
+def check_alphas(alphas: Sequence[float]) -> tuple[float, ...]:
+    """Refuse α that cannot be used.
+
+    Raises:
+        InputError: there is none, or one is not a number between −1 and 2, or two are equal.
+    """
+    checked = tuple(float(alpha) for alpha in alphas)
+    for alpha in checked:
+        if not math.isfinite(alpha) or not LEAST_ALPHA <= alpha <= MOST_ALPHA:
+            raise InputError(
+                f"--alpha {alpha:g}: expected a number between {LEAST_ALPHA:g} and {MOST_ALPHA:g} "
+                "(0 faithful, 1 detailed)."
+            )
+    if not checked or len(set(checked)) != len(checked):
+        raise InputError(f"--alpha {', '.join(f'{a:g}' for a in checked)}: give one or more different values.")
+    return checked
+
+
+def restore(
+    restorer: Restorer,
+    capture: np.ndarray,
+    alphas: Sequence[float],
+    settings: Settings = ONE_STEP,
+    consistency: DataConsistency | None = None,
+) -> dict[float, np.ndarray]:
+    """Restore one capture.
+
+    The same capture, adapter and α give the same picture: nothing is drawn at random.
+
+    Args:
+        restorer: prior and adapter.
+        capture: ``[y, x, 3]`` uint8 sRGB, of the sensor's size unless ``settings`` says which part it is.
+        alphas: how far to go from the neutral (0) to the positive path (1); beyond 1 extrapolates.
+        settings: steps, tiles, place.
+        consistency: draws each picture towards what the camera saw, if given.
+
+    Returns:
+        α → ``[y, x, 3]`` uint8.
+
+    Raises:
+        InputError: the capture does not fit the sensor, is mostly saturated, an α cannot be used, or memory ends.
+    """
+    alphas = check_alphas(alphas)
+    latents = latents_of(restorer, capture, settings)
+    pictures = {alpha: decode(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
+    if consistency is None:
+        return pictures
+    return {alpha: consistency(picture, capture, settings.place) for alpha, picture in pictures.items()}
+
+
+@torch.no_grad()
+def latents_of(
+    restorer: Restorer,
+    capture: np.ndarray,
+    settings: Settings = ONE_STEP,
+    tell: Tell = lambda done, total: None,
+) -> Latents:
+    """Predict the latents of the positive and the neutral path for a capture; see :func:`restore`."""
+    check_capture(restorer, capture, settings.place)
+    prior = restorer.prior
+    maps = degradation_map(restorer, capture, settings.place)
+    picture = pad_to_multiple(as_tensor(capture)[None], prior.size_multiple)
+    frame, padded = (capture.shape[0], capture.shape[1]), (picture.shape[-2], picture.shape[-1])
+    with _memory(settings.tile):
+        networks = TiledNetworks(restorer, maps, frame=frame, padded=padded, tile=settings.tile)
+        networks.tell = _counter(tell, len(networks.tiling) * (1 + settings.steps))
+        both = networks.encode(picture).repeat(2, 1, 1, 1)
+        timesteps = prior.timesteps(settings.steps)
+        for timestep, following in zip(timesteps, [*timesteps[1:], None], strict=True):
+            clean = networks.step(both, timestep)
+            if following is not None:
+                both = ddim_step(both, clean, prior.alpha_cumprod[timestep], prior.alpha_cumprod[following])
+    _require_finite(clean, prior.vae.dtype)
+    kept = (capture, maps) if restorer.skips is not None else None
+    return Latents(clean[:1], clean[1:], frame, kept)
+
+
+@torch.no_grad()
+def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
+    """Decode α z_pos + (1 − α) z_neu.
+
+    Args:
+        restorer: what predicted the latents.
+        latents: of :func:`latents_of`.
+        alpha: a number, or a map ``[y, x]`` of the photograph's size that says it at every pixel.
+        tile: the largest side, in pixels, that the decoder is shown at once.
+
+    Returns:
+        ``[y, x, 3]`` uint8.
+
+    Raises:
+        InputError: the map is of another size, α is out of range, or memory ends.
+    """
+    prior = restorer.prior
+    weight = _alpha_of(alpha, latents, prior.size_multiple, prior.latent_stride)
+    mixed = blend(latents.positive, latents.neutral, weight).to(prior.device)
+    padded = mixed.shape[-2] * prior.latent_stride, mixed.shape[-1] * prior.latent_stride
+    maps, picture = torch.zeros(1, CHANNELS, CELLS, CELLS, device=prior.device), None
+    if restorer.skips is not None:
+        if latents.capture is None:
+            raise InputError("an adapter with skips decodes only with the capture, which these latents lack.")
+        maps = latents.capture[1].to(prior.device)
+        picture = pad_to_multiple(as_tensor(latents.capture[0])[None], prior.size_multiple)
+    with _memory(tile):
+        networks = TiledNetworks(restorer, maps, frame=latents.pixels, padded=padded, tile=tile)
+        decoded = networks.decode(mixed, picture)
+    _require_finite(decoded, prior.vae.dtype)
+    height, width = latents.pixels
+    return as_picture(decoded[0, :, :height, :width])
+
+
+def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> Tensor:
+    """The degradation map ``[1, 4, n, n]`` of a capture: quality of its own, FWHM of its place on the sensor."""
+    quality, _ = quality_map(capture, restorer.quality_metric)
+    fwhm = torch.from_numpy(restorer.fwhm_map)
+    if place is not None:
+        on_sensor = region_of(*place, capture.shape[0], capture.shape[1], restorer.camera.sensor.pixels)
+        fwhm = resample(fwhm, on_sensor)
+    return restorer.maps(torch.from_numpy(quality)[None].to(restorer.prior.device), fwhm.numpy())
+
+
+@contextmanager
+def _memory(tile: int) -> Iterator[None]:
+    """Turn the end of memory into advice."""
+    try:
+        yield
+    except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
+        is_memory = isinstance(error, (torch.OutOfMemoryError, MemoryError)) or "allocate memory" in str(error)
+        if not is_memory:
+            raise
+        raise InputError(
+            f"out of memory with tiles of up to {tile} pixels; lower --tile (memory goes with its square), take "
+            "--precision bfloat16, or another --device."
+        ) from error
+
+
+def _counter(tell: Tell, total: int) -> Callable[[], None]:
+    done = 0
+
+    def one_more() -> None:
+        nonlocal done
+        done += 1
+        tell(done, total)
+
+    return one_more
+
+
+def _alpha_of(alpha: float | np.ndarray, latents: Latents, multiple: int, stride: int) -> float | Tensor:
+    """α as blending takes it: a map is reflected as the picture was, and averaged over each latent's pixels."""
+    if not isinstance(alpha, np.ndarray):
+        return check_alphas([alpha])[0]
+    if alpha.shape != latents.pixels:
+        raise InputError(
+            f"α map of {' × '.join(map(str, alpha.shape))} pixels, the photograph has {latents.pixels[0]} × "
+            f"{latents.pixels[1]} (rows × columns); draw it at that size."
+        )
+    if not np.isfinite(alpha).all() or alpha.min() < LEAST_ALPHA or alpha.max() > MOST_ALPHA:
+        raise InputError(f"α map: found values beyond {LEAST_ALPHA:g} to {MOST_ALPHA:g}.")
+    padded = pad_to_multiple(torch.from_numpy(alpha)[None, None].float(), multiple)
+    return F.avg_pool2d(padded, stride).to(latents.positive.device)
+
+
+def _require_finite(values: Tensor, dtype: torch.dtype) -> None:
+    if not torch.isfinite(values).all():
+        hint = "" if dtype == torch.float32 else f" or {str(dtype).removeprefix('torch.')} is too coarse for them"
+        raise InputError(
+            f"the networks gave NaN or infinity: their weights are damaged{hint}; try --precision float32, then copy "
+            "the prior and the adapter again."
+        )
+
+
+def restored_name(capture: str, alpha: float) -> str:
+    """File name of a restored picture."""
+    return f"{capture}-alpha{alpha:g}.png"
+
+
+def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None = None) -> None:
+    """Refuse a capture that the restorer's camera cannot have taken, or that cannot be restored.
+
+    Raises:
+        InputError: it is not of the sensor's size, does not lie on the sensor, or is mostly saturated.
+    """
+    expected = restorer.camera.sensor.pixels
+    if place is not None:
+        ends = place[0] + capture.shape[0], place[1] + capture.shape[1]
+        if min(place) < 0 or ends[0] > expected[0] or ends[1] > expected[1]:
+            raise InputError(
+                f"a capture of {capture.shape[0]} × {capture.shape[1]} pixels at row {place[0]}, column {place[1]} "
+                f"does not lie on the sensor of {restorer.camera.name}, {expected[0]} × {expected[1]}."
+            )
+    elif capture.shape[:2] != expected:
+        raise InputError(
+            f"a capture of {capture.shape[0]} × {capture.shape[1]} pixels (rows × columns); camera "
+            f"{restorer.camera.name} takes {expected[0]} × {expected[1]}, and the blur depends on the place in the "
+            "frame: give the whole frame as the sensor delivers it, or its place with --place."
+        )
+    saturated = float((capture == 255).all(axis=-1).mean())
+    if saturated > _SATURATED_SHARE:
+        raise InputError(
+            f"{saturated:.0%} of the capture is saturated in all channels, at most {_SATURATED_SHARE:.0%} can be "
+            "restored; expose it shorter."
+        )

@@ -1,0 +1,119 @@
+"""The restorer's three networks over a picture of any size: tile by tile, each tile at its place in the frame."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.conditioning.degradation_map import Region
+from metalens.restore.inference.tiled_group_norm import SharedStatistics
+from metalens.restore.inference.tiling import Tile, tiled, tiling_of
+
+BOTH = ("positive", "neutral")
+
+AUTOENCODER_WINDOWS, UNET_WINDOWS = 3, 5
+"""Windows along each side for the statistics of normalisation. The U-Net's vary more, and its features are small."""
+
+
+class TiledNetworks:
+    """A restorer on one picture, in tiles where it is large.
+
+    Args:
+        restorer: prior and adapter.
+        maps: ``[1, 4, n, n]`` degradation map of the frame.
+        frame: (rows, columns) pixels of the frame that the map belongs to.
+        padded: (rows, columns) of the picture, reflected to multiples of the prior's ``size_multiple``.
+        tile: the largest side, in pixels, that a network is shown at once.
+        tell: called after each tile of encoder and U-Net.
+    """
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        maps: Tensor,
+        *,
+        frame: tuple[int, int],
+        padded: tuple[int, int],
+        tile: int,
+        tell: Callable[[], None] = lambda: None,
+    ) -> None:
+        self.restorer = restorer
+        self.maps = maps
+        self.frame = frame
+        self.cell = restorer.prior.size_multiple
+        self.samples = self.cell // restorer.prior.latent_stride
+        self.tiling = tiling_of(padded, self.cell, tile)
+        self.tell = tell
+
+    def encode(self, picture: Tensor) -> Tensor:
+        """Latents of ``[1, 3, y, x]``."""
+
+        def encoded(tiles: Sequence[Tile]) -> Tensor:
+            return self._encode_tiles(picture, tiles)
+
+        with self._normalised(self.restorer.prior.vae.encoder, encoded):
+            return tiled(lambda tile: encoded([tile]), self.tiling, self.samples, self.tell)
+
+    def step(self, both: Tensor, timestep: int) -> Tensor:
+        """x̂₀ of the positive and the neutral path ``[2, channel, y, x]`` from their latents at a timestep."""
+
+        def predicted(tiles: Sequence[Tile]) -> Tensor:
+            # [path, tile]: first all tiles of the positive path, then all of the neutral one.
+            parts = torch.stack([tile.of(both, self.samples) for tile in tiles], dim=1).flatten(0, 1)
+            paths = [path for path in BOTH for _ in tiles]
+            return self.restorer.step(
+                parts, self.maps.expand(len(parts), -1, -1, -1), paths, self._regions(tiles) * len(BOTH), timestep
+            )
+
+        with self._normalised(self.restorer.prior.unet, predicted, parts=len(BOTH), windows=UNET_WINDOWS):
+            return tiled(lambda tile: predicted([tile]), self.tiling, self.samples, self.tell)
+
+    def decode(self, latents: Tensor, picture: Tensor | None) -> Tensor:
+        """The picture ``[1, 3, y, x]`` on the CPU; with skips its decoder needs the captured one again."""
+        vae = self.restorer.prior.vae
+
+        def decoded(tiles: Sequence[Tile]) -> Tensor:
+            if picture is not None:
+                # The decoder adds the features that this encoding leaves behind.
+                self._encode_tiles(picture, tiles)
+            return self.restorer.prior.decode(torch.cat([tile.of(latents, self.samples) for tile in tiles])).cpu()
+
+        with ExitStack() as stack:
+            if picture is not None:
+                captured = picture
+                stack.enter_context(self._normalised(vae.encoder, lambda tiles: self._encode_tiles(captured, tiles)))
+            stack.enter_context(self._normalised(vae.decoder, decoded))
+            result = tiled(lambda tile: decoded([tile]), self.tiling, self.cell)
+        if self.restorer.skips is not None:
+            self.restorer.skips.forget()
+        return result
+
+    def _encode_tiles(self, picture: Tensor, tiles: Sequence[Tile]) -> Tensor:
+        parts = torch.cat([tile.of(picture, self.cell) for tile in tiles]).to(self.maps.device)
+        return self.restorer.encode(parts, self.maps.expand(len(parts), -1, -1, -1), self._regions(tiles))
+
+    def _regions(self, tiles: Sequence[Tile]) -> list[Region]:
+        return [tile.region(self.cell, self.frame) for tile in tiles]
+
+    @contextmanager
+    def _normalised(
+        self,
+        network: nn.Module,
+        function: Callable[[Sequence[Tile]], Tensor],
+        *,
+        parts: int = 1,
+        windows: int = AUTOENCODER_WINDOWS,
+    ) -> Iterator[None]:
+        """Where there are several tiles, normalise them all by the statistics of windows over the whole picture."""
+        if len(self.tiling) == 1:
+            yield
+            return
+        statistics = SharedStatistics(network, parts)
+        with statistics.collecting():
+            function(self.tiling.windows(windows))
+        with statistics.applied():
+            yield

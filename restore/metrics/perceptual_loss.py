@@ -1,0 +1,25 @@
+"""The perceptual term of losses: LPIPS where its weights are, else the shift-tolerant one."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from metalens.restore.metrics.lpips import LPIPS, find_lpips
+from metalens.restore.metrics.shift_tolerant_lpips import ShiftTolerantLPIPS
+
+
+def perceptual_metric(wanted: str) -> str:
+    """The metric that ``auto`` means on this machine: ``lpips`` where its weights are, else ``st-lpips``."""
+    if wanted != "auto":
+        return wanted
+    return "st-lpips" if find_lpips() is None else "lpips"
+
+
+def perceptual_network(wanted: str) -> tuple[str, nn.Module]:
+    """The metric's name and its frozen network.
+
+    Raises:
+        InputError: its weights are not on this machine.
+    """
+    metric = perceptual_metric(wanted)
+    return metric, LPIPS() if metric == "lpips" else ShiftTolerantLPIPS("alex")

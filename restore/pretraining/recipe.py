@@ -1,0 +1,112 @@
+"""Size and recipe of a prior that is to be made, and its untrained networks."""
+
+from __future__ import annotations
+
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Size and recipe of a prior.
+
+    Attributes:
+        autoencoder_channels: of each level.
+        latent_channels: of the latents.
+        norm_groups: of the autoencoder's normalisations.
+        denoiser_channels: of each level of the U-Net.
+        prompt_tokens: of each prompt.
+        prompt_features: of each token.
+        crop: side of the autoencoder's crops in pixels.
+        denoiser_crop: side of the denoiser's.
+        batch: crops a step of the autoencoder.
+        denoiser_batch: crops a step of the denoiser.
+        learning_rate: of the autoencoder, at its peak.
+        denoiser_learning_rate: of the denoiser, at its peak.
+        kl_weight: of the autoencoder's KL term.
+        diffusion_share: of the denoiser's crops that are ordinary diffusion.
+        path_share: how often a crop is of the positive, the neutral and the negative path.
+        precision: of the denoiser's forward passes; weights, latents and the autoencoder stay float32.
+        cuda_graphs: record each stage's step once and replay it (:mod:`metalens.restore.training.cuda_graphs`).
+        checkpoint_every: steps.
+        seed: of weights, crops and noise.
+    """
+
+    autoencoder_channels: tuple[int, ...] = (16, 32)
+    latent_channels: int = 8
+    norm_groups: int = 1
+    denoiser_channels: tuple[int, ...] = (32, 64, 96, 128)
+    prompt_tokens: int = 4
+    prompt_features: int = 64
+    crop: int = 64
+    denoiser_crop: int = 96
+    batch: int = 4
+    denoiser_batch: int = 4
+    learning_rate: float = 5e-4
+    denoiser_learning_rate: float = 5e-4
+    kl_weight: float = 1e-7
+    diffusion_share: float = 0.15
+    path_share: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    precision: Literal["fp32", "bf16"] = "fp32"
+    cuda_graphs: bool = False
+    checkpoint_every: int = 200
+    seed: int = 0
+
+    def autocast(self, device: torch.device | str) -> AbstractContextManager[None]:
+        """The precision of the denoiser's forward passes on a device."""
+        if self.precision == "fp32":
+            return nullcontext()
+        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
+
+
+def build_autoencoder(config: PretrainConfig) -> AutoencoderKL:
+    """A fully convolutional AutoencoderKL with one residual block a level and no attention."""
+    levels = len(config.autoencoder_channels)
+    return AutoencoderKL(
+        in_channels=3,
+        out_channels=3,
+        down_block_types=("DownEncoderBlock2D",) * levels,
+        up_block_types=("UpDecoderBlock2D",) * levels,
+        block_out_channels=config.autoencoder_channels,
+        layers_per_block=1,
+        latent_channels=config.latent_channels,
+        norm_num_groups=config.norm_groups,
+        mid_block_add_attention=False,
+        use_quant_conv=False,
+        use_post_quant_conv=False,
+    )
+
+
+def build_denoiser(config: PretrainConfig) -> UNet2DConditionModel:
+    """A UNet2DConditionModel with attention, and so the prompt, on its coarsest level and in the middle."""
+    levels = len(config.denoiser_channels)
+    return UNet2DConditionModel(
+        sample_size=100,
+        in_channels=config.latent_channels,
+        out_channels=config.latent_channels,
+        down_block_types=(*("DownBlock2D",) * (levels - 1), "CrossAttnDownBlock2D"),
+        up_block_types=("CrossAttnUpBlock2D", *("UpBlock2D",) * (levels - 1)),
+        block_out_channels=config.denoiser_channels,
+        layers_per_block=1,
+        norm_num_groups=config.norm_groups,
+        cross_attention_dim=config.prompt_features,
+        attention_head_dim=32,
+    )
+
+
+def build_scheduler() -> DDPMScheduler:
+    """The noise schedule of Stable Diffusion with v-prediction; trailing spacing puts one step at t = 999."""
+    return DDPMScheduler(
+        num_train_timesteps=1000,
+        beta_start=0.00085,
+        beta_end=0.012,
+        beta_schedule="scaled_linear",
+        prediction_type="v_prediction",
+        timestep_spacing="trailing",
+        clip_sample=False,
+    )

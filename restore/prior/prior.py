@@ -1,0 +1,312 @@
+"""The latent diffusion prior: a variational autoencoder, a denoising U-Net and the prompts that steer it.
+
+A prior is a folder (or hub id) in the layout of diffusers: ``vae/``, ``unet/``, ``scheduler/`` and either
+``prompts.safetensors`` (a prompt bank, ``[token, feature]`` each for positive, neutral, negative) or
+``tokenizer/`` and ``text_encoder/``, which embed the three prompts once and are dropped. ``embedded`` names the
+small prior that comes with the package. Whatever a config can tell is read from it: channels, strides, the
+kind of prediction, the noise schedule.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from dataclasses import dataclass, field
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import torch
+from torch import Tensor, nn
+
+from metalens.formats.files.errors import InputError
+from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
+from metalens.restore.prior.text_prompts import embed_texts, read_prompt_bank, variant_of
+
+PATHS = ("positive", "neutral", "negative")
+"""The three paths of DMDiff, in the order in which prompt banks and reports list them."""
+
+PROMPTS = {
+    "positive": "a crisp and clean photograph with fine detail, true colours and high contrast",
+    "neutral": "a plain smooth photograph with clear edges, true colours and no fine texture",
+    "negative": "a blurred and hazy photograph with colour fringes, sensor noise and low contrast",
+}
+"""Prompts describe quality and never content (DMDiff section 3.2); the wording is this project's."""
+
+
+@dataclass
+class Prior:
+    """A latent diffusion model, ready for one-step prediction.
+
+    Attributes:
+        name: what it was loaded from.
+        vae: the autoencoder, pictures in −1..1.
+        unet: the denoiser.
+        alpha_cumprod: ``[timestep]`` ᾱ of the noise schedule, float32.
+        prediction_type: what the U-Net predicts: ``epsilon``, ``v_prediction`` or ``sample``.
+        prompts: path → ``[token, feature]`` embedding.
+        identity: SHA-256 of the weights, which an adapter records so that it is not used on another prior.
+        own_prompts: whether the embeddings came from the prior's bank, not from a text encoder.
+    """
+
+    name: str
+    vae: AutoencoderKL
+    unet: UNet2DConditionModel
+    alpha_cumprod: Tensor
+    prediction_type: str
+    prompts: dict[str, Tensor]
+    identity: str = field(default="")
+    own_prompts: bool = True
+
+    @property
+    def last_timestep(self) -> int:
+        """The timestep of one-step prediction: the end of the noise schedule (999 for 1000 steps)."""
+        return len(self.alpha_cumprod) - 1
+
+    @property
+    def size_multiple(self) -> int:
+        """Pictures must measure multiples of this many pixels: the latent stride times the U-Net's stride."""
+        return self.latent_stride * 2 ** (len(self.unet.config.block_out_channels) - 1)
+
+    @property
+    def latent_stride(self) -> int:
+        """Pixels of the picture per sample of the latent, along one axis."""
+        return int(2 ** (len(self.vae.config.block_out_channels) - 1))
+
+    def timesteps(self, steps: int) -> list[int]:
+        """The timesteps of a prediction in ``steps`` steps, trailing: the first is always the last of the schedule."""
+        count = len(self.alpha_cumprod)
+        return [round(count - number * count / steps) - 1 for number in range(steps)]
+
+    def encode(self, pictures: Tensor) -> Tensor:
+        """Encode pictures ``[batch, 3, y, x]`` in 0..1 to the mode (no sample) of their scaled latents, float32."""
+        mean = self.vae.encode((pictures * 2 - 1).to(self.vae.dtype)).latent_dist.mode().float()
+        shift, scale = self._latent_scaling(mean)
+        return (mean - shift) * scale
+
+    def decode(self, latents: Tensor) -> Tensor:
+        """Decode scaled latents to pictures ``[batch, 3, y, x]``, near 0..1 and not clipped, float32."""
+        shift, scale = self._latent_scaling(latents)
+        decoded = self.vae.decode((latents / scale + shift).to(self.vae.dtype)).sample.float()
+        return (decoded + 1) / 2
+
+    def _latent_scaling(self, latents: Tensor) -> tuple[float | Tensor, float | Tensor]:
+        """What is taken from the autoencoder's latents, and what they are then multiplied by."""
+        config = self.vae.config
+        scale = config.scaling_factor
+        if config.get("latents_mean") is None or config.get("latents_std") is None:
+            return config.get("shift_factor") or 0.0, scale
+        mean, deviation = (
+            torch.tensor(config[key], device=latents.device).reshape(1, -1, 1, 1)
+            for key in ("latents_mean", "latents_std")
+        )
+        return mean, scale / deviation
+
+    def prompt(self, paths: list[str]) -> Tensor:
+        """Embeddings ``[len(paths), token, feature]`` of the named paths."""
+        return torch.stack([self.prompts[path] for path in paths])
+
+    def predict_clean(self, latents: Tensor, prompts: Tensor, timestep: int | Tensor | None = None) -> Tensor:
+        """Predict the clean latents x̂₀ from latents at ``timestep`` (by default the last one), in float32.
+
+        x̂₀ is formed in float32 whatever the U-Net's precision: for an ε-predictor at t = 999 it is
+        14.65 z − 14.61 ε, so that rounding ε to bfloat16 would cost 0.025 of latent deviation.
+        """
+        if isinstance(timestep, Tensor):
+            steps = timestep.to(latents.device).expand(len(latents))
+        else:
+            number = self.last_timestep if timestep is None else timestep
+            steps = torch.full((len(latents),), number, device=latents.device)
+        dtype = self.unet.dtype
+        output = self.unet(latents.to(dtype), steps, encoder_hidden_states=prompts.to(dtype)).sample.float()
+        return clean_from_prediction(latents.float(), output, self.alpha_cumprod[steps], self.prediction_type)
+
+    @property
+    def device(self) -> torch.device:
+        """Where it computes."""
+        return self.alpha_cumprod.device
+
+    def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Prior:
+        """Move everything to a device, in place; convolution weights in channels-last order.
+
+        Args:
+            device: where to.
+            dtype: of both networks, if it is to change; latents, the schedule and x̂₀ stay float32.
+        """
+        for module in (self.vae, self.unet):
+            # Not diffusers' own, which warns of a list of exceptions that is empty for these classes.
+            nn.Module.to(module, device=device, dtype=dtype)
+            nn.Module.to(module, memory_format=torch.channels_last)
+        self.alpha_cumprod = self.alpha_cumprod.to(device)
+        self.prompts = {path: embedding.to(device) for path, embedding in self.prompts.items()}
+        return self
+
+
+def clean_from_prediction(noisy: Tensor, output: Tensor, alpha_cumprod: Tensor, prediction_type: str) -> Tensor:
+    """x̂₀ from a denoiser's output (Ho et al. 2020, Eq. 15; v: Salimans & Ho 2022, appendix D).
+
+    Args:
+        noisy: ``[batch, …]`` the denoiser's input.
+        output: of the same shape.
+        alpha_cumprod: ``[batch]`` ᾱ at each sample's timestep.
+        prediction_type: ``epsilon``, ``v_prediction`` or ``sample``.
+    """
+    alpha = alpha_cumprod.reshape(-1, *[1] * (noisy.ndim - 1)).to(noisy)
+    if prediction_type == "epsilon":
+        return (noisy - (1 - alpha).sqrt() * output) / alpha.sqrt()
+    if prediction_type == "v_prediction":
+        return alpha.sqrt() * noisy - (1 - alpha).sqrt() * output
+    if prediction_type == "sample":
+        return output
+    raise InputError(
+        f"scheduler: prediction_type {prediction_type!r} is unknown; expected epsilon, v_prediction or sample."
+    )
+
+
+def ddim_step(noisy: Tensor, clean: Tensor, alpha_cumprod: Tensor, next_alpha_cumprod: Tensor) -> Tensor:
+    """From one timestep to an earlier one without drawing noise (DDIM with η = 0; Song et al. 2021, Eq. 12).
+
+    Args:
+        noisy: ``[batch, …]`` latents at the timestep.
+        clean: x̂₀ predicted from them.
+        alpha_cumprod: ᾱ at the timestep.
+        next_alpha_cumprod: ᾱ at the earlier one.
+    """
+    noise = (noisy - alpha_cumprod.sqrt() * clean) / (1 - alpha_cumprod).sqrt()
+    return next_alpha_cumprod.sqrt() * clean + (1 - next_alpha_cumprod).sqrt() * noise
+
+
+def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str, Tensor] | None = None) -> Prior:
+    """Load a prior from ``embedded``, a diffusers folder, or a hub id such as ``stabilityai/sd-turbo``.
+
+    Only safetensors weights are read; nothing is unpickled.
+
+    Args:
+        source: which one.
+        prompts: path → ``[token, feature]``; with them neither tokenizer nor text encoder has to be there.
+
+    Raises:
+        InputError: the prior is not there, incomplete, damaged or of another kind; for a hub id without a network the
+            message says what to download and where to put it.
+    """
+    name = os.fspath(source)
+    folder = embedded_prior_folder() if name == "embedded" else Path(name)
+    location = str(folder) if folder.is_dir() else name
+    if not folder.is_dir() and (name.startswith((".", "/")) or name.count("/") != 1):
+        raise InputError(
+            f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
+        )
+    bank = folder / "prompts.safetensors"
+    try:
+        vae = _load_module(AutoencoderKL, location, "vae")
+        unet = _load_module(UNet2DConditionModel, location, "unet")
+        scheduler = DDPMScheduler.from_pretrained(location, subfolder="scheduler")
+        if prompts is None and not bank.is_file():
+            embedded = embed_texts(location, [PROMPTS[path] for path in PATHS])
+            prompts = dict(zip(PATHS, embedded, strict=True))
+    except InputError:
+        raise
+    except Exception as error:  # diffusers and transformers raise many kinds for a missing or damaged file
+        raise InputError(_loading_problem(name, folder, error)) from error
+    if bank.is_file():
+        prompts = read_prompt_bank(bank, PATHS)
+    assert prompts is not None
+    prior = Prior(
+        name=name,
+        vae=vae,
+        unet=unet,
+        alpha_cumprod=scheduler.alphas_cumprod.float(),
+        prediction_type=scheduler.config.prediction_type,
+        prompts=prompts,
+        identity=_identity(vae, unet, prompts),
+        own_prompts=bank.is_file(),
+    )
+    _check_consistency(prior)
+    return prior
+
+
+def embedded_prior_folder() -> Path:
+    """The folder of the prior that comes with the package."""
+    return Path(str(resources.files("metalens.restore") / "weights" / "prior"))
+
+
+def save_prior(prior: Prior, folder: Path, scheduler: DDPMScheduler) -> None:
+    """Write a prior as a diffusers folder with a prompt bank, in half precision."""
+    for module, part in ((prior.vae, "vae"), (prior.unet, "unet")):
+        module.half().save_pretrained(folder / part, safe_serialization=True)
+        module.float()
+    scheduler.save_pretrained(folder / "scheduler")
+    bank = {path: embedding.detach().half().contiguous() for path, embedding in prior.prompts.items()}
+    safetensors.torch.save_file(bank, folder / "prompts.safetensors")
+
+
+def _load_module(kind: type[Any], location: str, part: str) -> Any:
+    """One network in float32, with every weight from its file: diffusers would draw what is missing at random."""
+    found = kind.load_config(location, subfolder=part).get("_class_name", kind.__name__)
+    if found != kind.__name__:
+        raise InputError(f"{location}/{part}: holds a {found}, expected {kind.__name__}; give another prior.")
+    variant = variant_of(Path(location) / part, "diffusion_pytorch_model")
+    module, info = kind.from_pretrained(
+        location, subfolder=part, use_safetensors=True, output_loading_info=True, **variant
+    )
+    if info["missing_keys"] or info["mismatched_keys"]:
+        first = sorted(str(key) for key in (*info["missing_keys"], *info["mismatched_keys"]))[0]
+        raise InputError(f"{location}/{part}: its weights lack {first}; copy or download the folder again.")
+    module.float().eval().requires_grad_(False)
+    for name, value in module.named_parameters():
+        if not torch.isfinite(value).all():
+            raise InputError(f"{location}/{part}: {name} holds NaN or infinity; copy or download the folder again.")
+    return module
+
+
+def _identity(vae: AutoencoderKL, unet: UNet2DConditionModel, prompts: dict[str, Tensor]) -> str:
+    digest = hashlib.sha256()
+    for part in (vae.state_dict(), unet.state_dict(), prompts):
+        for key in sorted(part):
+            digest.update(key.encode())
+            digest.update(part[key].detach().half().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def _check_consistency(prior: Prior) -> None:
+    config = prior.unet.config
+    latent = prior.vae.config.latent_channels
+    if config.in_channels != latent or config.out_channels != latent:
+        raise InputError(
+            f"{prior.name}: the autoencoder has {latent} latent channels, the U-Net takes "
+            f"{config.in_channels} and gives {config.out_channels}; they must agree."
+        )
+    if config.get("addition_embed_type") or config.get("class_embed_type"):
+        raise InputError(
+            f"{prior.name}: the U-Net wants more than a prompt (addition_embed_type "
+            f"{config.get('addition_embed_type')}, class_embed_type {config.get('class_embed_type')}), as those of "
+            "SDXL do; give a prior of the kind of stabilityai/sd-turbo."
+        )
+    width = prior.prompts["positive"].shape[-1]
+    if width != config.cross_attention_dim:
+        raise InputError(
+            f"{prior.name}: prompts have {width} features, the U-Net's cross attention takes "
+            f"{config.cross_attention_dim}; they must agree."
+        )
+    one = torch.ones(1)
+    clean_from_prediction(one, one, one, prior.prediction_type)
+    if prior.prediction_type == "epsilon" and prior.alpha_cumprod[-1] <= 0:
+        raise InputError(
+            f"{prior.name}: predicts epsilon, and its schedule ends in pure noise (rescale_betas_zero_snr), where one "
+            "step says nothing about the picture; give a prior that predicts v or the sample."
+        )
+
+
+def _loading_problem(name: str, folder: Path, error: Exception) -> str:
+    first_line = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+    if folder.is_dir():
+        return f"{name}: not a complete prior ({first_line}); expected vae/, unet/, scheduler/ with safetensors."
+    from huggingface_hub.constants import HF_HUB_CACHE
+
+    return (
+        f"{name}: could not be fetched from the model hub ({first_line}); on a machine with a network download its "
+        "folders vae/, unet/, scheduler/, tokenizer/ and text_encoder/ (configs and safetensors), such as with "
+        f"`hf download {name} --local-dir FOLDER`, and give --prior FOLDER; or copy that machine's cache to "
+        f"{HF_HUB_CACHE}."
+    )

@@ -1,0 +1,10 @@
+"""The report of an evaluation: a folder with a page, its figures and all numbers.
+
+In reading order:
+
+- ``evaluation``   gathers the pictures of all stages
+- ``report``       the folder
+- ``figures``      its figures
+- ``report_page``  its page
+- ``page``         pages of figures and pictures as one HTML file
+"""

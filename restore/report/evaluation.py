@@ -1,0 +1,145 @@
+"""Judge a restorer on held-out pairs: gather the pictures of all stages and write the report."""
+
+from __future__ import annotations
+
+import json
+import platform
+from collections.abc import Callable, Sequence
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metalens import __version__
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.restore.adapter.restorer import adapter_folder, describe_adapter
+from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
+from metalens.restore.inference.restoration import restored_name
+from metalens.restore.machine import processor_name
+from metalens.restore.report.report import Sample, write_report
+
+Report = Callable[[int, int], None]
+
+_VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
+_TUNING_PAIRS = 3
+
+
+def evaluate(
+    output: Path,
+    psf_path: Path,
+    pairs_path: Path,
+    restored_folder: Path,
+    adapter: str,
+    tune_path: Path,
+    stages_path: Path | None = None,
+    curves: Sequence[str] = (),
+    progress: Report = lambda done, total: None,
+) -> dict[str, Any]:
+    """Write a report on held-out pairs.
+
+    Args:
+        output: the report's new folder.
+        psf_path: the camera's ``psf.h5``.
+        pairs_path: held-out pairs.
+        restored_folder: what ``metalens restore`` made of them.
+        adapter: the adapter that restored them.
+        tune_path: other pairs, on which Wiener's regulariser is chosen.
+        stages_path: seconds and memory of the stages, as the demo writes them.
+        curves: further adapters whose loss is drawn beside that of ``adapter``.
+        progress: told the pictures done and in all.
+
+    Returns:
+        What stands in ``report.json``.
+
+    Raises:
+        InputError: a file is missing, damaged or of another camera, or a restored picture is missing.
+    """
+    bank = read_psf_bank(psf_path)
+    pairs, tuning = read_pairs(pairs_path), read_pairs(tune_path)
+    require_same_camera(pairs, bank)
+    require_same_camera(tuning, bank)
+    description = describe_adapter(adapter)
+    noise_to_signal = tune_regulariser([tuning[i] for i in range(min(_TUNING_PAIRS, len(tuning)))], bank)
+    samples = []
+    for number, name in enumerate(pair_names(pairs)):
+        progress(number, len(pairs))
+        samples.append(_sample(pairs, number, name, bank, restored_folder, noise_to_signal))
+    progress(len(pairs), len(pairs))
+    return write_report(
+        output,
+        bank=bank,
+        samples=samples,
+        training={
+            "curves": _curves([*curves, adapter]),
+            "adapter": description["training"],
+        },
+        stages=_stages(stages_path),
+        provenance={
+            "versions": {"metalens": __version__, "python": platform.python_version()}
+            | {package: version(package) for package in _VERSIONED},
+            "machine": {"processor": processor_name(), "system": platform.platform()},
+            "seeds": {
+                "pairs": tuning.manifest.seed,
+                "held_out": pairs.manifest.seed,
+                "training": description["training"].get("config", {}).get("seed"),
+            },
+            "hashes": {"lens": bank.camera.hash, "prior": description["prior"]["identity"]},
+            "wiener_noise_to_signal": noise_to_signal,
+        },
+    )
+
+
+def _sample(
+    pairs: Pairs, number: int, name: str, bank: PsfBank, restored_folder: Path, noise_to_signal: float
+) -> Sample:
+    clean, captured = pairs[number]
+    paths = sorted(restored_folder.glob(f"{name}-alpha*.png"))
+    prefix = restored_name(name, 0).removesuffix("0.png")
+    restored: dict[float, np.ndarray] = {}
+    for path in paths:
+        alpha = path.name.removeprefix(prefix).removesuffix(".png")
+        try:
+            restored[float(alpha)] = read_picture(path)
+        except ValueError as error:
+            raise InputError(f"{path}: {error}") from error
+    if not restored:
+        raise InputError(f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it.")
+    wiener = wiener_tiled(captured, bank, noise_to_signal)
+    return Sample(name=name, clean=clean, captured=captured, wiener=wiener, restored=restored)
+
+
+def _curves(adapters: Sequence[str]) -> dict[str, dict[str, list[float]]]:
+    """The training curves of those adapters that were trained for a step at least."""
+    found = {Path(each).name: _curve(each) for each in adapters if _has_history(each)}
+    return {name: curve for name, curve in found.items() if curve["step"]}
+
+
+def _has_history(adapter: str) -> bool:
+    return (adapter_folder(adapter) / "training.json").is_file()
+
+
+def _curve(adapter: str) -> dict[str, list[float]]:
+    """The training loss of an adapter on its positive path, step by step; the paths' losses lie apart."""
+    path = adapter_folder(adapter) / "training.json"
+    try:
+        rows = json.loads(path.read_text(encoding="utf-8"))["history"]
+        positive = [row for row in rows if row["path"] == "positive"] or rows
+        return {"step": [row["step"] for row in positive], "loss": [row["loss"] for row in positive]}
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a training history ({error}); train again.") from error
+
+
+def _stages(path: Path | None) -> list[dict[str, Any]]:
+    if path is None:
+        return []
+    try:
+        stages = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise InputError(f"{path}: not a readable stages.json ({error}).") from error
+    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"{path}: expected a list of stages.")
+    return stages

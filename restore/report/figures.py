@@ -1,0 +1,179 @@
+"""The figures of a report: axes with units, print sizes, fit for a paper as they are.
+
+Each function draws one :class:`matplotlib.figure.Figure`; :func:`save_figure` writes it as PNG for the page and as
+PDF for print. Nothing here touches matplotlib's global state. The figures of the point spread functions are in
+``metalens.formats.drawing``.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Circle, Rectangle
+
+from metalens.formats.drawing import style as house_style
+from metalens.formats.drawing.style import ACCENT, FAINT, INK, RULE
+from metalens.formats.psf.bank import PsfBank
+
+RESOLUTION = {"png": 220, "pdf": 300}
+"""Dots per inch: of the whole figure, and of the pictures within the vector graphics."""
+
+
+def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
+    """Draw a figure in the house style and write ``name.png`` and ``name.pdf`` into a folder."""
+    house_style.save_figure(folder, name, draw, RESOLUTION)
+
+
+def phase_figure(bank: PsfBank) -> Figure:
+    """The phase along the radius, and modulo 2π over the aperture."""
+    figure = Figure(figsize=(4.6, 5.6), layout="constrained")
+    profile, aperture = figure.subplots(2, 1, height_ratios=(1, 1.55))
+    radius = bank.phase_radius * 1e6
+    profile.plot(radius, bank.phase, color=ACCENT)
+    profile.set(xlabel="distance from the lens' centre (µm)", ylabel="phase (rad)", xlim=(0, radius[-1]))
+    profile.grid(color=RULE, linewidth=0.6)
+    profile.set_title("phase profile", loc="left")
+
+    edge = float(radius[-1])
+    line = np.linspace(-edge, edge, 900)
+    distance = np.hypot(line[:, None], line[None, :])
+    wrapped = np.mod(np.interp(distance, radius, bank.phase), 2 * np.pi)
+    image = aperture.imshow(
+        np.where(distance <= edge, wrapped, np.nan),
+        cmap="twilight",
+        extent=(-edge, edge, edge, -edge),
+        vmin=0,
+        vmax=2 * np.pi,
+        interpolation="nearest",
+    )
+    aperture.add_patch(Circle((0, 0), edge, fill=False, color=INK, linewidth=0.7))
+    aperture.set(xlabel="x (µm)", ylabel="y (µm)")
+    aperture.set_title("modulo 2π over the aperture", loc="left")
+    bar = figure.colorbar(image, ax=aperture, ticks=[0, np.pi, 2 * np.pi], shrink=0.85)
+    bar.ax.set_yticklabels(["0", "π", "2π"])
+    bar.set_label("phase (rad)")
+    return figure
+
+
+def loss_figure(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
+    """Training losses over the steps, each with a running median."""
+    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
+    panels = figure.subplots(1, len(curves), squeeze=False)[0]
+    for axes, (name, curve) in zip(panels, curves.items(), strict=True):
+        step, loss = np.asarray(curve["step"], dtype=float), np.asarray(curve["loss"], dtype=float)
+        axes.plot(step, loss, color=FAINT, linewidth=0.7, alpha=0.7, label="each step")
+        axes.plot(step, _running_median(loss), color=ACCENT, label="running median")
+        if len(loss) and (loss > 0).all():
+            axes.set_yscale("log")
+        axes.grid(color=RULE, linewidth=0.6)
+        axes.set(xlabel="step", ylabel="loss")
+        axes.set_title(name, loc="left")
+    panels[0].legend(loc="upper right")
+    return figure
+
+
+def alpha_figure(
+    psnr: Mapping[float, Sequence[float]],
+    distance: Mapping[float, Sequence[float]],
+    references: Mapping[str, tuple[float, float]],
+) -> Figure:
+    """PSNR and perceptual distance over α: every photograph, and their mean.
+
+    Args:
+        psnr: α → dB of each photograph.
+        distance: α → perceptual distance of each photograph.
+        references: name → mean PSNR and distance of something that knows no α.
+    """
+    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
+    panels = figure.subplots(1, 2)
+    labels = ("PSNR (dB), higher is better", "ST-LPIPS (VGG), lower is better")
+    for position, (axes, values, label) in enumerate(zip(panels, (psnr, distance), labels, strict=True)):
+        alphas = sorted(values)
+        table = np.array([values[alpha] for alpha in alphas])
+        axes.plot(alphas, table, color=FAINT, linewidth=0.6, alpha=0.7)
+        axes.plot(alphas, table.mean(axis=1), color=ACCENT, marker="o", markersize=4, label="restored, mean")
+        for style, (name, pair) in zip((":", "--", "-."), references.items(), strict=False):
+            axes.axhline(pair[position], color=INK, linestyle=style, linewidth=1, label=f"{name}, mean")
+        axes.grid(color=RULE, linewidth=0.6)
+        axes.set(xlabel="α   (0 neutral, 1 positive)", ylabel=label)
+        axes.set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
+        if len(alphas) > 1 and np.diff(alphas).min() < 0.08 * (alphas[-1] - alphas[0]):
+            axes.tick_params(axis="x", labelrotation=60)
+    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    return figure
+
+
+def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) -> Figure:
+    """Mean PSNR of the field's zones.
+
+    Args:
+        means: method → zone → dB.
+        zones: in their order.
+    """
+    figure = Figure(figsize=(4.6, 3.0), layout="constrained")
+    axes = figure.subplots()
+    width = 0.8 / len(means)
+    colours = ("#9aa5b4", "#4c78a8", ACCENT, "#6b4c9a")
+    for number, (method, values) in enumerate(means.items()):
+        place = np.arange(len(zones)) + (number - (len(means) - 1) / 2) * width
+        heights = [values[zone] for zone in zones]
+        bars = axes.bar(place, heights, 0.92 * width, label=method, color=colours[number % len(colours)])
+        axes.bar_label(bars, fmt="%.1f", fontsize=6.5, padding=1.5)
+    axes.set_xticks(np.arange(len(zones)), list(zones))
+    axes.set(ylabel="PSNR (dB)")
+    lowest = min(values[zone] for values in means.values() for zone in zones)
+    highest = max(values[zone] for values in means.values() for zone in zones)
+    axes.set_ylim(max(0.0, lowest - 4), highest + 0.25 * (highest - lowest) + 1.5)
+    axes.legend(loc="upper right", ncols=len(means))
+    return figure
+
+
+def comparison_figure(
+    pictures: Mapping[str, np.ndarray], captions: Mapping[str, str], boxes: Mapping[str, tuple[int, int, int]]
+) -> Figure:
+    """One photograph in every version, with zooms beneath.
+
+    Args:
+        pictures: title → ``[y, x, 3]`` uint8.
+        captions: title → the line below, may be missing.
+        boxes: zoom → top, left, side in pixels.
+    """
+    count = len(pictures)
+    aspect = next(iter(pictures.values())).shape[0] / next(iter(pictures.values())).shape[1]
+    column = 7.2 / count
+    figure = Figure(figsize=(7.2, column * (aspect + len(boxes)) + 0.55))
+    grid = figure.add_gridspec(
+        1 + len(boxes), count, height_ratios=[aspect, *[1.0] * len(boxes)], left=0.002, right=0.998,
+        bottom=0.2 / figure.get_figheight(), top=1 - 0.2 / figure.get_figheight(), wspace=0.03, hspace=0.04,
+    )  # fmt: skip
+    colours = dict(zip(boxes, ("#f2c14e", "#56c1d6"), strict=False))
+    for number, (title, picture) in enumerate(pictures.items()):
+        axes = figure.add_subplot(grid[0, number])
+        _bare(axes, picture)
+        axes.set_title(title, fontsize=7.5, pad=3)
+        for row, (name, (top, left, side)) in enumerate(boxes.items(), start=1):
+            if number == 0:
+                frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, linewidth=1, color=colours[name])
+                axes.add_patch(frame)
+            zoom = figure.add_subplot(grid[row, number])
+            _bare(zoom, picture[top : top + side, left : left + side])
+            for spine in zoom.spines.values():
+                spine.set(visible=True, color=colours[name], linewidth=1.2)
+        zoom.set_xlabel(captions.get(title, ""), fontsize=6, labelpad=3)
+    return figure
+
+
+def _bare(axes: Any, picture: np.ndarray) -> None:
+    axes.imshow(picture, interpolation="nearest", aspect="auto")
+    axes.set(xticks=[], yticks=[])
+    for spine in axes.spines.values():
+        spine.set_visible(False)
+
+
+def _running_median(values: np.ndarray) -> np.ndarray:
+    half = max(1, len(values) // 40)
+    return np.array([np.median(values[max(0, index - half) : index + half + 1]) for index in range(len(values))])

@@ -1,0 +1,113 @@
+"""Checkpoints of a training: one safetensors file with everything that the next step depends on.
+
+The tensors are, by name, the trained parameters, their moving averages, AdamW's two moments and torch's random state;
+the file's metadata holds the counters as JSON. Nothing is pickled. A file is written beside its place and renamed, so
+that there is always a whole one.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+
+SCHEMA = "metalens.checkpoint"
+VERSION = 2
+
+_SLACK = 2**24
+"""Bytes that a header and the random state may take beside the tensors of the parameters."""
+
+_NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.uint8: "U8"}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """What a file held: ``state``, its counters, and ``tensors`` by name."""
+
+    state: dict[str, Any]
+    tensors: dict[str, Tensor]
+
+
+def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
+    """Write a checkpoint; it appears whole or not at all.
+
+    Raises:
+        InputError: the disk refuses the write; the checkpoint before is as it was.
+    """
+    described = {"schema": SCHEMA, "version": VERSION, **state}
+    held = {name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()}
+    with atomic_file(path) as part:
+        safetensors.torch.save_file(held, part, metadata={"state": json.dumps(described)})
+
+
+def read_checkpoint(
+    path: Path, *, stage: str, expected: Mapping[str, Tensor], optional: Mapping[str, Tensor]
+) -> Checkpoint:
+    """Read a checkpoint, after a look at its size and its header: no tensor is read that is not as expected.
+
+    Args:
+        path: the file.
+        stage: what was trained, as it was written.
+        expected: name → a tensor of the shape and type that has to be there.
+        optional: name → a tensor of the shape and type that may be there.
+
+    Raises:
+        InputError: the file is missing, damaged, too large, of another stage or schema, or of other tensors.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such checkpoint; start anew without --resume.")
+    known = {**expected, **optional}
+    most = sum(each.numel() * each.element_size() for each in known.values()) + _SLACK
+    if path.stat().st_size > most:
+        raise InputError(
+            f"{path}: {path.stat().st_size} bytes, a checkpoint of this training has at most {most}; start anew in "
+            "another folder."
+        )
+    try:
+        with safetensors.safe_open(path, "pt") as file:
+            state = _state_of(path, (file.metadata() or {}).get("state", "{}"), stage)
+            names = list(file.keys())
+            _check_names(path, names, expected, known)
+            for name in names:
+                _check_tensor(path, name, file.get_slice(name), known[name])
+            return Checkpoint(state, {name: file.get_tensor(name) for name in names})
+    except (safetensors.SafetensorError, OSError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); start anew without --resume.") from error
+
+
+def _state_of(path: Path, text: str, stage: str) -> dict[str, Any]:
+    try:
+        state = json.loads(text)
+        found = state.get("schema"), state.get("version")
+    except (ValueError, AttributeError, RecursionError) as error:
+        raise InputError(f"{path}: not a readable checkpoint ({error}); start anew without --resume.") from error
+    if found != (SCHEMA, VERSION):
+        raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
+    if state.get("stage") != stage:
+        raise InputError(f"{path}: is a checkpoint of {state.get('stage')!r}, expected {stage!r}.")
+    return state
+
+
+def _check_names(path: Path, names: list[str], expected: Mapping[str, Tensor], known: Mapping[str, Tensor]) -> None:
+    odd = sorted((set(expected) - set(names)) | (set(names) - set(known)))
+    if odd:
+        raise InputError(f"{path}: does not fit this model ({odd[0]}); start anew in another folder.")
+
+
+def _check_tensor(path: Path, name: str, found: Any, wanted: Tensor) -> None:
+    shape, kind = tuple(found.get_shape()), found.get_dtype()
+    if shape != tuple(wanted.shape) or kind != _NAMES.get(wanted.dtype):
+        raise InputError(
+            f"{path}: does not fit this model ({name} is {kind} {shape}, expected {_NAMES.get(wanted.dtype)} "
+            f"{tuple(wanted.shape)}); start anew in another folder."
+        )

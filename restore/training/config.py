@@ -1,0 +1,190 @@
+"""The recipe of a training, as a record and as a TOML file."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from metalens.formats.files.errors import InputError
+from metalens.restore.adapter.paths import PathShares
+from metalens.restore.adapter.restorer import AdapterConfig
+
+Precision = Literal["fp32", "bf16"]
+
+LARGEST_FILE = 2**20
+
+CHOICES = {
+    "precision": ("fp32", "bf16"),
+    "perceptual": ("auto", "lpips", "st-lpips"),
+    "judge": ("vgg", "alex"),
+    "form": ("local", "global", "plain"),
+}
+"""Keys that take one of a few words."""
+
+_MAY_BE_ZERO = {
+    "l2_weight",
+    "perceptual_weight",
+    "pseudo_share",
+    "pseudo_noise_probability",
+    "pseudo_noise",
+    "warm_up",
+    "weight_decay",
+    "ema_decay",
+    "workers",
+    "seed",
+}
+_SHARES = {"pseudo_share", "pseudo_noise_probability", "ema_decay"}
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Recipe of a training.
+
+    DMDiff weighs L2 and LPIPS-VGG by 2 and 5 (λ = 2.5). The shift-tolerant LPIPS, which stands in for it, reads about
+    fifty times the squared error on such pictures, so that with those weights L2 was under 1 % of the loss and PSNR did
+    not rise; the defaults here give both terms about equal shares at the start.
+
+    Attributes:
+        adapter: size and form of the adapter.
+        shares: how often each path is taken.
+        batch: crops at a time, in each process.
+        accumulate: batches a step.
+        crop: side of a crop in pixels.
+        precision: of the forward pass; what is trained stays float32.
+        gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
+        cuda_graphs: record each path's step once and replay it (:mod:`metalens.restore.training.cuda_graphs`).
+        learning_rate: at its peak.
+        q_rate: what the learning rate is multiplied by for the network that makes Q.
+        warm_up: steps until the peak.
+        weight_decay: of AdamW.
+        clip: largest norm of the gradient.
+        ema_decay: of the moving average that is validated and exported.
+        l2_weight: of the squared error.
+        perceptual_weight: of the perceptual distance (their ratio is λ).
+        perceptual: ``lpips``, ``st-lpips``, or ``auto``: LPIPS where its weights are on this machine.
+        pseudo_share: how often a step of the positive or neutral path takes pseudo pairs, where there are any.
+        pseudo_noise_probability: of extra noise on a pseudo capture.
+        pseudo_noise: its largest standard deviation, in 1/255 of white.
+        checkpoint_every: steps.
+        validate_every: steps; validation also stands at both ends.
+        validation_batches: batches of fixed crops of each path.
+        validation_pictures: fixed crops that are restored at every α.
+        judge: form of the shift-tolerant LPIPS that they are judged by; ``vgg`` is no part of any loss.
+        workers: processes that read ahead; 0 reads in the training's own.
+        seed: of crops, paths, noise and initial weights.
+    """
+
+    adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    shares: PathShares = field(default_factory=PathShares)
+    batch: int = 4
+    accumulate: int = 1
+    crop: int = 96
+    precision: Precision = "fp32"
+    gradient_checkpointing: bool = False
+    cuda_graphs: bool = False
+    learning_rate: float = 5e-4
+    q_rate: float = 1.0
+    warm_up: int = 20
+    weight_decay: float = 1e-2
+    clip: float = 1.0
+    ema_decay: float = 0.99
+    l2_weight: float = 40.0
+    perceptual_weight: float = 1.0
+    perceptual: Literal["auto", "lpips", "st-lpips"] = "auto"
+    pseudo_share: float = 0.3
+    pseudo_noise_probability: float = 0.6
+    pseudo_noise: float = 8.0
+    checkpoint_every: int = 100
+    validate_every: int = 500
+    validation_batches: int = 4
+    validation_pictures: int = 6
+    judge: Literal["vgg", "alex"] = "vgg"
+    workers: int = 0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                continue
+            lowest = 0 if each.name in _MAY_BE_ZERO else math.ulp(0.0)
+            highest = 1.0 if each.name in _SHARES else math.inf
+            if not (lowest <= value <= highest and math.isfinite(value)):
+                wanted = "0 or more" if lowest == 0 else "above 0"
+                limit = " and at most 1" if each.name in _SHARES else ""
+                raise InputError(f"training: {each.name} must be {wanted}{limit}, found {value}.")
+        for name in ("precision", "perceptual", "judge"):
+            _check_choice("training", name, getattr(self, name))
+
+
+def read_train_config(
+    path: Path | None, overrides: Mapping[str, Any], *, adapter: AdapterConfig | None = None
+) -> TrainConfig:
+    """Read a recipe, and let options of the command line win over it.
+
+    The file has up to three tables: ``[training]`` with the keys of :class:`TrainConfig`, ``[adapter]`` with those of
+    :class:`~metalens.restore.adapter.restorer.AdapterConfig`, ``[paths]`` with ``positive``, ``neutral`` and
+    ``negative``.
+
+    Args:
+        path: a TOML file, or ``None`` for the defaults.
+        overrides: ``training.KEY``, ``adapter.KEY`` or ``paths.KEY`` → value; ``None`` leaves what the file says.
+        adapter: size and form of the adapter, where neither file nor overrides say otherwise.
+
+    Raises:
+        InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.
+    """
+    tables: dict[str, dict[str, Any]] = {"training": {}, "adapter": {}, "paths": {}}
+    origin = "training" if path is None else str(path)
+    if path is not None:
+        tables |= _read_tables(path, set(tables))
+    for key, value in overrides.items():
+        if value is not None:
+            table, _, name = key.partition(".")
+            tables[table] = {**tables[table], name: value}
+    config = _filled(TrainConfig(), tables["training"], f"{origin}: training")
+    sizes = _filled(adapter or config.adapter, tables["adapter"], f"{origin}: adapter")
+    shares = _filled(config.shares, tables["paths"], f"{origin}: paths")
+    return replace(config, adapter=sizes, shares=shares)
+
+
+def _read_tables(path: Path, known: set[str]) -> dict[str, dict[str, Any]]:
+    try:
+        if path.stat().st_size > LARGEST_FILE:
+            raise InputError(f"{path}: {path.stat().st_size} bytes is no recipe; at most 1 MiB is read.")
+        found = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, RecursionError) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: not a readable TOML file ({error}).") from error
+    for name, table in found.items():
+        if name not in known or not isinstance(table, dict):
+            raise InputError(f"{path}: found {name!r}, expected the tables {', '.join(sorted(known))}.")
+    return found
+
+
+def _filled(record: Any, table: Mapping[str, Any], origin: str) -> Any:
+    """A record with the values of a table, each of the type that the record has there."""
+    known = {each.name: getattr(record, each.name) for each in fields(record)}
+    known = {name: value for name, value in known.items() if isinstance(value, (bool, int, float, str))}
+    for name, value in table.items():
+        if name not in known:
+            raise InputError(f"{origin}: unknown key {name}; expected one of {', '.join(sorted(known))}.")
+        wanted = type(known[name])
+        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
+        if not fits or (isinstance(value, bool) and wanted is not bool):
+            raise InputError(f"{origin}: {name} is {value!r}, expected {_SPOKEN[wanted]}.")
+        _check_choice(origin, name, value)
+    return replace(record, **{name: type(known[name])(value) for name, value in table.items()})
+
+
+_SPOKEN = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
+
+
+def _check_choice(origin: str, name: str, value: Any) -> None:
+    if name in CHOICES and value not in CHOICES[name]:
+        raise InputError(f"{origin}: {name} is {value!r}, expected one of {', '.join(CHOICES[name])}.")

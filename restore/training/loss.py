@@ -1,0 +1,39 @@
+"""L2 + λ perceptual, the loss of every path (DMDiff Eq. 7)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from metalens.restore.metrics.perceptual_loss import perceptual_network
+from metalens.restore.training.config import TrainConfig
+
+
+class PathLoss(nn.Module):
+    """The loss of predicted pictures against their targets; its networks are frozen.
+
+    Args:
+        config: the weights of both terms, and the perceptual metric.
+
+    Raises:
+        InputError: the metric's weights are not on this machine.
+    """
+
+    def __init__(self, config: TrainConfig) -> None:
+        super().__init__()
+        self.l2_weight = config.l2_weight
+        self.perceptual_weight = config.perceptual_weight
+        self.metric, self.perceptual = perceptual_network(config.perceptual)
+
+    def forward(self, predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
+        """Compare pictures ``[batch, 3, y, x]`` in 0..1.
+
+        Returns:
+            ``loss``, and its terms ``l2`` and ``perceptual`` without their weights.
+        """
+        l2 = (predicted - target).square().mean()
+        if self.perceptual_weight:
+            perceptual = self.perceptual(predicted.clamp(0, 1), target.clamp(0, 1)).mean()
+        else:
+            perceptual = torch.zeros_like(l2)
+        return {"loss": self.l2_weight * l2 + self.perceptual_weight * perceptual, "l2": l2, "perceptual": perceptual}

@@ -1,0 +1,243 @@
+"""One optimiser for every training: AdamW, warm-up and cosine decay, clipping, moving average, checkpoints.
+
+Randomness is drawn from (seed, step) everywhere, so that a step's number is the whole state of the data; torch's own
+random state is kept beside it, for networks that draw from it. A checkpoint resumes to the same curve.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from metalens.formats.files.errors import InputError
+from metalens.restore.training.checkpoint import read_checkpoint, write_checkpoint
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How long to train: a number of steps, of minutes, or whichever of both comes first."""
+
+    steps: int | None = None
+    minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.steps is None and self.minutes is None:
+            raise InputError("training needs --steps or --minutes.")
+        for name, value in (("steps", self.steps), ("minutes", self.minutes)):
+            if value is not None and not (value > 0 and math.isfinite(value)):
+                raise InputError(f"--{name} must be above 0, found {value}.")
+
+    def progress(self, step: int, seconds: float) -> float:
+        """Share of the budget that is used, 0 to 1 and beyond."""
+        shares = []
+        if self.steps is not None:
+            shares.append(step / self.steps)
+        if self.minutes is not None:
+            shares.append(seconds / (60 * self.minutes))
+        return max(shares)
+
+
+class Optimisation:
+    """AdamW over named parameters with an exponential moving average of them.
+
+    Args:
+        parameters: name → parameter, in a fixed order.
+        learning_rate: at its peak, reached after ``warm_up`` steps, then a cosine down to a twentieth.
+        budget: what the cosine spans.
+        weight_decay: of AdamW.
+        warm_up: steps.
+        clip: largest norm of the gradient.
+        ema_decay: of the moving average; it ramps up as (1 + step) / (10 + step).
+        agree: makes the seconds that passed the same in all processes of a distributed training.
+        factors: start of a name → factor on the learning rate of the parameters that begin with it; 1 for others.
+    """
+
+    def __init__(
+        self,
+        parameters: dict[str, nn.Parameter],
+        *,
+        learning_rate: float,
+        budget: Budget,
+        weight_decay: float = 1e-2,
+        warm_up: int = 50,
+        clip: float = 1.0,
+        ema_decay: float = 0.999,
+        agree: Callable[[float], float] = lambda seconds: seconds,
+        factors: Mapping[str, float] | None = None,
+    ) -> None:
+        self.parameters = parameters
+        self.learning_rate = learning_rate
+        self.budget = budget
+        self.warm_up = warm_up
+        self.clip = clip
+        self.ema_decay = ema_decay
+        groups: dict[float, list[nn.Parameter]] = {}
+        for name, parameter in parameters.items():
+            factor = next((each for start, each in (factors or {}).items() if name.startswith(start)), 1.0)
+            groups.setdefault(factor, []).append(parameter)
+        self.adam = torch.optim.AdamW(
+            [{"params": each, "factor": factor} for factor, each in groups.items()],
+            lr=learning_rate,
+            betas=(0.9, 0.999),
+            weight_decay=weight_decay,
+        )
+        self.average = {name: parameter.detach().clone() for name, parameter in parameters.items()}
+        self.step_number = 0
+        self._agree = agree
+        self._seconds_before = 0.0
+        self._started = time.monotonic()
+
+    @property
+    def seconds(self) -> float:
+        """Training time so far, over all resumed runs."""
+        return self._seconds_before + time.monotonic() - self._started
+
+    @property
+    def progress(self) -> float:
+        """Share of the budget that is used."""
+        timed = self.budget.minutes is not None
+        return self.budget.progress(self.step_number, self._agree(self.seconds) if timed else 0.0)
+
+    def step(self, loss: Tensor) -> float:
+        """Descend once on ``loss``: its backward pass and :meth:`descend`."""
+        self.clear()
+        loss.backward()
+        return self.descend(finite=bool(torch.isfinite(loss.detach())))
+
+    def clear(self) -> None:
+        """Forget the gradients."""
+        self.adam.zero_grad(set_to_none=True)
+
+    def descend(self, *, finite: bool = True) -> float:
+        """Descend once on the gradients that were gathered.
+
+        Args:
+            finite: whether the losses were; they are not seen here.
+
+        Returns:
+            The gradient's norm before clipping.
+
+        Raises:
+            FloatingPointError: a loss or the gradient is not finite; nothing was changed.
+        """
+        norm = float(nn.utils.clip_grad_norm_(list(self.parameters.values()), self.clip))
+        if not math.isfinite(norm) or not finite:
+            raise FloatingPointError(f"step {self.step_number}: the loss or its gradient is not finite")
+        for group in self.adam.param_groups:
+            group["lr"] = self.rate * group["factor"]
+        self.adam.step()
+        self.step_number += 1
+        decay = min(self.ema_decay, (1 + self.step_number) / (10 + self.step_number))
+        with torch.no_grad():
+            torch._foreach_lerp_(list(self.average.values()), list(self.parameters.values()), 1 - decay)
+        return norm
+
+    @property
+    def rate(self) -> float:
+        """The learning rate of the step that comes next."""
+        warm = min(1.0, (self.step_number + 1) / max(1, self.warm_up))
+        decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
+        return self.learning_rate * warm * decay
+
+    def use_average(self) -> None:
+        """Put the moving average in the parameters' place, at the end of training."""
+        with torch.no_grad():
+            for name, parameter in self.parameters.items():
+                parameter.copy_(self.average[name])
+
+    @contextmanager
+    def averaged(self) -> Iterator[None]:
+        """The moving average in the parameters' place inside the block, as it would be exported now."""
+        kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
+        self.use_average()
+        try:
+            yield
+        finally:
+            with torch.no_grad():
+                for name, parameter in self.parameters.items():
+                    parameter.copy_(kept[name])
+
+    def save(self, path: Path, *, stage: str, extra: Mapping[str, Any] | None = None) -> None:
+        """Write a checkpoint; it appears whole or not at all.
+
+        Args:
+            path: of the file.
+            stage: what is trained.
+            extra: what else the next step depends on, as JSON.
+        """
+        moments = {
+            f"{place}_moment.{name}": self.adam.state[parameter][key]
+            for name, parameter in self.parameters.items()
+            if self.adam.state.get(parameter)
+            for place, key in (("first", "exp_avg"), ("second", "exp_avg_sq"))
+        }
+        state = {"stage": stage, "step": self.step_number, "seconds": self.seconds, "extra": dict(extra or {})}
+        write_checkpoint(path, self._tensors() | moments | _random_state(), state)
+
+    def load(self, path: Path, *, stage: str) -> dict[str, Any]:
+        """Take up a checkpoint.
+
+        Returns:
+            What was saved as ``extra``.
+
+        Raises:
+            InputError: the file is damaged, of another stage, or of other parameters.
+        """
+        moments = {
+            f"{place}_moment.{name}": parameter
+            for name, parameter in self.parameters.items()
+            for place in ("first", "second")
+        }
+        found = read_checkpoint(
+            path, stage=stage, expected=self._tensors(), optional=moments | _random_state() | _ACCELERATOR_STATE
+        )
+        try:
+            step, seconds, extra = int(found.state["step"]), float(found.state["seconds"]), dict(found.state["extra"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"{path}: lacks or garbles {error}; start anew in another folder.") from error
+        with torch.no_grad():
+            for name, tensor in self._tensors().items():
+                tensor.copy_(found.tensors[name])
+        for name, parameter in self.parameters.items():
+            if f"first_moment.{name}" in found.tensors and f"second_moment.{name}" in found.tensors:
+                self.adam.state[parameter] = {
+                    "step": torch.tensor(float(step)),
+                    "exp_avg": found.tensors[f"first_moment.{name}"].to(parameter).clone(),
+                    "exp_avg_sq": found.tensors[f"second_moment.{name}"].to(parameter).clone(),
+                }
+        _restore_random_state(found.tensors)
+        self.step_number = step
+        self._seconds_before = seconds
+        self._started = time.monotonic()
+        return extra
+
+    def _tensors(self) -> dict[str, Tensor]:
+        parameters = {f"parameter.{name}": parameter.detach() for name, parameter in self.parameters.items()}
+        return parameters | {f"average.{name}": average for name, average in self.average.items()}
+
+
+_ACCELERATOR_STATE = {"random.cuda": torch.empty(16, dtype=torch.uint8)}
+"""May be in a checkpoint, of another machine too."""
+
+
+def _random_state() -> dict[str, Tensor]:
+    """The state of torch's random generators: of the processor, and of the accelerator if one is in use."""
+    state = {"random.cpu": torch.get_rng_state()}
+    if torch.cuda.is_initialized():
+        state["random.cuda"] = torch.cuda.get_rng_state()
+    return state
+
+
+def _restore_random_state(tensors: Mapping[str, Tensor]) -> None:
+    if "random.cpu" in tensors:
+        torch.set_rng_state(tensors["random.cpu"])
+    if "random.cuda" in tensors and torch.cuda.is_initialized():
+        torch.cuda.set_rng_state(tensors["random.cuda"])

@@ -1,0 +1,221 @@
+"""Train an adapter on pairs: LoRA with A·Q·B, the three paths, L2 + λ perceptual (DMDiff Eq. 7)."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict
+from itertools import chain
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import Pairs
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.lens_transfer import initialise
+from metalens.restore.adapter.model_card import write_model_card
+from metalens.restore.adapter.restorer import Restorer, describe_adapter, save_adapter
+from metalens.restore.conditioning.lens_maps import LensMaps
+from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.machine import machine_name
+from metalens.restore.prior.prior import Prior
+from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.folder import claim, finish
+from metalens.restore.training.log import PICTURES, picture_name
+from metalens.restore.training.loss import PathLoss
+from metalens.restore.training.optimisation import Budget
+from metalens.restore.training.pairs import PairSource, TrainingPairs
+from metalens.restore.training.run import Report, TrainingRun
+from metalens.restore.training.sampler import TrainingStream
+from metalens.restore.training.validation import Validation
+
+__all__ = ["TrainConfig", "train"]
+
+
+def train(
+    pairs: Sequence[Pairs],
+    output: Path,
+    *,
+    bank: PsfBank,
+    other_banks: Iterable[PsfBank] = (),
+    prior: Prior,
+    quality_metric: str,
+    budget: Budget,
+    config: TrainConfig,
+    pseudo: Sequence[Pairs] = (),
+    initial: str | None = None,
+    device: str = "cpu",
+    resume: bool = False,
+    measure_first: bool = False,
+    command: str = "",
+    report: Report = lambda share, figures: None,
+) -> dict[str, Any]:
+    """Train an adapter and write it.
+
+    Args:
+        pairs: folders of simulated or measured pairs, of one lens or of several.
+        output: a new folder; it holds the checkpoint while training runs and the adapter afterwards.
+        bank: the point spread functions of the camera that the adapter is for.
+        other_banks: of the other lenses that pairs were made with; SVDA is told each sample's own.
+        prior: the latent diffusion model.
+        quality_metric: what S_i is measured with, ``auto``, ``musiq`` or ``piqe``; ``auto`` with ``initial`` is that
+            adapter's.
+        budget: steps or minutes.
+        config: the recipe.
+        pseudo: folders of pseudo pairs, mixed in with ``config.pseudo_share``.
+        initial: an adapter to start from, of any lens, of the same prior and sizes.
+        device: where to train; of several processes each takes its own.
+        resume: take up the checkpoint in ``output``.
+        measure_first: measure the quality of all pictures before the time of the budget begins; otherwise each is
+            measured when it is drawn first.
+        command: what was typed, for the model card.
+        report: called after every step, in the first process.
+
+    Returns:
+        The training's summary: steps, seconds, losses of each path before and after, figures by α.
+
+    Raises:
+        InputError: pairs of an unknown lens, an adapter of another prior, a damaged file, NaN that persists, or too
+            little memory.
+    """
+    workplace = DistributedProcesses(device, config.precision)
+    for each in (*pairs, *pseudo):
+        _check_crop(each, config, prior)
+    lenses = LensMaps(chain([bank], other_banks))
+    sources, pseudo_sources = (
+        [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group] for group in (pairs, pseudo)
+    )
+    metric = _quality_metric(pairs[0], quality_metric, initial)
+    with torch.random.fork_rng(devices=[]):
+        # The weights that training starts from are the seed's, whatever was drawn before.
+        torch.manual_seed(config.seed)
+        restorer = Restorer(prior, config.adapter, bank.camera, lenses.of_bank(bank), metric)
+    if initial is not None:
+        initialise(restorer, initial)
+    loss = PathLoss(config).to(workplace.device)
+    settings = _settings(pairs, pseudo, prior, metric, loss.metric, config, initial, lenses)
+    if workplace.is_first:
+        claim(output, settings, resume)
+    workplace.wait()
+    data = TrainingPairs(sources, quality_metric=metric)
+    if measure_first:
+        data.measure()
+    extra = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo else None
+    crops = config.batch * config.accumulate * workplace.processes
+    run = TrainingRun(
+        restorer,
+        TrainingStream(data, extra, config, multiple=prior.latent_stride, crops_a_step=crops),
+        Validation(restorer, data, loss, config, workplace.autocast),
+        loss,
+        config=config,
+        budget=budget,
+        workplace=workplace,
+        output=output,
+    )
+    history = run.train(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
+    summary = _summary(run, settings, command)
+    if workplace.is_first:
+        _write(output, run, summary, history)
+    workplace.wait()
+    return summary
+
+
+def _write(output: Path, run: TrainingRun, summary: dict[str, Any], history: list[dict[str, Any]]) -> None:
+    """The adapter, its history and its card; the checkpoint goes when all are there."""
+    restorer = run.restorer
+    restorer.training = summary
+    save_adapter(output, restorer)
+    with atomic_file(output / "training.json") as part:
+        part.write_text(json.dumps({"summary": summary, "history": history}) + "\n", encoding="utf-8")
+    shown = output / PICTURES / picture_name(summary["steps"])
+    write_model_card(output, restorer, pictures=shown.relative_to(output) if shown.is_file() else None)
+    finish(output)
+
+
+def _summary(run: TrainingRun, settings: dict[str, Any], command: str) -> dict[str, Any]:
+    """What the model card tells; leaves the moving average in the parameters' place."""
+    found = run.validate_at_the_end()
+    optimisation, workplace = run.optimisation, run.workplace
+    return {
+        **settings,
+        "steps": optimisation.step_number,
+        "seconds": round(optimisation.seconds, 1),
+        "skipped_steps": run.skipped.total,
+        "validation_before": run.before,
+        "validation_after": found["losses"],
+        "by_alpha": found["by_alpha"],
+        "trainable_parameters": sum(p.numel() for p in optimisation.parameters.values()),
+        "device": str(workplace.device),
+        "processes": workplace.processes,
+        "threads": torch.get_num_threads(),
+        "machine": machine_name(workplace.device),
+        "command": command,
+    }
+
+
+def _quality_metric(pairs: Pairs, wanted: str, initial: str | None) -> str:
+    if wanted == "auto" and initial is not None:
+        return str(describe_adapter(initial)["quality_metric"])
+    return quality_map(pairs[0][1], wanted)[1]
+
+
+def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
+    smallest = min(pairs.manifest.pixels)
+    if config.crop > smallest:
+        raise InputError(f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}.")
+    if config.crop % prior.size_multiple:
+        raise InputError(
+            f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."
+        )
+
+
+def _settings(
+    pairs: Sequence[Pairs],
+    pseudo: Sequence[Pairs],
+    prior: Prior,
+    quality_metric: str,
+    perceptual_metric: str,
+    config: TrainConfig,
+    initial: str | None,
+    lenses: LensMaps,
+) -> dict[str, Any]:
+    """What decides a training's curve but its budget; a run that is resumed must have the same."""
+    return {
+        "pairs": [_describe(each, lenses) for each in pairs],
+        "pseudo": [_describe(each, lenses) for each in pseudo],
+        "prior": prior.identity,
+        "quality_metric": quality_metric,
+        "perceptual_metric": perceptual_metric,
+        "initial": initial,
+        "initial_lens": describe_adapter(initial)["lens_hash"] if initial is not None else None,
+        "config": asdict(config),
+    }
+
+
+def _describe(pairs: Pairs, lenses: LensMaps) -> dict[str, Any]:
+    manifest = pairs.manifest
+    licences: dict[str, int] = {}
+    for source in manifest.sources:
+        licences[source.licence or "unknown"] = licences.get(source.licence or "unknown", 0) + 1
+    return {
+        "folder": pairs.folder.name,
+        "kind": manifest.kind,
+        "count": manifest.count,
+        "seed": manifest.seed,
+        "lens_hashes": manifest.lens_hashes,
+        "lenses": [
+            {
+                "name": camera.name,
+                "lens_hash": camera.lens_hash,
+                "design_hash": camera.design_hash,
+                "own_map": lenses.is_its_own(camera),
+            }
+            for camera in manifest.cameras
+        ],
+        "licences": dict(sorted(licences.items())),
+        "validation_photographs": sum(source.split == "validation" for source in manifest.sources),
+    }

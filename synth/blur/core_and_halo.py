@@ -1,0 +1,92 @@
+"""Scattering by cores on the pixels and halos on a coarser grid."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.synth.blur.block_convolution import BlockBlur, convolve_blocks, gather
+from metalens.synth.blur.halo import enlarge, shrink
+from metalens.synth.blur.image_frame import Frame
+
+
+@partial(
+    jax.tree_util.register_dataclass, data_fields=["core", "halo"], meta_fields=["frame", "halo_scale", "halo_kernel"]
+)
+@dataclass(frozen=True)
+class Levels:
+    """Functions of a frame, made ready to convolve_blocks light.
+
+    Attributes:
+        core: the functions' cores on the frame's pixels.
+        halo: their halos on a coarser grid; ``None`` without.
+        frame: the part of the sensor, and how far the scene goes beyond it.
+        halo_scale: pixels to a sample of the halo.
+        halo_kernel: rows, columns of the halo's kernels.
+    """
+
+    core: BlockBlur
+    halo: BlockBlur | None
+    frame: Frame
+    halo_scale: int
+    halo_kernel: tuple[int, int]
+
+    @property
+    def rounding(self) -> float:
+        """Root mean square error of the image of scenes of values in 0..1 by rounding the transforms."""
+        # A sample of the halo stands for the light of scale² pixels, and spreads as much.
+        halo = 0.0 if self.halo is None else self.halo_scale**2 * self.halo.rounding
+        return float(np.hypot(self.core.rounding, halo))
+
+
+@jax.jit
+def spread(levels: Levels, planes: jax.Array) -> jax.Array:
+    """Scatter the light ``[channel, y, x]`` of the continued scene onto the frame's pixels ``[channel, y, x]``."""
+    frame, (rows, columns) = levels.frame, levels.frame.pixels
+    kernel = levels.core.kernel
+    light = convolve_blocks(levels.core, frame.core_part(planes, kernel))
+    image = light[:, kernel[0] - 1 : kernel[0] - 1 + rows, kernel[1] - 1 : kernel[1] - 1 + columns]
+    if levels.halo is not None:
+        coarse = convolve_blocks(levels.halo, shrink(frame.halo_part(planes, levels.halo_scale), levels.halo_scale))
+        image = image + _on_pixels(levels, coarse)
+    return image
+
+
+@jax.jit
+def spread_adjoint(levels: Levels, image: jax.Array) -> jax.Array:
+    """Apply the exact adjoint of :func:`spread`, onto the continued scene."""
+    frame, core, halo, scale = levels.frame, levels.core, levels.halo, levels.halo_scale
+    planes = (image.shape[0], *frame.continued_pixels)
+    edges = [(0, 0), *((side - 1, side - 1) for side in core.kernel)]
+    light = gather(core, jnp.pad(image, edges))
+    found = _transposed(lambda each: frame.core_part(each, core.kernel), planes, light)
+    if halo is None:
+        return found
+    coarse = _transposed(lambda each: _on_pixels(levels, each), (image.shape[0], *halo.reached), image)
+    part = enlarge(gather(halo, coarse), scale)
+    return found + _transposed(lambda each: frame.halo_part(each, scale), planes, part)
+
+
+def _transposed(linear: Callable[[jax.Array], jax.Array], shape: tuple[int, ...], found: jax.Array) -> jax.Array:
+    (given,) = jax.linear_transpose(linear, jax.ShapeDtypeStruct(shape, found.dtype))(found)
+    return jnp.asarray(given)
+
+
+def _on_pixels(levels: Levels, coarse: jax.Array) -> jax.Array:
+    """Bring the scattered halo samples back to the frame's pixels."""
+    scale, (rows, columns) = levels.halo_scale, levels.frame.pixels
+    first, counts = halo_samples(levels.frame, scale, levels.halo_kernel)
+    samples = coarse[:, first[0] : first[0] + counts[0], first[1] : first[1] + counts[1]]
+    return enlarge(samples, scale)[:, :rows, :columns]
+
+
+def halo_samples(frame: Frame, scale: int, halo_kernel: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
+    """First row, column and their counts of the scattered halo samples that the frame's pixels are made of."""
+    first = [margin // scale + side // 2 for margin, side in zip(frame.halo_margin(scale), halo_kernel, strict=True)]
+    counts = [-(-length // scale) + 3 for length in frame.pixels]
+    return (first[0], first[1]), (counts[0], counts[1])

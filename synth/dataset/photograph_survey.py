@@ -1,0 +1,137 @@
+"""A first look at photographs: which of them can be used, what they show, and on which side of the split they lie."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.manifest import PairsManifest, PairsSource, SkippedSource
+from metalens.formats.pairs.photograph_split import look_of, split_photographs
+from metalens.formats.pictures.light import read_light
+from metalens.formats.pictures.pictures import decode_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.synth.photographs import Photograph
+
+ENLARGEMENT = 2.0
+"""A photograph that would have to be enlarged more than this to fill a crop is not used: it has nothing to show."""
+
+BATCH = 8
+"""Photographs that a worker looks at at once."""
+
+
+def inspect_photographs(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Look at a few photographs.
+
+    Args:
+        spec: ``paths``, and ``pixels``: rows, columns of the crops that they are to fill.
+
+    Returns:
+        One entry each, in order: ``sha256`` and ``look``, or ``error``, the reason why it cannot be used.
+    """
+    return [_inspect(Path(path), (spec["pixels"][0], spec["pixels"][1])) for path in spec["paths"]]
+
+
+def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
+    try:
+        data = read_bytes(path)
+        if path.suffix.lower() == ".exr":
+            picture = to_8_bit(linear_to_srgb(read_light(path)))
+        else:
+            picture = decode_picture(data, origin=str(path))
+    except InputError as error:
+        return {"error": str(error)}
+    rows, columns = picture.shape[:2]
+    if max(pixels[0] / rows, pixels[1] / columns) > ENLARGEMENT:
+        return {
+            "error": f"{path}: {rows} × {columns} pixels would be enlarged more than {ENLARGEMENT:g} times to fill "
+            f"{pixels[0]} × {pixels[1]}; give a larger photograph, or take smaller --crops."
+        }
+    return {"sha256": hashlib.sha256(data).hexdigest(), "look": look_of(picture)}
+
+
+def read_bytes(path: Path) -> bytes:
+    """Read a photograph's file.
+
+    Raises:
+        InputError: it cannot be read.
+    """
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: could not be read ({error.strerror or error}).") from error
+
+
+def take_stock(
+    photographs: Sequence[Photograph], found: Sequence[Mapping[str, Any]], *, validation: float, strict: bool
+) -> tuple[list[Path], tuple[PairsSource, ...], tuple[SkippedSource, ...]]:
+    """Make sources of photographs that were looked at.
+
+    Args:
+        photographs: all that were given.
+        found: what :func:`inspect_photographs` says of each.
+        validation: share of the photographs that validate.
+        strict: refuse a photograph that cannot be used, instead of skipping it.
+
+    Returns:
+        The paths and the sources of those that can be used, and the others.
+
+    Raises:
+        InputError: none can be used, or with ``strict`` one cannot.
+    """
+    usable, skipped = [], []
+    for photograph, entry in zip(photographs, found, strict=True):
+        if "error" not in entry:
+            usable.append((photograph, entry))
+            continue
+        if strict:
+            raise InputError(entry["error"])
+        skipped.append(SkippedSource(name=photograph.name, reason=entry["error"]))
+    if not usable:
+        reason = f"; the first: {skipped[0].reason}" if skipped else ""
+        raise InputError(
+            f"pairs: none of the {len(photographs)} photographs can be used{reason} "
+            "Give a folder of colour photographs."
+        )
+    hashes, looks = ([entry[key] for _, entry in usable] for key in ("sha256", "look"))
+    sides = split_photographs(hashes, looks, validation)
+    sources = tuple(
+        PairsSource(
+            name=photograph.name,
+            licence=photograph.licence,
+            credit=photograph.credit,
+            sha256=entry["sha256"],
+            look=entry["look"],
+            split=side,
+        )
+        for (photograph, entry), side in zip(usable, sides, strict=True)
+    )
+    return [photograph.path for photograph, _ in usable], sources, tuple(skipped)
+
+
+def find_again(manifest: PairsManifest, photographs: Sequence[Photograph], folder: Path) -> dict[int, Path]:
+    """Find the photographs of an unfinished set among those that are given now, by their content.
+
+    Returns:
+        The path of each source that is there; those that are not are lost when they are needed.
+
+    Raises:
+        InputError: a photograph is given that the set does not know, or that was changed.
+    """
+    known = {source.sha256 for source in manifest.sources}
+    skipped = {entry.name for entry in manifest.skipped}
+    paths: dict[str, Path] = {}
+    for photograph in photographs:
+        try:
+            sha256 = hashlib.sha256(read_bytes(photograph.path)).hexdigest()
+        except InputError:
+            continue
+        if sha256 not in known and photograph.name not in skipped:
+            raise InputError(
+                f"{folder}: cannot be resumed, {photograph.path} is none of the photographs that it was begun with, or "
+                "it was changed since; give the same photographs, or choose a new folder with -o."
+            )
+        paths.setdefault(sha256, photograph.path)
+    return {place: paths[each.sha256] for place, each in enumerate(manifest.sources) if each.sha256 in paths}

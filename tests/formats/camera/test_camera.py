@@ -1,0 +1,94 @@
+"""``lens.toml``: presets, round trip, and a sentence for every kind of mistake."""
+
+import re
+
+import pytest
+
+from metalens.formats.camera.camera import dump_camera, parse_camera, preset_names, read_camera
+from metalens.formats.files.errors import InputError
+
+TEXT = dump_camera(read_camera("hyperbolic"))
+
+
+def test_the_presets_are_listed():
+    assert {"hyperbolic", "metacamera", "nano-optics"} <= set(preset_names())
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_survives_a_round_trip(name: str):
+    camera = read_camera(name)
+    assert camera.name == name
+    again = parse_camera(dump_camera(camera))
+    assert again == camera
+    assert again.hash == camera.hash
+
+
+@pytest.mark.parametrize("name", preset_names())
+def test_a_preset_fits_a_module_of_a_cubic_millimetre(name: str):
+    assert read_camera(name).lens.focal_length_um <= 1000
+
+
+def test_the_hash_follows_the_content_and_not_its_layout():
+    camera = parse_camera(TEXT)
+    assert parse_camera("# a remark\n" + TEXT.replace("500.0", "5e2")).hash == camera.hash
+    assert parse_camera(TEXT.replace("The textbook metalens", "A lens")).hash == camera.hash
+    assert parse_camera(TEXT.replace("aperture_um = 500.0", "aperture_um = 501.0")).hash != camera.hash
+
+
+def test_a_name_and_a_file_give_the_same_camera(tmp_path):
+    path = tmp_path / "lens.toml"
+    path.write_text(TEXT, encoding="utf-8")
+    assert read_camera(path) == read_camera("hyperbolic")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("aperture_um = 500.0", "aperture_mm = 0.5", "unknown key lens.aperture_mm; check its spelling and unit"),
+        ("aperture_um = 500.0", "", "missing key lens.aperture_um"),
+        ("aperture_um = 500.0", "aperture_um = -500.0", "lens.aperture_um: Input should be greater than 0, found -500"),
+        ("aperture_um = 500.0", "aperture_um = nan", "lens.aperture_um: Input should be a finite number"),
+        ("aperture_um = 500.0", "aperture_um = inf", "lens.aperture_um: Input should be a finite number"),
+        ("aperture_um = 500.0", 'aperture_um = "wide"', "lens.aperture_um: Input should be a valid number"),
+        ("focal_length_um = 1000.0", "focal_length_um = 50.0", "off axis, more than the 75°"),
+        ('family = "hyperbolic"', 'family = "cubic"', "lens.phase"),
+        ("wavelength_nm = 532.0", "wavelength_nm = 0.532", "lens.phase.wavelength_nm: Input should be greater"),
+        ("diameter_nm = [100.0, 300.0]", "diameter_nm = [300.0, 100.0]", "must grow and stay under pitch_nm"),
+        ("diameter_nm = [100.0, 300.0]", "diameter_nm = [100.0, 400.0]", "must grow and stay under pitch_nm"),
+        ("pixels = [400, 400]", "pixels = [400]", "sensor.pixels"),
+        ("pixels = [400, 400]", "pixels = [4, 4]", "must lie between 16 and 16384"),
+        ("bit_depth = 10", "bit_depth = 3", "sensor.bit_depth: Input should be greater than or equal to 4"),
+        ("black_level_dn = 16.0", "black_level_dn = 600.0", "leaves less than half of the 10-bit range"),
+        ('bayer = "RGGB"', 'bayer = "XTRANS"', "sensor.bayer"),
+        ('name = "red"', 'name = "green"', "channels must be red, green, blue in this order"),
+        ("fwhm_nm = 30.0", "fwhm_nm = 400.0", "more than half of centre_nm"),
+        ("wavelengths_per_channel = 9", "wavelengths_per_channel = 0", "spectrum.wavelengths_per_channel"),
+        ('name = "hyperbolic"', 'name = "../../etc"', "name: String should match pattern"),
+        ("version = 1", "version = 2", 'expected the lines schema = "metalens.camera" and version = 1'),
+        ('schema = "metalens.camera"', 'schema = "metalens.psf"', 'expected the lines schema = "metalens.camera"'),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(old: str, new: str, message: str):
+    assert old in TEXT
+    with pytest.raises(InputError, match=re.escape(message)) as caught:
+        parse_camera(TEXT.replace(old, new, 1), origin="my.toml")
+    assert str(caught.value).startswith("my.toml: ")
+    assert "\n" not in str(caught.value)
+
+
+def test_several_mistakes_are_counted():
+    text = TEXT.replace("aperture_um = 500.0", "aperture_um = -1.0").replace("bit_depth = 10", "bit_depth = 99")
+    with pytest.raises(InputError, match=r"\(1 more problems?\)"):
+        parse_camera(text)
+
+
+def test_neither_file_nor_preset(tmp_path):
+    with pytest.raises(InputError, match=r"neither a file nor a preset; give a lens\.toml or one of"):
+        read_camera(tmp_path / "none.toml")
+    with pytest.raises(InputError, match=r"is a folder, a lens\.toml is a file; give the file's own path"):
+        read_camera(tmp_path)
+
+
+def test_a_description_with_quotes_and_lines_survives():
+    camera = read_camera("hyperbolic").model_copy(update={"description": 'a "b"\\c\nd\té'})
+    assert parse_camera(dump_camera(camera)).description == camera.description

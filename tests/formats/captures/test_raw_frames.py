@@ -1,0 +1,111 @@
+"""Raw frames: numbers as they are, and nothing that only looks like them."""
+
+import h5py
+import numpy as np
+import pytest
+from PIL import Image, PngImagePlugin
+
+from metalens.formats.captures.raw_frames import read_raw_frames
+from metalens.formats.files.errors import InputError
+
+GREY = np.arange(60, dtype=np.uint16).reshape(2, 5, 6) * 1092
+COLOUR = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
+
+
+@pytest.mark.parametrize("suffix", [".png", ".tif"])
+def test_sixteen_bits_come_through_pictures_unchanged(tmp_path, suffix):
+    path = tmp_path / f"frame{suffix}"
+    Image.fromarray(GREY[1]).save(path)
+    frames = read_raw_frames(path, planes=1)
+    assert frames.dtype == np.float32
+    np.testing.assert_array_equal(frames, GREY[1:, None])
+
+
+def test_pages_of_a_tiff_file_are_frames(tmp_path):
+    pages = [Image.fromarray(page) for page in GREY]
+    pages[0].save(tmp_path / "stack.tif", save_all=True, append_images=pages[1:])
+    np.testing.assert_array_equal(read_raw_frames(tmp_path / "stack.tif", planes=1), GREY[:, None])
+
+
+def test_three_planes_of_a_picture_and_of_arrays(tmp_path):
+    Image.fromarray(COLOUR).save(tmp_path / "frame.png")
+    np.save(tmp_path / "frame.npy", COLOUR)
+    np.save(tmp_path / "stack.npy", np.stack([COLOUR, COLOUR]))
+    planes = np.moveaxis(COLOUR, -1, 0)[None]
+    np.testing.assert_array_equal(read_raw_frames(tmp_path / "frame.png", planes=3), planes)
+    np.testing.assert_array_equal(read_raw_frames(tmp_path / "frame.npy", planes=3), planes)
+    np.testing.assert_array_equal(read_raw_frames(tmp_path / "stack.npy", planes=3), np.repeat(planes, 2, axis=0))
+
+
+def test_frames_of_an_hdf5_file(tmp_path):
+    with h5py.File(tmp_path / "stack.h5", "w") as file:
+        file.attrs.update(schema="metalens.frames", version=1)
+        file["frames"] = GREY
+    np.testing.assert_array_equal(read_raw_frames(tmp_path / "stack.h5", planes=1), GREY[:, None])
+    with h5py.File(tmp_path / "other.h5", "w") as file:
+        file["frames"] = GREY
+    with pytest.raises(InputError, match=r"metalens\.frames"):
+        read_raw_frames(tmp_path / "other.h5", planes=1)
+
+
+def test_a_file_that_is_not_there_or_of_another_kind_is_refused(tmp_path):
+    with pytest.raises(InputError, match=r"frame.png: could not be read"):
+        read_raw_frames(tmp_path / "frame.png", planes=1)
+    with pytest.raises(InputError, match=r"raw frames end in .png, .tif"):
+        read_raw_frames(tmp_path / "frame.jpg", planes=1)
+
+
+@pytest.mark.parametrize(("suffix", "said"), [(".png", "not a PNG file"), (".npy", "not an array"), (".h5", "HDF5")])
+def test_damaged_files_are_refused(tmp_path, suffix, said):
+    path = tmp_path / f"frame{suffix}"
+    path.write_bytes(b"\x89no such thing" * 9)
+    with pytest.raises(InputError, match=said):
+        read_raw_frames(path, planes=1)
+
+
+def test_objects_in_an_array_are_never_unpickled(tmp_path):
+    np.save(tmp_path / "frame.npy", np.array([{"a": 1}], dtype=object), allow_pickle=True)
+    with pytest.raises(InputError, match="not an array in NPY format"):
+        read_raw_frames(tmp_path / "frame.npy", planes=1)
+
+
+def test_numbers_that_are_not_linear_are_refused(tmp_path):
+    said = PngImagePlugin.PngInfo()
+    said.add(b"gAMA", (45455).to_bytes(4, "big"))
+    Image.fromarray(GREY[0]).save(tmp_path / "frame.png", pnginfo=said)
+    with pytest.raises(InputError, match="not linear in the light"):
+        read_raw_frames(tmp_path / "frame.png", planes=1)
+
+
+def sixteen_bit_colour() -> bytes:
+    """A PNG of 1 × 1 pixels, RGB of 16 bits, which Pillow cannot write."""
+    import struct
+    import zlib
+
+    def chunk(name: bytes, data: bytes) -> bytes:
+        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", 1, 1, 16, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" + bytes(6))) + chunk(b"IEND", b"")
+
+
+def test_colour_of_sixteen_bits_is_refused_before_it_is_cut_to_eight(tmp_path):
+    (tmp_path / "frame.png").write_bytes(sixteen_bit_colour())
+    with pytest.raises(InputError, match=r"RGB of 16 bits would be cut to 8; save it as an array in .npy"):
+        read_raw_frames(tmp_path / "frame.png", planes=3)
+
+
+@pytest.mark.parametrize(
+    ("values", "planes", "said"),
+    [
+        (np.zeros((2, 3, 4, 5)), 1, r"shape \(2, 3, 4, 5\), expected \[y, x\] or \[frame, y, x\]"),
+        (np.zeros((4, 5)), 3, r"expected \[y, x, 3\]"),
+        (np.zeros((4, 5, 4)), 3, r"expected \[y, x, 3\]"),
+        (np.full((4, 5), np.nan), 1, "NaN or infinity"),
+        (np.full((4, 5), "a"), 1, "numbers were expected"),
+    ],
+)
+def test_arrays_that_are_no_frames_are_refused(tmp_path, values, planes, said):
+    np.save(tmp_path / "frame.npy", values)
+    with pytest.raises(InputError, match=said):
+        read_raw_frames(tmp_path / "frame.npy", planes=planes)

@@ -1,0 +1,97 @@
+"""Outputs appear whole or not at all."""
+
+import errno
+
+import pytest
+
+from metalens.formats.files.atomic import atomic_directory, atomic_file, require_new_directory
+from metalens.formats.files.errors import InputError
+
+
+def write_half_a_file(path, interruption):
+    with atomic_file(path) as part:
+        part.write_bytes(b"half")
+        raise interruption
+
+
+def write_half_a_folder(path, interruption):
+    with atomic_directory(path) as part:
+        (part / "a.txt").write_text("a")
+        raise interruption
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "out.bin"
+    with atomic_file(path) as part:
+        part.write_bytes(b"whole")
+        assert not path.exists()
+    assert path.read_bytes() == b"whole"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
+def test_an_interrupted_file_leaves_what_was_there(tmp_path, interruption):
+    path = tmp_path / "out.bin"
+    path.write_bytes(b"before")
+    with pytest.raises(interruption):
+        write_half_a_file(path, interruption())
+    assert path.read_bytes() == b"before"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_full_disk_is_told_in_a_sentence(tmp_path):
+    path = tmp_path / "out.bin"
+    with pytest.raises(InputError, match=r"could not be written .* nothing was left behind"):
+        write_half_a_file(path, OSError(errno.ENOSPC, "No space left on device"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_needs_its_folder(tmp_path):
+    with pytest.raises(InputError, match="does not exist; make it first"), atomic_file(tmp_path / "no" / "out.bin"):
+        pass
+    with pytest.raises(InputError, match="is a folder, a file was expected"), atomic_file(tmp_path):
+        pass
+
+
+def test_a_folder_appears_when_it_is_whole(tmp_path):
+    path = tmp_path / "out"
+    with atomic_directory(path) as part:
+        (part / "inner").mkdir()
+        (part / "inner" / "a.txt").write_text("a")
+        assert not path.exists()
+    assert (path / "inner" / "a.txt").read_text() == "a"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_empty_folder_may_be_filled(tmp_path):
+    path = tmp_path / "out"
+    path.mkdir()
+    with atomic_directory(path) as part:
+        (part / "a.txt").write_text("a")
+    assert (path / "a.txt").exists()
+
+
+@pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt])
+def test_an_interrupted_folder_leaves_nothing(tmp_path, interruption):
+    path = tmp_path / "out"
+    with pytest.raises(interruption):
+        write_half_a_folder(path, interruption())
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_folder(tmp_path):
+    with pytest.raises(InputError, match="could not be written"):
+        write_half_a_folder(tmp_path / "out", OSError(errno.ENOSPC, "No space left on device"))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_folder_that_holds_something_is_refused(tmp_path):
+    (tmp_path / "a.txt").write_text("a")
+    (tmp_path / "b.txt").write_text("b")
+    with pytest.raises(InputError, match=r"not empty \(it holds 'a.txt' and 1 more\)"):
+        require_new_directory(tmp_path)
+    with pytest.raises(InputError, match="is a file, a new or empty folder was expected"):
+        require_new_directory(tmp_path / "a.txt")
+    with pytest.raises(InputError, match="not empty"), atomic_directory(tmp_path):
+        pass
+    assert (tmp_path / "a.txt").read_text() == "a"

@@ -1,0 +1,126 @@
+"""The specification of a library: what it may say, and a sentence for what contradicts itself."""
+
+import numpy as np
+import pytest
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.spec import parse_library_spec, read_library_spec
+from metalens.optics.rcwa import plan_library
+
+TEXT = """
+schema = "metalens.library_spec"
+version = 1
+name = "pillars"
+
+[meta_atom]
+shape = "round_pillar"
+height_nm = 600
+diameter_nm = { start = 100, stop = 200, count = 3 }
+
+[array]
+lattice = "square"
+pitch_nm = 250
+
+[materials]
+meta_atom = 2.0
+substrate = "main/SiO2/Malitson"
+
+[light]
+wavelength_nm = [450, 532]
+"""
+
+
+def changed(*pairs: tuple[str, str]) -> str:
+    text = TEXT
+    for old, new in pairs:
+        assert old in text
+        text = text.replace(old, new)
+    return text
+
+
+def test_nanometres_and_degrees_become_metres_and_radians():
+    plan = plan_library(parse_library_spec(changed(("[light]", "[light]\nangle_deg = [0, 10]"))))
+    np.testing.assert_allclose(plan.geometry[:, 0], [100e-9, 150e-9, 200e-9])
+    np.testing.assert_allclose(plan.wavelength, [450e-9, 532e-9])
+    np.testing.assert_allclose(plan.angle, np.radians([0, 10]))
+    # Malitson's Sellmeier formula at 532 nm: 1.4607 (J. Opt. Soc. Am. 55, 1205, 1965).
+    assert plan.before[1] == pytest.approx(1.4607, abs=1e-4)
+    assert plan.behind[1] == 1.0
+
+
+def test_light_may_come_from_the_other_side():
+    plan = plan_library(parse_library_spec(changed(("[light]", '[light]\ncomes_from = "surrounding"'))))
+    assert plan.before[0] == 1.0
+    assert plan.behind[0].real > 1.4
+
+
+def test_rings_without_a_wall_are_left_out():
+    ring = 'shape = "annular_pillar"\nouter_diameter_nm = [100, 200]\ninner_diameter_nm = [50, 150]'
+    spec = parse_library_spec(
+        changed(('shape = "round_pillar"', ring), ("diameter_nm = { start = 100, stop = 200, count = 3 }", ""))
+    )
+    np.testing.assert_allclose(spec.meta_atom.geometry(), 1e-9 * np.array([[100, 50], [200, 50], [200, 150]]))
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("pitch_nm = 250", "pitch_nm = 200", "of 200 nm does not fit array.pitch_nm 200; neighbours would touch"),
+        ("diameter_nm", "width_nm", "a round_pillar is described by diameter_nm; found width_nm"),
+        ("diameter_nm", "diametre_nm", "unknown key meta_atom.diametre_nm"),
+        ("start = 100", "start = 300", "start 300 must be less than stop 200"),
+        ("[450, 532]", "[532, 450]", "wavelength_nm must be one or more numbers that ascend"),
+        ("[450, 532]", "[]", "wavelength_nm must be one or more numbers"),
+        ("[450, 532]", "[450, nan]", "wavelength_nm"),
+        ("[450, 532]", "[50, 532]", "must lie between 100 and 100000"),
+        ("[light]", "[light]\nangle_deg = [10, 0]", "must ascend, each once"),
+        ("[light]", "[light]\nangle_deg = [90]", "angle_deg"),
+        ("[light]", '[light]\npolarisations = ["s", "s"]', "holds one twice"),
+        ("height_nm = 600", "height_nm = -1", "height_nm"),
+        ("version = 1", "version = 7", "at the top"),
+    ],
+)
+def test_a_mistake_is_told_in_one_sentence(old, new, message):
+    with pytest.raises(InputError) as caught:
+        parse_library_spec(changed((old, new)))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("[450, 532]", "[150, 532]", "150 nm lies outside its data, which go from 210 to 6700 nm"),
+        ("Malitson", "Malison", "no such page of refractiveindex.info"),
+        ("main/SiO2/Malitson", "SiO2", 'write it as "shelf/book/page"'),
+        ('"main/SiO2/Malitson"', "[1.5, 0.1]", "light comes from the substrate, which absorbs"),
+        (
+            "pitch_nm = 250",
+            "pitch_nm = 350",
+            "leaves into the substrate, for the pitch is 350 nm; a pitch under 307 nm",
+        ),
+        ('"main/SiO2/Malitson"', "1.0\nsurrounding = 2.0", "leaves into the surrounding"),
+    ],
+)
+def test_what_the_materials_do_not_allow_is_refused_before_the_work(old, new, message):
+    with pytest.raises(InputError) as caught:
+        plan_library(parse_library_spec(changed((old, new))))
+    assert message in str(caught.value)
+
+
+def test_diffraction_may_be_allowed():
+    text = changed(("pitch_nm = 250", "pitch_nm = 350"), ("[light]", "[light]\nallow_diffraction = true"))
+    assert plan_library(parse_library_spec(text)).pitch == pytest.approx(350e-9)
+
+
+def test_a_hexagonal_lattice_may_have_a_longer_pitch():
+    # Its reciprocal vectors are 2/√3 times as long: 450/1.4656·1.1547 = 354.5 nm.
+    text = changed(('lattice = "square"', 'lattice = "hexagonal"'), ("pitch_nm = 250", "pitch_nm = 350"))
+    assert plan_library(parse_library_spec(text)).spec.array.lattice == "hexagonal"
+    with pytest.raises(InputError, match=r"a pitch under 354\.5 nm"):
+        plan_library(parse_library_spec(text.replace("pitch_nm = 350", "pitch_nm = 360")))
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"spec\.toml: no such file"):
+        read_library_spec(tmp_path / "spec.toml")

@@ -1,0 +1,311 @@
+"""Restoration: deterministic, any α from one step, and clear about what it cannot take."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+import torch
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.restore.adapter.restorer import AdapterConfig, blend, load_restorer, read_tensors, save_adapter
+from metalens.restore.inference.pseudo import degrade, make_pseudo_pairs
+from metalens.restore.inference.restoration import (
+    Settings,
+    check_alphas,
+    decode,
+    latents_of,
+    restore,
+)
+from metalens.restore.inference.restored_files import captures_of, read_alpha_map, restore_files, take_camera
+from metalens.restore.metrics.picture_tensors import pad_to_multiple
+
+PIXELS = (64, 80)
+
+
+def capture(seed=0, pixels=PIXELS):
+    return np.random.default_rng(seed).integers(0, 255, (*pixels, 3), dtype=np.uint8)
+
+
+@pytest.fixture
+def adapter(make_restorer, tmp_path):
+    folder = tmp_path / "adapter"
+    folder.mkdir()
+    save_adapter(folder, make_restorer(perturb=0.02))
+    return folder
+
+
+def test_the_same_capture_gives_the_same_picture(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    first, second = (restore(restorer, capture(), [0.5, 1])[0.5] for _ in range(2))
+    np.testing.assert_array_equal(first, second)
+
+
+def test_alpha_is_a_line_through_the_two_paths():
+    positive, neutral = torch.randn(1, 8, 4, 4), torch.randn(1, 8, 4, 4)
+    torch.testing.assert_close(blend(positive, neutral, 0.0), neutral)
+    torch.testing.assert_close(blend(positive, neutral, 1.0), positive)
+    middle = (blend(positive, neutral, 0.5) + blend(positive, neutral, 1.05)) / 2
+    torch.testing.assert_close(blend(positive, neutral, 0.775), middle)
+    brushed = torch.zeros(1, 1, 4, 4)
+    brushed[..., :2] = 1
+    mixed = blend(positive, neutral, brushed)
+    torch.testing.assert_close(mixed[..., :2], positive[..., :2])
+    torch.testing.assert_close(mixed[..., 2:], neutral[..., 2:])
+
+
+def test_a_list_of_alphas_gives_what_each_gives_alone(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    together = restore(restorer, capture(), [0, 1.05])
+    np.testing.assert_array_equal(together[1.05], restore(restorer, capture(), [1.05])[1.05])
+    assert (together[0].astype(int) - together[1.05]).any()
+
+
+def test_an_adapter_saved_and_loaded_restores_alike(adapter):
+    pictures = [restore(load_restorer(adapter), capture(), [0.75])[0.75] for _ in range(2)]
+    np.testing.assert_array_equal(*pictures)
+
+
+def test_the_small_model_starts_as_the_identity(make_restorer):
+    # The linear start: averages of 2 × 2 pixels pass, so a picture of such averages comes back.
+    smooth = np.repeat(np.repeat(capture(pixels=(32, 40)), 2, axis=0), 2, axis=1) // 2 + 60
+    restored = restore(make_restorer(), smooth, [1])[1]
+    assert np.abs(restored.astype(int) - smooth).mean() < 6
+
+
+def test_padding_reflects_and_only_where_it_must():
+    pictures = torch.rand(1, 3, 30, 32)
+    padded = pad_to_multiple(pictures, 8)
+    assert padded.shape == (1, 3, 32, 32)
+    torch.testing.assert_close(padded[..., 30, :], pictures[..., 28, :])
+    assert pad_to_multiple(padded, 8) is padded
+
+
+@pytest.mark.parametrize("alphas", [[float("nan")], [3], [-2], [], [0.5, 0.5]])
+def test_unusable_alphas_are_refused(alphas):
+    with pytest.raises(InputError, match="--alpha"):
+        check_alphas(alphas)
+
+
+def test_files_are_restored_into_a_new_folder(make_restorer, tmp_path):
+    for name in ("a", "b"):
+        write_picture(tmp_path / f"{name}.png", capture())
+    rows = restore_files(make_restorer(), captures_of([tmp_path]), [0, 0.75], tmp_path / "out")
+    names = sorted(entry.name for entry in (tmp_path / "out").iterdir())
+    assert names == ["a-alpha0.75.png", "a-alpha0.png", "b-alpha0.75.png", "b-alpha0.png"]
+    assert len(rows) == 4
+    assert read_picture(tmp_path / "out" / "a-alpha0.png").shape == (*PIXELS, 3)
+
+
+def test_pairs_are_captures_too(make_restorer, pairs, tmp_path):
+    found = captures_of([pairs.folder])
+    assert [each.name for each in found][:2] == ["p0-0", "p1-0"]
+    np.testing.assert_array_equal(found[0].read(), pairs[0][1])
+
+
+def test_a_capture_of_another_size_stops_everything_before_anything_is_written(make_restorer, tmp_path):
+    write_picture(tmp_path / "a.png", capture())
+    write_picture(tmp_path / "b.png", capture(pixels=(64, 64)))
+    with pytest.raises(InputError, match=r"b: a capture of 64 × 64 pixels .* takes 64 × 80"):
+        restore_files(make_restorer(), captures_of([tmp_path]), [1], tmp_path / "out")
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_saturated_capture_is_refused_with_how_much(make_restorer):
+    white = capture()
+    white[:40] = 255
+    with pytest.raises(InputError, match=r"6\d% of the capture is saturated"):
+        restore(make_restorer(), white, [1])
+
+
+def test_two_captures_of_one_name_are_refused(tmp_path):
+    for folder in ("x", "y"):
+        (tmp_path / folder).mkdir()
+        write_picture(tmp_path / folder / "a.png", capture())
+    with pytest.raises(InputError, match="two captures are named a"):
+        captures_of([tmp_path / "x", tmp_path / "y"])
+
+
+def test_a_damaged_or_foreign_adapter_is_refused(adapter, tmp_path, prior_folder):
+    with pytest.raises(InputError, match="is not an adapter"):
+        load_restorer(tmp_path / "nowhere")
+    description = json.loads((adapter / "adapter.json").read_text())
+    for change, message in (
+        ({"schema": "else"}, "found 'else' version 1, expected metalens.adapter"),
+        ({"prior": {"name": str(prior_folder), "identity": "0" * 64}}, "was trained on prior"),
+        ({"config": {"unet_rank": 4, "colour": 1}}, "lacks or garbles"),
+        ({"config": {"unet_rank": 10**9}}, "unet_rank is 1000000000, expected a whole number from 1 to 1024"),
+    ):
+        copy = tmp_path / "copy"
+        shutil.copytree(adapter, copy)
+        (copy / "adapter.json").write_text(json.dumps(description | change))
+        with pytest.raises(InputError, match=message):
+            load_restorer(copy)
+        shutil.rmtree(copy)
+    weights = adapter / "adapter.safetensors"
+    weights.write_bytes(weights.read_bytes()[:5000])
+    with pytest.raises(InputError, match="damaged or no safetensors file"):
+        load_restorer(adapter)
+
+
+def test_nan_in_an_adapter_is_refused(adapter):
+    import safetensors.torch
+
+    tensors = safetensors.torch.load_file(adapter / "adapter.safetensors")
+    name = next(name for name in tensors if name.startswith("svda"))
+    tensors[name] = torch.full_like(tensors[name], float("nan"))
+    safetensors.torch.save_file(tensors, adapter / "adapter.safetensors")
+    with pytest.raises(InputError, match="holds NaN or infinity"):
+        load_restorer(adapter)
+
+
+def test_an_oversized_adapter_is_refused_by_its_header(adapter):
+    import safetensors.torch
+
+    path = adapter / "adapter.safetensors"
+    tensors = {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
+    name = next(name for name in tensors if name.startswith("svda"))
+    safetensors.torch.save_file(tensors | {name: torch.zeros(2000, 2000)}, path)
+    with pytest.raises(InputError, match=rf"{name} has shape \(2000, 2000\), expected"):
+        load_restorer(adapter)
+    safetensors.torch.save_file(tensors | {"more": torch.zeros(1)}, path)
+    with pytest.raises(InputError, match="not those that belong there \\(first difference: more\\)"):
+        load_restorer(adapter)
+    safetensors.torch.save_file(tensors, path)
+    path.write_bytes(path.read_bytes() + b"more")
+    with pytest.raises(InputError, match="damaged or no safetensors file"):
+        read_tensors(path)
+
+
+def test_an_adapter_from_before_skips_has_none(adapter):
+    description = json.loads((adapter / "adapter.json").read_text())
+    del description["config"]["skips"]
+    (adapter / "adapter.json").write_text(json.dumps(description))
+    assert load_restorer(adapter).skips is None
+
+
+def test_adapters_of_impossible_sizes_are_refused():
+    with pytest.raises(InputError, match="form is 'round', expected one of local, global"):
+        AdapterConfig(form="round")
+
+
+@pytest.mark.parametrize("steps", [1, 4])
+def test_more_steps_are_taken_without_noise(make_restorer, steps):
+    restorer = make_restorer(perturb=0.02)
+    first, second = (latents_of(restorer, capture(), Settings(steps=steps)).positive for _ in range(2))
+    torch.testing.assert_close(first, second, atol=0, rtol=0)
+    one = latents_of(restorer, capture()).positive
+    assert (first - one).abs().max() > 1e-3 if steps > 1 else torch.equal(first, one)
+
+
+def test_a_map_of_alpha_brushes_detail_into_a_region(make_restorer):
+    restorer = make_restorer(perturb=0.05)
+    latents = latents_of(restorer, capture())
+    faithful, detailed = (decode(restorer, latents, alpha).astype(int) for alpha in (0, 1))
+    np.testing.assert_array_equal(decode(restorer, latents, np.zeros(PIXELS)), faithful)
+    brush = np.zeros(PIXELS)
+    brush[:, 60:] = 1
+    brushed = decode(restorer, latents, brush).astype(int)
+    assert np.abs(brushed - faithful)[:, :40].mean() < 0.2 * np.abs(detailed - faithful)[:, :40].mean()
+    assert np.abs(brushed - detailed)[:, 70:].mean() < 0.2 * np.abs(detailed - faithful)[:, 70:].mean()
+
+
+def test_a_map_of_alpha_that_does_not_fit_is_refused(make_restorer, tmp_path):
+    restorer = make_restorer()
+    latents = latents_of(restorer, capture())
+    with pytest.raises(InputError, match="α map of 64 × 64 pixels, the photograph has 64 × 80"):
+        decode(restorer, latents, np.zeros((64, 64)))
+    with pytest.raises(InputError, match="found values beyond -1 to 2"):
+        decode(restorer, latents, np.full(PIXELS, np.nan))
+    write_picture(tmp_path / "coloured.png", capture())
+    with pytest.raises(InputError, match="holds colours, a map of α is grey"):
+        read_alpha_map(tmp_path / "coloured.png")
+
+
+def test_a_part_of_the_frame_is_restored_at_its_place(make_restorer, camera):
+    large = camera.model_copy(update={"sensor": camera.sensor.model_copy(update={"pixels": (128, 160)})})
+    restorer = make_restorer(perturb=0.1)
+    restorer.camera = large
+    with pytest.raises(InputError, match=r"takes 128 × 160.* give the whole frame .* or its place with --place"):
+        restore(restorer, capture(), [1])
+    corners = [restore(restorer, capture(), [1], Settings(place=place))[1] for place in ((0, 0), (64, 80))]
+    assert (corners[0] != corners[1]).any()
+    with pytest.raises(InputError, match="at row 65, column 0 does not lie on the sensor"):
+        restore(restorer, capture(), [1], Settings(place=(65, 0)))
+
+
+def test_captures_of_another_lens_are_refused_unless_they_are_allowed(make_restorer, pairs, bank, camera, tmp_path):
+    from dataclasses import replace
+
+    other = replace(bank, camera=camera.model_copy(update={"name": "another"}))
+    restorer = make_restorer()
+    with pytest.raises(InputError, match=r"another: taken with another lens .* --any-lens"):
+        take_camera(restorer, other)
+    take_camera(restorer, other, any_lens=True)
+    assert restorer.camera.name == "another"
+    with pytest.raises(InputError, match="p0-0: taken with another lens"):
+        restore_files(restorer, captures_of([pairs.folder]), [1], tmp_path / "out")
+    restorer.training = {"pairs": [{"lens_hashes": [camera.hash]}]}
+    take_camera(restorer, bank)
+    assert restorer.camera == camera
+
+
+def test_weights_that_overflow_are_named(make_restorer):
+    restorer = make_restorer()
+    with torch.no_grad():
+        restorer.prior.unet.conv_out.base_layer.bias.fill_(float("inf"))
+    with pytest.raises(InputError, match="the networks gave NaN or infinity"):
+        restore(restorer, capture(), [1])
+
+
+def test_the_end_of_memory_says_what_to_lower(make_restorer, monkeypatch):
+    restorer = make_restorer()
+
+    def refuse(*arguments):
+        raise RuntimeError("[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes.")
+
+    monkeypatch.setattr(type(restorer.prior), "encode", refuse)
+    with pytest.raises(InputError, match="out of memory with tiles of up to 512 pixels; lower --tile"):
+        restore(restorer, capture(), [1])
+
+
+def test_half_precision_networks_keep_float32_latents(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    exact, identity = latents_of(restorer, capture()), restorer.identity
+    rounded = latents_of(restorer.to("cpu", torch.bfloat16), capture())
+    assert rounded.positive.dtype == torch.float32
+    assert restorer.identity == identity
+    assert (rounded.positive - exact.positive).std() < 0.05 * exact.positive.std()
+
+
+def test_pseudo_pairs_have_the_format_of_pairs_and_resume_to_the_same(make_restorer, tmp_path):
+    photographs = []
+    for name in ("a", "b"):
+        photographs.append(tmp_path / f"{name}.png")
+        write_picture(photographs[-1], capture(pixels=(100, 120)))
+    (tmp_path / "bad.png").write_bytes(b"no picture")
+    photographs.append(tmp_path / "bad.png")
+    restorer = make_restorer(perturb=0.02)
+    manifest = make_pseudo_pairs(restorer, photographs, tmp_path / "pseudo", count=3, shard_size=2)
+    assert [each.name for each in manifest.skipped] == ["bad.png"]
+    made = read_pairs(tmp_path / "pseudo")
+    assert made.manifest.kind == "pseudo"
+    assert made.source_names() == ["a.png", "b.png", "a.png"]
+    clean, degraded = made[1]
+    np.testing.assert_array_equal(degraded, degrade(restorer, clean))
+    shard = tmp_path / "pseudo" / "shard-00001.h5"
+    before = shard.read_bytes()
+    shard.unlink()
+    make_pseudo_pairs(restorer, photographs, tmp_path / "pseudo", count=3, shard_size=2, resume=True)
+    assert shard.read_bytes() == before
+
+
+def test_pseudo_pairs_need_a_photograph_and_a_count(make_restorer, tmp_path):
+    with pytest.raises(InputError, match="--count must be 1 or more"):
+        make_pseudo_pairs(make_restorer(), [], tmp_path / "pseudo", count=0)
+    with pytest.raises(InputError, match="no photograph can be used"):
+        make_pseudo_pairs(make_restorer(), [tmp_path / "none.png"], tmp_path / "pseudo", count=1)

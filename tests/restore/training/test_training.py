@@ -1,0 +1,316 @@
+"""Training: every path learns, only what should, and what is written is what was trained."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.neutral_target import neutral_target
+from metalens.restore.adapter.paths import PathShares, source_and_target
+from metalens.restore.adapter.restorer import AdapterConfig, describe_adapter, load_restorer
+from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
+from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.training.distributed import lower_precision, spoken_memory
+from metalens.restore.training.loss import PathLoss
+from metalens.restore.training.optimisation import Budget
+from metalens.restore.training.train import TrainConfig, train
+
+from ..conftest import textured, write_pairs
+
+
+def config(**changes):
+    base = {"batch": 2, "crop": 32, "checkpoint_every": 3, "learning_rate": 2e-3, "ema_decay": 0.8, "warm_up": 3}
+    few = {"validation_batches": 1, "validation_pictures": 1}
+    return TrainConfig(adapter=AdapterConfig(unet_rank=4, encoder_rank=4), **(base | few | changes))
+
+
+def run(pairs, output, bank, prior_folder, steps, **options):
+    settings = options.pop("config", config())
+    return train(
+        [pairs],
+        output,
+        bank=bank,
+        prior=load_prior(prior_folder),
+        quality_metric="piqe",
+        budget=Budget(steps=steps),
+        config=settings,
+        **options,
+    )
+
+
+def history_of(folder):
+    return json.loads((folder / "training.json").read_text())["history"]
+
+
+def exchanged(picture):
+    """A camera that takes red for blue undoes itself: all paths learn one map, for which a few steps are enough."""
+    return np.ascontiguousarray(picture[..., ::-1])
+
+
+def test_training_lowers_every_loss_and_beats_the_captured_picture_on_held_out_ones(
+    camera, tmp_path, bank, prior_folder
+):
+    pairs = write_pairs(tmp_path / "pairs", camera, textured(16), degrade=exchanged)
+    settings = config(shares=PathShares(0.4, 0.3, 0.3), learning_rate=1e-2, clip=10.0)
+    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 15, config=settings)
+    for path in PATHS:
+        before, after = summary["validation_before"][path], summary["validation_after"][path]
+        for term in ("loss", "l2", "perceptual"):
+            assert after[term] < before[term], (path, term)
+    figures = summary["by_alpha"]
+    assert figures["held_out"]
+    for restored in figures["restored"].values():
+        assert restored["psnr"] > figures["captured"]["psnr"] + 1
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_each_path_overfits_one_pair(camera, tmp_path, bank, prior_folder, path):
+    pair = write_pairs(tmp_path / "pair", camera, textured(1), sources=1, degrade=exchanged)
+    shares = PathShares(**{each: float(each == path) for each in PATHS})
+    settings = config(shares=shares, perceptual_weight=0.0, learning_rate=1e-2, batch=1)
+    summary = run(pair, tmp_path / "adapter", bank, prior_folder, 15, config=settings)
+    assert summary["validation_after"][path]["l2"] < 0.5 * summary["validation_before"][path]["l2"]
+    assert {row["path"] for row in history_of(tmp_path / "adapter")} == {path}
+
+
+@pytest.mark.parametrize("path", PATHS)
+def test_every_parameter_that_should_train_has_a_gradient_and_nothing_else(make_restorer, path):
+    restorer = make_restorer(perturb=0.02)
+    loss = PathLoss(config())
+    clean, neutral, captured = torch.rand(3, 1, 3, 32, 32).unbind()
+    source, target = source_and_target(path, clean, neutral, captured)
+    loss(restorer.forward(source, torch.rand(1, 4, 7, 7), [path]), target)["loss"].backward()
+    trained = restorer.parameters()
+    assert [name for name, each in trained.items() if each.grad is None or not each.grad.abs().max() > 0] == []
+    whose = {id(parameter) for parameter in trained.values()}
+    everything = [*restorer.prior.vae.parameters(), *restorer.prior.unet.parameters(), *loss.parameters()]
+    others = [each for each in everything if id(each) not in whose]
+    assert len(others) > 100
+    assert not any(each.requires_grad or each.grad is not None for each in others)
+
+
+def gradients(restorer, *, checkpointing=False, precision="fp32"):
+    if checkpointing:
+        restorer.prior.vae.enable_gradient_checkpointing()
+        restorer.prior.unet.enable_gradient_checkpointing()
+    if precision == "bf16":
+        lower_precision([restorer.prior.vae, restorer.prior.unet])
+    generator = torch.Generator().manual_seed(3)
+    source, maps = torch.rand(1, 3, 32, 32, generator=generator), torch.rand(1, 4, 7, 7, generator=generator)
+    with restorer.conditioned(maps, 1.0):
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=precision == "bf16"):
+            predicted = restorer.forward(source, maps, ["positive"])
+        (predicted.float() - 0.5).square().mean().backward()
+    return {name: parameter.grad for name, parameter in restorer.parameters().items()}
+
+
+def test_gradient_checkpointing_changes_no_gradient(make_restorer):
+    plain = gradients(make_restorer(perturb=0.02))
+    again = gradients(make_restorer(perturb=0.02), checkpointing=True)
+    for name, gradient in plain.items():
+        torch.testing.assert_close(again[name], gradient, msg=name)
+
+
+def test_in_reduced_precision_what_is_trained_stays_in_single_precision(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    reduced, full = gradients(restorer, precision="bf16"), gradients(make_restorer(perturb=0.02))
+    assert {parameter.dtype for parameter in restorer.parameters().values()} == {torch.float32}
+    assert {gradient.dtype for gradient in reduced.values()} == {torch.float32}
+    assert restorer.prior.unet.conv_out.base_layer.weight.dtype == torch.bfloat16
+    together = [torch.cat([each[name].flatten() for name in full]) for each in (reduced, full)]
+    # bfloat16 has 8 bits: the direction stays, the last digits do not.
+    assert torch.nn.functional.cosine_similarity(*together, dim=0) > 0.98
+
+
+def test_the_adapter_that_is_written_is_the_one_that_was_trained(pairs, tmp_path, bank, prior_folder, camera):
+    settings = config(validate_every=2, precision="bf16", gradient_checkpointing=True)
+    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3, config=settings, command="metalens train pairs/")
+    names = sorted(entry.name for entry in (tmp_path / "adapter").iterdir())
+    assert names == ["README.md", "adapter.json", "adapter.safetensors", "tensorboard", "training.json", "validation"]
+    pictures = sorted(entry.name for entry in (tmp_path / "adapter" / "validation").iterdir())
+    assert pictures == ["step-000002.png", "step-000003.png"]
+    restorer = load_restorer(tmp_path / "adapter")
+    assert restorer.camera == camera
+    assert restorer.training["steps"] == summary["steps"] == 3
+    history = history_of(tmp_path / "adapter")
+    assert [row["step"] for row in history] == [0, 1, 2]
+    assert {row["path"] for row in history} <= set(PATHS)
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    captured = summary["by_alpha"]["captured"]
+    for part in (
+        "metalens train pairs/",
+        f"| captured | {captured['psnr']:.2f} | {captured['perceptual']:.4f} |",
+        "| restored, α = 0.75 |",
+        "Photographs by licence: unknown (4)",
+        "bf16, on cpu",
+        "the shift-tolerant LPIPS (AlexNet form)",
+        "validation/step-000003.png",
+    ):
+        assert part in card
+
+
+def test_accumulated_batches_are_one_large_batch(pairs, tmp_path, bank, prior_folder):
+    settings = {"validation_batches": 1, "weight_decay": 0.0}
+    for name, batch, accumulate in (("whole", 4, 1), ("parts", 1, 4)):
+        run(
+            pairs,
+            tmp_path / name,
+            bank,
+            prior_folder,
+            2,
+            config=config(batch=batch, accumulate=accumulate, **settings),
+        )
+    whole, parts = (history_of(tmp_path / name) for name in ("whole", "parts"))
+    for one, other in zip(whole, parts, strict=True):
+        assert other["path"] == one["path"]
+        assert other["loss"] == pytest.approx(one["loss"], rel=1e-3)
+        assert other["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-2)
+
+
+def test_pseudo_pairs_and_an_initial_adapter_are_taken(pairs, tmp_path, bank, prior_folder):
+    run(pairs, tmp_path / "first", bank, prior_folder, 2)
+    summary = run(
+        pairs,
+        tmp_path / "second",
+        bank,
+        prior_folder,
+        3,
+        pseudo=[pairs],
+        initial=str(tmp_path / "first"),
+        config=config(pseudo_share=1.0),
+    )
+    assert summary["pseudo"][0]["count"] == len(pairs)
+    assert all(row["pseudo"] == (row["path"] != "negative") for row in history_of(tmp_path / "second"))
+    first = describe_adapter(tmp_path / "first")["training"]["validation_after"]
+    for path in PATHS:
+        # The adapter was rounded to half precision in between.
+        assert summary["validation_before"][path]["loss"] == pytest.approx(first[path]["loss"], rel=0.02)
+
+
+def test_an_initial_adapter_that_does_not_fit_is_refused(pairs, tmp_path, bank, prior_folder):
+    run(pairs, tmp_path / "first", bank, prior_folder, 1)
+    start = {"initial": str(tmp_path / "first")}
+    larger = TrainConfig(adapter=AdapterConfig(unet_rank=8, encoder_rank=4), crop=32)
+    with pytest.raises(InputError, match="this training asks for"):
+        run(pairs, tmp_path / "second", bank, prior_folder, 1, config=larger, **start)
+    weights = tmp_path / "first" / "adapter.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-100])
+    with pytest.raises(InputError, match=r"adapter\.safetensors"):
+        run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
+    note = tmp_path / "first" / "adapter.json"
+    note.write_text(note.read_text().replace(load_prior(prior_folder).identity, "0" * 64))
+    with pytest.raises(InputError, match="was trained on another prior"):
+        run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
+    assert not (tmp_path / "second").exists()
+
+
+def test_a_step_that_gives_nan_is_skipped_and_counted(pairs, tmp_path, bank, prior_folder, monkeypatch):
+    from metalens.restore.training.pairs import TrainingPairs
+
+    draw, drawn = TrainingPairs.draw, []
+
+    def sometimes_nan(self, among, size, **options):
+        example = draw(self, among, size, **options)
+        drawn.append(len(among))
+        if among is self.training and drawn.count(len(self.training)) == 3:
+            return example._replace(captured=example.captured * float("nan"))
+        return example
+
+    monkeypatch.setattr(TrainingPairs, "draw", sometimes_nan)
+    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3)
+    assert (summary["steps"], summary["skipped_steps"]) == (3, 1)
+    assert all(np.isfinite(row["loss"]) for row in history_of(tmp_path / "adapter"))
+    assert "1 steps skipped for NaN" in (tmp_path / "adapter" / "README.md").read_text()
+
+
+def test_steps_that_give_nan_stop_training_when_they_persist(pairs, tmp_path, bank, prior_folder, monkeypatch):
+    def not_a_number(self, first, second):
+        return (first - second).square().mean() * float("nan")
+
+    monkeypatch.setattr("metalens.restore.metrics.shift_tolerant_lpips.ShiftTolerantLPIPS.forward", not_a_number)
+    with pytest.raises(InputError, match="11 in a row training steps gave NaN"):
+        run(pairs, tmp_path / "adapter", bank, prior_folder, 30)
+
+
+def test_running_out_of_memory_says_what_to_lower(pairs, tmp_path, bank, prior_folder, monkeypatch):
+    def no_memory(self, *arguments):
+        raise torch.OutOfMemoryError("CUDA out of memory.")
+
+    monkeypatch.setattr("metalens.restore.training.loss.PathLoss.forward", no_memory)
+    with pytest.raises(InputError, match=r"lower --batch and raise --accumulate.*\(now 2 × 1\); lower --crop"):
+        run(pairs, tmp_path / "adapter", bank, prior_folder, 2)
+    with pytest.raises(InputError, match="out of memory: all"), spoken_memory("all"):
+        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    with pytest.raises(RuntimeError, match="another"), spoken_memory("all"):
+        raise RuntimeError("another")
+
+
+def test_a_bank_of_another_camera_is_refused(pairs, tmp_path, bank, prior_folder, camera):
+    import dataclasses
+
+    other = dataclasses.replace(bank, camera=camera.model_copy(update={"name": "another"}))
+    with pytest.raises(InputError, match="give the bank that the pairs were made with"):
+        run(pairs, tmp_path / "adapter", other, prior_folder, 2)
+    assert not (tmp_path / "adapter").exists()
+
+
+def test_crops_that_do_not_fit_are_refused(pairs, tmp_path, bank, prior_folder):
+    with pytest.raises(InputError, match="smaller than the crop of 128"):
+        run(pairs, tmp_path / "a", bank, prior_folder, 2, config=config(crop=128))
+    with pytest.raises(InputError, match="crop 30 is no multiple of 4"):
+        run(pairs, tmp_path / "a", bank, prior_folder, 2, config=config(crop=30))
+
+
+def test_a_device_that_is_not_there_is_refused(pairs, tmp_path, bank, prior_folder, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(InputError, match="--device cuda: torch finds no such device here"):
+        run(pairs, tmp_path / "a", bank, prior_folder, 2, device="cuda")
+
+
+def test_the_paths_are_the_papers():
+    pictures = clean, neutral, captured = torch.rand(3, 1, 3, 32, 32).unbind()
+    assert source_and_target("positive", *pictures) == (captured, clean)
+    assert source_and_target("neutral", *pictures) == (captured, neutral)
+    assert source_and_target("negative", *pictures) == (clean, captured)
+    with pytest.raises(InputError, match="path 'upwards' is unknown"):
+        source_and_target("upwards", *pictures)
+
+
+def test_path_shares_must_sum_to_one():
+    with pytest.raises(InputError, match="must be 0 or more and sum to 1"):
+        PathShares(0.5, 0.5, 0.5)
+    generator = torch.Generator().manual_seed(0)
+    drawn = [PathShares().draw(generator) for _ in range(2000)]
+    assert np.mean([path == "positive" for path in drawn]) == pytest.approx(0.7, abs=0.04)
+    assert np.mean([path == "negative" for path in drawn]) == pytest.approx(0.1, abs=0.03)
+
+
+def test_the_neutral_target_is_the_one_that_pairs_store():
+    picture = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
+    smooth = guided_filter(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
+    # Both round in single precision, and the stored one to 8 bits.
+    expected = torch.from_numpy(neutral_target(picture)).permute(2, 0, 1)[None].float() / 255
+    torch.testing.assert_close(smooth, expected, atol=0.51 / 255, rtol=0)
+
+
+def test_the_neutral_target_smooths_texture_and_keeps_edges():
+    step = (torch.arange(64) >= 32).float().expand(1, 1, 64, 64)
+    torch.testing.assert_close(guided_filter(step), step, atol=0.05, rtol=0)
+    texture = 0.5 + 0.05 * torch.randn(1, 1, 64, 64)
+    assert guided_filter(texture).std() < 0.3 * texture.std()
+    flat = torch.full((1, 3, 16, 16), 0.3)
+    torch.testing.assert_close(guided_filter(flat), flat)
+
+
+def test_generic_degradations_differ_and_repeat_by_their_generator():
+    pictures = torch.rand(2, 3, 48, 48)
+    first, second, again = (degrade_generically(pictures, torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
+    torch.testing.assert_close(first, again)
+    assert (first - second).abs().mean() > 1e-3
+    assert first.min() >= 0
+    assert first.max() <= 1
+    assert first.std() < pictures.std()

@@ -1,0 +1,41 @@
+"""A command of metalens as a stage of a longer road: in a process of its own, measured."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import time
+from collections.abc import Callable, Sequence
+
+from metalens.formats.files.errors import InputError
+
+
+def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, float | str]:
+    """Run one command in a process of its own and measure it.
+
+    Returns:
+        ``name``, ``command``, ``seconds`` and ``peak_memory_mb`` (largest resident set of the process).
+    """
+    command = shlex.join(["metalens", *arguments])
+    say(f"$ {command}")
+    start = time.monotonic()
+    process = os.posix_spawn(
+        sys.executable,
+        [sys.executable, "-m", "metalens.cli", *arguments],
+        os.environ,
+        # The commands' own results go to stderr: stdout is the demo's.
+        file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)],
+    )
+    _, status, usage = os.wait4(process, 0)
+    code = os.waitstatus_to_exitcode(status)
+    if code:
+        raise InputError(f"metalens {name} ended with status {code}; its message stands above.")
+    # Linux counts the largest resident set in KiB, macOS in bytes.
+    unit = 2**10 if sys.platform == "darwin" else 1
+    return {
+        "name": name,
+        "command": command,
+        "seconds": round(time.monotonic() - start, 2),
+        "peak_memory_mb": round(usage.ru_maxrss / unit / 2**10, 1),
+    }

@@ -1,0 +1,132 @@
+"""The whole road once, on embedded defaults: every stage is a command that a user could type."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.workflows.command import run_command
+
+ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
+
+
+@dataclass(frozen=True)
+class DemoScale:
+    """How much the demo does; ``psf`` are further options of ``metalens psf``."""
+
+    psf: tuple[str, ...] = ()
+    pairs: int = 36
+    minutes: float = 2.0
+    steps: int | None = None
+    crop: int = 96
+    batch: int = 4
+    pseudo: int = 6
+    held_out: int = 3
+
+
+QUICK = DemoScale(
+    psf=("--fields", "3x3", "--wavelengths", "2"),
+    pairs=4,
+    minutes=1.0,
+    steps=4,
+    crop=64,
+    batch=1,
+    pseudo=1,
+    held_out=1,
+)
+
+
+def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = lambda line: None) -> Path:
+    """Run all stages into a new folder.
+
+    Args:
+        output: the folder; an earlier demo there is refused, not overwritten.
+        quick: a few steps and pictures only.
+        say: told each command before it runs.
+
+    Returns:
+        The path of ``report.html``.
+
+    Raises:
+        InputError: the folder is not empty, or a stage failed.
+    """
+    require_new_directory(output)
+    output.mkdir(parents=True, exist_ok=True)
+    scale = QUICK if quick else DemoScale()
+    alphas = ",".join(f"{alpha:g}" for alpha in ALPHAS)
+    bank, pairs, test = (str(output / name) for name in ("psf.h5", "pairs", "held-out"))
+    first, extra, adapter = (str(output / name) for name in ("first-adapter", "pseudo", "adapter"))
+    budget = ["--minutes", f"{scale.minutes:g}", *(["--steps", str(scale.steps)] if scale.steps else [])]
+    recipe = ["--psf", bank, "--crop", str(scale.crop), "--batch", str(scale.batch)]
+    whole = ["--count", str(scale.held_out)]
+    stages: list[dict[str, float | str]] = []
+    for name, arguments in (
+        ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
+        ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
+        (
+            "synth held-out",
+            ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1", *whole],
+        ),
+        ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
+        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", "--count", str(scale.pseudo)]),
+        (
+            "train with pseudo pairs",
+            [
+                "train",
+                pairs,
+                "-o",
+                adapter,
+                *recipe,
+                *budget,
+                "--pseudo",
+                extra,
+                "--init",
+                "metacamera",
+                "--learning-rate",
+                "1e-4",
+            ],
+        ),
+        ("restore", ["restore", test, "-o", str(output / "restored"), "--adapter", adapter, "--alpha", alphas]),
+    ):
+        stages.append(run_command(name, arguments, say))
+    with atomic_file(output / "stages.json") as part:
+        part.write_text(json.dumps(stages, indent=1) + "\n", encoding="utf-8")
+    arguments = [
+        "report",
+        "-o",
+        str(output / "report"),
+        "--psf",
+        bank,
+        "--pairs",
+        test,
+        "--tune",
+        pairs,
+        "--restored",
+        str(output / "restored"),
+        "--adapter",
+        adapter,
+        "--curve",
+        "metacamera",
+        "--curve",
+        first,
+        "--stages",
+        str(output / "stages.json"),
+    ]
+    run_command("report", arguments, say)
+    return _lift(output / "report")
+
+
+def _lift(report: Path) -> Path:
+    """Move a report's files up beside the stages' files, its page last.
+
+    Returns:
+        The page's new path.
+    """
+    page = report / "report.html"
+    for entry in sorted(report.iterdir(), key=lambda entry: entry == page):
+        entry.rename(report.parent / entry.name)
+    report.rmdir()
+    return report.parent / page.name
