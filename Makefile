@@ -48,7 +48,7 @@ type: $(INSTALLED_DEV) ## types
 	MYPY_NUM_WORKERS=$$($(BIN)/python -c 'import os; print(os.cpu_count())') $(BIN)/mypy
 
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
-	$(BIN)/python -m metalens.synth.debian_photographs photos
+	$(BIN)/python scripts/debian_photographs.py photos
 
 bench: $(INSTALLED) ## measure speed and memory: the scripts in benchmarks/ that need no arguments
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done

@@ -4,9 +4,6 @@ In reading order:
 
 - ``photographs``           a photograph with its licence and credit
 - ``embedded_photographs``  the ones inside installed wheels, split into train and held out
-- ``debian_photographs``    the ones in Debian's packages, fetched on request
-  (``qt_resource`` and ``debian_licences`` read what those packages hold)
-- ``packed_photographs``    a folder of them as one file that moves easily
 - ``blur``                  the folder of the shift-variant blur by a bank, and its adjoint
 - ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
 - ``dataset``               the folder of the training set: crops, shards, workers, clusters

@@ -27,7 +27,7 @@ def tracked_files() -> tuple[Path, ...]:
     """Everything that git tracks and that is text; symbolic links are left out. Outside a checkout, the sources."""
     listing = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
     if listing.returncode != 0:
-        folders = (*FOLDERS, "tests", "docs", "benchmarks", "notebooks")
+        folders = (*FOLDERS, "tests", "docs", "benchmarks", "notebooks", "scripts")
         paths = [*ROOT.glob("*.*"), *(path for folder in folders for path in (ROOT / folder).rglob("*.*"))]
     else:
         paths = [ROOT / name for name in listing.stdout.split("\0") if name]

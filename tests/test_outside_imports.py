@@ -1,4 +1,4 @@
-"""What lies outside the package and is not run by the tests finds what it imports from it: benchmarks and notebooks."""
+"""What lies outside the package and is not run by the tests finds what it imports from it."""
 
 import ast
 import json
@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-SOURCES = sorted([*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")])
+SOURCES = sorted(
+    [*(ROOT / "benchmarks").rglob("*.py"), *(ROOT / "scripts").glob("*.py"), *(ROOT / "notebooks").glob("*.ipynb")]
+)
 
 
 def code_of(path: Path) -> str:

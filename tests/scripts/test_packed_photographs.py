@@ -8,11 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from packed_photographs import main, pack_photographs
 from skimage.data import astronaut
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.synth.packed_photographs import main, pack_photographs
 from metalens.synth.photographs import find_photographs
 
 

@@ -1,6 +1,6 @@
 """About 150 free photographs from Debian packages, as clean scenes for a training set.
 
-Run as ``python -m metalens.synth.debian_photographs photos``: downloads six packages with ``apt-get download``,
+Run as ``python scripts/debian_photographs.py photos``: downloads six packages with ``apt-get download``,
 unpacks them into a temporary folder without installing anything, takes the photographs by name (drawings,
 paintings and renderings stay behind), halves their size to shed compression artefacts, and writes PNG files with a
 ``manifest.json`` that credits each one. Nothing is redistributed: every user fetches the packages from Debian.
@@ -20,13 +20,14 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from debian_licences import Terms, terms_from_copyright, terms_from_readme
+from qt_resource import read_qt_resources
+
 from metalens.formats.files.atomic import atomic_directory, require_new_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import decode_picture, write_picture
 from metalens.formats.pictures.scene import shrink
-from metalens.synth.debian_licences import Terms, terms_from_copyright, terms_from_readme
 from metalens.synth.photographs import MANIFEST
-from metalens.synth.qt_resource import read_qt_resources
 
 SHORTEST_SIDE = 448
 """Pictures with a shorter side below this are left out, and none is shrunk below it, in pixels."""
@@ -306,7 +307,7 @@ def _run(command: list[str], what: str, *, folder: Path | None = None) -> str:
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run from the command line; returns the exit status."""
-    parser = argparse.ArgumentParser(prog="python -m metalens.synth.debian_photographs", description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("output", help="the folder to make")
     parser.add_argument("--packages", help="a folder that already holds the .deb files")
     options = parser.parse_args(arguments)

@@ -1,6 +1,6 @@
 """Photographs packed into one file that moves easily, as to a machine with an accelerator and no network.
 
-    python -m metalens.synth.packed_photographs photos photos.zip [--quality 92]
+    python scripts/packed_photographs.py photos photos.zip [--quality 92]
     unzip -q photos.zip -d photos
 
 JPEG with the colours at full resolution takes a quarter of the room of PNG. The manifest goes along, with licences and
