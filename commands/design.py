@@ -55,8 +55,7 @@ def design(
     if report_folder is not None:
         require_new_directory(report_folder)
     # The files that a lens.toml names lie beside it, also beside the one that is written.
-    asked.camera.lens.in_folder(output.resolve().parent)
-    asked.camera.spectrum.in_folder(output.resolve().parent)
+    asked.camera.in_folder(output.resolve().parent)
     from metalens.psf.design.run import design_lens, task_of
 
     if dry_run:

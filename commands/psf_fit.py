@@ -33,22 +33,19 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
 
     Tells each number with its standard error, what is left unexplained, and what the PSFs cannot tell apart.
     """
-    from metalens.formats.camera.camera import dump_camera, read_camera
-    from metalens.formats.files.atomic import atomic_file
+    from metalens.formats.camera.camera import read_camera, write_camera
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.psf.captured.fit import fit_lens, fitted_camera
 
     require_place(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)
     # The files that a lens.toml names lie beside it, also beside the one that is written.
-    camera.lens.in_folder(output.resolve().parent)
-    camera.spectrum.in_folder(output.resolve().parent)
+    camera.in_folder(output.resolve().parent)
     names = [name.strip() for name in parameters.split(",") if name.strip()]
     with count_progress("fit", "trial") as tell:
         found = fit_lens(functions, camera, parameters=names, wavelengths_per_channel=wavelengths, progress=tell)
     fitted = fitted_camera(camera, found)
-    with atomic_file(output) as part:
-        part.write_text(dump_camera(fitted), encoding="utf-8")
+    write_camera(output, fitted)
     numbers = fitted_numbers(found)
     figures = {
         "output": str(output),

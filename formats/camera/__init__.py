@@ -3,6 +3,7 @@
 In reading order:
 
 - ``camera``            the file whole; ``presets/`` holds the cameras that come with the package
+- ``changes``           a camera with some of its keys changed
 - ``lens``              its ``[lens]`` table, made of these:
 - ``phase``             the ``[lens.phase]`` table, a record a family
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5

@@ -11,15 +11,18 @@ import hashlib
 import math
 import os
 from pathlib import Path
+from typing import Any
 
 from pydantic import Field, model_validator
 
+from metalens.formats.camera.changes import folder_of, merged_tables
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.parts import Aperture, Response
 from metalens.formats.camera.phase import Phase
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.camera.spectrum import Spectrum
+from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.record import Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
@@ -65,18 +68,79 @@ class Camera(Record):
         """
         return hashlib.sha256(self.model_dump_json(exclude={"description"}, exclude_none=True).encode()).hexdigest()
 
+    def with_(self, **changes: Any) -> Camera:
+        """The same camera with some of its keys changed; this one stays as it is.
+
+        Args:
+            changes: keys of a ``lens.toml`` with their new values, in the file's units. A table is a dictionary and is
+                merged into the one that is there. It replaces that one if it has another ``family``, ``kind`` or
+                ``shape``; so does a ``sensor`` with a ``preset`` and a ``spectrum`` with ``channels`` or a ``source``.
+                ``None`` removes an optional key. Files are looked for where those of this camera lie, or else in the
+                current folder.
+
+        Returns:
+            The changed camera, checked as a ``lens.toml`` is.
+
+        Raises:
+            InputError: a key is unknown, a value is out of its range, or a file is missing; the sentence names the key.
+
+        Example:
+            >>> camera = read_camera("metacamera")
+            >>> small = camera.with_(name="small", lens={"aperture_um": 150}, sensor={"pixels": (96, 96)})
+            >>> small.lens.aperture_um, small.lens.focal_length_um, small.sensor.pixels
+            (150.0, 900.0, (96, 96))
+            >>> camera.with_(lens={"phase": {"family": "hyperbolic", "wavelength_nm": 530}}).lens.phase.family
+            'hyperbolic'
+            >>> camera.with_(lens={"aperture_mm": 0.15})  # doctest: +ELLIPSIS
+            Traceback (most recent call last):
+            metalens.formats.files.errors.InputError: camera metacamera, changed: unknown key lens.aperture_mm; check...
+        """
+        origin, folder = f"camera {self.name}, changed", folder_of(self)
+        base = self.model_dump(exclude_none=True)
+        sensor = changes.get("sensor")
+        if isinstance(sensor, dict) and "preset" in sensor:
+            changes["sensor"] = with_sensor_preset(sensor, folder)
+            del base["sensor"]
+        changed = validated(Camera, merged_tables(base, changes), origin=origin, tags=TAGS)
+        return changed.in_folder(folder)
+
+    def in_folder(self, folder: Path) -> Camera:
+        """The same camera with the files that it names found in ``folder``, and their SHA-256 in the record.
+
+        Raises:
+            InputError: a file is missing, or not the one whose SHA-256 is recorded.
+        """
+        found = {"lens": self.lens.in_folder(folder), "spectrum": self.spectrum.in_folder(folder)}
+        return self.model_copy(update=found)
+
 
 def preset_names() -> list[str]:
-    """Names of the cameras that come with the package."""
+    """Names of the cameras that come with the package, sorted.
+
+    Example:
+        >>> preset_names()
+        ['hyperbolic', 'metacamera', 'nano-optics', 'wide-field']
+    """
     return shipped_names("camera/presets")
 
 
 def read_camera(source: str | os.PathLike[str]) -> Camera:
     """Read a camera from a ``lens.toml`` or by the name of a preset.
 
+    Args:
+        source: the file's path, or one of :func:`preset_names`.
+
+    Returns:
+        The camera. Its keys are those of the file, with the file's units in their names: ``camera.lens.aperture_um``.
+
     Raises:
         InputError: there is no such file or preset, its content does not describe a camera, or a file that it names
             is missing or has changed.
+
+    Example:
+        >>> camera = read_camera("metacamera")
+        >>> camera.lens.aperture_um, camera.lens.focal_length_um, camera.sensor.pixels
+        (200.0, 900.0, (400, 400))
     """
     name = os.fspath(source)
     if name in preset_names():
@@ -84,8 +148,29 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
     path = Path(source)
     missing = f"neither a file nor a preset; give a lens.toml or one of {', '.join(preset_names())}."
     camera = parse_camera(read_text(path, "lens.toml", missing=missing), origin=name, folder=path.parent)
-    found = {"lens": camera.lens.in_folder(path.parent), "spectrum": camera.spectrum.in_folder(path.parent)}
-    return camera.model_copy(update=found)
+    return camera.in_folder(path.parent)
+
+
+def write_camera(path: str | os.PathLike[str], camera: Camera) -> None:
+    """Write a camera as a ``lens.toml``; the file appears whole or not at all.
+
+    Args:
+        path: the file, which is replaced if it is there. Files that the camera names are not copied beside it.
+        camera: the camera.
+
+    Raises:
+        InputError: the folder does not exist or the disk refuses the write.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> camera = read_camera("metacamera").with_(lens={"aperture_um": 150})
+        >>> with TemporaryDirectory() as folder:
+        ...     write_camera(f"{folder}/my-lens.toml", camera)
+        ...     read_camera(f"{folder}/my-lens.toml") == camera
+        True
+    """
+    with atomic_file(path) as part:
+        part.write_text(dump_camera(camera), encoding="utf-8")
 
 
 def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = None) -> Camera:

@@ -15,6 +15,7 @@ from pydantic import Field, model_validator
 
 from metalens.formats.camera.camera import TAGS as CAMERA_TAGS
 from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.camera.changes import merged_tables
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.design.objectives import Objective
 from metalens.formats.design.tolerance_spec import TYPICAL, Distribution, Errors
@@ -144,8 +145,7 @@ def read_design(source: str | os.PathLike[str]) -> DesignSpec:
     path = Path(source)
     missing = f"neither a file nor a shipped specification; give a design.toml or one of {', '.join(design_names())}."
     spec = parse_design(read_text(path, "design.toml", missing=missing), origin=name, folder=path.parent)
-    lens, spectrum = spec.camera.lens.in_folder(path.parent), spec.camera.spectrum.in_folder(path.parent)
-    return spec.model_copy(update={"camera": spec.camera.model_copy(update={"lens": lens, "spectrum": spectrum})})
+    return spec.model_copy(update={"camera": spec.camera.in_folder(path.parent)})
 
 
 def parse_design(text: str, *, origin: str = "design.toml", folder: Path | None = None) -> DesignSpec:
@@ -178,24 +178,10 @@ def _camera_table(content: dict[str, Any], origin: str, folder: Path | None) -> 
         found = camera.model_dump(exclude_none=True, exclude={"name", "description"})
     if isinstance(table.get("sensor"), dict):
         table["sensor"] = with_sensor_preset(table["sensor"], folder)
-    merged = _merged(found, table)
+    merged = merged_tables(found, table)
     merged.setdefault("name", content.get("name"))
     lens = merged.get("lens")
     if isinstance(lens, dict) and "phase" not in lens:
         # What is free replaces it; a camera is whole only with one.
         lens["phase"] = {"family": "hyperbolic", "wavelength_nm": 532.0}
     return merged
-
-
-def _merged(base: dict[str, Any], changes: dict[str, Any]) -> dict[str, Any]:
-    """Tables within tables; one that is of another kind than its base's replaces it whole."""
-    result = dict(base)
-    for key, value in changes.items():
-        before = base.get(key)
-        if not isinstance(value, dict) or not isinstance(before, dict):
-            result[key] = value
-            continue
-        replaces = any(tag in value and value[tag] != before.get(tag) for tag in ("family", "kind", "shape"))
-        replaces = replaces or (key == "spectrum" and ("channels" in value or "source" in value))
-        result[key] = value if replaces else _merged(before, value)
-    return result

@@ -6,10 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.camera.camera import Camera, write_camera
 from metalens.formats.design import variables as records
 from metalens.formats.design.spec import DesignSpec
-from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
 from metalens.psf.design.geometry_variables import geometry_variables
@@ -125,8 +124,7 @@ def design_lens(
         task, state, minutes=minutes, save=lambda now: write_state(place, now, spec.hash), progress=progress
     )
     camera = designed_camera(task, state, output)
-    with atomic_file(output) as part:
-        part.write_text(dump_camera(camera), encoding="utf-8")
+    write_camera(output, camera)
     if state.finished:
         place.unlink()
     return Design(task.problem, task, state, camera, output)

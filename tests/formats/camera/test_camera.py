@@ -2,9 +2,11 @@
 
 import re
 
+import numpy as np
 import pytest
 
 from metalens.formats.camera.camera import dump_camera, parse_camera, preset_names, read_camera
+from metalens.formats.camera.phase import HyperbolicPhase
 from metalens.formats.files.errors import InputError
 
 TEXT = dump_camera(read_camera("hyperbolic"))
@@ -92,3 +94,59 @@ def test_neither_file_nor_preset(tmp_path):
 def test_a_description_with_quotes_and_lines_survives():
     camera = read_camera("hyperbolic").model_copy(update={"description": 'a "b"\\c\nd\té'})
     assert parse_camera(dump_camera(camera)).description == camera.description
+
+
+def test_a_changed_camera_is_the_one_whose_lens_toml_says_so():
+    camera = read_camera("metacamera")
+    changed = camera.with_(name="small", lens={"aperture_um": 150, "defocus_um": -3}, sensor={"pixels": [96, 64]})
+    text = dump_camera(camera).replace('name = "metacamera"', 'name = "small"', 1)
+    text = text.replace("aperture_um = 200.0", "aperture_um = 150.0\ndefocus_um = -3.0")
+    assert changed == parse_camera(text.replace("pixels = [400, 400]", "pixels = [96, 64]"))
+    assert changed.with_(lens={"defocus_um": None}).lens.defocus_um is None
+    assert camera == read_camera("metacamera")
+
+
+def test_a_changed_table_of_another_family_replaces_the_old_one():
+    changed = read_camera("metacamera").with_(lens={"phase": {"family": "hyperbolic", "wavelength_nm": 530}})
+    assert changed.lens.phase == HyperbolicPhase(family="hyperbolic", wavelength_nm=530)
+    assert changed.lens.aperture_um == 200
+    record = changed.with_(lens={"phase": read_camera("metacamera").lens.phase})
+    assert record == read_camera("metacamera")
+
+
+def test_a_changed_sensor_with_a_preset_is_that_sensor():
+    changed = read_camera("metacamera").with_(sensor={"preset": "machine-vision", "pixels": (64, 64)})
+    assert (changed.sensor.pixels, changed.sensor.pixel_pitch_um) == ((64, 64), 3.45)
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"lens": {"apperture_um": 150}}, "unknown key lens.apperture_um"),
+        ({"lense": {}}, "unknown key lense"),
+        ({"lens": {"aperture_um": -1}}, r"lens\.aperture_um: .*found -1"),
+        ({"sensor": None}, "sensor"),
+        ({"lens": 3}, "lens: .*found 3"),
+        ({"lens": {"phase": {"family": "freeform", "file": "none.npy", "pitch_um": 1.0}}}, "none.npy: no such"),
+    ],
+)
+def test_a_change_that_makes_no_camera_is_refused_by_its_key(changes, said):
+    with pytest.raises(InputError, match=said):
+        read_camera("metacamera").with_(**changes)
+
+
+def test_a_changed_camera_finds_the_files_of_the_old_one(tmp_path):
+    for name, height in (("map.npy", 0.0), ("other.npy", 1.0)):
+        np.save(tmp_path / name, np.full((220, 220), height))
+    phase = {"family": "freeform", "file": "map.npy", "pitch_um": 1.0}
+    text = dump_camera(read_camera("metacamera").with_(lens={"phase": {"family": "quadratic", "wavelength_nm": 530}}))
+    (tmp_path / "lens.toml").write_text(
+        text.replace('family = "quadratic"', 'family = "freeform"\nfile = "map.npy"\npitch_um = 1.0').replace(
+            "wavelength_nm = 530.0\n", ""
+        )
+    )
+    camera = read_camera(tmp_path / "lens.toml")
+    assert camera.with_(name="again").lens.phase.samples().max() == 0
+    other = camera.with_(lens={"phase": phase | {"file": "other.npy"}})
+    assert other.lens.phase.samples().min() == 1
+    assert other.hash != camera.hash
