@@ -3,6 +3,7 @@
 In reading order:
 
 - ``wiener``       Wiener deconvolution, whole and in tiles
+- ``joint_wiener`` the same over all colours together
 - ``local_blur``   the camera's blur as a linear operator with its adjoint
 - ``consistency``  whether a restored picture, blurred again, is the capture
 """

@@ -13,7 +13,7 @@ the same to its pictures.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -77,6 +77,28 @@ def wiener_tiled(
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
             or N is not above 0.
     """
+    return blended(picture, bank, lambda kernel, size: _filter(kernel, size, noise_to_signal), place)
+
+
+def blended(
+    picture: np.ndarray,
+    bank: PsfBank,
+    inverse: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
+    place: tuple[int, int] | None,
+) -> np.ndarray:
+    """Filter a picture by each node's inverse filter and blend the results by bilinear interpolation between the nodes.
+
+    Args:
+        picture: see :func:`wiener_tiled`.
+        bank: point spread functions at nodes on a grid over the sensor.
+        inverse: from a node's balanced functions ``[channel, y, x]`` and the period (rows, columns) to the filter on
+            the real transform's frequencies: ``[channel, row, column]``, or ``[restored, captured, row, column]``
+            where it mixes channels.
+        place: see :func:`wiener_tiled`.
+
+    Raises:
+        InputError: see :func:`wiener_tiled`.
+    """
     size, sensor = tuple(np.shape(picture)[:2]), bank.camera.sensor.pixels
     if place is None and size != sensor:
         raise InputError(
@@ -94,7 +116,7 @@ def wiener_tiled(
     for row, column in np.ndindex(functions.shape[:2]):
         if not (weight_y[row].any() and weight_x[column].any()):
             continue
-        restored = frame.deconvolve(_filter(functions[row, column], frame.size, noise_to_signal))
+        restored = frame.deconvolve(inverse(functions[row, column], frame.size))
         light += (weight_y[row][:, None] * weight_x[column])[..., None] * restored
     return frame.finish(light)
 
@@ -151,18 +173,34 @@ def balanced_functions(bank: PsfBank) -> np.ndarray:
     return (bank.intensity / energy[:, None, None]).astype(np.float32)
 
 
-def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -> np.ndarray:
-    """The inverse filter of ``[channel, y, x]`` functions on a periodic frame, complex64."""
-    if not noise_to_signal > 0 or not np.isfinite(noise_to_signal):
-        raise InputError(f"wiener: noise_to_signal {noise_to_signal}, expected a number above 0.")
+def transfer_of(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Transfer functions ``[..., row, column]`` of functions ``[..., y, x]`` on a period, a real transform,
+    complex64."""
     height, width = kernel.shape[-2:]
     on_frame = np.zeros((*kernel.shape[:-2], *size), dtype=np.float32)
     on_frame[..., :height, :width] = kernel
     # The functions are centred on sample (ny // 2, nx // 2), which becomes the origin.
-    transfer = rfft2(np.roll(on_frame, (-(height // 2), -(width // 2)), axis=(-2, -1)))
+    return np.asarray(rfft2(np.roll(on_frame, (-(height // 2), -(width // 2)), axis=(-2, -1))))
+
+
+def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -> np.ndarray:
+    """The inverse filter of ``[channel, y, x]`` functions on a periodic frame, complex64."""
+    if not noise_to_signal > 0 or not np.isfinite(noise_to_signal):
+        raise InputError(f"wiener: noise_to_signal {noise_to_signal}, expected a number above 0.")
+    transfer = transfer_of(kernel, size)
     inverse = transfer.conj() / (np.square(np.abs(transfer)) + np.float32(noise_to_signal))
     inverse[..., 0, 0] = 1 / transfer[..., 0, 0].real
     return inverse
+
+
+def period_of(picture: np.ndarray, bank: PsfBank) -> tuple[int, int]:
+    """(rows, columns) of the period on which a picture is filtered: it, and half a function on each side."""
+    return _period(np.shape(picture), bank.intensity.shape[-2:])
+
+
+def _period(picture: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int]:
+    rows, columns = (next_fast_len(picture[axis] + 2 * (kernel[axis] // 2), real=True) for axis in (0, 1))
+    return rows, columns
 
 
 class _Frame:
@@ -177,16 +215,15 @@ class _Frame:
             )
         self.dtype = array.dtype
         self.shape = array.shape
-        self.size = (
-            next_fast_len(array.shape[0] + 2 * (kernel[0] // 2), real=True),
-            next_fast_len(array.shape[1] + 2 * (kernel[1] // 2), real=True),
-        )
+        self.size = _period(array.shape, kernel)
         light = np.moveaxis(decode_picture(sensor, array), -1, 0)
         self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
         """Apply a filter; returns ``[y, x, 3]`` linear light, not clipped."""
-        light = irfft2(self._transform * inverse, self.size)
+        mixing = inverse.ndim == 4
+        spectrum = (inverse * self._transform).sum(axis=1) if mixing else self._transform * inverse
+        light = irfft2(spectrum, self.size)
         return np.moveaxis(light[:, : self.shape[0], : self.shape[1]], 0, -1)
 
     def finish(self, light: np.ndarray) -> np.ndarray:

@@ -1,0 +1,127 @@
+"""The Wiener filter over all colours together: a sharp channel restores the detail that a blurred one lost.
+
+    G(ν) = P Hᴴ (H P Hᴴ + N)⁻¹ = (P⁻¹ + Hᴴ N⁻¹ H)⁻¹ Hᴴ N⁻¹
+
+with P(ν) the cross-spectral density of photographs' colours, H(ν) the diagonal of the channels' transfer functions and
+N that of their noise: the linear filter with the least expected squared error (Galatsanos and Chin, Digital restoration
+of multichannel images, IEEE Trans. ASSP 37, 1989). All in linear light. The second form is computed: its inverse is of
+a real symmetric matrix, since P is real and N and H are diagonal. Nothing is expected of the mean brightness, P⁻¹ = 0
+at frequency 0, so that it is divided by H alone.
+
+One filter for each node of the bank; the results are blended by the weights of bilinear interpolation, as
+:func:`metalens.restore.deconvolution.wiener.wiener_tiled` does it for each channel alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.wiener import blended, period_of, transfer_of
+from metalens.restore.metrics.measures import psnr
+
+NOISE_SCALES = tuple(float(value) for value in np.logspace(-1, 2, 7))
+"""Multiples of the sensor's noise that are searched. More than 1 stands for what no noise model holds: the mosaic, 8
+bits,
+change of the functions between the nodes."""
+
+MEAN_LIGHT = 0.2
+"""Of photographs, in shares of white: the light whose shot noise the filter expects."""
+
+
+def wiener_joint(
+    picture: np.ndarray,
+    bank: PsfBank,
+    noise_scale: float = 1.0,
+    *,
+    place: tuple[int, int] | None = None,
+    statistics: PhotographStatistics | None = None,
+) -> np.ndarray:
+    """Deconvolve a picture by the functions of each place, all channels together.
+
+    Args:
+        picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
+            ``place`` is given.
+        bank: point spread functions at nodes on a grid over the sensor.
+        noise_scale: multiple of the sensor's noise that is expected, above 0.
+        place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
+        statistics: of photographs; by default those that come with the package.
+
+    Returns:
+        The picture's shape and type, sRGB.
+
+    Raises:
+        InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
+            or the scale is not above 0.
+    """
+    if not noise_scale > 0 or not np.isfinite(noise_scale):
+        raise InputError(f"wiener-joint: noise_scale {noise_scale}, expected a number above 0.")
+    noise = noise_scale * noise_variance(bank.camera.sensor, MEAN_LIGHT)
+
+    precision = precision_on(statistics or photograph_statistics(), period_of(picture, bank))
+
+    def inverse(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+        return joint_filter(transfer_of(kernel, size), precision, noise)
+
+    return blended(picture, bank, inverse, place)
+
+
+def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.ndarray:
+    """P⁻¹ ``[channel, channel, row, column]`` on the frequencies of a real transform of a frame, 0 at frequency 0."""
+    row, column = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])
+    return np.moveaxis(statistics.precision(np.hypot(row, column)), (-2, -1), (0, 1))
+
+
+def joint_filter(transfer: np.ndarray, precision: np.ndarray, noise: np.ndarray) -> np.ndarray:
+    """G(ν) of one place.
+
+    Args:
+        transfer: ``[channel, row, column]`` H of each channel.
+        precision: ``[channel, channel, row, column]`` P⁻¹ at the same frequencies.
+        noise: ``[channel]`` variance per pixel, in shares of white squared.
+
+    Returns:
+        ``[restored, captured, row, column]`` complex64.
+    """
+    weighted = transfer.conj() / noise[:, None, None]  # Hᴴ N⁻¹
+    (a, d, e), (_, b, f), (_, _, c) = precision + _diagonal((weighted * transfer).real)
+    # The inverse of a symmetric 3 × 3 matrix by its cofactors: a stack of them in one go.
+    inverse = np.empty((3, 3, *transfer.shape[1:]))
+    inverse[0, 0], inverse[1, 1], inverse[2, 2] = b * c - f * f, a * c - e * e, a * b - d * d
+    inverse[0, 1] = inverse[1, 0] = e * f - c * d
+    inverse[0, 2] = inverse[2, 0] = d * f - b * e
+    inverse[1, 2] = inverse[2, 1] = d * e - a * f
+    determinant = a * inverse[0, 0] + d * inverse[0, 1] + e * inverse[0, 2]
+    return np.asarray(inverse / determinant * weighted, dtype=np.complex64)
+
+
+def _diagonal(values: np.ndarray) -> np.ndarray:
+    """``[3, ...]`` as the diagonal of ``[3, 3, ...]``."""
+    return np.eye(3).reshape(3, 3, *(1,) * (values.ndim - 1)) * values
+
+
+def tune_noise_scale(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]], bank: PsfBank, *, candidates: Sequence[float] = NOISE_SCALES
+) -> float:
+    """Choose the scale with the highest mean PSNR on training pairs; never give it the held-out ones.
+
+    Args:
+        pairs: clean and captured pictures ``[y, x, 3]`` of the whole frame; a handful is enough.
+        bank: see :func:`wiener_joint`.
+        candidates: values to try.
+
+    Raises:
+        InputError: there are no pairs or no candidates.
+    """
+    if not len(pairs) or not len(candidates):
+        raise InputError("wiener-joint: tuning needs at least one training pair and one candidate.")
+
+    def mean_psnr(candidate: float) -> float:
+        return float(np.mean([psnr(clean, wiener_joint(captured, bank, candidate)) for clean, captured in pairs]))
+
+    return max(candidates, key=mean_psnr)
