@@ -82,12 +82,12 @@ def bench(context: click.Context, output: Path, only: str | None, resume: bool, 
     if known is None and only == "figures":
         known = read_plan(output)
     plan = _plan(output, options, resume) if known is None else _changed(known, options, given)
-    claim(output, plan, resume=known is not None)
-    if only != "figures":
-        _restore(output, resume)
-    if only != "restore":
-        _judge(output, options["device"] if known is None or "device" in given else plan.device)
-    _answer(output, as_json, reported=only != "restore")
+    with claim(output, plan, resume=known is not None):
+        if only != "figures":
+            _restore(output, resume)
+        if only != "restore":
+            _judge(output, options["device"] if known is None or "device" in given else plan.device)
+        _answer(output, as_json, reported=only != "restore")
 
 
 def _restore(output: Path, resume: bool) -> None:

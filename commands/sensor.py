@@ -33,7 +33,7 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
 
     from metalens.formats.camera.sensor_preset import dump_sensor_preset
     from metalens.formats.captures.flat_fields import list_flat_fields
-    from metalens.formats.files.atomic import atomic_file
+    from metalens.formats.files.atomic import write_text
     from metalens.formats.files.errors import InputError
     from metalens.synth.sensor import calibrate_sensor
 
@@ -47,8 +47,7 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
     found = calibrate_sensor(list_flat_fields(flats), darks[0], bit_depth=bit_depth)
     text = dump_sensor_preset(found.sensor_table(), f"Calibrated from {found.levels} levels of light by EMVA 1288.")
     if output is not None:
-        with atomic_file(output) as part:
-            part.write_text(text, encoding="utf-8")
+        write_text(output, text)
     bound = " at most, for the steps of the numbers" if found.limited_by_quantisation else ""
     sentence = (
         f"K {found.system_gain:.4g} DN/e⁻, read noise {found.read_noise_e:.3g} e⁻{bound}, full well "

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.atomic import require_new_directory, write_text
 from metalens.workflows.command import run_command
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
@@ -92,8 +92,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         ("restore", ["restore", test, "-o", str(output / "restored"), "--adapter", adapter, "--alpha", alphas]),
     ):
         stages.append(run_command(name, arguments, say))
-    with atomic_file(output / "stages.json") as part:
-        part.write_text(json.dumps(stages, indent=1) + "\n", encoding="utf-8")
+    write_text(output / "stages.json", json.dumps(stages, indent=1) + "\n")
     arguments = [
         "report",
         "-o",

@@ -22,7 +22,7 @@ from metalens.formats.camera.phase import Phase
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.camera.spectrum import Spectrum
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.record import Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
@@ -169,8 +169,7 @@ def write_camera(path: str | os.PathLike[str], camera: Camera) -> None:
         ...     read_camera(f"{folder}/my-lens.toml") == camera
         True
     """
-    with atomic_file(path) as part:
-        part.write_text(dump_camera(camera), encoding="utf-8")
+    write_text(path, dump_camera(camera))
 
 
 def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = None) -> Camera:

@@ -6,7 +6,6 @@ and that lens is done again.
 
 from __future__ import annotations
 
-import fcntl
 import json
 import os
 from collections.abc import Callable, Iterator
@@ -19,12 +18,11 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metalens.formats.design.tolerance_spec import ToleranceSpec
-from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 
 RUN = "run.json"
 LENSES = "lenses.jsonl"
-LOCK = ".lock"
 
 LARGEST_FILE = 2**30
 
@@ -96,17 +94,7 @@ def open_tolerance_run(
         InputError: the folder holds something else, another run, or is in use.
     """
     target = Path(folder)
-    if not resume:
-        require_new_directory(target)
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"{target}: its folder {target.parent} does not exist; make it first.")
-    target.mkdir(exist_ok=True)
-    with (target / LOCK).open("a") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            raise InputError(f"{target}: another run is writing there; wait for it, or choose another -o.") from error
-        _settle(target, run)
+    with claimed_folder(target, RUN, run.model_dump(mode="json", by_alias=True), resume=resume):
         done = _read_lines(target / LENSES, run)
         with (target / LENSES).open("a", encoding="utf-8") as file:
 
@@ -118,22 +106,6 @@ def open_tolerance_run(
                 os.fsync(file.fileno())
 
             yield done, append
-
-
-def _settle(folder: Path, run: ToleranceRun) -> None:
-    """Write what is asked, or make sure that it is what was asked before."""
-    path = folder / RUN
-    if not path.exists():
-        with atomic_file(path) as part:
-            part.write_text(run.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
-        return
-    before = read_tolerance_run(folder)
-    for name in ToleranceRun.model_fields:
-        if getattr(before, name) != getattr(run, name):
-            raise InputError(
-                f"{folder}: holds a run with another {name.strip('_').replace('_', ' ')}; give the same arguments as "
-                "before, or choose another folder with -o."
-            )
 
 
 def read_tolerance_run(folder: str | os.PathLike[str]) -> ToleranceRun:

@@ -7,5 +7,6 @@ In reading order:
 - ``toml_file``     guarded reading of TOML files, and those that come with the package
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        outputs that appear whole or not at all
+- ``claim``         one run at a time in a place, and only the one that it was begun with
 - ``interruption``  SIGTERM, which ends a command as Ctrl-C does
 """

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import os
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,6 +20,31 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+_NUMBER = re.compile(r"(?:os error |errno = |\[Errno )(\d+)")
+"""How Rust, HDF5 and Python put the system's number of an error into a sentence."""
+
+_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+
+_UNFINISHED: set[Path] = set()
+"""What this process is writing just now."""
+
+
+def remove_unfinished() -> None:
+    """Remove what is half written, for a process that ends at once."""
+    for part in tuple(_UNFINISHED):
+        _remove(part)
+
+
+def disk_error(error: BaseException) -> OSError | None:
+    """The system's own error in an exception of a library that wraps it, or ``None`` if the disk has no part in it."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error
+    number = int(found[1]) if (found := _NUMBER.search(str(error))) else None
+    if number in _OF_DISKS:
+        return OSError(number, os.strerror(number))
+    return error if isinstance(error, OSError) else None
 
 
 def _explain(error: OSError, path: Path) -> InputError:
@@ -49,15 +76,48 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     if target.is_dir():
         raise InputError(f"{target}: is a folder, a file was expected; choose another place with -o.")
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
-    try:
+    with _told_of(target, part):
         yield part
         _sync(part)
         part.replace(target)
         _sync(target.parent)
-    except OSError as error:
-        raise _explain(error, target) from error
+
+
+def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
+    """Write a file; it appears whole or not at all.
+
+    Raises:
+        InputError: see :func:`atomic_file`.
+    """
+    with atomic_file(path) as part:
+        part.write_bytes(content)
+
+
+def write_text(path: str | os.PathLike[str], text: str) -> None:
+    """Write a file of UTF-8 text, with the line ends that it has; it appears whole or not at all.
+
+    Raises:
+        InputError: see :func:`atomic_file`.
+    """
+    write_bytes(path, text.encode("utf-8"))
+
+
+@contextmanager
+def _told_of(target: Path, part: Path) -> Iterator[None]:
+    """Remove what is half written however the block ends, and tell errors of the disk in a sentence."""
+    _UNFINISHED.add(part)
+    try:
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        found = disk_error(error)
+        if found is None:
+            raise
+        raise _explain(found, target) from error
     finally:
-        part.unlink(missing_ok=True)
+        _remove(part)
+        _UNFINISHED.discard(part)
 
 
 @contextmanager
@@ -74,7 +134,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     if not target.resolve().parent.is_dir():
         raise InputError(f"{target}: its folder {target.parent} does not exist; make it first.")
     part = target.resolve().with_name(f".{target.resolve().name}.{os.getpid()}.part")
-    try:
+    with _told_of(target, part):
         part.mkdir()
         yield part
         for entry in part.rglob("*"):
@@ -84,11 +144,6 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             target.rmdir()
         part.replace(target)
         _sync(target.resolve().parent)
-    except OSError as error:
-        raise _explain(error, target) from error
-    finally:
-        if part.exists():
-            _remove(part)
 
 
 def require_new_directory(path: str | os.PathLike[str]) -> None:

@@ -39,12 +39,20 @@ def written_file(
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with atomic_file(path) as part, h5py.File(part, "w", libver=("earliest", "v110")) as file:
-        file.attrs["schema"] = schema
-        file.attrs["version"] = version
-        for key, value in sorted(provenance.items()):
-            file.attrs[_PROVENANCE + key] = value
-        yield file
+    with atomic_file(path) as part:
+        # Built in memory: HDF5 cannot close a file that a full disk has cut short, and brings the process down. The
+        # name only has to be unique among those that are open.
+        with h5py.File(
+            f"{part}-{id(part)}", "w", driver="core", backing_store=False, libver=("earliest", "v110")
+        ) as file:
+            file.attrs["schema"] = schema
+            file.attrs["version"] = version
+            for key, value in sorted(provenance.items()):
+                file.attrs[_PROVENANCE + key] = value
+            yield file
+            file.flush()
+            image = file.id.get_file_image()
+        part.write_bytes(image)
 
 
 def provenance_of(file: h5py.File) -> dict[str, str]:

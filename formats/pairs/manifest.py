@@ -15,7 +15,6 @@ from metalens.formats.pairs.photograph_split import Split
 SCHEMA = "metalens.pairs"
 VERSION = 2
 MANIFEST = "manifest.json"
-LOCK = ".lock"
 
 Kind = Literal["simulated", "pseudo", "captured", "mixed"]
 

@@ -15,7 +15,7 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 
@@ -135,8 +135,7 @@ def file_sha256(path: Path) -> str:
 
 def write_ensemble_manifest(folder: Path, manifest: EnsembleManifest) -> None:
     """Write ``ensemble.json``, last of all: a folder without it is not finished."""
-    with atomic_file(folder / MANIFEST) as part:
-        part.write_text(manifest.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / MANIFEST, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
 
 
 def read_psf_ensemble(folder: str | os.PathLike[str]) -> PsfEnsemble:

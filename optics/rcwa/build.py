@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-import hashlib
 import multiprocessing
 import os
 import threading
+import tomllib
 from collections.abc import Callable, Iterator
 from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary
 from metalens.formats.meta_atoms.spec import LibrarySpec, parse_library_spec
@@ -32,6 +34,9 @@ _ONE_THREAD = {
     "JAX_PLATFORMS": "cpu",
 }
 """Of every process that solves: sums in another order would change the last bits."""
+
+ASKED = "asked.json"
+"""In the folder of meta-atoms: what they are of."""
 
 _TABLES = ("transmission", "transmittance", "reflectance", "height_slope", "index_slope")
 
@@ -60,35 +65,19 @@ def build_library(
         InputError: the specification cannot be used, or the folder holds another one's meta-atoms.
     """
     plan = plan_library(parse_library_spec(text))
-    _open_parts(parts, text, resume=resume)
-    paths = [parts / f"{atom:05d}.npz" for atom in range(len(plan.geometry))]
-    missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
-    progress(len(paths) - len(missing), len(paths))
-    if missing:
-        _compute(text, parts, missing, workers, lambda done: progress(len(paths) - len(missing) + done, len(paths)))
-    return _assembled(plan, text, [_load(path) for path in paths])
+    with claimed_folder(parts, ASKED, asked_of(text), resume=resume):
+        paths = [parts / f"{atom:05d}.npz" for atom in range(len(plan.geometry))]
+        missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
+        progress(len(paths) - len(missing), len(paths))
+        if missing:
+            _compute(text, parts, missing, workers, lambda done: progress(len(paths) - len(missing) + done, len(paths)))
+        return _assembled(plan, text, [_load(path) for path in paths])
 
 
-def identity(text: str) -> str:
+def asked_of(text: str) -> dict[str, Any]:
     """What the meta-atoms of a run depend on: the specification and the versions of what computes them."""
-    told = [text, *(version(name) for name in ("fmmax", "jax", "numpy", "scipy")), database_version()]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()
-
-
-def _open_parts(parts: Path, text: str, *, resume: bool) -> None:
-    mark = parts / "identity"
-    if parts.exists():
-        if not resume:
-            raise InputError(f"{parts}: is left from a run that was stopped; pass --resume to go on, or remove it.")
-        if not mark.is_file() or mark.read_text(encoding="utf-8") != identity(text):
-            raise InputError(
-                f"{parts}: holds meta-atoms of another specification or of other versions of what computes them; "
-                "remove it to begin anew."
-            )
-        return
-    parts.mkdir()
-    with atomic_file(mark) as part:
-        part.write_text(identity(text), encoding="utf-8")
+    versions = {name: version(name) for name in ("fmmax", "jax", "numpy", "scipy")}
+    return {"specification": tomllib.loads(text), "versions": versions | {"materials": database_version()}}
 
 
 @contextmanager

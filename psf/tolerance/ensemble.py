@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Callable
 from importlib.metadata import version
@@ -11,7 +10,7 @@ from typing import Any
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.design.tolerance_spec import Errors
-from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
 from metalens.formats.psf.ensemble import (
@@ -76,7 +75,21 @@ def simulate_ensemble(
     target = Path(folder)
     side = window or _common_window(camera, fields, wavelengths_per_channel)
     settings = {"fields": fields, "wavelengths_per_channel": wavelengths_per_channel, "window": (side, side)}
-    _settle(target, camera, errors, count, seed, settings, resume)
+    asked = {"lens_hash": camera.hash, "errors": errors.model_dump(), "count": count, "seed": seed, **settings}
+    with claimed_folder(target, SETTINGS, asked, resume=resume):
+        return _simulate_members(camera, errors, target, count, seed, settings, workers, progress)
+
+
+def _simulate_members(
+    camera: Camera,
+    errors: Errors,
+    target: Path,
+    count: int,
+    seed: int,
+    settings: dict[str, Any],
+    workers: int,
+    progress: Callable[[int, int], None] | None,
+) -> PsfEnsemble:
     drawn = [drawn_camera(camera, drawn_numbers(errors, seed, index)) for index in range(count)]
     tasks = [(each, str(target / _name(index)), settings) for index, each in enumerate(drawn)]
     missing = [task for task in tasks if not _is_done(Path(task[1]), task[0])]
@@ -125,23 +138,6 @@ def _common_window(camera: Camera, fields: tuple[int, int], wavelengths_per_chan
     view = view_of(camera, position, float(weight[GREEN] @ wavelength))
     side = choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE + 0.01)
     return int(0.5 * ROOM * side) * 2 + 1
-
-
-def _settle(
-    folder: Path, camera: Camera, errors: Errors, count: int, seed: int, settings: dict[str, Any], resume: bool
-) -> None:
-    """Note what is asked, or make sure that it is what was asked before."""
-    asked = {"lens_hash": camera.hash, "errors": errors.model_dump(), "count": count, "seed": seed, **settings}
-    text = json.dumps(asked, indent=1, sort_keys=True) + "\n"
-    if not resume:
-        require_new_directory(folder)
-    folder.mkdir(exist_ok=True)
-    path = folder / SETTINGS
-    if not path.exists():
-        with atomic_file(path) as part:
-            part.write_text(text, encoding="utf-8")
-    elif path.read_text(encoding="utf-8") != text:
-        raise InputError(f"{folder}: holds another ensemble; give the same arguments as before, or another -o.")
 
 
 def _is_done(path: Path, camera: Camera) -> bool:

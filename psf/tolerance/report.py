@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from metalens.formats.drawing.style import save_figure
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import MonteCarlo
 from metalens.psf.tolerance.pictures import ERROR_TITLES, TITLES, distribution_figure, ranking_figure
@@ -31,8 +31,7 @@ def write_report(found: MonteCarlo, camera_name: str, folder: str | os.PathLike[
         "report.md": report_text(found, camera_name, summary),
     }
     for name, text in texts.items():
-        with atomic_file(target / name) as part:
-            part.write_text(text, encoding="utf-8")
+        write_text(target / name, text)
     save_figure(target, "distributions", lambda: distribution_figure(found), {"png": RESOLUTION})
     save_figure(target, "ranking", lambda: ranking_figure(found, summary["sensitivity"]), {"png": RESOLUTION})
     return summary

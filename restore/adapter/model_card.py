@@ -11,7 +11,7 @@ from typing import Any
 import torch
 
 from metalens import __version__
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.prior.prior import PATHS
 
@@ -155,5 +155,4 @@ def _figures_by_path(training: Mapping[str, Any]) -> list[str]:
 
 
 def _write(folder: Path, text: str) -> None:
-    with atomic_file(folder / "README.md") as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(folder / "README.md", text)

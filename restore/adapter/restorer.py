@@ -19,7 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.skips import EncoderSkips
@@ -198,8 +198,7 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
         "quality_metric": restorer.quality_metric,
         "training": restorer.training,
     }
-    with atomic_file(folder / "adapter.json") as part:
-        part.write_text(json.dumps(description, indent=1) + "\n", encoding="utf-8")
+    write_text(folder / "adapter.json", json.dumps(description, indent=1) + "\n")
 
 
 def adapter_folder(source: str | os.PathLike[str]) -> Path:

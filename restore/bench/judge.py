@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.formats.pictures.pictures import read_picture
@@ -150,8 +150,7 @@ def _known(subject: Subject) -> Figures:
 
 
 def _write(subject: Subject, figures: Figures) -> None:
-    with atomic_file(subject.scores) as part:
-        part.write_text(json.dumps(figures) + "\n", encoding="utf-8")
+    write_text(subject.scores, json.dumps(figures) + "\n")
 
 
 def main(arguments: list[str]) -> int:
@@ -169,8 +168,7 @@ def main(arguments: list[str]) -> int:
     except (KeyboardInterrupt, BrokenPipeError):  # a broken pipe: the benchmark that started this was killed
         return 130
     if part == 0:  # They are the same for all.
-        with atomic_file(folder / "missing.json") as file:
-            file.write_text(json.dumps(missing, indent=1) + "\n", encoding="utf-8")
+        write_text(folder / "missing.json", json.dumps(missing, indent=1) + "\n")
     return 0
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs
 from metalens.formats.pairs.shard import PairSample
@@ -81,8 +81,7 @@ def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
             path = place / side / f"{each.name}.png"
             if not path.is_file():
                 write_picture(path, picture)
-    with atomic_file(place / SETS) as part:
-        part.write_text(json.dumps(belongs, indent=1) + "\n", encoding="utf-8")
+    write_text(place / SETS, json.dumps(belongs, indent=1) + "\n")
 
 
 def sets_of(folder: Path) -> dict[str, list[str]]:

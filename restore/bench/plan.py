@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file, require_new_directory
+from metalens.formats.files.claim import claimed_folder, write_note
 from metalens.formats.files.errors import InputError
 
 SCHEMA = "metalens.bench"
@@ -61,9 +63,11 @@ class BenchPlan:
 
 def write_plan(folder: Path, plan: BenchPlan) -> None:
     """Write ``plan.json``, whole or not at all."""
-    described = {"schema": SCHEMA, "version": VERSION, **asdict(plan)}
-    with atomic_file(folder / PLAN) as part:
-        part.write_text(json.dumps(described, indent=1) + "\n", encoding="utf-8")
+    write_note(folder / PLAN, _described(plan))
+
+
+def _described(plan: BenchPlan) -> dict[str, Any]:
+    return {"schema": SCHEMA, "version": VERSION, **asdict(plan)}
 
 
 def read_plan(folder: Path) -> BenchPlan:
@@ -87,27 +91,18 @@ def read_plan(folder: Path) -> BenchPlan:
         raise InputError(f"{path}: not a benchmark's plan ({error}); start anew in another folder.") from error
 
 
-def claim(folder: Path, plan: BenchPlan, *, resume: bool) -> None:
-    """Begin a benchmark in a new folder, or check that the folder's is this one and go on.
+@contextmanager
+def claim(folder: Path, plan: BenchPlan, *, resume: bool) -> Iterator[None]:
+    """Hold a new folder for a benchmark, or one whose benchmark is this one to go on, until the block ends.
 
     Raises:
-        InputError: the folder holds something else, or a benchmark of other terms.
+        InputError: the folder holds something else, or a benchmark of other terms, or is in use.
     """
-    if resume and (folder / PLAN).is_file():
-        before = read_plan(folder)
-        for each in fields(BenchPlan):
-            found, wanted = getattr(before, each.name), getattr(plan, each.name)
-            if each.name not in _MAY_CHANGE and found != wanted:
-                raise InputError(
-                    f"{folder}: its benchmark has {each.name} {found!r}, now {wanted!r} is asked for; figures of both "
-                    "cannot be compared: choose a new folder with -o."
-                )
-        methods = (*before.methods, *(name for name in plan.methods if name not in before.methods))
-        write_plan(folder, replace(plan, methods=methods))
-        return
-    if any(entry.name != INPUTS for entry in (folder.iterdir() if folder.is_dir() else ())):
-        require_new_directory(folder)
-    if not folder.resolve().parent.is_dir():
-        raise InputError(f"{folder}: its folder {folder.parent} does not exist; make it first.")
-    folder.mkdir(exist_ok=True)
-    write_plan(folder, plan)
+    with claimed_folder(
+        folder, PLAN, _described(plan), resume=resume, may_differ=_MAY_CHANGE, beside=(INPUTS,)
+    ) as found:
+        if found is not None:
+            before = read_plan(folder).methods
+            methods = (*before, *(name for name in plan.methods if name not in before))
+            write_plan(folder, replace(plan, methods=methods))
+        yield

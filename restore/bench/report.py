@@ -7,7 +7,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.bench.figures import plane_figure
@@ -43,8 +43,7 @@ def write_report(folder: Path) -> dict[str, Any]:
         PAGE: render(folder, summary, curves, (pixels[0], pixels[1])),
     }
     for name, content in texts.items():
-        with atomic_file(folder / name) as part:
-            part.write_text(content, encoding="utf-8")
+        write_text(folder / name, content)
     return summary
 
 

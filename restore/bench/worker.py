@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.formats.pairs.reader import read_pairs, require_same_camera
@@ -146,8 +146,7 @@ def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan
         "parallel": plan.parallel,
         **_machine(plan.device),
     }
-    with atomic_file(run.folder / RESULT) as part:
-        part.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
+    write_text(run.folder / RESULT, json.dumps(result, indent=1) + "\n")
     (run.folder / FAILURE).unlink(missing_ok=True)
     return result
 
@@ -190,8 +189,7 @@ def main(arguments: list[str]) -> int:
 
 def _fail(run: Run, sentence: str) -> int:
     run.folder.mkdir(parents=True, exist_ok=True)
-    with atomic_file(run.folder / FAILURE) as part:
-        part.write_text(sentence + "\n", encoding="utf-8")
+    write_text(run.folder / FAILURE, sentence + "\n")
     return 1
 
 

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
 from metalens.restore.training.validation import Pictures
@@ -41,8 +41,7 @@ class TrainingLog:
         # Opened late: it starts a thread, and takes half a second.
         from torch.utils.tensorboard import SummaryWriter
 
-        with atomic_file(folder / HISTORY) as part:
-            part.write_text("".join(_line(row) for row in self.rows), encoding="utf-8")
+        write_text(folder / HISTORY, "".join(_line(row) for row in self.rows))
         self._file = (folder / HISTORY).open("a", encoding="utf-8")
         self._curves = SummaryWriter(str(folder / CURVES), purge_step=first_step)
 

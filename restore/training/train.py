@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import asdict
 from itertools import chain
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 
 import torch
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
@@ -24,7 +25,7 @@ from metalens.restore.machine import machine_name
 from metalens.restore.prior.prior import Prior
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.distributed import DistributedProcesses
-from metalens.restore.training.folder import claim, finish
+from metalens.restore.training.folder import claimed, finish
 from metalens.restore.training.log import PICTURES, picture_name
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
@@ -98,30 +99,29 @@ def train(
         initialise(restorer, initial)
     loss = PathLoss(config).to(workplace.device)
     settings = _settings(pairs, pseudo, prior, metric, loss.metric, config, initial, lenses)
-    if workplace.is_first:
-        claim(output, settings, resume)
-    workplace.wait()
-    data = TrainingPairs(sources, quality_metric=metric)
-    if measure_first:
-        data.measure()
-    extra = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo else None
-    crops = config.batch * config.accumulate * workplace.processes
-    run = TrainingRun(
-        restorer,
-        TrainingStream(data, extra, config, multiple=prior.latent_stride, crops_a_step=crops),
-        Validation(restorer, data, loss, config, workplace.autocast),
-        loss,
-        config=config,
-        budget=budget,
-        workplace=workplace,
-        output=output,
-    )
-    history = run.train(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
-    summary = _summary(run, settings, command)
-    if workplace.is_first:
-        _write(output, run, summary, history)
-    workplace.wait()
-    return summary
+    with claimed(output, settings, resume) if workplace.is_first else nullcontext():
+        workplace.wait()
+        data = TrainingPairs(sources, quality_metric=metric)
+        if measure_first:
+            data.measure()
+        extra = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo else None
+        crops = config.batch * config.accumulate * workplace.processes
+        run = TrainingRun(
+            restorer,
+            TrainingStream(data, extra, config, multiple=prior.latent_stride, crops_a_step=crops),
+            Validation(restorer, data, loss, config, workplace.autocast),
+            loss,
+            config=config,
+            budget=budget,
+            workplace=workplace,
+            output=output,
+        )
+        history = run.train(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
+        summary = _summary(run, settings, command)
+        if workplace.is_first:
+            _write(output, run, summary, history)
+        workplace.wait()
+        return summary
 
 
 def _write(output: Path, run: TrainingRun, summary: dict[str, Any], history: list[dict[str, Any]]) -> None:
@@ -129,8 +129,7 @@ def _write(output: Path, run: TrainingRun, summary: dict[str, Any], history: lis
     restorer = run.restorer
     restorer.training = summary
     save_adapter(output, restorer)
-    with atomic_file(output / "training.json") as part:
-        part.write_text(json.dumps({"summary": summary, "history": history}) + "\n", encoding="utf-8")
+    write_text(output / "training.json", json.dumps({"summary": summary, "history": history}) + "\n")
     shown = output / PICTURES / picture_name(summary["steps"])
     write_model_card(output, restorer, pictures=shown.relative_to(output) if shown.is_file() else None)
     finish(output)

@@ -8,9 +8,10 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
+from metalens.formats.files.claim import write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import read_atom_library
-from metalens.optics.rcwa.build import identity
+from metalens.optics.rcwa.build import ASKED, asked_of
 
 SPEC = """
 schema = "metalens.library_spec"
@@ -96,14 +97,14 @@ def test_resume_goes_on_with_what_there_is(tmp_path, monkeypatch):
     (tmp_path / "spec.toml").write_text(SPEC, encoding="utf-8")
     parts = tmp_path / "library.h5.parts"
     parts.mkdir()
-    (parts / "identity").write_text(identity(SPEC), encoding="utf-8")
+    write_note(parts / ASKED, asked_of(SPEC))
     table = np.full((1, 1, 2), 0.5 + 0j)
     flat = {"orders": np.array([21, 21]), "error": np.zeros(2)}
     tables = dict.fromkeys(("transmission", "height_slope", "index_slope"), table)
     shares = dict.fromkeys(("transmittance", "reflectance"), table.real)
     for atom in range(2):
         np.savez(parts / f"{atom:05d}.npz", **tables, **shares, **flat)
-    with pytest.raises(InputError, match=r"left from a run that was stopped; pass --resume"):
+    with pytest.raises(InputError, match=r"not empty .*; choose a new one with -o, or pass --resume"):
         run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5")
     assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume").exit_code == 0
     assert np.all(read_atom_library(tmp_path / "library.h5").transmission == 0.5)
@@ -113,8 +114,8 @@ def test_meta_atoms_of_another_specification_are_not_taken(tmp_path):
     (tmp_path / "spec.toml").write_text(SPEC, encoding="utf-8")
     parts = tmp_path / "library.h5.parts"
     parts.mkdir()
-    (parts / "identity").write_text("another", encoding="utf-8")
-    with pytest.raises(InputError, match="holds meta-atoms of another specification"):
+    write_note(parts / ASKED, asked_of(SPEC.replace("two pillars", "three pillars")))
+    with pytest.raises(InputError, match=r"specification\.name was 'three pillars' and is now 'two pillars'"):
         run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume")
 
 

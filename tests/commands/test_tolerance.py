@@ -99,7 +99,7 @@ def test_a_resumed_ensemble_makes_only_what_is_missing(made, folder):
     assert {path.name: path.read_bytes() for path in ensemble.iterdir()} == before
     other = call(folder, "-o", str(folder / "made"), *options[:7], "3", *options[8:])
     assert isinstance(other.exception, InputError)
-    assert "holds another ensemble" in str(other.exception)
+    assert "cannot be resumed, count was 2 and is now 3" in str(other.exception)
 
 
 def test_an_ensemble_that_is_not_finished_is_not_drawn_from(tmp_path, folder):

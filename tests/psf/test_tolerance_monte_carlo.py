@@ -150,7 +150,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(camera, found, folder):
 
 def test_another_run_is_not_mixed_with_one_that_is_there(camera, found, folder):
     other = found.run.model_copy(update={"seed": 1})
-    with pytest.raises(InputError, match="holds a run with another seed"):
+    with pytest.raises(InputError, match="cannot be resumed, seed was 0 and is now 1"):
         run_monte_carlo(camera, other, folder / "whole", resume=True)
     with pytest.raises(InputError, match="the output folder is not empty"):
         run_monte_carlo(camera, found.run, folder / "whole")

@@ -4,7 +4,13 @@ import errno
 
 import pytest
 
-from metalens.formats.files.atomic import atomic_directory, atomic_file, require_new_directory
+from metalens.formats.files.atomic import (
+    atomic_directory,
+    atomic_file,
+    remove_unfinished,
+    require_new_directory,
+    write_text,
+)
 from metalens.formats.files.errors import InputError
 
 
@@ -95,3 +101,42 @@ def test_a_folder_that_holds_something_is_refused(tmp_path):
     with pytest.raises(InputError, match="not empty"), atomic_directory(tmp_path):
         pass
     assert (tmp_path / "a.txt").read_text() == "a"
+
+
+class Rusty(Exception):
+    """What safetensors raises on a full disk, by its text."""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Error while serializing: I/O error: No space left on device (os error 28)",
+        "Unable to synchronously write data (file write failed: errno = 28, error message = 'No space left on device')",
+    ],
+)
+def test_a_full_disk_is_told_whoever_wraps_it(tmp_path, text):
+    for write in (write_half_a_file, write_half_a_folder):
+        with pytest.raises(
+            InputError, match=r"out: could not be written \(No space left on device\); nothing was left"
+        ):
+            write(tmp_path / "out", Rusty(text))
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_another_error_with_a_number_stays_what_it_is(tmp_path):
+    with pytest.raises(Rusty):
+        write_half_a_file(tmp_path / "out", Rusty("no such key (os error 2)"))
+
+
+def test_text_is_written_as_it_is_and_whole(tmp_path):
+    write_text(tmp_path / "a.txt", "µ\n")
+    assert (tmp_path / "a.txt").read_bytes() == "µ\n".encode()
+
+
+def test_what_is_unfinished_can_be_removed_at_once(tmp_path):
+    with atomic_file(tmp_path / "a") as part:
+        part.write_bytes(b"half")
+        remove_unfinished()
+        assert list(tmp_path.iterdir()) == []
+        part.write_bytes(b"whole")
+    assert (tmp_path / "a").read_bytes() == b"whole"

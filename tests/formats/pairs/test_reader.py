@@ -274,7 +274,7 @@ KILLED_WRITER = """
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
-from test_pairs import manifest_of, write
+from test_reader import manifest_of, write
 print("ready", flush=True)
 write(Path(sys.argv[1]), manifest_of(count=60, shard_size=3), resume=True, pause=0.01)
 """

@@ -20,6 +20,12 @@ from metalens.restore.bench.plan import BenchPlan, claim
 from ..conftest import textured, write_pairs
 
 
+def begin(folder: Path, plan: BenchPlan, *, resume: bool) -> None:
+    """Begin a benchmark, or go on with it, as a run that ends at once."""
+    with claim(folder, plan, resume=resume):
+        pass
+
+
 @pytest.fixture
 def pairs(tmp_path: Path, camera: Camera) -> Pairs:
     """Two, of which one trains."""
@@ -52,7 +58,7 @@ def make_plan(tmp_path: Path, pairs: Pairs, bank: PsfBank, prior_folder: Path) -
 def restored(tmp_path: Path, make_plan: Callable[..., BenchPlan], pairs: Pairs, bank: PsfBank) -> Path:
     """The folder: SwinIR is nearest to the clean pictures, OSEDiff failed, DMDiff's α = 1 is nearer than α = 0."""
     folder = tmp_path / "bench"
-    claim(folder, make_plan(methods=("swinir", "osediff", "dmdiff-local")), resume=False)
+    begin(folder, make_plan(methods=("swinir", "osediff", "dmdiff-local")), resume=False)
     write_psf_bank(folder / "psf.h5", bank)
     store_test_pictures(folder, {"pairs": pairs})
     _finish(folder, pairs, "swinir", "SwinIR", {"": 2})

@@ -23,7 +23,7 @@ from metalens.restore.bench import run as running
 from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judge import judge
-from metalens.restore.bench.plan import PLAN, claim, read_plan
+from metalens.restore.bench.plan import PLAN, read_plan
 from metalens.restore.bench.process import interrupt, start
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
@@ -34,6 +34,7 @@ from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.edge_chart import edge_chart
 
 from ..conftest import textured, write_pairs
+from .conftest import begin
 
 
 @pytest.fixture
@@ -48,12 +49,12 @@ def few_metrics(monkeypatch):
 
 def test_a_benchmark_goes_on_with_its_own_terms_only(tmp_path, make_plan):
     folder = tmp_path / "bench"
-    claim(folder, make_plan(), resume=False)
+    begin(folder, make_plan(), resume=False)
     with pytest.raises(InputError, match="the output folder is not empty"):
-        claim(folder, make_plan(), resume=False)
-    with pytest.raises(InputError, match="its benchmark has steps 1, now 2 is asked for; figures of both cannot"):
-        claim(folder, make_plan(steps=2), resume=True)
-    claim(folder, make_plan(methods=("two-step",), device="cuda"), resume=True)
+        begin(folder, make_plan(), resume=False)
+    with pytest.raises(InputError, match="cannot be resumed, steps was 1 and is now 2"):
+        begin(folder, make_plan(steps=2), resume=True)
+    begin(folder, make_plan(methods=("two-step",), device="cuda"), resume=True)
     assert read_plan(folder).methods == ("wiener-whole", "two-step")
     assert read_plan(folder).device == "cuda"
 
@@ -89,7 +90,7 @@ def test_a_chart_that_is_none_is_refused(tmp_path, camera, pairs):
 
 def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
     folder = tmp_path / "bench"
-    claim(folder, make_plan(methods=("wiener-tiled",)), resume=False)
+    begin(folder, make_plan(methods=("wiener-tiled",)), resume=False)
     prepare(folder, read_plan(folder))
     assert main([str(folder), "wiener-tiled", "0"]) == 0
     told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
@@ -107,7 +108,7 @@ def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pair
 
 def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_trained_again(tmp_path, make_plan):
     folder = tmp_path / "bench"
-    claim(folder, make_plan(methods=("psf-aware",)), resume=False)
+    begin(folder, make_plan(methods=("psf-aware",)), resume=False)
     prepare(folder, read_plan(folder))
     assert main([str(folder), "psf-aware", "0"]) == 0
     (run,) = runs_of(folder, read_plan(folder))
@@ -133,7 +134,7 @@ def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_
 
 def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
     folder = tmp_path / "bench"
-    claim(folder, make_plan(methods=("osediff",), prior="nowhere"), resume=False)
+    begin(folder, make_plan(methods=("osediff",), prior="nowhere"), resume=False)
     prepare(folder, read_plan(folder))
     assert main([str(folder), "osediff", "0"]) == 1
     (run,) = runs_of(folder, read_plan(folder))
@@ -143,7 +144,7 @@ def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
 
 def test_a_process_that_is_killed_is_told_as_such(tmp_path, make_plan, monkeypatch):
     folder = tmp_path / "bench"
-    claim(folder, make_plan(), resume=False)
+    begin(folder, make_plan(), resume=False)
     killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
     monkeypatch.setattr(running, "start", lambda *given, **rest: subprocess.Popen([sys.executable, *killed], stdout=-1))
     (run,) = restore_with_all(folder, resume=False)
@@ -296,7 +297,7 @@ def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, fe
     few_metrics.pop(1)  # the slow one
     write_pairs(tmp_path / "others", camera, textured(3)[2:], sources=1)
     folder = tmp_path / "bench"
-    claim(folder, make_plan(test=(str(pairs.folder), str(tmp_path / "others"))), resume=False)
+    begin(folder, make_plan(test=(str(pairs.folder), str(tmp_path / "others"))), resume=False)
     prepare(folder, read_plan(folder))
     assert main([str(folder), "wiener-whole", "0"]) == 0
     judge(folder)
@@ -312,7 +313,7 @@ def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, fe
 def test_a_benchmark_does_not_go_on_with_other_test_pictures(tmp_path, make_plan, pairs, camera):
     write_pairs(tmp_path / "others", camera, textured(3)[2:], sources=1)
     folder = tmp_path / "bench"
-    claim(folder, make_plan(), resume=False)
+    begin(folder, make_plan(), resume=False)
     prepare(folder, read_plan(folder))
     prepare(folder, read_plan(folder))
     with pytest.raises(InputError, match="judged on other pictures than those of pairs, others; give the same --test"):
@@ -320,7 +321,7 @@ def test_a_benchmark_does_not_go_on_with_other_test_pictures(tmp_path, make_plan
 
 
 def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_plan):
-    claim(tmp_path / "bench", make_plan(), resume=False)
+    begin(tmp_path / "bench", make_plan(), resume=False)
     path = tmp_path / "bench" / PLAN
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": "kodak"}), encoding="utf-8")
     with pytest.raises(InputError, match="not a benchmark's plan"):

@@ -127,7 +127,7 @@ def test_resuming_with_other_settings_or_a_finished_training_is_refused(run, tmp
 
     with pytest.raises(KeyboardInterrupt):
         run("adapter", report=stop)
-    with pytest.raises(InputError, match=r"other settings \(config.batch: 2 before, 3 now\)"):
+    with pytest.raises(InputError, match=r"cannot be resumed, config\.batch was 2 and is now 3"):
         run("adapter", resume=True, config=dataclasses.replace(SETTINGS, batch=3))
     with pytest.raises(InputError, match="output folder is not empty"):
         run("adapter")

@@ -1,0 +1,165 @@
+"""Whose place an output is: one run at a time writes there, and goes on only with what the place was begun with."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from filelock import FileLock, Timeout
+
+from metalens.formats.files.atomic import require_new_directory, write_text
+from metalens.formats.files.errors import InputError
+
+LOCK = ".lock"
+"""In a folder while a run writes there."""
+
+LARGEST_NOTE = 2**30
+LONGEST_VALUE = 80
+"""Characters up to which a setting that changed is quoted."""
+
+
+@contextmanager
+def claimed_folder(
+    folder: str | os.PathLike[str],
+    note: str,
+    asked: Mapping[str, Any],
+    *,
+    resume: bool,
+    may_differ: Collection[str] = (),
+    beside: Collection[str] = (),
+) -> Iterator[dict[str, Any] | None]:
+    """Hold a new folder, or one that an equal run left unfinished, for one run; it is another's when the block ends.
+
+    Args:
+        folder: it is made if need be.
+        note: name of the JSON file in it that says what was asked for.
+        asked: what is asked for now, as JSON has it; written before the block begins, if the folder is new.
+        resume: go on where an equal run was stopped; where there was none, begin.
+        may_differ: names of what may be asked otherwise by a run that goes on.
+        beside: names of entries that may be there before a run begins.
+
+    Returns:
+        What was asked for when the folder was begun, or ``None`` if it is new.
+
+    Raises:
+        InputError: the folder holds something else or an unequal run, is in use, or cannot be written.
+    """
+    target = Path(folder)
+    entries = {entry.name for entry in target.iterdir()} if target.is_dir() else set()
+    if (not resume and not entries <= set(beside)) or (target.exists() and not target.is_dir()):
+        require_new_directory(target)
+    _make(target)
+    with held(target / LOCK, target):
+        for leftover in target.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+        found = None
+        if (target / note).is_file():
+            if not resume:
+                raise InputError(f"{target}: another run began here meanwhile; choose a new folder with -o.")
+            found = _read_note(target / note)
+            require_same(found, asked, target, may_differ=may_differ)
+        else:
+            strangers = sorted({entry.name for entry in target.iterdir()} - {LOCK, *beside})
+            if strangers:
+                raise InputError(
+                    f"{target}: cannot be resumed, it has no {note} but holds {strangers[0]!r}; choose a new folder "
+                    "with -o."
+                )
+            write_note(target / note, asked)
+        yield found
+        # Workers of a run that was killed may have outlived it by a moment, and have died in a write of their own.
+        for leftover in target.glob(".*.part"):
+            leftover.unlink(missing_ok=True)
+
+
+def write_note(path: Path, asked: Mapping[str, Any]) -> None:
+    """Write what is asked for."""
+    write_text(path, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def held(lock: Path, place: Path) -> Iterator[None]:
+    """Hold a place for one run; the lock ends with its process, even by kill -9.
+
+    Args:
+        lock: the file that is locked; it is there as long as the lock is.
+        place: what it is for, as the message names it.
+
+    Raises:
+        InputError: another run holds it, or the file cannot be made.
+    """
+    held_lock = FileLock(lock, thread_local=False)
+    try:
+        held_lock.acquire(blocking=False)
+    except Timeout as error:
+        raise InputError(
+            f"{place}: another run is writing here; wait for it or choose another place with -o."
+        ) from error
+    except OSError as error:
+        raise InputError(f"{place}: could not be written ({error.strerror or error}).") from error
+    try:
+        yield
+    finally:
+        # Removed while it is held: whoever waits for it then finds it gone and makes a new one.
+        with suppress(OSError):
+            lock.unlink(missing_ok=True)
+        held_lock.release()
+
+
+def require_same(
+    found: Mapping[str, Any], asked: Mapping[str, Any], place: Path, *, may_differ: Collection[str] = ()
+) -> None:
+    """Refuse to go on with what was begun with other settings.
+
+    Raises:
+        InputError: names the first setting that changed.
+    """
+    # Through JSON, so that tuples and lists, or 1 and 1.0, compare as they are stored.
+    now: dict[str, Any] = json.loads(json.dumps(asked))
+    for name in (*now, *(name for name in found if name not in now)):
+        if name not in may_differ and found.get(name) != now.get(name):
+            raise InputError(
+                f"{place}: cannot be resumed, {difference(name, found.get(name), now.get(name))}; repeat the settings "
+                "of the first run, or choose another place with -o."
+            )
+
+
+def difference(name: str, before: Any, now: Any) -> str:
+    """Say which setting changed, without printing a whole list or text."""
+    if isinstance(before, dict) and isinstance(now, dict):
+        for key in sorted(before.keys() | now.keys()):
+            if before.get(key) != now.get(key):
+                return difference(f"{name}.{key}", before.get(key), now.get(key))
+    if isinstance(before, list) and isinstance(now, list):
+        if len(before) != len(now):
+            return f"{name} held {len(before)} entries and now holds {len(now)}"
+        place = next(index for index in range(len(now)) if before[index] != now[index])
+        return difference(f"{name}[{place}]", before[place], now[place])
+    if max(len(repr(before)), len(repr(now))) > LONGEST_VALUE:
+        return f"{name} is another one than it was"
+    return f"{name} was {before!r} and is now {now!r}"
+
+
+def _make(folder: Path) -> None:
+    if not folder.resolve().parent.is_dir():
+        raise InputError(f"{folder}: its folder {folder.parent} does not exist; make it first.")
+    try:
+        folder.mkdir(exist_ok=True)
+    except OSError as error:
+        raise InputError(f"{folder}: could not be made ({error.strerror}).") from error
+
+
+def _read_note(path: Path) -> dict[str, Any]:
+    try:
+        if path.stat().st_size > LARGEST_NOTE:
+            raise ValueError(f"{path.stat().st_size} bytes")
+        found = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(found, dict):
+            raise ValueError("it holds no object")
+    except (OSError, ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not what this metalens writes ({error}); choose a new place with -o.") from error
+    return found

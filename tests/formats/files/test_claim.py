@@ -1,0 +1,112 @@
+"""One run at a time in a place, and only the one that it was begun with."""
+
+import json
+import subprocess
+import sys
+from contextlib import ExitStack
+
+import pytest
+
+from metalens.formats.files.claim import LOCK, claimed_folder, difference, held, require_same
+from metalens.formats.files.errors import InputError
+
+ASKED = {"seed": 1, "pixels": (4, 5), "camera": {"name": "a"}}
+
+HOLDER = """
+import sys
+from pathlib import Path
+from metalens.formats.files.claim import held
+with held(Path(sys.argv[1]), Path(sys.argv[1]).parent):
+    print("held", flush=True)
+    sys.stdin.read()
+"""
+
+
+def claim(folder, asked=ASKED, **options):
+    with claimed_folder(folder, "note.json", asked, **{"resume": False, **options}) as found:
+        return found
+
+
+def test_a_new_folder_gets_the_note_and_keeps_no_lock(tmp_path):
+    assert claim(tmp_path / "run") is None
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
+    assert json.loads((tmp_path / "run" / "note.json").read_text()) == ASKED | {"pixels": [4, 5]}
+
+
+def test_an_equal_run_goes_on_and_is_told_what_was_asked(tmp_path):
+    claim(tmp_path / "run")
+    (tmp_path / "run" / ".shard.h5.123.part").write_text("half")
+    assert claim(tmp_path / "run", resume=True)["seed"] == 1
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
+
+
+def test_without_resume_what_is_there_is_left_alone(tmp_path):
+    claim(tmp_path / "run")
+    with pytest.raises(InputError, match="not empty"):
+        claim(tmp_path / "run")
+    with pytest.raises(InputError, match="is a file"):
+        claim(tmp_path / "run" / "note.json", resume=True)
+    with pytest.raises(InputError, match="does not exist; make it first"):
+        claim(tmp_path / "no" / "run")
+
+
+@pytest.mark.parametrize(
+    ("changed", "told"),
+    [
+        ({"seed": 2}, "seed was 1 and is now 2"),
+        ({"camera": {"name": "b"}}, "camera.name was 'a' and is now 'b'"),
+        ({"pixels": (4, 5, 6)}, "pixels held 2 entries and now holds 3"),
+        ({"pixels": (4, 6)}, r"pixels\[1\] was 5 and is now 6"),
+        ({"more": 1}, "more was None and is now 1"),
+    ],
+)
+def test_another_run_is_refused_with_what_changed(tmp_path, changed, told):
+    claim(tmp_path / "run")
+    with pytest.raises(InputError, match=f"run: cannot be resumed, {told}; repeat the settings"):
+        claim(tmp_path / "run", ASKED | changed, resume=True)
+    assert claim(tmp_path / "run", ASKED | {"seed": 2}, resume=True, may_differ=["seed"])["seed"] == 1
+
+
+def test_a_setting_that_is_gone_is_a_change(tmp_path):
+    with pytest.raises(InputError, match="old was 1 and is now None"):
+        require_same({"old": 1}, {}, tmp_path)
+
+
+def test_long_values_are_not_quoted():
+    assert difference("text", "a" * 100, "b" * 100) == "text is another one than it was"
+
+
+def test_what_is_no_run_is_not_resumed(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(InputError, match=r"has no note\.json but holds 'thesis\.txt'"):
+        claim(tmp_path, resume=True)
+    assert claim(tmp_path, resume=True, beside=["thesis.txt"]) is None
+
+
+@pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, "\xff"])
+def test_a_damaged_note_is_one_sentence(tmp_path, text):
+    (tmp_path / "note.json").write_text(text, encoding="latin-1")
+    with pytest.raises(InputError, match=r"note\.json: not what this metalens writes"):
+        claim(tmp_path, resume=True)
+
+
+def test_a_second_run_is_refused_in_this_process_and_in_another_until_the_first_is_gone(tmp_path):
+    with ExitStack() as stack:
+        stack.enter_context(claimed_folder(tmp_path / "run", "note.json", ASKED, resume=False))
+        with pytest.raises(InputError, match="another run is writing here; wait for it"):
+            claim(tmp_path / "run", resume=True)
+    place = tmp_path / "run" / LOCK
+    with subprocess.Popen([sys.executable, "-c", HOLDER, str(place)], stdin=-1, stdout=-1, text=True) as process:
+        assert process.stdout.readline() == "held\n"
+        with pytest.raises(InputError, match="another run is writing here; wait for it"):
+            claim(tmp_path / "run", resume=True)
+        process.kill()
+        process.wait()
+    assert place.exists()
+    assert claim(tmp_path / "run", resume=True) is not None
+    assert not place.exists()
+
+
+def test_a_lock_that_cannot_be_made_is_one_sentence(tmp_path):
+    with pytest.raises(InputError, match="could not be written"), held(tmp_path, tmp_path):
+        pass
