@@ -12,6 +12,7 @@ import numpy as np
 
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.files.atomic import atomic_directory
+from metalens.formats.pages.builder import Table, render
 from metalens.psf.design.comparison import best_hyperbolic
 from metalens.psf.design.evaluation import Evaluation, decibels, evaluate_for
 from metalens.psf.design.run import Design
@@ -122,30 +123,25 @@ _ROWS = (
 
 def report_text(design: Design, found: Evaluation, other: Evaluation, figures: dict[str, Any]) -> str:
     """The report as Markdown."""
-    spec = design.problem.spec
     ours, theirs = (figures["lenses"][each.name] for each in (found, other))
-    lines = [
-        f"# {spec.name}",
-        "",
-        spec.description,
-        "",
-        f"{spec.camera.lens.aperture_um:g} µm at {spec.camera.lens.focal_length_um:g} µm, "
-        f"variables {spec.variables.family}; {len(design.state.history)} steps from {figures['start']}"
-        + ("" if design.state.finished else ", stopped when its time was up")
-        + f". The loss is {figures['loss']:.4f}, that of the {other.name} lens of the same size "
-        f"{figures['loss_hyperbolic']:.4f}. That design wavelength is the best of nine by the same objectives.",
-        "",
-        "The figures below are those of the whole simulation, at the specification's fields and in the middle between "
-        "them, in a window that holds the light.",
-        "",
-        f"| | designed | {other.name} | ratio |",
-        "| --- | --- | --- | --- |",
-    ]
-    for key, label, layout in _ROWS:
-        ratio = f"{ours[key] / theirs[key]:.2f}" if not key.endswith("db") else f"{ours[key] - theirs[key]:+.2f} dB"
-        lines.append(f"| {label} | {ours[key]:{layout}} | {theirs[key]:{layout}} | {ratio} |")
-    lines += ["", "![how the search went](history.png)", "", "![the lens](lens.png)", ""]
-    lines += ["![over the field](comparison.png)", ""]
+
+    def ratio(key: str) -> str:
+        return f"{ours[key] - theirs[key]:+.2f} dB" if key.endswith("db") else f"{ours[key] / theirs[key]:.2f}"
+
+    rows = [(label, f"{ours[key]:{layout}}", f"{theirs[key]:{layout}}", ratio(key)) for key, label, layout in _ROWS]
+    return render(
+        "design.md",
+        spec=design.problem.spec,
+        figures=figures,
+        found=found,
+        other=other,
+        summary=Table(("", "designed", other.name, "ratio"), rows),
+        by_field=_tables_by_field(found, other),
+    )
+
+
+def _tables_by_field(found: Evaluation, other: Evaluation) -> dict[str, Table]:
+    """Title → both lenses' figures at each field, side by side in a cell."""
     names = tuple(f"{1e9 * each:.0f} nm" for each in found.wavelength)
     tables: tuple[tuple[str, tuple[str, ...], Callable[[Evaluation], np.ndarray], str], ...] = (
         ("Strehl ratio", names, lambda each: each.strehl, ".4f"),
@@ -153,11 +149,11 @@ def report_text(design: Design, found: Evaluation, other: Evaluation, figures: d
         ("Half-energy radius, µm", CHANNEL_NAMES, lambda each: 1e6 * each.half_energy_radius, ".1f"),
         ("Restored, expected, dB", CHANNEL_NAMES, lambda each: -10 * np.log10(each.restored), ".2f"),
     )
+    told = {}
     for title, columns, values, layout in tables:
-        lines += [f"## {title}", "", f"{found.name} / {other.name}", "", f"| field | {' | '.join(columns)} |"]
-        lines.append("| --- |" + " --- |" * len(columns))
-        for field, mine, its in zip(found.fields_deg, values(found), values(other), strict=True):
-            cells = [f"{a:{layout}} / {b:{layout}}" for a, b in zip(mine, its, strict=True)]
-            lines.append(f"| {field:g}° | {' | '.join(cells)} |")
-        lines.append("")
-    return "\n".join(lines) + "\n"
+        rows = [
+            [f"{field:g}°", *(f"{a:{layout}} / {b:{layout}}" for a, b in zip(mine, its, strict=True))]
+            for field, mine, its in zip(found.fields_deg, values(found), values(other), strict=True)
+        ]
+        told[title] = Table(("field", *columns), rows)
+    return told

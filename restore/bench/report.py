@@ -12,7 +12,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.bench.figures import plane_figure
 from metalens.restore.bench.folder import SCORES, judged_pictures, read_json, run_of
-from metalens.restore.bench.page import render
+from metalens.restore.bench.page import render_page
 from metalens.restore.bench.summary import summarise
 from metalens.restore.bench.table import comma_separated, markdown
 from metalens.restore.metrics.metric import WHOLE
@@ -40,7 +40,7 @@ def write_report(folder: Path) -> dict[str, Any]:
         "table.md": markdown(summary),
         "table.csv": comma_separated(summary),
         "bench.json": json.dumps(summary, indent=1) + "\n",
-        PAGE: render(folder, summary, curves, (pixels[0], pixels[1])),
+        PAGE: render_page(folder, summary, curves, (pixels[0], pixels[1])),
     }
     for name, content in texts.items():
         write_text(folder / name, content)

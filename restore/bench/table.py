@@ -7,10 +7,10 @@ import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from metalens.formats.pages.builder import Best, Table, number, render
 from metalens.restore.bench.judge import RESOLUTION
 from metalens.restore.bench.summary import COSTS
 from metalens.restore.metrics.measures import ZONES
-from metalens.restore.report.page import number
 
 COST_HEADINGS = {
     "parameters": "parameters",
@@ -26,15 +26,23 @@ COST_HEADINGS = {
 
 def markdown(summary: Mapping[str, Any]) -> str:
     """``table.md``: figures, zones, costs, the paper's gaps, and what is not there with its reason."""
-    parts = ["# " + title(summary), "", terms(summary), ""]
-    parts += [*_lines(*figure_table(summary)), "", "## By zone of the field", "", *_lines(*zone_table(summary))]
-    if len(summary["sets"]) > 1:
-        parts += ["", "## By test set", "", *_lines(*set_table(summary))]
-    parts += ["", "## Costs", "", *_lines(*cost_table(summary)), ""]
-    if summary["aims"]:
-        parts += ["## The paper's gaps", "", *_lines(*aim_table(summary)), ""]
-    parts += absent(summary)
-    return "\n".join(parts).rstrip() + "\n"
+    return render("bench_table.md", **told(summary))
+
+
+def told(summary: Mapping[str, Any]) -> dict[str, Any]:
+    """What the page and ``table.md`` tell alike: terms, tables, and what is not there with its reason."""
+    headings = {column["key"]: column["heading"] for column in summary["columns"]}
+    return {
+        "headline": title(summary),
+        "terms": terms(summary),
+        "figures": figure_table(summary),
+        "zones": zone_table(summary),
+        "sets": set_table(summary) if len(summary["sets"]) > 1 else None,
+        "costs": cost_table(summary),
+        "aims": aim_table(summary) if summary["aims"] else None,
+        "missing": {headings[key]: reason for key, reason in summary["missing"].items()},
+        "failed": summary["failed"],
+    }
 
 
 def title(summary: Mapping[str, Any]) -> str:
@@ -58,68 +66,68 @@ def terms(summary: Mapping[str, Any]) -> str:
     return text
 
 
-def figure_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the figures; the best of each column among the restorers is bold."""
+def figure_table(summary: Mapping[str, Any]) -> Table:
+    """The figures; the best of each column among the restorers is marked."""
     columns = [column for column in summary["columns"] if column["key"] not in summary["missing"]]
     best = {column["key"]: _best(summary["rows"], column) for column in columns}
-    rows = []
-    for row in summary["rows"]:
-        cells = [row["label"]]
-        for column in columns:
-            figure = row["figures"][column["key"]]
-            text = number(figure["mean"], column["digits"])
-            if figure["deviation"] is not None:
-                text += f" ± {number(figure['deviation'], column['digits'])}"
-            cells.append(f"**{text}**" if row["label"] == best[column["key"]] else text)
-        rows.append(cells)
+
+    def cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+        figure = row["figures"][column["key"]]
+        text = number(figure["mean"], column["digits"])
+        if figure["deviation"] is not None:
+            text += f" ± {number(figure['deviation'], column['digits'])}"
+        return Best(text) if row["label"] == best[column["key"]] else text
+
     headings = [f"{column['heading']} {'↑' if column['better'] == 'higher' else '↓'}" for column in columns]
-    return ["method", *headings], rows
+    rows = [[row["label"], *(cell(row, column) for column in columns)] for row in summary["rows"]]
+    return Table(["method", *headings], rows)
 
 
-def zone_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of figures in the centre, the middle and at the edge."""
+def zone_table(summary: Mapping[str, Any]) -> Table:
+    """Figures in the centre, the middle and at the edge."""
+    columns = _zoned(summary)
+
+    def cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
+        return " / ".join(number(row["zones"][column["key"]][zone], column["digits"]) for zone in ZONES)
+
+    rows = [[row["label"], *(cell(row, column) for column in columns)] for row in _judged(summary)]
+    return Table([f"method ({' / '.join(ZONES)})", *(column["heading"] for column in columns)], rows)
+
+
+def set_table(summary: Mapping[str, Any]) -> Table:
+    """Each set of test pictures by itself: the figures that are told by zone, too."""
+    columns = [column for column in _zoned(summary) if column["key"] != RESOLUTION]
+    shown = [(name, column) for name in summary["sets"] for column in columns]
+    rows = [
+        [row["label"], *(number(row["sets"][name][column["key"]], column["digits"]) for name, column in shown)]
+        for row in _judged(summary)
+    ]
+    return Table(["method", *(f"{name}: {column['heading']}" for name, column in shown)], rows)
+
+
+def _zoned(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """The columns that are told by zone, in the rows' order."""
     columns = {column["key"]: column for column in summary["columns"]}
-    keys = list(summary["rows"][0]["zones"])
-    rows = [
-        [
-            row["label"],
-            *(" / ".join(number(row["zones"][key][z], columns[key]["digits"]) for z in ZONES) for key in keys),
-        ]
-        for row in summary["rows"]
-        if row["method"] != "clean"
-    ]
-    return [f"method ({' / '.join(ZONES)})", *(columns[key]["heading"] for key in keys)], rows
+    return [columns[key] for key in summary["rows"][0]["zones"]]
 
 
-def set_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of each set of test pictures by itself: the figures that are told by zone, too."""
-    names = list(summary["sets"])
-    zoned = summary["rows"][0]["zones"]
-    columns = [column for column in summary["columns"] if column["key"] in zoned and column["key"] != RESOLUTION]
-    rows = [
-        [
-            row["label"],
-            *(number(row["sets"][name][column["key"]], column["digits"]) for name in names for column in columns),
-        ]
-        for row in summary["rows"]
-        if row["method"] != "clean"
-    ]
-    return ["method", *(f"{name}: {column['heading']}" for name in names for column in columns)], rows
+def _judged(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """All rows but the scene's own."""
+    return [row for row in summary["rows"] if row["method"] != "clean"]
 
 
-def cost_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of what methods cost, one row a method."""
-    rows, seen = [], set()
+def cost_table(summary: Mapping[str, Any]) -> Table:
+    """What methods cost, one row a method."""
+    first: dict[str, Mapping[str, Any]] = {}
     for row in summary["rows"]:
-        if row["costs"] is not None and row["method"] not in seen:
-            seen.add(row["method"])
-            costs = row["costs"]
-            rows.append([row["title"], *(_cost(key, costs[key]) for key in COSTS), row["machine"]])
-    return ["method", *(COST_HEADINGS[key] for key in COSTS), "machine"], rows
+        if row["costs"] is not None:
+            first.setdefault(row["method"], row)
+    rows = [[row["title"], *(_cost(key, row["costs"][key]) for key in COSTS), row["machine"]] for row in first.values()]
+    return Table(["method", *(COST_HEADINGS[key] for key in COSTS), "machine"], rows)
 
 
-def aim_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Headings and rows of the gaps that the paper claims."""
+def aim_table(summary: Mapping[str, Any]) -> Table:
+    """The gaps that the paper claims."""
     rows = [
         [
             aim["method"],
@@ -130,21 +138,7 @@ def aim_table(summary: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
         ]
         for aim in summary["aims"]
     ]
-    return ["method", "gap", "wanted", "found", ""], rows
-
-
-def absent(summary: Mapping[str, Any]) -> list[str]:
-    """What the tables do not have, each with its reason, as lines of Markdown."""
-    headings = {column["key"]: column["heading"] for column in summary["columns"]}
-    lines = []
-    if summary["missing"]:
-        lines += ["Not computed:", ""]
-        lines += [f"- {headings[key]}: {reason}" for key, reason in summary["missing"].items()]
-        lines.append("")
-    if summary["failed"]:
-        lines += ["Without a result:", ""]
-        lines += [f"- {name}: {why}" for name, why in summary["failed"].items()]
-    return lines
+    return Table(["method", "gap", "wanted", "found", ""], rows)
 
 
 def comma_separated(summary: Mapping[str, Any]) -> str:
@@ -192,8 +186,3 @@ def _cost(key: str, value: float | None) -> str:
     if key.endswith("parameters"):
         return f"{value / 1e6:.2f} M" if value >= 1e4 else f"{value:.0f}"
     return f"{value:.3f}" if key == "seconds_per_picture" else f"{value:.0f}"
-
-
-def _lines(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    lines = [f"| {' | '.join(headings)} |", f"| {' | '.join(['---', *['---:'] * (len(headings) - 1)])} |"]
-    return lines + [f"| {' | '.join(row)} |" for row in rows]

@@ -6,5 +6,4 @@ In reading order:
 - ``report``       the folder
 - ``figures``      its figures
 - ``report_page``  its page
-- ``page``         pages of figures and pictures as one HTML file
 """
