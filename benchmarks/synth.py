@@ -37,7 +37,7 @@ from metalens.synth.dataset.backends import BackendSettings
 from metalens.synth.dataset.crops import choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.embedded_photographs import embedded_photographs
-from metalens.synth.generate import PairsReport, generate_pairs, simulated_camera
+from metalens.synth.generate import Execution, PairsReport, generate_pairs, simulated_camera
 from metalens.synth.sensor import develop, expose
 
 REPEATS = 7
@@ -94,7 +94,7 @@ def timed(psf: Path, folder: Path, count: int, **options: object) -> tuple[Pairs
         psf,
         folder,
         count=count,
-        progress=lambda *_: moments.append(time.perf_counter()),
+        execution=Execution(progress=lambda *_: moments.append(time.perf_counter())),
         **options,  # type: ignore[arg-type]
     )
     end = time.perf_counter()
@@ -135,8 +135,9 @@ def workers(bank: PsfBank, psf: Path, count: int) -> None:
                     Path(folder) / "pairs",
                     count=count + warm,
                     shard_size=4,
-                    workplace=place,
-                    progress=lambda done, _, seen=moments: seen.append((time.perf_counter(), done)),  # type: ignore[misc]
+                    execution=Execution(
+                        place, progress=lambda done, _, seen=moments: seen.append((time.perf_counter(), done))
+                    ),  # type: ignore[misc]
                 )
             except Exception as error:
                 print(f"{name:>22} {error}")

@@ -57,7 +57,9 @@ class _Range(click.ParamType):
 @click.option("--validation", default=0.05, show_default=True, help="Share of the photographs that validate.")
 @click.option("--seed", default=0, show_default=True, help="Of crops and noise.")
 @click.option("--shard-size", type=int, help="Pairs a file. [default: 64, or fewer large ones]")
-@click.option("--backend", type=click.Choice(["local", "ray", "slurm"]), default="local", help="Where it is made.")
+@click.option(
+    "--backend", "backend_name", type=click.Choice(["local", "ray", "slurm"]), default="local", help="Where it is made."
+)
 @click.option("--workers", type=int, default=1, show_default=True, help="Processes at a time; 0 for all cores.")
 @click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short.")
 @click.option("--strict", is_flag=True, help="Fail on a photograph that cannot be read instead of skipping it.")
@@ -78,7 +80,7 @@ def synth(
     validation: float,
     seed: int,
     shard_size: int | None,
-    backend: str,
+    backend_name: str,
     workers: int,
     slurm_options: tuple[str, ...],
     strict: bool,
@@ -108,7 +110,7 @@ def synth(
         answer(plan, as_json, text)
         return
     from metalens.synth.dataset.backends import BackendSettings, available_cores
-    from metalens.synth.generate import PairsSettings, generate_pairs
+    from metalens.synth.generate import Execution, PairsSettings, generate_pairs
 
     settings = PairsSettings(
         cropping="centre" if whole else "random",
@@ -117,23 +119,20 @@ def synth(
         exposure=exposure,
         validation=validation,
     )
-    workplace = BackendSettings(backend, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
+    backend = BackendSettings(backend_name, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         report = generate_pairs(
             found,
             banks,
             output,
             count=count,
-            design_hash=design_hash,
             pixels=crops,
-            settings=settings,
             seed=seed,
+            settings=settings,
+            design_hash=design_hash,
             shard_size=shard_size,
             resume=resume,
-            strict=strict,
-            workplace=workplace,
-            progress=tell,
-            look=look,
+            execution=Execution(backend, strict=strict, progress=tell, look=look),
         )
     _report(report, output, as_json)
 

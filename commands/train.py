@@ -169,6 +169,7 @@ def train(
     budget = Budget(steps=steps, minutes=minutes)
 
     from metalens.restore.prior.prior import load_prior
+    from metalens.restore.training.train import TrainingData
     from metalens.restore.training.train import train as train_adapter
 
     if psf_ensemble is None and len(psf_paths) == 1:
@@ -176,15 +177,11 @@ def train(
     config = _config(recipe, initial, options)
     with share_progress("train") as tell:
         summary = train_adapter(
-            opened,
+            TrainingData(opened, bank, other_banks=others, pseudo=opened_pseudo, quality_metric=quality),
             output,
-            bank=bank,
-            other_banks=others,
             prior=load_prior(prior),
-            quality_metric=quality,
             budget=budget,
             config=config,
-            pseudo=opened_pseudo,
             initial=initial,
             device=device,
             resume=resume,

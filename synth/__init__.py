@@ -15,7 +15,9 @@ In reading order:
 
 from metalens.synth.blur import ShiftVariantBlur, shift_variant_blur
 from metalens.synth.generate import (
+    Execution,
     PairsReport,
+    PairsSettings,
     SimulatedCamera,
     generate_pairs,
     photograph_scene,
@@ -24,7 +26,9 @@ from metalens.synth.generate import (
 from metalens.synth.photographs import Photograph, find_photographs
 
 __all__ = [
+    "Execution",
     "PairsReport",
+    "PairsSettings",
     "Photograph",
     "ShiftVariantBlur",
     "SimulatedCamera",

@@ -22,15 +22,14 @@ from metalens.formats.psf.bank import PsfBank, write_psf_bank
 from metalens.synth.dataset.backends import Backend, BackendSettings
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
 from metalens.synth.dataset.photograph_survey import BATCH, find_again, take_stock
-from metalens.synth.dataset.settings import Cropping, PairsSettings
+from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import hash_of_bank
-from metalens.synth.dataset.shard_scheduler import Bank, Filling, PairsReport, as_bank
+from metalens.synth.dataset.shard_scheduler import Bank, Execution, Filling, PairsReport, as_bank
 from metalens.synth.photographs import Photograph
-from metalens.synth.sensor import Demosaicing
 
 __all__ = [
     "BackendSettings",
-    "Cropping",
+    "Execution",
     "PairsReport",
     "PairsSettings",
     "SimulatedCamera",
@@ -52,19 +51,13 @@ def generate_pairs(
     output: str | os.PathLike[str],
     *,
     count: int | None = None,
-    samples_per_photograph: int = 1,
-    design_hash: str = "",
     pixels: tuple[int, int] | None = None,
-    settings: PairsSettings | None = None,
-    cropping: Cropping = "random",
-    demosaicing: Demosaicing = "malvar2004",
     seed: int = 0,
+    settings: PairsSettings | None = None,
+    design_hash: str = "",
     shard_size: int | None = None,
     resume: bool = False,
-    strict: bool = False,
-    workplace: BackendSettings | None = None,
-    progress: Callable[[int, int], None] | None = None,
-    look: Callable[[int, int], None] | None = None,
+    execution: Execution | None = None,
 ) -> PairsReport:
     """Write a folder of pairs: each photograph as a perfect lens would show it, and as this camera does.
 
@@ -74,21 +67,16 @@ def generate_pairs(
             each sample takes one.
         output: the folder to make.
         count: samples in all, shared evenly over the photographs, the first ones taking what is left over;
-            by default ``samples_per_photograph`` for each.
-        samples_per_photograph: see ``count``.
+            by default one of each.
+        pixels: rows, columns of the samples, each at a random place of the sensor; by default the whole sensor.
+        seed: of all random numbers.
+        settings: how samples are made; by default :class:`PairsSettings`.
         design_hash: hash of the camera that those of an ensemble were drawn from; whoever trains on the pairs gives
             that one's bank.
-        pixels: rows, columns of the samples, each at a random place of the sensor; by default the whole sensor.
-        settings: how samples are made; by default :class:`PairsSettings` with ``cropping`` and ``demosaicing``.
-        cropping: see :class:`PairsSettings`.
-        demosaicing: see :class:`PairsSettings`.
-        seed: of all random numbers.
         shard_size: samples in a file; by default as many as make 256 MiB of pictures, at most 64.
         resume: go on where an equal run was interrupted.
-        strict: refuse a photograph that cannot be read, now or when its turn comes, instead of going on without it.
-        workplace: where the work is done; by default in this process.
-        progress: is told the samples done and the samples in all.
-        look: is told the photographs looked at and those in all, before the first sample is made.
+        execution: where the work is done and who is told of it; it changes no picture. By default in this
+            process, silently.
 
     Returns:
         What was done; ``read_pairs(output)`` opens the result.
@@ -96,22 +84,24 @@ def generate_pairs(
     Raises:
         InputError: no photograph can be used, a setting makes no sense, or the folder cannot be written.
     """
-    settings = settings or PairsSettings(cropping=cropping, demosaicing=demosaicing)
+    settings, execution = settings or PairsSettings(), execution or Execution()
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
     cameras = tuple(_described_camera(as_bank(each), design_hash) for each in given)
     pixels = _checked_pixels(pixels, cameras, settings)
-    folder, place = Path(output), workplace or BackendSettings()
+    folder, place = Path(output), execution.backend
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
     job = Filling(folder, given, settings)
     with closing(place.open(folder, {"shard": job.make_here})) as backend:
         if begun is not None:
             paths, sources, skipped = find_again(begun, photographs, folder), begun.sources, begun.skipped
         else:
-            found = _look(backend, photographs, pixels, look)
-            listed, sources, skipped = take_stock(photographs, found, validation=settings.validation, strict=strict)
+            found = _look(backend, photographs, pixels, execution.look)
+            listed, sources, skipped = take_stock(
+                photographs, found, validation=settings.validation, strict=execution.strict
+            )
             paths = dict(enumerate(listed))
-        total = count if count is not None else samples_per_photograph * len(sources)
+        total = count if count is not None else len(sources)
         if shard_size is None:
             shard_size = min(max(1, _SHARD_BYTES // (9 * pixels[0] * pixels[1])), _LARGEST_SHARD)
         if total < 1 or shard_size < 1 or seed < 0:
@@ -133,7 +123,7 @@ def generate_pairs(
         )
         with open_pairs_writer(folder, manifest, resume=resume) as writer, _bank_paths(given, place) as bank_paths:
             job.bank_paths = bank_paths
-            return job.fill(writer, paths, backend, strict, progress or (lambda done, total: None))
+            return job.fill(writer, paths, backend, execution)
 
 
 def _checked_pixels(
@@ -158,7 +148,7 @@ def _look(
     backend: Backend,
     photographs: Sequence[Photograph],
     pixels: tuple[int, int],
-    look: Callable[[int, int], None] | None,
+    look: Callable[[int, int], None],
 ) -> list[dict[str, Any]]:
     """Look at every photograph once, so that the manifest can say at the start which ones are used."""
     batches = [photographs[first : first + BATCH] for first in range(0, len(photographs), BATCH)]
@@ -166,8 +156,7 @@ def _look(
     found: dict[int, list[dict[str, Any]]] = {}
     for place, entries in backend.run("inspect", specs, lambda place, made: None):
         found[place] = entries
-        if look is not None:
-            look(sum(map(len, found.values())), len(photographs))
+        look(sum(map(len, found.values())), len(photographs))
     return [entry for place in range(len(specs)) for entry in found[place]]
 
 

@@ -22,7 +22,7 @@ from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.prior.prior import load_prior
 from metalens.restore.training.config import TrainConfig
-from metalens.restore.training.train import train
+from metalens.restore.training.train import TrainingData, train
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
 CONSISTENT = (0.75, 1.0)
@@ -70,11 +70,10 @@ def _train(training: Training, form: Form) -> None:
     prior = load_prior(training.prior)
     check_crop(training, prior.size_multiple)
     train(
-        [training.pairs],
+        # Other methods are not told of the quality: measuring it is no part of their time either.
+        TrainingData([training.pairs], training.bank, measure_first=True),
         training.folder / ADAPTER,
-        bank=training.bank,
         prior=prior,
-        quality_metric="auto",
         budget=training.budget,
         config=TrainConfig(
             adapter=AdapterConfig(form=form),
@@ -89,8 +88,6 @@ def _train(training: Training, form: Form) -> None:
         ),
         device=training.device,
         resume=training.resume and (training.folder / ADAPTER).is_dir(),
-        # Other methods are not told of the quality: measuring it is no part of their time either.
-        measure_first=True,
         command="metalens bench",
         report=training.report,
     )

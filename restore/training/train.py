@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -34,45 +34,56 @@ from metalens.restore.training.run import Report, TrainingRun
 from metalens.restore.training.sampler import TrainingStream
 from metalens.restore.training.validation import Validation
 
-__all__ = ["TrainConfig", "train"]
+__all__ = ["TrainConfig", "TrainingData", "train"]
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """What an adapter learns from.
+
+    Attributes:
+        pairs: folders of simulated or measured pairs, of one lens or of several.
+        bank: the point spread functions of the camera that the adapter is for.
+        other_banks: of the other lenses that pairs were made with; SVDA is told each sample's own.
+        pseudo: folders of pseudo pairs, mixed in with ``TrainConfig.pseudo_share``.
+        quality_metric: what S_i is measured with, ``auto``, ``musiq`` or ``piqe``; ``auto`` is that of the adapter to
+            start from, where there is one.
+        measure_first: measure the quality of all pictures before the time of the budget begins; otherwise each is
+            measured when it is drawn first.
+    """
+
+    pairs: Sequence[Pairs]
+    bank: PsfBank
+    other_banks: Iterable[PsfBank] = ()
+    pseudo: Sequence[Pairs] = ()
+    quality_metric: str = "auto"
+    measure_first: bool = False
 
 
 def train(
-    pairs: Sequence[Pairs],
+    data: TrainingData,
     output: Path,
     *,
-    bank: PsfBank,
-    other_banks: Iterable[PsfBank] = (),
     prior: Prior,
-    quality_metric: str,
     budget: Budget,
-    config: TrainConfig,
-    pseudo: Sequence[Pairs] = (),
+    config: TrainConfig | None = None,
     initial: str | None = None,
     device: str = "cpu",
     resume: bool = False,
-    measure_first: bool = False,
     command: str = "",
     report: Report = lambda share, figures: None,
 ) -> dict[str, Any]:
     """Train an adapter and write it.
 
     Args:
-        pairs: folders of simulated or measured pairs, of one lens or of several.
+        data: pairs, and the point spread functions of their lenses.
         output: a new folder; it holds the checkpoint while training runs and the adapter afterwards.
-        bank: the point spread functions of the camera that the adapter is for.
-        other_banks: of the other lenses that pairs were made with; SVDA is told each sample's own.
         prior: the latent diffusion model.
-        quality_metric: what S_i is measured with, ``auto``, ``musiq`` or ``piqe``; ``auto`` with ``initial`` is that
-            adapter's.
         budget: steps or minutes.
-        config: the recipe.
-        pseudo: folders of pseudo pairs, mixed in with ``config.pseudo_share``.
+        config: the recipe; by default :class:`TrainConfig`.
         initial: an adapter to start from, of any lens, of the same prior and sizes.
         device: where to train; of several processes each takes its own.
         resume: take up the checkpoint in ``output``.
-        measure_first: measure the quality of all pictures before the time of the budget begins; otherwise each is
-            measured when it is drawn first.
         command: what was typed, for the model card.
         report: called after every step, in the first process.
 
@@ -83,14 +94,16 @@ def train(
         InputError: pairs of an unknown lens, an adapter of another prior, a damaged file, NaN that persists, or too
             little memory.
     """
+    config = config or TrainConfig()
     workplace = DistributedProcesses(device, config.precision)
-    for each in (*pairs, *pseudo):
+    for each in (*data.pairs, *data.pseudo):
         _check_crop(each, config, prior)
-    lenses = LensMaps(chain([bank], other_banks))
+    bank, lenses = data.bank, LensMaps(chain([data.bank], data.other_banks))
     sources, pseudo_sources = (
-        [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group] for group in (pairs, pseudo)
+        [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group]
+        for group in (data.pairs, data.pseudo)
     )
-    metric = _quality_metric(pairs[0], quality_metric, initial)
+    metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
     with torch.random.fork_rng(devices=[]):
         # The weights that training starts from are the seed's, whatever was drawn before.
         torch.manual_seed(config.seed)
@@ -98,18 +111,27 @@ def train(
     if initial is not None:
         initialise(restorer, initial)
     loss = PathLoss(config).to(workplace.device)
-    settings = _settings(pairs, pseudo, prior, metric, loss.metric, config, initial, lenses)
+    settings = {
+        "pairs": [_describe(each, lenses) for each in data.pairs],
+        "pseudo": [_describe(each, lenses) for each in data.pseudo],
+        "prior": prior.identity,
+        "quality_metric": metric,
+        "perceptual_metric": loss.metric,
+        "initial": initial,
+        "initial_lens": describe_adapter(initial)["lens_hash"] if initial is not None else None,
+        "config": asdict(config),
+    }
     with claimed(output, settings, resume) if workplace.is_first else nullcontext():
         workplace.wait()
-        data = TrainingPairs(sources, quality_metric=metric)
-        if measure_first:
-            data.measure()
-        extra = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo else None
+        drawn = TrainingPairs(sources, quality_metric=metric)
+        if data.measure_first:
+            drawn.measure()
+        pseudo = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo_sources else None
         crops = config.batch * config.accumulate * workplace.processes
         run = TrainingRun(
             restorer,
-            TrainingStream(data, extra, config, multiple=prior.latent_stride, crops_a_step=crops),
-            Validation(restorer, data, loss, config, workplace.autocast),
+            TrainingStream(drawn, pseudo, config, multiple=prior.latent_stride, crops_a_step=crops),
+            Validation(restorer, drawn, loss, config, workplace.autocast),
             loss,
             config=config,
             budget=budget,
@@ -170,29 +192,6 @@ def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
         raise InputError(
             f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."
         )
-
-
-def _settings(
-    pairs: Sequence[Pairs],
-    pseudo: Sequence[Pairs],
-    prior: Prior,
-    quality_metric: str,
-    perceptual_metric: str,
-    config: TrainConfig,
-    initial: str | None,
-    lenses: LensMaps,
-) -> dict[str, Any]:
-    """What decides a training's curve but its budget; a run that is resumed must have the same."""
-    return {
-        "pairs": [_describe(each, lenses) for each in pairs],
-        "pseudo": [_describe(each, lenses) for each in pseudo],
-        "prior": prior.identity,
-        "quality_metric": quality_metric,
-        "perceptual_metric": perceptual_metric,
-        "initial": initial,
-        "initial_lens": describe_adapter(initial)["lens_hash"] if initial is not None else None,
-        "config": asdict(config),
-    }
 
 
 def _describe(pairs: Pairs, lenses: LensMaps) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import LostSource, PairsManifest, Shard, SkippedSource, read_manifest
 from metalens.formats.pairs.writer import PairsWriter
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
-from metalens.synth.dataset.backends import Backend
+from metalens.synth.dataset.backends import Backend, BackendSettings
 from metalens.synth.dataset.camera import SimulatedCamera, simulated_camera
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import STAGES, ShardSpec, make_shard, sources_of
@@ -48,6 +48,23 @@ class PairsReport:
     seconds: Mapping[str, float] = field(default_factory=dict)
 
 
+@dataclass(frozen=True)
+class Execution:
+    """Where pairs are made and who is told of it; the pairs are the same for all.
+
+    Attributes:
+        backend: where the work is done; by default in this process.
+        strict: refuse a photograph that cannot be read, now or when its turn comes, instead of going on without it.
+        progress: is told the samples done and the samples in all.
+        look: is told the photographs looked at and those in all, before the first sample is made.
+    """
+
+    backend: BackendSettings = field(default_factory=BackendSettings)
+    strict: bool = False
+    progress: Callable[[int, int], None] = lambda done, total: None
+    look: Callable[[int, int], None] = lambda done, total: None
+
+
 @dataclass
 class Filling:
     """One run: which shards are missing, and what is known of the photographs."""
@@ -78,8 +95,7 @@ class Filling:
         writer: PairsWriter,
         paths: Mapping[int, Path],
         backend: Backend,
-        strict: bool,
-        progress: Callable[[int, int], None],
+        execution: Execution,
     ) -> PairsReport:
         """Make the missing shards."""
         total = writer.manifest.count
@@ -90,7 +106,7 @@ class Filling:
 
         def tell(shard: Shard, made: int) -> None:
             counts[shard.index] = made
-            progress(total - to_make + sum(counts.values()), total)
+            execution.progress(total - to_make + sum(counts.values()), total)
 
         def tell_place(shards: Sequence[Shard], place: int, made: int) -> None:
             tell(shards[place], made)
@@ -106,7 +122,7 @@ class Filling:
                     if counts[waiting[place].index] != waiting[place].count:
                         tell(waiting[place], waiting[place].count)
                     continue
-                writer = self._lose(writer, result["lost"], strict)
+                writer = self._lose(writer, result["lost"], execution.strict)
                 again.append(waiting[place])
             waiting = again
         manifest = writer.manifest

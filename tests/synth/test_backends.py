@@ -18,7 +18,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import read_manifest
 from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.psf.bank import PsfBank, write_psf_bank
-from metalens.synth import Photograph, generate_pairs
+from metalens.synth import Execution, Photograph, generate_pairs
 from metalens.synth.dataset import shard
 from metalens.synth.dataset.backends import BackendSettings, Here, LocalWorkers
 from metalens.synth.dataset.worker import answer_of, do_job, environment
@@ -38,14 +38,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 KILLED_RUN = """
 import json, sys
 from pathlib import Path
-from metalens.synth.generate import BackendSettings, generate_pairs
+from metalens.synth.generate import BackendSettings, Execution, generate_pairs
 from metalens.synth.photographs import Photograph
 
 given = json.loads(sys.argv[1])
 photographs = [Photograph(**each | {"path": Path(each["path"])}) for each in given["photographs"]]
 say = lambda done, total: print(done, flush=True)
-workplace = BackendSettings(workers=2)
-generate_pairs(photographs, given["bank"], given["output"], **given["settings"], workplace=workplace, progress=say)
+execution = Execution(BackendSettings(workers=2), progress=say)
+generate_pairs(photographs, given["bank"], given["output"], **given["settings"], execution=execution)
 """
 
 
@@ -180,12 +180,12 @@ def test_workers_elsewhere_need_a_bank_that_is_a_file(
 ) -> None:
     monkeypatch.setattr(BackendSettings, "open", lambda self, folder, here: Here(here))
     with pytest.raises(InputError, match=r"need the path of a psf\.h5"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=BackendSettings("ray", 2))
+        generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(BackendSettings("ray", 2)))
 
 
 def test_at_least_one_worker_is_needed(photographs: list[Photograph], bank: PsfBank, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="--workers 0: at least 1"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", workplace=BackendSettings(workers=0))
+        generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(BackendSettings(workers=0)))
     assert not (tmp_path / "pairs").exists()
 
 

@@ -192,7 +192,9 @@ def test_crops_that_do_not_fit_the_sensor_are_refused(
     with pytest.raises(InputError, match="--crops of 33 × 8 pixels do not fit"):
         generate_pairs(photographs, make_bank(), tmp_path / "pairs", pixels=(33, 8))
     with pytest.raises(InputError, match="--whole shows the whole sensor"):
-        generate_pairs(photographs, make_bank(), tmp_path / "pairs", pixels=(8, 8), cropping="centre")
+        generate_pairs(
+            photographs, make_bank(), tmp_path / "pairs", pixels=(8, 8), settings=PairsSettings(cropping="centre")
+        )
     banks = [make_bank(), make_bank(pixels=(40, 40))]
     with pytest.raises(InputError, match="choose --crops that fit all"):
         generate_pairs(photographs, banks, tmp_path / "pairs")

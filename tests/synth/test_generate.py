@@ -11,7 +11,7 @@ from metalens.formats.pairs.reader import read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.pictures.scene import linear_to_srgb, scene_from_picture, to_8_bit
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Photograph, generate_pairs
+from metalens.synth import Execution, PairsSettings, Photograph, generate_pairs
 from metalens.synth.dataset.settings import source_of
 
 from .conftest import MakeBank, bank_of
@@ -32,10 +32,10 @@ def test_folder_holds_what_was_asked_for(photographs: list[Photograph], bank: Ps
         photographs,
         bank,
         tmp_path / "pairs",
-        samples_per_photograph=2,
+        count=6,
         shard_size=4,
         seed=9,
-        progress=lambda done, total: seen.append((done, total)),
+        execution=Execution(progress=lambda done, total: seen.append((done, total))),
     )
     assert (report.count, report.made, report.sources, report.skipped) == (6, 6, 3, ())
     assert seen == [(number, 6) for number in range(1, 7)]
@@ -57,7 +57,7 @@ def test_folder_holds_what_was_asked_for(photographs: list[Photograph], bank: Ps
 def test_test_set_shows_the_centre_of_each_photograph(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
-    generate_pairs(photographs, bank, tmp_path / "pairs", cropping="centre")
+    generate_pairs(photographs, bank, tmp_path / "pairs", settings=PairsSettings(cropping="centre"))
     for photograph, (clean, _) in zip(photographs, read_pairs(tmp_path / "pairs"), strict=True):
         expected = to_8_bit(linear_to_srgb(scene_from_picture(read_picture(photograph.path), (32, 40))))
         assert (clean == expected).all()
@@ -76,7 +76,7 @@ def test_perfect_lens_and_quiet_sensor_show_a_smooth_photograph_almost_as_it_is(
     smooth = np.rint(50 + 200 * np.stack([y, x, 0.5 * (x + y)], axis=-1)).astype(np.uint8)
     write_picture(tmp_path / "smooth.png", smooth)
     scene = [Photograph("smooth", tmp_path / "smooth.png")]
-    generate_pairs(scene, perfect, tmp_path / "pairs", cropping="centre")
+    generate_pairs(scene, perfect, tmp_path / "pairs", settings=PairsSettings(cropping="centre"))
     clean, degraded = read_pairs(tmp_path / "pairs")[0]
     assert np.abs(clean.astype(int) - degraded)[2:-2, 2:-2].max() <= 4
 
@@ -97,7 +97,9 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     target = tmp_path / "stopped"
     for number in (1, 4, 7):
         with pytest.raises(KeyboardInterrupt):
-            generate_pairs(photographs, bank, target, resume=True, progress=stop_at(number), **settings)
+            generate_pairs(
+                photographs, bank, target, resume=True, execution=Execution(progress=stop_at(number)), **settings
+            )
     report = generate_pairs(photographs, bank, target, resume=True, **settings)
     assert 0 < report.made < 7
     assert contents(target) == contents(tmp_path / "whole")
@@ -132,7 +134,7 @@ def test_photograph_that_cannot_be_read_is_skipped_with_its_reason(
     assert skipped.name == "broken"
     assert "damaged or cut short" in skipped.reason
     with pytest.raises(InputError, match="damaged or cut short"):
-        generate_pairs(given, bank, tmp_path / "strict", strict=True)
+        generate_pairs(given, bank, tmp_path / "strict", execution=Execution(strict=True))
     assert not (tmp_path / "strict").exists()
 
 
@@ -145,7 +147,7 @@ def test_without_a_usable_photograph_nothing_is_made(bank: PsfBank, tmp_path: Pa
     assert not (tmp_path / "pairs").exists()
 
 
-@pytest.mark.parametrize("changes", [{"count": 0}, {"shard_size": 0}, {"seed": -1}, {"cropping": "left"}])
+@pytest.mark.parametrize("changes", [{"count": 0}, {"shard_size": 0}, {"seed": -1}])
 def test_senseless_settings_are_refused(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path, changes: dict
 ) -> None:
@@ -193,4 +195,4 @@ def test_manifest_is_written_before_the_first_sample(
         manifest = json.loads((tmp_path / "pairs/manifest.json").read_text())
         assert manifest["count"] == total
 
-    generate_pairs(photographs, bank, tmp_path / "pairs", progress=look)
+    generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(progress=look))

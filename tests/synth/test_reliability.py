@@ -17,7 +17,7 @@ from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.pictures import pictures
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Photograph, generate_pairs
+from metalens.synth import Execution, Photograph, generate_pairs
 
 from .conftest import MakeBank
 
@@ -73,7 +73,7 @@ def test_photographs_that_cannot_be_used_are_skipped_each_with_its_reason(
     assert "No such file" in skipped["gone"]
     for photograph in given:
         with pytest.raises(InputError, match=photograph.name):
-            generate_pairs([photograph, *photographs], bank, tmp_path / "strict", strict=True)
+            generate_pairs([photograph, *photographs], bank, tmp_path / "strict", execution=Execution(strict=True))
     assert not (tmp_path / "strict").exists()
 
 
@@ -91,7 +91,7 @@ def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     whole = tmp_path / "whole"
     generate_pairs(photographs, bank, whole, count=12, shard_size=2)
     folder, progress = tmp_path / "pairs", vanishing(photographs[2].path, 5)
-    report = generate_pairs(photographs, bank, folder, count=12, shard_size=2, progress=progress)
+    report = generate_pairs(photographs, bank, folder, count=12, shard_size=2, execution=Execution(progress=progress))
     assert [entry.name for entry in report.lost] == ["picture-2"]
     pairs = read_pairs(folder)
     assert [(lost.source, "No such file" in lost.reason) for lost in pairs.manifest.lost] == [(2, True)]
@@ -111,7 +111,7 @@ def test_a_run_that_lost_a_photograph_resumes_without_it(
 ) -> None:
     settings: dict = {"count": 12, "shard_size": 2}
     progress = vanishing(photographs[2].path, 5)
-    generate_pairs(photographs, bank, tmp_path / "pairs", progress=progress, **settings)
+    generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(progress=progress), **settings)
     before = contents(tmp_path / "pairs")
     for name in ("shard-00005.h5", "shard-00004.json"):
         (tmp_path / "pairs" / name).unlink()
@@ -122,12 +122,13 @@ def test_a_run_that_lost_a_photograph_resumes_without_it(
 def test_a_strict_run_stops_at_a_lost_photograph_and_goes_on_when_it_is_back(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
-    settings: dict = {"count": 12, "shard_size": 2, "strict": True}
+    settings: dict = {"count": 12, "shard_size": 2}
     generate_pairs(photographs, bank, tmp_path / "whole", **settings)
     content = photographs[2].path.read_bytes()
     progress = vanishing(photographs[2].path, 5)
+    execution = Execution(strict=True, progress=progress)
     with pytest.raises(InputError, match=r"picture-2 is lost: .* Put it back and run again with --resume"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", progress=progress, **settings)
+        generate_pairs(photographs, bank, tmp_path / "pairs", execution=execution, **settings)
     photographs[2].path.write_bytes(content)
     generate_pairs(photographs, bank, tmp_path / "pairs", resume=True, **settings)
     assert contents(tmp_path / "pairs") == contents(tmp_path / "whole")
@@ -140,7 +141,7 @@ def test_a_photograph_that_is_changed_midway_counts_as_lost(
         if done == 1:
             write_picture(photographs[2].path, np.zeros((40, 50, 3), np.uint8))
 
-    report = generate_pairs(photographs, bank, tmp_path / "pairs", shard_size=1, progress=progress)
+    report = generate_pairs(photographs, bank, tmp_path / "pairs", shard_size=1, execution=Execution(progress=progress))
     assert ["was changed since" in entry.reason for entry in report.lost] == [True]
 
 
@@ -153,7 +154,9 @@ def test_without_any_photograph_left_a_run_says_so(
                 photograph.path.unlink()
 
     with pytest.raises(InputError, match="none of the photographs can be read any more"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", shard_size=1, count=6, progress=progress)
+        generate_pairs(
+            photographs, bank, tmp_path / "pairs", shard_size=1, count=6, execution=Execution(progress=progress)
+        )
 
 
 def test_a_full_disk_is_one_sentence_and_the_run_resumes_to_the_same_bytes(
@@ -187,7 +190,7 @@ def test_a_second_run_into_the_folder_is_refused_while_the_first_is_at_work(
                 generate_pairs(photographs, bank, tmp_path / "pairs", resume=resume)
             refused.append(done)
 
-    generate_pairs(photographs, bank, tmp_path / "pairs", progress=progress)
+    generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(progress=progress))
     assert len(refused) == 6
     assert verify_pairs(tmp_path / "pairs", thorough=True).damaged == ()
 

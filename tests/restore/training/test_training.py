@@ -17,7 +17,7 @@ from metalens.restore.prior.prior import PATHS, load_prior
 from metalens.restore.training.distributed import lower_precision, spoken_memory
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, train
+from metalens.restore.training.train import TrainConfig, TrainingData, train
 
 from ..conftest import textured, write_pairs
 
@@ -28,14 +28,12 @@ def config(**changes):
     return TrainConfig(adapter=AdapterConfig(unet_rank=4, encoder_rank=4), **(base | few | changes))
 
 
-def run(pairs, output, bank, prior_folder, steps, **options):
+def run(pairs, output, bank, prior_folder, steps, *, pseudo=(), **options):
     settings = options.pop("config", config())
     return train(
-        [pairs],
+        TrainingData([pairs], bank, pseudo=pseudo, quality_metric="piqe"),
         output,
-        bank=bank,
         prior=load_prior(prior_folder),
-        quality_metric="piqe",
         budget=Budget(steps=steps),
         config=settings,
         **options,

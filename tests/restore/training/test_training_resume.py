@@ -17,7 +17,7 @@ from metalens.restore.adapter.restorer import AdapterConfig, load_restorer
 from metalens.restore.prior.prior import load_prior
 from metalens.restore.training.log import read_history
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, train
+from metalens.restore.training.train import TrainConfig, TrainingData, train
 
 SETTINGS = TrainConfig(
     adapter=AdapterConfig(unet_rank=4, encoder_rank=4),
@@ -55,11 +55,9 @@ main()
 def run(pairs, tmp_path, bank, prior_folder):
     def train_into(name, *, config=SETTINGS, **options):
         train(
-            [pairs],
+            TrainingData([pairs], bank, quality_metric="piqe"),
             tmp_path / name,
-            bank=bank,
             prior=load_prior(prior_folder),
-            quality_metric="piqe",
             budget=Budget(steps=STEPS),
             config=config,
             **options,
