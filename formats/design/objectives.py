@@ -68,9 +68,16 @@ class _ImageObjective(_Objective):
 
 
 class RestorationObjective(_ImageObjective):
-    """Expected squared error after a Wiener filter that knows the function of each place, with the sensor's noise."""
+    """Expected squared error after a Wiener filter that knows the functions of each place, with the sensor's noise."""
 
     kind: Literal["restoration"]
+    channels: Literal["joint", "separate"] = Field(
+        default="joint", description="whether the filter uses the correlation of the colours, or takes each alone"
+    )
+    noise_scale: Positive = Field(
+        default=10.0,
+        description="of joint: multiple of the sensor's noise; stands for mosaic, rounding and other unmodelled noise",
+    )
 
 
 class CapturedObjective(_ImageObjective):

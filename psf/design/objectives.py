@@ -14,9 +14,10 @@ import numpy as np
 
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.design import objectives as kinds
+from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
-from metalens.psf.design.restoration_error import image_errors, transform_length
+from metalens.psf.design.restoration_error import image_errors, joint_errors, transform_length
 
 
 class Figure(NamedTuple):
@@ -63,9 +64,16 @@ def figure_of(objective: kinds.Objective, problem: Problem, light: Light, exposu
         case kinds.RestorationObjective() | kinds.CapturedObjective():
             noise = jnp.asarray(noise_variance(problem.camera.sensor, objective.grey))
             exposed = light.channel / exposure[:, None, None]
-            captured, restored = image_errors(exposed, noise, objective.image_variance)
-            wanted = restored if isinstance(objective, kinds.RestorationObjective) else captured
-            return _by_field(problem, wanted, better=False)
+            return _by_field(problem, _image_errors(objective, exposed, noise), better=False)
+
+
+def _image_errors(
+    objective: kinds.RestorationObjective | kinds.CapturedObjective, exposed: jax.Array, noise: jax.Array
+) -> jax.Array:
+    if isinstance(objective, kinds.RestorationObjective) and objective.channels == "joint":
+        return joint_errors(exposed, objective.noise_scale * noise, photograph_statistics())
+    captured, restored = image_errors(exposed, noise, objective.image_variance)
+    return restored if isinstance(objective, kinds.RestorationObjective) else captured
 
 
 def _by_field(problem: Problem, values: jax.Array, *, better: bool) -> Figure:

@@ -1,13 +1,19 @@
-"""The expected error of a picture: as it is captured, and after a Wiener filter that knows the local function.
+"""The expected error of a picture: as it is captured, and after a Wiener filter that knows the local functions.
 
-Photographs are taken as a stationary process with the power spectrum S(ν) ∝ 1/ν² (Field, doi:10.1364/JOSAA.4.002379;
-van der Schaaf and van Hateren, doi:10.1016/0042-6989(96)00002-8) and the sensor's noise as white, of variance N. With
-the transfer function H(ν) of a place the errors per pixel are
+Each channel alone: photographs are taken as a stationary process with the power spectrum S(ν) ∝ 1/ν² (Field,
+doi:10.1364/JOSAA.4.002379; van der Schaaf and van Hateren, doi:10.1016/0042-6989(96)00002-8) and the sensor's noise as
+white, of variance N. With the transfer function H(ν) of a place the errors per pixel are
 
     captured  ∫ S |1 − H|² dν + N,        restored  ∫ S N/(|H|² S + N) dν,
 
 the second being that of the best linear filter (Wiener; Gonzalez and Woods, Digital Image Processing, ch. 5). Light
 that lies outside the window lowers H and counts as lost.
+
+All channels together: photographs are taken as a stationary process with the cross-spectral density P(ν) of
+:mod:`metalens.formats.pictures.photograph_statistics`. With H and N diagonal over the channels, the error's covariance
+after the joint filter (:mod:`metalens.restore.deconvolution.joint_wiener`) is
+
+    ∫ (P⁻¹ + Hᴴ N⁻¹ H)⁻¹ dν.
 """
 
 from __future__ import annotations
@@ -16,6 +22,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import scipy.fft
+
+from metalens.formats.pictures.photograph_statistics import PhotographStatistics
 
 LEAST_LENGTH = 256
 """Pixels of the period over which the spectrum is taken: a quarter of a photograph."""
@@ -74,3 +82,30 @@ def image_errors(psf: jax.Array, noise: jax.Array | float, variance: float = 0.0
     captured = (share * signal * lost).sum(axis=(-2, -1)) + jnp.asarray(noise)
     restored = (share * signal * level / (power * signal + level)).sum(axis=(-2, -1))
     return captured, restored
+
+
+def joint_errors(psf: jax.Array, noise: jax.Array, statistics: PhotographStatistics) -> jax.Array:
+    """Expected squared error per pixel and channel after the Wiener filter over all channels together.
+
+    Args:
+        psf: ``[..., channel, y, x]`` energy per pixel of three channels, 1 in all where no light is lost.
+        noise: ``[..., channel]`` variance per pixel, in units of white squared.
+        statistics: of photographs.
+
+    Returns:
+        ``[..., channel]`` in units of white squared. The mean brightness is known and counts for nothing.
+    """
+    length = transform_length(max(psf.shape[-2:]))
+    row, column = np.fft.fftfreq(length)[:, None], np.fft.rfftfreq(length)
+    frequency = np.hypot(row, column)
+    # At frequency 0 there is nothing to be known; any other frequency keeps the matrix regular there.
+    precision = statistics.precision(np.where(frequency > 0, frequency, 1 / length))
+    (a, d, e), (_, b, f), (_, _, c) = np.moveaxis(precision, (-2, -1), (0, 1)).astype(np.float32)
+    transfer = transfer_function(psf, length)
+    power = (jnp.square(jnp.real(transfer)) + jnp.square(jnp.imag(transfer))) / jnp.asarray(noise)[..., None, None]
+    a, b, c = (each + power[..., channel, :, :] for channel, each in enumerate((a, b, c)))
+    # The diagonal of the inverse of a symmetric 3 × 3 matrix, by its cofactors.
+    cofactors = jnp.stack([b * c - f * f, a * c - e * e, a * b - d * d], axis=-3)
+    determinant = a * cofactors[..., 0, :, :] + d * (e * f - c * d) + e * (d * f - b * e)
+    share = jnp.asarray(_multiplicity(length) * (frequency > 0) / length**2)
+    return (share * cofactors / determinant[..., None, :, :]).sum(axis=(-2, -1))

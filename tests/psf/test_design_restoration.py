@@ -1,5 +1,6 @@
 """The expected error of pictures, against closed forms."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -7,10 +8,12 @@ import pytest
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
 from metalens.psf.design.restoration_error import (
     LEAST_LENGTH,
     image_errors,
     image_spectrum,
+    joint_errors,
     transfer_function,
 )
 
@@ -93,3 +96,62 @@ def test_more_light_is_less_noise_in_units_of_white() -> None:
     red, green, blue = noise_variance(more, 0.2)
     assert red > blue > green
     assert (noise_variance(sensor, 0.4) > noise_variance(sensor, 0.2)).all()
+
+
+NOISE = np.array([1e-3, 4e-4, 2e-3])
+
+
+def colour_functions() -> np.ndarray:
+    """Red blurred, green sharp, blue blurred most."""
+    return np.stack([gaussian(21, sigma) for sigma in (2.0, 0.7, 3.0)])
+
+
+def test_the_joint_error_is_the_trace_of_the_filters_error_covariance() -> None:
+    """P − P Hᴴ (H P Hᴴ + N)⁻¹ H P at every frequency, by dense 3 × 3 inverses in float64."""
+    statistics, length = photograph_statistics(), LEAST_LENGTH
+    frequency = np.hypot(np.fft.fftfreq(length)[:, None], np.fft.fftfreq(length)).ravel()[1:]
+    density = np.linalg.inv(statistics.precision(frequency))
+    transfer = np.fft.fft2(colour_functions(), s=(length, length)).reshape(3, -1).T[1:]
+    crossed = density * transfer.conj()[:, None, :]
+    covariance = transfer[:, :, None] * crossed + np.diag(NOISE)
+    gain = crossed @ np.linalg.inv(covariance)
+    left = density - gain @ (transfer[:, :, None] * density)
+    wanted = np.diagonal(left.real, axis1=1, axis2=2).sum(axis=0) / length**2
+    found = joint_errors(jnp.asarray(colour_functions()), jnp.asarray(NOISE), statistics)
+    np.testing.assert_allclose(found, wanted, rtol=2e-4)
+
+
+def test_colours_that_do_not_vary_together_are_restored_each_alone() -> None:
+    statistics = photograph_statistics().separate()
+    together = joint_errors(jnp.asarray(colour_functions()), jnp.asarray(NOISE), statistics)
+    for channel, function in enumerate(colour_functions()):
+        alone = joint_errors(jnp.asarray([function] * 3), jnp.asarray([NOISE[channel]] * 3), statistics)
+        assert together[channel] == pytest.approx(float(alone[channel]), rel=1e-5)
+
+
+def test_correlation_helps_the_blurred_channels_most() -> None:
+    light, noise = jnp.asarray(colour_functions()), jnp.asarray(NOISE)
+    together = np.asarray(joint_errors(light, noise, photograph_statistics()))
+    alone = np.asarray(joint_errors(light, noise, photograph_statistics().separate()))
+    assert (together < alone).all()
+    assert together[2] / alone[2] < together[0] / alone[0] < together[1] / alone[1]
+
+
+def test_the_joint_error_has_the_gradient_of_its_differences() -> None:
+    covariance = 1e-3 * np.array([[1.2, 1.0, 0.8], [1.0, 1.0, 0.8], [0.8, 0.8, 0.9]])
+    statistics = PhotographStatistics(np.array([0.1]), covariance[None])
+    direction = np.random.default_rng(0).standard_normal((3, 21, 21)) / 441
+
+    def error(step: float) -> jax.Array:
+        return joint_errors(jnp.asarray(colour_functions() + step * direction), jnp.asarray(NOISE), statistics).sum()
+
+    slope = jax.grad(error)(0.0)
+    assert slope == pytest.approx((float(error(0.01)) - float(error(-0.01))) / 0.02, rel=2e-3)
+
+
+def test_without_light_all_that_varies_is_lost() -> None:
+    statistics = photograph_statistics()
+    frequency = np.hypot(np.fft.fftfreq(LEAST_LENGTH)[:, None], np.fft.fftfreq(LEAST_LENGTH)).ravel()[1:]
+    variance = np.linalg.inv(statistics.precision(frequency)).sum(axis=0) / LEAST_LENGTH**2
+    found = joint_errors(jnp.zeros((3, 9, 9)), jnp.asarray(NOISE), statistics)
+    np.testing.assert_allclose(found, np.diag(variance), rtol=1e-3)
