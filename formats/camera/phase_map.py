@@ -10,6 +10,8 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
+from metalens.formats.files.input_file import input_file
+from metalens.formats.files.text_file import numbers_of, text_lines
 
 SCHEMA = "metalens.phase_map"
 VERSION = 1
@@ -56,23 +58,18 @@ def digest_of(path: str | os.PathLike[str]) -> str:
 
 
 def _existing(path: str | os.PathLike[str]) -> Path:
-    target = Path(path)
-    if not target.is_file():
-        raise InputError(f"{target}: no such file; a phase map lies beside its lens.toml, at the name in the key file.")
-    if target.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{target}: {target.stat().st_size} bytes is more than a phase map may have, {LARGEST_FILE}.")
-    return target
+    missing = "no such file; a phase map lies beside its lens.toml, at the name in the key file."
+    return input_file(path, "phase map", largest=LARGEST_FILE, missing=missing)
 
 
 def _read_csv(path: Path) -> np.ndarray:
     try:
-        with path.open(encoding="utf-8") as file:
-            rows = [line for line in (raw.partition("#")[0].strip() for raw in file) if line]
-        values = np.loadtxt(rows, delimiter=",", ndmin=2, dtype=float) if rows else np.zeros((0, 0))
-    except (OSError, ValueError) as error:
+        values = numbers_of(text_lines(path, "phase map", largest=LARGEST_FILE))
+    except InputError:
+        raise
+    except ValueError as error:
         raise InputError(
-            f"{path}: not a table of numbers between commas ({str(error).splitlines()[0]}); write one "
-            "row of the map a line."
+            f"{path}: not a table of numbers between commas ({error}); write one row of the map a line."
         ) from error
     return _checked(path, values)
 

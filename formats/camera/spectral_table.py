@@ -8,6 +8,7 @@ nothing is known.
 from __future__ import annotations
 
 import hashlib
+import io
 import math
 from dataclasses import dataclass
 from importlib import resources
@@ -17,6 +18,8 @@ from typing import Literal
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
+from metalens.formats.files.text_file import cells_of, check_separator, numbered_lines
 
 Kind = Literal["source", "sensor", "filter"]
 
@@ -89,11 +92,8 @@ def read_spectral_table(name: str, kind: Kind, folder: Path | None = None) -> Sp
             f"{name}: the {kind}'s table is a file beside the lens.toml, and it is not known where that lies; "
             "read the camera from its file."
         )
-    path = folder / name
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; spectrum.{kind} = {name!r} is taken relative to the lens.toml.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path}: {path.stat().st_size} bytes is no table over wavelength; at most 1 MiB is read.")
+    missing = f"no such file; spectrum.{kind} = {name!r} is taken relative to the lens.toml."
+    path = input_file(folder / name, "table over wavelength", largest=LARGEST_FILE, missing=missing)
     try:
         content = path.read_bytes()
     except OSError as error:
@@ -110,7 +110,7 @@ def parse_spectral_table(content: bytes, kind: Kind, *, origin: str) -> Spectral
     """Read a table from the content of its file.
 
     Args:
-        content: UTF-8 text.
+        content: text; letters of remarks may be of any encoding.
         kind: what the table is for.
         origin: how it is named, in errors too.
 
@@ -119,13 +119,7 @@ def parse_spectral_table(content: bytes, kind: Kind, *, origin: str) -> Spectral
             not ascend or are not in nanometres, there are fewer than 2 or more than 10 000 lines, all values of a
             column are zero, or a transmission is above 1.
     """
-    try:
-        text = content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InputError(f"{origin}: could not be read as UTF-8 text ({error}).") from error
-    lines = [
-        (number, line) for number, line in enumerate(text.splitlines(), 1) if line.strip() and not line.startswith("#")
-    ]
+    lines = list(numbered_lines(io.BytesIO(content), origin))
     if not 3 <= len(lines) <= MOST_LINES + 1:
         raise InputError(
             f"{origin}: {max(len(lines) - 1, 0)} lines of values; one line that names the columns and 2 to "
@@ -138,7 +132,11 @@ def parse_spectral_table(content: bytes, kind: Kind, *, origin: str) -> Spectral
 
 
 def _columns(header: str, kind: Kind, origin: str) -> tuple[str, ...]:
-    found = tuple(cell.strip() for cell in header.split(","))
+    try:
+        check_separator(header)
+    except ValueError as error:
+        raise InputError(f"{origin}: {error}.") from error
+    found = tuple(cell.lower() for cell in cells_of(header))
     expected = [("wavelength_nm", *columns) for columns in COLUMNS[kind]]
     if found not in expected:
         raise InputError(
@@ -149,7 +147,7 @@ def _columns(header: str, kind: Kind, origin: str) -> tuple[str, ...]:
 
 
 def _numbers(line: str, number: int, count: int, origin: str) -> list[float]:
-    cells = line.split(",")
+    cells = cells_of(line)
     if len(cells) != count:
         raise InputError(f"{origin}, line {number}: {len(cells)} cells, {count} were expected.")
     try:

@@ -3,6 +3,8 @@
 In reading order:
 
 - ``errors``        the one error for input that cannot be used
+- ``input_file``    which paths are input at all
+- ``text_file``     tables of numbers that other programs wrote
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and those that come with the package
 - ``hdf5``          guarded opening of HDF5 files

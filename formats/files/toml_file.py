@@ -6,12 +6,12 @@ import os
 import re
 import tomllib
 from importlib import resources
-from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
 from metalens.formats.files.record import Record, first_problem
 
 LARGEST_FILE = 2**20
@@ -34,19 +34,9 @@ def read_text(path: str | os.PathLike[str], what: str, *, missing: str, largest:
     Raises:
         InputError: it is missing, a folder, too large, or no UTF-8 text.
     """
-    target = Path(path)
-    if target.is_dir():
-        raise InputError(f"{path}: is a folder, a {what} is a file; give the file's own path.")
-    if not target.is_file():
-        raise InputError(f"{path}: {missing}")
+    target = input_file(path, what, largest=largest, missing=missing)
     try:
-        with target.open("rb") as file:
-            content = file.read(largest + 1)
-        if len(content) > largest:
-            raise InputError(
-                f"{path}: {target.stat().st_size} bytes is no {what}; at most {largest // 2**20} MiB is read."
-            )
-        return content.decode("utf-8-sig")
+        return target.read_bytes().decode("utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise InputError(f"{path}: could not be read as UTF-8 text ({error}).") from error
 

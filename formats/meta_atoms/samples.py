@@ -10,12 +10,13 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
+from metalens.formats.files.input_file import input_file
+from metalens.formats.files.text_file import Words, header_of, numbers_of, text_lines
+from metalens.formats.meta_atoms.columns import ColumnMap
 from metalens.formats.meta_atoms.library import Polarisation
+from metalens.formats.meta_atoms.touchstone import LARGEST_FILE, read_touchstone
 
 LIGHT_SPEED = 299_792_458.0
-
-LARGEST_FILE = 2**28
-"""Bytes."""
 
 _LENGTHS = {"nm": 1e-9, "um": 1e-6, "m": 1.0}
 _FREQUENCIES = {"hz": 1.0, "ghz": 1e9, "thz": 1e12}
@@ -98,48 +99,43 @@ class Samples:
         )
 
 
-def read_samples(path: Path, parameters: tuple[str, ...]) -> Samples:
+def read_samples(path: Path, parameters: tuple[str, ...], columns: ColumnMap | None = None) -> Samples:
     """Read a CSV or an HDF5 file.
 
     Args:
         path: ``.csv`` with a header line, or ``.h5``/``.hdf5`` with the schema ``metalens.atom_table``.
         parameters: of the geometry, as columns or datasets are named without their unit.
+        columns: which columns of a CSV file hold what; None of one that names them as ``docs/meta-atoms.md`` says.
 
     Raises:
         InputError: the file is missing, too large, of another kind, or lacks a column.
     """
-    _require(path)
+    input_file(path, "table of transmissions", largest=LARGEST_FILE, missing="no such file; check its name.")
     if path.suffix.lower() == ".csv":
-        return _from_columns(path, _csv_columns(path), parameters)
+        return _from_columns(path, _csv_columns(path, parameters, columns), parameters)
     if path.suffix.lower() in (".h5", ".hdf5"):
         return _from_hdf5(path, parameters)
     raise InputError(f"{path}: a table of transmissions ends in .csv, .h5 or .hdf5; save it as one of these.")
 
 
-def _require(path: Path) -> None:
-    if not path.is_file():
-        raise InputError(f"{path}: no such file.")
-    if path.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, more than a table may have, {LARGEST_FILE}.")
-
-
-def _csv_columns(path: Path) -> dict[str, np.ndarray]:
+def _csv_columns(path: Path, parameters: tuple[str, ...], columns: ColumnMap | None) -> dict[str, np.ndarray]:
     try:
-        lines = [line.partition("#")[0].strip() for line in path.read_text(encoding="utf-8-sig").splitlines()]
-        lines = [line for line in lines if line]
-        names = [name.strip().lower() for name in lines[0].split(",")]
-        text = [line.replace(" ", "").lower().split(",") for line in lines[1:]]
-        if any(len(row) != len(names) for row in text) or len(set(names)) != len(names):
-            raise ValueError("its lines have not as many fields as its header, or a name is there twice")
-        place = names.index("polarisation") if "polarisation" in names else -1
-        codes = {"s": "0", "p": "1"}
-        rows = [[codes.get(each, "x") if i == place else each for i, each in enumerate(row)] for row in text]
-        table = np.array(rows, dtype=float).reshape(len(rows), len(names))
-    except (OSError, UnicodeDecodeError, ValueError, IndexError) as error:
-        raise InputError(
-            f"{path}: not a table of numbers between commas under a line of names ({error}); polarisation is s or p."
-        ) from error
-    return dict(zip(names, table.T, strict=True))
+        lines = text_lines(path, "table of transmissions", largest=LARGEST_FILE)
+        names = header_of(lines)
+        words: Words = {place: _polarisation for place, name in enumerate(names) if name == "polarisation"}
+        table = dict(zip(names, numbers_of(lines, columns=len(names), words=words).T, strict=True))
+        return table if columns is None else columns.named(table, parameters)
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(f"{path}: not a table of numbers between commas under a line of names ({error}).") from error
+
+
+def _polarisation(word: str) -> float:
+    codes = {"s": 0.0, "p": 1.0}
+    if word.strip().lower() not in codes:
+        raise ValueError(f"polarisation is {word[:40]!r}, s or p was expected")
+    return codes[word.strip().lower()]
 
 
 def _from_columns(path: Path, columns: dict[str, np.ndarray], parameters: tuple[str, ...]) -> Samples:
@@ -203,41 +199,19 @@ def _from_hdf5(path: Path, parameters: tuple[str, ...]) -> Samples:
     )
 
 
-def read_touchstone(files: list[tuple[Path, tuple[float, ...]]]) -> Samples:
-    """Read S21 of two-port Touchstone files of version 1, each of one meta-atom.
+def read_touchstone_samples(files: list[tuple[Path, tuple[float, ...]]]) -> Samples:
+    """Read S21 of two-port Touchstone files, each of one meta-atom.
 
     Args:
         files: each file with its geometry in nanometres.
 
     Raises:
-        InputError: a file is missing, or not a table of nine numbers a line under an option line.
+        InputError: a file is missing, or no Touchstone file that can be read.
     """
-    parts = [_touchstone(path) for path, _ in files]
+    parts = [read_touchstone(path) for path, _ in files]
     counts = [len(frequency) for frequency, _ in parts]
     frequency = np.concatenate([each for each, _ in parts]) if parts else np.zeros(0)
     total = len(frequency)
     geometry = np.repeat(np.array([geometry for _, geometry in files], dtype=float) * 1e-9, counts, axis=0)
     forward = np.concatenate([each for _, each in parts]) if parts else np.zeros(0, dtype=complex)
     return Samples(geometry, LIGHT_SPEED / frequency, np.zeros(total), np.full(total, -1.0), forward, {})
-
-
-def _touchstone(path: Path) -> tuple[np.ndarray, np.ndarray]:
-    _require(path)
-    try:
-        lines = [line.partition("!")[0].strip() for line in path.read_text(encoding="utf-8").splitlines()]
-        options = next(line for line in lines if line.startswith("#"))[1:].lower().split()
-        rows = np.array([line.split() for line in lines if line and not line.startswith("#")], dtype=float)
-        scale = {"hz": 1.0, "khz": 1e3, "mhz": 1e6, "ghz": 1e9, "thz": 1e12}[options[0]]
-        kind = next(each for each in options if each in ("ri", "ma", "db"))
-        if options[1] != "s" or rows.ndim != 2 or rows.shape[1] != 9 or (rows[:, 0] <= 0).any():
-            raise ValueError("expected S-parameters of two ports, nine numbers a line, frequencies more than 0")
-    except (OSError, UnicodeDecodeError, ValueError, KeyError, StopIteration, IndexError) as error:
-        raise InputError(
-            f"{path}: not a two-port Touchstone file ({error or 'no option line'}); expected a line such as "
-            "'# GHZ S RI R 50' and then nine numbers a line."
-        ) from error
-    one, two = rows[:, 3], rows[:, 4]
-    if kind == "ri":
-        return rows[:, 0] * scale, one + 1j * two
-    amplitude = one if kind == "ma" else 10 ** (one / 20)
-    return rows[:, 0] * scale, amplitude * np.exp(1j * np.radians(two))

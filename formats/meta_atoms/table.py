@@ -14,8 +14,10 @@ from pydantic import Field, model_validator
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import Finite, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
+from metalens.formats.meta_atoms.columns import ColumnMap
 from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice, Polarisation, Shape, Side
-from metalens.formats.meta_atoms.samples import LARGEST_FILE, Samples, read_samples, read_touchstone
+from metalens.formats.meta_atoms.samples import Samples, read_samples, read_touchstone_samples
+from metalens.formats.meta_atoms.touchstone import LARGEST_FILE
 
 SCHEMA = "metalens.library_table"
 VERSION = 1
@@ -55,6 +57,7 @@ class TableDescription(Record):
     before_nm: Finite = Field(default=0.0, description="from the incident reference plane to the meta-atoms")
     behind_nm: Finite = Field(default=0.0, description="from the meta-atoms to the other reference plane")
     polarisation: Polarisation | None = Field(default=None, description="of a table that has no such column")
+    columns: ColumnMap | None = Field(default=None, description="of a CSV file with names of its own")
     files: tuple[TouchstoneFile, ...] | None = Field(default=None, max_length=10_000)
 
     @model_validator(mode="after")
@@ -90,12 +93,12 @@ def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] 
         )
     if table is not None:
         sources = [Path(table)]
-        samples = read_samples(sources[0], parameters)
+        samples = read_samples(sources[0], parameters, description.columns)
     else:
         folder = Path(about).parent
         listed = description.files or ()
         sources = [folder / each.file for each in listed]
-        samples = read_touchstone([(folder / each.file, each.geometry_nm) for each in listed])
+        samples = read_touchstone_samples([(folder / each.file, each.geometry_nm) for each in listed])
     samples = samples.with_polarisation(description.polarisation)
     return _library(description, samples.checked(str(sources[0])), sources)
 

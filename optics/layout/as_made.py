@@ -18,15 +18,17 @@ from metalens.formats.camera.spectrum import KINDS
 from metalens.formats.camera.structure import Structure, write_structure
 from metalens.formats.camera.structure_tables import StructureTable
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.text_file import first_line
 from metalens.formats.meta_atoms.library import Lattice, library_path, shipped_libraries
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.layout.chosen import library_of, library_pitch
 from metalens.optics.layout.layers import Layer, LayerMap
 from metalens.optics.layout.ray_tracing import RadialPhaseTable, is_radial_phase, read_radial_phase
-from metalens.optics.layout.reading import layout_kind, read_drawn_atoms
+from metalens.optics.layout.reading import LARGEST_FILE, layout_kind, read_drawn_atoms, refuse_other_layouts
 from metalens.optics.layout.recognition import Made, Recognised, structure_of_layout
 from metalens.optics.layout.sites_table import is_sites_table, read_sites_table
 from metalens.optics.layout.width_map import Quantity, read_width_map
+from metalens.optics.layout.zmx import is_zmx, read_zmx
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import Candidates, candidates_of
 
@@ -34,8 +36,6 @@ STRUCTURE_FILE, LENS_FILE = "structure.h5", "lens.toml"
 
 WIDTH_TOLERANCE = 1.5
 """Of a length, in steps of the layout's grid, by which it may lie beside a library."""
-
-_LAYOUTS = (".gds", ".gdsii", ".gds2", ".oas", ".oasis")
 
 TABLE_GRID = 1e-9
 """What stands for a grid in metres where there is none: tables are often rounded to nanometres."""
@@ -89,7 +89,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     """The camera that a file for fabrication, or for ray tracers, describes.
 
     Args:
-        path: GDSII, OASIS, a table of sites, a map of radii or widths, or a radial phase.
+        path: GDSII, OASIS, a table of sites, a map of radii or widths, a radial phase, or a lens file ``.zmx``.
         like: what else the camera has: focal length, nominal phase, sensor and spectrum.
         options: what the file does not say.
 
@@ -98,11 +98,15 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     """
     target = Path(path)
     kind = layout_kind(target)
-    beginning = "" if kind or target.suffix.lower() == ".npy" else _beginning(target)
-    if not kind and target.suffix.lower() in _LAYOUTS:
-        raise InputError(f"{target}: does not begin as a GDSII or OASIS file does; export or copy it again.")
+    beginning = ""
+    if not kind:
+        refuse_other_layouts(target)
+        if is_zmx(target):
+            return _imported_phase(target, read_zmx(target), like, options)
+        if target.suffix.lower() != ".npy":
+            beginning = first_line(target, "layout, table or map", largest=LARGEST_FILE)
     if is_radial_phase(beginning):
-        return _imported_phase(target, like, options)
+        return _imported_phase(target, read_radial_phase(target), like, options)
     source = options.library or library_of(like)
     # The pitch is the library's until the file tells another.
     known = candidates_of(source, library_pitch(source))
@@ -115,7 +119,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
             found = structure_of_layout(atoms, made, pitch=options.pitch, lattice=options.lattice)
         except InputError as error:
             raise InputError(f"{target}: {str(error).rstrip('.')}.") from error
-    elif is_sites_table(beginning.partition("\n")[0]):
+    elif is_sites_table(beginning):
         grid = TABLE_GRID
         found = read_sites_table(target, made, pitch=options.pitch, lattice=options.lattice)
     else:
@@ -141,8 +145,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     return Imported(like.model_copy(update=update), found, library=None if shipped else library_path(source))
 
 
-def _imported_phase(path: Path, like: Camera, options: ImportOptions) -> Imported:
-    table = read_radial_phase(path)
+def _imported_phase(path: Path, table: RadialPhaseTable, like: Camera, options: ImportOptions) -> Imported:
     phase = EvenPolynomialPhase(
         family="even_polynomial",
         coefficients_rad=tuple(table.coefficients.tolist()),
@@ -156,11 +159,6 @@ def _imported_phase(path: Path, like: Camera, options: ImportOptions) -> Importe
         "lens": like.lens.model_copy(update=update),
     }
     return Imported(like.model_copy(update=what), phase=table)
-
-
-def _beginning(path: Path) -> str:
-    with path.open("rb") as file:
-        return file.read(4096).decode("utf-8", errors="replace")
 
 
 def _name(wanted: str | None, path: Path) -> str:

@@ -19,6 +19,7 @@ import numpy as np
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.text_file import cells_of, check_separator, numbers_of, text_lines
 from metalens.optics.phase import EvenPolynomial, Phase
 
 MOST_TERMS = 20
@@ -145,13 +146,15 @@ def write_radial_phase(path: str | os.PathLike[str], found: RadialPhaseTable) ->
         part.write_text("\n".join(lines) + "\n", encoding="ascii")
 
 
-def is_radial_phase(beginning: str) -> bool:
-    """Whether a file that begins so is a radial phase: this project's, or a table r_mm,phase_rad or r_um,phase_rad."""
-    first = beginning.splitlines()[0].strip() if beginning.strip() else ""
-    return first == TITLE or [name.strip() for name in first.split(",")] in (
-        ["r_mm", "phase_rad"],
-        ["r_um", "phase_rad"],
-    )
+def is_radial_phase(first_line: str) -> bool:
+    """Whether a file that begins with this line is a radial phase: a Binary 2 surface as :func:`write_radial_phase`
+    writes it, or a table r_mm,phase_rad or r_um,phase_rad.
+    """
+    return first_line.startswith("SURFACE ") or _is_head(first_line)
+
+
+def _is_head(line: str) -> bool:
+    return [name.lower() for name in cells_of(line)] in (["r_mm", "phase_rad"], ["r_um", "phase_rad"])
 
 
 def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_TOLERANCE) -> RadialPhaseTable:
@@ -162,12 +165,12 @@ def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_T
             polynomial of up to 20 terms comes near it.
     """
     target = Path(path)
-    if not target.is_file() or target.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{target}: no such file, or one of more than {LARGEST_FILE} bytes.")
     try:
-        keys, table = _parsed(target.read_text(encoding="utf-8").splitlines())
+        keys, table = _parsed(list(text_lines(target, "radial phase", largest=LARGEST_FILE)))
         found = _given(keys, table) if "TERMS" in keys else _fitted(table, tolerance)
-    except (UnicodeDecodeError, ValueError, KeyError) as error:
+    except InputError:
+        raise
+    except (ValueError, KeyError) as error:
         what = f"it lacks {error}" if isinstance(error, KeyError) else str(error).splitlines()[0].rstrip(".")
         raise InputError(f"{target}: no radial phase for ray tracers: {what}.") from error
     if found.largest_error > tolerance:
@@ -180,17 +183,16 @@ def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_T
 
 def _parsed(lines: list[str]) -> tuple[dict[str, str], np.ndarray]:
     """The keys before the table with their values, and the table in metres and radians."""
-    kept = [line.strip() for line in lines if line.strip() and not line.startswith("#")]
-    heads = [
-        number for number, line in enumerate(kept) if line.replace(" ", "") in ("r_mm,phase_rad", "r_um,phase_rad")
-    ]
-    if len(heads) != 1 or len(kept) < heads[0] + 4:
+    for line in lines:
+        check_separator(line)
+    heads = [number for number, line in enumerate(lines) if _is_head(line)]
+    if len(heads) != 1 or len(lines) < heads[0] + 4:
         raise ValueError("a line r_mm,phase_rad or r_um,phase_rad with three samples or more was expected")
-    keys = dict(line.split(maxsplit=1) for line in kept[: heads[0]])
-    table = np.loadtxt(kept[heads[0] + 1 :], delimiter=",", ndmin=2)
-    if table.shape[1] != 2 or not np.isfinite(table).all() or (np.diff(table[:, 0]) <= 0).any() or table[0, 0] < 0:
+    keys = dict(line.split(maxsplit=1) for line in lines[: heads[0]])
+    table = numbers_of(lines[heads[0] + 1 :], columns=2)
+    if not np.isfinite(table).all() or (np.diff(table[:, 0]) <= 0).any() or table[0, 0] < 0:
         raise ValueError("two finite columns with an ascending radius from 0 on were expected")
-    table[:, 0] *= MILLI if kept[heads[0]].startswith("r_mm") else 1e-6
+    table[:, 0] *= MILLI if "r_mm" in lines[heads[0]].lower() else 1e-6
     return keys, table
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,12 +11,18 @@ from pathlib import Path
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
 from metalens.optics.layout import gds_cells, oasis_cells
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, Drawn, Hierarchy
 from metalens.optics.layout.layers import Layer, LayerMap
 
 LARGEST_FILE = 2**31
 LISTED = 12
+SUFFIXES = (".gds", ".gdsii", ".gds2", ".oas", ".oasis")
+"""What layouts end in."""
+
+PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")
+"""How files begin that gzip, zip, bzip2, xz and 7-Zip wrote."""
 
 
 @dataclass(frozen=True)
@@ -46,16 +53,35 @@ def layout_kind(path: str | os.PathLike[str]) -> str | None:
     Raises:
         InputError: there is no such file, or it is too large.
     """
-    target = Path(path)
-    if not target.is_file():
-        raise InputError(f"{target}: no such file; give the path of a layout, a table of sites or a map of widths.")
-    if target.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{target}: {target.stat().st_size} bytes is more than is read, {LARGEST_FILE}.")
+    missing = "no such file; give the path of a layout, a table of sites or a map of widths."
+    target = input_file(path, "layout", largest=LARGEST_FILE, missing=missing)
     with target.open("rb") as file:
         begin = file.read(len(oasis_cells.MAGIC))
     if begin == oasis_cells.MAGIC:
         return "oasis"
     return "gds" if begin.startswith(gds_cells.MAGIC) else None
+
+
+def refuse_other_layouts(path: Path) -> None:
+    """Refuse layouts of kinds that are not read, each by what it is.
+
+    Args:
+        path: a file that is neither GDSII nor OASIS.
+
+    Raises:
+        InputError: it is packed, a DXF or a CIF file, or named as a layout without being one.
+    """
+    with path.open("rb") as file:
+        begin = file.read(256)
+    suffix = path.suffix.lower()
+    if begin.startswith(PACKED):
+        raise InputError(f"{path}: is packed; unpack it first (gunzip, unzip) and give the file that comes out.")
+    if suffix == ".dxf" or begin.startswith(b"AutoCAD Binary DXF") or re.match(rb"\s*(0\s+SECTION|999\s)", begin):
+        raise InputError(f"{path}: is a DXF drawing, which is not read; export the layout as GDSII or OASIS.")
+    if suffix == ".cif" or re.match(rb"\s*(\([^)]*\)\s*;?\s*)*DS\s+\d", begin):
+        raise InputError(f"{path}: is a CIF layout, which is not read; export it as GDSII or OASIS.")
+    if suffix in SUFFIXES:
+        raise InputError(f"{path}: does not begin as a GDSII or OASIS file does; export or copy it again.")
 
 
 def read_drawn_atoms(

@@ -11,13 +11,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
 
 import numpy as np
 
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.text_file import cells_of, header_of, numbers_of, text_lines
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
@@ -25,8 +25,6 @@ from metalens.optics.layout.recognition import Made, Recognised, recognised
 
 MICRO, NANO = 1e-6, 1e-9
 LARGEST_FILE = 2**31
-BLOCK = 2**17
-"""Lines that are read at once."""
 
 TOLERANCE = 2e-9
 """Of a position in metres: tables are often rounded to whole nanometres."""
@@ -75,13 +73,13 @@ def _decimal(number: float, digits: int) -> str:
 
 def is_sites_table(first_line: str) -> bool:
     """Whether a file that begins with this line is one of sites."""
-    return {"x_um", "y_um"} <= {name.strip() for name in first_line.split(",")}
+    return {"x_um", "y_um"} <= {name.lower() for name in cells_of(first_line)}
 
 
 def read_sites_table(
     path: str | os.PathLike[str], made: Made, *, pitch: float | None = None, lattice: Lattice | None = None
 ) -> Recognised:
-    """The structure of a table of sites, a block of lines at a time.
+    """The structure of a table of sites.
 
     Args:
         path: the table; columns may be in any order, ``radius_nm`` may stand for ``diameter_nm``.
@@ -93,18 +91,19 @@ def read_sites_table(
         InputError: the table is missing, too large, or no table of sites on a lattice.
     """
     target = Path(path)
-    if not target.is_file() or target.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{target}: no such file, or one of more than {LARGEST_FILE} bytes.")
     try:
-        with target.open(encoding="utf-8") as file:
-            names = [name.strip() for name in file.readline(1000).split(",")]
-            shape, order = _columns(names, made.shape)
-            table = np.concatenate([np.zeros((0, len(order))), *_blocks(file, order)])
+        lines = text_lines(target, "table of sites", largest=LARGEST_FILE)
+        names = header_of(lines)
+        shape, order = _columns(names, made.shape)
+        table = numbers_of(islice(lines, MAXIMUM_SITES + 1), columns=len(names))[:, order]
+        if len(table) > MAXIMUM_SITES:
+            raise InputError(f"holds more than {MAXIMUM_SITES} sites")
         if RADIUS in names:
             table[:, 2] *= 2
         return _of_table(table, shape, made, pitch, lattice)
-    except (InputError, UnicodeDecodeError, ValueError) as error:
-        raise InputError(f"{target}: {str(error).splitlines()[0].rstrip('.')}.") from error
+    except ValueError as error:
+        said = str(error).removeprefix(f"{target}: ").rstrip(".")
+        raise InputError(f"{target}: {said}.") from error
 
 
 def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
@@ -120,20 +119,6 @@ def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
         f"the columns are {','.join(names)[:80]!r}; x_um,y_um and the lengths were expected, such as "
         f"x_um,y_um,{','.join(f'{name}_nm' for name in example)}"
     )
-
-
-def _blocks(file: TextIO, order: list[int]) -> Iterator[np.ndarray]:
-    total = 0
-    while lines := list(islice(file, BLOCK)):
-        lines = [line for line in lines if line.strip()]
-        total += len(lines)
-        if total > MAXIMUM_SITES:
-            raise InputError(f"holds more than {MAXIMUM_SITES} sites")
-        if lines:
-            numbers = np.loadtxt(lines, delimiter=",", ndmin=2, comments=None)
-            if numbers.shape[1] != len(order):
-                raise InputError(f"a line holds {numbers.shape[1]} numbers, {len(order)} were expected")
-            yield numbers[:, order]
 
 
 def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:

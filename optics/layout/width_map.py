@@ -11,6 +11,8 @@ import numpy as np
 
 from metalens.formats.camera.structure import LARGEST_SIDE
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
+from metalens.formats.files.text_file import numbers_of, text_lines
 from metalens.optics.layout.lattice import LatticeSites
 from metalens.optics.layout.outlines import OUTLINE_OF, ROUND, SQUARE
 from metalens.optics.layout.recognition import Made, Recognised, recognised
@@ -58,15 +60,14 @@ def read_width_map(path: str | os.PathLike[str], made: Made, *, pitch: float, qu
 
 
 def _read(path: Path) -> np.ndarray:
-    if not path.is_file() or path.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path}: no such file, or one of more than {LARGEST_FILE} bytes.")
+    target = input_file(path, "map of widths", largest=LARGEST_FILE, missing="no such file; check its name.")
     try:
-        if path.suffix.lower() == ".npy":
+        if target.suffix.lower() == ".npy":
             # Mapped, a header that declares more than the file holds is refused before memory is asked for.
-            return np.load(path, mmap_mode="r", allow_pickle=False)
-        with path.open(encoding="utf-8") as file:
-            rows = [line for line in (raw.partition("#")[0].strip() for raw in file) if line]
-        return np.loadtxt(rows, delimiter=",", ndmin=2, dtype=float) if rows else np.zeros((0, 0))
+            return np.load(target, mmap_mode="r", allow_pickle=False)
+        return numbers_of(text_lines(target, "map of widths", largest=LARGEST_FILE))
+    except InputError:
+        raise
     except (OSError, ValueError, EOFError, SyntaxError) as error:
         raise InputError(
             f"{path}: neither a map of numbers nor a table of sites or of phase ({str(error).splitlines()[0]})."

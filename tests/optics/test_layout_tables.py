@@ -105,7 +105,7 @@ def test_a_map_of_widths_is_of_square_pillars_and_of_no_round_ones(tmp_path):
     ("content", "message"),
     [
         (b"1,2\n3\n", "neither a map of numbers nor"),
-        (b"\xff\xfe\x00", "neither a map of numbers nor"),
+        (b"\xff\xfe\x00", "is UTF-16 text; save it as UTF-8"),
         (b"", "of the shape \\(0, 0\\)|holds no meta-atoms"),
         (b"0,0\n0,0\n", "holds no meta-atoms"),
         (b"1,-2\n", "lengths that are negative or infinite"),

@@ -1,0 +1,40 @@
+"""Which paths are input at all: files of a bounded size; no folders, devices, pipes or links that lead nowhere."""
+
+from __future__ import annotations
+
+import os
+import stat
+from pathlib import Path
+
+from metalens.formats.files.errors import InputError
+
+
+def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing: str) -> Path:
+    """A path that can be opened for reading: there is a regular file, not larger than it may be.
+
+    Args:
+        path: as a user gave it.
+        what: what it should be, as error messages name it: ``lens.toml``.
+        largest: bytes above which it is not read.
+        missing: end of the sentence that is said if there is no such file.
+
+    Raises:
+        InputError: it is missing, a folder, a device, a pipe, a link to itself, or too large.
+    """
+    target = Path(path)
+    try:
+        status = target.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        raise InputError(f"{path}: {missing}") from None
+    except (OSError, ValueError) as error:
+        # A link to itself, a name that is too long or holds a zero byte, a folder that may not be entered.
+        said = error.strerror if isinstance(error, OSError) else str(error)
+        raise InputError(f"{path}: could not be read ({said}); give the path of a {what}.") from error
+    if stat.S_ISDIR(status.st_mode):
+        raise InputError(f"{path}: is a folder, a {what} is a file; give the file's own path.")
+    if not stat.S_ISREG(status.st_mode):
+        raise InputError(f"{path}: is a device or a pipe, a {what} is a file; save it as one first.")
+    if status.st_size > largest:
+        allowed = f"{largest // 2**20} MiB is" if largest >= 2**20 else f"{largest} bytes are"
+        raise InputError(f"{path}: {status.st_size} bytes is no {what}; at most {allowed} read.")
+    return target
