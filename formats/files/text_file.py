@@ -101,9 +101,7 @@ def check_separator(line: str) -> None:
             )
 
 
-def numbers_of(
-    lines: Iterable[str], *, columns: int | None = None, words: Words | None = None
-) -> np.ndarray:
+def numbers_of(lines: Iterable[str], *, columns: int | None = None, words: Words | None = None) -> np.ndarray:
     """Numbers between commas, a row a line.
 
     Args:
