@@ -49,7 +49,16 @@ class Circle(Aperture):
         return True
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-        """Signed distance in metres to the circle."""
+        """Signed distance in metres to the circle.
+
+        Args:
+            y: ``[...]`` positions in metres from the centre.
+            x: the same along x; shapes broadcast.
+            radius: of the opening in metres.
+
+        Returns:
+            ``[...]``, negative inside.
+        """
         return _distance(y, x, radius) - radius
 
     def area(self, radius: Scalar) -> Scalar:
@@ -74,7 +83,16 @@ class Annulus(Aperture):
         return True
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-        """Signed distance in metres to the nearer one of the two circles."""
+        """Signed distance in metres to the nearer one of the two circles.
+
+        Args:
+            y: ``[...]`` positions in metres from the centre.
+            x: the same along x; shapes broadcast.
+            radius: of the opening in metres.
+
+        Returns:
+            ``[...]``, negative inside.
+        """
         distance = _distance(y, x, radius)
         return jnp.maximum(distance - radius, 0.5 * self.inner_diameter - distance)
 
@@ -105,6 +123,14 @@ class Polygon(Aperture):
 
         Where the nearest point is not a corner, the distance is linear in the position and its gradient is the
         edge's normal, on the edge itself too.
+
+        Args:
+            y: ``[...]`` positions in metres from the centre.
+            x: the same along x; shapes broadcast.
+            radius: of the opening in metres.
+
+        Returns:
+            ``[...]``, negative inside.
         """
         vertices = jnp.asarray(self.vertices)
         orientation = jnp.sign(_signed_area(vertices))

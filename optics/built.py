@@ -28,7 +28,13 @@ class Built(ABC):
 
     @abstractmethod
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at positions in metres from the centre (they broadcast), at a scalar wavelength."""
+        """Complex transmission at places of the lens.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+            wavelength: in metres, one number.
+        """
 
     @abstractmethod
     def check(self, wavelength: object) -> None:

@@ -21,16 +21,16 @@ META_ATOM_ERRORS = ("width_error", "width_spread", "height_error", "index_error"
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fabrication:
-    """How a lens differs from its drawing; a JAX pytree. None is an error that is not looked at.
+    """Errors of fabrication of a lens against its drawing; a JAX pytree. None leaves an error out.
 
     Attributes:
-        width_error: what the geometry of every meta-atom is larger, in the library's unit.
-        width_spread: standard deviation of what each one's is larger besides, independent of its neighbours', in the
-            library's unit.
-        height_error: what all meta-atoms are higher, in metres.
-        index_error: what their refractive index is larger.
-        missing_share: share of them that is not there.
-        pitch_error: share by which all lengths in the plane of the lens are longer.
+        width_error: added to the geometry of every meta-atom, in the library's unit.
+        width_spread: standard deviation of a further error of each meta-atom's geometry, independent of its
+            neighbours', in the library's unit.
+        height_error: added to the height of all meta-atoms, in metres.
+        index_error: added to their refractive index.
+        missing_share: share of the meta-atoms that are missing, 0..1.
+        pitch_error: relative stretch of all lengths in the plane of the lens.
     """
 
     width_error: Scalar | None = None
@@ -44,12 +44,12 @@ class Fabrication:
 def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
     """The lens with the errors of fabrication; differentiable in the lens and in the errors.
 
-    Errors of width and the others that a lens has already are added to; a pitch error stretches the phase and the
-    lens' own opening, and leaves a stop in front of it, glass and sensor as they are.
+    Errors already on the lens are accumulated. A pitch error stretches the phase and the lens' own opening; a stop in
+    front of the lens, glass and sensor stay as they are.
 
     Args:
         lens: as it was drawn.
-        errors: of which those of meta-atoms need a response of :class:`metalens.optics.MetaAtoms`, or a structure.
+        errors: meta-atom errors require a :class:`metalens.optics.MetaAtoms` response or a structure.
 
     Raises:
         InputError: an error of meta-atoms of a lens that has none.
@@ -70,13 +70,18 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
 
 
 def errors_of_atoms(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtoms:
-    """The meta-atoms of a library with these errors, whatever chose them, for their mean transmission and energy."""
+    """Meta-atoms of a library with errors of fabrication: their mean transmission and energy, whatever chose them.
+
+    Args:
+        library: of the meta-atoms.
+        errors: of fabrication; a pitch error changes nothing here.
+    """
     named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
     return _with_errors(MetaAtoms(library, jnp.asarray(library.wavelength)[0]), named)
 
 
 def _built_with_errors(structure: Any, errors: Fabrication) -> Any:
-    """A structure whose library tells the mean over the errors; what it is short of an error of width stays one.
+    """A structure with errors: everything except the width error is folded into the averaged library.
 
     All kinds of structures hold a library and an error of width.
     """

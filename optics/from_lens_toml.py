@@ -41,6 +41,10 @@ MICRO, NANO = 1e-6, 1e-9
 def phase_of(record: families.Phase, lens: Lens) -> Phase:
     """The phase profile that a ``[lens.phase]`` table describes, on its lens.
 
+    Args:
+        record: the table.
+        lens: the table of the lens that has it.
+
     Raises:
         InputError: a freeform map cannot be read, or is smaller than the lens.
     """

@@ -98,7 +98,13 @@ class Metalens:
         return self.structure is None and self.response.achromatic
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at positions in metres from the centre (they broadcast), at a scalar wavelength."""
+        """Complex transmission at places of the lens.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+            wavelength: in metres, one number.
+        """
         if self.structure is not None:
             return self.structure.transmission(y, x, wavelength)
         return self.response.transmission(self.phase.at(y, x), wavelength)

@@ -45,7 +45,12 @@ class Response(ABC):
         """
 
     def transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at a scalar wavelength in metres where the profile asks for a phase in radians."""
+        """Complex transmission where the profile asks for a phase.
+
+        Args:
+            phase: ``[...]`` in radians.
+            wavelength: in metres, one number.
+        """
         amplitudes = self.coefficients(wavelength)
         total = jnp.zeros(jnp.shape(phase), dtype=amplitudes.dtype)
         for index, order in enumerate(self.orders):

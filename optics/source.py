@@ -22,11 +22,24 @@ class Source(ABC):
 
     @abstractmethod
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Optical path in metres to the places (y, x) of the lens' plane, less that to its centre."""
+        """Optical path to places of the lens' plane, less that to its centre.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` in metres.
+        """
 
     @abstractmethod
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Amplitude at the places (y, x) of the lens' plane over that at its centre."""
+        """Amplitude at places of the lens' plane, over that at its centre.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
 
 
 @jax.tree_util.register_dataclass
@@ -41,11 +54,24 @@ class PlaneWave(Source):
     direction: jax.Array
 
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """q y + p x in metres."""
+        """Optical path q y + p x.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` in metres.
+        """
         return self.direction[0] * y + self.direction[1] * x
 
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """1."""
+        """Amplitude: 1 everywhere.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         return jnp.ones(jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x)))
 
 
@@ -73,12 +99,25 @@ class PointSource(Source):
         return jnp.sqrt(jnp.square(y - place_y) + jnp.square(x - place_x) + jnp.square(self.distance))
 
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """R − R₀ in metres, R the distance from the point."""
+        """Optical path R − R₀, with R the distance from the point.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` in metres.
+        """
         place_y, place_x, reach = self._place()
         # R² − R₀² over R + R₀: the difference of two long distances without its cancellation.
         squares = jnp.square(y) + jnp.square(x) - 2 * (y * place_y + x * place_x)
         return squares / (self._distance_to(y, x) + reach)
 
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """R₀/R."""
+        """Amplitude R₀/R, with R the distance from the point.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         return self._place()[2] / self._distance_to(y, x)

@@ -81,7 +81,13 @@ class CameraView:
         return slice(field, field + 1)
 
     def rays(self, field: int, wavelength: float, rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where rays of equal shares of the light land about a field's place.
+        """Where rays of equal shares of the light land about a field's place on the sensor.
+
+        Args:
+            field: its number in the view.
+            wavelength: in metres.
+            rings: of points on the stop.
+            spokes: points a ring.
 
         Returns:
             ``[ray, 2]`` (y, x) in metres; and ``[ray]`` whether the ray passes the lens.
@@ -101,7 +107,12 @@ class CameraView:
 
 
 def sensor_depth(view: CameraView, position: np.ndarray) -> float:
-    """Distance in metres from the plane of the lens to a place (y, x) of the sensor, from the lens' axis."""
+    """Distance in metres from the plane of the lens to a place (y, x) of the sensor, from the lens' axis.
+
+    Args:
+        view: with defocus and tilt of the sensor.
+        position: (y, x) on the sensor in metres.
+    """
     return float(
         view.lens.focal_length + view.defocus + view.sensor_tilt[0] * position[0] + view.sensor_tilt[1] * position[1]
     )

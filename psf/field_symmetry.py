@@ -31,7 +31,15 @@ class Octant:
 
 
 def nodes_across(count: int, length: float) -> np.ndarray:
-    """Positions ``[count]`` from edge to edge of a length about 0; a single node lies in the middle."""
+    """Positions from edge to edge of a length about 0; a single node lies in the middle.
+
+    Args:
+        count: nodes.
+        length: in metres.
+
+    Returns:
+        ``[count]`` ascending, mirrored exactly.
+    """
     if count == 1:
         return np.zeros(1)
     # Mirrored by construction, so that equal distances are equal numbers.
@@ -64,7 +72,15 @@ def each_node(position: np.ndarray) -> Octant:
 
 
 def unfold_images(octant: Octant, images: np.ndarray) -> np.ndarray:
-    """Images ``[node, ..., y, x]`` from those of the octant, ``[simulated, ..., y, x]`` with odd, equal sides."""
+    """The images of all nodes from those of one octant.
+
+    Args:
+        octant: which nodes were simulated, and how the others mirror them.
+        images: ``[simulated, ..., y, x]`` with odd, equal sides.
+
+    Returns:
+        ``[node, ..., y, x]``.
+    """
     full = images[octant.index]
     for node, (transposed, (flip_y, flip_x)) in enumerate(zip(octant.transposed, octant.flipped, strict=True)):
         image = full[node].swapaxes(-1, -2) if transposed else full[node]
@@ -73,7 +89,12 @@ def unfold_images(octant: Octant, images: np.ndarray) -> np.ndarray:
 
 
 def unfold_figures(octant: Octant, figures: PsfFigures) -> PsfFigures:
-    """Figures ``[node, ...]`` from those of the octant: a mirror image differs by its centroid only."""
+    """The figures of all nodes from those of one octant: a mirror image differs by its centroid only.
+
+    Args:
+        octant: which nodes were simulated, and how the others mirror them.
+        figures: ``[simulated, ...]``.
+    """
     full = figures.take(octant.index)
     mirrored = np.where(octant.transposed[:, None, None], full.centroid[..., ::-1], full.centroid)
     return replace(full, centroid=mirrored * np.where(octant.flipped, -1, 1)[:, None])

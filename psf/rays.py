@@ -67,7 +67,16 @@ def walk(layers: tuple[Plate, ...], direction: jax.Array) -> jax.Array:
 
 
 def phase_gradient(lens: Metalens, y: jax.Array, x: jax.Array) -> jax.Array:
-    """Slope ``[..., 2]`` of the lens' phase in rad/m along (y, x), at positions in metres."""
+    """Gradient of the lens' phase.
+
+    Args:
+        lens: whose phase it is.
+        y: ``[...]`` positions in metres from the lens' centre.
+        x: the same along x; shapes broadcast.
+
+    Returns:
+        ``[..., (y, x)]`` in rad/m.
+    """
     y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
     total, back = jax.vjp(lens.phase.at, y, x)
     return jnp.stack(back(jnp.ones_like(total)), axis=-1)
@@ -124,6 +133,11 @@ def ray_landing(
 def pupil_points(lens: Metalens, rings: int = 16, spokes: int = 32) -> tuple[np.ndarray, np.ndarray]:
     """Points of equal area on the disc of the stop, its rim included as a last ring of zero weight.
 
+    Args:
+        lens: its stop, or the lens' own opening.
+        rings: of equal area.
+        spokes: points a ring.
+
     Returns:
         (y, x), each ``[rings + 1, spokes]`` in metres.
     """
@@ -170,6 +184,11 @@ def direction_to(lens: Metalens, wavelength: float, y: float, x: float) -> tuple
 
 def check_chief_ray(lens: Metalens, wavelength: float, direction: tuple[float, float]) -> None:
     """Refuse a field angle whose chief ray cannot leave the lens or misses it.
+
+    Args:
+        lens: with stop and substrate.
+        wavelength: in metres.
+        direction: direction cosines (y, x) in front of the lens.
 
     Raises:
         InputError: with the angle inside the substrate and its critical angle, or the place that the ray meets.

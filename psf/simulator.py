@@ -102,7 +102,15 @@ class PsfSimulator:
         return _simulate_fields(task, lens, self._light, direction, centre, (moved[0], moved[1], moved[2]))
 
     def of_field(self, lens: Metalens, field: int) -> np.ndarray:
-        """Point spread functions ``[wavelength, y, x]`` of one field; compiled once for all of them."""
+        """Point spread functions of one field; compiled once for all of them.
+
+        Args:
+            lens: of the structure that the simulator was made for.
+            field: its number.
+
+        Returns:
+            ``[wavelength, y, x]``.
+        """
         one = slice(field, field + 1)
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":

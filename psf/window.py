@@ -43,9 +43,17 @@ def choose_window(
 
 
 def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray) -> np.ndarray:
-    """Share ``[field, channel]`` of the light through the stop that the lens sends towards the window.
+    """Share of the light through the stop that the lens sends towards the window.
 
     What is missing to 1 misses the lens behind its stop, or goes into other diffraction orders than the first.
+
+    Args:
+        view: lens and fields.
+        wavelength: ``[wavelength]`` in metres.
+        channel_weight: ``[channel, wavelength]``, each row summing to 1.
+
+    Returns:
+        ``[field, channel]`` in 0..1.
     """
     inside = np.ones((len(view.position), len(wavelength)))
     if view.lens.stop is not None:

@@ -114,7 +114,12 @@ def _wavelength_of(camera: Camera) -> float:
 
 
 def site_estimate(camera: Camera, choice: Choice) -> int:
-    """About how many sites a structure has: the disc's area over that of a site."""
+    """About how many sites a structure has: the disc's area over that of a site.
+
+    Args:
+        camera: whose lens it is.
+        choice: how the structure is chosen.
+    """
     area = math.pi / 4 * camera.lens.aperture_m**2
     return round(area / (choice.pitch * row_pitch_of(choice.lattice, choice.pitch)))
 

@@ -131,7 +131,11 @@ class Hierarchy:
         return [name for name in self.cells if name not in below and self.count(name)]
 
     def count(self, name: str, above: tuple[str, ...] = ()) -> int:
-        """How many polygons a cell draws with all that it refers to, without making them.
+        """The number of polygons that a cell draws with all cells that it refers to; none of them is made.
+
+        Args:
+            name: of the cell.
+            above: cells that refer to it, from the top.
 
         Raises:
             InputError: cells refer to each other in a circle or too deep, or to a cell that is not there, or draw

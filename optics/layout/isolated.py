@@ -26,7 +26,15 @@ class Refused(Exception):
 
 
 def places_of(element: Any, origin: tuple[float, float]) -> np.ndarray:
-    """Where an element and its repetitions are, ``[place, 2]``."""
+    """The positions of an element and its repetitions.
+
+    Args:
+        element: of gdstk, with a repetition.
+        origin: (x, y) of its first one, in the file's unit.
+
+    Returns:
+        ``[place, 2]`` (x, y).
+    """
     if not element.repetition.size:
         return np.array([origin], dtype=float)
     return np.asarray(origin, dtype=float) + element.repetition.get_offsets()
@@ -93,7 +101,12 @@ def read(path: str) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
 
 
 def limit_resources(memory: int, seconds: int) -> None:
-    """No more memory in bytes and processor time than this; where the system has such limits."""
+    """Limit this process, where the system has such limits.
+
+    Args:
+        memory: largest address space in bytes.
+        seconds: of processor time.
+    """
     with contextlib.suppress(ImportError, ValueError, OSError):
         import resource
 

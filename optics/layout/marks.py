@@ -18,7 +18,15 @@ LABEL_HEIGHT = 20e-6
 
 
 def boundary_outline(diameter: float, aperture: Aperture | None) -> np.ndarray:
-    """The aperture's outer edge, ``[vertex, 2]`` (x, y up) in metres; a circle as a polygon around it."""
+    """The outer edge of an aperture as a polygon; a circle as a polygon around it.
+
+    Args:
+        diameter: of the lens in metres.
+        aperture: its shape; None is a circle.
+
+    Returns:
+        ``[vertex, 2]`` (x, y up) in metres.
+    """
     if isinstance(aperture, PolygonalAperture):
         return 1e-6 * np.array([(x, -y) for y, x in aperture.vertices_um])
     angle = 2 * np.pi * np.arange(BOUNDARY_VERTICES) / BOUNDARY_VERTICES

@@ -142,7 +142,11 @@ def _as_wide_as(box: np.ndarray, diameter: np.ndarray, tolerance: float) -> np.n
 
 
 def shape_of(kind: str, *, holes: bool) -> Shape:
-    """The word of ``structure.h5`` for an outline; a layout does not tell pillars from holes.
+    """The shape in ``structure.h5`` of an outline; a layout does not tell pillars from holes.
+
+    Args:
+        kind: of outline.
+        holes: whether the outlines are holes in a layer.
 
     Raises:
         InputError: there are no holes of this kind.

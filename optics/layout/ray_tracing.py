@@ -126,6 +126,10 @@ def binary_2(coefficients: np.ndarray, radius: float, r: np.ndarray) -> np.ndarr
 def write_radial_phase(path: str | os.PathLike[str], found: RadialPhaseTable) -> None:
     """Write the coefficients and the table as text; the file appears whole or not at all.
 
+    Args:
+        path: of the new file.
+        found: coefficients and table.
+
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
@@ -159,6 +163,10 @@ def _is_head(line: str) -> bool:
 
 def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_TOLERANCE) -> RadialPhaseTable:
     """Read a radial phase; a table without coefficients is fitted.
+
+    Args:
+        path: of the file.
+        tolerance: largest difference in radians between a fitted polynomial and the table.
 
     Raises:
         InputError: the file is missing or no such table, its coefficients are not those of its table, or no

@@ -36,6 +36,10 @@ PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pill
 def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int:
     """Write a line for each meta-atom, row by row; the file appears whole or not at all.
 
+    Args:
+        path: of the new file.
+        structure: which meta-atom stands at each site.
+
     Returns:
         How many there are.
 

@@ -41,11 +41,15 @@ class MetaAtomLibrary:
     index_slope: np.ndarray | jax.Array | None = None
 
     def at(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission; the shapes of geometry and wavelength (m) broadcast.
+        """Complex transmission, interpolated in the table.
 
         Amplitude and phase are interpolated linearly each, so that pillars without loss stay so between the samples;
         neighbouring samples have to differ by less than a quarter of a turn. Outside the table its rim holds:
         nothing can be raised while JAX traces, so ask :func:`check_range` first.
+
+        Args:
+            geometry: ``[...]`` in the library's unit.
+            wavelength: ``[...]`` in metres; shapes broadcast.
         """
         table = jnp.asarray(self.transmission)
         row, down = _cell(jnp.asarray(self.geometry), geometry)
@@ -152,7 +156,11 @@ def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: 
 
 
 def check_width_error(library: MetaAtomLibrary, error: float) -> None:
-    """Make sure that an error common to all geometries, in the library's unit, is an error; beyond the rim that holds.
+    """Refuse an error of width that reaches half across the library's table.
+
+    Args:
+        library: of the meta-atoms.
+        error: common to all geometries, in the library's unit.
 
     Raises:
         InputError: it reaches half across the table.

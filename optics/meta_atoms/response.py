@@ -79,7 +79,12 @@ class MetaAtoms(Response):
         return jax.lax.stop_gradient(candidates[jnp.argmax(closeness, axis=-1)])
 
     def periodic_transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Mean transmission with all orders, at wanted phases in radians and wavelengths in metres (broadcast)."""
+        """Mean transmission with all diffraction orders.
+
+        Args:
+            phase: ``[...]`` wanted, in radians.
+            wavelength: ``[...]`` in metres; shapes broadcast.
+        """
         return self.moments(self.chosen_geometry(phase), wavelength)[0]
 
     def diffuse_share(self, wavelength: jax.Array) -> jax.Array:

@@ -30,5 +30,10 @@ class Cubic(Phase):
         return False
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         return self.strength * ((x / self.radius) ** 3 + (y / self.radius) ** 3)

@@ -53,7 +53,11 @@ class Freeform(Phase):
         return self.pitch if self.interpolation == "nearest" else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast.
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
 
         Raises:
             InputError: the map is no picture of at least 3 samples a side.

@@ -32,7 +32,12 @@ class Phase(ABC):
 
     @abstractmethod
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
 
     def __add__(self, other: Phase) -> Sum:
         if not isinstance(other, Phase):
@@ -53,7 +58,12 @@ class RadialPhase(Phase):
         """Phase in radians at the squared distances r² (m², any shape) from the lens' centre."""
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         return self.of_squared_radius(jnp.square(y) + jnp.square(x))
 
 
@@ -80,7 +90,12 @@ class Sum(Phase):
         return functools.reduce(jnp.minimum, sides) if sides else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         total = self.terms[0].at(y, x)
         for term in self.terms[1:]:
             total = total + term.at(y, x)

@@ -35,5 +35,10 @@ class Stretched(Phase):
         return None if side is None else side * self.factor
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast."""
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)

@@ -46,7 +46,11 @@ class Zernike(Phase):
         return all(degrees_of(index)[1] == 0 for index in self.indices)
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians at the positions (y, x) in metres from the lens' centre; shapes broadcast.
+        """Phase in radians.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
 
         Raises:
             InputError: there are not as many coefficients as indices.
@@ -79,6 +83,11 @@ def zernike_polynomial(index: int, y: jax.Array, x: jax.Array) -> jax.Array:
 
     ρ^|m| cos mθ and ρ^|m| sin mθ are the parts of (x + iy)^|m|, and what is left is a Jacobi polynomial in ρ²: a
     polynomial in x and y throughout, so that values and gradients are finite at the centre too.
+
+    Args:
+        index: OSA/ANSI index j, from 0.
+        y: ``[...]`` positions in radii of the disc.
+        x: the same along x; shapes broadcast.
     """
     order, frequency = degrees_of(index)
     cosine, sine = jnp.ones_like(x), jnp.zeros_like(y)

@@ -51,7 +51,12 @@ def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int) -> dict[s
 
 
 def order_steps(lattice: str, most: int) -> list[int]:
-    """Numbers of Fourier orders that are tried one after another, at least two."""
+    """Numbers of Fourier orders that are tried one after another, at least two.
+
+    Args:
+        lattice: ``"square"`` or ``"hexagonal"``.
+        most: orders at most.
+    """
     steps: list[int] = []
     wanted = float(FEWEST_ORDERS)
     while len(steps) < 2 or wanted <= most:

@@ -38,7 +38,12 @@ def lattice_vectors(lattice: str) -> np.ndarray:
 
 
 def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:
-    """About so many Fourier orders of a lattice, those within a circle; mirror images come together."""
+    """The Fourier orders of a lattice within a circle; mirror images come together.
+
+    Args:
+        vectors: ``[2, 2]`` of the lattice in metres.
+        orders: how many are wanted, about.
+    """
     u, v = vectors / np.linalg.norm(vectors[0])
     return basis.generate_expansion(basis.LatticeVectors(jnp.asarray(u), jnp.asarray(v)), orders)
 

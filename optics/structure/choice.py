@@ -63,7 +63,15 @@ class Wanted:
     weigh_amplitude: bool = True
 
     def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Wanted phases ``[..., wavelength]`` in radians, or ``[..., 1]`` where all wavelengths share one."""
+        """The wanted phases.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[..., wavelength]`` in radians, or ``[..., 1]`` where all wavelengths share one phase.
+        """
         return np.asarray(_phases_at(self.phases, y, x))
 
 
@@ -303,5 +311,11 @@ def radial_geometry_of(
 
 
 def with_structure(lens: Metalens, library: MetaAtomLibrary | AtomLibrary, structure: Structure) -> Metalens:
-    """The lens as it will be made: its light follows from the sites, its windows and samplings from its phase."""
+    """The lens as it will be made: its light follows from the sites, its windows and samplings from its phase.
+
+    Args:
+        lens: as it was designed.
+        library: of the meta-atoms.
+        structure: which of them stands at each site.
+    """
     return replace(lens, structure=sites_of(structure, library))

@@ -64,7 +64,15 @@ def fit_of_products(products: np.ndarray) -> Fit:
 
 
 def opening_points(lens: Metalens, count: int) -> tuple[np.ndarray, np.ndarray]:
-    """Points (y, x) in metres, evenly over the lens' opening; about ``count`` on the whole disc."""
+    """Points evenly over the lens' opening.
+
+    Args:
+        lens: whose opening it is.
+        count: points on the whole disc, about.
+
+    Returns:
+        y and x ``[point]`` in metres from the centre.
+    """
     radius = 0.5 * float(lens.aperture_diameter)
     distance = radius * np.sqrt((np.arange(count) + 0.5) / count)
     # The golden angle: no two points line up with rows of sites.

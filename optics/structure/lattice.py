@@ -28,12 +28,22 @@ def lattice_size(lattice: Lattice, pitch: float, diameter: float) -> tuple[int, 
 
 
 def cell_area(lattice: Lattice, pitch: Scalar) -> Scalar:
-    """Area in m² that belongs to each site: p², or p²√3/2 on the hexagonal lattice."""
+    """Area in m² that belongs to each site: p², or p²√3/2 on the hexagonal lattice.
+
+    Args:
+        lattice: of the sites.
+        pitch: distance between neighbouring sites in metres.
+    """
     return pitch * row_pitch_of(lattice, 1.0) * pitch
 
 
 def cell_reach(lattice: Lattice, pitch: Scalar) -> Scalar:
-    """Distance in metres from a site to the farthest corner of its cell."""
+    """Distance in metres from a site to the farthest corner of its cell.
+
+    Args:
+        lattice: of the sites.
+        pitch: distance between neighbouring sites in metres.
+    """
     return pitch / math.sqrt(3 if lattice == "hexagonal" else 2)
 
 
@@ -42,6 +52,10 @@ def reciprocal_pitch(lattice: Lattice, pitch: Scalar) -> Scalar:
 
     Light of a larger wavelength in the medium than its inverse has no diffraction orders of the lattice at normal
     incidence; a phase must not turn faster than half of it, in cycles per metre.
+
+    Args:
+        lattice: of the sites.
+        pitch: distance between neighbouring sites in metres.
     """
     return 1 / (pitch * row_pitch_of(lattice, 1.0))
 

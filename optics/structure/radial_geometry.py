@@ -48,7 +48,15 @@ class RadialGeometry(Built):
         return self.spacing
 
     def geometry_at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """The geometry in the library's unit at positions in metres from the centre; shapes broadcast."""
+        """The geometry at places of the lens.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` in the library's unit.
+        """
         points = jnp.asarray(self.geometry)
         # The square root is never taken at 0, where its gradient is infinite.
         squared = (jnp.square(y) + jnp.square(x)) / jnp.square(self.spacing)
@@ -59,7 +67,13 @@ class RadialGeometry(Built):
         return points[ring] + (number - ring) * (points[ring + 1] - points[ring])
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at positions in metres from the centre, at a scalar wavelength in metres."""
+        """The complex transmission at places of the lens.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+            wavelength: in metres, one number.
+        """
         return self.library.at(self.geometry_at(y, x) + self.width_error, wavelength)
 
     def check(self, wavelength: object) -> None:
@@ -88,6 +102,13 @@ def control_of(library: MetaAtomLibrary, geometry: jax.Array) -> jax.Array:
 
     Within a thousandth of the range from its ends the result is that of the thousandth, where gradients do not
     vanish yet.
+
+    Args:
+        library: whose range holds the geometry.
+        geometry: ``[...]`` in the library's unit.
+
+    Returns:
+        ``[...]`` without bounds, as an optimiser varies it.
     """
     axis = jnp.asarray(library.geometry)
     place = jnp.clip((jnp.asarray(geometry) - axis[0]) / (axis[-1] - axis[0]), 1e-3, 1 - 1e-3)

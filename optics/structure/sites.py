@@ -67,10 +67,15 @@ class Sites(Built):
         return self.pitch
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission of the site whose cell holds (y, x), in metres, at a scalar wavelength.
+        """Complex transmission at places of the lens: that of the site whose cell holds the place.
 
         On the line between two cells it is their mean. A grid's samples often lie there by the dozen, and would shift
         the lens if they were all given to the same side.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+            wavelength: in metres, one number.
         """
         rows, columns = self.site_index.shape
         aside = BETWEEN * self.pitch
@@ -148,9 +153,16 @@ def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Si
 
 
 def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray, MetaAtomLibrary]:
-    """A library as a scalar one, and what meta-atoms ``[atom, parameter]`` (m) are in its unit, ``[atom]``.
+    """A library with one number for each meta-atom, and the numbers of given meta-atoms.
 
     Of one parameter that is the parameter itself; of several, the meta-atoms' numbers in the library, counted from 1.
+
+    Args:
+        library: with any number of parameters.
+        geometry: ``[atom, parameter]`` in metres.
+
+    Returns:
+        ``[atom]`` and the library: of one parameter in metres, of several the atom's number in the library from 1.
 
     Raises:
         InputError: a meta-atom of several parameters is none of the library's, to a hundredth of a nanometre.

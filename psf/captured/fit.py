@@ -152,6 +152,10 @@ def fitted_camera(camera: Camera, fit: LensFit) -> Camera:
 
     An error of the meta-atoms goes into ``duty_error`` of a response that has it, else into ``[lens.fabrication]``.
 
+    Args:
+        camera: as it was described.
+        fit: what was found for it.
+
     Raises:
         InputError: a number is beyond what such a file may hold.
     """
@@ -185,7 +189,12 @@ def _with_width_error(lens: Lens, error: float) -> Lens:
 
 
 def depth_of_focus(lens: Metalens, wavelength: float) -> float:
-    """λ/NA² in metres, of the lens' own opening."""
+    """Depth of focus λ/NA² of the lens' own opening, in metres.
+
+    Args:
+        lens: whose focal length and aperture it has.
+        wavelength: in metres.
+    """
     aperture = 0.5 * float(lens.aperture_diameter)
     return float(wavelength * (1 + (float(lens.focal_length) / aperture) ** 2))
 

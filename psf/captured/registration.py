@@ -12,7 +12,12 @@ _ROUNDS = 8
 
 
 def shift_images(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Images ``[..., y, x]`` moved by ``[..., (y, x)]`` samples, towards higher indices; their borders wrap around."""
+    """Images moved by fractions of a sample; their borders wrap around.
+
+    Args:
+        images: ``[..., y, x]``.
+        shift: ``[..., (y, x)]`` in samples, towards higher indices.
+    """
     if not np.any(shift):
         return np.array(images, dtype=np.float64)
     frequency_y = np.fft.fftfreq(images.shape[-2])[:, None]

@@ -33,7 +33,15 @@ class NormalEquations:
 
 
 def closest_factors(image: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """The factor of each node and channel, ``[node, channel, 1, 1]``, with which the image is nearest."""
+    """The factors by which images come nearest to measured ones.
+
+    Args:
+        image: ``[node, channel, y, x]``.
+        measured: the same shape.
+
+    Returns:
+        ``[node, channel, 1, 1]``.
+    """
     return (image * measured).sum((-2, -1), keepdims=True) / np.square(image).sum((-2, -1), keepdims=True)
 
 
@@ -76,7 +84,15 @@ def _scaled(matrix: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def damped_step(normal: NormalEquations, damping: float) -> tuple[np.ndarray, np.ndarray]:
-    """Step of the free numbers and of the shifts ``[node, 2]``; combinations without effect stay."""
+    """A Levenberg–Marquardt step; combinations of parameters without effect stay.
+
+    Args:
+        normal: equations at the present parameters.
+        damping: added to the scaled diagonal.
+
+    Returns:
+        the step of the free parameters ``[free]`` and of the shifts ``[node, 2]``.
+    """
     matrix, length = _scaled(normal.matrix)
     value, vector = np.linalg.eigh(matrix)
     along = vector.T @ (normal.right / length)
@@ -86,7 +102,15 @@ def damped_step(normal: NormalEquations, damping: float) -> tuple[np.ndarray, np
 
 
 def standard_errors(matrix: np.ndarray, variance: float) -> tuple[np.ndarray, np.ndarray]:
-    """Standard errors ``[free]``, infinite where a number has no effect of its own, and correlations."""
+    """Standard errors and correlations of the parameters.
+
+    Args:
+        matrix: ``[free, free]`` normal matrix.
+        variance: of the residuals.
+
+    Returns:
+        ``[free]``, infinite where a parameter has no effect of its own, and ``[free, free]``.
+    """
     matrix, length = _scaled(matrix)
     value, vector = np.linalg.eigh(matrix)
     seen = value > UNSEEN * value.max()

@@ -54,7 +54,13 @@ _SCALARS = ("trial", "step", "best_loss", "best_step", "finished")
 
 
 def write_state(path: Path, state: SearchState, spec_hash: str) -> None:
-    """Write a state; it appears whole or not at all."""
+    """Write a state; it appears whole or not at all.
+
+    Args:
+        path: of the file.
+        state: of the search.
+        spec_hash: of the specification that it belongs to.
+    """
     told = {"spec": spec_hash, **{name: getattr(state, name) for name in _SCALARS}}
     arrays = {name: getattr(state, name) for name in _ARRAYS}
     with atomic_file(path) as part, part.open("wb") as file:
@@ -63,6 +69,10 @@ def write_state(path: Path, state: SearchState, spec_hash: str) -> None:
 
 def read_state(path: Path, spec_hash: str) -> SearchState:
     """Read a state of a search by the same specification.
+
+    Args:
+        path: of the file.
+        spec_hash: of the specification that it has to belong to.
 
     Raises:
         InputError: there is none, it cannot be read, or it is of another specification.

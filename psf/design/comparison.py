@@ -63,6 +63,11 @@ def candidate_wavelengths(problem: Problem) -> tuple[float, ...]:
 
 
 def hyperbolic_camera(camera: Camera, nanometres: float) -> Camera:
-    """A camera with a hyperbolic lens of its own size."""
+    """The camera with a hyperbolic lens of the same size.
+
+    Args:
+        camera: whose lens is replaced.
+        nanometres: design wavelength.
+    """
     phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
     return camera.model_copy(update={"lens": camera.lens.model_copy(update={"phase": phase})})

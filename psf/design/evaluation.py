@@ -129,7 +129,13 @@ def decibels(error: np.ndarray | float) -> float:
 
 
 def evaluate_for(problem: Problem, camera: Camera, name: str) -> Evaluation:
-    """:func:`evaluate_camera` at a specification's fields and those between them, with its wavelengths."""
+    """:func:`evaluate_camera` at a specification's fields and those between them, with its wavelengths.
+
+    Args:
+        problem: the specification.
+        camera: to be measured.
+        name: how tables call it.
+    """
     sampling = problem.spec.sampling
     return evaluate_camera(
         camera,

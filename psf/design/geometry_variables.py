@@ -61,7 +61,12 @@ class GeometryVariables(LensVariables):
         return 1e-9 * self.record.spacing_nm
 
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
-        """The lens built of the geometry; its phase stays and tells where rays go."""
+        """The lens built of the geometry; its phase stays and tells where rays go.
+
+        Args:
+            drawn: the camera's lens.
+            numbers: ``[count]`` free parameters.
+        """
         built = RadialGeometry(geometry_within(self.library, numbers), self.spacing, self.library)
         return replace(drawn, structure=built)
 
@@ -72,7 +77,12 @@ class GeometryVariables(LensVariables):
         return np.asarray(control_of(self.library, jnp.asarray(found.geometry)), dtype=float)
 
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
-        """The table ``[lens.radial_geometry]``."""
+        """The table ``[lens.radial_geometry]``.
+
+        Args:
+            numbers: ``[count]`` free parameters.
+            output: of the ``lens.toml``.
+        """
         widths = np.asarray(geometry_within(self.library, jnp.asarray(numbers, jnp.float32)), dtype=float)
         # Rounded to a thousandth of a nanometre, and not beyond the table's ends.
         least, most = (float(each) * self.unit * 1e9 for each in np.asarray(self.library.geometry)[[0, -1]])
@@ -85,6 +95,10 @@ class GeometryVariables(LensVariables):
 
 def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> GeometryVariables:
     """The variables that a ``[variables]`` table of this family describes.
+
+    Args:
+        record: the table.
+        problem: the specification.
 
     Raises:
         InputError: the library cannot be found or does not hold the wavelengths, its pitch is not known, or the camera

@@ -71,9 +71,16 @@ def _without_response(lens: Metalens, wavelength: jax.Array) -> tuple[Metalens, 
 
 
 def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
-    """Share ``[wavelength]`` of the light that goes into the order that makes the image.
+    """Share of the light that goes into the order that makes the image.
 
     A structure of meta-atoms has no orders; of it, what it lets through.
+
+    Args:
+        lens: with response or structure.
+        wavelength: ``[wavelength]`` in metres.
+
+    Returns:
+        ``[wavelength]``; of a structure of meta-atoms, which has no orders, the transmitted share.
     """
     if lens.structure is not None:
         return jax.vmap(lambda value: _transmitted(lens, value))(wavelength)

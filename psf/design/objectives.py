@@ -82,15 +82,30 @@ def _by_field(problem: Problem, values: jax.Array, *, better: bool) -> Figure:
 
 
 def channel_efficiency(problem: Problem, light: Light) -> jax.Array:
-    """``[channel]`` share of the light that the structure sends into the image."""
+    """Share of the light that the structure sends into the image.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+
+    Returns:
+        ``[channel]``.
+    """
     return jnp.asarray(problem.channel_weight) @ light.efficiency
 
 
 def strehl_ratios(problem: Problem, light: Light) -> jax.Array:
-    """``[field, wavelength]`` brightest sample × (λf)²/A, see :func:`metalens.psf.measures.strehl_ratio`.
+    """Strehl ratios: brightest sample × (λf)²/A, see :func:`metalens.psf.measures.strehl_ratio`.
 
     A sample averages the light over a sub-pixel: where the sub-pixels just resolve it, it reads a few percent less than
     the interpolated peak.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+
+    Returns:
+        ``[field, wavelength]``.
     """
     lens = problem.view.lens
     density = light.fine.max(axis=(-2, -1)) / (problem.pixel_pitch / problem.subpixels) ** 2
@@ -98,9 +113,17 @@ def strehl_ratios(problem: Problem, light: Light) -> jax.Array:
 
 
 def modulation(problem: Problem, light: Light, shares: np.ndarray) -> jax.Array:
-    """``[field, channel, (tangential, sagittal), frequency]`` contrast at shares of the Nyquist frequency.
+    """Modulation transfer at shares of the Nyquist frequency.
 
     The pixel's own transfer is part of it, and light outside the window has none.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+        shares: ``[frequency]`` of Nyquist, in 0..1.
+
+    Returns:
+        ``[field, channel, (tangential, sagittal), frequency]``.
     """
     across = np.stack([problem.tangential[:, 1], -problem.tangential[:, 0]], axis=-1)
     directions = np.stack([problem.tangential, across], axis=1)
@@ -114,7 +137,15 @@ def modulation(problem: Problem, light: Light, shares: np.ndarray) -> jax.Array:
 
 
 def modulation_volume(problem: Problem, light: Light) -> jax.Array:
-    """``[field, channel]`` mean contrast over the disc of frequencies up to Nyquist."""
+    """Mean modulation transfer over the disc of frequencies up to Nyquist.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+
+    Returns:
+        ``[field, channel]``.
+    """
     length = transform_length(problem.window)
     spectrum = jnp.fft.rfft2(light.channel, s=(length, length))
     size = jnp.sqrt(jnp.square(jnp.real(spectrum)) + jnp.square(jnp.imag(spectrum)) + 1e-14)
@@ -139,7 +170,15 @@ def _centroid(problem: Problem, light: Light) -> tuple[jax.Array, jax.Array, jax
 
 
 def rms_widths(problem: Problem, light: Light) -> jax.Array:
-    """``[field, channel]`` in metres about the centroid; light outside the window counts as lying at its edge."""
+    """Root-mean-square widths about the centroid; light outside the window counts as lying at its edge.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+
+    Returns:
+        ``[field, channel]`` in metres.
+    """
     energy, y, x = _centroid(problem, light)
     place = jnp.asarray(_places(problem))
     along_y = jnp.einsum("fcyx,fcy->fc", light.channel, jnp.square(place - y[..., None]))
@@ -150,9 +189,17 @@ def rms_widths(problem: Problem, light: Light) -> jax.Array:
 
 
 def energy_radii(problem: Problem, light: Light, share: float) -> jax.Array:
-    """``[field, channel]`` radius in metres about the centroid that holds a share of the light.
+    """Radii about the centroid that hold a share of the light.
 
     Where the window's largest circle holds less, the radius goes on beyond it by what is missing.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+        share: of the energy, in 0..1.
+
+    Returns:
+        ``[field, channel]`` in metres.
     """
     pitch, half = problem.pixel_pitch, problem.window / 2
     _, y, x = _centroid(problem, light)
@@ -172,7 +219,16 @@ def energy_radii(problem: Problem, light: Light, share: float) -> jax.Array:
 
 
 def energy_within(problem: Problem, light: Light, radius: float) -> jax.Array:
-    """``[field, channel]`` share of the light through the aperture within a radius (m) of the chief ray."""
+    """Share of the light through the aperture within a radius of the chief ray.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+        radius: in metres.
+
+    Returns:
+        ``[field, channel]``.
+    """
     place = _places(problem)
     distance = np.hypot(place[:, None], place)
     inside = np.clip((radius - distance) / problem.pixel_pitch + 0.5, 0, 1)
@@ -180,9 +236,16 @@ def energy_within(problem: Problem, light: Light, radius: float) -> jax.Array:
 
 
 def field_difference(problem: Problem, light: Light) -> jax.Array:
-    """``[channel]`` Σ_f w_f ‖p_f − p̄‖² / Σ_f w_f ‖p_f‖²: 0 where the functions of all fields are equal, below 1.
+    """How much the functions differ over the field, Σ_f w_f ‖p_f − p̄‖² / Σ_f w_f ‖p_f‖²: 0 if all are equal, below 1.
 
     They are compared as they lie on the sensor; of a symmetric lens, those of one radius.
+
+    Args:
+        problem: fields, colours and sensor.
+        light: of the lens.
+
+    Returns:
+        ``[channel]``.
     """
     weight = jnp.asarray(problem.field_weight)[:, None, None, None]
     mean = (weight * light.channel).sum(axis=0)

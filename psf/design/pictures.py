@@ -55,7 +55,12 @@ def _colours(count: int) -> list[str]:
 
 
 def lens_comparison(problem: Problem, cameras: dict[str, Camera]) -> Figure:
-    """The lenses along their radius: their phase and where their rings focus; of meta-atoms, their geometry."""
+    """Lenses along their radius: their phase and where their rings focus; of meta-atoms, their geometry.
+
+    Args:
+        problem: the specification.
+        cameras: to be compared, by name.
+    """
     tables = {name: camera.lens.radial_geometry for name, camera in cameras.items()}
     if any(table is not None for table in tables.values()):
         return _geometry_figure({name: table for name, table in tables.items() if table is not None})

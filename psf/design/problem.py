@@ -100,6 +100,11 @@ def field_positions(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Where fields lie on the sensor: f tan θ from the axis, on each side; the axis itself once.
 
+    Args:
+        camera: whose sensor it is.
+        fields_deg: angles of chief rays behind the lens, ascending.
+        azimuths_deg: sides of the sensor, from +x.
+
     Returns:
         ``[field, (y, x)]`` in metres, and as many unit vectors away from the axis.
     """

@@ -30,8 +30,15 @@ LEAST_LENGTH = 256
 
 
 def image_spectrum(length: int, variance: float) -> np.ndarray:
-    """S ``[row, column]`` of a real transform of ``length`` pixels a side: 1/ν², its mean over all frequencies the
-    variance of a pixel. The mean brightness is known and counts for nothing."""
+    """Power spectrum S ∝ 1/ν² of photographs. The mean brightness is known and counts for nothing.
+
+    Args:
+        length: pixels of the period along each side.
+        variance: of a pixel, the mean of S over all frequencies.
+
+    Returns:
+        ``[row, column]`` of a real transform.
+    """
     row, column = np.fft.fftfreq(length)[:, None], np.fft.rfftfreq(length)
     squared = row**2 + column**2
     spectrum = np.divide(1.0, squared, out=np.zeros_like(squared), where=squared > 0)
@@ -53,7 +60,15 @@ def transform_length(window: int) -> int:
 
 
 def transfer_function(psf: jax.Array, length: int) -> jax.Array:
-    """H ``[..., row, column]`` of functions ``[..., y, x]`` whose middle sample is the origin; a real transform."""
+    """Transfer functions of point spread functions, a real transform.
+
+    Args:
+        psf: ``[..., y, x]``, whose middle sample is the origin.
+        length: pixels of the period along each side.
+
+    Returns:
+        H ``[..., row, column]``.
+    """
     height, width = psf.shape[-2:]
     spectrum = jnp.fft.rfft2(psf, s=(length, length))
     row, column = np.fft.fftfreq(length)[:, None], np.fft.rfftfreq(length)

@@ -131,7 +131,13 @@ def design_lens(
 
 
 def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
-    """The camera with the best lens so far, and how it came about in its description."""
+    """The camera with the best lens so far; its description says how it came about.
+
+    Args:
+        task: the specification and its free parameters.
+        state: of the search.
+        output: of the ``lens.toml``; files that it names are written beside it.
+    """
     spec = task.problem.spec
     numbers, loss = best_of(state)
     parts = ", ".join(each.kind for each in spec.objectives)

@@ -27,7 +27,12 @@ class StartingLens(NamedTuple):
 
 
 def starting_lenses(problem: Problem, variables: LensVariables) -> list[StartingLens]:
-    """All starts of a specification, the random ones last; the same ones for the same seed."""
+    """All starts of a specification, the random ones last; the same ones for the same seed.
+
+    Args:
+        problem: the specification.
+        variables: its free parameters.
+    """
     start = problem.spec.start
     nanometres = start.wavelengths_nm or tuple(float(each) for each in 1e9 * channel_middles(problem))
     named = [each for family in start.families for each in _family(family, nanometres, problem)]

@@ -37,7 +37,12 @@ class LensVariables(ABC):
 
     @abstractmethod
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
-        """A lens like another one with the numbers ``[count]``, differentiable in them."""
+        """A lens with these free parameters, differentiable in them.
+
+        Args:
+            drawn: the camera's lens.
+            numbers: ``[count]`` free parameters.
+        """
 
     @abstractmethod
     def closest(self, phase: Phase) -> np.ndarray:
@@ -45,7 +50,12 @@ class LensVariables(ABC):
 
     @abstractmethod
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
-        """What of ``[lens]`` in a lens.toml at a place these numbers change; what it names is written beside it."""
+        """Entries of ``[lens]`` that these variables set; referenced files are written next to the output.
+
+        Args:
+            numbers: ``[count]`` free parameters.
+            output: of the ``lens.toml``.
+        """
 
 
 class PhaseVariables(LensVariables):
@@ -57,14 +67,29 @@ class PhaseVariables(LensVariables):
 
     @abstractmethod
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
-        """The table ``[lens.phase]`` for a lens.toml at a place; what it names is written beside it."""
+        """The table ``[lens.phase]``; referenced files are written next to the output.
+
+        Args:
+            numbers: ``[count]`` free parameters.
+            output: of the ``lens.toml``.
+        """
 
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
-        """The lens with the profile of the numbers."""
+        """The lens with the phase of these parameters.
+
+        Args:
+            drawn: the camera's lens.
+            numbers: ``[count]`` free parameters.
+        """
         return replace(drawn, phase=self.phase(numbers))
 
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
-        """The phase."""
+        """Entries of ``[lens]``: the phase.
+
+        Args:
+            numbers: ``[count]`` free parameters.
+            output: of the ``lens.toml``.
+        """
         return {"phase": self.record(numbers, output)}
 
 

@@ -30,7 +30,12 @@ from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_g
 
 
 def shares_spectrum(lens: Metalens, source: Source) -> bool:
-    """Whether the field behind the lens, its tilt removed, is the same at all field angles and wavelengths."""
+    """Whether the field behind the lens, its tilt removed, is the same at all field angles and wavelengths.
+
+    Args:
+        lens: with its stop and response.
+        source: of the light.
+    """
     return lens.stop is None and lens.achromatic and isinstance(source, PlaneWave)
 
 
@@ -139,7 +144,15 @@ def transfer(
 def paraxial_transfer(
     distance: jax.Array, size: tuple[int, int], pitch: float, wavelength: jax.Array, rows: int | None = None
 ) -> jax.Array:
-    """The Fresnel approximation of :func:`transfer` in air: exp(−ikz t²/2), whatever the chief ray."""
+    """The Fresnel approximation of :func:`transfer` in air, exp(−ikz t²/2), whatever the chief ray.
+
+    Args:
+        distance: z in metres.
+        size: samples (rows, columns) of the grid.
+        pitch: of its samples in metres.
+        wavelength: in metres.
+        rows: how many rows of the transform are wanted; by default all.
+    """
     t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
     t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
     return phasor(-0.5 * distance / wavelength * (jnp.square(t_y) + jnp.square(t_x)))

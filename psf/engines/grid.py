@@ -121,7 +121,12 @@ def _kernel_rate(layer: Plate, width: float, wavelength: float) -> float:
 
 
 def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) -> float:
-    """Largest spread of direction cosines along y or x with which the stop is seen from a point of the sensor."""
+    """Largest spread of the direction cosines, along y or x, with which the stop is seen from a point of the sensor.
+
+    Args:
+        lens: whose stop it is.
+        landing: (y, x) of the point in metres.
+    """
     y, x = pupil_points(lens, 1, 256)
     away_y, away_x = landing[0] - y, landing[1] - x
     distance = np.sqrt(away_y**2 + away_x**2 + float(lens.focal_length) ** 2)

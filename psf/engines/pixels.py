@@ -33,7 +33,15 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
 
 
 def gauss_legendre(count: int, pixel_pitch: float) -> tuple[np.ndarray, np.ndarray]:
-    """Offsets ``[node]`` from a pixel's centre in metres, and weights ``[node]`` that sum to 1; one is the centre."""
+    """Nodes of the Gauss–Legendre rule over a pixel.
+
+    Args:
+        count: nodes; one is the centre.
+        pixel_pitch: side of the pixel in metres.
+
+    Returns:
+        offsets ``[node]`` from the centre in metres, and weights ``[node]`` that sum to 1.
+    """
     node, weight = np.polynomial.legendre.leggauss(count)
     return node * pixel_pitch / 2, weight / 2
 
@@ -45,6 +53,10 @@ def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:
     the pixel's centre is a sample either way. The midpoint and the trapezoid rule err by derivatives at the
     pixel's ends, which differences δ of neighbouring samples give: a part is h(1 + δ²/24 − 17δ⁴/5760)f about its
     middle, or h μ(1 − δ²/12 + 11δ⁴/720)f, μ the mean of its ends.
+
+    Args:
+        pixels: along the axis.
+        subsamples: samples a pixel.
 
     Returns:
         ``[pixel, sample]`` weights for :func:`samples_across` samples, of which at least two on each side lie
@@ -64,12 +76,22 @@ def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:
 
 
 def samples_across(pixels: int, subsamples: int) -> int:
-    """Samples that :func:`pixel_integrator` needs along a row of pixels."""
+    """The number of samples that :func:`pixel_integrator` needs along a row of pixels.
+
+    Args:
+        pixels: along the axis.
+        subsamples: samples a pixel.
+    """
     return pixels * subsamples + 4 + (1 - subsamples % 2)
 
 
 def pixel_centres(pixels: int, subsamples: int) -> np.ndarray:
-    """Pick the samples at the pixels' centres, in the form and scale of :func:`pixel_integrator`."""
+    """Weights that pick the samples at the pixels' centres, in the form and scale of :func:`pixel_integrator`.
+
+    Args:
+        pixels: along the axis.
+        subsamples: samples a pixel.
+    """
     weights = np.zeros((pixels, samples_across(pixels, subsamples)))
     middle = 2 + subsamples // 2 + subsamples * np.arange(pixels)
     weights[np.arange(pixels), middle] = subsamples

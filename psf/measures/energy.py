@@ -74,5 +74,13 @@ def _softened(inside: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def half_energy_radius(intensity: np.ndarray, pixel_pitch: float) -> np.ndarray:
-    """Radius ``[...]`` about the centroid, in metres, that holds half of the window's energy."""
+    """Radius about the centroid that holds half of the window's energy.
+
+    Args:
+        intensity: ``[..., y, x]``.
+        pixel_pitch: of its samples in metres.
+
+    Returns:
+        ``[...]`` in metres.
+    """
     return energy_radius(intensity, pixel_pitch, (0.5,))[..., 0]

@@ -6,21 +6,45 @@ import numpy as np
 
 
 def sample_positions(shape: tuple[int, ...], pixel_pitch: float) -> tuple[np.ndarray, np.ndarray]:
-    """Positions (y, x) in metres of the samples, ``[y, 1]`` and ``[1, x]``; sample (ny // 2, nx // 2) is 0."""
+    """Positions of the samples; sample (ny // 2, nx // 2) is the origin.
+
+    Args:
+        shape: whose last two numbers are rows and columns.
+        pixel_pitch: in metres.
+
+    Returns:
+        y ``[y, 1]`` and x ``[1, x]`` in metres.
+    """
     y = pixel_pitch * (np.arange(shape[-2]) - shape[-2] // 2)
     x = pixel_pitch * (np.arange(shape[-1]) - shape[-1] // 2)
     return y[:, None], x[None, :]
 
 
 def centroid(intensity: np.ndarray, pixel_pitch: float) -> np.ndarray:
-    """Centre ``[..., (y, x)]`` of the intensity ``[..., y, x]`` in metres from the middle sample."""
+    """Centroid of the intensity.
+
+    Args:
+        intensity: ``[..., y, x]``.
+        pixel_pitch: of its samples in metres.
+
+    Returns:
+        ``[..., (y, x)]`` in metres from the middle sample.
+    """
     y, x = sample_positions(intensity.shape, pixel_pitch)
     rows, columns = _profiles(intensity)
     return np.stack([rows @ y[:, 0], columns @ x[0]], axis=-1)
 
 
 def second_moments(intensity: np.ndarray, pixel_pitch: float) -> np.ndarray:
-    """Covariance matrix ``[..., 2, 2]`` of the intensity ``[..., y, x]`` over (y, x), in m²."""
+    """Covariance matrix of the intensity about its centroid.
+
+    Args:
+        intensity: ``[..., y, x]``.
+        pixel_pitch: of its samples in metres.
+
+    Returns:
+        ``[..., 2, 2]`` over (y, x) in m².
+    """
     y, x = (positions.ravel() for positions in sample_positions(intensity.shape, pixel_pitch))
     rows, columns = _profiles(intensity)
     middle = centroid(intensity, pixel_pitch)
@@ -32,7 +56,15 @@ def second_moments(intensity: np.ndarray, pixel_pitch: float) -> np.ndarray:
 
 
 def rms_width(intensity: np.ndarray, pixel_pitch: float) -> np.ndarray:
-    """√(σ₁² + σ₂²) ``[...]`` of the intensity ``[..., y, x]`` about its centroid, in metres."""
+    """Root-mean-square width √(σ₁² + σ₂²) of the intensity about its centroid.
+
+    Args:
+        intensity: ``[..., y, x]``.
+        pixel_pitch: of its samples in metres.
+
+    Returns:
+        ``[...]`` in metres.
+    """
     return np.sqrt(np.trace(second_moments(intensity, pixel_pitch), axis1=-2, axis2=-1))
 
 

@@ -138,7 +138,11 @@ def _check_loss(tables: SpectralTables, low: float, high: float) -> None:
 
 
 def check_wavelengths(spectrum: Spectrum, wavelength: np.ndarray) -> None:
-    """Refuse wavelengths ``[wavelength]``, in metres, at which nothing is known.
+    """Refuse wavelengths at which the spectrum is not known.
+
+    Args:
+        spectrum: of a camera.
+        wavelength: ``[wavelength]`` in metres.
 
     Raises:
         InputError: one is not finite, given twice, out of 200 nm to 20 µm, or outside the tables.

@@ -16,6 +16,10 @@ def channel_quadrature(channel: Channel, count: int) -> tuple[np.ndarray, np.nda
     The rule is exact for an intensity that is a polynomial in wavelength of degree 2 count − 1. A laser line
     (full width 0) has the one node.
 
+    Args:
+        channel: a Gaussian band.
+        count: nodes.
+
     Returns:
         wavelengths ``[node]`` in metres, ascending, and weights ``[node]`` that sum to 1.
     """
