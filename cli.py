@@ -15,7 +15,7 @@ import click
 
 from metalens import __version__
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.interruption import terminate_as_interrupt
+from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
 
 COMMANDS = (
     "library",
@@ -69,11 +69,16 @@ def metalens() -> None:
     """
 
 
+_INTERRUPTED = "interrupted; nothing half-written was left. Commands with --resume go on where they were."
+
+
 def main() -> None:
     """Run the command line; every failure becomes one sentence and an exit status."""
     terminate_as_interrupt()
     try:
         status = metalens.main(prog_name="metalens", standalone_mode=False)
+        if is_interrupted():
+            _fail("interrupted when all was done; what was asked for is there.", STATUS)
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
@@ -83,12 +88,17 @@ def main() -> None:
     except InputError as error:
         _fail(str(error), 1)
     except (KeyboardInterrupt, click.Abort):
-        _fail("interrupted; nothing half-written was left. Commands with --resume go on where they were.", 130)
+        _fail(_INTERRUPTED, STATUS)
     except MemoryError:
         _fail("out of memory; ask for less at once (a smaller --batch, --crop or --window).", 1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
         _fail(f"{place}{error.strerror or error}; nothing half-written was left.", 1)
+    except Exception:
+        # Some libraries that call back into Python make an error of their own of what interrupts them there.
+        if not is_interrupted():
+            raise
+        _fail(_INTERRUPTED, STATUS)
 
 
 def _fail(message: str, status: int) -> None:

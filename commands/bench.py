@@ -208,6 +208,8 @@ def _progress(label: str) -> Iterator[Callable[[float, str], None]]:
     """A progress bar on stderr that is told (share done, what is going on)."""
     from tqdm import tqdm
 
+    from metalens.formats.files.interruption import stop_if_interrupted
+
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
     with tqdm(desc=label, total=1.0, file=sys.stderr, dynamic_ncols=True, bar_format=layout) as bar:
 
@@ -215,5 +217,6 @@ def _progress(label: str) -> Iterator[Callable[[float, str], None]]:
             bar.n = min(share, 1.0)
             bar.set_postfix_str(text, refresh=False)
             bar.refresh()
+            stop_if_interrupted()
 
         yield tell

@@ -1,10 +1,12 @@
-"""Progress bars on stderr, told by the callbacks that the stages take."""
+"""Progress bars on stderr, told by the callbacks that the stages take; each call is a place to stop at."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+
+from metalens.formats.files.interruption import stop_if_interrupted
 
 
 @contextmanager
@@ -18,6 +20,7 @@ def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]
             bar.total = total
             bar.n = done
             bar.refresh()
+            stop_if_interrupted()
 
         yield tell
 
@@ -34,5 +37,6 @@ def share_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], N
             bar.n = min(share, 1.0)
             bar.set_postfix({name: f"{value:.4f}" for name, value in figures.items()}, refresh=False)
             bar.refresh()
+            stop_if_interrupted()
 
         yield tell

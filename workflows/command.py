@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import os
 import shlex
+import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from functools import partial
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import before_ending, stop_if_interrupted
 
 
 def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, float | str]:
@@ -27,7 +31,15 @@ def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None])
         # The commands' own results go to stderr: stdout is the demo's.
         file_actions=[(os.POSIX_SPAWN_DUP2, 2, 1)],
     )
-    _, status, usage = os.wait4(process, 0)
+    before_ending(partial(_tell_to_end, process))
+    try:
+        _, status, usage = os.wait4(process, 0)
+    except KeyboardInterrupt:
+        # It keeps what it can go on with; whoever presses Ctrl-C has told it already.
+        _tell_to_end(process)
+        os.waitpid(process, 0)
+        raise
+    stop_if_interrupted()
     code = os.waitstatus_to_exitcode(status)
     if code:
         raise InputError(f"metalens {name} ended with status {code}; its message stands above.")
@@ -39,3 +51,8 @@ def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None])
         "seconds": round(time.monotonic() - start, 2),
         "peak_memory_mb": round(usage.ru_maxrss / unit / 2**10, 1),
     }
+
+
+def _tell_to_end(process: int) -> None:
+    with suppress(ProcessLookupError):
+        os.kill(process, signal.SIGTERM)

@@ -10,5 +10,5 @@ In reading order:
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        outputs that appear whole or not at all
 - ``claim``         one run at a time in a place, and only the one that it was begun with
-- ``interruption``  SIGTERM, which ends a command as Ctrl-C does
+- ``interruption``  Ctrl-C and SIGTERM, which stop long work between two steps
 """

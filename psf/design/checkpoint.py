@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.claim import require_same
 from metalens.formats.files.errors import InputError
 
 LARGEST_FILE = 2**28
@@ -53,26 +55,26 @@ _ARRAYS = ("numbers", "moments", "planned", "best", "trial_best", "trial_loss", 
 _SCALARS = ("trial", "step", "best_loss", "best_step", "finished")
 
 
-def write_state(path: Path, state: SearchState, spec_hash: str) -> None:
+def write_state(path: Path, state: SearchState, asked: Mapping[str, Any]) -> None:
     """Write a state; it appears whole or not at all.
 
     Args:
         path: of the file.
         state: of the search.
-        spec_hash: of the specification that it belongs to.
+        asked: the specification that it belongs to, as JSON has it.
     """
-    told = {"spec": spec_hash, **{name: getattr(state, name) for name in _SCALARS}}
+    told = {"asked": asked, **{name: getattr(state, name) for name in _SCALARS}}
     arrays = {name: getattr(state, name) for name in _ARRAYS}
     with atomic_file(path) as part, part.open("wb") as file:
         np.savez(file, state=np.array(json.dumps(told)), **arrays)
 
 
-def read_state(path: Path, spec_hash: str) -> SearchState:
+def read_state(path: Path, asked: Mapping[str, Any]) -> SearchState:
     """Read a state of a search by the same specification.
 
     Args:
         path: of the file.
-        spec_hash: of the specification that it has to belong to.
+        asked: the specification that it has to belong to, as JSON has it.
 
     Raises:
         InputError: there is none, it cannot be read, or it is of another specification.
@@ -85,15 +87,11 @@ def read_state(path: Path, spec_hash: str) -> SearchState:
         with np.load(path, allow_pickle=False) as file:
             told = json.loads(str(file["state"]))
             arrays: dict[str, Any] = {name: np.asarray(file[name], dtype=float) for name in _ARRAYS}
-        spec = told.pop("spec")
+        before = dict(told.pop("asked"))
         state = SearchState(**arrays, **{name: told[name] for name in _SCALARS})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
         raise InputError(
             f"{path}: could not be read as a checkpoint ({error}); delete it and begin again without --resume."
         ) from error
-    if spec != spec_hash:
-        raise InputError(
-            f"{path}: is of another specification or seed; go on with that one, or delete it and begin again without "
-            "--resume."
-        )
+    require_same(before, asked, path)
     return state

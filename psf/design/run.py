@@ -9,6 +9,7 @@ from pathlib import Path
 from metalens.formats.camera.camera import Camera, write_camera
 from metalens.formats.design import variables as records
 from metalens.formats.design.spec import DesignSpec
+from metalens.formats.files.claim import held
 from metalens.formats.files.errors import InputError
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
 from metalens.psf.design.geometry_variables import geometry_variables
@@ -104,12 +105,13 @@ def design_lens(
     Args:
         spec: what is asked for.
         output: the lens.toml to write.
-        resume: go on with the search whose state lies beside the output.
+        resume: go on with the search whose state lies beside the output; where there is none, begin.
         minutes: how long to search at most; what is best by then is written, and ``resume`` goes on from there.
         progress: called with the steps done, their largest number and the best loss.
 
     Raises:
-        InputError: the specification contradicts itself, the output exists, or there is nothing to go on with.
+        InputError: the specification contradicts itself, the output exists, is being written by another run, or was
+            begun with another specification.
     """
     place = checkpoint_of(output)
     if not resume:
@@ -118,16 +120,22 @@ def design_lens(
                 raise InputError(f"{path}: exists already, and nothing is overwritten; {what}.")
     elif not place.exists() and output.exists():
         raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")
-    task = task_of(spec)
-    state = read_state(place, spec.hash) if resume else first_state(task)
-    state = run_search(
-        task, state, minutes=minutes, save=lambda now: write_state(place, now, spec.hash), progress=progress
-    )
-    camera = designed_camera(task, state, output)
-    write_camera(output, camera)
-    if state.finished:
-        place.unlink()
-    return Design(task.problem, task, state, camera, output)
+    # Descriptions decide nothing.
+    asked = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
+    with held(output.with_name(f".{output.name}.lock"), output):
+        task = task_of(spec)
+        state = read_state(place, asked) if place.exists() else first_state(task)
+
+        def save(now: SearchState) -> None:
+            write_state(place, now, asked)
+
+        save(state)
+        state = run_search(task, state, minutes=minutes, save=save, progress=progress)
+        camera = designed_camera(task, state, output)
+        write_camera(output, camera)
+        if state.finished:
+            place.unlink()
+        return Design(task.problem, task, state, camera, output)
 
 
 def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:

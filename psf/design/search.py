@@ -18,6 +18,7 @@ import numpy as np
 import optax
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import between_steps, stop_if_interrupted
 from metalens.optics.metalens import Metalens
 from metalens.psf.design.checkpoint import SearchState
 from metalens.psf.design.loss import loss_of
@@ -115,7 +116,7 @@ def run_search(
         task: what it works on.
         state: where it stands; :func:`first_state` at the beginning.
         minutes: how long at most; None for as long as it takes.
-        save: is given the state now and then, and at the end.
+        save: is given the state now and then, when the search is interrupted, and at the end.
         save_every: seconds between.
         progress: called with the steps done, their largest number and the best loss.
 
@@ -127,16 +128,23 @@ def run_search(
     """
     gradients = Gradients(task)
     started = saved = time.monotonic()
-    while not state.finished:
-        state = _step(task, gradients, state)
-        now = time.monotonic()
-        if progress is not None:
-            progress(len(state.history), task.largest_steps, best_of(state)[1])
-        if save is not None and now - saved >= save_every:
+    try:
+        with between_steps():
+            while not state.finished:
+                stop_if_interrupted()
+                state = _step(task, gradients, state)
+                now = time.monotonic()
+                if progress is not None:
+                    progress(len(state.history), task.largest_steps, best_of(state)[1])
+                if save is not None and now - saved >= save_every:
+                    save(state)
+                    saved = now
+                if minutes is not None and now - started >= 60 * minutes:
+                    break
+    except KeyboardInterrupt:
+        if save is not None:
             save(state)
-            saved = now
-        if minutes is not None and now - started >= 60 * minutes:
-            break
+        raise
     if save is not None:
         save(state)
     return state

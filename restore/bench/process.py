@@ -10,6 +10,8 @@ import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+from metalens.formats.files.interruption import stop_if_interrupted
+
 Tell = Callable[[str, float, dict[str, float]], None]
 """Called with the stage, the share of it that is done, and the latest figures."""
 
@@ -86,6 +88,7 @@ def teller() -> Tell:
     last: dict[str, float] = {}
 
     def tell(stage: str, share: float, figures: dict[str, float]) -> None:
+        stop_if_interrupted()
         now = time.monotonic()
         if share < 1 and now - last.get(stage, -1.0) < _BETWEEN_LINES:
             return

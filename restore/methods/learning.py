@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import between_steps, stop_if_interrupted
 from metalens.restore.conditioning.degradation_map import CELLS, Region, region_of
 from metalens.restore.methods.method import CHECKPOINT, Capture, Fitted, Training
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
@@ -171,9 +172,11 @@ class _Run:
             self.seconds = float(extra["seconds"]) if extra.get("seconds") is not None else None
         self.learner.train()
         try:
-            while self.seconds is None and self.optimisation.progress < 1:
-                self._step()
-                self._keep_now_and_then()
+            with between_steps():
+                while self.seconds is None and self.optimisation.progress < 1:
+                    stop_if_interrupted()
+                    self._step()
+                    self._keep_now_and_then()
         except KeyboardInterrupt:
             self._save()
             raise

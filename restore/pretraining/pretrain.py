@@ -23,6 +23,7 @@ from torch import Tensor, nn
 
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import between_steps, stop_if_interrupted
 from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.losses import DenoiserBatch, autoencoder_loss, denoiser_batch, denoiser_loss
@@ -192,14 +193,20 @@ def _run(
     if checkpoint.is_file():
         optimisation.load(checkpoint, stage=stage)
     smoothed: dict[str, float] = {}
-    while optimisation.progress < 1:
-        value, figures = step(optimisation.step_number)
-        optimisation.descend(finite=bool(torch.isfinite(value)))
-        for name, figure in figures.items():
-            smoothed[name] = 0.98 * smoothed.get(name, figure) + 0.02 * figure
-        report(stage, min(1.0, optimisation.progress), smoothed)
-        if optimisation.step_number % config.checkpoint_every == 0:
-            optimisation.save(checkpoint, stage=stage)
+    try:
+        with between_steps():
+            while optimisation.progress < 1:
+                stop_if_interrupted()
+                value, figures = step(optimisation.step_number)
+                optimisation.descend(finite=bool(torch.isfinite(value)))
+                for name, figure in figures.items():
+                    smoothed[name] = 0.98 * smoothed.get(name, figure) + 0.02 * figure
+                report(stage, min(1.0, optimisation.progress), smoothed)
+                if optimisation.step_number % config.checkpoint_every == 0:
+                    optimisation.save(checkpoint, stage=stage)
+    except KeyboardInterrupt:
+        optimisation.save(checkpoint, stage=stage)
+        raise
     optimisation.save(checkpoint, stage=stage)
     optimisation.use_average()
     timing = {"steps": float(optimisation.step_number), "seconds": optimisation.seconds}

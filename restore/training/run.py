@@ -13,6 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.interruption import between_steps, stop_if_interrupted
 from metalens.restore.adapter.paths import source_and_target
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.training.config import TrainConfig
@@ -159,7 +160,8 @@ class TrainingRun:
                 self.before = self.validation.path_losses()
             log = TrainingLog(self.output, first_step=self.optimisation.step_number, writes=self.workplace.is_first)
             try:
-                self._loop(log, report)
+                with between_steps():
+                    self._loop(log, report)
                 self._save(log)
             except KeyboardInterrupt:
                 self._save(log)
@@ -172,6 +174,7 @@ class TrainingRun:
         workplace = self.workplace
         batches = self.stream.batches(self.position, process=workplace.process, processes=workplace.processes)
         while (progress := self.optimisation.progress) < 1:
+            stop_if_interrupted()
             started = time.monotonic()
             row = self.step([next(batches) for _ in range(self.config.accumulate)])
             self.skipped.count(row is None, self.optimisation.step_number)
