@@ -31,10 +31,8 @@ Commands, in the order of the road, each in the module of its name:
 What they share:
 
 - ``options``        options that several commands take
-- ``output``         the place of what a command makes, looked at before the work begins
 - ``answer``         the result, as a sentence or as JSON
 - ``progress``       progress bars on stderr
-- ``photographs``    clean photographs from files, folders and names
 - ``ensemble``       the banks of a folder of lenses
 - ``default_group``  a command with subcommands beside it
 

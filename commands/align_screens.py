@@ -9,7 +9,6 @@ import click
 from metalens.commands.align_target import pixels_option, radius_option, spacing_option
 from metalens.commands.answer import answer
 from metalens.commands.options import json_option, output_option
-from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
 
 
@@ -37,9 +36,10 @@ def screens(
     """
     from metalens.synth.alignment import DotTarget
     from metalens.synth.alignment.screens import write_screens
+    from metalens.synth.photograph_sources import photographs_of
 
     dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)
-    found = named_photographs(photos)
+    found = photographs_of(photos, as_light=False)
     with count_progress("screens", "photograph") as tell:
         count = write_screens(output, dots, found, lens=lens, progress=tell)
     figures = {"output": str(output), "screens": count, "photographs": len(found)}

@@ -8,7 +8,7 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import json_option, output_option, parse_grid
-from metalens.commands.output import require_place
+from metalens.formats.files.atomic import require_place
 
 pixels_option = click.option(
     "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Of the display, ROWSxCOLUMNS."

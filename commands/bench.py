@@ -13,7 +13,6 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, device_option, json_option, output_option, resume_option
-from metalens.commands.photographs import named_photographs
 
 if TYPE_CHECKING:
     from metalens.restore.bench.plan import BenchPlan
@@ -133,6 +132,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
     from metalens.restore.training.optimisation import Budget
+    from metalens.synth.photograph_sources import photographs_of
     from metalens.workflows.bench_inputs import make_inputs
 
     if options["chart"] is not None and options["no_chart"]:
@@ -152,7 +152,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
     for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
         if not given:
-            named_photographs(wanted, as_light=True)
+            photographs_of(wanted)
     inputs = make_inputs(
         output,
         lens=options["lens"],

@@ -10,8 +10,8 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option, output_option, resume_option
-from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
+from metalens.formats.files.atomic import require_place
 
 if TYPE_CHECKING:
     from metalens.formats.pairs.reader import Pairs

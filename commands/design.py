@@ -9,7 +9,6 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option, output_option, resume_option
-from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -40,22 +39,12 @@ def design(
     Shipped: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with the
     hyperbolic one of the same size, field by field and colour by colour.
     """
-    from metalens.formats.design.spec import read_design
     from metalens.formats.files.atomic import require_new_directory
-    from metalens.formats.files.errors import InputError
+    from metalens.workflows.design import checked_spec
 
-    asked = read_design(spec)
-    if seed is not None:
-        if not 0 <= seed < 2**63:
-            raise InputError(f"design: seed {seed} must lie between 0 and 2^63 - 1.")
-        asked = asked.model_copy(update={"search": asked.search.model_copy(update={"seed": seed})})
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"design: minutes {minutes:g} must be more than 0.")
-    require_place(output)
     if report_folder is not None:
         require_new_directory(report_folder)
-    # The files that a lens.toml names lie beside it, also beside the one that is written.
-    asked.camera.in_folder(output.resolve().parent)
+    asked = checked_spec(spec, output, minutes=minutes, seed=seed)
     from metalens.psf.design.run import design_lens, task_of
 
     if dry_run:

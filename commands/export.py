@@ -117,7 +117,7 @@ def export(
 
 def _check_places(outputs: dict[str, Path]) -> None:
     """Refuse, before the work, a place that cannot be written to or that something stands at."""
-    from metalens.commands.output import require_place
+    from metalens.formats.files.atomic import require_place
     from metalens.formats.files.errors import InputError
 
     if not outputs:

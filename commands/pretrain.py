@@ -9,7 +9,6 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, device_option, json_option, output_option
-from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import share_progress
 from metalens.formats.files.errors import InputError
 
@@ -72,13 +71,14 @@ def pretrain(
     """
     from metalens.restore.pretraining.pretrain import pretrain as pretrain_prior
     from metalens.restore.training.optimisation import Budget
+    from metalens.synth.photograph_sources import photographs_of
 
     budgets = (
         Budget(steps=autoencoder_steps, minutes=autoencoder_minutes),
         Budget(steps=denoiser_steps, minutes=denoiser_minutes),
     )
     config = _config({"seed": seed, **recipe}, device)
-    found = named_photographs(photos)
+    found = photographs_of(photos, as_light=False)
     with share_progress("pretrain") as tell:
         figures = pretrain_prior(
             [each.path for each in found],

@@ -8,7 +8,6 @@ import click
 
 from metalens.commands.answer import answer, tell_skipped
 from metalens.commands.options import PATH, json_option, output_option, restorer_options, resume_option
-from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
 
 
@@ -42,8 +41,9 @@ def pseudo(
     from metalens.restore.adapter.lens_transfer import use_for_lens
     from metalens.restore.adapter.restorer import load_restorer
     from metalens.restore.inference.pseudo import make_pseudo_pairs
+    from metalens.synth.photograph_sources import photographs_of
 
-    found = named_photographs(photos or ("embedded:train",))
+    found = photographs_of(photos or ("embedded:train",), as_light=False)
     restorer = load_restorer(adapter, prior=prior).to(device)
     if psf_path is not None:
         use_for_lens(restorer, read_psf_bank(psf_path))

@@ -10,10 +10,10 @@ import click
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
 from metalens.commands.options import PATH, json_option, output_option, parse_grid
-from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
+from metalens.formats.files.atomic import require_place
 
 if TYPE_CHECKING:
     from metalens.formats.psf.bank import PsfBank

@@ -8,8 +8,8 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option, output_option
-from metalens.commands.output import require_place
 from metalens.commands.progress import count_progress
+from metalens.formats.files.atomic import require_place
 
 
 @click.command(short_help="PSFs from raw captures of a pinhole")

@@ -8,7 +8,7 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option
-from metalens.commands.output import require_place
+from metalens.formats.files.atomic import require_place
 
 
 @click.group(short_help="calibrate a sensor from its frames")

@@ -10,7 +10,6 @@ import click
 from metalens.commands.answer import answer, tell_skipped
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import PATH, json_option, output_option, resume_option
-from metalens.commands.photographs import named_photographs
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -95,13 +94,14 @@ def synth(
     comes out depends on photographs, cameras, settings and seed, not on backend and workers.
     """
     from metalens.formats.psf.bank import read_psf_bank
+    from metalens.synth.photograph_sources import photographs_of
 
     ensemble, design_hash = ensemble_banks(psf_ensemble) if psf_ensemble is not None else ([], "")
     banks = [*psf_paths, *ensemble]
     if not banks:
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
-    found = named_photographs(photos or ("embedded:train",), as_light=True)
+    found = photographs_of(photos or ("embedded:train",))
     if dry_run:
         rows, columns = crops or first.camera.sensor.pixels
         plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}

@@ -58,6 +58,13 @@ class Metalens:
         cover_glass: a plate somewhere between the lens and the sensor.
         structure: the meta-atoms that the lens is built of. They transmit in the place of phase and response; the
             phase, for which they were chosen, still tells where rays go, and so windows and samplings.
+
+    Example:
+        >>> from metalens.optics import Hyperbolic
+        >>> phase = Hyperbolic(focal_length=1e-3, wavelength=532e-9)
+        >>> lens = Metalens(aperture_diameter=0.5e-3, focal_length=1e-3, phase=phase)
+        >>> f"{1e6 * float(lens.aperture_area):.4f} mm²"
+        '0.1963 mm²'
     """
 
     aperture_diameter: Scalar

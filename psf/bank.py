@@ -100,6 +100,15 @@ def simulate_bank(
         InputError: a window that keeps less than 90 % of the light, a radius of fields of a camera that is not
             symmetric, two ways at once to choose the wavelengths, wavelengths outside the spectrum's tables, or a
             lens that needs too fine a grid.
+
+    Example:
+        >>> from metalens.formats.camera.camera import read_camera
+        >>> camera = read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = simulate_bank(camera, fields=(2, 2), wavelengths_per_channel=1, window=(25, 25))
+        >>> bank.intensity.shape, bank.wavelength.shape
+        ((4, 3, 25, 25), (3,))
     """
     _check_request(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
     pitch = camera.sensor.pixel_pitch_m

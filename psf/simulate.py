@@ -55,6 +55,14 @@ def simulate_psf(
         InputError: a value that is not finite or out of range, samples so far apart that their sum is not the
             energy, a window that holds less than ``least_share``, a chief ray that is totally reflected or misses
             the lens, or a request beyond the engine's reach.
+
+    Example:
+        >>> from metalens.optics import Hyperbolic
+        >>> phase = Hyperbolic(focal_length=1e-4, wavelength=532e-9)
+        >>> lens = Metalens(aperture_diameter=5e-5, focal_length=1e-4, phase=phase)
+        >>> psf = simulate_psf(lens, 532e-9, 0.1, window=(32, 32), pixel_pitch=0.5e-6)
+        >>> psf.shape, bool(0.9 < psf.sum() <= 1)
+        ((32, 32), True)
     """
     simulator = psf_simulator(
         lens,

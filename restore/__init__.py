@@ -14,5 +14,32 @@ In reading order:
 - ``pretraining``    making a prior
 - ``machine``        which device computes, and what figures were measured on
 
+Called as a function, this folder restores one picture, ``metalens.restore(picture, adapter="metacamera", alpha=0.75)``:
+see :func:`metalens.restore.inference.picture.restore_picture` (docs/adr/0027).
+
 ``weights/`` holds the embedded prior and adapters. Imports nothing of jax, ``optics``, ``psf`` or ``synth``.
 """
+
+import inspect
+import sys
+from types import ModuleType
+from typing import Any
+
+
+class _CallableFolder(ModuleType):
+    """The module of this folder, which is also the front door's function of the same name."""
+
+    def __call__(self, *arguments: Any, **options: Any) -> Any:
+        """Restore one picture; see :func:`metalens.restore.inference.picture.restore_picture`."""
+        from metalens.restore.inference.picture import restore_picture
+
+        return restore_picture(*arguments, **options)
+
+    @property
+    def __signature__(self) -> inspect.Signature:
+        from metalens.restore.inference.picture import restore_picture
+
+        return inspect.signature(restore_picture)
+
+
+sys.modules[__name__].__class__ = _CallableFolder

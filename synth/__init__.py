@@ -4,6 +4,7 @@ In reading order:
 
 - ``photographs``           a photograph with its licence and credit
 - ``embedded_photographs``  the ones inside installed wheels, split into train and held out
+- ``photograph_sources``    photographs as a user names them: files, folders, the embedded ones by name
 - ``blur``                  the folder of the shift-variant blur by a bank, and its adjoint
 - ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
 - ``dataset``               the folder of the training set: crops, shards, workers, clusters

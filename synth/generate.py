@@ -18,13 +18,13 @@ from typing import Any
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
 from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
-from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.formats.psf.bank import Bank, PsfBank, as_bank, write_psf_bank
 from metalens.synth.dataset.backends import Backend, BackendSettings
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
 from metalens.synth.dataset.photograph_survey import BATCH, find_again, take_stock
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import hash_of_bank
-from metalens.synth.dataset.shard_scheduler import Bank, Execution, Filling, PairsReport, as_bank
+from metalens.synth.dataset.shard_scheduler import Execution, Filling, PairsReport
 from metalens.synth.photographs import Photograph
 
 __all__ = [

@@ -13,7 +13,7 @@ import pytest
 import metalens
 
 WALKED = (module.name for module in pkgutil.walk_packages(metalens.__path__, "metalens."))
-MODULES = sorted(name for name in WALKED if name != "metalens.setup")
+MODULES = ["metalens", *sorted(name for name in WALKED if name != "metalens.setup")]
 """``setup.py`` lies in the same folder and is no part of the package."""
 
 

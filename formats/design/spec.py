@@ -127,6 +127,26 @@ class DesignSpec(Record):
         content = self.model_dump_json(exclude={"description": True, "camera": {"description"}}, exclude_none=True)
         return hashlib.sha256(content.encode()).hexdigest()
 
+    def with_(self, **changes: Any) -> DesignSpec:
+        """The same specification with some of its keys changed; this one stays as it is.
+
+        Args:
+            changes: keys of a ``design.toml`` with their new values; tables are merged as by
+                :meth:`metalens.formats.camera.camera.Camera.with_`. ``camera`` takes changes of the camera.
+
+        Raises:
+            InputError: a key is unknown or a value is out of its range; the sentence names the key.
+
+        Example:
+            >>> spec = read_design("held").with_(camera={"lens": {"aperture_um": 200}}, search={"steps": 100})
+            >>> spec.camera.lens.aperture_um, spec.search.steps, spec.search.patience
+            (200.0, 100, 80)
+        """
+        camera = changes.pop("camera", {})
+        changed = camera if isinstance(camera, Camera) else self.camera.with_(**camera)
+        content = merged_tables(self.model_dump(exclude={"camera"}, exclude_none=True), changes) | {"camera": changed}
+        return validated(DesignSpec, content, origin=f"design {self.name}, changed", tags=TAGS)
+
 
 def design_names() -> list[str]:
     """Names of the specifications that come with the package."""
@@ -136,8 +156,19 @@ def design_names() -> list[str]:
 def read_design(source: str | os.PathLike[str]) -> DesignSpec:
     """Read a specification from a file or by the name of a shipped one.
 
+    Args:
+        source: the path of a ``design.toml``, or one of :func:`design_names`.
+
+    Returns:
+        The specification, with its camera. Its keys are those of the file, with the file's units in their names.
+
     Raises:
         InputError: there is no such file or name, or its content is no specification.
+
+    Example:
+        >>> spec = read_design("held")
+        >>> spec.camera.lens.aperture_um, spec.sampling.fields_deg
+        (300.0, (0.0, 5.0, 10.0, 15.0, 20.0))
     """
     name = os.fspath(source)
     if name in design_names():

@@ -163,3 +163,15 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
             )
     elif target.exists():
         raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")
+
+
+def require_place(output: Path) -> None:
+    """Refuse an output file before hours of work, not after.
+
+    Raises:
+        InputError: its folder does not exist, or it is itself a folder.
+    """
+    if not output.resolve().parent.is_dir():
+        raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
+    if output.is_dir():
+        raise InputError(f"{output}: is a folder, a file was expected; choose another place with -o.")

@@ -74,9 +74,14 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
         folder: what ``metalens synth`` wrote.
         open_shards: how many files stay open at most, in each process.
 
+    Returns:
+        The pairs: ``clean, captured = pairs[i]``, both ``[y, x, 3]`` uint8 sRGB.
+
     Raises:
         InputError: there is no manifest, it is of another schema or version, or shards are missing or have
             another size than their markers say.
+
+    Example: see :func:`metalens.generate_pairs`, which makes the folder that it reads.
     """
     target = Path(folder)
     manifest = read_manifest(target)

@@ -167,6 +167,19 @@ class PsfBank:
         return values.reshape(rows, -1, *values.shape[1:])
 
 
+Bank = PsfBank | str | os.PathLike[str]
+"""A camera's point spread functions, or the path of its ``psf.h5``."""
+
+
+def as_bank(bank: Bank) -> PsfBank:
+    """The point spread functions, read if need be.
+
+    Raises:
+        InputError: as :func:`read_psf_bank`.
+    """
+    return bank if isinstance(bank, PsfBank) else read_psf_bank(bank)
+
+
 def grid_positions(field_y: np.ndarray, field_x: np.ndarray) -> np.ndarray:
     """Positions ``[node, (y, x)]`` of a grid, row by row, in metres."""
     y, x = np.meshgrid(field_y, field_x, indexing="ij")
@@ -224,8 +237,14 @@ def sum_subpixels(subpixel_intensity: np.ndarray, subpixels: int) -> np.ndarray:
 def write_psf_bank(path: str | os.PathLike[str], bank: PsfBank) -> None:
     """Write a bank as HDF5; the file appears whole or not at all.
 
+    Args:
+        path: the file, which is replaced if it is there.
+        bank: the point spread functions.
+
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
+
+    Example: see :func:`read_psf_bank`.
     """
     with written_file(path, SCHEMA, VERSION, bank.provenance) as file:
         file.attrs["lens_toml"] = dump_camera(bank.camera)
@@ -248,8 +267,27 @@ def _write_array(file: h5py.File, name: str, values: np.ndarray) -> None:
 def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
     """Read and check a bank.
 
+    Args:
+        path: a ``psf.h5``.
+
+    Returns:
+        The point spread functions, ``[node, channel, y, x]`` energy per pixel, with their camera and figures.
+
     Raises:
         InputError: the file is missing, damaged, hostile, of another schema or version, or inconsistent.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import metalens
+        >>> camera = metalens.read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = metalens.simulate_bank(camera, fields=(2, 2), wavelengths_per_channel=1, window=(25, 25))
+        >>> with TemporaryDirectory() as folder:
+        ...     metalens.write_bank(f"{folder}/psf.h5", bank)
+        ...     again = metalens.read_bank(f"{folder}/psf.h5")
+        >>> again.camera == camera, again.intensity.shape
+        (True, (4, 3, 25, 25))
     """
     with open_guarded(path, SCHEMA, VERSION, remedy="run `metalens psf` again") as file:
         camera = parse_camera(str(file.attrs["lens_toml"]), origin=f"{Path(path)}: its lens_toml")

@@ -10,7 +10,6 @@ from typing import Any
 
 import torch
 
-from metalens import __version__
 from metalens.formats.files.atomic import write_text
 from metalens.formats.pages.builder import Table, number, render
 from metalens.restore.adapter.restorer import Restorer
@@ -48,7 +47,7 @@ def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None 
         metric=_METRICS[training["perceptual_metric"]],
         paths=PATHS,
         versions={
-            "metalens": __version__,
+            "metalens": version("metalens"),
             "torch": torch.__version__,
             **{package: version(package) for package in ("diffusers", "peft")},
             "Python": platform.python_version(),

@@ -244,8 +244,16 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
         source: an adapter's folder, or the name of an embedded one.
         prior: where its prior is, if not where it was on training.
 
+    Returns:
+        The restorer, on the CPU in float32; ``restorer.to("cuda")`` moves it. :func:`metalens.restore` takes it.
+
     Raises:
         InputError: the adapter is missing, damaged, or made for another prior.
+
+    Example:
+        >>> restorer = load_restorer("metacamera")
+        >>> restorer.camera.name, restorer.camera.sensor.pixels
+        ('metacamera', (400, 400))
     """
     folder = adapter_folder(source)
     description = describe_adapter(folder)

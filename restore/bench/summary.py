@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from metalens import __version__
 from metalens.restore.bench.folder import SCORES, Run, judged_pictures, read_json, runs_of
 from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
 from metalens.restore.bench.judged_sets import sets_of
@@ -74,7 +74,7 @@ def summarise(folder: Path) -> dict[str, Any]:
     return {
         "schema": SCHEMA,
         "version": VERSION,
-        "metalens": __version__,
+        "metalens": version("metalens"),
         "plan": asdict(plan),
         "pictures": [name for name, _, _ in judged_pictures(folder)],
         "sets": sets,

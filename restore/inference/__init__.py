@@ -9,5 +9,6 @@ In reading order:
 - ``data_consistency``  draws restored pictures towards what the camera saw
 - ``latents_file``      latents on disk
 - ``restored_files``    from files to files
+- ``picture``           from one array to one array, with the adapter by name
 - ``pseudo``            pseudo pairs by the negative path
 """

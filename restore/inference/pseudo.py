@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
 import torch
 
-from metalens import __version__
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
@@ -72,7 +72,7 @@ def make_pseudo_pairs(
         config={"prior": restorer.prior.identity, "adapter": parameters_hash(restorer)},
         sources=sources,
         skipped=skipped,
-        versions={"metalens": __version__, "torch": torch.__version__},
+        versions={"metalens": version("metalens"), "torch": torch.__version__},
     )
     with open_pairs_writer(output, manifest, resume=resume) as writer:
         done = count - sum(shard.count for shard in writer.missing)

@@ -11,7 +11,6 @@ from typing import Any
 
 import numpy as np
 
-from metalens import __version__
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
@@ -79,7 +78,7 @@ def evaluate(
         },
         stages=_stages(stages_path),
         provenance={
-            "versions": {"metalens": __version__, "python": platform.python_version()}
+            "versions": {"metalens": version("metalens"), "python": platform.python_version()}
             | {package: version(package) for package in _VERSIONED},
             "machine": {"processor": processor_name(), "system": platform.platform()},
             "seeds": {

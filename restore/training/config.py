@@ -17,6 +17,9 @@ Precision = Literal["fp32", "bf16"]
 
 LARGEST_FILE = 2**20
 
+TABLES = ("training", "adapter", "paths")
+"""Of a recipe."""
+
 CHOICES = {
     "precision": ("fp32", "bf16"),
     "perceptual": ("auto", "lpips", "st-lpips"),
@@ -138,7 +141,7 @@ def read_train_config(
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.
     """
-    tables: dict[str, dict[str, Any]] = {"training": {}, "adapter": {}, "paths": {}}
+    tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
     origin = "training" if path is None else str(path)
     if path is not None:
         tables |= _read_tables(path, set(tables))

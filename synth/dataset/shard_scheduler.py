@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from functools import partial
@@ -12,19 +11,11 @@ from typing import Any
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import LostSource, PairsManifest, Shard, SkippedSource, read_manifest
 from metalens.formats.pairs.writer import PairsWriter
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import Bank, as_bank
 from metalens.synth.dataset.backends import Backend, BackendSettings
 from metalens.synth.dataset.camera import SimulatedCamera, simulated_camera
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import STAGES, ShardSpec, make_shard, sources_of
-
-Bank = PsfBank | str | os.PathLike[str]
-"""A camera's point spread functions, or the path of its ``psf.h5``."""
-
-
-def as_bank(bank: Bank) -> PsfBank:
-    """The point spread functions, read if need be."""
-    return bank if isinstance(bank, PsfBank) else read_psf_bank(bank)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,85 @@
+"""One picture in, one picture out: what ``metalens.restore`` is when it is called."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import Bank, as_bank
+from metalens.restore.adapter.restorer import Restorer, load_restorer
+from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.restoration import Settings, check_alphas, decode, latents_of
+from metalens.restore.inference.restored_files import take_camera
+from metalens.restore.machine import usable_device
+
+
+def restore_picture(
+    picture: np.ndarray,
+    adapter: str | os.PathLike[str] | Restorer = "metacamera",
+    alpha: float | np.ndarray = 0.75,
+    *,
+    prior: str | os.PathLike[str] | None = None,
+    bank: Bank | None = None,
+    place: tuple[int, int] | None = None,
+    steps: int = 1,
+    tile: int = 512,
+    device: str = "cpu",
+) -> np.ndarray:
+    """Restore one photograph of a metalens camera by one-step diffusion (DMDiff, arXiv 2506.22753, Eq. 6).
+
+    The same picture, adapter and α give the same result: nothing is drawn at random.
+
+    Args:
+        picture: ``[y, x, 3]`` uint8 sRGB, a whole frame of the adapter's camera unless ``place`` is given.
+        adapter: a folder that :func:`metalens.train` wrote, or the embedded ``metacamera``; or what
+            :func:`metalens.load_restorer` gave, which saves loading it for every picture.
+        alpha: −1 to 2: 0 is faithful, 1 detailed, beyond 1 sharper still. Or a map of it, ``[y, x]``.
+        prior: where the adapter's prior is, if not where it was on training.
+        bank: point spread functions of the picture's camera, or their ``psf.h5``. With them the result is drawn towards
+            what the camera saw, which takes longer and is nearer to the scene.
+        place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
+        steps: 1 to 4 diffusion steps; adapters are trained for one.
+        tile: pixels along the largest side that is computed at once.
+        device: of torch, such as ``cuda``; a restorer that is given stays on its own.
+
+    Returns:
+        ``[y, x, 3]`` uint8 sRGB, of the size of ``picture``.
+
+    Raises:
+        InputError: the array is no 8-bit colour picture, does not fit the sensor or is mostly saturated; α is out of
+            range; the adapter, its prior or the bank cannot be used; or memory ends.
+
+    Example:
+        >>> import numpy as np
+        >>> part = np.full((64, 80, 3), 90, np.uint8)
+        >>> restored = restore_picture(part, "metacamera", alpha=0.75, place=(100, 200))
+        >>> restored.shape, restored.dtype
+        ((64, 80, 3), dtype('uint8'))
+    """
+    _check_picture(picture)
+    if not isinstance(alpha, np.ndarray):
+        check_alphas([alpha])
+    settings = Settings(steps=steps, tile=tile, place=place)
+    restorer = adapter
+    if not isinstance(restorer, Restorer):
+        target = usable_device(device)
+        restorer = load_restorer(restorer, prior=prior).to(target)
+    functions = None if bank is None else as_bank(bank)
+    if functions is not None:
+        take_camera(restorer, functions)
+    restored = decode(restorer, latents_of(restorer, picture, settings), alpha, tile=tile)
+    if functions is None:
+        return restored
+    return DataConsistency(functions, device=restorer.prior.device)(restored, picture, place)
+
+
+def _check_picture(picture: np.ndarray) -> None:
+    if not isinstance(picture, np.ndarray):
+        raise InputError(f"restore: found {type(picture).__name__}, expected an array [y, x, 3] of uint8 sRGB.")
+    if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape) < 1 or picture.dtype != np.uint8:
+        raise InputError(
+            f"restore: found an array of shape {picture.shape} and {picture.dtype}, expected [y, x, 3] of uint8 sRGB; "
+            "convert it first."
+        )

@@ -1,0 +1,125 @@
+"""Retrain the restorer: pairs and a camera's point spread functions in, an adapter out."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
+from metalens.formats.psf.bank import Bank, PsfBank, as_bank
+from metalens.restore.adapter.lens_transfer import adapter_config
+from metalens.restore.prior.prior import load_prior
+from metalens.restore.training.config import TABLES, TrainConfig, read_train_config
+from metalens.restore.training.optimisation import Budget
+from metalens.restore.training.train import TrainingData
+from metalens.restore.training.train import train as train_adapter
+
+PairsSource = str | os.PathLike[str] | Pairs
+"""A folder of pairs, or what :func:`metalens.read_pairs` gave."""
+
+Recipe = str | os.PathLike[str] | Mapping[str, Mapping[str, Any]]
+"""A TOML file, or its tables."""
+
+
+def train(
+    pairs: PairsSource | Sequence[PairsSource],
+    output: str | os.PathLike[str],
+    *,
+    bank: Bank | Sequence[Bank],
+    steps: int | None = None,
+    minutes: float | None = None,
+    initial: str | os.PathLike[str] | None = None,
+    recipe: Recipe | None = None,
+    pseudo: PairsSource | Sequence[PairsSource] = (),
+    prior: str | os.PathLike[str] = "embedded",
+    quality: str = "auto",
+    device: str = "cpu",
+    resume: bool = False,
+    progress: Callable[[float, dict[str, float]], None] | None = None,
+) -> dict[str, Any]:
+    """Train the restorer of a camera (DMDiff, arXiv 2506.22753, Eqs. 1 to 7) and write it as an adapter.
+
+    Args:
+        pairs: folders that :func:`metalens.generate_pairs` made, or opened ones; of one lens or of several.
+        output: the adapter's folder. It holds the checkpoint while the training runs.
+        bank: point spread functions of the adapter's camera, or their ``psf.h5``; then those of other lenses, if the
+            pairs are of several.
+        steps: how many, above 0; or ``minutes``, or whichever comes first.
+        minutes: how long, above 0.
+        initial: an adapter to start from, of any lens: its folder, or the embedded ``metacamera``.
+        recipe: a recipe in TOML, or its tables, such as ``{"training": {"batch": 2, "crop": 64}}``;
+            :class:`metalens.restore.training.config.TrainConfig` lists the keys.
+        pseudo: folders of pseudo pairs to mix in.
+        prior: the embedded one, a diffusers folder or a hub id.
+        quality: no-reference metric of the quality map, ``auto``, ``piqe`` or ``musiq``.
+        device: of torch, such as ``cuda``.
+        resume: go on from the checkpoint in ``output``.
+        progress: called after every step with the share of the budget that is used, 0 to 1, and the step's figures.
+
+    Returns:
+        The summary of the training: ``steps``, ``seconds``, ``validation_before`` and ``validation_after`` by path,
+        ``by_alpha`` and how it was made.
+
+    Raises:
+        InputError: pairs of an unknown lens, an adapter of another prior, an unknown key of the recipe, a damaged file,
+            NaN that persists, or too little memory.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import metalens
+        >>> camera = metalens.read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (64, 64), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = metalens.simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(25, 25))
+        >>> small = {"batch": 1, "crop": 32, "validation_batches": 1, "validation_pictures": 1, "judge": "alex"}
+        >>> with TemporaryDirectory() as folder:
+        ...     report = metalens.generate_pairs("embedded:train", bank, f"{folder}/pairs", count=4)
+        ...     summary = train(f"{folder}/pairs", f"{folder}/adapter", bank=bank, steps=1, recipe={"training": small})
+        >>> summary["steps"], sorted(summary["validation_after"])
+        (1, ['negative', 'neutral', 'positive'])
+    """
+    # What is missing is refused before anything is loaded.
+    budget = Budget(steps=steps, minutes=minutes)
+    opened, opened_pseudo = _opened(pairs), _opened(pseudo)
+    first, *others = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank)
+    own = as_bank(first)
+    if not others:
+        for each in (*opened, *opened_pseudo):
+            require_same_camera(each, own)
+    start = None if initial is None else os.fspath(initial)
+    return train_adapter(
+        TrainingData(opened, own, _banks(others), opened_pseudo, quality),
+        Path(output),
+        prior=load_prior(prior),
+        budget=budget,
+        config=_config(recipe, start),
+        initial=start,
+        device=device,
+        resume=resume,
+        report=progress or (lambda share, figures: None),
+    )
+
+
+def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:
+    several = [sources] if isinstance(sources, str | os.PathLike | Pairs) else sources
+    return [each if isinstance(each, Pairs) else read_pairs(each) for each in several]
+
+
+def _banks(sources: Sequence[Bank]) -> Iterator[PsfBank]:
+    """Further banks, read one at a time."""
+    return (as_bank(each) for each in sources)
+
+
+def _config(recipe: Recipe | None, initial: str | None) -> TrainConfig:
+    """The recipe; the sizes of the adapter to start from, where it does not say otherwise."""
+    start = None if initial is None else adapter_config(initial)
+    if recipe is None or isinstance(recipe, str | os.PathLike):
+        return read_train_config(None if recipe is None else Path(recipe), {}, adapter=start)
+    for name, table in recipe.items():
+        if name not in TABLES or not isinstance(table, Mapping):
+            raise InputError(f"recipe: found {name!r}, expected the tables {', '.join(TABLES)}.")
+    given = {f"{name}.{key}": value for name, table in recipe.items() for key, value in table.items()}
+    return read_train_config(None, given, adapter=start)
