@@ -1,4 +1,5 @@
-"""How fast ``metalens --help`` starts, and how much memory it takes, beside an interpreter that does nothing.
+"""How fast ``import metalens`` and ``metalens --help`` are, and how much memory they take, beside an interpreter that does
+nothing.
 
 Run as ``python benchmarks/help_start.py [--runs 15] [--json]``; only the standard library is used, so that nothing but
 the command itself is measured. The first run, which fills the disk's cache, is left out.
@@ -16,6 +17,7 @@ from collections.abc import Sequence
 
 CASES = {
     "python -c pass": ("-c", "pass"),
+    "import metalens": ("-c", "import metalens"),
     "metalens --help": ("-m", "metalens.cli", "--help"),
     "metalens --version": ("-m", "metalens.cli", "--version"),
     "metalens psf --help": ("-m", "metalens.cli", "psf", "--help"),
