@@ -149,7 +149,12 @@ class DesignSpec(Record):
 
 
 def design_names() -> list[str]:
-    """Names of the specifications that come with the package."""
+    """Names of the specifications that come with the package, sorted.
+
+    Example:
+        >>> design_names()[:2]
+        ['held', 'held-restoration']
+    """
     return shipped_names("design/designs")
 
 
