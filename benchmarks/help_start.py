@@ -1,5 +1,4 @@
-"""How fast ``import metalens`` and ``metalens --help`` are, and how much memory they take, beside an interpreter that does
-nothing.
+"""How fast ``import metalens`` and ``metalens --help`` are, and how much memory they take, beside an idle interpreter.
 
 Run as ``python benchmarks/help_start.py [--runs 15] [--json]``; only the standard library is used, so that nothing but
 the command itself is measured. The first run, which fills the disk's cache, is left out.
