@@ -11,10 +11,10 @@ import argparse
 import json
 from pathlib import Path
 
-from metalens.commands.photographs import named_photographs
 from metalens.formats.pictures.photograph_statistics import SCHEMA, measured_statistics
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.scene import scene_from_picture
+from metalens.synth.photograph_sources import photographs_of
 
 PIXELS = (400, 400)
 
@@ -25,7 +25,7 @@ def main() -> None:
     parser.add_argument("photographs", nargs="+", help="files, folders, embedded:train")
     parser.add_argument("-o", "--output", type=Path, required=True)
     arguments = parser.parse_args()
-    photographs = named_photographs(arguments.photographs)
+    photographs = photographs_of(arguments.photographs, as_light=False)
     scenes = [scene_from_picture(read_picture(each.path), PIXELS) for each in photographs]
     statistics = measured_statistics(scenes)
     content = {
