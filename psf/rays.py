@@ -9,11 +9,18 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-import scipy.optimize
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import PlaneWave, Source
+
+ON_PLACE = 2e-6
+"""Distance on the sensor over the focal length within which a chief ray has reached a place; float32 knows 1e-7."""
+
+LARGEST_TURN = 0.05
+"""Change of direction cosines that a step may have; a larger one may leap onto another branch."""
+
+NEWTON_STEPS, LEAST_STEP = 12, 2.0**-10
 
 
 class ChiefRay(NamedTuple):
@@ -161,25 +168,78 @@ def direction_to(lens: Metalens, wavelength: float, y: float, x: float) -> tuple
         InputError: no chief ray reaches the point.
     """
     length = math.sqrt(float(lens.focal_length) ** 2 + y**2 + x**2)
-    guess = np.array([y, x]) / length
     if lens.stop is None and lens.cover_glass is None:
-        return float(guess[0]), float(guess[1])
+        return y / length, x / length
+    direction = _followed(lens, wavelength, np.array([y, x]))
+    return float(direction[0]), float(direction[1])
 
-    @jax.jit
-    def miss(direction: jax.Array) -> jax.Array:
-        return chief_ray(lens, jnp.asarray(wavelength), direction).landing / lens.focal_length
 
-    wanted = np.array([y, x]) / float(lens.focal_length)
-    found = scipy.optimize.root(
-        lambda direction: np.asarray(miss(jnp.asarray(direction)), dtype=float) - wanted, guess, options={"eps": 1e-3}
-    )
-    rest = float(lens.focal_length) * np.hypot(*(np.asarray(miss(jnp.asarray(found.x)), dtype=float) - wanted))
-    if not rest <= 1e-4 * float(lens.focal_length):
-        raise InputError(
-            f"psf: no chief ray through the stop reaches ({1e6 * y:.0f}, {1e6 * x:.0f}) µm on the sensor; use a "
-            "smaller sensor, a stop nearer to the lens or a gentler phase."
-        )
-    return float(found.x[0]), float(found.x[1])
+@jax.jit
+def _landing_and_slope(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Where the chief ray lands ``[2]``, and its derivative ``[2, 2]`` by the direction; both over the focal length."""
+
+    def landing(cosines: jax.Array) -> jax.Array:
+        return chief_ray(lens, wavelength, cosines).landing / lens.focal_length
+
+    return landing(direction), jax.jacfwd(landing)(direction)
+
+
+def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarray:
+    """Follow the chief ray from the axis to a place of the sensor, step by step by Newton's method.
+
+    Where a ray lands need not be monotone in its direction. The image that the camera sees is the branch that begins at
+    the axis; a root that is sought at once may lie on another one.
+
+    Raises:
+        InputError: the branch ends before the place, as the image folds over or the ray cannot leave the glass.
+    """
+    direction, goal = np.zeros(2), place / float(lens.focal_length)
+    landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(direction)))
+    orientation = np.sign(np.linalg.det(slope))
+    step, done = 1.0, 0.0
+    start = landed
+    while done < 1:
+        target = start + min(1.0, done + step) * (goal - start)
+        found = _newton(lens, wavelength, direction, target, orientation)
+        if found is None:
+            step /= 2
+            if step < LEAST_STEP:
+                y, x = 1e6 * place
+                reached = 1e6 * float(lens.focal_length) * (start + done * (goal - start))
+                raise InputError(
+                    f"psf: no chief ray through the stop reaches ({y:.0f}, {x:.0f}) µm on the sensor; the image ends "
+                    f"at ({reached[0]:.0f}, {reached[1]:.0f}) µm, where it folds over or its rays cannot leave the "
+                    "glass. Use a smaller sensor, a stop nearer to the lens or a gentler phase."
+                )
+        else:
+            direction, done = found, min(1.0, done + step)
+            step *= 2
+    return direction
+
+
+def _newton(
+    lens: Metalens, wavelength: float, direction: np.ndarray, target: np.ndarray, orientation: float
+) -> np.ndarray | None:
+    """The direction near another one that lands at a target; None where that is not on the same branch."""
+    found = direction
+    for _ in range(NEWTON_STEPS):
+        landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(found)))
+        determinant = float(np.linalg.det(slope)) if np.isfinite(slope).all() else 0.0
+        if not np.isfinite(landed).all() or determinant * orientation <= 0:
+            return None
+        missing = target - landed
+        if np.hypot(*missing) <= ON_PLACE:
+            return found
+        change = np.linalg.solve(slope, missing)
+        if np.hypot(*change) > LARGEST_TURN:
+            return None
+        found = found + change
+    return None
+
+
+def _as_arrays(values: tuple[jax.Array, jax.Array]) -> tuple[np.ndarray, np.ndarray]:
+    first, second = (np.asarray(each, dtype=float) for each in values)
+    return first, second
 
 
 def check_chief_ray(lens: Metalens, wavelength: float, direction: tuple[float, float]) -> None:
