@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import math
+from functools import partial
+from typing import Any
 
 import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.psf.engines.choice import Engine
-from metalens.psf.simulator import psf_simulator
+from metalens.psf.simulator import EngineFault, psf_simulator
 from metalens.psf.validation import FieldAngle
 
 
@@ -38,7 +40,8 @@ def simulate_psf(
         engine: ``direction_cosine`` (float32, fast for small windows and large lenses), ``angular_spectrum``
             (float32, fast for large windows; every lens), ``rayleigh_sommerfeld`` (float64, slow, the reference),
             ``fresnel`` (the paraxial approximation, for teaching and as a control: with it, a lens that is its own
-            stop has the same image at all field angles); ``auto`` takes the cheaper of the first two and logs why.
+            stop has the same image at all field angles); ``auto`` takes the cheaper of the first two and logs why,
+            and another one where a result cannot be right.
         integrate_pixels: integrate the intensity over square pixels of the pitch; else sample it at their centres.
         least_share: refuse a window that holds less than this share of the light.
         object_distance: from the point of light to the stop, or to the lens where there is none, in metres.
@@ -48,8 +51,8 @@ def simulate_psf(
 
     Returns:
         ``[y, x]`` energy per sample: the intensity times the pixel's area, over the light that passes the
-        aperture. Its sum is the share of that light that reaches the window (exact with ``integrate_pixels``,
-        else as good as the midpoint rule).
+        aperture. Its sum, at most 1, is the share of that light that reaches the window (exact with
+        ``integrate_pixels``, else as good as the midpoint rule).
 
     Raises:
         InputError: a value that is not finite or out of range, samples so far apart that their sum is not the
@@ -64,19 +67,24 @@ def simulate_psf(
         >>> psf.shape, bool(0.9 < psf.sum() <= 1)
         ((32, 32), True)
     """
-    simulator = psf_simulator(
+    simulate = partial(
+        _simulate,
         lens,
-        [wavelength],
-        [field_angle],
+        wavelength,
+        field_angle,
         window=window,
         pixel_pitch=pixel_pitch,
-        engine=engine,
         integrate_pixels=integrate_pixels,
         object_distance=object_distance,
         defocus=defocus,
         sensor_tilt=sensor_tilt,
     )
-    psf = np.asarray(simulator(lens)[0, 0])
+    try:
+        psf = simulate(engine=engine)
+    except EngineFault:
+        if engine != "auto":
+            raise
+        psf = simulate(engine="rayleigh_sommerfeld" if lens.cover_glass is None else "angular_spectrum")
     share = float(psf.sum())
     if not share >= least_share:
         raise InputError(
@@ -84,3 +92,7 @@ def simulate_psf(
             f"of the light, at least {least_share:.1%} was expected; ask for a larger window."
         )
     return psf
+
+
+def _simulate(lens: Metalens, wavelength: float, field_angle: FieldAngle, **options: Any) -> np.ndarray:
+    return np.asarray(psf_simulator(lens, [wavelength], [field_angle], **options)(lens)[0, 0])

@@ -7,6 +7,7 @@ import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -22,10 +23,21 @@ from metalens.psf.engines.pixels import gauss_legendre, pixel_centres, pixel_int
 from metalens.psf.rays import check_chief_ray
 from metalens.psf.validation import FieldAngle, check_request, field_direction
 
+_Array = TypeVar("_Array", np.ndarray, jax.Array)
+
 _OfField = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.Array]
 """Lens, source, wavelengths and window's centre to ``[wavelength, y, x]`` energy per sample."""
 
 _log = logging.getLogger(__name__)
+
+ENERGY_TOLERANCE = 0.02
+"""By which the light in a window may seem more than what came in before an engine is not believed."""
+
+_NOT_TRACED = 'psf: the Rayleigh–Sommerfeld engine cannot be traced; use engine="angular_spectrum".'
+
+
+class EngineFault(InputError):
+    """An engine's result cannot be right: it holds more light than came in."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +80,16 @@ class PsfSimulator:
         Returns:
             ``[field, wavelength, y, x]`` energy per sample, as of :func:`simulate_psf`. The Rayleigh–Sommerfeld
             engine has no derivatives.
+
+        Raises:
+            EngineFault: the result holds more light than came in; nothing can be checked where JAX traces.
         """
         if self.plan.engine == "rayleigh_sommerfeld":
+            if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(lens)):
+                raise InputError(_NOT_TRACED)
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
-        return _simulate_fields(self._task, lens, self._light, self.direction, self.centre, self._moved)
+        found = _simulate_fields(self._task, lens, self._light, self.direction, self.centre, self._moved)
+        return found if isinstance(found, jax.core.Tracer) else self._checked(found)
 
     def on_moved_sensor(
         self,
@@ -97,7 +115,7 @@ class PsfSimulator:
             InputError: the simulator is that of the Rayleigh–Sommerfeld engine, which has no derivatives.
         """
         if self.plan.engine == "rayleigh_sommerfeld":
-            raise InputError('psf: the Rayleigh–Sommerfeld engine cannot be traced; use engine="angular_spectrum".')
+            raise InputError(_NOT_TRACED)
         task = replace(self._task, mirrored=False)
         return _simulate_fields(task, lens, self._light, direction, centre, (moved[0], moved[1], moved[2]))
 
@@ -115,19 +133,31 @@ class PsfSimulator:
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":
             found = _simulate_fields(self._task, lens, self._light, self.direction[one], centre, self._moved)
-            return np.asarray(found[0])
+            return np.asarray(self._checked(found)[0])
         grid = self.plan.grid
         assert grid is not None
         direction = jnp.asarray(self.direction[field])
         moved, source = at_sensor(lens, direction, self._moved), _source(direction, self._light[1])
         at = rayleigh_sommerfeld.window_intensity
         middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
-        return np.stack(
+        psf = np.stack(
             [
                 at(moved, source, float(value), middle, self.window, self.pixel_pitch, grid, self.integrate_pixels)
                 for value in self.wavelength
             ]
         )
+        return np.asarray(self._checked(psf))
+
+    def _checked(self, energy: _Array) -> _Array:
+        """The functions, none of which holds more light than came in; within the tolerance, that is rounding."""
+        share = energy.sum(axis=(-2, -1), keepdims=True)
+        highest = float(share.max())
+        if not highest <= 1 + ENERGY_TOLERANCE:
+            raise EngineFault(
+                f"psf: the engine {self.plan.engine} finds {highest:.3g} of the light in the window, at most 1 was "
+                "expected, so that its result is not to be trusted for this lens; use another engine."
+            )
+        return energy if highest <= 1 else energy / share.clip(min=1)
 
     @property
     def _moved(self) -> tuple[float, float, float]:

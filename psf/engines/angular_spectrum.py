@@ -25,6 +25,7 @@ from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import PlaneWave, Source
 from metalens.psf.engines.aperture_edge import smooth_step
 from metalens.psf.engines.grid import Grid
+from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
 from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_gradient
 
@@ -222,7 +223,7 @@ def window_density(
     if mirrored:
         field = jnp.concatenate([field, field[1 : size[0] - field.shape[0] + 1][::-1]])
     field = jnp.fft.ifft(field, axis=0)[_around(origin[0], grid.window[0])]
-    return (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / lens.aperture_area
+    return (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / incoming_light(lens, source)
 
 
 def _around(origin: int, length: int) -> np.ndarray:

@@ -6,8 +6,9 @@ Seen from the centre X₀ of a tile of the sensor, a pupil point x lies at the d
     U(X₀ + δ) = 1/(iλ) ∬ exp(i[φ + k s·x + kR₀]) (f/γ²) exp(ik(pδx + qδy + ε)) dp dq,
     ε = (γ/2f)[(1 − p²)δx² + (1 − q²)δy² − 2pq δxδy]
 
-up to k|δ|³/R₀² and 1/(kR). The bracket varies slowly, because the lens' phase nearly cancels the sphere: a few
-hundred samples a side suffice whatever the lens' size, and a tile is a few matrix products of the form E_y G E_xᵀ.
+up to k|δ|³/R₀² and 1/(kR)², with the near field's phase 1/(kR₀) in the bracket. That bracket varies slowly, because
+the lens' phase nearly cancels the sphere: a few hundred samples a side suffice whatever the lens' size, and a tile is a
+few matrix products of the form E_y G E_xᵀ.
 ε less its mean over the pupil is small in a small tile, and exp(ikε) = 1 + ikε is a sum of three more such
 products. Everything up to the phase is the same for all wavelengths and computed once a tile.
 
@@ -16,6 +17,7 @@ The pupil's hard edge is smoothed on the scale of the sample step (``aperture_ed
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,10 +27,15 @@ import numpy as np
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
 from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
+from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
 
 MOST_PUPIL_SAMPLES = 2_000_000
 """Of all tiles that are computed at once."""
+
+
+LEAST_SQUARED_COSINE = 1e-3
+"""γ² of the most slanted samples: 88° from the axis."""
 
 
 class PupilGrid(NamedTuple):
@@ -38,7 +45,9 @@ class PupilGrid(NamedTuple):
         q: ``[row]`` direction cosines along y, less the chief ray's.
         p: ``[column]`` direction cosines along x, less the chief ray's.
         weight: ``[row, column]`` f/γ² dp dq times the share of the sample inside the aperture, in metres.
+        area: ``[row, column]`` f²/γ⁴ dp dq times that share: of the lens, in m².
         path: ``[row, column]`` the light's path plus R₀, less the same at the lens' centre, in metres.
+        nearness: ``[row, column]`` 1/R₀ in 1/m.
         y: ``[row, column]`` pupil positions in metres.
         x: ``[row, column]`` pupil positions in metres.
         curvature: the coefficients ``[row, column]`` of δx², δy² and δxδy in ε, less their means, in 1/m.
@@ -47,7 +56,9 @@ class PupilGrid(NamedTuple):
     q: jax.Array
     p: jax.Array
     weight: jax.Array
+    area: jax.Array
     path: jax.Array
+    nearness: jax.Array
     y: jax.Array
     x: jax.Array
     curvature: tuple[jax.Array, jax.Array, jax.Array]
@@ -84,37 +95,61 @@ def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: 
     q, p = (low - EDGE_REACH * step)[:, None] + step[:, None] * np.arange(samples)
 
     full_q, full_p = (chief[0] + q)[:, None], (chief[1] + p)[None, :]
-    squared_cosine = jnp.maximum(1 - full_q**2 - full_p**2, 1e-3)
+    # Corners of the square beyond the half-space, q² + p² > 1, are no places of the pupil.
+    squared_cosine = 1 - full_q**2 - full_p**2
+    seen = squared_cosine > LEAST_SQUARED_COSINE
+    squared_cosine = jnp.where(seen, squared_cosine, 1.0)
     cosine = jnp.sqrt(squared_cosine)
     reach = focal_length / cosine
-    y, x = landing[0] - reach * full_q, landing[1] - reach * full_p
+    y, x = jnp.where(seen, landing[0] - reach * full_q, 0.0), jnp.where(seen, landing[1] - reach * full_p, 0.0)
 
     # R₀ − R at the lens' centre, without the cancellation of two large distances.
     sphere = (y**2 + x**2 - 2 * (y * landing[0] + x * landing[1])) / (reach + chief_distance)
-    inside = _inside(lens, y, x, full_q, full_p, cosine, step)
-    weight = focal_length / squared_cosine * step[0] * step[1] * inside * source.amplitude(y, x)
+    inside = jnp.where(seen, _inside(lens, landing, y, x, full_q, full_p, step), 0.0)
+    share = focal_length / squared_cosine * step[0] * step[1] * inside
+    weight = share * source.amplitude(y, x)
     bend = 0.5 * cosine / focal_length
     curvature = (bend * (1 - full_p**2), bend * (1 - full_q**2), -2 * bend * full_p * full_q)
     total = weight.sum()
     deviations = [each - (each * weight).sum() / total for each in curvature]
     path = sphere + source.path(y, x)
-    return PupilGrid(q, p, weight, path, y, x, (deviations[0], deviations[1], deviations[2]))
+    nearness = cosine / focal_length
+    return PupilGrid(
+        q, p, weight, share * reach / cosine, path, nearness, y, x, (deviations[0], deviations[1], deviations[2])
+    )
+
+
+@partial(jax.jit, static_argnames=("samples",))
+def seen_area(lens: Metalens, source: Source, samples: int) -> jax.Array:
+    """Area of the pupil that the middle of the window sees, over the aperture's own: 1, if the samples suffice."""
+    return pupil_grid(lens, source, jnp.zeros(2), samples).area.sum() / lens.aperture.area(0.5 * lens.aperture_diameter)
 
 
 def _inside(
-    lens: Metalens, y: jax.Array, x: jax.Array, q: jax.Array, p: jax.Array, cosine: jax.Array, step: jax.Array
+    lens: Metalens, landing: jax.Array, y: jax.Array, x: jax.Array, q: jax.Array, p: jax.Array, step: jax.Array
 ) -> jax.Array:
     """Share of each sample inside the aperture, smoothed on the scale of the sample step."""
     radius = 0.5 * lens.aperture_diameter
-    y, x = jnp.broadcast_arrays(y, x)
     distance, back = jax.vjp(lambda y, x: lens.aperture.edge_distance(y, x, radius), y, x)
     slope_y, slope_x = back(jnp.ones_like(distance))
-    # How far the edge moves past a sample from one sample to the next, along q and p.
-    bend = lens.focal_length / cosine**3
-    along_q = bend * (slope_y * (1 - p**2) + slope_x * q * p) * step[0]
-    along_p = bend * (slope_x * (1 - q**2) + slope_y * q * p) * step[1]
-    # The root is never taken at 0, where its gradient is infinite: there is no edge.
-    return smooth_step(distance / jnp.sqrt(along_q**2 + along_p**2 + (1e-6 * radius) ** 2))
+    # The nearest point of the edge, as the tile sees it. A distance in the lens' plane would have to be divided by a
+    # sample's width there, which grows as 1/γ³ and is another one at the edge than at the sample.
+    edge_q, edge_p = _seen_from(lens, landing, y - distance * slope_y, x - distance * slope_x)
+    normal_q = (slope_y * (1 - edge_p**2) + slope_x * edge_q * edge_p) * step[0]
+    normal_p = (slope_x * (1 - edge_q**2) + slope_y * edge_q * edge_p) * step[1]
+    beyond = (edge_q - q) / step[0] * normal_q + (edge_p - p) / step[1] * normal_p
+    # In the middle of a disc no side is the nearest one, and the root must not be taken at 0.
+    length = normal_q**2 + normal_p**2
+    one_side = slope_y**2 + slope_x**2 > 0.25
+    steps = beyond / jnp.sqrt(jnp.where(one_side, length, 1.0))
+    return smooth_step(jnp.where(one_side, steps, jnp.sign(distance) * 2 * EDGE_REACH))
+
+
+def _seen_from(lens: Metalens, landing: jax.Array, y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Direction cosines (q, p) in which a place of the sensor sees points of the lens."""
+    away_y, away_x = landing[0] - y, landing[1] - x
+    distance = jnp.sqrt(away_y**2 + away_x**2 + lens.focal_length**2)
+    return away_y / distance, away_x / distance
 
 
 def tile_intensity(
@@ -147,7 +182,9 @@ def tile_intensity(
     @jax.checkpoint
     def at_wavelength(wavelength: jax.Array) -> jax.Array:
         turn = 2j * np.pi / wavelength
-        pupil = grid.weight * phasor(cycles + grid.path / wavelength)
+        # The near field's factor 1 + i/(kR₀) is as good as a phase of 1/(kR₀).
+        near = wavelength / (2 * np.pi) ** 2 * grid.nearness
+        pupil = grid.weight * phasor(cycles + grid.path / wavelength + near)
         along_x = phasor(grid.p[:, None] * x / wavelength)
         along_y = phasor(y[:, None] * grid.q / wavelength)
         of_x, of_y, mixed = (pupil * each for each in grid.curvature)
@@ -158,7 +195,7 @@ def tile_intensity(
         return efficiency * (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / wavelength**2
 
     energy = jax.lax.map(at_wavelength, wavelength)
-    return energy * _falloff(lens, source, tile_offset, y, x) / lens.aperture_area
+    return energy * _falloff(lens, source, tile_offset, y, x) / incoming_light(lens, source)
 
 
 def _falloff(lens: Metalens, source: Source, tile_offset: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
@@ -201,7 +238,7 @@ def window_intensity(
     Returns:
         ``[wavelength, y, x]`` energy per pixel.
     """
-    side_y, side_x = (_tile_side(length, tiles) for length in window)
+    side_y, side_x = (tile_side(length, tiles) for length in window)
     middle_y, middle_x = side_y // 2, side_x // 2
     y = ((np.arange(side_y) - middle_y)[:, None] * pixel_pitch + node).ravel()
     x = ((np.arange(side_x) - middle_x)[:, None] * pixel_pitch + node).ravel()
@@ -229,7 +266,7 @@ def window_intensity(
     return kept * pixel_pitch**2
 
 
-def _tile_side(length: int, tiles: int) -> int:
-    """Odd number of pixels, so that tiles about the chief ray's pixel cover the window."""
+def tile_side(length: int, tiles: int) -> int:
+    """Samples along a tile: an odd number of pixels, so that tiles about the chief ray's pixel cover the window."""
     side = -(-(length + 1 - length % 2) // tiles)
     return side + 1 - side % 2

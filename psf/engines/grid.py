@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 
 import jax
@@ -17,6 +18,16 @@ from metalens.psf.engines.pixels import samples_across
 from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
 
 LARGEST_GRID = 6000
+"""Samples a side up to which ``auto`` considers a grid; what is asked for by name may go as far as memory does."""
+
+LARGEST_CONVOLUTION = 60_000
+"""Samples along a side of a lens that is convolved in parts: what an hour of one core can do."""
+
+SAMPLE_BYTES = 64
+"""Of a sample of the transforms: some complex arrays in single precision at the same time."""
+
+MEMORY_SHARE = 0.5
+"""Of the machine's memory, that the transforms may take."""
 
 PADDING = 3.0
 """Room beyond the aperture and the window on each side, in Fresnel lengths √(λz).
@@ -61,6 +72,7 @@ def choose_grid(
     integrate_pixels: bool = True,
     convolves: bool = False,
     refinement: float = 1.0,
+    largest: int | None = None,
 ) -> Grid:
     """Sub-samples of a pixel and size of the transforms that serve all wavelengths and sources.
 
@@ -78,9 +90,10 @@ def choose_grid(
         integrate_pixels: whether the intensity will be integrated over pixels, or sampled at their centres.
         convolves: also resolve the convolution kernel of the way from the stop to the lens.
         refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
+        largest: samples a side that the grid may have without refinement; by default as many as memory holds.
 
     Raises:
-        InputError: the grid would be larger than memory should hold.
+        InputError: the grid would be larger than memory holds.
     """
     radius, distance = 0.5 * stop_diameter(lens), float(lens.focal_length)
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
@@ -96,21 +109,38 @@ def choose_grid(
     if convolves:
         rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
     subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))
+    if convolves and refinement > 1:
+        # An estimate of the error must not compare a sampling with itself.
+        subsamples = max(subsamples, 1 + int(np.ceil(max(rates) * pixel_pitch)))
     pitch = pixel_pitch / subsamples
     inner = (samples_across(window[0], subsamples), samples_across(window[1], subsamples))
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
     padding = refinement * PADDING
     room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
     size = tuple(_round_up(aperture + length + room) for length in inner)
-    if max(size) > LARGEST_GRID:
+    # What is refined only to be compared may be larger, in spacing and in padding.
+    most = (largest or largest_grid(lens, convolves=convolves)) * refinement**2
+    if max(size) > most:
         gentler = "a smaller window or aperture_um."
         if lens.flat_pixel is None:
             gentler = 'a smaller window, aperture_um or slope of the phase, or engine="direction_cosine".'
         raise InputError(
             f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
-            f"samples, more than {LARGEST_GRID} a side; use {gentler}"
+            f"samples, more than {most:.0f} a side, which is what memory holds; use {gentler}"
         )
     return Grid(subsamples, (size[0], size[1]), inner, padding)
+
+
+def largest_grid(lens: Metalens, *, convolves: bool) -> int:
+    """Samples a side that this machine's memory holds.
+
+    A lens that is its own stop is convolved in parts, in double precision; otherwise the grid is whole.
+    """
+    if convolves and lens.stop is None:
+        return LARGEST_CONVOLUTION
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    bytes_each = SAMPLE_BYTES * (2 if convolves else 1)
+    return max(LARGEST_GRID, int(np.sqrt(MEMORY_SHARE * memory / bytes_each)))
 
 
 def _kernel_rate(layer: Plate, width: float, wavelength: float) -> float:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -11,8 +13,12 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
 from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
 from metalens.psf.engines.grid import Grid, stop_diameter
+from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_in_front, walk
+
+LARGEST_PART = 6001
+"""Samples along each side of the lens that are held and transformed at once."""
 
 
 def window_intensity(
@@ -44,18 +50,51 @@ def window_intensity(
     origin = grid.origin(window)
     # The propagator centres its middle sample, the window its chief ray's pixel; both count from the field's middle.
     target = [middle[axis] - at_lens[axis] + step * (grid.window[axis] // 2 - origin[axis]) for axis in (0, 1)]
-    field = propagation.rayleigh_sommerfeld(
-        lens_field(lens, source, wavelength, step, grid.padding),
-        pitch=step,
-        wavelength=wavelength,
-        distance=float(lens.focal_length),
-        centre=(target[0], target[1]),
-        shape=grid.window,
-    )
-    density = np.abs(field) ** 2 / float(lens.aperture_area)
+    field = np.zeros(grid.window, dtype=complex)
+    for part, place in _lens_fields(lens, source, wavelength, step, grid.padding):
+        field += propagation.rayleigh_sommerfeld(
+            part,
+            pitch=step,
+            wavelength=wavelength,
+            distance=float(lens.focal_length),
+            centre=(target[0] - place[0], target[1] - place[1]),
+            shape=grid.window,
+        )
+    density = np.abs(field) ** 2 / float(incoming_light(lens, source))
     gather = pixel_integrator if integrate_pixels else pixel_centres
     along_y, along_x = (gather(length, grid.subsamples) for length in window)
     return np.maximum(along_y @ density @ along_x.T, 0) * step**2
+
+
+def _lens_fields(
+    lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float
+) -> Iterator[tuple[np.ndarray, tuple[float, float]]]:
+    """The field behind the lens in parts, with the places (y, x) in metres of their samples (n // 2, n // 2).
+
+    The integral is a sum over the lens, so that memory has to hold no more than a part of a large one. Behind a stop
+    the field is a result by itself, and comes whole.
+    """
+    if lens.stop is not None:
+        yield lens_field(lens, source, wavelength, pitch, padding), (0.0, 0.0)
+        return
+    half = int(np.ceil(0.5 * float(lens.aperture_diameter) / pitch + EDGE_REACH))
+    whole = np.arange(-half, half + 1)
+    parts = np.array_split(whole, -(-len(whole) // LARGEST_PART))
+    for rows in parts:
+        for columns in parts:
+            place = (pitch * rows[len(rows) // 2], pitch * columns[len(columns) // 2])
+            y, x = jnp.asarray(pitch * rows[:, None]), jnp.asarray(pitch * columns)
+            yield _own_stop_field(lens, source, wavelength, pitch, y, x), place
+
+
+def _own_stop_field(
+    lens: Metalens, source: Source, wavelength: float, pitch: float, y: jax.Array, x: jax.Array
+) -> np.ndarray:
+    """Field behind a lens that is its own stop, at positions in metres."""
+    inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
+    light = inside * np.asarray(source.amplitude(y, x), dtype=float)
+    turn = np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
+    return light * turn * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
 
 
 def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float = 2.5) -> np.ndarray:
@@ -69,12 +108,12 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
         padding: room around a stop's light on the lens, in Fresnel lengths.
     """
     radius = 0.5 * stop_diameter(lens)
-    shape = lens.aperture if lens.stop is None else lens.stop.aperture
     y, x = _positions(radius + EDGE_REACH * pitch, pitch)
-    light = _edge(shape.edge_distance(y, x, radius), pitch) * np.asarray(source.amplitude(y, x), dtype=float)
-    field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
     if lens.stop is None:
-        return field * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
+        return _own_stop_field(lens, source, wavelength, pitch, y, x)
+    light = _edge(lens.stop.aperture.edge_distance(y, x, radius), pitch)
+    light = light * np.asarray(source.amplitude(y, x), dtype=float)
+    field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
     layers = layers_in_front(lens)
     reach = radius + padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
     middle = np.zeros(2)

@@ -13,6 +13,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.source import Source
+from metalens.psf.engines.aperture_edge import EDGE_REACH
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.rays import chief_ray, pupil_points, ray_landing
 
@@ -89,7 +90,8 @@ def choose_sampling(
         # rim's diffraction at the far edge of the window.
         reach = max(float(jnp.abs(places).max()), half_window) + half_window
         samples = max(samples, 2.8 * spread * (reach + half_window / tiles) / value + 16)
-    if not refinement * samples <= LARGEST_PUPIL_SAMPLES:
+    samples = max(samples, _near_horizon(lens, landing, half_window, spread))
+    if not samples <= LARGEST_PUPIL_SAMPLES:
         raise InputError(
             f"psf: the lens throws rays {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
             f"{samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
@@ -97,6 +99,14 @@ def choose_sampling(
         )
     # More tiles in any case: an estimate of the error must not compare a sampling with itself.
     return Sampling(2 * int(np.ceil((refinement * tiles - 1) / 2)) + 1, _round_up(refinement * samples))
+
+
+def _near_horizon(lens: Metalens, landing: tuple[float, float], half_window: float, spread: float) -> float:
+    """Samples with which the smoothed edge of the aperture ends before the horizon, where the pupil's grid does."""
+    y, x = pupil_points(lens, 1, 64)
+    radius = float(np.hypot(landing[0] - y, landing[1] - x).max()) + half_window
+    sine = radius / np.hypot(radius, float(lens.focal_length))
+    return float(2 * EDGE_REACH + EDGE_REACH * spread / (1 - sine))
 
 
 def _round_up(samples: float) -> int:
