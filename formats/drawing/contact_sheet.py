@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from metalens.formats.drawing.style import ACCENT, FAINT, RULE, TEXT_WIDTH, hide_spines
+from metalens.formats.drawing.style import ACCENT, FAINT, RULE, hide_spines, panels
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.pairs.shard import PICTURES, PairSample
 
@@ -25,8 +25,8 @@ def draw_contact_sheet(pairs: Pairs, *, count: int = 6) -> Figure:
         InputError: a sample is damaged.
     """
     numbers = np.unique(np.linspace(0, len(pairs) - 1, min(count, len(pairs))).round().astype(int))
-    figure = Figure((TEXT_WIDTH, _ROW_INCHES * len(numbers) + 0.3), layout="constrained")
-    cells = figure.subplots(len(numbers), len(PICTURES) + 1, squeeze=False)
+    height = _ROW_INCHES * len(numbers) + 0.3
+    figure, cells = panels(height, len(numbers), len(PICTURES) + 1, grid=None, squeeze=False)
     for row, number in zip(cells, numbers, strict=True):
         sample = pairs.sample(int(number))
         for axes, name in zip(row, PICTURES, strict=False):
@@ -34,7 +34,7 @@ def draw_contact_sheet(pairs: Pairs, *, count: int = 6) -> Figure:
             axes.set_axis_off()
         _draw_place(row[-1], pairs, sample, int(number))
     for axes, title in zip(cells[0], (*PICTURES, "place on the sensor"), strict=True):
-        axes.set_title(title)
+        axes.set_title(title, loc="center")
     return figure
 
 

@@ -12,11 +12,11 @@ from metalens.formats.drawing.field import LARGEST_GRID, channel_title, label_sh
 from metalens.formats.drawing.style import (
     CHANNEL_COLOURS,
     CHANNEL_MARKS,
+    COLUMN_WIDTH,
     INK,
     MAP_COLOURS,
-    RULE,
-    TEXT_WIDTH,
     hide_spines,
+    panels,
 )
 from metalens.formats.psf.bank import PsfBank
 
@@ -43,18 +43,17 @@ def field_figure(bank: PsfBank, values: Mapping[str, np.ndarray], label: str) ->
     low, high = _extremes(values)
     aspect = np.divide(*bank.as_grid(bank.position).shape[:2]) if bank.layout == "grid" else 1.0
     height = 0.55 + max(1.95 * aspect, 1.0) * len(values)
-    figure = Figure(figsize=(TEXT_WIDTH, min(height, 9.5)), layout="constrained")
-    panels = figure.subplots(len(values), 3, sharex=True, sharey=True, squeeze=False)
-    for line, (name, each) in zip(panels, values.items(), strict=True):
+    figure, lines = panels(min(height, 9.5), len(values), 3, grid=None, sharex=True, sharey=True, squeeze=False)
+    for line, (name, each) in zip(lines, values.items(), strict=True):
         for channel, axes in enumerate(line):
             draw = _draw_map if bank.layout == "grid" else _draw_marks
             image = draw(axes, bank, each[:, channel], low, high)
-            if axes in panels[0]:
-                axes.set_title(channel_title(bank, channel), loc="left", color=CHANNEL_COLOURS[channel])
+            if axes in lines[0]:
+                axes.set_title(channel_title(bank, channel), color=CHANNEL_COLOURS[channel])
             axes.label_outer()
         if name:
             line[0].set_ylabel(f"{name}\n{line[0].get_ylabel()}")
-    figure.colorbar(image, ax=panels, shrink=0.9, pad=0.015, aspect=20 * len(values)).set_label(label)
+    figure.colorbar(image, ax=lines, shrink=0.9, pad=0.015, aspect=20 * len(values)).set_label(label)
     return figure
 
 
@@ -80,13 +79,11 @@ def draw_radial_curve(
 
 
 def _radial_figure(bank: PsfBank, values: Mapping[str, np.ndarray], label: str) -> Figure:
-    figure = Figure(figsize=(4.6, 3.0 if len(values) == 1 else 3.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(3.0 if len(values) == 1 else 3.6, width=COLUMN_WIDTH)
     for line, (name, each) in zip(LINES, values.items(), strict=False):
         for channel in range(3):
             text = f"{channel_title(bank, channel)}, {name}".removesuffix(", ")
             draw_radial_curve(axes, bank, channel, each[:, channel], text, line)
-    axes.grid(color=RULE, linewidth=0.6)
     axes.set_ylabel(label)
     axes.ticklabel_format(useOffset=False)
     low, high = _extremes(values)

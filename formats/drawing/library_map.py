@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from metalens.formats.drawing.style import CHANNEL_COLOURS, MAP_COLOURS, RULE, TEXT_WIDTH, hide_spines
+from metalens.formats.drawing.style import CHANNEL_COLOURS, MAP_COLOURS, hide_spines, panels
 from metalens.formats.meta_atoms.coverage import coverage_of
 from metalens.formats.meta_atoms.library import AtomLibrary
 
@@ -18,19 +18,17 @@ PHASE_COLOURS = "twilight"
 def transmission_figure(library: AtomLibrary) -> Figure:
     """Power and phase of the zeroth order over geometry and wavelength, at the first angle and polarisation."""
     table = library.transmission[0, 0]
-    figure = Figure(figsize=(TEXT_WIDTH, 3.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels(3.0, 1, 2, grid=None)
     _draw_map(figure, left, library, np.abs(table) ** 2, "share of the power", MAP_COLOURS, (0.0, 1.0))
     _draw_map(figure, right, library, np.angle(table), "phase (rad)", PHASE_COLOURS, (-np.pi, np.pi))
-    left.set_title(_title(library), loc="left")
+    left.set_title(_title(library))
     return figure
 
 
 def coverage_figure(library: AtomLibrary) -> Figure:
     """Range of phase and lowest amplitude over wavelength, at the first angle and polarisation."""
     found = coverage_of(library)
-    figure = Figure(figsize=(TEXT_WIDTH, 2.6), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels(2.6, 1, 2)
     nanometres = 1e9 * found.wavelength
     left.plot(nanometres, found.phase_range / (2 * np.pi), ".-", color=CHANNEL_COLOURS[2], label="range")
     left.plot(nanometres, found.covered / (2 * np.pi), ".--", color=CHANNEL_COLOURS[0], label="without the largest gap")
@@ -40,30 +38,27 @@ def coverage_figure(library: AtomLibrary) -> Figure:
     right.plot(nanometres, found.mean_power, ".--", color=CHANNEL_COLOURS[0], label="mean power")
     right.set(xlabel="wavelength (nm)", ylabel="zeroth order", ylim=(0, 1.02))
     right.legend()
-    for axes in (left, right):
-        axes.grid(color=RULE, linewidth=0.6)
     return figure
 
 
 def angle_figure(library: AtomLibrary) -> Figure:
     """How far the zeroth order turns away from normal incidence: power and phase, at the middle wavelength."""
     place = len(library.wavelength) // 2
-    figure = Figure(figsize=(TEXT_WIDTH, 2.9 * len(library.polarisations)), layout="constrained")
-    panels = figure.subplots(len(library.polarisations), 2, squeeze=False)
+    count = len(library.polarisations)
+    figure, rows = panels(2.9 * count, count, 2, squeeze=False)
     across, label = _geometry(library)
-    for row, polarisation in enumerate(library.polarisations):
+    for row, (polarisation, (power, phase)) in enumerate(zip(library.polarisations, rows, strict=True)):
         for number, angle in enumerate(library.angle):
             values = library.transmission[row, number, :, place]
             style: dict[str, Any] = {"color": f"C{number}", "label": f"{np.degrees(angle):.3g}°"}
-            panels[row, 0].plot(across, np.abs(values) ** 2, **style)
+            power.plot(across, np.abs(values) ** 2, **style)
             turned = np.angle(values * np.conj(library.transmission[row, 0, :, place]))
-            panels[row, 1].plot(across, turned, **style)
+            phase.plot(across, turned, **style)
         title = f"{polarisation}, {1e9 * library.wavelength[place]:.4g} nm"
-        panels[row, 0].set(xlabel=label, ylabel="share of the power", ylim=(0, 1.02), title=title)
-        panels[row, 1].set(xlabel=label, ylabel="phase less that at the first angle (rad)")
-        panels[row, 0].legend()
-        for axes in panels[row]:
-            axes.grid(color=RULE, linewidth=0.6)
+        power.set(xlabel=label, ylabel="share of the power", ylim=(0, 1.02))
+        power.set_title(title, loc="center")
+        phase.set(xlabel=label, ylabel="phase less that at the first angle (rad)")
+        power.legend()
     return figure
 
 
@@ -71,8 +66,7 @@ def error_figure(library: AtomLibrary) -> Figure:
     """Fourier orders that were used, and the last change of t, over geometry and wavelength."""
     assert library.orders is not None
     assert library.error is not None
-    figure = Figure(figsize=(TEXT_WIDTH, 3.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels(3.0, 1, 2, grid=None)
     _draw_map(figure, left, library, library.orders, "Fourier orders", MAP_COLOURS, None)
     _draw_map(figure, right, library, library.error, "change of t at the last step", MAP_COLOURS, None)
     return figure

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from metalens.formats.drawing.field import EMPTY, channel_title, label_sheet, sheet_of_nodes
 from metalens.formats.drawing.scale import draw_scale_bar, micrometres
-from metalens.formats.drawing.style import LIGHT_COLOURS, hide_spines
+from metalens.formats.drawing.style import LIGHT_COLOURS, hide_spines, panels
 from metalens.formats.psf.bank import PsfBank
 
 DECADES = 4.0
@@ -31,8 +31,8 @@ def psf_figure(bank: PsfBank, channel: int | None = None) -> Figure:
     rows, columns = sheet.shape
     brightest = float(np.log10(bank.intensity[sheet[sheet != EMPTY]].max()))
     height = (_WIDTH - _BESIDE) * rows / columns + 0.7
-    figure = Figure(figsize=(_WIDTH, max(height, 1.9)), layout="constrained")
-    axes, scale = figure.subplots(1, 2, width_ratios=(1, 0.1 if channel is None else 0.035))
+    beside = 0.1 if channel is None else 0.035
+    figure, (axes, scale) = panels(max(height, 1.9), 1, 2, width=_WIDTH, grid=None, width_ratios=(1, beside))
     shade = _mosaic(bank, sheet, brightest)
     extent = (0, columns, rows, 0)
     if channel is None:
@@ -48,7 +48,7 @@ def psf_figure(bank: PsfBank, channel: int | None = None) -> Figure:
     window = bank.intensity.shape[-1] * bank.pixel_pitch * 1e6
     draw_scale_bar(axes, window, 0.08, rows - 0.1 if sheet[-1, 0] != EMPTY else rows - 1.1)
     what = "point spread functions" if channel is None else channel_title(bank, channel)
-    axes.set_title(f"{what}, each in its window of {window:.0f} µm", loc="left")
+    axes.set_title(f"{what}, each in its window of {window:.0f} µm")
     return figure
 
 

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import matplotlib as mpl
+import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
@@ -29,10 +30,14 @@ LIGHT_COLOURS = "magma"
 TEXT_WIDTH = 7.2
 """Inches across both columns of a page."""
 
+COLUMN_WIDTH = 4.6
+"""Inches of a figure that stands in one column, enlarged."""
+
 _STYLE: Any = {
     "font.family": "DejaVu Sans",
     "font.size": 8.5,
     "axes.titlesize": 9,
+    "axes.titlelocation": "left",
     "axes.labelsize": 8.5,
     "axes.edgecolor": INK,
     "axes.labelcolor": INK,
@@ -56,6 +61,32 @@ _STYLE: Any = {
 
 # Without a date a file depends on its content alone.
 _UNDATED: dict[str, dict[str, None]] = {"pdf": {"CreationDate": None}, "svg": {"Date": None}}
+
+
+def panels(
+    height: float,
+    *shape: int,
+    width: float = TEXT_WIDTH,
+    grid: Literal["both", "x", "y"] | None = "both",
+    **layout: Any,
+) -> tuple[Figure, Any]:
+    """A figure of one or more axes, laid out so that no label overlaps.
+
+    Args:
+        height: inches.
+        shape: rows and columns of axes; without them, there is one.
+        width: inches.
+        grid: along which axes there are faint lines, if there are any.
+        layout: of :meth:`matplotlib.figure.Figure.subplots`, such as ``sharex``.
+
+    Returns:
+        The figure, and its axes as ``subplots`` gives them.
+    """
+    figure = Figure(figsize=(width, height), layout="constrained")
+    axes = figure.subplots(*shape, **layout)
+    for each in np.ravel(np.asarray(axes, dtype=object)) if grid else ():
+        each.grid(axis=grid, color=RULE, linewidth=0.6)
+    return figure, axes
 
 
 def save_figure(folder: Path, name: str, draw: Callable[[], Figure], resolution: Mapping[str, int]) -> list[Path]:

@@ -11,7 +11,7 @@ from matplotlib.lines import Line2D
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.camera.structure_tables import RadialGeometryTable
-from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, panels
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.bank import phase_profile
 from metalens.psf.design.evaluation import Evaluation
@@ -24,28 +24,22 @@ def history_figure(design: Design) -> Figure:
     rows, spec = design.state.history, design.problem.spec
     trials = len(design.task.starts)
     searching = rows[:, 0] == trials
-    figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
-    short, long, figures = figure.subplots(1, 3, width_ratios=(1, 1.4, 1.4))
+    figure, (short, long, figures) = panels(2.9, 1, 3, width_ratios=(1, 1.4, 1.4))
     best = int(design.state.trial_loss.argmin()) if len(design.state.trial_loss) else 0
     for trial in range(trials):
         line = rows[rows[:, 0] == trial, 1]
         chosen = trial == best
         short.plot(line, color=ACCENT if chosen else FAINT, linewidth=1.6 if chosen else 0.9, zorder=2 + chosen)
-    short.set(xlabel="step", ylabel="loss")
-    short.set_title(f"{trials} starts", loc="left")
+    short.set(xlabel="step", ylabel="loss", title=f"{trials} starts")
     long.plot(rows[searching, 1], color=ACCENT, linewidth=1.0)
     if searching.any():
         long.plot(np.minimum.accumulate(rows[searching, 1]), color=INK, linewidth=1.2)
         long.legend(["each step", "best so far"])
-    long.set(xlabel="step")
-    long.set_title("search", loc="left")
+    long.set(xlabel="step", title="search")
     for number, (objective, colour) in enumerate(zip(spec.objectives, _colours(len(spec.objectives)), strict=True)):
         figures.semilogy(np.exp(rows[searching, 2 + number]), color=colour, label=objective.kind)
     figures.legend()
-    figures.set(xlabel="step")
-    figures.set_title("objectives", loc="left")
-    for axes in (short, long, figures):
-        axes.grid(color=RULE, linewidth=0.6)
+    figures.set(xlabel="step", title="objectives")
     return figure
 
 
@@ -69,20 +63,17 @@ def lens_comparison(problem: Problem, cameras: dict[str, Camera]) -> Figure:
 
 def _geometry_figure(tables: dict[str, RadialGeometryTable]) -> Figure:
     """The meta-atoms' width over the distance from the centre."""
-    figure = Figure(figsize=(TEXT_WIDTH, 2.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(2.6)
     for (name, table), colour in zip(tables.items(), (ACCENT, FAINT), strict=False):
         radius = 1e-3 * table.spacing_nm * np.arange(len(table.geometry_nm))
         axes.plot(radius, table.geometry_nm, color=colour, label=name, linewidth=0.8)
     axes.set(xlabel="distance from the lens' centre (µm)", ylabel="width of the meta-atoms (nm)")
     axes.legend()
-    axes.grid(color=RULE, linewidth=0.6)
     return figure
 
 
 def _phase_figure(problem: Problem, cameras: dict[str, Camera]) -> Figure:
-    figure = Figure(figsize=(TEXT_WIDTH, 2.8), layout="constrained")
-    profile, focus = figure.subplots(1, 2)
+    figure, (profile, focus) = panels(2.8, 1, 2)
     middle = float(np.median(problem.wavelength))
     for (name, camera), style in zip(cameras.items(), ("-", "--"), strict=False):
         radius, phase = phase_profile(metalens_of(camera))
@@ -102,7 +93,6 @@ def _phase_figure(problem: Problem, cameras: dict[str, Camera]) -> Figure:
     profile.legend()
     for axes in (profile, focus):
         axes.set_xlabel("distance from the lens' centre (µm)")
-        axes.grid(color=RULE, linewidth=0.6)
     return figure
 
 
@@ -113,20 +103,16 @@ def field_comparison(evaluations: list[Evaluation], channel_wavelength: np.ndarr
         evaluations: of the design, drawn solid, and of the other lens, dashed.
         channel_wavelength: ``[channel]`` number of the wavelength that stands for each channel.
     """
-    figure = Figure(figsize=(TEXT_WIDTH, 3.1), layout="constrained")
-    strehl, contrast, restored = figure.subplots(1, 3)
+    figure, (strehl, contrast, restored) = panels(3.1, 1, 3)
     for evaluation, style in zip(evaluations, ("-", "--"), strict=False):
         for channel, (colour, mark) in enumerate(zip(CHANNEL_COLOURS, CHANNEL_MARKS, strict=True)):
             look: Any = {"color": colour, "linestyle": style, "marker": mark, "markersize": 3, "linewidth": 1.1}
             strehl.semilogy(evaluation.fields_deg, evaluation.strehl[:, channel_wavelength[channel]], **look)
             contrast.semilogy(evaluation.fields_deg, evaluation.modulation[:, channel].min(axis=-1), **look)
             restored.plot(evaluation.fields_deg, -10 * np.log10(evaluation.restored[:, channel]), **look)
-    strehl.set_title("Strehl ratio", loc="left")
-    contrast.set_title("contrast at ¼ Nyquist", loc="left")
-    restored.set_title("restored, expected (dB)", loc="left")
-    for axes in (strehl, contrast, restored):
-        axes.set_xlabel("field (°)")
-        axes.grid(color=RULE, linewidth=0.6)
+    strehl.set(xlabel="field (°)", title="Strehl ratio")
+    contrast.set(xlabel="field (°)", title="contrast at ¼ Nyquist")
+    restored.set(xlabel="field (°)", title="restored, expected (dB)")
     names = [
         Line2D([], [], color=colour, marker=mark, markersize=3, label=name)
         for colour, mark, name in zip(CHANNEL_COLOURS, CHANNEL_MARKS, CHANNEL_NAMES, strict=True)

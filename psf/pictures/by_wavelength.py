@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from metalens.formats.drawing.style import MAP_COLOURS, RULE, TEXT_WIDTH, hide_spines
+from metalens.formats.drawing.style import MAP_COLOURS, hide_spines, panels
 from metalens.formats.psf.bank import PsfBank
 from metalens.psf.pictures.places import PLACE_COLOURS, chosen_places
 
@@ -22,8 +22,8 @@ def strehl_figure(bank: PsfBank) -> Figure:
     """
     assert bank.by_wavelength is not None
     assert bank.by_wavelength.strehl_ratio is not None
-    figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
-    left, right = figure.subplots(1, 2)
+    figure, (left, right) = panels(2.9, 1, 2)
+    left.grid(visible=False)
     _draw_map(figure, left, bank, bank.by_wavelength.strehl_ratio, "Strehl ratio")
     left.set(xlabel="wavelength (nm)", ylabel="distance from the optical axis (µm)")
     for (name, node), colour in zip(chosen_places(bank).items(), PLACE_COLOURS, strict=False):
@@ -31,7 +31,6 @@ def strehl_figure(bank: PsfBank) -> Figure:
             label = name if number == 0 else None
             values = bank.by_wavelength.strehl_ratio[node, group]
             right.plot(1e9 * bank.wavelength[group], values, ".-", color=colour, markersize=4, label=label)
-    right.grid(color=RULE, linewidth=0.6)
     right.set(xlabel="wavelength (nm)", ylabel="Strehl ratio", ylim=(0, None))
     right.legend()
     return figure
@@ -55,9 +54,8 @@ def wavelength_figure(bank: PsfBank) -> Figure:
         "tangential modulation\nat Nyquist": figures.nyquist_modulation[..., 0],
         "sagittal modulation\nat Nyquist": figures.nyquist_modulation[..., 1],
     }
-    figure = Figure(figsize=(TEXT_WIDTH, 6.2), layout="constrained")
-    panels = figure.subplots(3, 3, sharex=True, sharey=True)
-    for axes, (label, values) in zip(panels.flat, shown.items(), strict=True):
+    figure, maps = panels(6.2, 3, 3, grid=None, sharex=True, sharey=True)
+    for axes, (label, values) in zip(maps.flat, shown.items(), strict=True):
         _draw_map(figure, axes, bank, values, label)
     figure.supxlabel("wavelength (nm)", fontsize=8.5)
     figure.supylabel("distance from the optical axis (µm)", fontsize=8.5)

@@ -5,14 +5,13 @@ from __future__ import annotations
 from matplotlib.figure import Figure
 
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
-from metalens.formats.drawing.style import CHANNEL_COLOURS, CHANNEL_MARKS, RULE
+from metalens.formats.drawing.style import CHANNEL_COLOURS, CHANNEL_MARKS, COLUMN_WIDTH, panels
 from metalens.formats.psf.bank import PsfBank
 
 
 def spectrum_figure(bank: PsfBank) -> Figure:
     """The weight of each wavelength in each channel; a channel's weights sum to 1."""
-    figure = Figure(figsize=(4.6, 2.8), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(2.8, width=COLUMN_WIDTH, grid="y")
     wavelength = 1e9 * bank.wavelength
     for name, weight, colour, mark in zip(
         CHANNEL_NAMES, bank.channel_weight, CHANNEL_COLOURS, CHANNEL_MARKS, strict=True
@@ -20,8 +19,7 @@ def spectrum_figure(bank: PsfBank) -> Figure:
         seen = weight > 0
         axes.vlines(wavelength[seen], 0, weight[seen], color=colour, linewidth=1)
         axes.plot(wavelength[seen], weight[seen], mark, color=colour, markersize=4, label=name)
-    axes.grid(axis="y", color=RULE, linewidth=0.6)
-    axes.set(xlabel="wavelength (nm)", ylabel="weight in the channel", ylim=(0, None))
-    axes.set_title(f"{len(wavelength)} wavelengths", loc="left")
+    title = f"{len(wavelength)} wavelengths"
+    axes.set(xlabel="wavelength (nm)", ylabel="weight in the channel", ylim=(0, None), title=title)
     axes.legend()
     return figure

@@ -12,7 +12,7 @@ from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.field import channel_title, spread_indices
 from metalens.formats.drawing.field_map import draw_radial_curve
 from metalens.formats.drawing.scale import round_length
-from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, RULE, TEXT_WIDTH
+from metalens.formats.drawing.style import CHANNEL_COLOURS, COLUMN_WIDTH, FAINT, TEXT_WIDTH, panels
 from metalens.formats.psf.bank import GREEN, PsfBank
 
 MOST_ARROWS = 15
@@ -38,21 +38,19 @@ def lateral_colour_figure(bank: PsfBank) -> Figure:
 def _figure(bank: PsfBank, shown: Mapping[int, np.ndarray], titles: Mapping[int, str], label: str) -> Figure:
     """Arrows of vectors ``[node, (y, x)]``, for a radius curves of their part away from the axis."""
     if bank.layout == "radial":
-        figure = Figure(figsize=(4.6, 3.0), layout="constrained")
-        axes = figure.subplots()
+        figure, axes = panels(3.0, width=COLUMN_WIDTH)
         for channel, vectors in shown.items():
             draw_radial_curve(axes, bank, channel, 1e6 * vectors[:, 1], titles[channel])
         axes.axhline(0, color=FAINT, linewidth=0.8, zorder=0)
-        axes.grid(color=RULE, linewidth=0.6)
         axes.legend()
         axes.set_ylabel(f"{label}, away from the axis (µm)")
         return figure
     longest = max(SHORTEST, *(float(np.linalg.norm(each, axis=1).max()) for each in shown.values()))
-    figure = Figure(figsize=(TEXT_WIDTH * len(shown) / 3, 3.0), layout="constrained")
-    panels = figure.subplots(1, len(shown), sharex=True, sharey=True)
-    for axes, (channel, vectors) in reversed(list(zip(panels, shown.items(), strict=True))):
+    width = TEXT_WIDTH * len(shown) / 3
+    figure, fields = panels(3.0, 1, len(shown), width=width, grid=None, sharex=True, sharey=True)
+    for axes, (channel, vectors) in reversed(list(zip(fields, shown.items(), strict=True))):
         arrows = _draw_arrows(axes, bank, vectors, longest, CHANNEL_COLOURS[channel])
-        axes.set_title(titles[channel], loc="left", color=CHANNEL_COLOURS[channel])
+        axes.set_title(titles[channel], color=CHANNEL_COLOURS[channel])
         axes.label_outer()
     _draw_key(arrows, longest, label)
     return figure

@@ -10,7 +10,7 @@ from matplotlib.lines import Line2D
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.drawing.field import channel_title
-from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, INK, panels
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.figures import PsfFigures
 from metalens.psf.pictures.places import PLACE_COLOURS, chosen_places
@@ -43,15 +43,14 @@ def _figure(
     colours: list[str],
     cutoffs: list[float | None],
 ) -> Figure:
-    figure = Figure(figsize=(TEXT_WIDTH, 2.9), layout="constrained")
-    panels = figure.subplots(1, 3, sharex=True, sharey=True)
+    figure, curves = panels(2.9, 1, 3, sharex=True, sharey=True)
     nyquist = 0.5e-3 / bank.pixel_pitch
     frequency = figures.frequency * 1e-3
     ends = [1e-3 * cutoff for cutoff in cutoffs if cutoff is not None]
     right = min(frequency[-1], 1.05 * max(ends)) if ends else frequency[-1]
     right = max(right, 1.06 * nyquist)
     places = chosen_places(bank)
-    for axes, index, title, colour, cutoff in zip(panels, chosen, titles, colours, cutoffs, strict=True):
+    for axes, index, title, colour, cutoff in zip(curves, chosen, titles, colours, cutoffs, strict=True):
         if cutoff is not None:
             axes.plot(frequency, _limit(figures.frequency / cutoff), ":", color=FAINT, linewidth=1.2)
         for node, shade in zip(places.values(), PLACE_COLOURS, strict=False):
@@ -59,10 +58,9 @@ def _figure(
                 axes.plot(frequency, direction, line, color=shade, linewidth=1.3)
         axes.axvline(nyquist, color=FAINT, linewidth=0.9)
         axes.text(nyquist, 0.98, "Nyquist ", color=FAINT, fontsize=6.5, rotation=90, ha="right", va="top")
-        axes.grid(color=RULE, linewidth=0.6)
         axes.set(xlabel="cycles/mm", xlim=(0, right), ylim=(0, 1.02))
-        axes.set_title(title, loc="left", color=colour)
-    panels[0].set_ylabel("modulation transfer")
+        axes.set_title(title, color=colour)
+    curves[0].set_ylabel("modulation transfer")
     figure.legend(handles=_legend(list(places), any(cutoffs)), loc="outside lower center", ncols=6)
     return figure
 

@@ -5,14 +5,13 @@ from __future__ import annotations
 import numpy as np
 from matplotlib.figure import Figure
 
-from metalens.formats.drawing.style import ACCENT, FAINT, RULE
+from metalens.formats.drawing.style import ACCENT, COLUMN_WIDTH, FAINT, panels
 from metalens.formats.psf.bank import PsfBank
 
 
 def phase_figure(bank: PsfBank) -> Figure:
     """The phase along +x, and 2π over its slope: the period of the grating that the lens is there."""
-    figure = Figure(figsize=(4.6, 4.4), layout="constrained")
-    profile, period = figure.subplots(2, 1, sharex=True)
+    figure, (profile, period) = panels(4.4, 2, 1, width=COLUMN_WIDTH, sharex=True)
     radius = 1e6 * bank.phase_radius
     profile.plot(radius, bank.phase, color=ACCENT)
     profile.set_ylabel("phase (rad)")
@@ -28,6 +27,4 @@ def phase_figure(bank: PsfBank) -> Figure:
     finite = local[np.isfinite(local)]
     # Where the phase is flat the period has no end.
     period.set_ylim(0.7 * min(float(finite.min()), 2 * pitch if atoms else np.inf), 100 * float(np.median(finite)))
-    for axes in (profile, period):
-        axes.grid(color=RULE, linewidth=0.6)
     return figure

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
-from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, FAINT, INK, RULE, TEXT_WIDTH
+from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, FAINT, INK, panels
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import MonteCarlo
 
@@ -41,9 +41,8 @@ ERROR_TITLES = {
 
 def distribution_figure(found: MonteCarlo) -> Figure:
     """How the drawn lenses are distributed: each figure's worst place of each colour, and the lens as it was drawn."""
-    figure = Figure(figsize=(TEXT_WIDTH, 4.2), layout="constrained")
-    panels = figure.subplots(2, 4).ravel()
-    for number, (axes, (name, end)) in enumerate(zip(panels, FIGURES.items(), strict=True)):
+    figure, cells = panels(4.2, 2, 4)
+    for number, (axes, (name, end)) in enumerate(zip(cells.flat, FIGURES.items(), strict=True)):
         values = found.figures[:, number]
         worst = values.min(axis=1) if end == "least" else values.max(axis=1)
         drawn = found.drawn[number].min(axis=0) if end == "least" else found.drawn[number].max(axis=0)
@@ -51,11 +50,10 @@ def distribution_figure(found: MonteCarlo) -> Figure:
         limit = found.run.spec.limits.given.get(name)
         if limit is not None:
             axes.axvline(limit, color=ACCENT, linewidth=1.2)
-        axes.set_title(TITLES[name], loc="left", fontsize=7.5)
-    panels[0].set_ylabel("share of lenses below")
-    panels[4].set_ylabel("share of lenses below")
-    handles = panels[0].get_legend_handles_labels()
-    figure.legend(*handles, loc="outside lower center", ncols=4)
+        axes.set_title(TITLES[name], fontsize=7.5)
+    for axes in cells[:, 0]:
+        axes.set_ylabel("share of lenses below")
+    figure.legend(*cells[0, 0].get_legend_handles_labels(), loc="outside lower center", ncols=4)
     return figure
 
 
@@ -66,7 +64,6 @@ def _draw_curves(axes: Any, worst: np.ndarray, drawn: np.ndarray) -> None:
         axes.axvline(drawn[channel], color=colour, linestyle=":", linewidth=1.0)
     axes.plot([], [], ":", color=INK, label="as drawn")
     axes.set_ylim(0, 1.02)
-    axes.grid(color=RULE, linewidth=0.6)
     axes.tick_params(labelsize=6)
 
 
@@ -75,9 +72,8 @@ def ranking_figure(found: MonteCarlo, sensitivity: Mapping[str, Any]) -> Figure:
 
     A dashed line is what all errors explain, each alone.
     """
-    figure = Figure(figsize=(TEXT_WIDTH, 0.9 + 0.42 * max(len(found.names), 4)), layout="constrained")
-    panels = figure.subplots(2, 4).ravel()
-    for axes, name in zip(panels, FIGURES, strict=True):
+    figure, cells = panels(0.9 + 0.42 * max(len(found.names), 4), 2, 4, grid="x")
+    for axes, name in zip(cells.flat, FIGURES, strict=True):
         told = sensitivity[name]["worst_over_field_and_colour"]
         rows = told["ranking"][:6]
         place = np.arange(len(rows))
@@ -92,9 +88,8 @@ def ranking_figure(found: MonteCarlo, sensitivity: Mapping[str, Any]) -> Figure:
         axes.invert_yaxis()
         axes.tick_params(axis="x", labelsize=6)
         axes.tick_params(axis="y", length=0)
-        axes.grid(axis="x", color=RULE, linewidth=0.6)
         axes.set_axisbelow(True)
-        axes.set_title(TITLES[name], loc="left", fontsize=7.5)
+        axes.set_title(TITLES[name], fontsize=7.5)
         if told["explained"] is not None and told["explained"] < 0.995:
             axes.axvline(told["explained"], color=FAINT, linewidth=0.9, linestyle="--")
     return figure

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from metalens.formats.drawing.style import FAINT, RULE
+from metalens.formats.drawing.style import FAINT, panels
 
 _SHADES = ("#b4501e", "#4c78a8", "#3a8f6b", "#6b4c9a", "#b8860b", "#c23b7b")
 _MARKS = "oDs^vPX*"
@@ -37,8 +37,7 @@ def plane_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
     Args:
         rows: of the summary; those without both figures are left out.
     """
-    figure = Figure(figsize=(7.2, 4.6), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(4.6)
     methods = _by_method(rows)
     worst = _worst_shown(methods)
     looks = cycle((shade, mark) for mark in _MARKS for shade in _SHADES)
@@ -68,7 +67,6 @@ def plane_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
             label = f"{point.name}\n(outside: {point.psnr:.1f} dB, {point.distance:.2f})"
             arrow = "<" if place.psnr > point.psnr else "^"
             _draw(axes, [place], color=colour, marker=arrow, linestyle="none", label=label)
-    axes.grid(color=RULE, linewidth=0.6)
     axes.set(xlabel="PSNR (dB), higher is better", ylabel="ST-LPIPS (VGG), lower is better")
     axes.margins(0.08)
     if methods:

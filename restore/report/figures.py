@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Circle, Rectangle
 
 from metalens.formats.drawing import style as house_style
-from metalens.formats.drawing.style import ACCENT, FAINT, INK, RULE
+from metalens.formats.drawing.style import ACCENT, COLUMN_WIDTH, FAINT, INK, hide_spines, panels
 from metalens.formats.psf.bank import PsfBank
 
 RESOLUTION = {"png": 220, "pdf": 300}
@@ -30,13 +30,12 @@ def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
 
 def phase_figure(bank: PsfBank) -> Figure:
     """The phase along the radius, and modulo 2π over the aperture."""
-    figure = Figure(figsize=(4.6, 5.6), layout="constrained")
-    profile, aperture = figure.subplots(2, 1, height_ratios=(1, 1.55))
+    figure, (profile, aperture) = panels(5.6, 2, 1, width=COLUMN_WIDTH, height_ratios=(1, 1.55))
+    aperture.grid(visible=False)
     radius = bank.phase_radius * 1e6
     profile.plot(radius, bank.phase, color=ACCENT)
     profile.set(xlabel="distance from the lens' centre (µm)", ylabel="phase (rad)", xlim=(0, radius[-1]))
-    profile.grid(color=RULE, linewidth=0.6)
-    profile.set_title("phase profile", loc="left")
+    profile.set_title("phase profile")
 
     edge = float(radius[-1])
     line = np.linspace(-edge, edge, 900)
@@ -51,8 +50,7 @@ def phase_figure(bank: PsfBank) -> Figure:
         interpolation="nearest",
     )
     aperture.add_patch(Circle((0, 0), edge, fill=False, color=INK, linewidth=0.7))
-    aperture.set(xlabel="x (µm)", ylabel="y (µm)")
-    aperture.set_title("modulo 2π over the aperture", loc="left")
+    aperture.set(xlabel="x (µm)", ylabel="y (µm)", title="modulo 2π over the aperture")
     bar = figure.colorbar(image, ax=aperture, ticks=[0, np.pi, 2 * np.pi], shrink=0.85)
     bar.ax.set_yticklabels(["0", "π", "2π"])
     bar.set_label("phase (rad)")
@@ -61,18 +59,15 @@ def phase_figure(bank: PsfBank) -> Figure:
 
 def loss_figure(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> Figure:
     """Training losses over the steps, each with a running median."""
-    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
-    panels = figure.subplots(1, len(curves), squeeze=False)[0]
-    for axes, (name, curve) in zip(panels, curves.items(), strict=True):
+    figure, (plots,) = panels(2.6, 1, len(curves), squeeze=False)
+    for axes, (name, curve) in zip(plots, curves.items(), strict=True):
         step, loss = np.asarray(curve["step"], dtype=float), np.asarray(curve["loss"], dtype=float)
         axes.plot(step, loss, color=FAINT, linewidth=0.7, alpha=0.7, label="each step")
         axes.plot(step, _running_median(loss), color=ACCENT, label="running median")
         if len(loss) and (loss > 0).all():
             axes.set_yscale("log")
-        axes.grid(color=RULE, linewidth=0.6)
-        axes.set(xlabel="step", ylabel="loss")
-        axes.set_title(name, loc="left")
-    panels[0].legend(loc="upper right")
+        axes.set(xlabel="step", ylabel="loss", title=name)
+    plots[0].legend(loc="upper right")
     return figure
 
 
@@ -88,22 +83,20 @@ def alpha_figure(
         distance: α → perceptual distance of each photograph.
         references: name → mean PSNR and distance of something that knows no α.
     """
-    figure = Figure(figsize=(7.2, 3.0), layout="constrained")
-    panels = figure.subplots(1, 2)
+    figure, plots = panels(3.0, 1, 2)
     labels = ("PSNR (dB), higher is better", "ST-LPIPS (VGG), lower is better")
-    for position, (axes, values, label) in enumerate(zip(panels, (psnr, distance), labels, strict=True)):
+    for position, (axes, values, label) in enumerate(zip(plots, (psnr, distance), labels, strict=True)):
         alphas = sorted(values)
         table = np.array([values[alpha] for alpha in alphas])
         axes.plot(alphas, table, color=FAINT, linewidth=0.6, alpha=0.7)
         axes.plot(alphas, table.mean(axis=1), color=ACCENT, marker="o", markersize=4, label="restored, mean")
         for style, (name, pair) in zip((":", "--", "-."), references.items(), strict=False):
             axes.axhline(pair[position], color=INK, linestyle=style, linewidth=1, label=f"{name}, mean")
-        axes.grid(color=RULE, linewidth=0.6)
         axes.set(xlabel="α   (0 neutral, 1 positive)", ylabel=label)
         axes.set_xticks(alphas, [f"{alpha:g}" for alpha in alphas])
         if len(alphas) > 1 and np.diff(alphas).min() < 0.08 * (alphas[-1] - alphas[0]):
             axes.tick_params(axis="x", labelrotation=60)
-    figure.legend(*panels[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
+    figure.legend(*plots[0].get_legend_handles_labels(), loc="outside lower center", ncols=3)
     return figure
 
 
@@ -114,8 +107,7 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
         means: method → zone → dB.
         zones: in their order.
     """
-    figure = Figure(figsize=(4.6, 3.0), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(3.0, width=COLUMN_WIDTH, grid=None)
     width = 0.8 / len(means)
     colours = ("#9aa5b4", "#4c78a8", ACCENT, "#6b4c9a")
     for number, (method, values) in enumerate(means.items()):
@@ -154,7 +146,7 @@ def comparison_figure(
     for number, (title, picture) in enumerate(pictures.items()):
         axes = figure.add_subplot(grid[0, number])
         _bare(axes, picture)
-        axes.set_title(title, fontsize=7.5, pad=3)
+        axes.set_title(title, loc="center", fontsize=7.5, pad=3)
         for row, (name, (top, left, side)) in enumerate(boxes.items(), start=1):
             if number == 0:
                 frame = Rectangle((left - 0.5, top - 0.5), side, side, fill=False, linewidth=1, color=colours[name])
@@ -170,8 +162,7 @@ def comparison_figure(
 def _bare(axes: Any, picture: np.ndarray) -> None:
     axes.imshow(picture, interpolation="nearest", aspect="auto")
     axes.set(xticks=[], yticks=[])
-    for spine in axes.spines.values():
-        spine.set_visible(False)
+    hide_spines(axes)
 
 
 def _running_median(values: np.ndarray) -> np.ndarray:

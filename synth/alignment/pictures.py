@@ -9,7 +9,17 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from metalens.formats.drawing.scale import round_length
-from metalens.formats.drawing.style import ACCENT, CHANNEL_COLOURS, CHANNEL_MARKS, FAINT, INK, RULE, save_figure
+from metalens.formats.drawing.style import (
+    ACCENT,
+    CHANNEL_COLOURS,
+    CHANNEL_MARKS,
+    COLUMN_WIDTH,
+    FAINT,
+    INK,
+    RULE,
+    panels,
+    save_figure,
+)
 from metalens.synth.alignment.calibration import RigCalibration
 
 _RESOLUTION = {"png": 200, "pdf": 200}
@@ -38,10 +48,9 @@ def write_alignment_pictures(rig: RigCalibration, folder: Path, *, pair: tuple[n
 def residual_figure(rig: RigCalibration) -> Figure:
     """How far each dot lies from the map, as an arrow, and how often that is how much."""
     away = np.linalg.norm(rig.geometry.residual, axis=1)
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    field, histogram = figure.subplots(1, 2, width_ratios=(1.5, 1))
+    figure, (field, histogram) = panels(3.6, 1, 2, grid=None, width_ratios=(1.5, 1))
     _arrows(field, rig, rig.geometry.residual, ACCENT)
-    field.set_title(f"{len(away)} dots, {rig.mapping.model.name}", loc="left")
+    field.set_title(f"{len(away)} dots, {rig.mapping.model.name}")
     histogram.hist(away, bins=24, color=FAINT)
     histogram.axvline(float(away.mean()), color=INK, linewidth=1, label=f"mean {away.mean():.3f} px")
     histogram.axvline(float(away.max()), color=ACCENT, linewidth=1, label=f"largest {away.max():.3f} px")
@@ -52,11 +61,10 @@ def residual_figure(rig: RigCalibration) -> Figure:
 
 def lateral_figure(rig: RigCalibration) -> Figure:
     """Where red and blue dots lie beside green ones."""
-    figure = Figure(figsize=(7.2, 3.6), layout="constrained")
-    panels = figure.subplots(1, 2, sharex=True, sharey=True)
-    for axes, number, channel in zip(panels, (0, 1), (0, 2), strict=True):
+    figure, fields = panels(3.6, 1, 2, grid=None, sharex=True, sharey=True)
+    for axes, number, channel in zip(fields, (0, 1), (0, 2), strict=True):
         _arrows(axes, rig, rig.lateral[..., number], CHANNEL_COLOURS[channel])
-        axes.set_title(f"{('red', '', 'blue')[channel]} beside green", loc="left", color=CHANNEL_COLOURS[channel])
+        axes.set_title(f"{('red', '', 'blue')[channel]} beside green", color=CHANNEL_COLOURS[channel])
         axes.label_outer()
     return figure
 
@@ -65,8 +73,7 @@ def display_figure(rig: RigCalibration) -> Figure:
     """The display's curves, and how far the screens lie from them."""
     display = rig.display
     value = np.arange(256, dtype=np.uint8)
-    figure = Figure(figsize=(4.6, 3.2), layout="constrained")
-    axes = figure.subplots()
+    figure, axes = panels(3.2, width=COLUMN_WIDTH)
     for primary in range(3):
         grey = np.zeros((1, 256, 3), dtype=np.uint8)
         grey[0, :, primary] = value
@@ -77,25 +84,23 @@ def display_figure(rig: RigCalibration) -> Figure:
             value, light[:, primary], color=CHANNEL_COLOURS[primary], label=label, marker=mark, markevery=64, ms=3.5
         )
     worst = 100 * float(np.abs(display.residual).max())
-    axes.set_title(f"screens lie {worst:.2f} % of white off at most", loc="left")
+    axes.set_title(f"screens lie {worst:.2f} % of white off at most")
     axes.set(xlabel="displayed value", ylabel="light of the primary, white 1")
-    axes.grid(color=RULE, linewidth=0.6)
     axes.legend()
     return figure
 
 
 def pair_figure(clean: np.ndarray, captured: np.ndarray) -> Figure:
     """The clean picture, its capture, and both in a chequerboard, which shows any step at the edges of its fields."""
-    figure = Figure(figsize=(7.2, 2.6), layout="constrained")
+    figure, cells = panels(2.6, 1, 3, grid=None)
     rows, columns = np.indices(clean.shape[:2])
     field = max(min(clean.shape[:2]) // 6, 1)
     board = np.where((((rows // field) + (columns // field)) % 2 == 0)[..., None], clean, captured)
-    for axes, picture, title in zip(
-        figure.subplots(1, 3), (clean, captured, board), ("clean", "captured", "in turns"), strict=True
-    ):
+    shown = {"clean": clean, "captured": captured, "in turns": board}
+    for axes, (title, picture) in zip(cells, shown.items(), strict=True):
         axes.imshow(picture)
         axes.set_axis_off()
-        axes.set_title(title, loc="left")
+        axes.set_title(title)
     return figure
 
 
