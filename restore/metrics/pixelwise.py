@@ -1,4 +1,4 @@
-"""Differences of pixels: PSNR, SSIM and CIEDE2000, of a picture and of each zone of the field."""
+"""Figures without a network: PSNR, SSIM and CIEDE2000 of a picture and of each zone of the field, and its PIQE."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from skimage.color import deltaE_ciede2000, rgb2lab
 
+from metalens.restore.conditioning.quality import piqe
 from metalens.restore.metrics.measures import field_zones, psnr, psnr_by_zone, ssim, ssim_map
 from metalens.restore.metrics.metric import WHOLE, Compare
 
@@ -43,6 +44,12 @@ def colour_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
     return {WHOLE: float(difference.mean()), **_zone_means(difference)}
 
 
+def piqe_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
+    """PIQE, which does not look at the clean picture."""
+    del clean
+    return {WHOLE: float(piqe(picture[None].astype(np.float32) / 255)[0])}
+
+
 def loader(figures: Figures) -> Callable[[str], Compare]:
     """A loader of one of these, which compute on the processor whatever the device."""
 
@@ -65,3 +72,4 @@ def _zone_means(values: np.ndarray) -> dict[str, float]:
 load_psnr = loader(psnr_figures)
 load_ssim = loader(ssim_figures)
 load_colour = loader(colour_figures)
+load_piqe = loader(piqe_figures)

@@ -1,8 +1,8 @@
 """Shift-tolerant LPIPS: how different two pictures look, without any download.
 
 Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022 (arXiv 2207.13686): features of a
-network whose strided layers are blurred before they are sampled, normalised along their channels, and the weighted
-squared differences averaged over the picture. A misalignment of a pixel hardly counts, blur and noise do.
+network whose strided layers are blurred before they are sampled. A misalignment of a pixel hardly counts, blur and
+noise do.
 
 The weights are the two files in the wheel ``stlpips-pytorch``; they are read as tensors, and its code is never
 imported.
@@ -21,6 +21,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
+from metalens.restore.metrics.feature_distance import FeatureDistance
+from metalens.restore.metrics.weight_files import read_weights
 
 Backbone = Literal["alex", "vgg"]
 
@@ -72,8 +74,8 @@ _STAGES: dict[str, tuple[_Stage, ...]] = {
 }
 
 
-class ShiftTolerantLPIPS(nn.Module):
-    """Perceptual distance between pictures; frozen, and differentiable in both of them.
+class ShiftTolerantLPIPS(FeatureDistance):
+    """The shift-tolerant form, on one of two networks.
 
     Args:
         backbone: ``"alex"`` (2.5 million weights, quick, the loss in training) or ``"vgg"`` (14.7 million, the
@@ -83,8 +85,7 @@ class ShiftTolerantLPIPS(nn.Module):
         InputError: the package that holds the weights is not installed, or holds something else.
     """
 
-    shift: Tensor
-    scale: Tensor
+    smallest_side = SMALLEST_SIDE
     binomial: Tensor
 
     def __init__(self, backbone: Backbone = "alex") -> None:
@@ -96,62 +97,19 @@ class ShiftTolerantLPIPS(nn.Module):
         for number, stage in enumerate(_STAGES[backbone]):
             for convolution in stage.convolutions:
                 key = f"net.slice{number + 1}.{convolution.index}"
-                self._hold(f"kernel_{convolution.index}", weights[f"{key}.weight"])
-                self._hold(f"bias_{convolution.index}", weights[f"{key}.bias"])
-            self._hold(f"importance_{number}", weights[f"lin{number}.model.1.weight"])
+                self.hold(f"kernel_{convolution.index}", weights[f"{key}.weight"])
+                self.hold(f"bias_{convolution.index}", weights[f"{key}.bias"])
+            self.hold(f"importance_{number}", weights[f"lin{number}.model.1.weight"])
         line = torch.tensor([0.25, 0.5, 0.25])
         self.register_buffer("binomial", torch.outer(line, line)[None, None])
-        self.register_buffer("shift", weights["scaling_layer.shift"].clone())
-        self.register_buffer("scale", weights["scaling_layer.scale"].clone())
+        self.register_buffer("shift", weights["scaling_layer.shift"].float().clone())
+        self.register_buffer("scale", weights["scaling_layer.scale"].float().clone())
         # On a processor convolutions and poolings are faster with channels last.
         nn.Module.to(self, memory_format=torch.channels_last)
         self.eval()
 
-    def _hold(self, name: str, value: Tensor) -> None:
-        self.register_parameter(name, nn.Parameter(value.clone(), requires_grad=False))
-
-    def forward(self, first: Tensor, second: Tensor) -> Tensor:
-        """Compare pictures pair by pair.
-
-        Args:
-            first: ``[batch, 3, y, x]`` sRGB in 0..1.
-            second: the same.
-
-        Returns:
-            ``[batch]`` float32, 0 for equal pictures; symmetric.
-
-        Raises:
-            InputError: shapes that differ, are no colour pictures, or are smaller than 32 pixels.
-        """
-        if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3:
-            raise InputError(
-                f"perceptual distance: found shapes {tuple(first.shape)} and {tuple(second.shape)}, "
-                "expected twice the same [batch, 3, y, x]."
-            )
-        if min(first.shape[-2:]) < SMALLEST_SIDE:
-            raise InputError(
-                f"perceptual distance: pictures of {first.shape[-2]} × {first.shape[-1]} pixels, "
-                f"each side must have at least {SMALLEST_SIDE}."
-            )
-        return self.compare(self.features(first), self.features(second))
-
-    def compare(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
-        """Distance between pictures whose :meth:`features` are at hand, ``[batch]`` float32."""
-        distance = torch.zeros(len(first[0]), device=first[0].device)
-        for difference in self.difference_maps(first, second):
-            distance = distance + difference.mean(dim=(1, 2))
-        return distance
-
-    def difference_maps(self, first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
-        """What :meth:`compare` averages: the weighted squared differences of each layer, ``[batch, y, x]``."""
-        found = []
-        for number, (one, other) in enumerate(zip(first, second, strict=True)):
-            difference = (_unit_length(one) - _unit_length(other)).square()
-            found.append((difference * self.get_parameter(f"importance_{number}")).sum(dim=1))
-        return found
-
     def features(self, picture: Tensor) -> list[Tensor]:
-        """The five feature maps of ``[batch, 3, y, x]`` pictures in 0..1, to be compared with many others."""
+        """The features at the end of each stage."""
         maps = []
         current = ((2 * picture - 1 - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES[self.backbone]:
@@ -180,15 +138,6 @@ def shift_tolerant_lpips(backbone: Backbone = "alex") -> ShiftTolerantLPIPS:
     return ShiftTolerantLPIPS(backbone)
 
 
-def _unit_length(features: Tensor) -> Tensor:
-    """Scale each position's features to length 1, in float32 also under autocast.
-
-    The floor under the square keeps the gradient finite where all features are 0.
-    """
-    features = features.float()
-    return features / (features.square().sum(dim=1, keepdim=True) + 1e-12).sqrt()
-
-
 def _read_weights(backbone: str) -> dict[str, Tensor]:
     package = importlib.util.find_spec("stlpips_pytorch")
     if package is None or not package.submodule_search_locations:
@@ -197,12 +146,7 @@ def _read_weights(backbone: str) -> dict[str, Tensor]:
             "run `pip install stlpips-pytorch==0.0.2`."
         )
     folder = Path(next(iter(package.submodule_search_locations)))
-    path = folder / "weights" / "vST0.0" / f"{backbone}_shift_tolerant.pth"
-    try:
-        weights = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # torch and pickle raise many kinds for a missing or damaged file
-        raise InputError(
-            f"{path}: not a readable weight file ({type(error).__name__}); "
-            "run `pip install --force-reinstall --no-deps stlpips-pytorch==0.0.2`."
-        ) from error
-    return {key: tensor.float() for key, tensor in weights.items()}
+    return read_weights(
+        folder / "weights" / "vST0.0" / f"{backbone}_shift_tolerant.pth",
+        "run `pip install --force-reinstall --no-deps stlpips-pytorch==0.0.2`",
+    )

@@ -14,9 +14,9 @@ from scipy.ndimage import gaussian_filter
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.scene import srgb_to_linear, to_8_bit
 from metalens.restore.deconvolution.consistency import blurred_again, consistency
-from metalens.restore.metrics import weighted
 from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.measures import perceptual_distance, ssim, ssim_map
+from metalens.restore.metrics.network_metrics import PYIQA, fill, network_metric
 from metalens.restore.metrics.perceptual import distances_by_zone
 from metalens.restore.metrics.pixelwise import colour_difference, colour_figures, psnr_figures, ssim_figures
 
@@ -106,12 +106,12 @@ def test_a_picture_that_explains_the_capture_is_consistent_and_made_up_detail_is
 
 def test_missing_weights_are_named_with_their_place(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    assert weighted.lpips_missing().startswith("its weights are not on this machine: put vgg16-397923af.pth into ")
-    assert weighted.niqe_missing() == (
+    assert network_metric("lpips")[1]().startswith("its weights are not on this machine: put vgg16-397923af.pth into ")
+    assert PYIQA["niqe"].missing() == (
         f"its weights are not on this machine: put niqe_modelparameters.mat into {tmp_path / 'pyiqa'}"
     )
-    assert "put ckpt_koniq10k.pt into" in weighted.maniqa_missing()
-    assert "put vgg16-397923af.pth into" in weighted.dists_missing()
+    assert "put ckpt_koniq10k.pt into" in PYIQA["maniqa"].missing()
+    assert "put vgg16-397923af.pth into" in PYIQA["dists"].missing()
 
 
 def test_niqe_is_computed_where_its_model_is(monkeypatch, tmp_path, clean):
@@ -119,18 +119,18 @@ def test_niqe_is_computed_where_its_model_is(monkeypatch, tmp_path, clean):
     (tmp_path / "pyiqa").mkdir()
     random = np.random.default_rng(0)
     model = {"mu_prisparam": random.random((1, 36)), "cov_prisparam": np.eye(36)}
-    scipy.io.savemat(tmp_path / "pyiqa" / weighted.NIQE_MODEL, model)
-    assert weighted.niqe_missing() is None
-    assert math.isfinite(weighted.load_niqe("cpu")(clean, [clean])[0]["whole"])
+    scipy.io.savemat(tmp_path / "pyiqa" / "niqe_modelparameters.mat", model)
+    assert PYIQA["niqe"].missing() is None
+    assert math.isfinite(PYIQA["niqe"].load("cpu")(clean, [clean])[0]["whole"])
 
 
 def test_weights_that_are_damaged_or_incomplete_are_one_sentence(tmp_path):
     network, path = torch.nn.Linear(2, 1), tmp_path / "weights.pth"
     path.write_bytes(b"no weights")
     with pytest.raises(InputError, match="not a readable weight file"):
-        weighted._fill(network, path, needed=("weight",))
+        fill(network, path, needed=("weight",))
     torch.save({"module.weight": torch.ones(1, 2)}, path)
     with pytest.raises(InputError, match="lacks bias; remove it and fetch it again"):
-        weighted._fill(network, path, needed=("weight", "bias"))
-    weighted._fill(network, path, needed=("weight",))
+        fill(network, path, needed=("weight", "bias"))
+    fill(network, path, needed=("weight",))
     assert network.weight.tolist() == [[1, 1]]
