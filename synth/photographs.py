@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import list_pictures
 
@@ -60,10 +59,7 @@ def find_photographs(
 def _read_credits(path: Path) -> dict[str, dict[str, str]]:
     if not path.is_file():
         return {}
-    try:
-        manifest = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: could not be read as JSON ({error}); remove it or make it again.") from error
+    manifest = read_json(path, "manifest of photographs", "remove it or make it again", kind=object)
     entries = manifest.get("photographs") if isinstance(manifest, dict) else None
     if not isinstance(entries, list):
         return {}

@@ -7,6 +7,7 @@ In reading order:
 - ``text_file``     tables of numbers that other programs wrote
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and those that come with the package
+- ``json_file``     guarded reading of JSON files
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        outputs that appear whole or not at all
 - ``claim``         one run at a time in a place, and only the one that it was begun with

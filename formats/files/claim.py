@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from metalens.formats.files.atomic import require_new_directory, write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 
 LOCK = ".lock"
 """In a folder while a run writes there."""
@@ -154,12 +155,5 @@ def _make(folder: Path) -> None:
 
 
 def _read_note(path: Path) -> dict[str, Any]:
-    try:
-        if path.stat().st_size > LARGEST_NOTE:
-            raise ValueError(f"{path.stat().st_size} bytes")
-        found = json.loads(path.read_text(encoding="utf-8"))
-        if not isinstance(found, dict):
-            raise ValueError("it holds no object")
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not what this metalens writes ({error}); choose a new place with -o.") from error
+    found: dict[str, Any] = read_json(path, "note of a run", "choose a new place with -o", largest=LARGEST_NOTE)
     return found

@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
@@ -222,11 +223,8 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
         unfinished = (folder / "checkpoint.safetensors").is_file()
         hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
         raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
-    try:
-        description = json.loads(path.read_text(encoding="utf-8"))
-        found = description.get("schema"), description.get("version")
-    except (ValueError, OSError, AttributeError) as error:
-        raise InputError(f"{path}: not readable JSON ({error}); copy the adapter again.") from error
+    description: dict[str, Any] = read_json(path, "adapter", "copy the adapter again")
+    found = description.get("schema"), description.get("version")
     if found != (SCHEMA, VERSION):
         raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
     try:

@@ -21,13 +21,12 @@ Figures and page need nothing from elsewhere: they can be made on another machin
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files import json_file
 from metalens.restore.bench.plan import BenchPlan
 
 RESULT = "result.json"
@@ -97,15 +96,10 @@ def chart_pictures(folder: Path) -> tuple[Path, Path] | None:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object.
+    """A JSON object of a benchmark.
 
     Raises:
         InputError: the file cannot be read or holds something else.
     """
-    try:
-        found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not readable JSON ({error}); remove it and go on with --resume.") from error
-    if not isinstance(found, dict):
-        raise InputError(f"{path}: holds no JSON object; remove it and go on with --resume.")
+    found: dict[str, Any] = json_file.read_json(path, "file of a benchmark", "remove it and go on with --resume")
     return found

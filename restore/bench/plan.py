@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
@@ -11,12 +10,15 @@ from typing import Any
 
 from metalens.formats.files.claim import claimed_folder, write_note
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 
 SCHEMA = "metalens.bench"
 VERSION = 1
 PLAN = "plan.json"
 INPUTS = "inputs"
 """Folder, in the benchmark's, of what was made for it."""
+
+_ANEW = "start anew in another folder"
 
 _MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
 """What a resumed run may have otherwise: more methods and seeds, another machine's paths."""
@@ -79,16 +81,16 @@ def read_plan(folder: Path) -> BenchPlan:
     path = folder / PLAN
     if not path.is_file():
         raise InputError(f"{folder}: holds no benchmark ({PLAN} is missing); start one without --resume.")
+    found: dict[str, Any] = read_json(path, "benchmark's plan", _ANEW)
     try:
-        found: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
             raise ValueError(f"it is not {SCHEMA} version {VERSION}")
         plan = BenchPlan(**found)
         if isinstance(plan.test, str):
             raise ValueError("test is one folder, not a list")
         return replace(plan, test=tuple(plan.test), methods=tuple(plan.methods), seeds=tuple(plan.seeds))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: not a benchmark's plan ({error}); start anew in another folder.") from error
+    except (ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: not a readable benchmark's plan ({error}); {_ANEW}.") from error
 
 
 @contextmanager

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,6 +12,7 @@ import torch
 from torch import Tensor
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 
 
 def embed_texts(location: str, texts: Sequence[str]) -> Tensor:
@@ -85,7 +85,9 @@ def _require_clip(location: str) -> None:
     config = Path(location) / "text_encoder" / "config.json"
     if not config.is_file():  # a hub id; transformers reads its config
         return
-    classes = json.loads(config.read_text(encoding="utf-8")).get("architectures") or ["CLIPTextModel"]
+    classes = read_json(config, "text encoder's configuration", "copy the prior again").get("architectures") or [
+        "CLIPTextModel"
+    ]
     if "CLIPTextModel" not in classes:
         raise InputError(
             f"{os.fspath(config)}: text encoder {classes[0]}, expected CLIPTextModel; put a prompts.safetensors with "

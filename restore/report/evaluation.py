@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import platform
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -12,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
@@ -124,21 +124,18 @@ def _has_history(adapter: str) -> bool:
 def _curve(adapter: str) -> dict[str, list[float]]:
     """The training loss of an adapter on its positive path, step by step; the paths' losses lie apart."""
     path = adapter_folder(adapter) / "training.json"
+    told = read_json(path, "training history", "train again")
     try:
-        rows = json.loads(path.read_text(encoding="utf-8"))["history"]
-        positive = [row for row in rows if row["path"] == "positive"] or rows
+        positive = [row for row in told["history"] if row["path"] == "positive"] or told["history"]
         return {"step": [row["step"] for row in positive], "loss": [row["loss"] for row in positive]}
-    except (ValueError, KeyError, TypeError) as error:
+    except (KeyError, TypeError) as error:
         raise InputError(f"{path}: not a training history ({error}); train again.") from error
 
 
 def _stages(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
-    try:
-        stages = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: not a readable stages.json ({error}).") from error
-    if not isinstance(stages, list) or not all(isinstance(stage, dict) for stage in stages):
-        raise InputError(f"{path}: expected a list of stages.")
+    stages: list[Any] = read_json(path, "list of stages", "give the stages.json of a demo", kind=list)
+    if not all(isinstance(stage, dict) for stage in stages):
+        raise InputError(f"{path}: expected a list of stages, one object each; give the stages.json of a demo.")
     return stages

@@ -42,5 +42,5 @@ def test_manifest_beside_photographs_gives_licence_and_credit(tmp_path: Path) ->
     found = find_photographs([tmp_path])
     assert [(each.name, each.licence, each.credit) for each in found] == [("a", "CC0", "me"), ("b", "", "")]
     (tmp_path / "manifest.json").write_text("{")
-    with pytest.raises(InputError, match="could not be read as JSON"):
+    with pytest.raises(InputError, match="not a readable manifest of photographs"):
         find_photographs([tmp_path])

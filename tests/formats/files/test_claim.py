@@ -86,7 +86,7 @@ def test_what_is_no_run_is_not_resumed(tmp_path):
 @pytest.mark.parametrize("text", ["{", "[1]", "[" * 100_000, "\xff"])
 def test_a_damaged_note_is_one_sentence(tmp_path, text):
     (tmp_path / "note.json").write_text(text, encoding="latin-1")
-    with pytest.raises(InputError, match=r"note\.json: not what this metalens writes"):
+    with pytest.raises(InputError, match=r"note\.json: not a readable note of a run"):
         claim(tmp_path, resume=True)
 
 

@@ -62,7 +62,7 @@ def test_a_benchmark_goes_on_with_its_own_terms_only(tmp_path, make_plan):
 @pytest.mark.parametrize("text", ["{", "[]", '{"schema": "metalens.bench", "version": 9}', '{"schema": "x"}'])
 def test_a_plan_that_is_none_is_refused(tmp_path, text):
     (tmp_path / PLAN).write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="not a benchmark's plan"):
+    with pytest.raises(InputError, match="not a readable benchmark's plan"):
         read_plan(tmp_path)
 
 
@@ -324,7 +324,7 @@ def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_p
     begin(tmp_path / "bench", make_plan(), resume=False)
     path = tmp_path / "bench" / PLAN
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": "kodak"}), encoding="utf-8")
-    with pytest.raises(InputError, match="not a benchmark's plan"):
+    with pytest.raises(InputError, match="not a readable benchmark's plan"):
         read_plan(tmp_path / "bench")
 
 
