@@ -116,14 +116,16 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> object:
-    """Import a public name when it is first used (PEP 562): ``import metalens`` alone loads nothing else."""
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    module, _, attribute = _HOMES[name].partition(":")
-    found = import_module(f"{__name__}.{module}")
-    globals()[name] = getattr(found, attribute) if attribute else found
-    return globals()[name]
+if not TYPE_CHECKING:  # or a misspelt name would be an object to type checkers
+
+    def __getattr__(name: str) -> object:
+        """Import a public name when it is first used (PEP 562): ``import metalens`` alone loads nothing else."""
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        module, _, attribute = _HOMES[name].partition(":")
+        found = import_module(f"{__name__}.{module}")
+        globals()[name] = getattr(found, attribute) if attribute else found
+        return globals()[name]
 
 
 def __dir__() -> list[str]:

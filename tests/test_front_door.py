@@ -59,7 +59,7 @@ def test_dir_lists_the_public_names_and_each_leads_somewhere():
 def test_type_checkers_are_told_of_the_same_objects():
     """The imports that only type checkers see are those that happen when a name is used."""
     tree = ast.parse((ROOT / "__init__.py").read_text(encoding="utf-8"))
-    (shown,) = [node for node in tree.body if isinstance(node, ast.If)]
+    shown = next(node for node in tree.body if isinstance(node, ast.If))
     for node in shown.body:
         assert isinstance(node, ast.ImportFrom)
         for each in node.names:

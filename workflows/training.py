@@ -76,7 +76,7 @@ def train(
         >>> bank = metalens.simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(25, 25))
         >>> small = {"batch": 1, "crop": 32, "validation_batches": 1, "validation_pictures": 1, "judge": "alex"}
         >>> with TemporaryDirectory() as folder:
-        ...     report = metalens.generate_pairs("embedded:train", bank, f"{folder}/pairs", count=4)
+        ...     report = metalens.generate_pairs("embedded:train", bank, f"{folder}/pairs", count=2)
         ...     summary = train(f"{folder}/pairs", f"{folder}/adapter", bank=bank, steps=1, recipe={"training": small})
         >>> summary["steps"], sorted(summary["validation_after"])
         (1, ['negative', 'neutral', 'positive'])
