@@ -71,7 +71,7 @@ class Sampling(Record):
         default=None, description="of the fields in means; None is the share of the sensor nearest to each"
     )
     wavelengths_per_channel: int | None = Field(default=None, ge=1, le=99, description="None is the camera's own")
-    window_pixels: int = Field(ge=9, le=401, description="side of each point spread function, odd")
+    window_pixels: int = Field(default=65, ge=9, le=401, description="side of each point spread function, odd")
     engine: Engine = "angular_spectrum"
 
     @model_validator(mode="after")

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.phase import HyperbolicPhase, Phase, QuadraticPhase
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.design.objectives import EfficiencyObjective, StrehlObjective, UniformityObjective
 from metalens.formats.design.spec import DesignSpec
@@ -29,7 +30,8 @@ class Problem:
 
     Attributes:
         spec: the specification.
-        view: the camera and its fields; its lens has the camera's own phase.
+        view: the camera and its fields. Its lens has the camera's own phase where the search starts from it, else the
+            textbook one of its size: a base's phase may mean nothing at another aperture.
         field_weight: ``[field]`` share of each field in means, summing to 1.
         tangential: ``[field, (y, x)]`` unit vectors away from the axis.
         wavelength: ``[wavelength]`` in metres.
@@ -79,7 +81,9 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_window(spec)
     _check_objectives(spec)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
-    view = view_of(camera, position, float(weight[1] @ wavelength))
+    middle = float(weight[1] @ wavelength)
+    drawn = camera if "camera" in spec.start.families else _with_textbook_phase(camera, middle)
+    view = view_of(drawn, position, middle)
     view.lens.response.check(wavelength)
     _check_fabrication(spec, view.lens)
     return Problem(
@@ -93,6 +97,15 @@ def problem_of(spec: DesignSpec) -> Problem:
         _subpixels(spec, view.lens, wavelength),
         camera.sensor.pixel_pitch_m,
     )
+
+
+def _with_textbook_phase(camera: Camera, wavelength: float) -> Camera:
+    """The camera with the phase that focuses a wavelength (m): quadratic behind a stop (f sin θ), else hyperbolic."""
+    nanometres = 1e9 * wavelength
+    phase: Phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
+    if camera.lens.stop is not None:
+        phase = QuadraticPhase(family="quadratic", wavelength_nm=nanometres)
+    return camera.model_copy(update={"lens": camera.lens.model_copy(update={"phase": phase})})
 
 
 def field_positions(

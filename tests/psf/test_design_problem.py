@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from metalens.formats.design.spec import DesignSpec, parse_design
 from metalens.formats.files.errors import InputError
+from metalens.optics import EvenPolynomial
 from metalens.psf.design.problem import field_positions, problem_of
 from metalens.psf.design.run import task_of
 
@@ -117,3 +122,27 @@ def test_positions_are_those_of_a_flat_sensor() -> None:
     position, outward = field_positions(spec().camera, (0.0, 20.0), (90.0,))
     assert position[1] == pytest.approx([900e-6 * np.tan(np.radians(20)), 0], abs=1e-15)
     assert outward[1] == pytest.approx([1, 0], abs=1e-12)
+
+
+PRINTED = re.findall(
+    r"(?m)^    schema = \"metalens\.design\"\n(?:(?:    .*)?\n)*",
+    (Path(__file__).resolve().parents[2] / "docs" / "design.md").read_text(encoding="utf-8"),
+)
+
+
+@pytest.mark.parametrize("text", PRINTED)
+def test_specifications_that_the_documents_print_can_be_run(text: str) -> None:
+    assert task_of(parse_design(textwrap.dedent(text))).starts
+
+
+def test_the_documents_print_a_specification() -> None:
+    assert PRINTED
+
+
+def test_a_base_at_another_aperture_is_planned_without_its_phase() -> None:
+    """The polynomial of the base means nothing beyond its own radius, and the search replaces it."""
+    lens = "[camera.lens]\naperture_um = 300.0\nfocal_length_um = 600.0\n"
+    wide = problem_of(spec(("[variables]", lens + "\n[variables]")))
+    assert wide.simulator(wide.view.lens).plan.grid.size[0] < 2000
+    kept = problem_of(spec(("[sampling]", '[start]\nfamilies = ["camera"]\n\n[sampling]')))
+    assert isinstance(kept.view.lens.phase, EvenPolynomial)
