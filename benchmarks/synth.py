@@ -32,8 +32,8 @@ from metalens.formats.pairs.shard import PairSample, store_sample
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.runners.backend import BackendSettings
 from metalens.synth.blur import blur
-from metalens.synth.dataset.backends import BackendSettings
 from metalens.synth.dataset.crops import choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.embedded_photographs import embedded_photographs

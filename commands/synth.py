@@ -109,7 +109,8 @@ def synth(
         text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
         answer(plan, as_json, text)
         return
-    from metalens.synth.dataset.backends import BackendSettings, available_cores
+    from metalens.runners.backend import BackendSettings
+    from metalens.runners.processes import available_cores
     from metalens.synth.generate import Execution, PairsSettings, generate_pairs
 
     settings = PairsSettings(

@@ -54,7 +54,7 @@ def tolerance(
     from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
     from metalens.psf.tolerance.ensemble import check_count
     from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
-    from metalens.psf.tolerance.workers import check_workers
+    from metalens.runners.local import check_workers
 
     camera = read_camera(lens)
     spec = TYPICAL if spec_path is None else read_tolerance_spec(spec_path)

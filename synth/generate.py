@@ -19,11 +19,12 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
 from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank, write_psf_bank
-from metalens.synth.dataset.backends import Backend, BackendSettings
+from metalens.runners.backend import BackendSettings
+from metalens.runners.job import Runner
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera
-from metalens.synth.dataset.photograph_survey import BATCH, find_again, take_stock
+from metalens.synth.dataset.photograph_survey import BATCH, INSPECT, find_again, take_stock
 from metalens.synth.dataset.settings import PairsSettings
-from metalens.synth.dataset.shard import hash_of_bank
+from metalens.synth.dataset.shard import SHARD, hash_of_bank
 from metalens.synth.dataset.shard_scheduler import Execution, Filling, PairsReport
 from metalens.synth.photographs import Photograph
 
@@ -92,7 +93,7 @@ def generate_pairs(
     folder, place = Path(output), execution.backend
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
     job = Filling(folder, given, settings)
-    with closing(place.open(folder, {"shard": job.make_here})) as backend:
+    with closing(place.open(folder, {SHARD: job.make_here})) as backend:
         if begun is not None:
             paths, sources, skipped = find_again(begun, photographs, folder), begun.sources, begun.skipped
         else:
@@ -145,7 +146,7 @@ def _checked_pixels(
 
 
 def _look(
-    backend: Backend,
+    backend: Runner,
     photographs: Sequence[Photograph],
     pixels: tuple[int, int],
     look: Callable[[int, int], None],
@@ -154,7 +155,7 @@ def _look(
     batches = [photographs[first : first + BATCH] for first in range(0, len(photographs), BATCH)]
     specs = [{"paths": [str(each.path) for each in batch], "pixels": list(pixels)} for batch in batches]
     found: dict[int, list[dict[str, Any]]] = {}
-    for place, entries in backend.run("inspect", specs, lambda place, made: None):
+    for place, entries in backend.run(INSPECT, specs):
         found[place] = entries
         look(sum(map(len, found.values())), len(photographs))
     return [entry for place in range(len(specs)) for entry in found[place]]

@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -194,6 +195,17 @@ def dump_camera(camera: Camera) -> str:
     lines = [f'schema = "{SCHEMA}"', f"version = {VERSION}"]
     _dump_table(camera.model_dump(exclude_none=True), "", lines)
     return "\n".join(lines) + "\n"
+
+
+def camera_to_json(camera: Camera) -> dict[str, str]:
+    """What another process makes the same camera of, the files that it names included."""
+    return {"lens_toml": dump_camera(camera), "folder": str(folder_of(camera).resolve())}
+
+
+def camera_of_json(told: Mapping[str, str]) -> Camera:
+    """The camera of :func:`camera_to_json`."""
+    folder = Path(told["folder"])
+    return parse_camera(told["lens_toml"], folder=folder).in_folder(folder)
 
 
 def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:

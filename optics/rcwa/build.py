@@ -2,13 +2,9 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
-import threading
 import tomllib
-from collections.abc import Callable, Iterator
-from concurrent.futures import FIRST_EXCEPTION, ProcessPoolExecutor, wait
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -25,15 +21,8 @@ from metalens.optics.rcwa.layer import FORMULATION
 from metalens.optics.rcwa.materials import database_version, material_name
 from metalens.optics.rcwa.plan import LibraryPlan, plan_library
 from metalens.optics.rcwa.slab import slab_transmission
-
-_ONE_THREAD = {
-    "OMP_NUM_THREADS": "1",
-    "OPENBLAS_NUM_THREADS": "1",
-    "MKL_NUM_THREADS": "1",
-    "XLA_FLAGS": "--xla_cpu_multi_thread_eigen=false",
-    "JAX_PLATFORMS": "cpu",
-}
-"""Of every process that solves: sums in another order would change the last bits."""
+from metalens.runners.job import Progress
+from metalens.runners.local import LocalWorkers
 
 ASKED = "asked.json"
 """In the folder of meta-atoms: what they are of."""
@@ -69,8 +58,11 @@ def build_library(
         paths = [parts / f"{atom:05d}.npz" for atom in range(len(plan.geometry))]
         missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
         progress(len(paths) - len(missing), len(paths))
-        if missing:
-            _compute(text, parts, missing, workers, lambda done: progress(len(paths) - len(missing) + done, len(paths)))
+        specs = [{"text": text, "parts": str(parts), "atom": atom} for atom in missing]
+        # Also one worker is another process, of one thread: sums in another order would change the last bits.
+        with closing(LocalWorkers(workers, {"JAX_PLATFORMS": "cpu"})) as runner:
+            for done, _ in enumerate(runner.run(COMPUTE, specs), start=len(paths) - len(missing) + 1):
+                progress(done, len(paths))
         return _assembled(plan, text, [_load(path) for path in paths])
 
 
@@ -80,57 +72,15 @@ def asked_of(text: str) -> dict[str, Any]:
     return {"specification": tomllib.loads(text), "versions": versions | {"materials": database_version()}}
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """What spawned processes find in their environment."""
-    before = {name: os.environ.get(name) for name in _ONE_THREAD}
-    os.environ.update(_ONE_THREAD)
-    try:
-        yield
-    finally:
-        for name, value in before.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
+COMPUTE = "metalens.optics.rcwa.build:compute_part"
+"""The job's name."""
 
 
-def _compute(text: str, parts: Path, atoms: list[int], workers: int, progress: Callable[[int], None]) -> None:
-    context = multiprocessing.get_context("spawn")
-    with (
-        _one_thread(),
-        ProcessPoolExecutor(
-            max_workers=min(workers, len(atoms)), mp_context=context, initializer=_end_with_parent
-        ) as pool,
-    ):
-        pending = {pool.submit(_compute_part, text, parts, atom) for atom in atoms}
-        try:
-            while pending:
-                done, pending = wait(pending, timeout=1.0, return_when=FIRST_EXCEPTION)
-                for future in done:
-                    future.result()
-                progress(len(atoms) - len(pending))
-        except BaseException:
-            # What runs is finished and kept; nothing more begins.
-            pool.shutdown(wait=True, cancel_futures=True)
-            raise
-
-
-def _end_with_parent() -> None:
-    """Leave no process behind when the one that asked is killed: the pool itself would wait for ever."""
-    parent = multiprocessing.parent_process()
-
-    def watch() -> None:
-        if parent is not None:
-            parent.join()
-            os._exit(1)
-
-    threading.Thread(target=watch, daemon=True).start()
-
-
-def _compute_part(text: str, parts: Path, atom: int) -> None:
-    tables = compute_atom(plan_library(parse_library_spec(text)), atom)
-    with atomic_file(parts / f"{atom:05d}.npz") as part, part.open("wb") as file:
+def compute_part(spec: Mapping[str, Any], progress: Progress) -> None:
+    """Compute one meta-atom and write its file: a job."""
+    del progress
+    tables = compute_atom(plan_library(parse_library_spec(spec["text"])), spec["atom"])
+    with atomic_file(Path(spec["parts"]) / f"{spec['atom']:05d}.npz") as part, part.open("wb") as file:
         np.savez(file, **tables)  # type: ignore[arg-type]
 
 

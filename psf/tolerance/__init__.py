@@ -4,7 +4,6 @@ Files, in reading order:
 
 - ``draws``        lenses as they may come out: numbers from the errors' distributions, and the lens with them
 - ``evaluation``   what a drawn lens shows: functions and figures of merit, compiled once for all draws
-- ``workers``      work shared among processes
 - ``monte_carlo``  many drawn lenses, resumable
 - ``sensitivity``  which errors matter: shares of the variance
 - ``summary``      distributions, yield, ranking and the worst lens, as JSON and CSV

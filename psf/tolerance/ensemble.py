@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
 from metalens.formats.design.tolerance_spec import Errors
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
@@ -27,8 +28,9 @@ from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import drawn_camera, drawn_numbers
-from metalens.psf.tolerance.workers import check_workers, shared_work
 from metalens.psf.window import choose_window
+from metalens.runners.job import Progress
+from metalens.runners.local import check_workers, workers_of
 
 ROOM = 1.15
 """Windows are larger by this than that of the lens as drawn: drawn lenses spread their light wider."""
@@ -91,13 +93,15 @@ def _simulate_members(
     progress: Callable[[int, int], None] | None,
 ) -> PsfEnsemble:
     drawn = [drawn_camera(camera, drawn_numbers(errors, seed, index)) for index in range(count)]
-    tasks = [(each, str(target / _name(index)), settings) for index, each in enumerate(drawn)]
-    missing = [task for task in tasks if not _is_done(Path(task[1]), task[0])]
-    done = count - len(missing)
-    for _ in shared_work(_simulate_member, missing, workers, _nothing, ()):
-        done += 1
-        if progress is not None:
-            progress(done, count)
+    missing = [
+        {"camera": camera_to_json(each), "path": str(target / _name(index)), **settings}
+        for index, each in enumerate(drawn)
+        if not _is_done(target / _name(index), each)
+    ]
+    with closing(workers_of(workers)) as runner:
+        for done, _ in enumerate(runner.run(SIMULATE, missing), start=count - len(missing) + 1):
+            if progress is not None:
+                progress(done, count)
     members = [
         EnsembleMember(
             file=_name(index),
@@ -150,10 +154,13 @@ def _is_done(path: Path, camera: Camera) -> bool:
         return False
 
 
-def _nothing() -> None:
-    """Workers need no preparation: each bank is compiled for its own chief rays."""
+SIMULATE = "metalens.psf.tolerance.ensemble:simulate_member"
+"""The job's name."""
 
 
-def _simulate_member(task: tuple[Camera, str, dict[str, Any]]) -> None:
-    camera, path, settings = task
+def simulate_member(spec: Mapping[str, Any], progress: Progress) -> None:
+    """Simulate and write the bank of one drawn lens: a job."""
+    del progress
+    settings: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in spec.items()}
+    camera, path = camera_of_json(settings.pop("camera")), settings.pop("path")
     write_psf_bank(path, simulate_bank(camera, **settings))

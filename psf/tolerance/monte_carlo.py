@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
+import json
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass
+from functools import lru_cache
 from importlib.metadata import version
 from typing import Any
 
 import numpy as np
 
-from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json, dump_camera
 from metalens.formats.design.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
 from metalens.formats.design.tolerance_spec import Errors, Fixed, ToleranceSpec
 from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
 from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of
-from metalens.psf.tolerance.workers import check_workers, shared_work
+from metalens.runners.job import Progress, in_order
+from metalens.runners.local import check_workers, workers_of
 
 Task = tuple[str, dict[str, float]]
 """Key and errors of a lens."""
@@ -182,8 +186,11 @@ def _evaluated(
 ) -> Iterator[tuple[str, dict[str, float], np.ndarray]]:
     """Key, errors and figures of each lens, in the order of the tasks."""
     settings = {"fields": run.fields, "wavelengths_per_channel": run.wavelengths_per_channel, "window": run.window}
-    unit = _unit(camera, run.spec.errors)
-    yield from shared_work(_evaluate, tasks, workers, _prepare, (camera, settings, unit))
+    settings |= {"camera": camera_to_json(camera), "unit": _unit(camera, run.spec.errors)}
+    specs = [{"settings": json.dumps(settings), "numbers": numbers} for _, numbers in tasks]
+    with closing(workers_of(workers)) as runner:
+        for (key, numbers), figures in zip(tasks, in_order(runner.run(EVALUATE, specs)), strict=True):
+            yield key, numbers, np.array(figures, dtype=np.float64)
 
 
 def _unit(camera: Camera, errors: Errors) -> float:
@@ -193,15 +200,21 @@ def _unit(camera: Camera, errors: Errors) -> float:
     return geometry_unit(camera, metalens_of(camera))
 
 
-_EVALUATION: list[tuple[Evaluation, float]] = []
-"""Of this process: what it evaluates, and the unit of its widths."""
+EVALUATE = "metalens.psf.tolerance.monte_carlo:evaluate"
+"""The job's name."""
 
 
-def _prepare(camera: Camera, settings: dict[str, Any], unit: float) -> None:
-    _EVALUATION[:] = [(evaluation_of(camera, **settings), unit)]
+def evaluate(spec: Mapping[str, Any], progress: Progress) -> list[Any]:
+    """Figures ``[figure, field, channel]`` of a drawn lens: a job."""
+    del progress
+    evaluation, unit = _evaluation(spec["settings"])
+    figures: list[Any] = evaluation.figures(draw_of(spec["numbers"], unit)).tolist()
+    return figures
 
 
-def _evaluate(task: Task) -> tuple[str, dict[str, float], np.ndarray]:
-    evaluation, unit = _EVALUATION[0]
-    key, numbers = task
-    return key, numbers, evaluation.figures(draw_of(numbers, unit))
+@lru_cache(maxsize=1)
+def _evaluation(settings: str) -> tuple[Evaluation, float]:
+    """What this process evaluates, and the unit of its widths; compiled once."""
+    told = json.loads(settings)
+    camera, unit = camera_of_json(told.pop("camera")), float(told.pop("unit"))
+    return evaluation_of(camera, **told | {"fields": tuple(told["fields"])}), unit

@@ -1,16 +1,19 @@
-"""A process of the benchmark: started, followed, stopped. It tells its progress on stdout, a JSON object a line."""
+"""Programs of the benchmark: run so many at a time. Each tells its progress on stdout, a JSON object a line."""
 
 from __future__ import annotations
 
 import json
 import os
 import subprocess
-import sys
+import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from queue import SimpleQueue
 
 from metalens.formats.files.interruption import stop_if_interrupted
+from metalens.runners.processes import end, start_python
 
 Tell = Callable[[str, float, dict[str, float]], None]
 """Called with the stage, the share of it that is done, and the latest figures."""
@@ -23,30 +26,78 @@ _BETWEEN_LINES = 0.5
 _SECONDS_TO_STOP = 60
 
 
-def start(
-    module: str, arguments: Sequence[str], log: Path, *, offline: bool = False, sharing: int = 1
-) -> subprocess.Popen[str]:
-    """Start ``python -m module``.
+@dataclass(frozen=True)
+class Program:
+    """A module that is run with ``python -m``, and the end of whose log is a file.
 
-    Args:
+    Attributes:
         module: by its whole name.
         arguments: of its command line.
-        log: its stderr goes to the end of this file.
+        log: what it prints that is no progress.
         offline: whether packages may not fetch anything.
+    """
+
+    module: str
+    arguments: Sequence[str]
+    log: Path
+    offline: bool = False
+
+
+def run_programs(
+    programs: Sequence[Program], parallel: int, tell: Callable[[int, str, float], None]
+) -> Generator[tuple[int, int], None, None]:
+    """Run programs, so many at a time; when the generator is closed, those that run are told to keep what they have.
+
+    Args:
+        programs: in the order in which they are begun.
+        parallel: how many at a time.
+        tell: is told the place of a program, its stage and its share, by threads.
+
+    Returns:
+        Place and exit status of each, as they end.
+    """
+    running: list[subprocess.Popen[str]] = []
+    ended: SimpleQueue[tuple[int, int]] = SimpleQueue()
+    waiting = list(enumerate(programs))[::-1]
+
+    def begin() -> None:
+        place, program = waiting.pop()
+        process = start(program, sharing=parallel)
+        running.append(process)
+
+        def watch() -> None:
+            ended.put((place, follow(process, program.log, lambda stage, share, figures: tell(place, stage, share))))
+
+        threading.Thread(target=watch, daemon=True).start()
+
+    try:
+        for _ in range(min(max(1, parallel), len(programs))):
+            begin()
+        for _ in programs:
+            yield ended.get()
+            if waiting:
+                begin()
+    finally:
+        end(running, seconds=_SECONDS_TO_STOP)
+
+
+def start(program: Program, *, sharing: int = 1) -> subprocess.Popen[str]:
+    """Start a program.
+
+    Args:
+        program: what to run.
         sharing: processes that share the machine; each has its part of the cores, unless ``OMP_NUM_THREADS`` says
             otherwise: threads of several would wait for each other.
     """
-    environment = _KEEP_MEMORY | os.environ | {"PYTHONUNBUFFERED": "1"} | ({"HF_HUB_OFFLINE": "1"} if offline else {})
-    if sharing > 1:
-        environment.setdefault("OMP_NUM_THREADS", str(max(1, (os.cpu_count() or 1) // sharing)))
-    with log.open("a", encoding="utf-8") as file:
-        return subprocess.Popen(
-            [sys.executable, "-m", module, *arguments],
-            stdout=subprocess.PIPE,
-            stderr=file,
-            text=True,
-            env=environment,
-        )
+    environment = {name: os.environ.get(name, value) for name, value in _KEEP_MEMORY.items()} | {
+        "PYTHONUNBUFFERED": "1"
+    }
+    if program.offline:
+        environment["HF_HUB_OFFLINE"] = "1"
+    if sharing > 1 and "OMP_NUM_THREADS" not in os.environ:
+        environment["OMP_NUM_THREADS"] = str(max(1, (os.cpu_count() or 1) // sharing))
+    with program.log.open("a", encoding="utf-8") as file:
+        return start_python(["-m", program.module, *program.arguments], environment, stderr=file)
 
 
 def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
@@ -64,23 +115,6 @@ def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
             except (ValueError, KeyError, TypeError):
                 file.write(line)
     return process.wait()
-
-
-def interrupt(processes: Iterable[subprocess.Popen[str]]) -> None:
-    """Ask processes to stop, so that they keep their checkpoints; those that do not listen are ended.
-
-    They are told by SIGTERM: in the background SIGINT is ignored.
-    """
-    running = [process for process in processes if process.poll() is None]
-    for process in running:
-        process.terminate()
-    until = time.monotonic() + _SECONDS_TO_STOP
-    for process in running:
-        try:
-            process.wait(max(0.0, until - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
 
 
 def teller() -> Tell:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import shutil
 import signal
-import subprocess
 import threading
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 from metalens.formats.files.atomic import atomic_file
@@ -18,7 +17,7 @@ from metalens.restore.bench.folder import FAILURE, LOG, Run, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
 from metalens.restore.bench.plan import BenchPlan, read_plan
-from metalens.restore.bench.process import follow, interrupt, start
+from metalens.restore.bench.process import Program, run_programs
 
 Report = Callable[[float, str], None]
 """Called with the share of the work that is done, and what is going on."""
@@ -63,13 +62,15 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
     for run in waiting:
         (run.folder / FAILURE).unlink(missing_ok=True)
     board = _Board(len(runs), len(runs) - len(waiting), report)
-    workers = _Workers(folder, resume, plan.parallel, board)
-    with ThreadPoolExecutor(max(1, plan.parallel)) as pool:
-        try:
-            list(pool.map(workers.one, waiting))
-        except BaseException:
-            workers.stop()
-            raise
+    names = [f"{run.method} {run.seed}" for run in waiting]
+    programs = [_program(folder, run, resume) for run in waiting]
+    ending = run_programs(programs, plan.parallel, lambda place, stage, share: board.tell(names[place], stage, share))
+    with closing(ending):
+        for place, status in ending:
+            run = waiting[place]
+            if status and run.failure() is None:
+                (run.folder / FAILURE).write_text(f"{_ending(status)}; see {run.folder / LOG}\n", "utf-8")
+            board.finish(names[place])
     return runs
 
 
@@ -82,30 +83,27 @@ def judge_all(folder: Path, device: str, report: Report = lambda share, text: No
     parts = read_plan(folder).parallel
     # Weights that are not on this machine are named, not fetched.
     logs = [folder / (LOG if part == 0 else f"log-{part}.txt") for part in range(parts)]
-    processes = [
-        start(JUDGE, [str(folder), device, str(part), str(parts)], log, offline=True, sharing=parts)
-        for part, log in enumerate(logs)
+    programs = [
+        Program(JUDGE, [str(folder), device, str(part), str(parts)], log, offline=True) for part, log in enumerate(logs)
     ]
     shares = [0.0] * parts
 
-    def one(part: int) -> int:
-        def tell(stage: str, share: float, figures: dict[str, float]) -> None:
-            del figures
-            shares[part] = share
-            report(sum(shares) / parts, stage)
+    def tell(part: int, stage: str, share: float) -> None:
+        shares[part] = share
+        report(sum(shares) / parts, stage)
 
-        return follow(processes[part], logs[part], tell)
-
-    with ThreadPoolExecutor(parts) as pool:
-        try:
-            statuses = list(pool.map(one, range(parts)))
-        except BaseException:
-            interrupt(processes)
-            raise
-    for status, log in zip(statuses, logs, strict=True):
-        if status:
+    with closing(run_programs(programs, parts, tell)) as ending:
+        statuses = dict(ending)
+    for part, log in enumerate(logs):
+        if statuses[part]:
             last = log.read_text(encoding="utf-8").strip().splitlines()[-1:]
             raise InputError(f"the figures could not be computed: {''.join(last)} ({log} tells more)")
+
+
+def _program(folder: Path, run: Run, resume: bool) -> Program:
+    run.folder.mkdir(parents=True, exist_ok=True)
+    arguments = [str(folder), run.method, str(run.seed), *(["--resume"] if resume else [])]
+    return Program(WORKER, arguments, run.folder / LOG)
 
 
 def _store_chart(folder: Path, pairs: Pairs) -> None:
@@ -143,37 +141,6 @@ class _Board:
         begun = sum(parts[stage] + lengths[stage] * share for stage, share in self.running.values())
         text = ", ".join(f"{name} {stage} {share:.0%}" for name, (stage, share) in self.running.items())
         self.report((self.done + begun) / max(1, self.total), text)
-
-
-class _Workers:
-    """Processes of methods."""
-
-    def __init__(self, folder: Path, resume: bool, parallel: int, board: _Board) -> None:
-        self.folder = folder
-        self.resume = resume
-        self.parallel = parallel
-        self.board = board
-        self.processes: dict[str, subprocess.Popen[str]] = {}
-        self.stopped = False
-
-    def one(self, run: Run) -> None:
-        """Start one and wait for it; what it printed goes into ``log.txt``."""
-        if self.stopped:
-            return
-        name = f"{run.method} {run.seed}"
-        run.folder.mkdir(parents=True, exist_ok=True)
-        log = run.folder / LOG
-        arguments = [str(self.folder), run.method, str(run.seed), *(["--resume"] if self.resume else [])]
-        process = self.processes[name] = start(WORKER, arguments, log, sharing=self.parallel)
-        status = follow(process, log, lambda stage, share, figures: self.board.tell(name, stage, share))
-        if status and not self.stopped and run.failure() is None:
-            (run.folder / FAILURE).write_text(f"{_ending(status)}; see {log}\n", "utf-8")
-        self.board.finish(name)
-
-    def stop(self) -> None:
-        """End all processes; each keeps its checkpoint."""
-        self.stopped = True
-        interrupt(self.processes.values())
 
 
 def _ending(status: int) -> str:

@@ -7,8 +7,6 @@ In reading order:
 - ``camera``     photographing a scene, or a crop of it at a place of the sensor
 - ``photograph_survey``  a first look at the photographs: which can be used, and on which side of the split
 - ``shard``      one sample, and one shard: a pure function of a JSON-able spec
-- ``worker``     a process that runs such functions
-- ``backends``   where they run: in this process, in others of this machine, on a Ray or Slurm cluster
 - ``shard_scheduler``  the missing shards of a folder handed out, one pass after another
 
 ``metalens.synth.generate`` puts them together.

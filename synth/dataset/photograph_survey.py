@@ -13,6 +13,7 @@ from metalens.formats.pairs.photograph_split import look_of, split_photographs
 from metalens.formats.pictures.light import read_light
 from metalens.formats.pictures.pictures import decode_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.runners.job import Progress
 from metalens.synth.photographs import Photograph
 
 ENLARGEMENT = 2.0
@@ -22,15 +23,21 @@ BATCH = 8
 """Photographs that a worker looks at at once."""
 
 
-def inspect_photographs(spec: Mapping[str, Any]) -> list[dict[str, Any]]:
+INSPECT = "metalens.synth.dataset.photograph_survey:inspect_photographs"
+"""The job's name."""
+
+
+def inspect_photographs(spec: Mapping[str, Any], progress: Progress = lambda made: None) -> list[dict[str, Any]]:
     """Look at a few photographs.
 
     Args:
         spec: ``paths``, and ``pixels``: rows, columns of the crops that they are to fill.
+        progress: is not told anything before all are looked at.
 
     Returns:
         One entry each, in order: ``sha256`` and ``look``, or ``error``, the reason why it cannot be used.
     """
+    del progress
     return [_inspect(Path(path), (spec["pixels"][0], spec["pixels"][1])) for path in spec["paths"]]
 
 

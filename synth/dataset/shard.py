@@ -21,6 +21,7 @@ from metalens.formats.pairs.writer import write_shard
 from metalens.formats.pictures.light import read_light
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.runners.job import Progress
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
 from metalens.synth.dataset.crops import Sharpness, choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.photograph_survey import read_bytes
@@ -37,7 +38,8 @@ from metalens.synth.sensor import Demosaicing
 STAGES = ("photograph", "scene", "capture", "neutral", "compression", "writing")
 """What a shard's seconds are told apart by."""
 
-Progress = Callable[[int], None]
+SHARD = "metalens.synth.dataset.shard:run_shard"
+"""The job's name."""
 
 _CAMERAS_READY = 2
 

@@ -12,10 +12,11 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import LostSource, PairsManifest, Shard, SkippedSource, read_manifest
 from metalens.formats.pairs.writer import PairsWriter
 from metalens.formats.psf.bank import Bank, as_bank
-from metalens.synth.dataset.backends import Backend, BackendSettings
+from metalens.runners.backend import BackendSettings
+from metalens.runners.job import Runner
 from metalens.synth.dataset.camera import SimulatedCamera, simulated_camera
 from metalens.synth.dataset.settings import PairsSettings
-from metalens.synth.dataset.shard import STAGES, ShardSpec, make_shard, sources_of
+from metalens.synth.dataset.shard import SHARD, STAGES, ShardSpec, make_shard, sources_of
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,7 @@ class Filling:
         self,
         writer: PairsWriter,
         paths: Mapping[int, Path],
-        backend: Backend,
+        backend: Runner,
         execution: Execution,
     ) -> PairsReport:
         """Make the missing shards."""
@@ -106,7 +107,7 @@ class Filling:
             specs = [self._spec(writer.manifest, shard, paths) for shard in waiting]
             again = []
             now = tuple(waiting)
-            for place, result in backend.run("shard", specs, partial(tell_place, now)):
+            for place, result in backend.run(SHARD, specs, partial(tell_place, now)):
                 for stage, spent in result["seconds"].items():
                     seconds[stage] += spent
                 if result["lost"] is None:

@@ -185,5 +185,5 @@ def test_typical_errors_that_a_lens_does_not_have_are_named(camera):
 
 
 def test_workers_are_at_least_one(camera, found, tmp_path):
-    with pytest.raises(InputError, match="0 workers were asked for"):
+    with pytest.raises(InputError, match="--workers 0: at least 1"):
         run_monte_carlo(camera, found.run, tmp_path / "none", workers=0)

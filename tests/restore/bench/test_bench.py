@@ -6,7 +6,6 @@ import csv
 import json
 import re
 import shutil
-import signal
 import subprocess
 import sys
 from dataclasses import replace
@@ -19,12 +18,11 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
-from metalens.restore.bench import run as running
 from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, read_plan
-from metalens.restore.bench.process import interrupt, start
+from metalens.restore.bench.process import Program, start
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
@@ -145,23 +143,12 @@ def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
 def test_a_process_that_is_killed_is_told_as_such(tmp_path, make_plan, monkeypatch):
     folder = tmp_path / "bench"
     begin(folder, make_plan(), resume=False)
-    killed = ["-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
-    monkeypatch.setattr(running, "start", lambda *given, **rest: subprocess.Popen([sys.executable, *killed], stdout=-1))
+    words = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
+    start = "metalens.restore.bench.process.start"
+    monkeypatch.setattr(start, lambda *given, **rest: subprocess.Popen(words, stdout=-1, text=True))
     (run,) = restore_with_all(folder, resume=False)
     assert not run.finished
     assert run.failure().startswith("its process was killed, as systems do where memory ends: lower --batch, --crop")
-
-
-def test_processes_are_asked_to_stop_together_and_ended_if_they_do_not_listen(monkeypatch):
-    monkeypatch.setattr("metalens.restore.bench.process._SECONDS_TO_STOP", 1)
-    listening = "import time; print(1, flush=True); time.sleep(60)"
-    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN);" + listening
-    processes = [subprocess.Popen([sys.executable, "-c", text], stdout=-1, text=True) for text in (deaf, listening)]
-    assert [process.stdout.readline() for process in processes] == ["1\n", "1\n"]
-    interrupt(processes)
-    for process in processes:
-        process.stdout.close()
-    assert [process.returncode for process in processes] == [-signal.SIGKILL, -signal.SIGTERM]
 
 
 def test_nothing_is_started_again_that_has_finished(restored):
@@ -343,5 +330,5 @@ def test_processes_that_share_the_machine_share_its_cores(tmp_path, monkeypatch,
         monkeypatch.setenv("OMP_NUM_THREADS", given)
     called = {}
     monkeypatch.setattr("subprocess.Popen", lambda words, env, **rest: called.update(env))
-    start("metalens.nothing", [], tmp_path / "log.txt", sharing=sharing)
+    start(Program("metalens.nothing", [], tmp_path / "log.txt"), sharing=sharing)
     assert called.get("OMP_NUM_THREADS") == threads

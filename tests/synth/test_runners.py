@@ -18,10 +18,14 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import read_manifest
 from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.runners.backend import BackendSettings
+from metalens.runners.job import answer_of, do_job
+from metalens.runners.local import Here, LocalWorkers
+from metalens.runners.processes import one_thread
 from metalens.synth import Execution, Photograph, generate_pairs
 from metalens.synth.dataset import shard
-from metalens.synth.dataset.backends import BackendSettings, Here, LocalWorkers
-from metalens.synth.dataset.worker import answer_of, do_job, environment
+from metalens.synth.dataset.photograph_survey import INSPECT
+from metalens.synth.dataset.shard import SHARD
 
 from .conftest import MakeBank
 
@@ -96,7 +100,7 @@ def test_a_worker_that_dies_is_one_sentence(tmp_path: Path) -> None:
     def kill(place: int, made: int) -> None:
         raise AssertionError("nothing is made")
 
-    running = backend.run("inspect", [{"paths": [str(tmp_path / "endless")], "pixels": [4, 4]}], kill)
+    running = backend.run(INSPECT, [{"paths": [str(tmp_path / "endless")], "pixels": [4, 4]}], kill)
 
     def strike() -> None:
         while not backend.processes:
@@ -112,13 +116,13 @@ def test_a_worker_that_dies_is_one_sentence(tmp_path: Path) -> None:
 def test_what_a_worker_cannot_do_is_told_as_here(tmp_path: Path) -> None:
     spec = {"folder": str(tmp_path), "index": 0, "photographs": {}, "banks": [], "lost": []}
     with pytest.raises(InputError, match=r"has no manifest\.json"):
-        answer_of(do_job("shard", spec))
+        answer_of(do_job(SHARD, spec))
     with pytest.raises(RuntimeError, match="KeyError"):
-        answer_of(do_job("inspect", {}))
+        answer_of(do_job(INSPECT, {}))
 
 
 def test_a_worker_has_one_thread() -> None:
-    variables = environment()
+    variables = one_thread()
     assert variables["OMP_NUM_THREADS"] == variables["OPENBLAS_NUM_THREADS"] == "1"
     assert "--xla_cpu_multi_thread_eigen=false" in variables["XLA_FLAGS"]
 
@@ -143,11 +147,12 @@ def test_products_of_matrices_have_one_thread_where_the_process_has_more(
 ELSEWHERE = """
 import json, sys
 from pathlib import Path
-from metalens.synth.dataset.backends import Ray, Slurm
+from metalens.runners.clusters import Ray, Slurm
+from metalens.synth.dataset.photograph_survey import INSPECT
 
 name, specs, logs = sys.argv[1], json.loads(sys.argv[2]), Path(sys.argv[3])
 backend = Ray(2) if name == "ray" else Slurm(2, logs, {"cluster": "local", "timeout_min": "5"})
-found = dict(backend.run("inspect", specs, lambda place, made: None))
+found = dict(backend.run(INSPECT, specs, lambda place, made: None))
 backend.close()
 print("found", json.dumps([found[place] for place in range(len(specs))]))
 """
@@ -156,7 +161,7 @@ print("found", json.dumps([found[place] for place in range(len(specs))]))
 @pytest.mark.parametrize("name", ["ray", "slurm"])
 def test_a_cluster_runs_the_same_jobs(name: str, photographs: list[Photograph], tmp_path: Path) -> None:
     specs = [{"paths": [str(each.path), str(tmp_path / "none")], "pixels": [16, 20]} for each in photographs]
-    here = dict(Here().run("inspect", specs, lambda place, made: None))
+    here = dict(Here().run(INSPECT, specs, lambda place, made: None))
     command = [sys.executable, "-c", ELSEWHERE, name, json.dumps(specs), str(tmp_path / "logs")]
     # Ray's workers are nice by default, and starve beside the other tests.
     environ = os.environ | {"RAY_worker_niceness": "0"}

@@ -1,0 +1,45 @@
+"""The choice of where work is done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from metalens.formats.files.errors import InputError
+from metalens.runners.clusters import Ray, Slurm
+from metalens.runners.job import Runner
+from metalens.runners.local import Here, LocalWorkers
+
+BackendName = Literal["local", "ray", "slurm"]
+
+
+@dataclass(frozen=True)
+class BackendSettings:
+    """Where the work is done; it does not change what comes out.
+
+    Attributes:
+        backend: ``local``, ``ray`` or ``slurm``.
+        workers: processes at the same time; 1 with ``local`` is this process itself.
+        options: of submitit's executor.
+    """
+
+    backend: BackendName = "local"
+    workers: int = 1
+    options: Mapping[str, str] = field(default_factory=dict)
+
+    def open(self, folder: Path, here: Mapping[str, Any]) -> Runner:
+        """The backend; ``here`` says what runs under each job's name in this process.
+
+        Raises:
+            InputError: its package is missing, or there are no workers.
+        """
+        if self.workers < 1:
+            raise InputError(f"--workers {self.workers}: at least 1 is needed.")
+        if self.backend == "ray":
+            return Ray(self.workers)
+        if self.backend == "slurm":
+            target = folder.resolve()
+            return Slurm(self.workers, target.with_name(f"{target.name}-slurm"), self.options)
+        return LocalWorkers(self.workers) if self.workers > 1 else Here(here)
