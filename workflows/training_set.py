@@ -9,7 +9,7 @@ from typing import Any
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Bank
-from metalens.synth.dataset.backends import BackendSettings
+from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard_scheduler import Execution, PairsReport
 from metalens.synth.generate import generate_pairs as generate
