@@ -129,7 +129,7 @@ def test_without_a_spec_what_does_not_apply_is_named(folder):
         (["--draws", "0"], "0 draws were asked for"),
         (["--fields", "0x2"], "fields 0x2 must lie between 1 and 25"),
         (["--window", "8"], "window 8 must be odd"),
-        (["--workers", "0"], "0 workers were asked for"),
+        (["--workers", "0"], "--workers 0: at least 1 and at most 256"),
         (["--ensemble", "0"], "an ensemble of 0 was asked for"),
     ],
 )
