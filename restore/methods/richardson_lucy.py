@@ -11,7 +11,7 @@ pairs.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import numpy as np
 import torch
@@ -22,7 +22,7 @@ from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
-from metalens.restore.methods.tuning import tuning_pairs
+from metalens.restore.methods.tuning import tuned, tuning_pairs
 from metalens.restore.metrics.measures import psnr
 
 MOST_ITERATIONS = 40
@@ -79,11 +79,7 @@ def _fit(training: Training) -> Fitted:
         estimates = _of(capture, training.bank, training.device)
         curves.append([psnr(clean, _picture(next(estimates))) for _ in range(MOST_ITERATIONS)])
     count = 1 + int(np.mean(curves, axis=0).argmax())
-
-    def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
-        return {variant: richardson_lucy(capture, training.bank, count, training.device) for variant in variants}
-
-    return Fitted(restore, parameters=1, chosen={"iterations": count})
+    return tuned(lambda capture: richardson_lucy(capture, training.bank, count, training.device), iterations=count)
 
 
 METHOD = Method(

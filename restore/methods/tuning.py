@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.methods.method import Capture, Training
+from metalens.restore.methods.method import Capture, Fitted, Training
 from metalens.restore.metrics.measures import psnr
 
 PAIRS = 3
@@ -25,6 +25,15 @@ def tuning_pairs(training: Training, count: int = PAIRS) -> list[tuple[np.ndarra
         raise InputError(f"{training.pairs.folder}: has no pairs of the training side of its split; make more.")
     samples = [training.pairs.sample(int(number)) for number in numbers]
     return [(sample.clean, Capture(sample.degraded, sample.position)) for sample in samples]
+
+
+def tuned(apply: Callable[[Capture], np.ndarray], **chosen: float) -> Fitted:
+    """A method with the one setting that was chosen for it."""
+
+    def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
+        return {variant: apply(capture) for variant in variants}
+
+    return Fitted(restore, parameters=1, chosen=chosen)
 
 
 def mean_psnr(pairs: Sequence[tuple[np.ndarray, Capture]], restore: Callable[[Capture], np.ndarray]) -> float:

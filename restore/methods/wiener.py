@@ -9,14 +9,14 @@ node's function and blends the results by hat windows: the same filter, made for
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 
 import numpy as np
 
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
-from metalens.restore.methods.tuning import best_of, mean_psnr, tuning_pairs
+from metalens.restore.methods.tuning import best_of, mean_psnr, tuned, tuning_pairs
 
 Filter = Callable[[Capture, PsfBank, float], np.ndarray]
 
@@ -30,16 +30,11 @@ def _tiled(capture: Capture, bank: PsfBank, noise_to_signal: float) -> np.ndarra
 
 
 def _fit(training: Training, apply: Filter) -> Fitted:
-    pairs = tuning_pairs(training)
-    bank = training.bank
+    pairs, bank = tuning_pairs(training), training.bank
     chosen = best_of(
         NOISE_TO_SIGNAL, lambda candidate: mean_psnr(pairs, lambda capture: apply(capture, bank, candidate))
     )
-
-    def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
-        return {variant: apply(capture, bank, chosen) for variant in variants}
-
-    return Fitted(restore, parameters=1, chosen={"noise_to_signal": chosen})
+    return tuned(lambda capture: apply(capture, bank, chosen), noise_to_signal=chosen)
 
 
 WHOLE = Method(
