@@ -223,3 +223,14 @@ def test_a_job_in_the_readme_takes_one_import_and_at_most_six_statements(code):
             if isinstance(owner, ast.Name) and owner.id == "metalens":
                 keywords = {str(each.arg): None for each in node.keywords}
                 inspect.signature(getattr(metalens, name)).bind(*node.args, **keywords)
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "notebooks").glob("*.ipynb")), ids=lambda path: path.stem)
+def test_a_notebook_takes_from_the_front_door_what_stands_there(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    lines = "".join("".join(cell["source"]) + "\n" for cell in cells if cell["cell_type"] == "code").splitlines()
+    nodes = list(ast.walk(ast.parse("\n".join(line for line in lines if not line.startswith(("%", "!"))))))
+    imported = {each.name for node in nodes if isinstance(node, ast.ImportFrom) for each in node.names}
+    offered = {*metalens.__all__, "read_psf_bank", "write_psf_bank", "design_lens"}
+    assert sorted(imported & offered) == []
+    assert "import metalens" in lines
