@@ -30,26 +30,18 @@ from metalens.formats.camera.camera import read_camera
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.machine import machine_name
 from metalens.restore.prior.prior import load_prior
+from metalens.restore.training.adapter_training import AdapterTraining
+from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.loop import Draw, LoopSettings, TrainingLoop
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.pairs import Example
-from metalens.restore.training.run import TrainingRun
-from metalens.restore.training.sampler import Turn
 
 VARIANTS = ("fp32", "bf16", "fp32, checkpointing", "bf16, checkpointing")
 
 
-class PositivePath:
-    """The stream of a run that is fed by hand."""
-
-    def turn(self, step: int) -> Turn:
-        del step
-        return Turn("positive", pseudo=False)
-
-
-def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
+def make_run(variant: str, arguments: argparse.Namespace) -> TrainingLoop:
     precision, _, checkpointing = variant.partition(", ")
     large = arguments.prior == "sd-turbo-sized"
     adapter = AdapterConfig(unet_rank=32, encoder_rank=16) if large else AdapterConfig()
@@ -67,26 +59,26 @@ def make_run(variant: str, arguments: argparse.Namespace) -> TrainingRun:
     restorer = Restorer(prior, config.adapter, read_camera("metacamera"), fwhm_map, "piqe")
     workplace = DistributedProcesses(arguments.device, precision)
     loss = PathLoss(config).to(workplace.device)
-    return TrainingRun(
+    trainee = AdapterTraining(
         restorer,
-        PositivePath(),  # type: ignore[arg-type]
+        None,  # type: ignore[arg-type]
         None,  # type: ignore[arg-type]
         loss,
         config=config,
-        budget=Budget(steps=10**6),
         workplace=workplace,
         output=Path(),
     )
+    return TrainingLoop(trainee, Budget(steps=10**6), workplace, LoopSettings(Path(CHECKPOINT)))
 
 
-def batch_of(arguments: argparse.Namespace) -> Example:
+def batch_of(arguments: argparse.Namespace) -> Draw:
     shape = (arguments.batch, 3, arguments.crop, arguments.crop)
-    return Example(*(torch.rand(shape) for _ in range(3)), degradation_map=torch.rand(arguments.batch, 4, 7, 7))
+    return Draw("positive", [(torch.rand(shape), torch.rand(shape), torch.rand(arguments.batch, 4, 7, 7))])
 
 
-def seconds_of(run: TrainingRun, batch: Example) -> float:
+def seconds_of(loop: TrainingLoop, batch: Draw) -> float:
     started = time.perf_counter()
-    run.step([batch])  # ends with a number on this side, so the accelerator has finished
+    loop.step(batch)  # ends with a number on this side, so the accelerator has finished
     return time.perf_counter() - started
 
 
@@ -94,7 +86,7 @@ def memory_of(variant: str, arguments: argparse.Namespace) -> float:
     """Largest memory of two steps in GB, measured in this process."""
     run, batch = make_run(variant, arguments), batch_of(arguments)
     for _ in range(2):
-        run.step([batch])
+        run.step(batch)
     if run.workplace.device.type == "cuda":
         return torch.cuda.max_memory_allocated() / 1e9
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * (1 if sys.platform == "darwin" else 1024) / 1e9
@@ -121,7 +113,7 @@ def main() -> None:
         for variant, run in runs.items():
             seconds[variant].append(seconds_of(run, batch))
     first = next(iter(runs.values()))
-    trained = sum(parameter.numel() for parameter in first.restorer.parameters().values())
+    trained = sum(parameter.numel() for parameter in first.optimisation.parameters.values())
     print(f"{machine_name(first.workplace.device)}, {torch.get_num_threads()} threads, torch {torch.__version__}")
     crops = f"{arguments.batch} crops of {arguments.crop} x {arguments.crop}"
     print(f"{arguments.prior}: {trained:,} trained parameters; {crops}")

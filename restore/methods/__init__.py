@@ -4,7 +4,7 @@ In reading order:
 
 - ``method``           the interface: what a method is, what it is fitted with, what it gives
 - ``tuning``           choosing a setting on training pairs, for methods that do not learn
-- ``learning``         one training loop for all that do
+- ``learning``         one training for all that do
 - ``wiener``           Wiener deconvolution, of the whole picture and place by place
 - ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/deconvolution/local_blur.py``)
 - ``two_step``         blind correction: a Gaussian estimate, then colour fringes; ``gaussian_blur`` estimates and

@@ -1,4 +1,4 @@
-"""One training loop for all methods that learn: the same crops, the same optimiser, the same budget.
+"""One training for all methods that learn: the same crops, the same optimiser, the same budget.
 
 Crop c of step s is drawn from the generator seeded by (seed, s, c), so that every method sees the same crops in the
 same order, as far as its own crops may begin anywhere.
@@ -6,7 +6,6 @@ same order, as far as its own crops may begin anywhere.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -15,16 +14,16 @@ import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.interruption import between_steps, stop_if_interrupted
 from metalens.restore.conditioning.degradation_map import CELLS, Region, region_of
-from metalens.restore.methods.method import CHECKPOINT, Capture, Fitted, Training
+from metalens.restore.methods.method import Capture, Fitted, Training
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
+from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.distributed import DistributedProcesses, spoken_memory
-from metalens.restore.training.optimisation import Optimisation
+from metalens.restore.training.loop import Draw, LoopSettings, Trainee, TrainingLoop
+from metalens.restore.training.optimisation import Budget, Optimisation
 from metalens.restore.training.pairs import PairSource, TrainingPairs
 
 _SECONDS_BETWEEN_CHECKPOINTS = 60.0
-_MOST_SKIPPED_IN_A_ROW = 10
 _WARM_UP = 20
 _EMA_DECAY = 0.99
 
@@ -79,11 +78,7 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
     torch.manual_seed(training.seed)
     learner = make(workplace.device).to(workplace.device)
     check_crop(training, learner.multiple)
-    data = TrainingPairs([PairSource(training.pairs, _no_maps(training))], quality_metric=None)
-    run = _Run(training, learner, data, workplace)
-    with spoken_memory(f"lower --batch (now {training.batch}) or --crop (now {training.crop})."):
-        run.train()
-    learner.eval()
+    loop = _trained(training, learner, workplace)
 
     def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
         return {variant: _restored(learner, training, workplace, capture, variant) for variant in variants}
@@ -93,9 +88,9 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
         restore,
         parameters=sum(parameter.numel() for parameter in own),
         trainable=sum(parameter.numel() for parameter in own if parameter.requires_grad),
-        steps=run.optimisation.step_number,
-        seconds=run.optimisation.seconds if run.seconds is None else run.seconds,
-        chosen={"last_losses": run.smoothed, "skipped_steps": run.skipped},
+        steps=loop.optimisation.step_number,
+        seconds=loop.optimisation.seconds,
+        chosen={"last_losses": loop.smoothed, "skipped_steps": loop.skipped.total},
     )
 
 
@@ -139,73 +134,35 @@ def _no_maps(training: Training) -> list[np.ndarray]:
     return [np.zeros((3, CELLS, CELLS), np.float32) for _ in training.pairs.manifest.cameras]
 
 
-class _Run:
-    """One training, from its first step or from a checkpoint to the end of its budget."""
+class _LearnerTraining(Trainee):
+    """A learner as the loop trains it."""
+
+    stage = "method"
+    latest_share = 0.05
 
     def __init__(
         self, training: Training, learner: Learner, data: TrainingPairs, workplace: DistributedProcesses
     ) -> None:
         self.training = training
-        self.learner = learner
+        self.model = self.learner = learner
         self.data = data
         self.workplace = workplace
-        self.skipped = 0
-        self._in_a_row = 0
-        self._kept = time.monotonic()
-        self.smoothed: dict[str, float] = {}
-        self.seconds: float | None = None
-        trained = {name: each for name, each in learner.named_parameters() if each.requires_grad}
-        self.optimisation = Optimisation(
+        self.memory = f"lower --batch (now {training.batch}) or --crop (now {training.crop})."
+
+    def optimisation(self, budget: Budget) -> Optimisation:
+        """Of all that learns."""
+        trained = {name: each for name, each in self.learner.named_parameters() if each.requires_grad}
+        return Optimisation(
             dict(sorted(trained.items())),
-            learning_rate=learner.learning_rate,
-            budget=training.budget,
+            learning_rate=self.learner.learning_rate,
+            budget=budget,
             warm_up=_WARM_UP,
             ema_decay=_EMA_DECAY,
         )
 
-    def train(self) -> None:
-        """Train until the budget is used, and leave the moving average in the parameters' place."""
-        path = self.training.folder / CHECKPOINT
-        if self.training.resume and path.is_file():
-            extra = self.optimisation.load(path, stage="method")
-            self.skipped, self.smoothed = int(extra.get("skipped", 0)), dict(extra.get("smoothed", {}))
-            self.seconds = float(extra["seconds"]) if extra.get("seconds") is not None else None
-        self.learner.train()
-        try:
-            with between_steps():
-                while self.seconds is None and self.optimisation.progress < 1:
-                    stop_if_interrupted()
-                    self._step()
-                    self._keep_now_and_then()
-        except KeyboardInterrupt:
-            self._save()
-            raise
-        if self.seconds is None:
-            self.seconds = self.optimisation.seconds
-            self._save()
-        self.optimisation.use_average()
-
-    def _step(self) -> None:
-        position = self.optimisation.step_number + self.skipped
+    def draw(self, position: int) -> Draw:
+        """The crops of a step and its source of randomness."""
         random = torch.Generator().manual_seed(self.training.seed * 1_000_003 + position)
-        crops = self._draw(position)
-        with self.workplace.autocast():
-            losses = self.learner.losses(crops, random)
-        try:
-            self.optimisation.step(losses["loss"])
-        except FloatingPointError as error:
-            self.skipped += 1
-            self._in_a_row += 1
-            if self._in_a_row > _MOST_SKIPPED_IN_A_ROW:
-                raise InputError(f"{self._in_a_row} training steps in a row gave NaN or infinity ({error}).") from error
-            return
-        self._in_a_row = 0
-        for name, value in losses.items():
-            latest = float(value.detach())
-            self.smoothed[name] = 0.95 * self.smoothed.get(name, latest) + 0.05 * latest
-        self.training.report(min(1.0, self.optimisation.progress), self.smoothed)
-
-    def _draw(self, position: int) -> Crops:
         drawn = [
             self.data.draw_placed(
                 self.data.training,
@@ -219,13 +176,21 @@ class _Run:
         clean, captured = (
             torch.stack([getattr(example, name) for example, _ in drawn]).to(device) for name in ("clean", "captured")
         )
-        return Crops(clean, captured, [region for _, region in drawn])
+        return Draw("crops", [(Crops(clean, captured, [region for _, region in drawn]), random)])
 
-    def _keep_now_and_then(self) -> None:
-        if time.monotonic() - self._kept > _SECONDS_BETWEEN_CHECKPOINTS:
-            self._save()
-            self._kept = time.monotonic()
+    def losses(self, kind: str, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
+        """The learner's own."""
+        del kind
+        with self.workplace.autocast():
+            return self.learner.losses(crops, random)
 
-    def _save(self) -> None:
-        extra = {"skipped": self.skipped, "smoothed": self.smoothed, "seconds": self.seconds}
-        self.optimisation.save(self.training.folder / CHECKPOINT, stage="method", extra=extra)
+
+def _trained(training: Training, learner: Learner, workplace: DistributedProcesses) -> TrainingLoop:
+    """Train a learner until the budget is used; its loop, for what it counted."""
+    data = TrainingPairs([PairSource(training.pairs, _no_maps(training))], quality_metric=None)
+    settings = LoopSettings(training.folder / CHECKPOINT, seconds=_SECONDS_BETWEEN_CHECKPOINTS)
+    loop = TrainingLoop(_LearnerTraining(training, learner, data, workplace), training.budget, workplace, settings)
+    learner.train()
+    loop.run(resume=training.resume, report=training.report)
+    learner.eval()
+    return loop

@@ -17,8 +17,6 @@ Precision = Literal["fp32", "bf16"]
 Report = Callable[[float, dict[str, float]], None]
 """Called with the share of the fitting that is done and the latest figures."""
 
-CHECKPOINT = "checkpoint.safetensors"
-
 
 @dataclass(frozen=True)
 class Description:

@@ -16,21 +16,22 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.atomic import atomic_directory
-from metalens.formats.files.errors import InputError
-from metalens.formats.files.interruption import between_steps, stop_if_interrupted
+from metalens.formats.files.claim import claimed_folder
 from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.losses import DenoiserBatch, autoencoder_loss, denoiser_batch, denoiser_loss
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.networks import AutoencoderKL
+from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler
 from metalens.restore.prior.prior import PATHS, Prior, save_prior
-from metalens.restore.training.cuda_graphs import Gradients
+from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.loop import Draw, LoopSettings, Trainee, TrainingLoop
 from metalens.restore.training.optimisation import Budget, Optimisation
 
 Report = Callable[[str, float, dict[str, float]], None]
@@ -68,149 +69,144 @@ def pretrain(
     Raises:
         InputError: photographs cannot be read, ``work`` holds another run, or the disk refuses the writes.
     """
-    _claim(work, config, resume)
-    torch.manual_seed(config.seed)
-    autoencoder = build_autoencoder(config)
-    start_autoencoder(autoencoder)
-    autoencoder.to(device=device, memory_format=torch.channels_last)
-    figures: dict[str, float] = {}
-    crops = PhotographCrops(photographs, config.crop, device)
-    figures |= _train_autoencoder(autoencoder, crops, work, config, autoencoder_budget, report)
-    autoencoder.eval().requires_grad_(False)
-    autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config))
-    crops = crops.resized(config.denoiser_crop)
+    workplace = DistributedProcesses(device, config.precision)
+    work.parent.mkdir(parents=True, exist_ok=True)
+    with claimed_folder(work, "config.json", asdict(config), resume=resume):
+        torch.manual_seed(config.seed)
+        autoencoder = build_autoencoder(config)
+        start_autoencoder(autoencoder)
+        autoencoder.to(device=device, memory_format=torch.channels_last)
+        crops = PhotographCrops(photographs, config.crop, device)
+        first = AutoencoderTraining(autoencoder, crops, config)
+        figures = _train(first, autoencoder_budget, work, workplace, resume=resume, report=report)
+        autoencoder.eval().requires_grad_(False)
+        autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config))
+        scheduler = build_scheduler()
+        prior = _untrained(str(output), autoencoder, scheduler, config, device)
+        second = DenoiserTraining(prior, crops.resized(config.denoiser_crop), config, workplace)
+        figures |= _train(second, denoiser_budget, work, workplace, resume=resume, report=report)
+        with atomic_directory(output) as folder:
+            save_prior(prior.to("cpu"), folder, scheduler)
+            (folder / "training.json").write_text(json.dumps({"config": asdict(config), "figures": figures}, indent=1))
+        return figures
 
-    scheduler = build_scheduler()
+
+def _untrained(
+    name: str, autoencoder: AutoencoderKL, scheduler: DDPMScheduler, config: PretrainConfig, device: str
+) -> Prior:
+    """A trained autoencoder with a denoiser and prompts that are not."""
     denoiser = build_denoiser(config)
     start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
     denoiser.to(device=device, memory_format=torch.channels_last)
-    embeddings = nn.ParameterDict(
-        {path: nn.Parameter(torch.randn(config.prompt_tokens, config.prompt_features)) for path in PATHS}
-    ).to(device)
-    prior = Prior(
-        name=str(output),
+    prompts = {path: torch.randn(config.prompt_tokens, config.prompt_features) for path in PATHS}
+    return Prior(
+        name=name,
         vae=autoencoder,
         unet=denoiser,
         alpha_cumprod=scheduler.alphas_cumprod.float().to(device),
         prediction_type=scheduler.config.prediction_type,
-        prompts=dict(embeddings.items()),
+        prompts={path: nn.Parameter(prompt.to(device)) for path, prompt in prompts.items()},
     )
-    figures |= _train_denoiser(prior, embeddings, crops, work, config, denoiser_budget, device, report)
-    with atomic_directory(output) as folder:
-        save_prior(prior.to("cpu"), folder, scheduler)
-        (folder / "training.json").write_text(json.dumps({"config": asdict(config), "figures": figures}, indent=1))
-    return figures
 
 
-def _claim(work: Path, config: PretrainConfig, resume: bool) -> None:
-    """Note the configuration in the work folder, or check that it is the same on resuming."""
-    note = work / "config.json"
-    text = json.dumps(asdict(config), indent=1)
-    if note.is_file():
-        if not resume:
-            raise InputError(f"{work}: holds checkpoints of an earlier run; pass --resume or another --work.")
-        if note.read_text() != text:
-            raise InputError(f"{work}: its checkpoints are of another configuration; choose another --work.")
-    else:
-        work.mkdir(parents=True, exist_ok=True)
-        note.write_text(text)
-
-
-def _train_autoencoder(
-    autoencoder: AutoencoderKL,
-    crops: PhotographCrops,
-    work: Path,
-    config: PretrainConfig,
+def _train(
+    trainee: AutoencoderTraining | DenoiserTraining,
     budget: Budget,
+    work: Path,
+    workplace: DistributedProcesses,
+    *,
+    resume: bool,
     report: Report,
 ) -> dict[str, float]:
-    optimisation = Optimisation(
-        dict(autoencoder.named_parameters()), learning_rate=config.learning_rate, budget=budget, weight_decay=1e-4
-    )
+    """Train one stage; its last figures, steps and seconds."""
+    config, stage = trainee.config, trainee.stage
+    settings = LoopSettings(work / f"{stage}.safetensors", config.checkpoint_every, cuda_graphs=config.cuda_graphs)
+    loop = TrainingLoop(trainee, budget, workplace, settings)
+    loop.run(resume=resume, report=partial(report, stage))
+    timing = {"steps": float(loop.optimisation.step_number), "seconds": loop.optimisation.seconds}
+    return {f"{stage}_{name}": figure for name, figure in (loop.smoothed | timing).items()}
 
-    def losses(stage: str, pictures: Tensor) -> dict[str, Tensor]:
-        del stage
-        value, squared = autoencoder_loss(autoencoder, pictures, config.kl_weight)
+
+class AutoencoderTraining(Trainee):
+    """The first stage: pictures to latents and back."""
+
+    stage = "autoencoder"
+    latest_share = 0.02
+
+    def __init__(self, autoencoder: AutoencoderKL, crops: PhotographCrops, config: PretrainConfig) -> None:
+        self.model = autoencoder
+        self.crops = crops
+        self.config = config
+        self.memory = f"lower --batch (now {config.batch}) or --crop (now {config.crop})."
+
+    def optimisation(self, budget: Budget) -> Optimisation:
+        """Of the whole autoencoder."""
+        parameters = dict(self.model.named_parameters())
+        return Optimisation(parameters, learning_rate=self.config.learning_rate, budget=budget, weight_decay=1e-4)
+
+    def draw(self, position: int) -> Draw:
+        """Crops of photographs."""
+        return Draw(self.stage, [(self.crops.batch(self.config.batch, seed=self.config.seed, step=position),)])
+
+    def losses(self, kind: str, pictures: Tensor) -> dict[str, Tensor]:
+        """L1 with its gradients and KL; the squared error."""
+        del kind
+        value, squared = autoencoder_loss(self.model, pictures, self.config.kl_weight)
         return {"loss": value, "squared": squared}
 
-    gradients = Gradients(losses, list(optimisation.parameters.values()), graphed=config.cuda_graphs)
-
-    def step(number: int) -> tuple[Tensor, dict[str, float]]:
-        found = gradients("autoencoder", crops.batch(config.batch, seed=config.seed, step=number))
-        return found["loss"], {"reconstruction_psnr": float(-10 * found["squared"].log10())}
-
-    return _run(optimisation, "autoencoder", step, work, config, report)
+    def figures(self, draw: Draw, losses: dict[str, Tensor]) -> dict[str, float]:
+        """The reconstruction's PSNR in dB."""
+        del draw
+        return {"reconstruction_psnr": float(-10 * losses["squared"].log10())}
 
 
-def _train_denoiser(
-    prior: Prior,
-    embeddings: nn.ParameterDict,
-    crops: PhotographCrops,
-    work: Path,
-    config: PretrainConfig,
-    budget: Budget,
-    device: str,
-    report: Report,
-) -> dict[str, float]:
-    parameters = dict(prior.unet.named_parameters()) | {
-        f"prompts.{name}": parameter for name, parameter in embeddings.named_parameters()
-    }
-    optimisation = Optimisation(parameters, learning_rate=config.denoiser_learning_rate, budget=budget)
+class DenoiserTraining(Trainee):
+    """The second stage: the U-Net on the autoencoder's latents, and its prompts."""
 
-    def losses(stage: str, *batch: Tensor) -> dict[str, Tensor]:
-        del stage
-        with config.autocast(device):
-            return denoiser_loss(prior, DenoiserBatch(*batch))
+    stage = "denoiser"
+    latest_share = 0.02
 
-    gradients = Gradients(losses, list(parameters.values()), graphed=config.cuda_graphs)
+    def __init__(
+        self, prior: Prior, crops: PhotographCrops, config: PretrainConfig, workplace: DistributedProcesses
+    ) -> None:
+        self.prior = prior
+        self.model = prior.unet
+        self.crops = crops
+        self.config = config
+        self.workplace = workplace
+        size = f"--denoiser-batch (now {config.denoiser_batch}) or --denoiser-crop (now {config.denoiser_crop})"
+        self.memory = f"lower {size}, or pass --precision bf16."
 
-    def step(number: int) -> tuple[Tensor, dict[str, float]]:
-        generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + number)
-        clean = crops.batch(config.denoiser_batch, seed=config.seed + 1, step=number)
+    def optimisation(self, budget: Budget) -> Optimisation:
+        """Of the U-Net and the prompts."""
+        prompts = nn.ParameterDict(self.prior.prompts)
+        parameters = dict(self.model.named_parameters()) | dict(prompts.named_parameters(prefix="prompts"))
+        return Optimisation(parameters, learning_rate=self.config.denoiser_learning_rate, budget=budget)
+
+    def draw(self, position: int) -> Draw:
+        """Latents of crops, each with a path and a timestep of its own."""
+        config, device = self.config, self.workplace.device
+        generator = torch.Generator(device).manual_seed(config.seed * 1_000_003 + position)
+        clean = self.crops.batch(config.denoiser_batch, seed=config.seed + 1, step=position)
         batch = denoiser_batch(
-            prior, clean, generator, path_share=config.path_share, diffusion_share=config.diffusion_share
+            self.prior, clean, generator, path_share=config.path_share, diffusion_share=config.diffusion_share
         )
-        found = gradients("denoiser", *batch)
-        rows = torch.stack([found["errors"], batch.path, batch.timestep < prior.last_timestep]).tolist()
+        return Draw(self.stage, [batch])
+
+    def losses(self, kind: str, *batch: Tensor) -> dict[str, Tensor]:
+        """The weighted squared error of the clean latents; the error of each crop."""
+        del kind
+        with self.workplace.autocast():
+            return denoiser_loss(self.prior, DenoiserBatch(*batch))
+
+    def figures(self, draw: Draw, losses: dict[str, Tensor]) -> dict[str, float]:
+        """Mean errors of each path, of one step and of diffusion."""
+        batch = DenoiserBatch(*draw.batches[0])
+        rows = torch.stack([losses["errors"], batch.path, batch.timestep < self.prior.last_timestep]).tolist()
         figures: dict[str, list[float]] = {}
         for error, path, diffusion in zip(*rows, strict=True):
             figures.setdefault(f"{'diffusion' if diffusion else 'one_step'}_{PATHS[int(path)]}", []).append(error)
-        return found["loss"], {name: sum(values) / len(values) for name, values in figures.items()}
-
-    return _run(optimisation, "denoiser", step, work, config, report)
-
-
-def _run(
-    optimisation: Optimisation,
-    stage: str,
-    step: Callable[[int], tuple[Tensor, dict[str, float]]],
-    work: Path,
-    config: PretrainConfig,
-    report: Report,
-) -> dict[str, float]:
-    """Steps that leave their gradients behind, until the budget is used."""
-    checkpoint = work / f"{stage}.safetensors"
-    if checkpoint.is_file():
-        optimisation.load(checkpoint, stage=stage)
-    smoothed: dict[str, float] = {}
-    try:
-        with between_steps():
-            while optimisation.progress < 1:
-                stop_if_interrupted()
-                value, figures = step(optimisation.step_number)
-                optimisation.descend(finite=bool(torch.isfinite(value)))
-                for name, figure in figures.items():
-                    smoothed[name] = 0.98 * smoothed.get(name, figure) + 0.02 * figure
-                report(stage, min(1.0, optimisation.progress), smoothed)
-                if optimisation.step_number % config.checkpoint_every == 0:
-                    optimisation.save(checkpoint, stage=stage)
-    except KeyboardInterrupt:
-        optimisation.save(checkpoint, stage=stage)
-        raise
-    optimisation.save(checkpoint, stage=stage)
-    optimisation.use_average()
-    timing = {"steps": float(optimisation.step_number), "seconds": optimisation.seconds}
-    return {f"{stage}_{name}": figure for name, figure in (smoothed | timing).items()}
+        return {name: sum(values) / len(values) for name, values in figures.items()}
 
 
 @torch.no_grad()

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from typing import Literal
-
-import torch
 
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
@@ -56,12 +53,6 @@ class PretrainConfig:
     cuda_graphs: bool = False
     checkpoint_every: int = 200
     seed: int = 0
-
-    def autocast(self, device: torch.device | str) -> AbstractContextManager[None]:
-        """The precision of the denoiser's forward passes on a device."""
-        if self.precision == "fp32":
-            return nullcontext()
-        return torch.autocast(torch.device(device).type, dtype=torch.bfloat16)
 
 
 def build_autoencoder(config: PretrainConfig) -> AutoencoderKL:

@@ -4,7 +4,8 @@ In reading order:
 
 - ``train``          from pairs and a recipe to an adapter
 - ``config``         the recipe, as a record and as a TOML file
-- ``run``            the loop
+- ``loop``             the loop of every training: adapter, prior and methods
+- ``adapter_training``  what the loop asks of an adapter
 - ``pairs``          crops of pairs with their degradation maps
 - ``sampler``        which crops each step takes
 - ``loss``           L2 + λ perceptual

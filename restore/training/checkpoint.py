@@ -21,6 +21,9 @@ from torch import Tensor
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 
+CHECKPOINT = "checkpoint.safetensors"
+"""Its name in a training's folder."""
+
 SCHEMA = "metalens.checkpoint"
 VERSION = 2
 

@@ -25,33 +25,23 @@ class _Recorded:
     gradients: list[Tensor | None]
 
 
-class Gradients:
+class RecordedGradients:
     """Values of a function and the gradients of its ``loss``, which are left in the parameters' ``grad``.
 
     Args:
         function: called with a key and tensors; gives named values, ``loss`` among them. What it does may depend on the
             key, a record is made for each.
-        parameters: what gradients are taken by; they are replaced, not added to.
-        graphed: record and replay on the parameters' CUDA device; otherwise every call computes anew.
+        parameters: what gradients are taken by, on a CUDA device; they are replaced, not added to.
     """
 
-    def __init__(
-        self,
-        function: Callable[..., Mapping[str, Tensor]],
-        parameters: Sequence[nn.Parameter],
-        *,
-        graphed: bool = False,
-    ) -> None:
+    def __init__(self, function: Callable[..., Mapping[str, Tensor]], parameters: Sequence[nn.Parameter]) -> None:
         self.function = function
         self.parameters = list(parameters)
-        self.graphed = graphed
         self._records: dict[Any, _Recorded] = {}
         self._pool: Any = None
 
     def __call__(self, key: str, *inputs: Tensor) -> dict[str, Tensor]:
         """The function's values for these inputs, without their graph of autograd."""
-        if not self.graphed:
-            return {name: value.detach() for name, value in self._compute(key, inputs).items()}
         name = (key, *(tuple(each.shape) for each in inputs))
         if name not in self._records:
             self._records[name] = self._record(key, inputs)
@@ -64,11 +54,13 @@ class Gradients:
         return {name: value.detach().clone() for name, value in record.outputs.items()}
 
     def _compute(self, key: str, inputs: Sequence[Tensor]) -> Mapping[str, Tensor]:
-        for parameter in self.parameters:
-            parameter.grad = None
         values = self.function(key, *inputs)
         values["loss"].backward()
         return values
+
+    def _clear(self) -> None:
+        for parameter in self.parameters:
+            parameter.grad = None
 
     def _record(self, key: str, inputs: Sequence[Tensor]) -> _Recorded:
         held = [each.clone() for each in inputs]
@@ -76,14 +68,13 @@ class Gradients:
         aside.wait_stream(torch.cuda.current_stream())
         with torch.cuda.stream(aside):
             for _ in range(_WARM_UPS):
+                self._clear()
                 self._compute(key, held)
         torch.cuda.current_stream().wait_stream(aside)
-        for parameter in self.parameters:
-            parameter.grad = None
+        self._clear()
         graph = torch.cuda.CUDAGraph()
         with torch.cuda.graph(graph, pool=self._pool):
-            values = self.function(key, *held)
-            values["loss"].backward()
+            values = self._compute(key, held)
         self._pool = graph.pool()
         outputs = {name: value.detach() for name, value in values.items()}
         return _Recorded(graph, held, outputs, [parameter.grad for parameter in self.parameters])

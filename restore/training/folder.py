@@ -9,8 +9,8 @@ from typing import Any
 
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
+from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.log import HISTORY
-from metalens.restore.training.run import CHECKPOINT
 
 SETTINGS = "settings.json"
 """There from the beginning to the very end: a folder with it holds an unfinished training."""

@@ -93,12 +93,21 @@ class Optimisation:
         self.step_number = 0
         self._agree = agree
         self._seconds_before = 0.0
-        self._started = time.monotonic()
+        self._started: float | None = time.monotonic()
 
     @property
     def seconds(self) -> float:
         """Training time so far, over all resumed runs."""
-        return self._seconds_before + time.monotonic() - self._started
+        return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
+
+    def start_clock(self) -> None:
+        """Count seconds from now on, if they are not counted already."""
+        if self._started is None:
+            self._started = time.monotonic()
+
+    def stop_clock(self) -> None:
+        """Count no more seconds: training has ended."""
+        self._seconds_before, self._started = self.seconds, None
 
     @property
     def progress(self) -> float:
@@ -185,6 +194,8 @@ class Optimisation:
     def load(self, path: Path, *, stage: str) -> dict[str, Any]:
         """Take up a checkpoint.
 
+        The clock stands still until :meth:`start_clock`.
+
         Returns:
             What was saved as ``extra``.
 
@@ -215,8 +226,7 @@ class Optimisation:
                 }
         _restore_random_state(found.tensors)
         self.step_number = step
-        self._seconds_before = seconds
-        self._started = time.monotonic()
+        self._seconds_before, self._started = seconds, None
         return extra
 
     def _tensors(self) -> dict[str, Tensor]:

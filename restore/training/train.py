@@ -23,14 +23,16 @@ from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.machine import machine_name
 from metalens.restore.prior.prior import Prior
+from metalens.restore.training.adapter_training import AdapterTraining
+from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.distributed import DistributedProcesses
 from metalens.restore.training.folder import claimed, finish
 from metalens.restore.training.log import PICTURES, picture_name
+from metalens.restore.training.loop import LoopSettings, Report, TrainingLoop
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.pairs import PairSource, TrainingPairs
-from metalens.restore.training.run import Report, TrainingRun
 from metalens.restore.training.sampler import TrainingStream
 from metalens.restore.training.validation import Validation
 
@@ -128,45 +130,46 @@ def train(
             drawn.measure()
         pseudo = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo_sources else None
         crops = config.batch * config.accumulate * workplace.processes
-        run = TrainingRun(
+        trainee = AdapterTraining(
             restorer,
             TrainingStream(drawn, pseudo, config, multiple=prior.latent_stride, crops_a_step=crops),
             Validation(restorer, drawn, loss, config, workplace.autocast),
             loss,
             config=config,
-            budget=budget,
             workplace=workplace,
             output=output,
         )
-        history = run.train(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
-        summary = _summary(run, settings, command)
+        checkpoints = LoopSettings(output / CHECKPOINT, config.checkpoint_every, cuda_graphs=config.cuda_graphs)
+        loop = TrainingLoop(trainee, budget, workplace, checkpoints)
+        loop.run(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
+        summary = _summary(loop, trainee, settings, command)
         if workplace.is_first:
-            _write(output, run, summary, history)
+            _write(output, trainee, summary)
         workplace.wait()
         return summary
 
 
-def _write(output: Path, run: TrainingRun, summary: dict[str, Any], history: list[dict[str, Any]]) -> None:
+def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any]) -> None:
     """The adapter, its history and its card; the checkpoint goes when all are there."""
-    restorer = run.restorer
+    restorer = trainee.restorer
     restorer.training = summary
     save_adapter(output, restorer)
-    write_text(output / "training.json", json.dumps({"summary": summary, "history": history}) + "\n")
+    write_text(output / "training.json", json.dumps({"summary": summary, "history": trainee.history}) + "\n")
     shown = output / PICTURES / picture_name(summary["steps"])
     write_model_card(output, restorer, pictures=shown.relative_to(output) if shown.is_file() else None)
     finish(output)
 
 
-def _summary(run: TrainingRun, settings: dict[str, Any], command: str) -> dict[str, Any]:
-    """What the model card tells; leaves the moving average in the parameters' place."""
-    found = run.validate_at_the_end()
-    optimisation, workplace = run.optimisation, run.workplace
+def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, Any], command: str) -> dict[str, Any]:
+    """What the model card tells."""
+    optimisation, workplace = loop.optimisation, loop.workplace
+    found = trainee.validate_at_the_end(optimisation.step_number)
     return {
         **settings,
         "steps": optimisation.step_number,
         "seconds": round(optimisation.seconds, 1),
-        "skipped_steps": run.skipped.total,
-        "validation_before": run.before,
+        "skipped_steps": loop.skipped.total,
+        "validation_before": trainee.before,
         "validation_after": found["losses"],
         "by_alpha": found["by_alpha"],
         "trainable_parameters": sum(p.numel() for p in optimisation.parameters.values()),

@@ -27,9 +27,9 @@ from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
-from metalens.restore.methods.method import CHECKPOINT
 from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.edge_chart import edge_chart
+from metalens.restore.training.checkpoint import CHECKPOINT
 
 from ..conftest import textured, write_pairs
 from .conftest import begin

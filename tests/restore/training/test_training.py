@@ -230,7 +230,7 @@ def test_steps_that_give_nan_stop_training_when_they_persist(pairs, tmp_path, ba
         return (first - second).square().mean() * float("nan")
 
     monkeypatch.setattr("metalens.restore.metrics.shift_tolerant_lpips.ShiftTolerantLPIPS.forward", not_a_number)
-    with pytest.raises(InputError, match="11 in a row training steps gave NaN"):
+    with pytest.raises(InputError, match="11 training steps in a row gave NaN"):
         run(pairs, tmp_path / "adapter", bank, prior_folder, 30)
 
 

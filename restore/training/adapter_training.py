@@ -1,0 +1,184 @@
+"""An adapter as the loop trains it: one of three paths a step, L2 + λ perceptual, with validation in between."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from metalens.restore.adapter.paths import source_and_target
+from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.distributed import DistributedProcesses, lower_precision, spoken_memory
+from metalens.restore.training.log import TrainingLog, save_pictures
+from metalens.restore.training.loop import Draw, Step, Trainee
+from metalens.restore.training.loss import PathLoss
+from metalens.restore.training.optimisation import Budget, Optimisation
+from metalens.restore.training.pairs import Example
+from metalens.restore.training.sampler import TrainingStream
+from metalens.restore.training.validation import Validation
+
+
+class PathStep(nn.Module):
+    """A restorer as a module: one path's pictures in, its pictures out."""
+
+    def __init__(self, restorer: Restorer) -> None:
+        super().__init__()
+        self.restorer = restorer
+        # Registered, so that several processes average their gradients.
+        self.parts = nn.ModuleList([restorer.prior.vae, restorer.prior.unet, restorer.attention])
+
+    def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
+        """Predict ``[batch, 3, y, x]`` near 0..1."""
+        return self.restorer.forward(source, maps, [path] * len(source))
+
+
+class AdapterTraining(Trainee):
+    """A restorer's adapter, its crops, its loss and its validation.
+
+    Args:
+        restorer: prior and adapter.
+        stream: the crops of every step.
+        validation: what is looked at in between.
+        loss: of the paths.
+        config: the recipe.
+        workplace: where it runs.
+        output: the folder of the log.
+    """
+
+    stage = "adapter"
+    latest_share = 0.1
+    remedy = (
+        "look at the pairs with metalens data verify --thorough, lower --learning-rate, or train with --precision fp32."
+    )
+
+    def __init__(
+        self,
+        restorer: Restorer,
+        stream: TrainingStream,
+        validation: Validation,
+        loss: PathLoss,
+        *,
+        config: TrainConfig,
+        workplace: DistributedProcesses,
+        output: Path,
+    ) -> None:
+        self.restorer = restorer
+        self.stream = stream
+        self.validation = validation
+        self.loss = loss
+        self.config = config
+        self.workplace = workplace
+        self.output = output
+        self.memory = advice(config)
+        if config.precision == "bf16":
+            lower_precision([restorer.prior.vae, restorer.prior.unet])
+        if config.gradient_checkpointing:
+            restorer.prior.vae.enable_gradient_checkpointing()
+            restorer.prior.unet.enable_gradient_checkpointing()
+        restorer.to(workplace.device)
+        self.model = workplace.prepare(PathStep(restorer))
+        self.before: dict[str, dict[str, float]] = {}
+        self.history: list[dict[str, Any]] = []
+        self._batches: Iterator[Example] | None = None
+        self._log: TrainingLog
+
+    def optimisation(self, budget: Budget) -> Optimisation:
+        """The optimiser of its recipe, for a budget."""
+        config = self.config
+        self._optimisation = Optimisation(
+            self.restorer.parameters(),
+            learning_rate=config.learning_rate,
+            budget=budget,
+            weight_decay=config.weight_decay,
+            warm_up=config.warm_up,
+            clip=config.clip,
+            ema_decay=config.ema_decay,
+            agree=self.workplace.agree,
+            factors={"svda.": config.q_rate},
+        )
+        return self._optimisation
+
+    def draw(self, position: int) -> Draw:
+        """The crops of a step, on its path."""
+        path, workplace = self.stream.turn(position).path, self.workplace
+        if self._batches is None:
+            self._batches = self.stream.batches(position, process=workplace.process, processes=workplace.processes)
+        batches = [next(self._batches) for _ in range(self.config.accumulate)]
+        return Draw(path, [(*source_and_target(path, *each[:3]), each.degradation_map) for each in batches])
+
+    def losses(self, kind: str, source: Tensor, target: Tensor, maps: Tensor) -> dict[str, Tensor]:
+        """The loss of a path and its terms."""
+        with self.workplace.autocast():
+            predicted = self.model(source, maps, kind)
+        return self.loss(predicted.float(), target)
+
+    def around(self, source: Tensor, target: Tensor, maps: Tensor) -> AbstractContextManager[None]:
+        """Gradient checkpointing runs blocks again in the backward pass: Q must still be applied then."""
+        del target
+        return self.restorer.conditioned(maps, source.shape[-2] / source.shape[-1])
+
+    def reported(self, step: Step) -> dict[str, float]:
+        """The loss of the step's path."""
+        return {f"loss_{step.kind}": step.figures["loss"]}
+
+    def begin(self) -> None:
+        """Validate what training starts from."""
+        self.before = self.validation.path_losses()
+
+    def take_up(self, extra: dict[str, Any]) -> None:
+        """What was validated before the first step of all."""
+        self.before = dict(extra["before"])
+
+    def extra(self) -> dict[str, Any]:
+        """What was validated before the first step of all."""
+        return {"before": self.before}
+
+    def open(self, first_step: int) -> None:
+        """Open the log, cut back to the checkpoint."""
+        self._log = TrainingLog(self.output, first_step=first_step, writes=self.workplace.is_first)
+        self.history = self._log.rows
+
+    def stepped(self, step: Step) -> None:
+        """Log the step; now and then validate the moving average, as it would be exported now."""
+        row = {"step": step.number, "path": step.kind, "pseudo": self.stream.turn(step.position).pseudo}
+        row |= {**step.figures, "gradient_norm": step.gradient_norm, "learning_rate": step.learning_rate}
+        self._log.step({**row, "seconds": round(step.seconds, 4)})
+        if (step.number + 1) % self.config.validate_every == 0:
+            with self._optimisation.averaged():
+                losses = self.validation.path_losses()
+                by_alpha, shown = self.validation.by_alpha()
+            self._log.validation(step.number + 1, losses, by_alpha, shown)
+
+    def flush(self) -> None:
+        """Everything that was logged to the disk."""
+        self._log.flush()
+
+    def close(self) -> None:
+        """Close the log."""
+        self._log.close()
+
+    def validate_at_the_end(self, step: int) -> dict[str, Any]:
+        """Validate what will be exported, which is in the parameters' place now."""
+        with spoken_memory(self.memory):
+            losses = self.validation.path_losses()
+            by_alpha, shown = self.validation.by_alpha()
+        if self.workplace.is_first:
+            save_pictures(self.output, step, shown)
+        return {"losses": losses, "by_alpha": by_alpha}
+
+
+def advice(config: TrainConfig) -> str:
+    """What a training that does not fit into memory was, and what to lower."""
+    steps = [
+        f"lower --batch and raise --accumulate by as much (now {config.batch} × {config.accumulate})",
+        f"lower --crop (now {config.crop})",
+    ]
+    if not config.gradient_checkpointing:
+        steps.append("pass --gradient-checkpointing")
+    if config.precision == "fp32":
+        steps.append("pass --precision bf16")
+    return f"{'; '.join(steps[:-1])}; or {steps[-1]}."
