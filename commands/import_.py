@@ -112,6 +112,8 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
         "library": structure.library_name,
         "centre_shift_nm": [1e9 * each for each in imported.recognised.shift],
         "largest_stray_nm": 1e9 * imported.recognised.stray,
+        "sites_outside": imported.recognised.outside(1e-6 * known["aperture_um"]),
+        "set_aside": list(imported.recognised.aside),
     }
 
 
@@ -120,7 +122,10 @@ def _sentence(imported: Imported) -> str:
     if imported.phase is not None:
         return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm"
     least, most = found["lengths_nm"]["least"], found["lengths_nm"]["most"]
+    outside = f"; {found['sites_outside']} of them stand outside it" if found["sites_outside"] else ""
+    aside = f"; polygons left aside as too large: {', '.join(found['set_aside'])}" if found["set_aside"] else ""
     return (
         f"{found['sites']} {found['shape'].replace('_', ' ')}s of {least:.4g} to {most:.4g} nm on a "
         f"{found['lattice']} lattice with a pitch of {found['pitch_nm']:.5g} nm, {found['aperture_um']:g} µm across"
+        f"{outside}{aside}"
     )

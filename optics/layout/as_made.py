@@ -130,6 +130,10 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     name = _name(options.name, target)
     found = replace(found, structure=replace(structure, name=name, provenance={"imported_from": target.name}))
     diameter = options.diameter or found.diameter
+    if not diameter:
+        raise InputError(
+            f"{target}: its meta-atoms fill no disc around the lens' centre; give the aperture with --aperture-um."
+        )
     lens = like.lens.model_copy(
         update={
             "aperture_um": round(1e6 * diameter, 6),

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, References, measure
+from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, References, Repeated, measure
 from metalens.optics.layout.layers import Layer
 
 MAGIC = b"\x00\x06\x00\x02"
@@ -25,6 +25,8 @@ MAGIC = b"\x00\x06\x00\x02"
 UNITS, END_LIBRARY, BEGIN_CELL, CELL_NAME, END_CELL = 0x03, 0x04, 0x05, 0x06, 0x07
 POLYGON, PATH, REFERENCE, ARRAY, TEXT, NODE, BOX = 0x08, 0x09, 0x0A, 0x0B, 0x0C, 0x15, 0x2D
 LAYER, DATATYPE, COORDINATES, END_ELEMENT = 0x0D, 0x0E, 0x10, 0x11
+WIDTH, PATH_TYPE = 0x0F, 0x21
+ROUND_ENDS, SQUARE_ENDS = 1, 2
 TARGET, COLUMNS_ROWS, TRANSFORM, MAGNIFICATION, ANGLE = 0x12, 0x13, 0x1A, 0x1B, 0x1C
 ELEMENTS = frozenset({POLYGON, PATH, REFERENCE, ARRAY, TEXT, NODE, BOX})
 LAST_TYPE, LAST_DATA_KIND = 0x3B, 6
@@ -42,16 +44,23 @@ class _Open:
     name: str = ""
     layers: list[np.ndarray] = field(default_factory=list)
     measures: list[np.ndarray] = field(default_factory=list)
-    references: dict[tuple[str, float, float, bool], list[np.ndarray]] = field(default_factory=dict)
-    reference_count: int = 0
+    references: dict[tuple[str, float, float, bool], list[np.ndarray | Repeated]] = field(default_factory=dict)
     path_layers: set[Layer] = field(default_factory=set)
 
     def closed(self) -> Cell:
         layers = np.concatenate(self.layers) if self.layers else np.zeros((0, 2), np.int64)
         measures = np.concatenate(self.measures) if self.measures else np.zeros((0, 6))
-        groups = (References(key[0], np.concatenate(parts), *key[1:]) for key, parts in self.references.items())
+        groups = (References(key[0], tuple(_joined(parts)), *key[1:]) for key, parts in self.references.items())
         number, shift = np.arange(len(layers)), np.zeros((len(layers), 2))
         return Cell(layers, measures, number, shift, tuple(groups), frozenset(self.path_layers))
+
+
+def _joined(parts: list[np.ndarray | Repeated]) -> Iterator[np.ndarray | Repeated]:
+    """Single references in one array, and the repeated ones."""
+    single = [part for part in parts if isinstance(part, np.ndarray)]
+    if single:
+        yield np.concatenate(single)
+    yield from (part for part in parts if isinstance(part, Repeated))
 
 
 def read_gds_cells(path: Path) -> tuple[dict[str, Cell], float]:
@@ -76,7 +85,7 @@ def has_end(path: Path) -> bool:
 
 def _read(stream: np.ndarray) -> tuple[dict[str, Cell], float]:
     cells: dict[str, Cell] = {}
-    grid = 0.0
+    grid, references = 0.0, 0
     current: _Open | None = None
     for kind, begin, end, stride in _parts(stream):
         if kind == UNITS:
@@ -95,7 +104,9 @@ def _read(stream: np.ndarray) -> tuple[dict[str, Cell], float]:
             cells[current.name] = current.closed()
             current = None
         elif stride and current is not None:
-            _add(current, kind, stream[begin:end].reshape(-1, stride), grid)
+            references += _add(current, kind, stream[begin:end].reshape(-1, stride), grid)
+            if references > MAXIMUM_SITES:
+                raise _Damage(f"{references} references; at most {MAXIMUM_SITES} are read")
     return cells, grid
 
 
@@ -163,33 +174,58 @@ def _records(element: np.ndarray) -> Iterator[tuple[int, int, int]]:
         place += length
 
 
-def _add(cell: _Open, kind: int, block: np.ndarray, grid: float) -> None:
-    """Take a run of alike elements, ``[element, byte]``, into a cell."""
-    first = block[0]
-    places = {each: (begin, end) for each, begin, end in _records(first)}
+def _add(cell: _Open, kind: int, block: np.ndarray, grid: float) -> int:
+    """Take a run of alike elements, ``[element, byte]``, into a cell; tells how many references they are."""
+    places = {each: (begin, end) for each, begin, end in _records(block[0])}
     if kind in (POLYGON, PATH):
-        layer = (_number(first, places, LAYER), _number(first, places, DATATYPE))
-        if kind == PATH:
+        layer = (_number(block[0], places, LAYER), _number(block[0], places, DATATYPE))
+        measures = _dots(block, places) if kind == PATH else _polygons(block, places, cell.name)
+        cell.layers.append(np.tile(np.array(layer), (len(measures), 1)))
+        cell.measures.append(measures * grid ** np.array([2, 4, 1, 1, 1, 1]))
+        if len(measures) < len(block):
             cell.path_layers.add(layer)
-            return
-        points = _coordinates(block, places)[:, :-1]
-        if points.shape[1] < 3:
-            raise _Damage(f"a polygon of the cell {cell.name!r} has {points.shape[1]} vertices")
-        cell.layers.append(np.tile(np.array(layer), (len(points), 1)))
-        cell.measures.append(measure(points) * grid ** np.array([2, 4, 1, 1, 1, 1]))
-    elif kind in (REFERENCE, ARRAY):
-        if TARGET not in places:
-            raise _Damage(f"a reference in the cell {cell.name!r} names no cell")
-        corners = _coordinates(block, places)
-        turn = _transform(first, places)
-        begin, end = places[TARGET]
-        for name, which in _by_name(block[:, begin:end]):
-            origins = corners[which]
-            found = _array(origins, first, places) if kind == ARRAY else origins[:, 0]
-            cell.references.setdefault((name, *turn), []).append(found * grid)
-            cell.reference_count += len(found)
-        if cell.reference_count > MAXIMUM_SITES:
-            raise _Damage(f"the cell {cell.name!r} holds more than {MAXIMUM_SITES} references")
+        return 0
+    return _refer(cell, kind, block, places, grid) if kind in (REFERENCE, ARRAY) else 0
+
+
+def _polygons(block: np.ndarray, places: dict[int, tuple[int, int]], cell: str) -> np.ndarray:
+    """Measures ``[polygon, 6]`` in steps of the grid."""
+    points = _coordinates(block, places)[:, :-1]
+    if points.shape[1] < 3:
+        raise _Damage(f"a polygon of the cell {cell!r} has {points.shape[1]} vertices")
+    return measure(points)
+
+
+def _dots(block: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:
+    """Measures ``[path, 6]`` of paths of no length: round ends make a disc of them, square ones a square.
+
+    Other paths are left out.
+    """
+    points = _coordinates(block, places)
+    begin, end = places.get(WIDTH, (0, 0))
+    width = struct.unpack(">i", bytes(block[0, begin:end]))[0] if WIDTH in places else 0
+    ends = _number(block[0], places, PATH_TYPE) if PATH_TYPE in places else 0
+    # A negative width is one that magnification leaves alone, which a lens has no use for.
+    if ends not in (ROUND_ENDS, SQUARE_ENDS) or width <= 0:
+        return np.zeros((0, 6))
+    centre = points[(points == points[:, :1]).all(axis=(1, 2)), 0]
+    area = 0.25 * np.pi * width**2 if ends == ROUND_ENDS else float(width**2)
+    moment = area**2 / (2 * np.pi) if ends == ROUND_ENDS else area**2 / 6
+    return np.concatenate([np.tile([area, moment, width, width], (len(centre), 1)), centre], axis=1)
+
+
+def _refer(cell: _Open, kind: int, block: np.ndarray, places: dict[int, tuple[int, int]], grid: float) -> int:
+    """Take references into a cell; tells how many they are."""
+    if TARGET not in places:
+        raise _Damage(f"a reference in the cell {cell.name!r} names no cell")
+    corners, total = _coordinates(block, places) * grid, 0
+    turn = _transform(block[0], places)
+    begin, end = places[TARGET]
+    for name, which in _by_name(block[:, begin:end]):
+        found = _array(corners[which], block[0], places) if kind == ARRAY else corners[which][:, 0]
+        cell.references.setdefault((name, *turn), []).append(found)
+        total += len(found)
+    return total
 
 
 def _by_name(names: np.ndarray) -> Iterator[tuple[str, np.ndarray | slice]]:
@@ -215,18 +251,16 @@ def _transform(first: np.ndarray, places: dict[int, tuple[int, int]]) -> tuple[f
     return float(np.radians(angle)), scale, mirrored
 
 
-def _array(corners: np.ndarray, first: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:
-    """Places of an array's members: from its origin and where the columns and the rows would go on."""
+def _array(corners: np.ndarray, first: np.ndarray, places: dict[int, tuple[int, int]]) -> Repeated:
+    """An array's members: from its origin and where the columns and the rows would go on."""
     if COLUMNS_ROWS not in places or corners.shape[1] != 3:
         raise _Damage("an array without columns, rows and three corners")
     begin, end = places[COLUMNS_ROWS]
     columns, rows = struct.unpack(">2h", bytes(first[begin:end]))
-    if columns < 1 or rows < 1 or columns * rows * len(corners) > MAXIMUM_SITES:
-        raise _Damage(f"an array of {columns} × {rows}; at most {MAXIMUM_SITES} references are read")
-    origin, along, across = np.moveaxis(corners, 1, 0)[:, :, None, None]
-    column, row = np.arange(columns)[None, :, None], np.arange(rows)[:, None, None]
-    steps = column / columns * (along - origin) + row / rows * (across - origin)
-    return np.asarray((origin + steps).reshape(-1, 2))
+    if columns < 1 or rows < 1:
+        raise _Damage(f"an array of {columns} × {rows}")
+    origin, along, across = np.moveaxis(corners, 1, 0)
+    return Repeated(origin, (along - origin) / columns, (across - origin) / rows, columns, rows)
 
 
 def _coordinates(block: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:

@@ -19,23 +19,65 @@ MAXIMUM_SITES = 2**25
 MAXIMUM_DEPTH = 32
 
 
+MOST_DRAWN = 4 * MAXIMUM_SITES
+"""Polygons of all cells together, each with what it refers to: a lens may lie in some cells that only hold it."""
+
+
+@dataclass(frozen=True)
+class Repeated:
+    """A reference in columns and rows, whose places are made when they are drawn: four numbers may stand for millions.
+
+    Attributes:
+        origins: ``[array, 2]`` (x, y) of the first place.
+        along: ``[array, 2]`` from one column to the next.
+        across: ``[array, 2]`` from one row to the next.
+        columns: how many.
+        rows: how many.
+    """
+
+    origins: np.ndarray
+    along: np.ndarray
+    across: np.ndarray
+    columns: int
+    rows: int
+
+    def __len__(self) -> int:
+        return len(self.origins) * self.columns * self.rows
+
+    def places(self) -> np.ndarray:
+        """``[reference, 2]``."""
+        column, row = np.arange(self.columns)[None, :, None], np.arange(self.rows)[:, None, None]
+        origin, along, across = (each[:, None, None] for each in (self.origins, self.along, self.across))
+        return np.asarray((origin + column * along + row * across).reshape(-1, 2))
+
+
 @dataclass(frozen=True)
 class References:
     """References to one cell that differ in their place alone.
 
     Attributes:
         cell: that they refer to.
-        origins: ``[reference, 2]`` (x, y).
+        parts: where they are, ``[reference, 2]`` (x, y) each, or repeated.
         rotation: anticlockwise, in radians, after mirroring.
         magnification: of the cell.
         mirrored: at the x axis, first of all.
     """
 
     cell: str
-    origins: np.ndarray
+    parts: tuple[np.ndarray | Repeated, ...]
     rotation: float = 0.0
     magnification: float = 1.0
     mirrored: bool = False
+
+    @property
+    def count(self) -> int:
+        """How many there are."""
+        return sum(len(part) for part in self.parts)
+
+    @property
+    def origins(self) -> np.ndarray:
+        """``[reference, 2]`` (x, y)."""
+        return np.concatenate([part.places() if isinstance(part, Repeated) else part for part in self.parts])
 
 
 @dataclass(frozen=True)
@@ -139,7 +181,7 @@ class Hierarchy:
 
         Raises:
             InputError: cells refer to each other in a circle or too deep, or to a cell that is not there, or draw
-                paths.
+                paths, or more than is read.
         """
         if name in above or len(above) > MAXIMUM_DEPTH:
             raise InputError(f"cells refer to each other in a circle or over more than {MAXIMUM_DEPTH} levels ({name})")
@@ -153,8 +195,10 @@ class Hierarchy:
                 )
             total = int(np.isin(cell.number, cell.polygons_on(self.layer)).sum())
             for group in cell.references:
-                total += len(group.origins) * self.count(group.cell, (*above, name))
+                total += group.count * self.count(group.cell, (*above, name))
             self._counts[name] = total
+            if total > MAXIMUM_SITES or sum(self._counts.values()) > MOST_DRAWN:
+                raise InputError(f"{total} polygons below the cell {name!r}; at most {MAXIMUM_SITES} are read")
         return self._counts[name]
 
     def draw(self, name: str) -> Drawn:
@@ -197,10 +241,11 @@ class Hierarchy:
         turned = (
             np.where(inner.turned < 2, (inner.turned + round(quarter) % 2) % 2, 2) if whole else 2 + 0 * inner.turned
         )
-        copies = len(group.origins)
+        origins = group.origins
+        copies = len(origins)
         return Drawn(
-            (group.origins[:, :1] + scale * (cosine * inner.x - sine * up)).ravel(),
-            (group.origins[:, 1:] + scale * (sine * inner.x + cosine * up)).ravel(),
+            (origins[:, :1] + scale * (cosine * inner.x - sine * up)).ravel(),
+            (origins[:, 1:] + scale * (sine * inner.x + cosine * up)).ravel(),
             np.tile(outline, copies),
             np.tile(turned.astype(np.uint8), copies),
         )

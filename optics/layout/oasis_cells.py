@@ -91,7 +91,7 @@ def _cells(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> dict[str, Ce
             number=number[placed] - (mine[0] if len(mine) else 0),
             shift=arrays["shift"][placed] * unit,
             references=tuple(
-                References(group[1], arrays["origin"][end - count : end] * unit, *group[2:])
+                References(group[1], (arrays["origin"][end - count : end] * unit,), *group[2:])
                 for group, end, count in zip(facts["groups"], ends, arrays["origin_count"], strict=True)
                 if group[0] == index
             ),

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 
 import numpy as np
+from scipy import ndimage
 
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+from metalens.optics.layout.hierarchy import Drawn
 from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
 from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, RECTANGULAR, ROUND, recognise, shape_of
 from metalens.optics.layout.reading import DrawnAtoms
@@ -16,6 +19,14 @@ from metalens.optics.structure.lattice import cell_reach
 
 FINEST_STEP = 1e-14
 """Lengths that differ by less are one, in metres: rounding in the last digits."""
+
+LARGEST_SPACINGS = 3
+"""Mean spacings, above which a polygon is no meta-atom."""
+
+SKIPPED_PERCENT = 1
+"""Of the places on each side, by which the meta-atoms' spread is not judged: marks may stand far off."""
+
+LISTED = 4
 
 
 @dataclass(frozen=True)
@@ -45,15 +56,25 @@ class Recognised:
 
     Attributes:
         structure: a meta-atom at each site.
-        diameter: of the disc that holds the meta-atoms, in metres: the boundary's, or of the disc that they fill.
+        diameter: of the disc that holds the meta-atoms, in metres: the boundary's, or of the largest disc that they
+            fill; 0 if they fill none.
         shift: (y, x) in metres of the lens' centre on its way to the nearest site or middle between sites.
         stray: largest distance in metres of a meta-atom from its site.
+        aside: polygons that were left out, as much larger than the spacing, in words.
     """
 
     structure: Structure
     diameter: float
     shift: tuple[float, float]
     stray: float
+    aside: tuple[str, ...] = ()
+
+    def outside(self, diameter: float) -> int:
+        """How many meta-atoms stand wholly beyond an aperture of this diameter in metres."""
+        y, x = self.structure.positions()
+        reach = float(cell_reach(self.structure.lattice, self.structure.pitch))
+        beyond = np.hypot(y, x) > 0.5 * diameter + reach + 1e-3 * self.structure.pitch
+        return int((beyond & (self.structure.site_index != EMPTY)).sum())
 
 
 def structure_of_layout(
@@ -70,6 +91,7 @@ def structure_of_layout(
     Raises:
         InputError: outlines are of no known or of different shapes, or their places lie on no lattice.
     """
+    atoms, aside = _without_frames(atoms)
     used, outline = np.unique(atoms.drawn.outline, return_inverse=True)
     kind, lengths = recognise(atoms.outlines[used], 2 * atoms.grid)
     kind, lengths, outline = _as_asked(kind, lengths, outline, atoms.drawn.turned, made.shape)
@@ -79,7 +101,29 @@ def structure_of_layout(
         -atoms.drawn.y, atoms.drawn.x, tolerance=2 * atoms.grid, centre=centre, pitch=pitch, lattice=lattice
     )
     diameter = None if atoms.boundary is None else atoms.boundary[2]
-    return recognised(sites, outline, lengths, replace(made, shape=shape), diameter)
+    found = recognised(sites, outline, lengths, replace(made, shape=shape), diameter)
+    return replace(found, aside=aside)
+
+
+def _without_frames(atoms: DrawnAtoms) -> tuple[DrawnAtoms, tuple[str, ...]]:
+    """What is drawn without polygons much larger than the meta-atoms' spacing, and the sizes of those, in words.
+
+    They are outlines of a substrate, of a die or of an aperture that share the layer with the meta-atoms.
+    """
+    drawn = atoms.drawn
+    spread = [np.ptp(np.percentile(each, (SKIPPED_PERCENT, 100 - SKIPPED_PERCENT))) for each in (drawn.x, drawn.y)]
+    spacing = np.sqrt(float(np.prod(spread)) / len(drawn.x))
+    sides = atoms.outlines[:, 2:4]
+    large = sides.max(axis=1) > LARGEST_SPACINGS * spacing
+    kept = ~large[drawn.outline]
+    if not spacing or kept.all() or not kept.any():
+        return atoms, ()
+    left = np.round(1e6 * sides[drawn.outline[~kept]], 4)
+    every = zip(*np.unique(left, axis=0, return_counts=True), strict=True)
+    sizes = [f"{count} of {width:.4g} × {height:.4g} µm" for (width, height), count in every]
+    more = (f"{len(sizes) - LISTED} other sizes",) if len(sizes) > LISTED else ()
+    columns = (getattr(drawn, name)[kept] for name in ("x", "y", "outline", "turned"))
+    return replace(atoms, drawn=Drawn(*columns)), (*sizes[:LISTED], *more)
 
 
 def _as_asked(
@@ -152,10 +196,27 @@ def _geometries(lengths: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _diameter(structure: Structure) -> float:
-    """Of the largest disc that meta-atoms fill up to its rim, if none is missing: their cells reach beyond it."""
-    y, x = structure.positions()
-    farthest = 0.0
-    for row in np.flatnonzero((structure.site_index != EMPTY).any(axis=1)):
-        here = x[row, structure.site_index[row] != EMPTY]
-        farthest = max(farthest, float(np.hypot(y[row, 0], np.abs(here).max())))
-    return 2 * max(farthest - float(cell_reach(structure.lattice, structure.pitch)), 0.5 * structure.pitch)
+    """Of the largest disc that meta-atoms fill up to its rim, their cells reaching beyond it; 0 if they fill none.
+
+    Sites that are left out inside a lens are no rim: only those count from which a way leads out over empty sites.
+    """
+    # The first sites beyond the array are empty too.
+    taken = np.pad(structure.site_index != EMPTY, 1)
+    numbers, _ = ndimage.label(~taken)
+    outside = numbers == numbers[0, 0]
+    rim = min(float(away[row].min(initial=np.inf)) for away, row in zip(_distances(structure), outside, strict=True))
+    farthest = max(
+        float(away[row & (away <= rim + FINEST_STEP)].max(initial=-1.0))
+        for away, row in zip(_distances(structure), taken, strict=True)
+    )
+    if farthest < 0:
+        return 0.0
+    return 2 * max(farthest - float(cell_reach(structure.lattice, structure.pitch)), 0.25 * structure.pitch)
+
+
+def _distances(structure: Structure) -> Iterator[np.ndarray]:
+    """From the centre, row by row, in metres; with a row and a column more on each side."""
+    y, x = structure.positions(slice(0, 2))
+    x = np.concatenate([x[:, :1] - structure.pitch, x, x[:, -1:] + structure.pitch], axis=1)
+    for row in range(-1, structure.site_index.shape[0] + 1):
+        yield np.hypot(y[0, 0] + row * structure.row_pitch, x[row % len(x)])

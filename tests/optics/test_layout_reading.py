@@ -2,6 +2,8 @@
 
 import contextlib
 import struct
+import tracemalloc
+from dataclasses import replace
 
 import gdstk
 import numpy as np
@@ -9,10 +11,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from metalens.formats.camera.structure import EMPTY
 from metalens.formats.files.errors import InputError
 from metalens.optics.layout.mask import write_mask
 from metalens.optics.layout.reading import read_drawn_atoms
-from metalens.optics.layout.recognition import Made, structure_of_layout
+from metalens.optics.layout.recognition import Made, _diameter, structure_of_layout
 
 from .layout_examples import assert_same_sites, lens, structure
 
@@ -140,6 +143,81 @@ def test_the_layer_and_the_cell_are_asked_for_where_there_are_several(tmp_path):
     assert len(read_drawn_atoms(path, layer=(5, 0), cell="TWO").drawn.x) == 2
 
 
+@pytest.mark.parametrize(("ends", "area"), [("round", np.pi / 4 * 0.2**2), ("extended", 0.2**2)])
+def test_paths_of_no_length_are_pillars(tmp_path, ends, area):
+    cell = gdstk.Cell("P")
+    for column in range(3):
+        for row in range(3):
+            place = (0.35 * column, 0.35 * row)
+            # Half a step beside it, so that gdstk writes the path; on the grid of 1 nm it has no length.
+            cell.add(gdstk.FlexPath([place, (place[0] + 1e-4, place[1])], 0.2, ends=ends, layer=1, simple_path=True))
+    found = read_drawn_atoms(saved(tmp_path, library(cell)))
+    assert found.outlines[found.drawn.outline, 0] == pytest.approx(np.full(9, area * 1e-12), rel=1e-9)
+    made = structure_of_layout(found, MADE).structure
+    assert made.shape == ("round_pillar" if ends == "round" else "square_pillar")
+    assert made.geometry.ravel() == pytest.approx([200e-9])
+    assert made.counts().tolist() == [9]
+
+
+def test_an_array_many_times_over_is_refused_without_memory_for_it(tmp_path):
+    """Each array is below the bound; a file of a thousand bytes must not ask for gigabytes."""
+    atom, top = gdstk.Cell("A"), gdstk.Cell("T")
+    atom.add(disc())
+    for place in range(12):
+        top.add(gdstk.Reference(atom, (place, 0), columns=5700, rows=5700, spacing=(0.01, 0.01)))
+    path = saved(tmp_path, library(atom, top))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"\d+ references; at most 33554432 are read"):
+        read_drawn_atoms(path)
+    assert tracemalloc.get_traced_memory()[1] < 2**24
+    tracemalloc.stop()
+
+
+def squares(*others, side=20, pitch=0.4):
+    cell = gdstk.Cell("LENS")
+    for column in range(side):
+        for row in range(side):
+            x, y = ((place - 0.5 * (side - 1)) * pitch for place in (column, row))
+            cell.add(gdstk.rectangle((x - 0.1, y - 0.1), (x + 0.1, y + 0.1), layer=1))
+    cell.add(*others)
+    return cell
+
+
+@pytest.mark.parametrize("kind", ["gds", "oasis"])
+def test_a_substrate_and_a_frame_on_the_layer_are_set_aside_and_named(tmp_path, kind):
+    box = gdstk.rectangle((-4, -4), (4, 4), layer=1)
+    frame = [gdstk.rectangle((-5, y), (5, y + 0.1), layer=1) for y in (-5, 4.9)]
+    found = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(squares(box, *frame)), kind)), MADE)
+    assert found.structure.counts().tolist() == [400]
+    assert found.structure.pitch == pytest.approx(400e-9)
+    assert found.aside == ("1 of 8 × 8 µm", "2 of 10 × 0.1 µm")
+    without = structure_of_layout(read_drawn_atoms(saved(tmp_path, library(squares()), kind)), MADE)
+    assert without.aside == ()
+    assert_same_sites(without.structure, found.structure)
+
+
+@pytest.mark.parametrize("lattice", ["square", "hexagonal"])
+def test_the_aperture_is_the_largest_disc_that_is_filled(lattice):
+    """Of a full square it ends at the sides, not at the corners; of a disc outliers change nothing."""
+    size = {"square": (31, 31), "hexagonal": (35, 31)}[lattice]
+    full = _diameter(structure(np.zeros(size), lattice=lattice))
+    assert 0.95 * 31 * 350e-9 < full <= 31 * 350e-9
+    disc_only = lens(61, lattice=lattice, radius=0.5)
+    with_outliers = disc_only.site_index.copy()
+    for row, column in ((30, 58), (30, 2), (2, 30), (58, 30)):
+        with_outliers[row, column] = 0
+    wanted = _diameter(disc_only)
+    assert wanted == pytest.approx(0.5 * 61 * disc_only.row_pitch, rel=0.05)
+    assert _diameter(replace(disc_only, site_index=with_outliers)) == wanted
+    # A site that is left out inside, as libraries do for a phase that needs no pillar, is no rim.
+    inside = disc_only.site_index.copy()
+    inside[30, 33] = EMPTY
+    assert _diameter(replace(disc_only, site_index=inside)) == wanted
+    open_centre = np.full((9, 9), EMPTY)
+    open_centre[0, 0] = open_centre[8, 8] = 0
+    assert _diameter(structure(open_centre, lattice=lattice)) == 0.0
+
+
 def test_paths_on_the_layer_are_refused(tmp_path):
     cell = gdstk.Cell("P")
     cell.add(disc(), gdstk.FlexPath([(0, 0), (1, 1)], 0.1, layer=1, simple_path=True))
@@ -154,7 +232,7 @@ def test_a_hierarchy_that_multiplies_is_refused_before_it_is_drawn(tmp_path, kin
     for level in range(8):
         cells.append(gdstk.Cell(f"LEVEL{level}"))
         cells[-1].add(gdstk.Reference(cells[-2], columns=100, rows=100, spacing=(1, 1)))
-    with pytest.raises(InputError, match=f"{10**32} polygons below the cell 'LEVEL7'; 1 to 33554432 were expected"):
+    with pytest.raises(InputError, match=f"{10**8} polygons below the cell 'LEVEL1'; at most 33554432 are read"):
         read_drawn_atoms(saved(tmp_path, library(*cells), kind))
 
 
