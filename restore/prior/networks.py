@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from typing import Any, cast
 
 
@@ -23,8 +23,9 @@ def left_out(package: str) -> Iterator[None]:
 
 
 # pyiqa brings bitsandbytes, and both import what they find of it. That loads PyTorch's compiler: a fifth of the time
-# that a command of the restorer takes to begin. They ask once whether the package is there, and keep the answer.
-with left_out("bitsandbytes"):
+# that a command of the restorer takes to begin. They ask once whether the package is there, and keep the answer. Where
+# diffusers was imported before, it has asked already, and the package must be there.
+with nullcontext() if "diffusers" in sys.modules else left_out("bitsandbytes"):
     from diffusers import AutoencoderKL, ControlNetModel, DDPMScheduler, UNet2DConditionModel
     from peft import LoraConfig, inject_adapter_in_model
     from peft.import_utils import is_bnb_4bit_available, is_bnb_available

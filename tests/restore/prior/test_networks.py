@@ -2,6 +2,8 @@
 
 import importlib.util
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -22,7 +24,13 @@ def test_a_package_that_is_left_out_seems_not_to_be_installed_and_is_there_again
 
 
 def test_diffusers_and_peft_are_imported_at_one_place():
-    folder = Path(networks.__file__).parent
+    folder = Path(networks.__file__).parents[1]
     importing = re.compile(r"^\s*(?:import|from) (?:diffusers|peft)\b", re.MULTILINE)
     found = [path.name for path in folder.rglob("*.py") if importing.search(path.read_text(encoding="utf-8"))]
     assert found == ["networks.py"]
+
+
+def test_whoever_imported_diffusers_before_can_use_the_restorer():
+    program = "import diffusers; from metalens.restore.prior.networks import AutoencoderKL"
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
