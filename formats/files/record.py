@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, get_args
+from collections.abc import Callable
+from functools import wraps
+from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from metalens.formats.files.errors import InputError
 
 Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -12,10 +16,46 @@ Finite = Annotated[float, Field(allow_inf_nan=False)]
 OpticalWavelength = Annotated[float, Field(ge=200, le=20_000, allow_inf_nan=False)]
 
 
+Count = Annotated[int, Field(ge=1)]
+NotNegativeCount = Annotated[int, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
+
+_UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+
+
 class Record(BaseModel):
     """A frozen table of a TOML file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+STRICT = ConfigDict(extra="forbid", strict=True)
+"""Of settings that people make in Python too: a whole number is not true, nor 8.5."""
+
+Settings = TypeVar("Settings")
+
+
+def told_as_input_error(what: str) -> Callable[[type[Settings]], type[Settings]]:
+    """Decorate a pydantic dataclass of settings: what is wrong with them is an :class:`InputError` of one sentence.
+
+    Args:
+        what: what is set, as the sentence begins.
+    """
+
+    def decorate(record: type[Settings]) -> type[Settings]:
+        check = record.__init__
+
+        @wraps(check)
+        def init(self: Settings, *values: Any, **named: Any) -> None:
+            try:
+                check(self, *values, **named)
+            except ValidationError as error:
+                raise InputError(f"{what}: {first_problem(error)}") from error
+
+        record.__init__ = init  # type: ignore[method-assign, assignment]
+        return record
+
+    return decorate
 
 
 def tags_of(*unions: Any) -> frozenset[str]:
@@ -32,11 +72,11 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
         tags: names of members of unions, which are no keys and are left out of the place.
     """
     # An unknown key says more than the missing one that it was meant to be.
-    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] != "extra_forbidden")
+    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in _UNKNOWN)
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
-    first = next((problem for problem in problems if problem["type"] == "extra_forbidden"), problems[0])
+    first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])
     place = ".".join(str(part) for part in first["loc"] if part not in tags) or "the file"
-    if first["type"] == "extra_forbidden":
+    if first["type"] in _UNKNOWN:
         what = f"unknown key {place}; check its spelling and unit (keys end in _um, _mm, _nm, _rad, _deg, _e or _dn)"
         lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
         if lacking:

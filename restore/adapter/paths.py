@@ -2,27 +2,31 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, Share, told_as_input_error
 from metalens.restore.prior.prior import PATHS
 
 
-@dataclass(frozen=True)
+@told_as_input_error("paths")
+@settings(frozen=True, config=STRICT)
 class PathShares:
     """How often training takes each path; the published shares by default."""
 
-    positive: float = 0.7
-    neutral: float = 0.2
-    negative: float = 0.1
+    positive: Share = 0.7
+    neutral: Share = 0.2
+    negative: Share = 0.1
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _are_all(self) -> PathShares:
         shares = [getattr(self, path) for path in PATHS]
-        if min(shares) < 0 or abs(sum(shares) - 1) > 1e-6:
-            raise InputError(f"path shares must be 0 or more and sum to 1, found {shares}.")
+        if abs(sum(shares) - 1) > 1e-6:
+            raise ValueError(f"path shares must be 0 or more and sum to 1, found {shares}")
+        return self
 
     def draw(self, generator: torch.Generator) -> str:
         """One path at random."""

@@ -10,18 +10,21 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field
 from importlib import resources
 from pathlib import Path
-from typing import Any, get_args
+from typing import Annotated, Any
 
 import numpy as np
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as settings
 from torch import Tensor, nn
 
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
+from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
@@ -33,7 +36,8 @@ SCHEMA = "metalens.adapter"
 VERSION = 1
 
 
-@dataclass(frozen=True)
+@told_as_input_error("adapter")
+@settings(frozen=True, config=STRICT)
 class AdapterConfig:
     """Size and form of an adapter.
 
@@ -46,20 +50,12 @@ class AdapterConfig:
         skips: whether the decoder is given the encoder's features (:mod:`metalens.restore.adapter.skips`).
     """
 
-    unet_rank: int = 16
-    encoder_rank: int = 8
+    unet_rank: Annotated[int, Field(ge=1, le=1024)] = 16
+    encoder_rank: Annotated[int, Field(ge=1, le=1024)] = 8
     form: Form = "local"
-    bases: int = 3
+    bases: Annotated[int, Field(ge=1, le=64)] = 3
     fwhm: bool = True
     skips: bool = False
-
-    def __post_init__(self) -> None:
-        for name, most in (("unet_rank", 1024), ("encoder_rank", 1024), ("bases", 64)):
-            value = getattr(self, name)
-            if not isinstance(value, int) or not 1 <= value <= most:
-                raise InputError(f"adapter: {name} is {value!r}, expected a whole number from 1 to {most}.")
-        if self.form not in get_args(Form):
-            raise InputError(f"adapter: form is {self.form!r}, expected one of {', '.join(get_args(Form))}.")
 
 
 @dataclass
@@ -230,6 +226,8 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     try:
         # Adapters from before a setting existed have its default.
         description["config"] = asdict(AdapterConfig(**description["config"]))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError) as error:
         raise InputError(f"{path}: lacks or garbles {error}; copy the adapter again.") from error
     return description

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-import math
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
+
+from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import (
+    STRICT,
+    Count,
+    NotNegative,
+    NotNegativeCount,
+    Positive,
+    Share,
+    told_as_input_error,
+)
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig
+
+AnySettings = TypeVar("AnySettings")
 
 Precision = Literal["fp32", "bf16"]
 
@@ -20,30 +32,9 @@ LARGEST_FILE = 2**20
 TABLES = ("training", "adapter", "paths")
 """Of a recipe."""
 
-CHOICES = {
-    "precision": ("fp32", "bf16"),
-    "perceptual": ("auto", "lpips", "st-lpips"),
-    "judge": ("vgg", "alex"),
-    "form": ("local", "global", "plain"),
-}
-"""Keys that take one of a few words."""
 
-_MAY_BE_ZERO = {
-    "l2_weight",
-    "perceptual_weight",
-    "pseudo_share",
-    "pseudo_noise_probability",
-    "pseudo_noise",
-    "warm_up",
-    "weight_decay",
-    "ema_decay",
-    "workers",
-    "seed",
-}
-_SHARES = {"pseudo_share", "pseudo_noise_probability", "ema_decay"}
-
-
-@dataclass(frozen=True)
+@told_as_input_error("training")
+@settings(frozen=True, config=STRICT)
 class TrainConfig:
     """Recipe of a training.
 
@@ -83,45 +74,31 @@ class TrainConfig:
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
     shares: PathShares = field(default_factory=PathShares)
-    batch: int = 4
-    accumulate: int = 1
-    crop: int = 96
+    batch: Count = 4
+    accumulate: Count = 1
+    crop: Count = 96
     precision: Precision = "fp32"
     gradient_checkpointing: bool = False
     cuda_graphs: bool = False
-    learning_rate: float = 5e-4
-    q_rate: float = 1.0
-    warm_up: int = 20
-    weight_decay: float = 1e-2
-    clip: float = 1.0
-    ema_decay: float = 0.99
-    l2_weight: float = 40.0
-    perceptual_weight: float = 1.0
+    learning_rate: Positive = 5e-4
+    q_rate: Positive = 1.0
+    warm_up: NotNegativeCount = 20
+    weight_decay: NotNegative = 1e-2
+    clip: Positive = 1.0
+    ema_decay: Share = 0.99
+    l2_weight: NotNegative = 40.0
+    perceptual_weight: NotNegative = 1.0
     perceptual: Literal["auto", "lpips", "st-lpips"] = "auto"
-    pseudo_share: float = 0.3
-    pseudo_noise_probability: float = 0.6
-    pseudo_noise: float = 8.0
-    checkpoint_every: int = 100
-    validate_every: int = 500
-    validation_batches: int = 4
-    validation_pictures: int = 6
+    pseudo_share: Share = 0.3
+    pseudo_noise_probability: Share = 0.6
+    pseudo_noise: NotNegative = 8.0
+    checkpoint_every: Count = 100
+    validate_every: Count = 500
+    validation_batches: Count = 4
+    validation_pictures: Count = 6
     judge: Literal["vgg", "alex"] = "vgg"
-    workers: int = 0
-    seed: int = 0
-
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            value = getattr(self, each.name)
-            if isinstance(value, bool) or not isinstance(value, (int, float)):
-                continue
-            lowest = 0 if each.name in _MAY_BE_ZERO else math.ulp(0.0)
-            highest = 1.0 if each.name in _SHARES else math.inf
-            if not (lowest <= value <= highest and math.isfinite(value)):
-                wanted = "0 or more" if lowest == 0 else "above 0"
-                limit = " and at most 1" if each.name in _SHARES else ""
-                raise InputError(f"training: {each.name} must be {wanted}{limit}, found {value}.")
-        for name in ("precision", "perceptual", "judge"):
-            _check_choice("training", name, getattr(self, name))
+    workers: NotNegativeCount = 0
+    seed: NotNegativeCount = 0
 
 
 def read_train_config(
@@ -142,16 +119,16 @@ def read_train_config(
         InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.
     """
     tables: dict[str, dict[str, Any]] = {name: {} for name in TABLES}
-    origin = "training" if path is None else str(path)
+    origin = "" if path is None else f"{path}: "
     if path is not None:
         tables |= _read_tables(path, set(tables))
     for key, value in overrides.items():
         if value is not None:
             table, _, name = key.partition(".")
             tables[table] = {**tables[table], name: value}
-    config = _filled(TrainConfig(), tables["training"], f"{origin}: training")
-    sizes = _filled(adapter or config.adapter, tables["adapter"], f"{origin}: adapter")
-    shares = _filled(config.shares, tables["paths"], f"{origin}: paths")
+    config = _filled(TrainConfig(), tables["training"], origin)
+    sizes = _filled(adapter or config.adapter, tables["adapter"], origin)
+    shares = _filled(config.shares, tables["paths"], origin)
     return replace(config, adapter=sizes, shares=shares)
 
 
@@ -170,24 +147,14 @@ def _read_tables(path: Path, known: set[str]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _filled(record: Any, table: Mapping[str, Any], origin: str) -> Any:
-    """A record with the values of a table, each of the type that the record has there."""
-    known = {each.name: getattr(record, each.name) for each in fields(record)}
-    known = {name: value for name, value in known.items() if isinstance(value, (bool, int, float, str))}
-    for name, value in table.items():
-        if name not in known:
-            raise InputError(f"{origin}: unknown key {name}; expected one of {', '.join(sorted(known))}.")
-        wanted = type(known[name])
-        fits = isinstance(value, wanted) or (wanted is float and isinstance(value, int))
-        if not fits or (isinstance(value, bool) and wanted is not bool):
-            raise InputError(f"{origin}: {name} is {value!r}, expected {_SPOKEN[wanted]}.")
-        _check_choice(origin, name, value)
-    return replace(record, **{name: type(known[name])(value) for name, value in table.items()})
+def _filled(record: AnySettings, table: Mapping[str, Any], origin: str) -> AnySettings:
+    """A record with the values of a table."""
+    try:
+        return type(record)(**{**vars_of(record), **table})
+    except InputError as error:
+        raise InputError(f"{origin}{error}") from error
 
 
-_SPOKEN = {bool: "true or false", int: "a whole number", float: "a number", str: "a word"}
-
-
-def _check_choice(origin: str, name: str, value: Any) -> None:
-    if name in CHOICES and value not in CHOICES[name]:
-        raise InputError(f"{origin}: {name} is {value!r}, expected one of {', '.join(CHOICES[name])}.")
+def vars_of(record: Any) -> dict[str, Any]:
+    """The record's values by their names."""
+    return {each.name: getattr(record, each.name) for each in fields(record)}
