@@ -14,6 +14,7 @@ from keyword import iskeyword
 import click
 
 from metalens import __version__
+from metalens.formats.files.atomic import DISK_REFUSES
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
 
@@ -93,7 +94,8 @@ def main() -> None:
         _fail("out of memory; ask for less at once (a smaller --batch, --crop or --window).", 1)
     except OSError as error:
         place = f"{error.filename}: " if error.filename else ""
-        _fail(f"{place}{error.strerror or error}; nothing half-written was left.", 1)
+        remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
+        _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
     except Exception:
         # Some libraries that call back into Python make an error of their own of what interrupts them there.
         if not is_interrupted():

@@ -18,6 +18,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metalens.formats.design.tolerance_spec import ToleranceSpec
+from metalens.formats.files.atomic import append_text
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 
@@ -96,16 +97,12 @@ def open_tolerance_run(
     target = Path(folder)
     with claimed_folder(target, RUN, run.model_dump(mode="json", by_alias=True), resume=resume):
         done = _read_lines(target / LENSES, run)
-        with (target / LENSES).open("a", encoding="utf-8") as file:
 
-            def append(line: LensLine) -> None:
-                file.write(
-                    json.dumps({"key": line.key, "numbers": line.numbers, "figures": line.figures.tolist()}) + "\n"
-                )
-                file.flush()
-                os.fsync(file.fileno())
+        def append(line: LensLine) -> None:
+            told = {"key": line.key, "numbers": line.numbers, "figures": line.figures.tolist()}
+            append_text(target / LENSES, json.dumps(told) + "\n")
 
-            yield done, append
+        yield done, append
 
 
 def read_tolerance_run(folder: str | os.PathLike[str]) -> ToleranceRun:

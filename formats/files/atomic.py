@@ -25,7 +25,8 @@ def _sync(path: Path) -> None:
 _NUMBER = re.compile(r"(?:os error |errno = |\[Errno )(\d+)")
 """How Rust, HDF5 and Python put the system's number of an error into a sentence."""
 
-_OF_DISKS = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
+"""Numbers of errors with which a disk refuses a write."""
 
 _UNFINISHED: set[Path] = set()
 """What this process is writing just now."""
@@ -42,7 +43,7 @@ def disk_error(error: BaseException) -> OSError | None:
     if isinstance(error, OSError) and error.errno is not None:
         return error
     number = int(found[1]) if (found := _NUMBER.search(str(error))) else None
-    if number in _OF_DISKS:
+    if number in DISK_REFUSES:
         return OSError(number, os.strerror(number))
     return error if isinstance(error, OSError) else None
 
@@ -100,6 +101,24 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
         InputError: see :func:`atomic_file`.
     """
     write_bytes(path, text.encode("utf-8"))
+
+
+def append_text(path: str | os.PathLike[str], text: str) -> None:
+    """Append UTF-8 text to a file and sync it; where the disk refuses, the file is as long as it was.
+
+    Raises:
+        InputError: the disk is full or refuses the write.
+    """
+    target = Path(path)
+    before = target.stat().st_size if target.exists() else 0
+    try:
+        with target.open("ab") as file:
+            file.write(text.encode("utf-8"))
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError as error:
+        os.truncate(target, before)
+        raise _explain(error, target) from error
 
 
 @contextmanager

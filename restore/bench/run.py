@@ -9,7 +9,7 @@ from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs
 from metalens.formats.pictures.pictures import write_picture
@@ -69,7 +69,7 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
         for place, status in ending:
             run = waiting[place]
             if status and run.failure() is None:
-                (run.folder / FAILURE).write_text(f"{_ending(status)}; see {run.folder / LOG}\n", "utf-8")
+                write_text(run.folder / FAILURE, f"{_ending(status)}; see {run.folder / LOG}\n")
             board.finish(names[place])
     return runs
 

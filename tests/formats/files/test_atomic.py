@@ -1,10 +1,12 @@
 """Outputs appear whole or not at all."""
 
 import errno
+import resource
 
 import pytest
 
 from metalens.formats.files.atomic import (
+    append_text,
     atomic_directory,
     atomic_file,
     remove_unfinished,
@@ -140,3 +142,19 @@ def test_what_is_unfinished_can_be_removed_at_once(tmp_path):
         assert list(tmp_path.iterdir()) == []
         part.write_bytes(b"whole")
     assert (tmp_path / "a").read_bytes() == b"whole"
+
+
+def test_what_a_full_disk_cuts_short_is_not_appended(tmp_path):
+    path = tmp_path / "lines"
+    append_text(path, "one\n")
+    append_text(path, "two\n")
+    assert path.read_text() == "one\ntwo\n"
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    # The kernel refuses to let a file grow past this, in the middle of a write, as a full disk does.
+    resource.setrlimit(resource.RLIMIT_FSIZE, (10, before[1]))
+    try:
+        with pytest.raises(InputError, match=r"lines: could not be written \(File too large\)"):
+            append_text(path, "three\n")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert path.read_text() == "one\ntwo\n"

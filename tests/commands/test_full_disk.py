@@ -1,0 +1,137 @@
+"""On a full disk every command that writes ends with one sentence and leaves nothing half written.
+
+Files may grow to a few hundred bytes only, which the kernel refuses in the middle of a write as it does on a full disk.
+As root there is a real one too, a file system of 2 MB in memory.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank import write_psf_bank
+
+from ..conftest import SMALL_CAMERA
+from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs
+from .test_design import SPEC
+from .test_library import SPEC as LIBRARY
+
+__all__ = ["bank", "camera", "prior_folder"]
+
+LARGEST = 512
+"""Bytes of a file: less than any output but a note has."""
+
+
+@pytest.fixture(scope="session")
+def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
+    """What the commands are given, by name."""
+    folder = tmp_path_factory.mktemp("given")
+    (folder / "photographs").mkdir()
+    for number, picture in enumerate(textured(3)):
+        write_picture(folder / "photographs" / f"{number}.png", picture)
+    (folder / "lens.toml").write_text(SMALL_CAMERA)
+    (folder / "design.toml").write_text(SPEC)
+    (folder / "library.toml").write_text(LIBRARY)
+    (folder / "recipe.toml").write_text(
+        "[training]\nbatch = 1\ncrop = 32\nvalidation_batches = 1\nvalidation_pictures = 1\n"
+        "[adapter]\nunet_rank = 2\nencoder_rank = 2\n"
+    )
+    write_psf_bank(folder / "psf.h5", bank)
+    pairs = write_pairs(folder / "pairs", camera, textured(4))
+    others = write_pairs(folder / "others", camera, textured(4, seed=1))
+    names = ("photographs", "lens.toml", "design.toml", "library.toml", "recipe.toml", "psf.h5")
+    return {name.partition(".")[0]: str(folder / name) for name in names} | {
+        "pairs": str(pairs.folder),
+        "others": str(others.folder),
+        "prior": str(prior_folder),
+    }
+
+
+COMMANDS = {
+    "psf": "psf {lens} -o OUT.h5 --fields 1x1",
+    "library": "library build {library} -o OUT.h5",
+    "design": "design {design} -o OUT.toml",
+    "tolerance": "tolerance {lens} -o OUT --draws 4 --fields 1x1 --window 9",
+    "export": "export {lens} --zemax OUT.zmx",
+    "synth": "synth {photographs} -o OUT --psf {psf} --crops 32",
+    "export pairs": "data export {pairs} -o OUT --to webdataset",
+    "train": "train {pairs} -o OUT --psf {psf} --prior {prior} --config {recipe} --steps 1 --quality piqe",
+    "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",
+    "pseudo": "pseudo {photographs} -o OUT --adapter metacamera",
+    "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --channels 32,32",
+    "merge": "data merge {pairs} {others} -o OUT",
+}
+
+
+LIMITED = """
+import resource, sys
+if sys.argv[1] != "none":
+    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
+del sys.argv[1]
+from metalens.cli import main
+main()
+"""
+
+
+def run_on_a_full_disk(command: str, place: Path, limit: int | None) -> tuple[int, str]:
+    """Status, and what is said on stderr."""
+    words = command.replace("OUT", str(place / "out")).split()
+    environment = {"PYTHONDONTWRITEBYTECODE": "1", "JAX_ENABLE_COMPILATION_CACHE": "false", "TMPDIR": str(place)}
+    run = subprocess.run(
+        [sys.executable, "-c", LIMITED, str(limit).lower(), *words],
+        env=os.environ | environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return run.returncode, run.stderr
+
+
+def is_told(status: int, said: str, place: Path) -> None:
+    assert status == 1, said
+    assert "Traceback" not in said
+    last = said.strip().splitlines()[-1]
+    assert last.startswith("metalens: "), said
+    assert "File too large" in last or "No space left on device" in last, said
+    assert not list(place.rglob("*.part"))
+
+
+SLOW = ("train", "restore", "pseudo", "pretrain")
+"""They import for ten seconds; one of them is below, on a file system that is full."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each in SLOW)) for each in COMMANDS])
+def test_a_full_disk_is_one_sentence(name: str, given: dict[str, str], tmp_path: Path) -> None:
+    status, said = run_on_a_full_disk(COMMANDS[name].format(**given), tmp_path, LARGEST)
+    is_told(status, said, tmp_path)
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int | None]]:
+    """A file system that is full but for 16 kB, where one may be mounted, or else a folder of small files."""
+    disk = tmp_path / "disk"
+    disk.mkdir()
+    mount = ["mount", "-t", "tmpfs", "-o", "size=2m", "tmpfs", str(disk)]
+    if os.geteuid() != 0 or subprocess.run(mount, capture_output=True, check=False).returncode != 0:
+        yield disk, LARGEST
+        return
+    try:
+        (disk / "filling").write_bytes(bytes(2**21 - 2**14))
+        yield disk, None
+    finally:
+        subprocess.run(["umount", str(disk)], check=True)
+
+
+@pytest.mark.parametrize("name", ["psf", "synth", "train"])
+def test_a_file_system_that_is_full_is_one_sentence(
+    name: str, given: dict[str, str], small_disk: tuple[Path, int | None]
+) -> None:
+    place, limit = small_disk
+    status, said = run_on_a_full_disk(COMMANDS[name].format(**given), place, limit)
+    is_told(status, said, place)
