@@ -40,7 +40,7 @@ __all__ = [
     "simulated_camera",
 ]
 
-_PACKAGES = ("metalens", "numpy", "scipy", "jax", "jaxlib", "h5py", "pillow", "colour-demosaicing")
+_PACKAGES = ("metalens", "numpy", "scipy", "jax", "jaxlib", "h5py", "pillow")
 
 _SHARD_BYTES = 2**28
 _LARGEST_SHARD = 64

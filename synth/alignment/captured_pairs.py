@@ -33,7 +33,7 @@ BRIGHTNESS = (0.7, 1.4)
 """Light of a capture over what is expected: outside of it the exposure or the screen has changed."""
 
 _UNSURE = 0.15
-_PACKAGES = ("metalens", "numpy", "scipy", "h5py", "pillow", "colour-demosaicing")
+_PACKAGES = ("metalens", "numpy", "scipy", "h5py", "pillow")
 
 Progress = Callable[[int, int], None]
 

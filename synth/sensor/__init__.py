@@ -8,6 +8,7 @@ Files, in reading order:
 
 - ``exposure``         how many electrons a white scene brings
 - ``bayer``            which colour a pixel sees, and filling in the other two
+- ``demosaicing``      how: the three methods
 - ``fixed_pattern``    what belongs to a camera and is the same in all its shots
 - ``chain``            from light to the raw frame: what is drawn in each shot
 - ``development``      from the raw frame to the picture

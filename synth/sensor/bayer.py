@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import Literal
 
 import numpy as np
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
+from metalens.synth.sensor.demosaicing import bilinear, malvar2004, menon2007
 
 Demosaicing = Literal["malvar2004", "bilinear", "menon2007"]
+
+_METHODS = {"malvar2004": malvar2004, "bilinear": bilinear, "menon2007": menon2007}
 
 _DEMOSAICING_BORDER = 8  # even, and wider than any method reaches
 
@@ -27,9 +29,7 @@ def bayer_channels(sensor: Sensor, shape: tuple[int, int]) -> np.ndarray:
     Returns:
         ``[y, x]`` int32: 0 red, 1 green, 2 blue.
     """
-    tile = np.array([_CHANNEL[letter] for letter in sensor.bayer], dtype=np.int32).reshape(2, 2)
-    rows, columns = shape
-    return np.tile(tile, (rows // 2 + 1, columns // 2 + 1))[:rows, :columns]
+    return _channels(sensor.bayer, shape)
 
 
 def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004") -> np.ndarray:
@@ -46,20 +46,17 @@ def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004")
     Raises:
         InputError: the method is unknown.
     """
-    with warnings.catch_warnings():
-        # colour-demosaicing 0.2.6 imports SciPy's convolve by its old name.
-        warnings.filterwarnings("ignore", category=DeprecationWarning, message=".*scipy.ndimage.*")
-        import colour_demosaicing  # here, because it takes a second that no other stage should wait for
-
-    methods = {
-        "malvar2004": colour_demosaicing.demosaicing_CFA_Bayer_Malvar2004,
-        "bilinear": colour_demosaicing.demosaicing_CFA_Bayer_bilinear,
-        "menon2007": colour_demosaicing.demosaicing_CFA_Bayer_Menon2007,
-    }
-    if method not in methods:
-        raise InputError(f"demosaicing {method!r}: expected one of {', '.join(methods)}.")
-    # Mirrored about the border pixels, which keeps the pattern's phase; the library's own border repeats them,
-    # which breaks it and leaves a dotted frame.
+    if method not in _METHODS:
+        raise InputError(f"demosaicing {method!r}: expected one of {', '.join(_METHODS)}.")
+    # Mirrored about the border pixels, which keeps the pattern's phase; a border that repeats them breaks it and leaves
+    # a dotted frame.
     border = _DEMOSAICING_BORDER
-    continued = np.pad(mosaic, border, mode="reflect")
-    return np.asarray(methods[method](continued, bayer))[border:-border, border:-border]
+    continued = np.pad(np.asarray(mosaic, dtype=float), border, mode="reflect")
+    filled = _METHODS[method](continued, _channels(bayer, continued.shape))
+    return filled[border:-border, border:-border]
+
+
+def _channels(bayer: str, shape: tuple[int, ...]) -> np.ndarray:
+    tile = np.array([_CHANNEL[letter] for letter in bayer], dtype=np.int32).reshape(2, 2)
+    rows, columns = shape
+    return np.tile(tile, (rows // 2 + 1, columns // 2 + 1))[:rows, :columns]

@@ -113,6 +113,66 @@ def test_demosaicing_keeps_a_flat_colour_up_to_the_border(method: str, pattern: 
     assert filled == pytest.approx(np.broadcast_to(colour, (20, 22, 3)), abs=1e-9)
 
 
+# Pixels 6 and 7 of rows 5 and 6, by colour-demosaicing 0.2.7 of the same mosaic, mirrored by 8 pixels.
+RECORDED = {
+    ("malvar2004", "RGGB"): [
+        [0.359375, 0.59375, 0.59375],
+        [0.734375, 0.796875, 0.78125],
+        [0.4375, 0.578125, 0.703125],
+        [0.15625, 0.03125, 0.234375],
+    ],
+    ("malvar2004", "GBRG"): [
+        [0.59375, 0.484375, 0.609375],
+        [1.03125, 0.78125, 0.609375],
+        [0.578125, 0.4375, 0.3125],
+        [0.234375, 0.296875, 0.03125],
+    ],
+    ("bilinear", "RGGB"): [
+        [0.3125, 0.59375, 0.59375],
+        [0.5, 0.640625, 0.78125],
+        [0.4375, 0.546875, 0.65625],
+        [0.53125, 0.03125, 0.75],
+    ],
+    ("bilinear", "GBRG"): [
+        [0.59375, 0.453125, 0.5625],
+        [0.78125, 0.78125, 0.5],
+        [0.65625, 0.4375, 0.4375],
+        [0.75, 0.640625, 0.03125],
+    ],
+    ("menon2007", "RGGB"): [
+        [0.328125, 0.59375, 0.4921875],
+        [0.636284722222, 0.958333333333, 0.78125],
+        [0.4375, 0.713541666667, 0.649305555556],
+        [-0.2265625, 0.03125, -0.057291666667],
+    ],
+    ("menon2007", "GBRG"): [
+        [0.59375, 0.416666666667, 0.520833333333],
+        [0.9609375, 0.78125, 0.828125],
+        [0.635416666667, 0.4375, 0.348958333333],
+        [0.230902777778, 0.182291666667, 0.03125],
+    ],
+}
+
+
+@pytest.mark.parametrize(("method", "pattern"), RECORDED)
+def test_demosaicing_gives_the_recorded_values(method: str, pattern: str) -> None:
+    y, x = np.mgrid[:12, :14]
+    mosaic = (7 * y * y + 13 * x * y + 5 * x) % 32 / 32
+    filled = demosaic(mosaic, pattern, method)  # type: ignore[arg-type]
+    # They were recorded with twelve decimals.
+    assert filled[5:7, 6:8].reshape(-1, 3) == pytest.approx(np.array(RECORDED[method, pattern]), abs=1e-12)
+
+
+@pytest.mark.parametrize("method", ["malvar2004", "bilinear", "menon2007"])
+def test_demosaicing_of_a_moved_mosaic_is_the_moved_picture(method: str) -> None:
+    mosaic = np.random.default_rng(0).random((40, 44))
+    whole = demosaic(mosaic, "RGGB", method)  # type: ignore[arg-type]
+    for pattern, (down, right) in {"GRBG": (0, 1), "GBRG": (1, 0), "BGGR": (1, 1)}.items():
+        moved = demosaic(mosaic[down:, right:], pattern, method)  # type: ignore[arg-type]
+        # The border is continued otherwise; no method reaches farther than 8 pixels.
+        assert (moved[8:-8, 8:-8] == whole[down:, right:][8:-8, 8:-8]).all()
+
+
 def test_white_scene_behind_a_lossy_lens_is_developed_white() -> None:
     bank = bank_of(gaussians((3, 3), (9, 9)) * np.array([0.9, 0.8, 0.6])[:, None, None], (64, 64))
     sensor = bank.camera.sensor
