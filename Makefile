@@ -1,4 +1,4 @@
-# Needs Python 3.11 to 3.13 and make; everything else goes into .venv.
+# Needs Python 3.11 to 3.14 and make; everything else goes into .venv.
 #   make demo                      the whole road once, from a lens to a restored photograph
 #   make PYTHON=python3.12 test    with another interpreter
 
@@ -58,14 +58,14 @@ clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
 	find . -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 $(MADE):
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' || \
-		{ echo "metalens needs Python 3.11 to 3.13; choose one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 14))' || \
+		{ echo "metalens needs Python 3.11 to 3.14; choose one: make PYTHON=python3.12 $(MAKECMDGOALS)" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet uv
 	@touch $@
 
 $(INSTALLED): $(MADE) pyproject.toml constraints.txt
-	$(INSTALL) -e .
+	$(INSTALL) -e '.[all]'
 	@touch $@
 
 $(INSTALLED_DEV): $(MADE) pyproject.toml constraints.txt

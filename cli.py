@@ -16,6 +16,7 @@ import click
 from metalens import __version__
 from metalens.formats.files.atomic import DISK_REFUSES
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import missing_package
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
 
 COMMANDS = (
@@ -88,6 +89,12 @@ def main() -> None:
         sys.exit(error.exit_code)
     except InputError as error:
         _fail(str(error), 1)
+    except ModuleNotFoundError as error:
+        # Only of packages that an extra brings: that any other one is missing is a fault of this package.
+        sentence = missing_package(error.name or "")
+        if sentence is None:
+            raise
+        _fail(f"{sentence}.", 1)
     except (KeyboardInterrupt, click.Abort):
         _fail(_INTERRUPTED, STATUS)
     except MemoryError:

@@ -82,11 +82,14 @@ def export(
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.errors import InputError
+    from metalens.formats.files.extras import require
     from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
     places = {"gds": gds, "oasis": oasis, "csv": csv, "structure": structure_path, "zemax": zemax}
     outputs = {kind: path for kind, path in places.items() if path is not None}
     _check_places(outputs)
+    if gds is not None or oasis is not None:
+        require("layout", "gdstk")
     camera = read_camera(lens)
     options = _mask_options(camera.name, **drawn)
     if options.circles and oasis is None:

@@ -1,6 +1,6 @@
 """Make the shipped tables over wavelength, and their picture: ``python docs/spectra.py``.
 
-The figures come out of the package colour-science, which colour-demosaicing brings along; docs/spectra.md says what
+The figures come out of the package colour-science, which the extra dev brings; docs/spectra.md says what
 they are. ``--check`` writes nothing and tells whether the shipped files are what this script makes.
 """
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import missing_package
 from metalens.runners.job import Specs, Tell, answer_of, do_job
 from metalens.runners.processes import available_cores, one_thread
 
@@ -128,7 +129,5 @@ def _import(package: str) -> Any:
     try:
         return import_module(package)
     except ImportError as error:
-        raise InputError(
-            f"--backend {'slurm' if package == 'submitit' else package} needs the package {package}; install it with "
-            "pip install 'metalens[cluster]'."
-        ) from error
+        backend = "slurm" if package == "submitit" else package
+        raise InputError(f"--backend {backend}: {missing_package(package)}.") from error

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Literal
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import package_folder
 from metalens.synth.photographs import Photograph
 
 Split = Literal["train", "held_out"]
@@ -64,7 +64,7 @@ def embedded_photographs(split: Split | None = None) -> list[Photograph]:
         The photographs, sorted by name.
 
     Raises:
-        InputError: ``split`` is unknown, or an installed wheel lacks its photograph.
+        InputError: ``split`` is unknown, or an installed wheel lacks its photograph, or is missing.
     """
     if split not in ("train", "held_out", None):
         raise InputError(f"split {split!r}: expected 'train', 'held_out' or None.")
@@ -77,10 +77,7 @@ def embedded_photographs(split: Split | None = None) -> list[Photograph]:
 
 def _locate(package: str, file: str) -> Path:
     root, _, inside = package.partition(".")
-    # Found, not imported: importing these two packages takes seconds.
-    spec = find_spec(root)
-    places = list(spec.submodule_search_locations or []) if spec is not None else []
-    path = Path(places[0] if places else root, *inside.split("."), file)
+    path = package_folder("embedded photographs", root).joinpath(*inside.split("."), file)
     if not path.is_file():
         raise InputError(
             f"{path}: the installed {root} lacks this photograph; install scikit-image and scikit-learn again."

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+from metalens.formats.files.extras import require
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.bench.inputs import Inputs
@@ -46,8 +47,11 @@ def make_inputs(
         say: told what is made.
 
     Raises:
-        InputError: a command failed; what it said stands above.
+        InputError: a command failed; what it said stands above. Or the embedded photographs are not installed.
     """
+    sources = [*(photos if pairs is None else ()), *(() if test else test_photos)]
+    if any(source.startswith("embedded") for source in sources):
+        require("embedded photographs", "skimage", "sklearn")
     made = folder / INPUTS
     made.mkdir(parents=True, exist_ok=True)
     if psf is None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.files.atomic import require_new_directory, write_text
+from metalens.formats.files.extras import require
 from metalens.workflows.command import run_command
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
@@ -51,8 +52,10 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         The path of ``report.html``.
 
     Raises:
-        InputError: the folder is not empty, or a stage failed.
+        InputError: a package is missing, the folder is not empty, or a stage failed.
     """
+    # Its last stages would be without them, minutes after the first.
+    require("demo", "skimage", "sklearn", "stlpips_pytorch", "tensorboard", "torch")
     require_new_directory(output)
     output.mkdir(parents=True, exist_ok=True)
     scale = QUICK if quick else DemoScale()

@@ -3,6 +3,7 @@
 In reading order:
 
 - ``errors``        the one error for input that cannot be used
+- ``extras``        which extra of the installation brings a package that is missing
 - ``input_file``    which paths are input at all
 - ``text_file``     tables of numbers that other programs wrote
 - ``record``        strict records of the tables of TOML files

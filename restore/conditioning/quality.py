@@ -12,7 +12,6 @@ patches every 50 pixels of a 400² picture), and each is scored:
 from __future__ import annotations
 
 import functools
-import importlib.util
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +22,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from scipy.ndimage import correlate1d
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import is_installed, missing_package
 
 GRID = 7
 """Patches along each side of the frame."""
@@ -175,7 +175,7 @@ def cached_musiq_weights() -> Path | None:
     beside_torch = Path(torch.hub.get_dir()) / "pyiqa" / MUSIQ_WEIGHTS
     if beside_torch.is_file():
         return beside_torch
-    if importlib.util.find_spec("huggingface_hub") is None:
+    if not is_installed("huggingface_hub"):
         return None
     from huggingface_hub import try_to_load_from_cache
 
@@ -184,7 +184,7 @@ def cached_musiq_weights() -> Path | None:
 
 
 def _musiq_is_ready() -> bool:
-    return importlib.util.find_spec("pyiqa") is not None and cached_musiq_weights() is not None
+    return is_installed("pyiqa") and cached_musiq_weights() is not None
 
 
 def load_musiq() -> Any:
@@ -195,10 +195,9 @@ def load_musiq() -> Any:
     """
     import torch
 
-    if importlib.util.find_spec("pyiqa") is None:
+    if not is_installed("pyiqa"):
         raise InputError(
-            "quality map: MUSIQ needs pyiqa, which is not installed; run `pip install pyiqa` (its licence is "
-            "non-commercial), or use the metric piqe."
+            f"quality map, MUSIQ: {missing_package('pyiqa')} (its licence is non-commercial), or use the metric piqe."
         )
     path = cached_musiq_weights()
     if path is None:

@@ -28,6 +28,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import missing_package
 
 if TYPE_CHECKING:
     from metalens.restore.methods.method import Method
@@ -62,9 +63,8 @@ def load_method(name: str) -> Method:
     try:
         method: Method = getattr(import_module(f"metalens.restore.methods.{module}"), attribute)
     except ModuleNotFoundError as error:
-        package = str(error.name).partition(".")[0]
-        raise InputError(
-            f"method {name}: the package {package} is not installed; run `pip install {package}`, or leave the method "
-            "out with --methods."
-        ) from error
+        sentence = missing_package(error.name or "")
+        if sentence is None:
+            raise
+        raise InputError(f"method {name}: {sentence}, or leave the method out with --methods.") from error
     return method

@@ -23,6 +23,7 @@ import torch
 import torch.hub
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import is_installed, missing_package
 from metalens.restore.conditioning.quality import MUSIQ_WEIGHTS, cached_musiq_weights, load_musiq
 from metalens.restore.metrics.lpips import HEADS, LPIPS, NETWORK, find_lpips
 from metalens.restore.metrics.metric import WHOLE, Compare
@@ -166,9 +167,7 @@ def _lacking(*paths: Path) -> str | None:
 
 
 def _without_pyiqa() -> str | None:
-    if importlib.util.find_spec("pyiqa") is None:
-        return "pyiqa is not installed; run `pip install pyiqa` (its licence is non-commercial)"
-    return None
+    return None if is_installed("pyiqa") else f"{missing_package('pyiqa')} (its licence is non-commercial)"
 
 
 def _lpips_missing() -> str | None:

@@ -11,9 +11,7 @@ imported.
 from __future__ import annotations
 
 import functools
-import importlib.util
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Literal
 
 import torch
@@ -21,6 +19,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import package_folder
 from metalens.restore.metrics.feature_distance import FeatureDistance
 from metalens.restore.metrics.weight_files import read_weights
 
@@ -139,13 +138,7 @@ def shift_tolerant_lpips(backbone: Backbone = "alex") -> ShiftTolerantLPIPS:
 
 
 def _read_weights(backbone: str) -> dict[str, Tensor]:
-    package = importlib.util.find_spec("stlpips_pytorch")
-    if package is None or not package.submodule_search_locations:
-        raise InputError(
-            "perceptual distance: the package that holds its weights is not installed; "
-            "run `pip install stlpips-pytorch==0.0.2`."
-        )
-    folder = Path(next(iter(package.submodule_search_locations)))
+    folder = package_folder("perceptual distance", "stlpips_pytorch")
     return read_weights(
         folder / "weights" / "vST0.0" / f"{backbone}_shift_tolerant.pth",
         "run `pip install --force-reinstall --no-deps stlpips-pytorch==0.0.2`",

@@ -1,9 +1,9 @@
 """Demosaicing: linear kernels of one size for all pixels, and directional filtering with a posteriori decision.
 
-The results are those of the package colour-demosaicing 0.2.7 to the last bit (BSD-3-Clause), whose order of sums is kept.
+The results are those of the package colour-demosaicing 0.2.7 (BSD-3-Clause) to the last bit: its order of sums is kept.
 Every method takes the mosaic ``[y, x]`` and its colour channels ``[y, x]``, 0 red, 1 green, 2 blue, and gives
-``[y, x, 3]`` float64. At the border the mosaic is continued by SciPy; :func:`metalens.synth.sensor.bayer.demosaic` brings
-a wider one that keeps the pattern.
+``[y, x, 3]`` float64. At the border the mosaic is continued by SciPy's rules, which do not keep the pattern's phase:
+:func:`metalens.synth.sensor.bayer.demosaic` adds a border that does, and cuts it off again.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ from scipy.ndimage import convolve, convolve1d
 _RED, _GREEN, _BLUE = range(3)
 
 # Malvar et al., Fig. 2: green at red and blue; a colour at green with its neighbours left and right; red at blue.
-_GREEN_KERNEL = np.array([[0, 0, -1, 0, 0], [0, 0, 2, 0, 0], [-1, 2, 4, 2, -1], [0, 0, 2, 0, 0], [0, 0, -1, 0, 0]]) / 8
-_ROW_KERNEL = np.array([[0, 0, 1, 0, 0], [0, -2, 0, -2, 0], [-2, 8, 10, 8, -2], [0, -2, 0, -2, 0], [0, 0, 1, 0, 0]]) / 16
+_GREEN_KERNEL = np.array([[0, 0, -2, 0, 0], [0, 0, 4, 0, 0], [-2, 4, 8, 4, -2], [0, 0, 4, 0, 0], [0, 0, -2, 0, 0]]) / 16
+_ROW_KERNEL = (
+    np.array([[0, 0, 1, 0, 0], [0, -2, 0, -2, 0], [-2, 8, 10, 8, -2], [0, -2, 0, -2, 0], [0, 0, 1, 0, 0]]) / 16
+)
 _DIAGONAL_KERNEL = (
     np.array([[0, 0, -3, 0, 0], [0, 4, 0, 4, 0], [-3, 0, 12, 0, -3], [0, 4, 0, 4, 0], [0, 0, -3, 0, 0]]) / 16
 )

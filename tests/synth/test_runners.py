@@ -176,7 +176,7 @@ def test_a_missing_package_is_named_with_how_to_get_it(
     package: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(sys.modules, package, None)
-    with pytest.raises(InputError, match=rf"--backend {name} needs the package {package}; .*metalens\[cluster\]"):
+    with pytest.raises(InputError, match=rf"--backend {name}: the package {package} is not .*metalens\[cluster\]"):
         BackendSettings(name).open(tmp_path, {})  # type: ignore[arg-type]
 
 

@@ -1,3 +1,4 @@
+import importlib.util
 import subprocess
 import sys
 from pathlib import Path
@@ -124,8 +125,8 @@ def test_musiq_without_its_weights_says_where_to_put_them(
 
 
 def test_musiq_without_pyiqa_says_what_to_install(photograph: np.ndarray, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(quality.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match=r"pip install pyiqa.*non-commercial"):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"pip install 'metalens\[metrics-nc\]'` \(its licence is non-commercial"):
         quality_map(photograph, "musiq")
 
 

@@ -65,5 +65,5 @@ def test_a_method_without_its_package_is_named_with_it(monkeypatch):
         monkeypatch.delitem(sys.modules, module)
     monkeypatch.setitem(sys.modules, "spandrel", None)
     monkeypatch.delitem(sys.modules, "metalens.restore.methods.swinir", raising=False)
-    with pytest.raises(InputError, match="the package spandrel is not installed; run `pip install spandrel`, or leave"):
+    with pytest.raises(InputError, match=r"run `pip install 'metalens\[bench\]'`, or leave the method out"):
         load_method("swinir")

@@ -1,3 +1,4 @@
+import importlib.util
 from pathlib import Path
 
 import numpy as np
@@ -105,8 +106,8 @@ def test_an_unknown_backbone_is_refused() -> None:
 
 
 def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(perceptual.importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(InputError, match="pip install stlpips-pytorch"):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(InputError, match=r"stlpips-pytorch is not installed; run `pip install 'metalens\[restore\]'`"):
         ShiftTolerantLPIPS("alex")
 
 
