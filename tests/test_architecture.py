@@ -9,6 +9,8 @@ from pathlib import Path
 from zipfile import ZipFile
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -110,7 +112,9 @@ def test_each_folder_opens_with_a_map_of_its_modules(name):
 def test_every_dependency_is_bounded_above():
     extras = PROJECT["project"]["optional-dependencies"].values()
     requirements = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
-    assert [each for each in requirements if "<" not in each and "==" not in each] == []
+    bounded = [each for each in requirements if "<" in each or "==" in each]
+    # Extras name one another; every other requirement has a bound.
+    assert [each for each in requirements if each not in bounded and not each.startswith("metalens[")] == []
 
 
 def test_constraints_are_names_and_versions_only():
@@ -120,6 +124,39 @@ def test_constraints_are_names_and_versions_only():
     pinned = {line.partition("==")[0] for line in pins}
     wanted = {re.split(r"[<>=!\[ ]", each)[0].lower() for each in PROJECT["project"]["dependencies"]}
     assert wanted <= pinned
+
+
+def locked() -> dict[str, list[str]]:
+    """Versions of each package in requirements.lock; some have one version a platform."""
+    text = (ROOT / "requirements.lock").read_text(encoding="utf-8").replace("\\\n", " ")
+    found: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        if line and not line.startswith("#"):
+            name, version = re.match(r"([a-z0-9-]+)==([0-9][0-9a-z.]*)", line).groups()
+            assert re.search(r"--hash=sha256:[0-9a-f]{64}", line), name
+            found.setdefault(name, []).append(version)
+    return found
+
+
+@pytest.mark.parametrize("extra", ["", *PROJECT["project"]["optional-dependencies"]])
+def test_the_lock_file_satisfies_every_extra(extra):
+    project, versions = PROJECT["project"], locked()
+    for each in project["optional-dependencies"][extra] if extra else project["dependencies"]:
+        requirement = Requirement(each)
+        if requirement.name != "metalens":
+            name = canonicalize_name(requirement.name)
+            assert [found for found in versions.get(name, ["none"]) if found not in requirement.specifier] == [], name
+
+
+def test_the_lock_file_holds_the_versions_that_the_tests_passed_with():
+    versions = locked()
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    pins = dict(line.split("==") for line in lines if not line.startswith("#"))
+    assert {name: version for name, version in pins.items() if version not in versions.get(name, [])} == {}
+
+
+def test_the_lock_file_holds_no_address():
+    assert "://" not in (ROOT / "requirements.lock").read_text(encoding="utf-8")
 
 
 def test_no_file_names_a_place_on_somebodys_machine():

@@ -157,13 +157,13 @@ def test_a_missing_package_that_no_extra_brings_stays_a_fault_with_its_traceback
     run = run_without(["h5py"], "psf", "metacamera", "-o", tmp_path / "new")
     assert run.returncode == 1
     assert "Traceback" in run.stderr
-    assert "No module named 'h5py'" in run.stderr
+    assert "import of h5py halted" in run.stderr
 
 
 def test_the_restorer_runs_without_what_simulates(tmp_path):
     """JAX comes with the base installation; a machine that only restores may be without it."""
-    write_picture(tmp_path / "photo.png", np.zeros((80, 80, 3), dtype=np.uint8))
+    write_picture(tmp_path / "photo.png", np.zeros((400, 400, 3), dtype=np.uint8))
     missing = ["jax", "jaxlib", "optax", "fmmax", "gdstk", "pyiqa", "spandrel"]
-    run = run_without(missing, "restore", tmp_path / "photo.png", "-o", tmp_path / "new", "--any-lens")
+    run = run_without(missing, "restore", tmp_path / "photo.png", "-o", tmp_path / "new")
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "new").is_dir()
