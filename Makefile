@@ -20,24 +20,37 @@ export PYTHONDONTWRITEBYTECODE :=
 BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment restore training kill_resume
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test lint type photos bench clean
+.PHONY: help demo test test-all coverage lint type photos bench clean
 
 help: ## show this list
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "make %-8s %s\n", $$1, $$2 }' Makefile
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
 demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replaces an earlier one)
 	rm -rf demo
 	$(BIN)/metalens demo -o demo
 	@echo "Report: $(CURDIR)/demo/report.html"
 
-test: lint type ## style, types, import contracts and all tests
-	@# A process for each core, a thread for each process: threads of several would wait for each other.
-	@# What JAX compiles is kept beside the packages, for all processes, however small: each module of tests, notebook
-	@# and command would compile the same hundred sums and products anew, at a twentieth of a second each. For the small
-	@# arrays of tests compiling is most of the time: it is told not to optimise.
-	OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0 \
-		JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
-		$(BIN)/pytest -n auto --dist loadfile --no-loadscope-reorder
+# A process for each core, a thread for each process: threads of several would wait for each other. What JAX compiles is
+# kept beside the packages, for all processes, however small: each module of tests, notebook and command would compile the
+# same hundred sums and products anew, at a twentieth of a second each. For the small arrays of tests compiling is most
+# of the time: it is told not to optimise.
+TESTING := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 XLA_FLAGS=--xla_backend_optimization_level=0 \
+	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0
+# Each process begins with its share of the tests in their order, so that a file's fixtures are made once; one that is done
+# takes tests from the end of another's share.
+PYTEST := -m pytest -n auto --dist worksteal
+
+test: lint type ## style, types, import contracts and all tests but the long ones
+	$(TESTING) $(BIN)/python $(PYTEST)
+
+test-all: lint type ## what test runs, and the long tests
+	$(TESTING) $(BIN)/python $(PYTEST) -m ""
+
+coverage: $(INSTALLED_DEV) ## branch coverage of all tests
+	rm -f .coverage .coverage.*
+	$(TESTING) $(BIN)/coverage run $(PYTEST) -m ""
+	$(BIN)/coverage combine --quiet
+	$(BIN)/coverage report --skip-covered --skip-empty --sort=cover
 
 lint: $(INSTALLED_DEV) ## style and import contracts
 	$(BIN)/ruff check
@@ -54,7 +67,7 @@ bench: $(INSTALLED) ## measure speed and memory: the scripts in benchmarks/ that
 	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
 
 clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
-	rm -rf demo build dist .coverage .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	rm -rf demo build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name .venv -prune -o -name __pycache__ -type d -exec rm -rf {} +
 
 $(MADE):

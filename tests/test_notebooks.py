@@ -21,7 +21,13 @@ def test_a_notebook_is_committed_without_outputs(path):
     assert [number for number, cell in enumerate(cells) if cell.get("outputs") or cell.get("execution_count")] == []
 
 
-@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
+QUICKEST = "making_a_training_set"
+"""The notebook that runs in ``make test``; each of the others takes half a minute."""
+
+LONG = [pytest.param(path, id=path.stem, marks=[pytest.mark.long] * (path.stem != QUICKEST)) for path in NOTEBOOKS]
+
+
+@pytest.mark.parametrize("path", LONG)
 # Jupyter's own packages warn of each other's plans; what the notebook's kernel warns of is not raised here anyway.
 @pytest.mark.filterwarnings("default")
 def test_a_notebook_runs(path, tmp_path, monkeypatch):

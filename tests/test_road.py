@@ -11,6 +11,8 @@ import pytest
 from metalens.restore.adapter.restorer import describe_adapter, load_restorer
 
 
+# The whole road in processes of its own: three minutes.
+@pytest.mark.long
 def test_the_demo_goes_the_whole_road(tmp_path):
     finished = subprocess.run(
         [sys.executable, "-m", "metalens.cli", "demo", "--quick", "-o", str(tmp_path / "demo"), "--json"],

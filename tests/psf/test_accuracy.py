@@ -43,6 +43,8 @@ def direct_sum(lens: Metalens, wavelength: float, theta: float, y: np.ndarray, x
     return found
 
 
+# Lenses of the presets' size: the small ones of test_simulate.py show the same in make test.
+@pytest.mark.long
 @pytest.mark.parametrize(("preset", "wavelength", "degrees"), [("nano-optics", 462e-9, 20), ("metacamera", 606e-9, 15)])
 def test_the_engines_agree_with_a_direct_sum_over_the_disc(preset, wavelength, degrees):
     """On the brightest samples of the window and on others between."""
@@ -60,6 +62,7 @@ def test_the_engines_agree_with_a_direct_sum_over_the_disc(preset, wavelength, d
     assert relative_difference(psfs["auto"][row, column], exact) < 1e-2
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("preset", ["metacamera", "nano-optics"])
 @pytest.mark.parametrize("wavelength", [450e-9, 650e-9])
 @pytest.mark.parametrize("degrees", [0, 20])

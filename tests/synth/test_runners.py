@@ -158,6 +158,8 @@ print("found", json.dumps([found[place] for place in range(len(specs))]))
 """
 
 
+# Starting a cluster takes ten seconds and more.
+@pytest.mark.long
 @pytest.mark.parametrize("name", ["ray", "slurm"])
 def test_a_cluster_runs_the_same_jobs(name: str, photographs: list[Photograph], tmp_path: Path) -> None:
     specs = [{"paths": [str(each.path), str(tmp_path / "none")], "pixels": [16, 20]} for each in photographs]
