@@ -15,6 +15,14 @@ from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear
 _LARGEST_CONDITION = 1e3
 
 
+def has_flat_field(sensor: Sensor) -> bool:
+    """Whether the camera is balanced on a white scene, which then is white all over its pictures.
+
+    A camera with gains of its own shows with them what the lens makes of the scene.
+    """
+    return sensor.development is None or sensor.development.white_balance is None
+
+
 def encode_light(sensor: Sensor, light: np.ndarray) -> np.ndarray:
     """What a camera writes for light.
 

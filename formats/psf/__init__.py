@@ -4,5 +4,6 @@ In reading order:
 
 - ``figures``   figures of merit that stand beside the functions
 - ``bank``      ``psf.h5`` itself
+- ``lateral_colour``  where functions lie beside the chief ray, and what that does to a white scene
 - ``ensemble``  a folder of them, one for each lens drawn by tolerancing
 """

@@ -2,8 +2,9 @@
 
 In reading order:
 
+- ``lateral_warp``  lateral colour taken out and put back
 - ``wiener``       Wiener deconvolution, whole and in tiles
-- ``joint_wiener`` the same over all colours together
+- ``joint_wiener``  the same over all colours together
 - ``local_blur``   the camera's blur as a linear operator with its adjoint
 - ``consistency``  whether a restored picture, blurred again, is the capture
 """

@@ -4,8 +4,9 @@
 
 in linear light, wₖ the hat windows of bilinear interpolation between the bank's nodes, Kₖ the convolution by node k's
 function. The light is windowed before it is blurred, as the camera does it: each point of the scene is spread by the
-function of its own place (Nagy & O'Leary 1998, 10.1137/S106482759528507X). The functions of a channel have a mean
-energy of 1, as a camera's white balance has it; see :mod:`metalens.restore.deconvolution.wiener`.
+function of its own place (Nagy & O'Leary 1998, 10.1137/S106482759528507X). The image is divided by that of a white
+scene, on which a camera is balanced all over its sensor; see :mod:`metalens.restore.deconvolution.wiener`. Where
+colours lie apart, the scene's are moved first, and spread by functions about their centroids (``lateral_warp``).
 
 The scene reaches half a function beyond the frame on each side, since light from there falls into it.
 """
@@ -18,7 +19,10 @@ from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional as F
 
+from metalens.formats.pictures.encoding import has_flat_field
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.lateral_colour import has_lateral_colour, white_level
+from metalens.restore.deconvolution.lateral_warp import LateralWarp
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 
 
@@ -45,24 +49,58 @@ class LocalBlur:
         place: tuple[int, int] = (0, 0),
         device: torch.device | str = "cpu",
     ) -> None:
-        functions = torch.from_numpy(bank.as_grid(balanced_functions(bank))).to(device)
+        registered = has_lateral_colour(bank)
+        functions = torch.from_numpy(bank.as_grid(balanced_functions(bank, registered=registered))).to(device)
         self.pixels = pixels
         self._kernel = functions.shape[-2], functions.shape[-1]
         self.margin = self._kernel[0] // 2, self._kernel[1] // 2
-        sensor = bank.camera.sensor.pixels
+        scene = tuple(side + 2 * margin for side, margin in zip(pixels, self.margin, strict=True))
+        first = tuple(at - margin for at, margin in zip(place, self.margin, strict=True))
+        self._warp = LateralWarp(bank, (scene[0], scene[1]), (first[0], first[1]), device) if registered else None
+        sensor, reach = bank.camera.sensor.pixels, 0 if self._warp is None else self._warp.reach
         rows, columns = (
-            _Windows(nodes, bank.pixel_pitch, sensor[axis], place[axis], pixels[axis], self.margin[axis])
+            _Windows(nodes, bank.pixel_pitch, sensor[axis], place[axis], pixels[axis], self.margin[axis], reach)
             for axis, nodes in enumerate((bank.field_y, bank.field_x))
         )
         self._rows, self._columns = rows, columns
         functions = functions[rows.nodes][:, columns.nodes]
-        weight_y, weight_x = (torch.from_numpy(each.weights).to(device) for each in (rows, columns))
-        self._weights = (weight_y[:, None, :, None] * weight_x[None, :, None, :])[:, :, None]
+        source = None if self._warp is None else self._warp.source
+        weight_y, weight_x = (
+            torch.from_numpy(each.weights(None if source is None else source[..., axis])).to(device)
+            for axis, each in enumerate((rows, columns))
+        )
+        self._weights = self._products(weight_y, weight_x)
         self._size = tuple(
             next_fast_len(each.length + side - 1, real=True)
             for each, side in ((rows, self._kernel[0]), (columns, self._kernel[1]))
         )
         self._transfer = torch.fft.rfft2(functions, s=self._size)
+        self._white = torch.ones(3, 1, 1, device=functions.device)
+        self._white = self._white_scene(bank, (scene[0], scene[1]))
+
+    def _products(self, weight_y: Tensor, weight_x: Tensor) -> Tensor:
+        """Weights of the nodes' windows ``[row, column, 1 or 3, height, width]``."""
+        if weight_y.ndim == 2:
+            return (weight_y[:, None, :, None] * weight_x[None, :, None, :])[:, :, None]
+        return torch.stack(
+            [
+                torch.stack(
+                    [
+                        weight_y[row, :, top : top + self._rows.length, left : left + self._columns.length]
+                        * weight_x[column, :, top : top + self._rows.length, left : left + self._columns.length]
+                        for column, left in enumerate(self._columns.starts)
+                    ]
+                )
+                for row, top in enumerate(self._rows.starts)
+            ]
+        )
+
+    def _white_scene(self, bank: PsfBank, scene: tuple[int, int]) -> Tensor:
+        """The image of a white scene ``[3, y, x]``; of a camera with gains of its own, its mean brightness."""
+        if has_flat_field(bank.camera.sensor):
+            return self.forward(torch.ones(3, *scene, device=self._white.device))
+        energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
+        return torch.from_numpy((white_level(bank) / energy).astype(np.float32)).to(self._white.device)[:, None, None]
 
     def extend(self, light: Tensor) -> Tensor:
         """A frame's light ``[3, y, x]`` mirrored at its borders: the scene that :meth:`forward` takes."""
@@ -80,22 +118,23 @@ class LocalBlur:
         Returns:
             ``[3, y, x]``.
         """
+        scene = scene if self._warp is None else self._warp.forward(scene)
         parts = self._cut(scene, self._rows.length, self._columns.length) * self._weights
         blurred = torch.fft.irfft2(torch.fft.rfft2(parts, s=self._size) * self._transfer, s=self._size)
         canvas = scene.new_zeros(3, *(side + 4 * margin for side, margin in zip(self.pixels, self.margin, strict=True)))
         self._add(canvas, blurred, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
-        return self._frame(canvas)
+        return self._frame(canvas) / self._white
 
     def adjoint(self, frame: Tensor) -> Tensor:
         """The transpose of :meth:`forward`: from ``[3, y, x]`` to the scene's size."""
         (y, x) = self.margin
-        canvas = F.pad(frame, (2 * x, 2 * x, 2 * y, 2 * y))
+        canvas = F.pad(frame / self._white, (2 * x, 2 * x, 2 * y, 2 * y))
         parts = self._cut(canvas, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
         spread = torch.fft.rfft2(parts, s=self._size) * self._transfer.conj()
         back = torch.fft.irfft2(spread, s=self._size)[..., : self._rows.length, : self._columns.length]
         scene = frame.new_zeros(3, self.pixels[0] + 2 * y, self.pixels[1] + 2 * x)
         self._add(scene, back * self._weights, self._rows.length, self._columns.length)
-        return scene
+        return scene if self._warp is None else self._warp.adjoint(scene)
 
     def crop(self, scene: Tensor) -> Tensor:
         """The frame's part of a scene."""
@@ -126,20 +165,27 @@ class _Windows:
         nodes: their positions among the bank's.
         starts: where each begins in the scene.
         length: of each.
-        weights: ``[node, length]``.
     """
 
     def __init__(
-        self, positions: np.ndarray, pixel_pitch: float, sensor: int, place: int, pixels: int, margin: int
+        self, positions: np.ndarray, pixel_pitch: float, sensor: int, place: int, pixels: int, margin: int, reach: int
     ) -> None:
-        whole = tile_weights(positions, pixel_pitch, sensor + 2 * margin)
-        weights = whole[:, place : place + pixels + 2 * margin]
-        touched = weights > 0
+        # Light moves by up to ``reach`` pixels, into the windows and out of them.
+        scene, around = pixels + 2 * margin, margin + reach
+        touched = tile_weights(positions, pixel_pitch, sensor + 2 * around)[:, place : place + scene + 2 * reach] > 0
         self.nodes = np.flatnonzero(touched.any(axis=1))
-        first = touched[self.nodes].argmax(axis=1)
-        last = weights.shape[1] - touched[self.nodes][:, ::-1].argmax(axis=1)
+        first = touched[self.nodes].argmax(axis=1) - 2 * reach
+        last = touched.shape[1] - touched[self.nodes][:, ::-1].argmax(axis=1)
+        first, last = np.maximum(first, 0), np.minimum(last, scene)
         self.length = int((last - first).max())
-        self.starts = np.minimum(first, weights.shape[1] - self.length)
-        self.weights = np.stack(
-            [weights[node, start : start + self.length] for node, start in zip(self.nodes, self.starts, strict=True)]
+        self.starts = np.minimum(first, scene - self.length)
+        self._of_scene = tile_weights(positions, pixel_pitch, sensor + 2 * margin)[self.nodes, place : place + scene]
+
+    def weights(self, source: np.ndarray | None) -> np.ndarray:
+        """Weights ``[node, length]``; or ``[node, 3, y, x]`` at the places of the scene that pixels come from."""
+        if source is not None:
+            index = np.arange(self._of_scene.shape[1])
+            return np.stack([np.interp(source, index, each) for each in self._of_scene]).astype(np.float32)
+        return np.stack(
+            [each[start : start + self.length] for each, start in zip(self._of_scene, self.starts, strict=True)]
         )

@@ -3,8 +3,8 @@
     restored = F⁻¹[ H* / (|H|² + N) · F[captured] ],   N = noise power / signal power, one constant
 
 in linear light, each channel by its own function. Frequency 0 is divided by H alone, so that brightness is kept
-whatever N. The functions are scaled, per channel, by the mean energy of the bank: a camera's white balance did
-the same to its pictures.
+whatever N. The functions have a sum of 1: a camera is balanced on a white scene, all over its sensor. Where colours lie
+apart they are first laid on each other (``lateral_warp``), and deconvolved about their centroids.
 
 - *whole*: one function for the frame, the bank's mean or the one nearest the axis.
 - *tiled*: one filter per node of the bank; the results are blended by hat windows that sum to one, which is
@@ -17,13 +17,16 @@ from collections.abc import Callable, Sequence
 from typing import Literal
 
 import numpy as np
+import torch
 from scipy.fft import irfft2, next_fast_len, rfft2
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.encoding import decode_picture
+from metalens.formats.pictures.encoding import decode_picture, has_flat_field
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.lateral_colour import centroids, has_lateral_colour, moved_back
+from metalens.restore.deconvolution.lateral_warp import LateralWarp
 from metalens.restore.metrics.measures import psnr
 
 WholeFramePsf = Literal["mean", "axis"]
@@ -108,8 +111,10 @@ def blended(
     top, left = place or (0, 0)
     if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
         raise InputError(f"wiener: a picture of {size} pixels at {(top, left)} does not lie on the sensor's {sensor}.")
-    functions = bank.as_grid(balanced_functions(bank))
-    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:])
+    registered = has_lateral_colour(bank)
+    functions = bank.as_grid(balanced_functions(bank, registered=registered))
+    warp = LateralWarp(bank, (size[0], size[1]), (top, left), "cpu") if registered else None
+    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:], warp)
     weight_y = tile_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
     weight_x = tile_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
     light = np.zeros(picture.shape, dtype=np.float32)
@@ -167,10 +172,21 @@ def tile_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarr
     return np.stack([np.interp(position, nodes, row) for row in np.eye(len(nodes))]).astype(np.float32)
 
 
-def balanced_functions(bank: PsfBank) -> np.ndarray:
-    """The functions, ``[node, channel, y, x]``, with a mean energy of 1 in each channel."""
-    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
-    return (bank.intensity / energy[:, None, None]).astype(np.float32)
+def balanced_functions(bank: PsfBank, *, registered: bool = False) -> np.ndarray:
+    """The functions, ``[node, channel, y, x]``, as a camera that is balanced on a white scene shows them: of sum 1.
+
+    With gains of its own instead, a camera has no flat field: the functions then have a mean energy of 1 in each
+    channel.
+
+    Args:
+        bank: the camera's point spread functions.
+        registered: moved to their centroids; see :mod:`metalens.restore.deconvolution.lateral_warp`.
+    """
+    energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64)
+    if not has_flat_field(bank.camera.sensor):
+        energy = energy.mean(axis=0, keepdims=True)
+    functions = moved_back(bank.intensity, centroids(bank.intensity)) if registered else bank.intensity
+    return (functions / energy[..., None, None]).astype(np.float32)
 
 
 def transfer_of(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
@@ -206,7 +222,9 @@ def _period(picture: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int
 class _Frame:
     """A captured picture in linear light, continued to a period and transformed once for many filters."""
 
-    def __init__(self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...]) -> None:
+    def __init__(
+        self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...], warp: LateralWarp | None = None
+    ) -> None:
         array = np.asarray(picture)
         floats = np.issubdtype(array.dtype, np.floating)
         if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or not (array.dtype == np.uint8 or floats):
@@ -217,6 +235,8 @@ class _Frame:
         self.shape = array.shape
         self.size = _period(array.shape, kernel)
         light = np.moveaxis(decode_picture(sensor, array), -1, 0)
+        if warp is not None:
+            light = warp.back(torch.from_numpy(np.ascontiguousarray(light))).numpy()
         self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:

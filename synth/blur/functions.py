@@ -7,16 +7,19 @@ from dataclasses import dataclass
 from typing import Protocol
 
 import numpy as np
-from scipy.fft import fft2, fftfreq, ifft2
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.lateral_colour import (
+    REGISTERED_SHIFT,
+    centroids,
+    has_lateral_colour,
+    moved_back,
+    neighbour_shift,
+)
 from metalens.psf.camera_fields import view_of
 from metalens.synth.blur.linear_weights import linear_weights, node_weights, scattered_weights
 from metalens.synth.blur.radius import RadialFunctions, radial_functions
-
-REGISTERED_SHIFT = 1.0
-"""Pixels by which functions of neighbouring nodes may lie apart before they are registered."""
 
 
 class FieldFunctions(Protocol):
@@ -115,12 +118,12 @@ def field_functions(bank: PsfBank, registered: bool | None) -> FieldFunctions:
     symmetric = bank.layout == "radial" or _is_symmetric(bank)
     if not symmetric:
         _check_distances(bank)
-    centroid = _centroids(bank.intensity)
+    centroid = centroids(bank.intensity)
     if registered is None:
-        registered = not symmetric and _neighbour_shift(bank, centroid) > REGISTERED_SHIFT
+        registered = has_lateral_colour(bank) if symmetric else neighbour_shift(bank, centroid) > REGISTERED_SHIFT
     if symmetric:
         return radial_functions(bank, registered=registered)
-    nodes = _moved_back(bank.intensity, centroid) if registered else bank.intensity
+    nodes = moved_back(bank.intensity, centroid) if registered else bank.intensity
     return HatFunctions(bank, nodes, centroid, registered)
 
 
@@ -143,38 +146,6 @@ def _check_distances(bank: PsfBank) -> None:
         closest = apart[~np.eye(len(apart), dtype=bool)].min(initial=np.inf)
     if closest < bank.pixel_pitch:
         raise InputError("psf bank: two nodes are closer than a pixel; make the bank with fewer fields.")
-
-
-def _centroids(images: np.ndarray) -> np.ndarray:
-    """Centroids ``[node, channel, (y, x)]`` in pixels from the chief ray's sample."""
-    height, width = images.shape[-2:]
-    total = images.sum(axis=(-2, -1), dtype=np.float64)
-    y = (images.sum(axis=-1, dtype=np.float64) @ (np.arange(height) - height // 2)) / total
-    x = (images.sum(axis=-2, dtype=np.float64) @ (np.arange(width) - width // 2)) / total
-    return np.stack([y, x], axis=-1)
-
-
-def _neighbour_shift(bank: PsfBank, centroid: np.ndarray) -> float:
-    """Largest distance in pixels of the centroids of neighbouring nodes."""
-    if len(bank.position) == 1:
-        return 0.0
-    if bank.layout == "grid":
-        grid = bank.as_grid(centroid)
-        steps = [np.linalg.norm(np.diff(grid, axis=axis), axis=-1).max(initial=0) for axis in (0, 1)]
-        return float(max(steps))
-    apart = np.linalg.norm(bank.position[:, None] - bank.position, axis=-1)
-    np.fill_diagonal(apart, np.inf)
-    return float(np.linalg.norm(centroid - centroid[apart.argmin(axis=1)], axis=-1).max())
-
-
-def _moved_back(images: np.ndarray, centroid: np.ndarray) -> np.ndarray:
-    """Move functions by minus their centroids, by the phase of their transforms."""
-    height, width = images.shape[-2:]
-    y = fftfreq(2 * height)[:, None] * centroid[..., 0, None, None]
-    x = fftfreq(2 * width) * centroid[..., 1, None, None]
-    spectrum = fft2(images.astype(np.float64), (2 * height, 2 * width)) * np.exp(2j * np.pi * (y + x))
-    moved = np.clip(ifft2(spectrum).real[..., :height, :width], 0, None)
-    return (moved * (images.sum(axis=(-2, -1)) / moved.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
 
 
 def left_out_change(functions: FieldFunctions, error: Callable[[np.ndarray], float]) -> float:

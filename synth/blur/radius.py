@@ -14,7 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy.interpolate import CubicSpline
 
+from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
+from metalens.formats.psf.lateral_colour import centroids, moved_back
 from metalens.psf.field_symmetry import octant_of, unfold_images
 from metalens.synth.blur.rotation import rotated, spline_coefficients
 
@@ -42,7 +44,9 @@ class RadialFunctions:
         subpixels: s.
         node_share: ``[node, channel]`` sums of the functions.
         centroid: ``[node, channel]`` centroid along x in pixels.
-        registered: whether the functions are asked for with their centroids in the middle.
+        landing: ``[node, channel]`` where each colour lands, in metres from the axis: of registered functions, which
+            are asked for there; otherwise the radius.
+        registered: whether the functions have their centroids in the middle.
     """
 
     radius: np.ndarray
@@ -51,6 +55,7 @@ class RadialFunctions:
     subpixels: int
     node_share: np.ndarray
     centroid: np.ndarray
+    landing: np.ndarray
     registered: bool
 
     @property
@@ -86,40 +91,50 @@ class RadialFunctions:
             return np.zeros((0, self.channels, *self.kernel))
         nodes = own[1:-1:2]
         kept = np.union1d(np.flatnonzero(self.radius < 0)[::2], own[::2])
-        fewer = np.zeros((len(nodes), len(self.radius)))
-        fewer[:, kept] = CubicSpline(self.radius[kept], np.eye(len(kept)))(self.radius[nodes])
+        fewer, whole = np.zeros((len(nodes), self.channels, len(self.radius))), replace(self, fine=None)
+        for channel, landing in enumerate(self.landing.T):
+            fewer[:, channel, kept] = CubicSpline(landing[kept], np.eye(len(kept)))(landing[nodes])
+        exact = np.broadcast_to(np.eye(len(self.radius))[nodes][:, None], fewer.shape)
         places = np.stack([np.zeros(len(nodes)), self.radius[nodes]], axis=1)
-        whole = replace(self, fine=None)
-        return whole._turned(places, fewer) - whole.at(places)
+        return whole._turned(places, fewer) - whole._turned(places, exact)
 
     def _turned(self, position: np.ndarray, weights: np.ndarray) -> np.ndarray:
-        """Functions at places, which the nodes' ``[place, node]`` weights tell."""
+        """Functions at places, which the nodes' ``[place, channel, node]`` weights tell."""
         angle = np.arctan2(position[:, 0], position[:, 1])
-        shift = weights @ self.centroid.mean(axis=1) if self.registered else np.zeros(len(position))
-        image = np.clip(rotated(self.pixels, weights, angle, shift), 0, None)
+        image = np.clip(rotated(self.pixels, weights, angle), 0, None)
         if self.fine is not None:
-            fine = rotated(self.fine, weights, angle, shift * self.subpixels)
+            fine = rotated(self.fine, weights, angle)
             _blend(image, np.clip(sum_subpixels(fine, self.subpixels), 0, None))
-        share = weights @ self.node_share
+        share = np.einsum("pcn,nc->pc", weights, self.node_share)
         return (image * (share / image.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
         """Sums ``[row, column, channel]`` of the functions at places of a grid in metres."""
         distance = np.hypot(y[:, None], x)
-        return (self._weights(distance.ravel()) @ self.node_share).reshape(len(y), len(x), -1)
+        share = np.einsum("pcn,nc->pc", self._weights(distance.ravel()), self.node_share)
+        return share.reshape(len(y), len(x), -1)
 
     def displacement(self, position: np.ndarray) -> np.ndarray:
-        """Centroids ``[place, channel, (y, x)]`` in pixels."""
+        """Centroids ``[place, channel, (y, x)]`` in pixels; beyond the last node they go on straight."""
         distance = np.hypot(*position.T)
-        along = self._weights(distance) @ self.centroid
+        along = np.broadcast_to(self.centroid[-1:], (len(distance), self.channels))
+        if len(self.radius) > 1:
+            spline, last = CubicSpline(self.radius, self.centroid), self.radius[-1]
+            along = spline(np.minimum(distance, last))
+            along = along + np.maximum(distance - last, 0)[:, None] * spline(last, 1)
         direction = position / np.maximum(distance, np.finfo(float).tiny)[:, None]
-        return along[..., None] * direction[:, None]
+        return np.asarray(along[..., None] * direction[:, None])
 
     def _weights(self, distance: np.ndarray) -> np.ndarray:
-        """Weights ``[place, node]`` of the spline; beyond the last node its function holds."""
+        """Weights ``[place, channel, node]`` of the spline; beyond the last node its function holds."""
         if len(self.radius) == 1:
-            return np.ones((len(distance), 1))
-        return CubicSpline(self.radius, np.eye(len(self.radius)))(np.minimum(distance, self.radius[-1]))
+            return np.ones((len(distance), self.channels, 1))
+        if not self.registered:
+            found = CubicSpline(self.radius, np.eye(len(self.radius)))(np.minimum(distance, self.radius[-1]))
+            return np.broadcast_to(found[:, None], (len(distance), self.channels, len(self.radius)))
+        splines = [CubicSpline(landing, np.eye(len(landing))) for landing in self.landing.T]
+        ends = self.landing[-1]
+        return np.stack([each(np.minimum(distance, end)) for each, end in zip(splines, ends, strict=True)], axis=1)
 
 
 def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
@@ -133,15 +148,25 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
     nodes = _along_x(images[order], position[order])
     pixels = np.stack([sum_subpixels(node, subpixels) for node in nodes]).astype(np.float64)
     share = images[order].sum(axis=(-2, -1), dtype=np.float64)
-    side = pixels.shape[-1]
-    centroid = (pixels.sum(axis=-2) @ (np.arange(side) - side // 2)) / pixels.sum(axis=(-2, -1))
+    centroid = centroids(pixels)[..., 1]
+    if registered:
+        # Each colour by itself, before anything is interpolated.
+        shift = np.stack([np.zeros_like(centroid), subpixels * centroid], axis=-1)
+        nodes = moved_back(nodes, shift).astype(np.float64)
+        pixels = np.stack([sum_subpixels(node, subpixels) for node in nodes])
     fine = None
     if subpixels > 1:
-        cut = max(0, side // 2 - FINE_REACH) * subpixels
+        cut = max(0, pixels.shape[-1] // 2 - FINE_REACH) * subpixels
         fine = np.stack([node[:, cut : node.shape[1] - cut, cut : node.shape[2] - cut] for node in nodes])
         fine = spline_coefficients(_with_mirrored(fine))
     radius = distance[order]
     mirrored = slice(MIRRORED, 0, -1)
+    landing = radius[:, None] + (bank.pixel_pitch * centroid if registered else 0 * centroid)
+    if (np.diff(landing, axis=0) <= 0).any():
+        raise InputError(
+            "psf bank: a colour's image folds over itself between two nodes, so that its light cannot be moved; make "
+            "the bank with more fields, or blur with registered=False."
+        )
     return RadialFunctions(
         radius=np.concatenate([-radius[mirrored], radius]),
         pixels=spline_coefficients(_with_mirrored(pixels)),
@@ -149,6 +174,7 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
         subpixels=subpixels,
         node_share=np.concatenate([share[mirrored], share]),
         centroid=np.concatenate([-centroid[mirrored], centroid]),
+        landing=np.concatenate([-landing[mirrored], landing]),
         registered=registered,
     )
 
@@ -164,7 +190,7 @@ def _along_x(images: np.ndarray, places: np.ndarray) -> np.ndarray:
     if len(aside):
         coefficients = spline_coefficients(images[aside])
         angle = -np.arctan2(places[aside, 0], places[aside, 1])
-        turned = np.clip(rotated(coefficients, np.eye(len(aside)), angle, np.zeros(len(aside))), 0, None)
+        turned = np.clip(rotated(coefficients, np.eye(len(aside))[:, None], angle), 0, None)
         share = images[aside].sum(axis=(-2, -1), dtype=np.float64) / turned.sum(axis=(-2, -1))
         found[aside] = turned * share[..., None, None]
     return found

@@ -21,21 +21,20 @@ def spline_coefficients(images: np.ndarray) -> np.ndarray:
     return found.reshape(*images.shape[:2], *found.shape[-2:]).astype(np.float32)
 
 
-def rotated(coefficients: np.ndarray, weights: np.ndarray, angle: np.ndarray, shift: np.ndarray) -> np.ndarray:
+def rotated(coefficients: np.ndarray, weights: np.ndarray, angle: np.ndarray) -> np.ndarray:
     """Weighted sums of images, each rotated about the sample in the middle of its odd sides.
 
     Args:
         coefficients: ``[node, channel, y, x]`` from :func:`spline_coefficients`.
-        weights: ``[image, node]`` of the sums.
+        weights: ``[image, channel, node]`` of the sums, or ``[image, 1, node]`` for all channels.
         angle: ``[image]`` in radians, from +x (columns) towards +y (rows).
-        shift: ``[image]`` samples by which a sum is moved towards −x before it is rotated.
 
     Returns:
         ``[image, channel, y, x]`` float64; 0 where a sample comes from outside the image.
     """
     count = len(angle)
     padded = -count % TOGETHER
-    given = (weights, np.cos(angle), np.sin(angle), shift)
+    given = (weights, np.cos(angle), np.sin(angle))
     rows = [np.pad(each, ((0, padded), *[(0, 0)] * (each.ndim - 1))).astype(np.float32) for each in given]
     parts = [
         _rotated(coefficients, *(each[first : first + TOGETHER] for each in rows))
@@ -45,17 +44,16 @@ def rotated(coefficients: np.ndarray, weights: np.ndarray, angle: np.ndarray, sh
 
 
 @jax.jit
-def _rotated(
-    coefficients: jax.Array, weights: jax.Array, cosine: jax.Array, sine: jax.Array, shift: jax.Array
-) -> jax.Array:
-    sums = jnp.tensordot(weights, coefficients, 1)
-    return jax.lax.map(lambda given: _rotated_one(*given), (sums, cosine, sine, shift))
+def _rotated(coefficients: jax.Array, weights: jax.Array, cosine: jax.Array, sine: jax.Array) -> jax.Array:
+    each = jnp.broadcast_to(weights, (len(weights), coefficients.shape[1], weights.shape[-1]))
+    sums = jnp.einsum("icn,ncyx->icyx", each, coefficients)
+    return jax.lax.map(lambda given: _rotated_one(*given), (sums, cosine, sine))
 
 
-def _rotated_one(coefficients: jax.Array, cosine: jax.Array, sine: jax.Array, shift: jax.Array) -> jax.Array:
+def _rotated_one(coefficients: jax.Array, cosine: jax.Array, sine: jax.Array) -> jax.Array:
     channels, height, width = coefficients.shape[0], coefficients.shape[1] - 4, coefficients.shape[2] - 4
     y, x = (jnp.arange(length) - length // 2 for length in (height, width))
-    along = (cosine * x + sine * y[:, None] + shift).ravel() + width // 2
+    along = (cosine * x + sine * y[:, None]).ravel() + width // 2
     across = (cosine * y[:, None] - sine * x).ravel() + height // 2
     # What rounding puts beyond the border belongs to it.
     inside = (jnp.abs(along - (width - 1) / 2) <= (width - 1) / 2 + 1e-3) & (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
+from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
@@ -20,6 +21,25 @@ EDGE = 8
 _Frame = tuple[tuple[int, int], tuple[int, int], int]
 
 
+class _ReadyBlur(NamedTuple):
+    operator: ShiftVariantBlur
+    white_scene: np.ndarray
+
+
+class Light(NamedTuple):
+    """Light on a part of the sensor.
+
+    Attributes:
+        scene: ``[y, x, 3]`` of the scene.
+        white: ``[y, x, 3]`` that a white scene would bring there.
+        error: the blur's, as its report estimates it.
+    """
+
+    scene: np.ndarray
+    white: np.ndarray
+    error: float
+
+
 @dataclass(frozen=True)
 class SimulatedCamera:
     """A camera made ready to photograph scenes: its blur, its exposure and its way of developing a raw frame.
@@ -28,12 +48,14 @@ class SimulatedCamera:
         bank: its point spread functions.
         exposure: for a white scene.
         demosaicing: see :func:`metalens.synth.sensor.develop`.
+
+    The camera is balanced on a white scene, which its own blur tells: gains and flat field in one.
     """
 
     bank: PsfBank
     exposure: Exposure
     demosaicing: Demosaicing = "malvar2004"
-    _ready: dict[_Frame, ShiftVariantBlur] = field(default_factory=dict, compare=False, repr=False)
+    _ready: dict[_Frame, _ReadyBlur] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def operator(self) -> ShiftVariantBlur:
@@ -42,10 +64,18 @@ class SimulatedCamera:
 
     def blur_of(self, pixels: tuple[int, int], origin: tuple[int, int], surround: int) -> ShiftVariantBlur:
         """The blur of a part of the sensor; see :func:`metalens.synth.blur.shift_variant_blur`; the last is kept."""
-        frame = (pixels, origin, surround)
+        return self._ready_for((pixels, origin, surround)).operator
+
+    def white_scene(self, pixels: tuple[int, int], origin: tuple[int, int], surround: int) -> np.ndarray:
+        """Light ``[y, x, 3]`` that a white scene brings to a part of the sensor."""
+        return self._ready_for((pixels, origin, surround)).white_scene
+
+    def _ready_for(self, frame: _Frame) -> _ReadyBlur:
         if frame not in self._ready:
             self._ready.clear()
-            self._ready[frame] = shift_variant_blur(self.bank, pixels=pixels, origin=origin, surround=surround)
+            operator = shift_variant_blur(self.bank, pixels=frame[0], origin=frame[1], surround=frame[2])
+            white = np.asarray(blur(operator, np.ones((*operator.frame.scene_pixels, 3), dtype=np.float32)))
+            self._ready[frame] = _ReadyBlur(operator, white)
         return self._ready[frame]
 
     @property
@@ -109,20 +139,18 @@ def photograph_crop(
     top, left = max(position[0] - edge, 0), max(position[1] - edge, 0)
     bottom = min(position[0] + rows + edge, camera.pixels[0])
     right = min(position[1] + columns + edge, camera.pixels[1])
-    light, error = light_on(camera, scene, pixels, position)
+    light = light_on(camera, scene, pixels, position)
     pattern = _cut_pattern(fixed_pattern(sensor, camera.pixels), slice(top, bottom), slice(left, right))
     frame_rows = (top, camera.pixels[0])
-    raw = expose(sensor, light, camera.exposure, generator, pattern, frame_rows=frame_rows)
-    picture = develop(sensor, raw, camera.exposure, demosaicing=camera.demosaicing)
+    raw = expose(sensor, light.scene, camera.exposure, generator, pattern, frame_rows=frame_rows)
+    picture = develop(sensor, raw, camera.exposure, demosaicing=camera.demosaicing, white_scene=light.white)
     first_row, first_column = position[0] - top, position[1] - left
     inner = picture[first_row : first_row + rows, first_column : first_column + columns]
-    return np.ascontiguousarray(inner), error
+    return np.ascontiguousarray(inner), light.error
 
 
-def light_on(
-    camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int], position: tuple[int, int]
-) -> tuple[np.ndarray, float]:
-    """The light on a crop and :data:`EDGE` pixels around it, as far as the sensor goes, and the blur's error.
+def light_on(camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int], position: tuple[int, int]) -> Light:
+    """The light on a crop and :data:`EDGE` pixels around it, as far as the sensor goes.
 
     On a large sensor the blur is made for the place alone; otherwise the whole sensor is blurred, which is sooner done
     than to make a blur ready, with the crop's surroundings continued by their mirror image.
@@ -133,14 +161,14 @@ def light_on(
     size = [min(at + side + edge, whole) for at, side, whole in zip(position, pixels, camera.pixels, strict=True)]
     if edge and is_large(pixels, camera.pixels, margin):
         around = (pixels[0] + 2 * edge, pixels[1] + 2 * edge)
-        origin = (position[0] - edge, position[1] - edge)
-        operator, first, scenery = camera.blur_of(around, origin, margin - edge), origin, scene
+        frame, scenery = (around, (position[0] - edge, position[1] - edge), margin - edge), scene
     else:
-        operator, first, scenery = camera.operator, (0, 0), _over_the_sensor(camera, scene, position, margin)
+        frame, scenery = (camera.pixels, (0, 0), 0), _over_the_sensor(camera, scene, position, margin)
+    operator, first = camera.blur_of(*frame), frame[1]
+    inner = slice(top - first[0], size[0] - first[0]), slice(left - first[1], size[1] - first[1])
     # Within its tolerance the blur goes below zero beside bright edges, which no light does.
     light = np.maximum(np.asarray(blur(operator, jnp.asarray(scenery))), 0)
-    inner = light[top - first[0] : size[0] - first[0], left - first[1] : size[1] - first[1]]
-    return inner, operator.report.change
+    return Light(light[inner], camera.white_scene(*frame)[inner], operator.report.change)
 
 
 def _over_the_sensor(camera: SimulatedCamera, scene: np.ndarray, position: tuple[int, int], margin: int) -> np.ndarray:

@@ -10,9 +10,17 @@ from metalens.formats.pictures.scene import to_8_bit
 from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.synth.sensor.exposure import Exposure
 
+LEAST_WHITE = 1e-3
+"""Of a white scene's light, below which a pixel is dark whatever the scene."""
+
 
 def develop(
-    sensor: Sensor, raw: np.ndarray, exposure: Exposure, *, demosaicing: Demosaicing = "malvar2004"
+    sensor: Sensor,
+    raw: np.ndarray,
+    exposure: Exposure,
+    *,
+    demosaicing: Demosaicing = "malvar2004",
+    white_scene: np.ndarray | None = None,
 ) -> np.ndarray:
     """Develop a raw frame to a picture.
 
@@ -22,6 +30,8 @@ def develop(
         exposure: from :func:`exposure_for`; its ``white`` becomes white, unless there are gains of its own.
         demosaicing: ``malvar2004`` (10.1109/ICASSP.2004.1326587), ``bilinear`` or ``menon2007``
             (10.1109/TIP.2006.884928).
+        white_scene: ``[y, x, 3]`` light that a white scene brings to these pixels, which is what becomes white then:
+            the camera's flat field. A sensor with gains of its own does without.
 
     Returns:
         ``[y, x, 3]`` uint8 sRGB, or light^(1/gamma) if the sensor has a gamma.
@@ -32,14 +42,20 @@ def develop(
     settings = sensor.development or Development()
     # Dark current lifts the frame as the black level does; its mean is known and subtracted with it.
     dark = sensor.black_level_dn + sensor.system_gain * sensor.dark_signal_e
-    white = sensor.system_gain * _white(settings, exposure)[bayer_channels(sensor, raw.shape)]
+    white = sensor.system_gain * _white(sensor, settings, exposure, (raw.shape[0], raw.shape[1]), white_scene)
     balanced = (raw.astype(np.float64) - dark) / white
     light = demosaic(balanced, sensor.bayer, demosaicing)
     return to_8_bit(encode_light(sensor, light))
 
 
-def _white(settings: Development, exposure: Exposure) -> np.ndarray:
-    """Electrons of each channel that are shown as 1, ``[channel]``."""
-    if settings.white_balance is None:
-        return np.asarray(exposure.white)
-    return exposure.white[1] / np.asarray(settings.white_balance)
+def _white(
+    sensor: Sensor, settings: Development, exposure: Exposure, shape: tuple[int, int], white_scene: np.ndarray | None
+) -> np.ndarray:
+    """Electrons ``[y, x]`` that each pixel of the mosaic shows as 1."""
+    channel = bayer_channels(sensor, shape)
+    if settings.white_balance is not None:
+        return (exposure.white[1] / np.asarray(settings.white_balance))[channel]
+    if white_scene is None:
+        return np.asarray(exposure.white)[channel]
+    seen = np.take_along_axis(white_scene, channel[..., None], axis=-1)[..., 0]
+    return np.asarray(exposure.electrons)[channel] * np.maximum(seen, LEAST_WHITE)

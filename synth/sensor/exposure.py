@@ -8,6 +8,7 @@ import numpy as np
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.lateral_colour import white_level
 
 
 @dataclass(frozen=True)
@@ -16,7 +17,7 @@ class Exposure:
 
     Attributes:
         electrons: ``[channel]`` electrons that a white pixel (linear light 1) brings if no light is lost.
-        white: ``[channel]`` electrons that a white scene brings behind this lens.
+        white: ``[channel]`` electrons that a white scene brings behind this lens, about the mean over its sensor.
     """
 
     electrons: tuple[float, float, float]
@@ -30,10 +31,10 @@ def exposure_for(sensor: Sensor, bank: PsfBank | None = None) -> Exposure:
 
     Args:
         sensor: the sensor.
-        bank: the lens, which sends some light past the windows of its point spread functions, more in one channel
-            than in another; ``None`` for a lens that loses none.
+        bank: the lens, which sends some light past the windows of its point spread functions, and gathers it into
+            a smaller image, more in one channel than in another; ``None`` for a lens that does neither.
     """
-    arrives = np.ones(3) if bank is None else bank.intensity.sum(axis=(-2, -1), dtype=np.float64).mean(axis=0)
+    arrives = np.ones(3) if bank is None else white_level(bank)
     efficiency = np.ones(3) if sensor.quantum_efficiency is None else np.array(sensor.quantum_efficiency)
     if sensor.white_photons is not None:
         electrons = sensor.white_photons * efficiency

@@ -98,7 +98,7 @@ def test_what_the_blur_leaves_below_zero_is_no_light(make_bank: MakeBank, monkey
     scene = np.zeros((32, 40, 3), dtype=np.float32)
     scene[:16] = 1
     camera = simulated_camera(make_bank())
-    assert dataset_camera.light_on(camera, scene, (32, 40), (0, 0))[0].min() == 0
+    assert dataset_camera.light_on(camera, scene, (32, 40), (0, 0)).scene.min() == 0
     photograph_scene(camera, scene, np.random.default_rng(0))  # the sensor refuses light below zero
 
 
