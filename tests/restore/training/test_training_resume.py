@@ -135,6 +135,16 @@ def test_resuming_with_other_settings_or_a_finished_training_is_refused(run, tmp
         run("finished", resume=True)
 
 
+def test_a_second_training_in_the_folder_is_refused_while_the_first_is_on(run):
+    def second(share, figures):
+        with pytest.raises(InputError, match="adapter: another run is writing here; wait for it"):
+            run("adapter", resume=True)
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        run("adapter", report=second)
+
+
 def test_a_history_is_cut_back_to_the_checkpoint(tmp_path):
     path = tmp_path / "history.jsonl"
     lines = [json.dumps({"step": step, "path": "positive", "loss": 1.0}) for step in range(4)]
