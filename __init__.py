@@ -50,7 +50,7 @@ if TYPE_CHECKING:
     from metalens.workflows.training import train
     from metalens.workflows.training_set import generate_pairs
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = [
     "Camera",
