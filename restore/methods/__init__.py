@@ -5,7 +5,7 @@ In reading order:
 - ``method``           the interface: what a method is, what it is fitted with, what it gives
 - ``tuning``           choosing a setting on training pairs, for methods that do not learn
 - ``learning``         one training for all that do
-- ``wiener``           Wiener deconvolution, of the whole picture and place by place
+- ``wiener``           Wiener deconvolution, of the whole picture, place by place, and of all colours together
 - ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/deconvolution/local_blur.py``)
 - ``two_step``         blind correction: a Gaussian estimate, then colour fringes; ``gaussian_blur`` estimates and
   inverts
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 METHODS = {
     "wiener-whole": ("wiener", "WHOLE"),
     "wiener-tiled": ("wiener", "TILED"),
+    "wiener-joint": ("wiener", "JOINT"),
     "richardson-lucy": ("richardson_lucy", "METHOD"),
     "two-step": ("two_step", "METHOD"),
     "nano-optics": ("nano_optics", "METHOD"),

@@ -1,7 +1,8 @@
 """Wiener deconvolution with the bank's point spread functions (Wiener 1949), of the whole picture and place by place.
 
-Both are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of nine from 10⁻⁴ to
-1 with the highest PSNR on three training pairs.
+*Whole* and *tiled* are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of nine
+from 10⁻⁴ to 1 with the highest PSNR on three training pairs. *Joint* is
+:mod:`metalens.restore.deconvolution.joint_wiener`; the multiple of the sensor's noise is chosen in the same way.
 
 The paper's table has a Wiener filter by one function. *Whole* is that, by the mean of the bank. *Tiled* filters by each
 node's function and blends the results by hat windows: the same filter, made for a blur that varies over the field.
@@ -14,6 +15,7 @@ from collections.abc import Callable
 import numpy as np
 
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.joint_wiener import NOISE_SCALES, wiener_joint
 from metalens.restore.deconvolution.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import best_of, mean_psnr, tuned, tuning_pairs
@@ -29,12 +31,15 @@ def _tiled(capture: Capture, bank: PsfBank, noise_to_signal: float) -> np.ndarra
     return wiener_tiled(capture.picture, bank, noise_to_signal, place=capture.place)
 
 
-def _fit(training: Training, apply: Filter) -> Fitted:
+def _joint(capture: Capture, bank: PsfBank, noise_scale: float) -> np.ndarray:
+    return wiener_joint(capture.picture, bank, noise_scale, place=capture.place)
+
+
+def _fit(training: Training, apply: Filter, setting: str = "noise_to_signal") -> Fitted:
     pairs, bank = tuning_pairs(training), training.bank
-    chosen = best_of(
-        NOISE_TO_SIGNAL, lambda candidate: mean_psnr(pairs, lambda capture: apply(capture, bank, candidate))
-    )
-    return tuned(lambda capture: apply(capture, bank, chosen), noise_to_signal=chosen)
+    candidates = NOISE_TO_SIGNAL if setting == "noise_to_signal" else NOISE_SCALES
+    chosen = best_of(candidates, lambda candidate: mean_psnr(pairs, lambda capture: apply(capture, bank, candidate)))
+    return tuned(lambda capture: apply(capture, bank, chosen), **{setting: chosen})
 
 
 WHOLE = Method(
@@ -57,4 +62,15 @@ TILED = Method(
         learns=False,
     ),
     lambda training: _fit(training, _tiled),
+)
+
+JOINT = Method(
+    Description(
+        title="Wiener, joint",
+        reference="Galatsanos and Chin 1989",
+        knows="the bank, the sensor's noise",
+        differs="a filter over all colours for each node of the bank; statistics of photographs measured by frequency",
+        learns=False,
+    ),
+    lambda training: _fit(training, _joint, "noise_scale"),
 )
