@@ -1,7 +1,7 @@
 """Wiener deconvolution with the bank's point spread functions (Wiener 1949), of the whole picture and place by place.
 
-*Whole* and *tiled* are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of nine
-from 10⁻⁴ to 1 with the highest PSNR on three training pairs. *Joint* is
+*Whole* and *tiled* are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of
+nine from 10⁻⁴ to 1 with the highest PSNR on three training pairs. *Joint* is
 :mod:`metalens.restore.deconvolution.joint_wiener`; the multiple of the sensor's noise is chosen in the same way.
 
 The paper's table has a Wiener filter by one function. *Whole* is that, by the mean of the bank. *Tiled* filters by each
