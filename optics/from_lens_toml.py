@@ -82,7 +82,37 @@ def _freeform(record: families.FreeformPhase, lens: Lens) -> Freeform:
             f"{height:g} × {width:g} µm, less than aperture_um {lens.aperture_um:g}; use a larger map or pitch_um, or "
             "a smaller aperture_um."
         )
-    return Freeform(samples, record.pitch_um * MICRO, record.interpolation)
+    samples = samples * RADIANS[_units(record, samples)]
+    if record.wrapped is None and record.interpolation == "cubic" and _looks_wrapped(samples):
+        raise InputError(
+            f"{record.file}: neighbours jump by about 2π within a range of one turn, so that the map looks wrapped, "
+            "which cubic interpolation would take for slopes; give wrapped = true, or false if it is meant so."
+        )
+    return Freeform(samples, record.pitch_um * MICRO, record.interpolation, wrapped=bool(record.wrapped))
+
+
+RADIANS = {"rad": 1.0, "turns": 2 * np.pi, "levels": 2 * np.pi / 256}
+"""Of the units of a phase map."""
+
+
+def _units(record: families.FreeformPhase, samples: np.ndarray) -> str:
+    """The units of a map; those of a range that is no phase's by chance have to be said."""
+    if record.units is not None:
+        return record.units
+    ranges = {1.0: 'units = "turns"', 255.0: 'units = "levels", of which 256 are a turn,'}
+    for highest, meant in ranges.items():
+        if samples.min() >= 0 and samples.min() < 0.01 * highest and 0.99 * highest < samples.max() <= highest:
+            raise InputError(
+                f"{record.file}: its numbers lie in 0 to {highest:g}, which does not look like radians; give {meant} "
+                'or units = "rad" if they are.'
+            )
+    return "rad"
+
+
+def _looks_wrapped(samples: np.ndarray) -> bool:
+    """Whether neighbours differ by more than half a turn though all samples lie within one."""
+    jumps = max(np.abs(np.diff(samples, axis=axis)).max() for axis in (0, 1))
+    return bool(np.ptp(samples) <= 2 * np.pi * (1 + 1e-3) and jumps > np.pi)
 
 
 def aperture_of(record: parts.Aperture | None) -> Aperture:

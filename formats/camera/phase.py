@@ -84,6 +84,12 @@ class FreeformPhase(Record):
     file: str = Field(min_length=1, max_length=255, description="relative to the folder of the lens.toml")
     pitch_um: Positive
     interpolation: Literal["cubic", "nearest"] = "cubic"
+    units: Literal["rad", "turns", "levels"] | None = Field(
+        default=None, description="of the map's numbers; 256 levels are a turn; None for radians that look like them"
+    )
+    wrapped: bool | None = Field(
+        default=None, description="whether the map is wrapped into a turn; None for one that does not look like it"
+    )
     sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of the file; set when it is read")
 
     _folder: Path | None = PrivateAttr(default=None)
@@ -129,7 +135,7 @@ class FreeformPhase(Record):
         return isinstance(other, FreeformPhase) and self.model_dump() == other.model_dump()
 
     def __hash__(self) -> int:
-        return hash((self.file, self.pitch_um, self.interpolation, self.sha256))
+        return hash((self.file, self.pitch_um, self.interpolation, self.units, self.wrapped, self.sha256))
 
 
 PhaseTerm = Annotated[

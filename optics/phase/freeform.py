@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -21,7 +22,8 @@ class Freeform(Phase):
     """A map of samples, its centre on the lens' centre: sample (i, j) lies at pitch · (i − (n−1)/2, j − (m−1)/2).
 
     ``cubic`` is cubic convolution (Keys, doi:10.1109/TASSP.1981.1163711): through every sample, with a continuous
-    slope, exact for quadratic phases. It is for smooth maps that are not wrapped into 2π. ``nearest`` makes each
+    slope, exact for quadratic phases. It is for smooth maps; of one that is ``wrapped`` into a turn it interpolates
+    what the phasors turn by from sample to sample, which has to be less than half a turn. ``nearest`` makes each
     sample a flat pixel, as wide as the pitch: for maps of meta-atoms. Its slope is zero: see ``flat_pixel``.
 
     Beyond the rim of its outermost pixels the map goes on with the value that it has there.
@@ -30,11 +32,13 @@ class Freeform(Phase):
         values: ``[y, x]`` phase in radians, at least 3 samples a side.
         pitch: distance between samples in metres.
         interpolation: ``cubic`` or ``nearest``; fixed, never traced.
+        wrapped: whether whole turns between samples mean nothing; fixed, never traced.
     """
 
     values: np.ndarray | jax.Array
     pitch: Scalar
     interpolation: Literal["cubic", "nearest"] = field(default="cubic", metadata={"static": True})
+    wrapped: bool = field(default=False, metadata={"static": True})
 
     def __post_init__(self) -> None:
         if self.interpolation not in INTERPOLATIONS:
@@ -70,7 +74,7 @@ class Freeform(Phase):
         row, column = (self._sample_number(*each) for each in zip((y, x), values.shape, strict=True))
         if self.interpolation == "nearest":
             return values[_pixel(row, values.shape[0]), _pixel(column, values.shape[1])]
-        return _cubic(values, row, column)
+        return _cubic(values, row, column, _turned if self.wrapped else jnp.subtract)
 
     def _sample_number(self, position: jax.Array, length: int) -> jax.Array:
         number = jnp.asarray(position) / self.pitch + 0.5 * (length - 1)
@@ -81,22 +85,33 @@ def _pixel(number: jax.Array, length: int) -> jax.Array:
     return jnp.clip(jnp.floor(number + 0.5).astype(int), 0, length - 1)
 
 
-def _cubic(values: jax.Array, row: jax.Array, column: jax.Array) -> jax.Array:
-    """Cubic convolution at the sample numbers (row, column)."""
-    beyond = _extrapolated(_extrapolated(values).T).T
+_Difference = Callable[[jax.Array, jax.Array], jax.Array]
+"""How far the first phase is from the second."""
+
+
+def _turned(first: jax.Array, second: jax.Array) -> jax.Array:
+    """The angle from the second phasor to the first, in −π..π."""
+    difference = first - second
+    return difference - 2 * np.pi * jax.lax.stop_gradient(jnp.round(difference / (2 * np.pi)))
+
+
+def _cubic(values: jax.Array, row: jax.Array, column: jax.Array, difference: _Difference) -> jax.Array:
+    """Cubic convolution at the sample numbers (row, column), of differences from the cell's first sample."""
+    beyond = _extrapolated(_extrapolated(values, difference).T, difference).T
     first_row, down = _cell(row, values.shape[0])
     first_column, right = _cell(column, values.shape[1])
+    base = jnp.zeros(()) if difference is jnp.subtract else beyond[first_row + 1, first_column + 1]
     total = jnp.zeros(jnp.broadcast_shapes(row.shape, column.shape))
     for i, weight_y in enumerate(_keys_weights(down)):
         for j, weight_x in enumerate(_keys_weights(right)):
-            total = total + weight_y * weight_x * beyond[first_row + i, first_column + j]
-    return total
+            total = total + weight_y * weight_x * difference(beyond[first_row + i, first_column + j], base)
+    return base + total
 
 
-def _extrapolated(values: jax.Array) -> jax.Array:
+def _extrapolated(values: jax.Array, difference: _Difference) -> jax.Array:
     """One more row at each end, on the parabola through the last three."""
-    before = 3 * values[0] - 3 * values[1] + values[2]
-    after = 3 * values[-1] - 3 * values[-2] + values[-3]
+    before = values[0] + 2 * difference(values[0], values[1]) + difference(values[2], values[1])
+    after = values[-1] + 2 * difference(values[-1], values[-2]) + difference(values[-3], values[-2])
     return jnp.concatenate([before[None], values, after[None]])
 
 

@@ -1,12 +1,17 @@
 """Freeform maps: where their samples lie, what is between them, and beyond their rim."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.phase import FreeformPhase
 from metalens.formats.files.errors import InputError
-from metalens.optics import Cubic, Freeform, Quadratic
+from metalens.optics import Cubic, Freeform, Hyperbolic, Quadratic, metalens_of
+from metalens.psf import simulate_psf
 
 MAP = np.random.default_rng(0).normal(size=(9, 9))
 evaluate = jax.jit(lambda phase, y, x: phase.at(y, x))
@@ -56,3 +61,55 @@ def test_beyond_its_rim_a_map_goes_on_with_the_same_value(interpolation):
 def test_what_is_no_map_is_refused(make, message):
     with pytest.raises(InputError, match=message):
         make()
+
+
+def test_a_wrapped_map_is_interpolated_as_phasors():
+    smooth = Quadratic(150e-6, 532e-9)
+    place = 0.5e-6 * (jnp.arange(41) - 20)
+    values = np.asarray(smooth.at(place[:, None], place))
+    y, x = jnp.linspace(-9.9e-6, 9.9e-6, 31)[:, None], jnp.linspace(-9.7e-6, 9.9e-6, 37)
+    found = evaluate(Freeform(values % (2 * np.pi), 0.5e-6, wrapped=True), y, x)
+    turn = np.exp(1j * np.asarray(found)) - np.exp(1j * np.asarray(smooth.at(y, x)))
+    assert np.abs(turn).max() < 2e-4
+
+
+def wrapped_hyperbola(tmp_path, change, **keys):
+    """A lens of NA 0.1 whose map, wrapped into 0 to 2π and changed, comes from a file."""
+    place = 0.5e-6 * (np.arange(85) - 42)
+    phase = -2 * np.pi / 532e-9 * (np.sqrt(place[:, None] ** 2 + place**2 + 200e-6**2) - 200e-6)
+    np.save(tmp_path / "map.npy", change(phase % (2 * np.pi)))
+    record = FreeformPhase(family="freeform", file="map.npy", pitch_um=0.5, **keys).in_folder(tmp_path)
+    camera = read_camera("metacamera")
+    lens = camera.lens.model_copy(update={"aperture_um": 40.0, "focal_length_um": 200.0, "phase": record})
+    return metalens_of(camera.model_copy(update={"lens": lens}))
+
+
+@pytest.mark.parametrize(
+    ("change", "keys"),
+    [
+        (lambda phase: phase, {"wrapped": True}),
+        (lambda phase: phase / (2 * np.pi), {"wrapped": True, "units": "turns"}),
+        (lambda phase: phase * 128 / np.pi, {"wrapped": True, "units": "levels"}),
+    ],
+)
+def test_a_wrapped_map_of_known_units_makes_the_same_image_as_the_lens(tmp_path, change, keys):
+    """Read as it is, the wrapped map lost a tenth of the light, and the one in turns most of it."""
+    found = wrapped_hyperbola(tmp_path, change, **keys)
+    options = {"window": (31, 31), "pixel_pitch": 1e-6, "engine": "angular_spectrum"}
+    expected = simulate_psf(replace(found, phase=Hyperbolic(200e-6, 532e-9)), 532e-9, 0.0, **options)
+    psf = simulate_psf(found, 532e-9, 0.0, **options)
+    assert psf.sum() == pytest.approx(expected.sum(), rel=2e-3)
+    assert np.linalg.norm(psf - expected) < 2e-3 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (lambda phase: phase, "looks wrapped"),
+        (lambda phase: phase / phase.max(), 'lie in 0 to 1, .* give units = "turns"'),
+        (lambda phase: np.rint(255 * phase / phase.max()), 'lie in 0 to 255, .* give units = "levels"'),
+    ],
+)
+def test_a_map_that_is_wrapped_or_of_other_units_is_told(tmp_path, change, message):
+    with pytest.raises(InputError, match=message):
+        wrapped_hyperbola(tmp_path, change)
