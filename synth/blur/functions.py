@@ -23,7 +23,7 @@ from metalens.synth.blur.radius import RadialFunctions, radial_functions
 
 
 class FieldFunctions(Protocol):
-    """Functions that can be asked for at any place."""
+    """Functions that can be asked for at any place; a symmetric lens' registered ones, where their light lands."""
 
     @property
     def kernel(self) -> tuple[int, int]:
