@@ -25,7 +25,11 @@ from metalens.restore.conditioning.lens_maps import LensMaps
 
 
 def initialise(restorer: Restorer, initial: str) -> None:
-    """Start from another adapter, of any lens, on the same prior.
+    """Load another adapter's weights as the starting point of training; its lens may differ, its prior not.
+
+    Args:
+        restorer: takes the weights, in place.
+        initial: folder or name of the other adapter.
 
     Raises:
         InputError: it is of another prior or of other sizes, or its file is damaged.
@@ -57,7 +61,12 @@ def adapter_config(initial: str) -> AdapterConfig:
 
 
 def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:
-    """Tell a restorer that it works for another lens from now on, in place; its weights stay."""
+    """Assign a restorer to another lens, in place; its weights stay.
+
+    Args:
+        restorer: prior and adapter.
+        bank: point spread functions of the new lens.
+    """
     restorer.camera = bank.camera
     restorer.fwhm_map = LensMaps([bank]).of_bank(bank)
 

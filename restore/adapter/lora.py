@@ -115,7 +115,12 @@ class LoraLayers:
 
 
 def inject_unet(unet: nn.Module, rank: int) -> None:
-    """Give the U-Net's layers LoRA, in place; nothing but A and B is trained then."""
+    """Add LoRA to the U-Net's layers, in place; only A and B remain trainable.
+
+    Args:
+        unet: the denoiser.
+        rank: rank of A and B.
+    """
     _inject(unet, _layer_names(unet, ("time_embedding", "time_emb_proj", "conv_in")), rank)
 
 
@@ -139,7 +144,15 @@ def _inject(module: nn.Module, names: list[str], rank: int) -> None:
 
 
 def block_of_layer(root: str, name: str) -> str:
-    """The stage of a layer: ``unet``, ``down_blocks.0.resnets.1.conv1`` → ``unet.down_blocks.0``."""
+    """Name of the block of a layer: ``unet``, ``down_blocks.0.resnets.1.conv1`` → ``unet.down_blocks.0``.
+
+    Args:
+        root: name of the network.
+        name: name of the layer in the network.
+
+    Returns:
+        Name of the block.
+    """
     parts = name.split(".")
     if parts[0] == "encoder":
         return block_of_layer(f"{root}.encoder", ".".join(parts[1:]))

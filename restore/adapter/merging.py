@@ -80,7 +80,15 @@ def _merged(module: Any, root: str, mixings: dict[str, Mixing] | None) -> Any:
 
 
 def low_rank_weight(layer: LoraLayer, mixing: Mixing | None) -> Tensor:
-    """A·Q·B of one layer in the shape of its weight, in peft's order: up · Q · down."""
+    """A·Q·B of one layer in the shape of its weight; in peft's order up · Q · down.
+
+    Args:
+        layer: a LoRA layer of peft.
+        mixing: Q of the layer's block; ``None`` is the identity.
+
+    Returns:
+        The change of the layer's weight.
+    """
     down, up = layer.lora_A[ADAPTER].weight.float(), layer.lora_B[ADAPTER].weight.float()
     if mixing is not None:
         down = down + torch.einsum("ij,j...->i...", mixing.mean()[0].float(), down)

@@ -78,6 +78,11 @@ def _before_and_after(training: Mapping[str, Any], path: str) -> list[str]:
 
 
 def write_transfer_card(folder: Path, restorer: Restorer) -> None:
-    """Write ``README.md`` of an adapter that is used for a lens that it was not trained on."""
+    """Write ``README.md`` of an adapter that is used for a lens on which it was not trained.
+
+    Args:
+        folder: folder of the adapter.
+        restorer: the adapter.
+    """
     origin = restorer.training["transferred_from"]
     write_text(folder / "README.md", render("transfer_card.md", camera=restorer.camera, origin=origin))

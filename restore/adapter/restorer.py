@@ -106,13 +106,27 @@ class Restorer:
         return dict(sorted(found.items()))
 
     def maps(self, quality: Tensor, fwhm_map: np.ndarray | None = None) -> Tensor:
-        """Degradation maps ``[batch, 4, n, n]`` from quality maps ``[batch, n, n]`` and the camera's FWHM map."""
+        """Build degradation maps from quality maps and an FWHM map.
+
+        Args:
+            quality: ``[batch, n, n]`` quality maps in 0..1, 1 being worst.
+            fwhm_map: ``[3, n, n]`` in 0..1; by default that of the adapter's camera.
+
+        Returns:
+            ``[batch, 4, n, n]``.
+        """
         fwhm = torch.from_numpy(np.asarray(self.fwhm_map if fwhm_map is None else fwhm_map)).to(quality)
         return torch.cat([fwhm.expand(len(quality), -1, -1, -1), quality[:, None]], dim=1)
 
     @contextmanager
     def conditioned(self, maps: Tensor, aspect: float, regions: Sequence[Region] = WHOLE) -> Iterator[None]:
-        """Apply the Q of these degradation maps inside the block; one map a picture of the batch."""
+        """Apply the Q of degradation maps inside the block.
+
+        Args:
+            maps: ``[batch, 4, n, n]`` degradation maps.
+            aspect: height / width of the pictures.
+            regions: which part of its frame each picture shows; one for all, or one each.
+        """
         with self.layers.conditioned(self.attention(maps), aspect, regions):
             yield
 
@@ -135,9 +149,19 @@ class Restorer:
         regions: Sequence[Region] = WHOLE,
         timestep: int | None = None,
     ) -> Tensor:
-        """One step: predicted clean latents of each path of the batch (``len(paths) == len(latents)``).
+        """One diffusion step: predict the clean latents.
 
         ``regions`` as in :meth:`encode`; ``timestep`` is that of the latents, by default the last one.
+
+        Args:
+            latents: ``[batch, channel, y, x]``.
+            maps: ``[batch, 4, n, n]`` degradation maps of the frames.
+            paths: prompt path of each sample of the batch.
+            regions: which part of its frame each picture shows; one for all, or one each.
+            timestep: timestep of the latents, by default the last one.
+
+        Returns:
+            x̂₀ of the latents' shape, float32.
         """
         if not len(latents) == len(maps) == len(paths):
             raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
@@ -145,14 +169,31 @@ class Restorer:
             return self.prior.predict_clean(latents, self.prior.prompt(paths), timestep)
 
     def forward(self, pictures: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
-        """Encode, one step and decode; pictures measure multiples of the prior's ``size_multiple``."""
+        """Encode, one diffusion step, decode.
+
+        Args:
+            pictures: ``[batch, 3, y, x]`` in 0..1, sides multiples of the prior's ``size_multiple``.
+            maps: ``[batch, 4, n, n]`` degradation maps.
+            paths: prompt path of each picture.
+
+        Returns:
+            ``[batch, 3, y, x]``, nominally in 0..1, not clipped.
+        """
         predicted = self.prior.decode(self.step(self.encode(pictures, maps), maps, paths))
         if self.skips is not None:
             self.skips.forget()
         return predicted
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Restorer:
-        """Move to a device, in place; ``dtype`` is that of the prior's networks with their LoRA layers."""
+        """Move to a device, in place.
+
+        Args:
+            device: target device.
+            dtype: new type of the prior's networks and their LoRA layers, if it is to change.
+
+        Returns:
+            The restorer itself.
+        """
         if dtype is not None and not self._identity:
             # Rounding changes the parameters, but not whose they are.
             self._identity = self.identity
@@ -164,7 +205,16 @@ class Restorer:
 
 
 def blend(positive: Tensor, neutral: Tensor, alpha: float | Tensor) -> Tensor:
-    """α z_pos + (1 − α) z_neu (DMDiff Eq. 6); α beyond 1 extrapolates."""
+    """Blend the paths: α z_pos + (1 − α) z_neu (DMDiff Eq. 6).
+
+    Args:
+        positive: ``[batch, channel, y, x]`` latents of the positive path.
+        neutral: latents of the neutral path, of the same shape.
+        alpha: a number, or a map that broadcasts to the latents; above 1 it extrapolates.
+
+    Returns:
+        Latents of the same shape.
+    """
     return alpha * positive + (1 - alpha) * neutral
 
 
@@ -172,6 +222,10 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
     """Write ``adapter.safetensors`` (half precision) and ``adapter.json`` into a folder; the JSON comes last.
 
     Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them.
+
+    Args:
+        folder: an existing folder.
+        restorer: prior and adapter.
 
     Raises:
         InputError: the disk refuses the write; neither file is left half-written.
@@ -315,7 +369,12 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
 def require_tensors(
     shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], *, origin: str
 ) -> None:
-    """Refuse tensors of other names or shapes than expected.
+    """Check names and shapes of tensors.
+
+    Args:
+        shapes: name → shape, as found.
+        expected: name → shape, as required.
+        origin: file or other source, for the error.
 
     Raises:
         InputError: one is missing, unknown or of another shape.
@@ -329,7 +388,12 @@ def require_tensors(
 
 
 def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: str) -> None:
-    """Put tensors in the place of a restorer's parameters; names and shapes must match exactly.
+    """Replace the parameters of a restorer; names and shapes must match exactly.
+
+    Args:
+        restorer: takes the parameters, in place.
+        tensors: name → parameter.
+        origin: file or other source, for the error.
 
     Raises:
         InputError: a parameter is missing, unknown, of another shape or not finite.

@@ -61,7 +61,16 @@ class Mixing:
         return self.on_field(features, self.field(features.shape[-2], features.shape[-1], regions))
 
     def field(self, height: int, width: int, regions: Sequence[Region] = WHOLE) -> Tensor:
-        """The basis matrices' weights ``[batch, K, height, width]`` at the places of a feature map's samples."""
+        """Weights of the basis matrices at the samples of a feature map.
+
+        Args:
+            height: rows of the feature map.
+            width: columns of the feature map.
+            regions: the part of the frame that each picture shows; one for all, or one each.
+
+        Returns:
+            ``[batch, K, height, width]``.
+        """
         if self.weights is None:
             raise ValueError("a global Q has no field")
         cells_y, cells_x = self.weights.shape[-2:]
@@ -71,7 +80,15 @@ class Mixing:
         return along_y[:, None] @ self.weights @ along_x[:, None].transpose(-1, -2)
 
     def on_field(self, features: Tensor, field: Tensor) -> Tensor:
-        """Apply Q to ``[batch, r, y, x]`` with the weights that :meth:`field` gave."""
+        """Apply Q with weights that :meth:`field` computed.
+
+        Args:
+            features: ``[batch, r, y, x]`` rank vectors.
+            field: ``[batch, K, y, x]`` weights.
+
+        Returns:
+            ``[batch, r, y, x]``.
+        """
         # Channels last, a basis is one product of matrices over all places: a quarter of the time of convolutions of
         # one pixel. One basis at a time, so that no tensor of K times the features is formed. On processors sums of
         # products in bfloat16 take twice the time of those in float32.
@@ -115,7 +132,15 @@ def _readings(
 
 
 def rows_of_tokens(tokens: int, aspect: float) -> int:
-    """How many rows a feature map of ``aspect`` = height / width has whose samples are ``tokens``."""
+    """Rows of a feature map whose samples were flattened to tokens.
+
+    Args:
+        tokens: number of samples.
+        aspect: height / width of the feature map.
+
+    Returns:
+        The number of rows.
+    """
     height = max(1, round((tokens * aspect) ** 0.5))
     if height * (tokens // height) != tokens:
         raise ValueError(f"{tokens} tokens do not fill a feature map of aspect {aspect:.3f}")

@@ -1,17 +1,17 @@
-"""Every method on the same pairs, prior and budget: one process a method, and what comes out side by side.
+"""Benchmark of all methods on the same pairs, prior and training budget; one process for each method.
 
 In reading order:
 
-- ``plan``    what is to be compared, as a file in the benchmark's folder
-- ``inputs``  what it works on, and whether that can be used
-- ``folder``  where in it everything lies; ``judged_sets`` the pictures that methods are judged on
+- ``plan``    the configuration of a benchmark, a file in its folder
+- ``inputs``  checks of bank, pairs and chart
+- ``folder``  layout of the folder; ``judged_sets`` the test pictures
 - ``worker``  one method in its own process: fit, restore, measure time and memory
-- ``process`` a process that is followed while it works
-- ``run``     prepares the folder, and starts the workers, one after the other or some at a time
-- ``judge``   figures of every restored picture, in a process of its own
-- ``summary`` their means, costs, and the paper's gaps
-- ``table``   Markdown and CSV; ``figures`` the plane; ``page`` the pictures side by side
-- ``report``  writes them
+- ``process`` starting processes and reading their progress
+- ``run``     prepares the folder and starts the workers, several at a time if wanted
+- ``judge``   metrics of every restored picture, in a process of its own
+- ``summary`` mean metrics, costs, and the gaps that DMDiff's paper claims
+- ``table``   Markdown and CSV; ``figures`` the perception–distortion plane; ``page`` the HTML page
+- ``report``  writes tables, figures and page
 
-Methods and metrics run in processes of their own, so that one that fails ends no other.
+Methods and metrics run in processes of their own, so that a failure does not stop the others.
 """

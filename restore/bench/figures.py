@@ -1,4 +1,4 @@
-"""Figures of a benchmark: the perception–distortion plane with every method on it."""
+"""Figures of a benchmark: the perception–distortion plane of all methods."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metalens.formats.drawing.style import FAINT, panels
 _SHADES = ("#b4501e", "#4c78a8", "#3a8f6b", "#6b4c9a", "#b8860b", "#c23b7b")
 _MARKS = "oDs^vPX*"
 CURVE = "α = "
-"""How the variants begin that are joined: the blends of one method."""
+"""Prefix of the variants that a line joins: the α of one method."""
 
 
 class _Point(NamedTuple):
@@ -29,13 +29,13 @@ class _Point(NamedTuple):
 
 
 def plane_figure(rows: Sequence[Mapping[str, Any]]) -> Figure:
-    """PSNR against the perceptual distance (Blau & Michaeli 2018): the better corner is at the lower right.
+    """Perceptual distance over PSNR (Blau & Michaeli 2018, 10.1109/CVPR.2018.00652); better is to the lower right.
 
-    The α of one method are joined by a line; what else it has is marked open in its colour. What is far worse than the
-    capture would leave no room for the others: an arrow at the border marks it, and its figures stand beside its name.
+    A line joins the α of one method; its other variants have open markers of the same colour. Results far worse than
+    the capture would compress the axes: an arrow at the border marks them, with their figures beside the name.
 
     Args:
-        rows: of the summary; those without both figures are left out.
+        rows: rows of the summary; those without both figures are omitted.
     """
     figure, axes = panels(4.6)
     methods = _by_method(rows)
@@ -84,7 +84,7 @@ def _name(axes: Axes, point: _Point, colour: str) -> None:
 
 
 def _worst_shown(methods: Mapping[str, Sequence[_Point]]) -> tuple[float, float]:
-    """The least PSNR and the largest distance that have a place: worse than the capture by half of the best's gain."""
+    """Limits of the axes, (PSNR, distance): worse than the capture by half of the best method's gain."""
     captured = methods.get("captured")
     if not captured:
         return float("-inf"), float("inf")
@@ -95,7 +95,7 @@ def _worst_shown(methods: Mapping[str, Sequence[_Point]]) -> tuple[float, float]
 
 
 def _by_method(rows: Sequence[Mapping[str, Any]]) -> dict[str, list[_Point]]:
-    """method → each of its rows that has both figures."""
+    """Method → its rows that have both figures."""
     found: dict[str, list[_Point]] = {}
     for row in rows:
         psnr, distance = (row["figures"][key]["mean"] for key in ("psnr", "st_lpips"))

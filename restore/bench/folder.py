@@ -1,22 +1,22 @@
-"""Where in a benchmark's folder everything lies.
+"""Layout of a benchmark's folder.
 
-    plan.json                       what is compared
+    plan.json                       configuration
     psf.h5
-    test/clean/NAME.png             the pictures that methods are judged on
+    test/clean/NAME.png             test pictures
     test/captured/NAME.png
-    test/sets.json                  which set each is of
-    test/chart/clean.png            a chart of edges, and how the camera sees it
+    test/sets.json                  picture → set of pairs
+    test/chart/clean.png            edge chart and its capture
     test/chart/captured.png
-    test/scores.json                figures of the captures themselves
-    methods/METHOD/seed-0/          one run: checkpoint or adapter while it trains
-        result.json                 what it cost; written last, so that a run with it is finished
-        restored/VARIANT/NAME.png   what it made
-        chart/VARIANT.png           and what of the chart
-        failure.txt                 why it did not finish
-        scores.json                 figures of its pictures
+    test/scores.json                metrics of the captures
+    methods/METHOD/seed-0/          one run: checkpoint or adapter during training
+        result.json                 cost; written last, so it marks a finished run
+        restored/VARIANT/NAME.png   restored pictures
+        chart/VARIANT.png           restored edge chart
+        failure.txt                 reason of a failure
+        scores.json                 metrics of the restored pictures
     table.md, table.csv, bench.json, bench.html
 
-Figures and page need nothing from elsewhere: they can be made on another machine than the pictures.
+Metrics and page need this folder only: they can be computed on another machine than the pictures.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ LOG = "log.txt"
 SCORES = "scores.json"
 
 ONLY = "one"
-"""Folder of the pictures of a method with a single variant."""
+"""Folder name for a method with a single variant."""
 
 
 @dataclass(frozen=True)
@@ -48,19 +48,19 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        """Whether its pictures are all there."""
+        """Whether the run is complete."""
         return (self.folder / RESULT).is_file()
 
     def pictures(self, variant: str) -> Path:
-        """The folder of a variant's pictures."""
+        """Folder of a variant's pictures."""
         return self.folder / "restored" / (variant.replace(", ", "-").replace(" ", "").replace("α=", "alpha") or ONLY)
 
     def chart(self, variant: str) -> Path:
-        """The file of a variant's chart."""
+        """File of a variant's restored chart."""
         return self.folder / "chart" / f"{self.pictures(variant).name}.png"
 
     def result(self) -> dict[str, Any]:
-        """What the run cost.
+        """Read the cost of the run.
 
         Raises:
             InputError: the file is damaged.
@@ -68,35 +68,52 @@ class Run:
         return read_json(self.folder / RESULT)
 
     def failure(self) -> str | None:
-        """Why it did not finish, if it did not."""
+        """The reason of its failure, or ``None``."""
         path = self.folder / FAILURE
         return path.read_text(encoding="utf-8").strip() if path.is_file() else None
 
 
 def runs_of(folder: Path, plan: BenchPlan) -> list[Run]:
-    """All runs of a benchmark, method by method."""
+    """All runs of a benchmark, ordered by method, then seed.
+
+    Args:
+        folder: folder of the benchmark.
+        plan: its configuration.
+
+    Returns:
+        One run for each method and seed.
+    """
     return [run_of(folder, method, seed) for method in plan.methods for seed in plan.seeds]
 
 
 def run_of(folder: Path, method: str, seed: int) -> Run:
-    """The run of a method and a seed."""
+    """The run of a method and a seed.
+
+    Args:
+        folder: folder of the benchmark.
+        method: name of the method.
+        seed: training seed.
+
+    Returns:
+        The run, which need not exist yet.
+    """
     return Run(folder / "methods" / method / f"seed-{seed}", method, seed)
 
 
 def judged_pictures(folder: Path) -> Iterator[tuple[str, Path, Path]]:
-    """Name, clean and captured picture of each test pair, in order."""
+    """Name, clean and captured file of each test pair, in order."""
     for path in sorted((folder / "test" / "clean").glob("*.png")):
         yield path.stem, path, folder / "test" / "captured" / path.name
 
 
 def chart_pictures(folder: Path) -> tuple[Path, Path] | None:
-    """The chart, clean and captured, if the benchmark has one."""
+    """Clean and captured file of the edge chart, if the benchmark has one."""
     clean, captured = (folder / "test" / "chart" / f"{side}.png" for side in ("clean", "captured"))
     return (clean, captured) if clean.is_file() and captured.is_file() else None
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """A JSON object of a benchmark.
+    """Read a JSON object of a benchmark.
 
     Raises:
         InputError: the file cannot be read or holds something else.

@@ -1,4 +1,4 @@
-"""What a benchmark works on: point spread functions, pairs, captures, the chart; and whether they can be used."""
+"""Inputs of a benchmark (bank, pairs, captures, edge chart) and their checks."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metalens.restore.metrics.slanted_edge import resolution
 
 @dataclass(frozen=True)
 class Inputs:
-    """Where everything lies."""
+    """Paths of the inputs."""
 
     psf: Path
     pairs: Path
@@ -33,18 +33,19 @@ def check_inputs(
     crop: int,
     chart: str | Path | None = None,
 ) -> None:
-    """Refuse what no method could work with. What is still to be made is ``None``, or no ``test``.
+    """Check inputs that no method could work with. Inputs that are not generated yet are ``None``, or an empty
+    ``test``.
 
     Args:
-        psf: the camera's bank.
-        pairs: that methods are fitted to.
-        test: folders of pairs that they are judged on.
+        psf: the camera's ``psf.h5``.
+        pairs: folder of training pairs.
+        test: folders of test pairs.
         crop: side of a training crop in pixels.
-        chart: the chart of edges and its capture, as pairs.
+        chart: folder of pairs with the edge chart and its capture.
 
     Raises:
-        InputError: files of another camera, no whole frames to judge on, pairs smaller than the crop, or a chart that
-            is none.
+        InputError: files belong to different cameras, the test pairs are not whole frames, pairs are smaller than the
+            crop, or the chart is not an edge chart.
     """
     bank = None if psf is None else read_psf_bank(psf)
     fitted_to = None if pairs is None else read_pairs(pairs)

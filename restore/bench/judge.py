@@ -1,7 +1,7 @@
-"""Figures of restored pictures, from a benchmark's folder alone, in one process or shared by several.
+"""Metrics of restored pictures, from a benchmark's folder alone, in one process or several.
 
-Figures that are there are kept, picture by picture: who is stopped goes on there. A metric whose weights were missing
-is computed when it is judged again with them, on this machine or another.
+Figures already in the folder are kept, picture by picture: an interrupted run continues where it stopped. A metric
+whose weights were missing is computed by a later run on a machine that has them.
 """
 
 from __future__ import annotations
@@ -30,20 +30,20 @@ from metalens.restore.metrics.slanted_edge import resolution
 CONSISTENCY, RESOLUTION = "consistency", "mtf50"
 
 CHART = "chart"
-"""What stands in a picture's place for figures of the chart."""
+"""Key of the chart's figures, in place of a picture's name."""
 
 Figures = dict[str, dict[str, dict[str, dict[str, float | None]]]]
-"""variant → metric → picture → whole and zones → figure; ``None`` for what is not finite."""
+"""variant → metric → picture → whole and zones → figure; ``None`` for a figure that is not finite."""
 
 
 @dataclass(frozen=True)
 class Subject:
-    """Pictures that are judged together: what one run made, or the captures themselves.
+    """Pictures that are evaluated together: those of one run, or the captures themselves.
 
     Attributes:
-        scores: the file of their figures.
-        variants: variant → the folder of its pictures.
-        charts: variant → the file of the chart.
+        scores: file of their figures.
+        variants: variant → folder of its pictures.
+        charts: variant → file of its restored chart.
     """
 
     scores: Path
@@ -59,17 +59,17 @@ def judge(
     part: int = 0,
     parts: int = 1,
 ) -> dict[str, str]:
-    """Compute what figures can be computed and are not there.
+    """Compute all missing figures that can be computed here.
 
     Args:
-        folder: the benchmark's.
-        device: of torch.
-        tell: told of progress.
-        part: which share of the work is done here, from 0.
-        parts: how many processes share it; each run's figures are one's.
+        folder: folder of the benchmark.
+        device: device name of torch.
+        tell: progress callback.
+        part: index of this process, from 0.
+        parts: number of processes that share the work; each run is handled by one process.
 
     Returns:
-        Metric → why it cannot be computed of these pictures on this machine.
+        Metric → the reason why it cannot be computed for these pictures on this machine.
 
     Raises:
         InputError: a picture or a file is missing or damaged.
@@ -78,7 +78,7 @@ def judge(
     pixels = read_picture(next(judged_pictures(folder))[1]).shape
     missing = {metric.key: reason for metric in METRICS if (reason := metric.reason(pixels)) is not None}
     loaded: dict[str, Compare] = {}
-    # Dealt out from the longest on, so that all have about as much to do.
+    # Distributed from the longest to the shortest, so that all processes have about the same work.
     subjects = sorted(subjects_of(folder), key=lambda subject: -len(subject.variants))[part::parts]
     pictures = list(judged_pictures(folder))
     for number, subject in enumerate(subjects):
@@ -108,7 +108,7 @@ def judge(
 
 
 def subjects_of(folder: Path) -> list[Subject]:
-    """The captures and clean pictures, and what every finished run made."""
+    """The captures and clean pictures, and the pictures of every finished run."""
     chart = chart_pictures(folder)
     sides = {side: folder / "test" / side for side in ("captured", "clean")}
     charts = {} if chart is None else {"clean": chart[0], "captured": chart[1]}
@@ -154,10 +154,10 @@ def _write(subject: Subject, figures: Figures) -> None:
 
 
 def main(arguments: list[str]) -> int:
-    """Judge a folder, or a part of it; the reasons of what could not be computed go to ``missing.json``.
+    """Evaluate a folder, or a part of it; ``missing.json`` gets the reasons of metrics that cannot be computed.
 
     Args:
-        arguments: folder, device, and which part of how many, from 0.
+        arguments: folder, device, index of the part from 0, number of parts.
     """
     folder, device, part, parts = Path(arguments[0]), arguments[1], int(arguments[2]), int(arguments[3])
     try:
@@ -167,7 +167,7 @@ def main(arguments: list[str]) -> int:
         return 1
     except (KeyboardInterrupt, BrokenPipeError):  # a broken pipe: the benchmark that started this was killed
         return 130
-    if part == 0:  # They are the same for all.
+    if part == 0:  # The reasons are the same in all parts.
         write_text(folder / "missing.json", json.dumps(missing, indent=1) + "\n")
     return 0
 

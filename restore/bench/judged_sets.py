@@ -1,4 +1,4 @@
-"""The pictures that methods are judged on: whole frames of one set of pairs, or of several that are told apart."""
+"""The test pictures: whole frames of one set of pairs, or of several sets with figures of their own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metalens.formats.pictures.pictures import write_picture
 from metalens.restore.bench.folder import read_json
 
 SETS = "sets.json"
-"""Picture → set, in the folder of the test pictures."""
+"""File name of picture → set, in the folder of the test pictures."""
 
 
 @dataclass(frozen=True)
@@ -23,10 +23,10 @@ class Judged:
     """One test pair.
 
     Attributes:
-        set_name: the name of its set's folder.
-        name: of the picture; with several sets, their name goes before it.
-        pairs: the set.
-        number: of the sample in it.
+        set_name: name of the set's folder.
+        name: name of the picture, preceded by the set's name if there are several sets.
+        pairs: the set of pairs.
+        number: index of the sample in the set.
     """
 
     set_name: str
@@ -35,15 +35,15 @@ class Judged:
     number: int
 
     def sample(self) -> PairSample:
-        """Read it."""
+        """Read the pair."""
         return self.pairs.sample(self.number)
 
 
 def read_test_sets(folders: Sequence[str | Path]) -> dict[str, Pairs]:
-    """Open the sets, each by its folder's name.
+    """Open the test sets; the keys are the folders' names.
 
     Raises:
-        InputError: a folder holds no pairs, or two have one name.
+        InputError: a folder holds no pairs, or two folders have the same name.
     """
     found: dict[str, Pairs] = {}
     for folder in folders:
@@ -62,10 +62,14 @@ def judged_pairs(sets: dict[str, Pairs]) -> Iterator[Judged]:
 
 
 def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
-    """Keep the pictures as files in ``test/``, so that figures and pages need the benchmark's folder alone.
+    """Write the pictures to ``test/``, so that metrics and pages need the benchmark's folder alone.
+
+    Args:
+        folder: folder of the benchmark.
+        sets: name → set of pairs.
 
     Raises:
-        InputError: the benchmark began with other pictures.
+        InputError: the benchmark was started with other pictures.
     """
     place = folder / "test"
     belongs = {each.name: each.set_name for each in judged_pairs(sets)}
@@ -85,7 +89,7 @@ def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
 
 
 def sets_of(folder: Path) -> dict[str, list[str]]:
-    """Set → its pictures, as :func:`store_test_pictures` left it.
+    """Read set → names of its pictures, as :func:`store_test_pictures` wrote them.
 
     Raises:
         InputError: the file is missing or damaged.

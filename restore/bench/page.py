@@ -1,4 +1,4 @@
-"""The page of a benchmark, ``bench.html.j2`` filled: tables, the plane, the curves, the pictures side by side."""
+"""The page of a benchmark, from ``bench.html.j2``: tables, perception–distortion plane, α curves, pictures."""
 
 from __future__ import annotations
 
@@ -11,25 +11,28 @@ from metalens.restore.bench.folder import run_of
 from metalens.restore.bench.table import told
 
 SHOWN = 8
-"""Test pictures that are shown; the files of all are in the folder."""
+"""Number of test pictures on the page; the folder has all of them."""
 
 _ZOOM = 0.16
-"""Side of a zoom, as a share of the picture's shorter side."""
+"""Side of a zoom as a fraction of the picture's shorter side."""
 
 _CORNER = 0.06
 
 Box = tuple[float, float, float, float]
-"""Top, left, height and width as shares of the picture's sides."""
+"""Top, left, height and width as fractions of the picture's sides."""
 
 
 def render_page(folder: Path, summary: Mapping[str, Any], curves: Mapping[str, str], pixels: tuple[int, int]) -> str:
-    """Write the page.
+    """Render the page.
 
     Args:
-        folder: the benchmark's; pictures are named relative to it.
-        summary: what ``bench.json`` holds.
-        curves: method → stem of the figure of its α.
+        folder: folder of the benchmark; links are relative to it.
+        summary: content of ``bench.json``.
+        curves: method → file stem of its α figure.
         pixels: (rows, columns) of the test pictures.
+
+    Returns:
+        HTML.
     """
     return render(
         "bench.html",
@@ -64,7 +67,16 @@ def _version(folder: Path, row: Mapping[str, Any], name: str) -> dict[str, Any]:
 
 
 def picture_of(folder: Path, row: Mapping[str, Any], name: str) -> str:
-    """Where the picture of a row lies, relative to the benchmark's folder."""
+    """Path of a row's picture relative to the benchmark's folder.
+
+    Args:
+        folder: folder of the benchmark.
+        row: a row of the summary.
+        name: name of the test picture.
+
+    Returns:
+        The relative path.
+    """
     if row["costs"] is None:
         return f"test/{row['method']}/{name}.png"
     path = run_of(folder, row["method"], 0).pictures(row["variant"]) / f"{name}.png"
@@ -72,7 +84,7 @@ def picture_of(folder: Path, row: Mapping[str, Any], name: str) -> str:
 
 
 def zooms(pixels: tuple[int, int]) -> dict[str, Box]:
-    """The parts of a picture that are shown large: its centre and its upper left corner."""
+    """Boxes of the zooms: the centre and the upper left corner."""
     side = _ZOOM * min(pixels)
     height, width = side / pixels[0], side / pixels[1]
     return {

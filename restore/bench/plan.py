@@ -1,4 +1,4 @@
-"""What a benchmark compares: ``plan.json`` in its folder, which a resumed run goes by."""
+"""Configuration of a benchmark: ``plan.json`` in its folder, which a resumed run follows."""
 
 from __future__ import annotations
 
@@ -16,34 +16,34 @@ SCHEMA = "metalens.bench"
 VERSION = 1
 PLAN = "plan.json"
 INPUTS = "inputs"
-"""Folder, in the benchmark's, of what was made for it."""
+"""Subfolder of the inputs generated for the benchmark."""
 
 _ANEW = "start anew in another folder"
 
 _MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
-"""What a resumed run may have otherwise: more methods and seeds, another machine's paths."""
+"""Entries that a resumed run may change: more methods and seeds, paths and device of another machine."""
 
 
 @dataclass(frozen=True)
 class BenchPlan:
-    """A benchmark.
+    """Configuration of a benchmark.
 
     Attributes:
-        pairs: the folder of pairs that methods are fitted to.
-        test: the folders of pairs that they are judged on.
+        pairs: folder of training pairs.
+        test: folders of test pairs.
         psf: the camera's ``psf.h5``.
-        lens_hash: of that camera.
-        prior: of the methods that stand on one.
-        methods: their names.
-        seeds: of training, each a run of its own.
-        minutes: of training, each method and seed.
-        steps: of training, or whichever comes first.
-        batch: crops a step.
-        crop: side in pixels.
-        precision: of forward passes, in training and restoring.
-        device: of torch.
-        parallel: processes at a time.
-        chart: pairs of one picture, the chart of edges, or ``None``.
+        lens_hash: hash of that camera.
+        prior: diffusion prior of the methods that use one.
+        methods: names of the methods.
+        seeds: training seeds; each is a run of its own.
+        minutes: training time of each method and seed, in minutes.
+        steps: training steps; training ends at whichever limit comes first.
+        batch: crops per step.
+        crop: side of a crop in pixels.
+        precision: precision of forward passes in training and restoration.
+        device: device name of torch.
+        parallel: number of simultaneous processes.
+        chart: folder of pairs with the edge chart, or ``None``.
     """
 
     pairs: str
@@ -64,7 +64,12 @@ class BenchPlan:
 
 
 def write_plan(folder: Path, plan: BenchPlan) -> None:
-    """Write ``plan.json``, whole or not at all."""
+    """Write ``plan.json`` atomically.
+
+    Args:
+        folder: folder of the benchmark.
+        plan: its configuration.
+    """
     write_note(folder / PLAN, _described(plan))
 
 
@@ -76,7 +81,7 @@ def read_plan(folder: Path) -> BenchPlan:
     """Read ``plan.json``.
 
     Raises:
-        InputError: there is none, or it is not one.
+        InputError: the file is missing or is not a plan.
     """
     path = folder / PLAN
     if not path.is_file():
@@ -95,10 +100,15 @@ def read_plan(folder: Path) -> BenchPlan:
 
 @contextmanager
 def claim(folder: Path, plan: BenchPlan, *, resume: bool) -> Iterator[None]:
-    """Hold a new folder for a benchmark, or one whose benchmark is this one to go on, until the block ends.
+    """Lock a new folder, or that of the same benchmark to resume, until the block ends.
+
+    Args:
+        folder: folder of the benchmark.
+        plan: its configuration.
+        resume: whether an existing benchmark may be continued.
 
     Raises:
-        InputError: the folder holds something else, or a benchmark of other terms, or is in use.
+        InputError: the folder holds something else or a benchmark with another configuration, or is in use.
     """
     with claimed_folder(
         folder, PLAN, _described(plan), resume=resume, may_differ=_MAY_CHANGE, beside=(INPUTS,)

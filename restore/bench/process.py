@@ -1,4 +1,4 @@
-"""Programs of the benchmark: run so many at a time. Each tells its progress on stdout, a JSON object a line."""
+"""Run programs of the benchmark in parallel. Each reports its progress on stdout, one JSON object per line."""
 
 from __future__ import annotations
 
@@ -16,11 +16,13 @@ from metalens.formats.files.interruption import stop_if_interrupted
 from metalens.runners.processes import end, start_python
 
 Tell = Callable[[str, float, dict[str, float]], None]
-"""Called with the stage, the share of it that is done, and the latest figures."""
+"""Progress callback: stage, fraction done in 0..1, latest figures."""
 
 _KEEP_MEMORY = {"MALLOC_MMAP_MAX_": "0", "MALLOC_TRIM_THRESHOLD_": str(2**40)}
-"""glibc's allocator keeps what it was given back. By default it returns blocks of more than 32 MB to the system, which
-clears their pages anew each time: on a processor, features of whole pictures are such blocks. Others ignore these."""
+"""Settings of glibc's allocator: keep freed memory. By default it returns blocks above 32 MB to the system, which
+zeroes their pages again at every allocation; on the CPU, features of whole pictures are such blocks. Other allocators
+ignore these settings.
+"""
 
 _BETWEEN_LINES = 0.5
 _SECONDS_TO_STOP = 60
@@ -28,13 +30,13 @@ _SECONDS_TO_STOP = 60
 
 @dataclass(frozen=True)
 class Program:
-    """A module that is run with ``python -m``, and the end of whose log is a file.
+    """A module that is run with ``python -m``, with its log in a file.
 
     Attributes:
-        module: by its whole name.
-        arguments: of its command line.
-        log: what it prints that is no progress.
-        offline: whether packages may not fetch anything.
+        module: full name of the module.
+        arguments: command-line arguments.
+        log: file of its output, without the progress lines.
+        offline: forbid packages to download anything.
     """
 
     module: str
@@ -46,15 +48,15 @@ class Program:
 def run_programs(
     programs: Sequence[Program], parallel: int, tell: Callable[[int, str, float], None]
 ) -> Generator[tuple[int, int], None, None]:
-    """Run programs, so many at a time; when the generator is closed, those that run are told to keep what they have.
+    """Run programs in parallel; closing the generator interrupts the running ones, which save their state.
 
     Args:
-        programs: in the order in which they are begun.
-        parallel: how many at a time.
-        tell: is told the place of a program, its stage and its share, by threads.
+        programs: in the order of their start.
+        parallel: number of simultaneous programs.
+        tell: progress callback, called from threads: index of the program, stage, fraction done.
 
     Returns:
-        Place and exit status of each, as they end.
+        Yields index and exit status of each program as it ends.
     """
     running: list[subprocess.Popen[str]] = []
     ended: SimpleQueue[tuple[int, int]] = SimpleQueue()
@@ -84,10 +86,10 @@ def run_programs(
 def start(program: Program, *, sharing: int = 1) -> subprocess.Popen[str]:
     """Start a program.
 
-    Args:
-        program: what to run.
-        sharing: processes that share the machine; each has its part of the cores, unless ``OMP_NUM_THREADS`` says
-            otherwise: threads of several would wait for each other.
+        Args:
+            program: what to run.
+            sharing: number of processes that share the machine. Each gets its part of the cores, since oversubscribed
+    threads would wait for each other. ``OMP_NUM_THREADS`` overrides this.  Returns: The running process.
     """
     environment = {name: os.environ.get(name, value) for name, value in _KEEP_MEMORY.items()} | {
         "PYTHONUNBUFFERED": "1"
@@ -101,10 +103,15 @@ def start(program: Program, *, sharing: int = 1) -> subprocess.Popen[str]:
 
 
 def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
-    """Pass on what a process tells until it ends; what else it prints goes to the file.
+    """Forward the progress of a process until it ends; its other output goes to the log.
+
+    Args:
+        process: a running program of the benchmark.
+        log: file for its other output.
+        tell: progress callback.
 
     Returns:
-        Its exit status.
+        The exit status.
     """
     assert process.stdout is not None
     with log.open("a", encoding="utf-8") as file, process.stdout as lines:
@@ -118,7 +125,7 @@ def follow(process: subprocess.Popen[str], log: Path, tell: Tell) -> int:
 
 
 def teller() -> Tell:
-    """The other end: tells on stdout, not more than twice a second and stage."""
+    """Progress callback of the child process: writes to stdout, at most twice a second for each stage."""
     last: dict[str, float] = {}
 
     def tell(stage: str, share: float, figures: dict[str, float]) -> None:

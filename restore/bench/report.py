@@ -1,4 +1,4 @@
-"""What a benchmark leaves to read: ``bench.json``, ``table.md``, ``table.csv``, ``bench.html`` and its figures."""
+"""Report of a benchmark: ``bench.json``, ``table.md``, ``table.csv``, ``bench.html`` and figures."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ PAGE = "bench.html"
 
 
 def write_report(folder: Path) -> dict[str, Any]:
-    """Write tables and page from a folder that was judged; what is there of them is replaced.
+    """Write tables and page of an evaluated folder; existing ones are replaced.
 
     Returns:
-        What stands in ``bench.json``.
+        Content of ``bench.json``.
 
     Raises:
-        InputError: nothing was restored yet, or a file is damaged.
+        InputError: nothing is restored yet, or a file is damaged.
     """
     summary = summarise(folder)
     if all(row["costs"] is None for row in summary["rows"]):
@@ -48,7 +48,7 @@ def write_report(folder: Path) -> dict[str, Any]:
 
 
 def _alpha_figures(folder: Path, summary: dict[str, Any]) -> dict[str, str]:
-    """The curve over α of each method that has one; title → stem of the file."""
+    """Draw the α curve of each method that has one; title → file stem."""
     found = {}
     methods = {row["method"]: row["title"] for row in summary["rows"] if row["variant"].startswith("α = ")}
     captured = next(row for row in summary["rows"] if row["method"] == "captured")["figures"]

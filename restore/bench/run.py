@@ -1,4 +1,4 @@
-"""A benchmark as a whole: the test pictures, one process for each method and seed, then the judge."""
+"""The whole benchmark: test pictures, one process for each method and seed, then the metrics."""
 
 from __future__ import annotations
 
@@ -20,16 +20,20 @@ from metalens.restore.bench.plan import BenchPlan, read_plan
 from metalens.restore.bench.process import Program, run_programs
 
 Report = Callable[[float, str], None]
-"""Called with the share of the work that is done, and what is going on."""
+"""Progress callback: fraction done in 0..1, and a description of the current work."""
 
 WORKER, JUDGE = "metalens.restore.bench.worker", "metalens.restore.bench.judge"
 
 
 def prepare(folder: Path, plan: BenchPlan) -> None:
-    """Keep what figures and pages are made of in the folder, so that they can be made anywhere.
+    """Copy the inputs of metrics and pages to the folder, so that they can be computed on any machine.
+
+    Args:
+        folder: folder of the benchmark.
+        plan: its configuration.
 
     Raises:
-        InputError: the files cannot be used; see :func:`metalens.restore.bench.inputs.check_inputs`.
+        InputError: the files do not fit together; see :func:`metalens.restore.bench.inputs.check_inputs`.
     """
     check_inputs(psf=plan.psf, pairs=plan.pairs, test=plan.test, crop=plan.crop)
     if not (folder / "psf.h5").is_file():
@@ -41,18 +45,18 @@ def prepare(folder: Path, plan: BenchPlan) -> None:
 
 
 def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda share, text: None) -> list[Run]:
-    """Fit and restore with every method that has not done so yet.
+    """Fit and restore with every method that is not finished yet.
 
     Args:
-        folder: of a benchmark with a plan.
-        resume: take up checkpoints.
-        report: told of progress.
+        folder: folder of the benchmark; it holds a plan.
+        resume: continue from checkpoints.
+        report: progress callback.
 
     Returns:
-        All runs; those that failed say why.
+        All runs; failed ones record their reason.
 
     Raises:
-        InputError: nothing can be used.
+        InputError: the inputs cannot be used.
     """
     plan = read_plan(folder)
     runs = runs_of(folder, plan)
@@ -75,13 +79,18 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
 
 
 def judge_all(folder: Path, device: str, report: Report = lambda share, text: None) -> None:
-    """Compute the figures of all that was restored, in as many processes as the plan has at a time.
+    """Compute the metrics of all restored pictures, in as many processes as the plan allows.
+
+    Args:
+        folder: folder of the benchmark.
+        device: device name of torch.
+        report: progress callback.
 
     Raises:
-        InputError: one of them failed; what the others computed is kept.
+        InputError: a process failed; the results of the others are kept.
     """
     parts = read_plan(folder).parallel
-    # Weights that are not on this machine are named, not fetched.
+    # Weights missing on this machine are reported, never downloaded.
     logs = [folder / (LOG if part == 0 else f"log-{part}.txt") for part in range(parts)]
     programs = [
         Program(JUDGE, [str(folder), device, str(part), str(parts)], log, offline=True) for part, log in enumerate(logs)
@@ -115,7 +124,7 @@ def _store_chart(folder: Path, pairs: Pairs) -> None:
 
 
 class _Board:
-    """What all workers together have done, for one progress bar."""
+    """Progress of all workers together, for one progress bar."""
 
     def __init__(self, total: int, done: int, report: Report) -> None:
         self.total = total

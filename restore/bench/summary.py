@@ -1,4 +1,4 @@
-"""What a benchmark found: means over the test pictures and over the seeds, costs, and how far the paper's gaps hold."""
+"""Summary of a benchmark: means over test pictures and seeds, costs, and the gaps that DMDiff's paper claims."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ COLUMNS = (
         "about": "of slanted edges over the field, ISO 12233",
     },
 )
-"""Figures of a row, in the order of tables."""
+"""Metrics of a row, in the order of the tables."""
 
 COSTS = (
     "parameters",
@@ -55,7 +55,7 @@ ZONED = ("psnr", "ssim", "delta_e", "st_lpips", RESOLUTION)
 
 
 def summarise(folder: Path) -> dict[str, Any]:
-    """Everything that is known of a benchmark, as ``bench.json`` holds it.
+    """Compute the content of ``bench.json``.
 
     Raises:
         InputError: a file is missing or damaged.
@@ -91,7 +91,7 @@ def _why(run: Run) -> str:
 
 
 def _rows_of(method: str, runs: Sequence[Run], sets: Mapping[str, Sequence[str]]) -> list[dict[str, Any]]:
-    """A row for each variant of a method."""
+    """One row for each variant of a method."""
     if not runs:
         return []
     results = [run.result() for run in runs]
@@ -115,7 +115,7 @@ def _row(
     by_set: dict[str, dict[str, float | None]] = {name: {} for name in sets}
     for column in COLUMNS:
         key = str(column["key"])
-        # A mean over the pictures for each seed, then over the seeds.
+        # First the mean over the pictures of each seed, then over the seeds: every seed weighs the same.
         means = [mean for each in scores if (mean := _mean(each.get(key, {}), WHOLE)) is not None]
         figures[key] = {"mean": float(np.mean(means)) if means else None, "deviation": _deviation(means)}
         if key in ZONED:
@@ -144,7 +144,7 @@ def _row(
 
 
 def _mean(pictures: dict[str, dict[str, float | None]], place: str) -> float | None:
-    """The mean over pictures of a figure of a place, if all have it."""
+    """Mean of a zone's figure over the pictures, if all pictures have it."""
     values = [figures.get(place) for figures in pictures.values()]
     known = [value for value in values if value is not None]
     return float(np.mean(known)) if known and len(known) == len(values) else None
@@ -160,7 +160,15 @@ def _deviation(means: Sequence[float]) -> float | None:
 
 
 def aims(rows: Sequence[dict[str, Any]], plan: BenchPlan) -> list[dict[str, Any]]:
-    """The gaps that DMDiff's paper claims, each with what was wanted and, as far as rows tell it, what was found."""
+    """The gaps that DMDiff's paper claims: for each the target and, if the rows allow it, the measured value.
+
+    Args:
+        rows: rows of the summary.
+        plan: configuration of the benchmark.
+
+    Returns:
+        One entry for each claimed gap.
+    """
     found = []
     for method in ("dmdiff-local", "dmdiff-global"):
         if method not in plan.methods:

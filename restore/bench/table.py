@@ -1,4 +1,4 @@
-"""A benchmark's figures as tables: Markdown to read, CSV to count with."""
+"""Tables of a benchmark: Markdown and CSV."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ COST_HEADINGS = {
 
 
 def markdown(summary: Mapping[str, Any]) -> str:
-    """``table.md``: figures, zones, costs, the paper's gaps, and what is not there with its reason."""
+    """Content of ``table.md``: metrics, zones, costs, the paper's gaps, and missing results with their reasons."""
     return render("bench_table.md", **told(summary))
 
 
 def told(summary: Mapping[str, Any]) -> dict[str, Any]:
-    """What the page and ``table.md`` tell alike: terms, tables, and what is not there with its reason."""
+    """Content shared by the page and ``table.md``: conditions, tables, missing results with their reasons."""
     headings = {column["key"]: column["heading"] for column in summary["columns"]}
     return {
         "headline": title(summary),
@@ -46,13 +46,13 @@ def told(summary: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def title(summary: Mapping[str, Any]) -> str:
-    """What was compared, in a few words."""
+    """Title of the comparison."""
     methods = len(summary["plan"]["methods"])
     return f"{methods} method{'s' if methods != 1 else ''} on {len(summary['pictures'])} test pictures"
 
 
 def terms(summary: Mapping[str, Any]) -> str:
-    """The terms that all methods had."""
+    """Conditions that were the same for all methods."""
     plan = summary["plan"]
     budget = [f"{plan['minutes']:g} minutes"] if plan["minutes"] else []
     budget += [f"{plan['steps']} steps"] if plan["steps"] else []
@@ -67,7 +67,7 @@ def terms(summary: Mapping[str, Any]) -> str:
 
 
 def figure_table(summary: Mapping[str, Any]) -> Table:
-    """The figures; the best of each column among the restorers is marked."""
+    """Table of the metrics; the best restorer of each column is marked."""
     columns = [column for column in summary["columns"] if column["key"] not in summary["missing"]]
     best = {column["key"]: _best(summary["rows"], column) for column in columns}
 
@@ -84,7 +84,7 @@ def figure_table(summary: Mapping[str, Any]) -> Table:
 
 
 def zone_table(summary: Mapping[str, Any]) -> Table:
-    """Figures in the centre, the middle and at the edge."""
+    """Table of the metrics in the centre, middle and edge zone."""
     columns = _zoned(summary)
 
     def cell(row: Mapping[str, Any], column: Mapping[str, Any]) -> str:
@@ -95,7 +95,7 @@ def zone_table(summary: Mapping[str, Any]) -> Table:
 
 
 def set_table(summary: Mapping[str, Any]) -> Table:
-    """Each set of test pictures by itself: the figures that are told by zone, too."""
+    """Table of each test set by itself, with the metrics that are also given by zone."""
     columns = [column for column in _zoned(summary) if column["key"] != RESOLUTION]
     shown = [(name, column) for name in summary["sets"] for column in columns]
     rows = [
@@ -106,18 +106,18 @@ def set_table(summary: Mapping[str, Any]) -> Table:
 
 
 def _zoned(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """The columns that are told by zone, in the rows' order."""
+    """The columns that are given by zone, in the order of the rows."""
     columns = {column["key"]: column for column in summary["columns"]}
     return [columns[key] for key in summary["rows"][0]["zones"]]
 
 
 def _judged(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """All rows but the scene's own."""
+    """All rows except that of the clean scene."""
     return [row for row in summary["rows"] if row["method"] != "clean"]
 
 
 def cost_table(summary: Mapping[str, Any]) -> Table:
-    """What methods cost, one row a method."""
+    """Table of the costs, one row for each method."""
     first: dict[str, Mapping[str, Any]] = {}
     for row in summary["rows"]:
         if row["costs"] is not None:
@@ -127,7 +127,7 @@ def cost_table(summary: Mapping[str, Any]) -> Table:
 
 
 def aim_table(summary: Mapping[str, Any]) -> Table:
-    """The gaps that the paper claims."""
+    """Table of the gaps that the paper claims."""
     rows = [
         [
             aim["method"],
@@ -142,7 +142,7 @@ def aim_table(summary: Mapping[str, Any]) -> Table:
 
 
 def comma_separated(summary: Mapping[str, Any]) -> str:
-    """``table.csv``: a line a method and variant, every figure, zone and cost in a column of its own."""
+    """Content of ``table.csv``: one line for each method and variant; a column for each figure, zone and cost."""
     keys = [column["key"] for column in summary["columns"]]
     zoned = list(summary["rows"][0]["zones"])
     text = io.StringIO()

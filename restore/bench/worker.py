@@ -1,7 +1,7 @@
 """One method in a process of its own: ``python -m metalens.restore.bench.worker FOLDER METHOD SEED [--resume]``.
 
-It fits, restores the test pictures, and measures what that took. Progress goes to stdout, a JSON object a line. What
-fails is said in ``failure.txt``, and ends this process only.
+It fits the method, restores the test pictures, and measures time and memory. Progress goes to stdout, one JSON object
+per line. A failure is written to ``failure.txt`` and ends this process only.
 """
 
 from __future__ import annotations
@@ -31,14 +31,23 @@ from metalens.restore.methods.method import Capture, Fitted, Method, Training
 from metalens.restore.training.optimisation import Budget
 
 _TIMED = 3
-"""Pictures that a single variant is timed on, after one to warm up."""
+"""Number of pictures on which a single variant is timed, after one warm-up picture."""
 
 
 def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
-    """Fit a method, restore the test pictures, and write both.
+    """Fit a method, restore the test pictures, and write the results.
+
+    Args:
+        folder: folder of the benchmark.
+        run: the method and its seed.
+        resume: continue from the run's checkpoint.
+        tell: progress callback.
+
+    Returns:
+        Content of ``result.json``.
 
     Raises:
-        InputError: something cannot be used; nothing of the run counts then.
+        InputError: an input cannot be used; the run then has no result.
     """
     plan = read_plan(folder)
     started = time.monotonic()
@@ -73,10 +82,10 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
             report=fitting_on,
         )
     )
-    # What a process that was stopped had taken is not known.
+    # A resumed run does not know the cost of the process that was interrupted.
     fitting = None if gone_on else time.monotonic() - started
     costs = _memory(plan.device, "training")
-    # Pictures that are there are of these weights only if nothing was left to train.
+    # Existing pictures belong to these weights only if no training was left to do.
     costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell, keep=resume and not trained)
     _restore_chart(folder, method, fitted, run)
     return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
@@ -85,7 +94,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
 def _restore_all(
     method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: BenchPlan, tell: Tell, *, keep: bool
 ) -> dict[str, Any]:
-    """Restore and store every test picture, or with ``keep`` those that are missing; what one takes."""
+    """Restore and store every test picture (with ``keep`` only missing ones); returns the cost of one picture."""
     variants = method.describe.variants
     for variant in variants:
         run.pictures(variant).mkdir(parents=True, exist_ok=True)
@@ -103,14 +112,14 @@ def _restore_all(
         tell("restore", (number + 1) / len(tests), {})
     memory = _memory(plan.device, "restoring")
     if len(variants) > 1 or len(spent) < 2:
-        # One picture of one variant, as a user would make it.
+        # Time one picture of one variant, which is what a user computes.
         spent = [_seconds_of_one(fitted, each, variants[-1]) for each in tests[: 1 + _TIMED]]
     warm = spent[1:] or spent
     return {"seconds_per_picture": statistics.median(warm), "timed_pictures": len(warm), **memory}
 
 
 def _restore_chart(folder: Path, method: Method, fitted: Fitted, run: Run) -> None:
-    """The chart of edges, by every variant, if the benchmark has one."""
+    """Restore the edge chart with every variant, if the benchmark has a chart."""
     chart = chart_pictures(folder)
     if chart is None:
         return
@@ -152,7 +161,7 @@ def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan
 
 
 def _memory(device: str, what: str) -> dict[str, float]:
-    """Peak memory in MB since the last call: of the accelerator, or else of the whole process so far."""
+    """Peak memory in MB: of the accelerator since the last call, or else of the process since its start."""
     import torch
 
     if torch.device(device).type == "cuda" and torch.cuda.is_available():
@@ -172,7 +181,7 @@ def _machine(device: str) -> dict[str, Any]:
 
 
 def main(arguments: list[str]) -> int:
-    """Run one method; 0 if its result is there."""
+    """Run one method; exit status 0 if it finished."""
     folder, method, seed, *more = arguments
     run = run_of(Path(folder), method, int(seed))
     try:
@@ -181,7 +190,7 @@ def main(arguments: list[str]) -> int:
         return _fail(run, str(error))
     except (KeyboardInterrupt, BrokenPipeError):  # a broken pipe: the benchmark that started this was killed
         return 130
-    except Exception as error:  # whatever it is, the other methods go on, and its sentence stands in the table
+    except Exception as error:  # any failure is reported in the table; the other methods continue
         traceback.print_exc()
         return _fail(run, f"{type(error).__name__}: {error}")
     return 0

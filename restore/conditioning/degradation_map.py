@@ -81,7 +81,18 @@ WHOLE: tuple[Region, ...] = (Region(),)
 
 
 def region_of(top: int, left: int, height: int, width: int, frame: tuple[int, int]) -> Region:
-    """The region of pixels ``top … top + height``, ``left … left + width`` of a frame of (rows, columns)."""
+    """Region of a rectangle of pixels.
+
+    Args:
+        top: first row.
+        left: first column.
+        height: rows.
+        width: columns.
+        frame: (rows, columns) of the frame.
+
+    Returns:
+        The rectangle as fractions of the frame's sides.
+    """
     rows, columns = frame
     return Region(top / rows, left / columns, height / rows, width / columns)
 
@@ -103,7 +114,15 @@ def resample(values: Tensor, region: Region) -> Tensor:
 
 
 def position_weights(position: np.ndarray, cells: int = CELLS) -> Tensor:
-    """Matrix ``[len(position), n]`` that reads an n-cell map linearly at positions (shares of the side)."""
+    """Matrix of linear interpolation in an n-cell map.
+
+    Args:
+        position: positions as fractions of the side, in 0..1.
+        cells: n.
+
+    Returns:
+        ``[len(position), n]``.
+    """
     return torch.from_numpy(_interpolation(np.asarray(position), patch_centres(cells))).float()
 
 

@@ -42,9 +42,18 @@ def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "
 def consistency(
     captured: np.ndarray, pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu"
 ) -> list[float]:
-    """PSNR in dB between the capture and each picture blurred again.
+    """PSNR between the capture and each picture after blurring it again.
 
     A frame's border of half a point spread function is left out, where light from beyond the frame decides.
+
+    Args:
+        captured: ``[y, x, 3]`` uint8, a whole frame.
+        pictures: restored pictures of the same shape.
+        bank: point spread functions on a grid.
+        device: device name of torch.
+
+    Returns:
+        dB for each picture.
     """
     window = bank.intensity.shape[-2:]
     rows, columns = (min(side // 2, length // 4) for side, length in zip(window, captured.shape[:2], strict=True))

@@ -72,7 +72,15 @@ def wiener_joint(
 
 
 def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.ndarray:
-    """P⁻¹ ``[channel, channel, row, column]`` on the frequencies of a real transform of a frame, 0 at frequency 0."""
+    """Precision matrix P⁻¹ of photographs' colours on the frequencies of a real Fourier transform.
+
+    Args:
+        statistics: power spectral density of photographs.
+        size: (rows, columns) of the periodic frame.
+
+    Returns:
+        ``[channel, channel, row, column // 2 + 1]``, 0 at frequency 0.
+    """
     row, column = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])
     return np.moveaxis(statistics.precision(np.hypot(row, column)), (-2, -1), (0, 1))
 

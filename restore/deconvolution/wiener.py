@@ -190,8 +190,16 @@ def balanced_functions(bank: PsfBank, *, registered: bool = False) -> np.ndarray
 
 
 def transfer_of(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-    """Transfer functions ``[..., row, column]`` of functions ``[..., y, x]`` on a period, a real transform,
-    complex64."""
+    """Transfer functions of point spread functions on a periodic frame.
+    complex64.
+
+    Args:
+        kernel: ``[..., y, x]``, centred on sample (y // 2, x // 2).
+        size: (rows, columns) of the frame.
+
+    Returns:
+        ``[..., row, column // 2 + 1]`` complex64.
+    """
     height, width = kernel.shape[-2:]
     on_frame = np.zeros((*kernel.shape[:-2], *size), dtype=np.float32)
     on_frame[..., :height, :width] = kernel
@@ -210,7 +218,15 @@ def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -
 
 
 def period_of(picture: np.ndarray, bank: PsfBank) -> tuple[int, int]:
-    """(rows, columns) of the period on which a picture is filtered: it, and half a function on each side."""
+    """Size of the periodic frame for filtering: the picture plus half a point spread function on each side.
+
+    Args:
+        picture: ``[y, x, 3]``.
+        bank: gives the size of the functions.
+
+    Returns:
+        (rows, columns), rounded up to sizes with a fast Fourier transform.
+    """
     return _period(np.shape(picture), bank.intensity.shape[-2:])
 
 

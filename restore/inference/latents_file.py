@@ -70,7 +70,14 @@ def save_latents(
 
 
 def load_latents(path: Path, restorer: Restorer) -> Latents:
-    """Read latents that this restorer can decode.
+    """Read latents and check that this restorer can decode them.
+
+    Args:
+        path: the file.
+        restorer: prior and adapter.
+
+    Returns:
+        The latents of both paths.
 
     Raises:
         InputError: the file is missing, damaged, too large, not finite, or of another adapter or prior.

@@ -95,7 +95,15 @@ def _samples(restorer: Restorer, paths: Sequence[Path], shard: Shard, seed: int)
 
 @torch.no_grad()
 def degrade(restorer: Restorer, clean: np.ndarray) -> np.ndarray:
-    """The negative path: what the camera would make of a clean picture ``[y, x, 3]`` uint8, of the sensor's size."""
+    """Apply the negative path: predict the camera's picture of a clean one.
+
+    Args:
+        restorer: prior and adapter.
+        clean: ``[y, x, 3]`` uint8, of the sensor's size.
+
+    Returns:
+        ``[y, x, 3]`` uint8.
+    """
     device = restorer.prior.alpha_cumprod.device
     quality, _ = quality_map(clean, restorer.quality_metric)
     maps = restorer.maps(torch.from_numpy(quality)[None].to(device))

@@ -128,7 +128,20 @@ def latents_of(
     settings: Settings = ONE_STEP,
     tell: Tell = lambda done, total: None,
 ) -> Latents:
-    """Predict the latents of the positive and the neutral path for a capture; see :func:`restore`."""
+    """Predict the latents of the positive and the neutral path for a capture; see :func:`restore`.
+
+    Args:
+        restorer: prior and adapter.
+        capture: ``[y, x, 3]`` uint8 sRGB.
+        settings: steps, tiles, place.
+        tell: progress callback: tiles done, tiles in all.
+
+    Returns:
+        The latents of both paths.
+
+    Raises:
+        InputError: the capture does not fit the sensor, is mostly saturated, or memory runs out.
+    """
     check_capture(restorer, capture, settings.place)
     prior = restorer.prior
     maps = degradation_map(restorer, capture, settings.place)
@@ -183,7 +196,16 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
 
 
 def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> Tensor:
-    """The degradation map ``[1, 4, n, n]`` of a capture: quality of its own, FWHM of its place on the sensor."""
+    """Degradation map of a capture: its own quality, and the FWHM at its place on the sensor.
+
+    Args:
+        restorer: gives the quality metric and the FWHM map.
+        capture: ``[y, x, 3]`` uint8.
+        place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
+
+    Returns:
+        ``[1, 4, n, n]`` in 0..1.
+    """
     quality, _ = quality_map(capture, restorer.quality_metric)
     fwhm = torch.from_numpy(restorer.fwhm_map)
     if place is not None:
@@ -243,12 +265,25 @@ def _require_finite(values: Tensor, dtype: torch.dtype) -> None:
 
 
 def restored_name(capture: str, alpha: float) -> str:
-    """File name of a restored picture."""
+    """File name of a restored picture.
+
+    Args:
+        capture: name of the capture.
+        alpha: α of the restoration.
+
+    Returns:
+        ``NAME-alpha0.75.png``.
+    """
     return f"{capture}-alpha{alpha:g}.png"
 
 
 def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None = None) -> None:
-    """Refuse a capture that the restorer's camera cannot have taken, or that cannot be restored.
+    """Check that the restorer's camera can have taken a capture, and that it can be restored.
+
+    Args:
+        restorer: gives the sensor.
+        capture: ``[y, x, 3]`` uint8.
+        place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
 
     Raises:
         InputError: it is not of the sensor's size, does not lie on the sensor, or is mostly saturated.

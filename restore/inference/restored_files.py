@@ -113,7 +113,12 @@ def known_lenses(restorer: Restorer) -> set[str]:
 
 
 def take_camera(restorer: Restorer, bank: PsfBank, *, any_lens: bool = False) -> None:
-    """Let a restorer, in place, take captures of a bank's camera: its sensor, and its FWHM for SVDA.
+    """Switch a restorer, in place, to the camera of a bank: its sensor and its FWHM map.
+
+    Args:
+        restorer: prior and adapter.
+        bank: point spread functions of the camera.
+        any_lens: whether to allow a camera on which the adapter was not trained.
 
     Raises:
         InputError: the adapter was not trained for that camera, and ``any_lens`` does not allow it.

@@ -59,7 +59,15 @@ class TiledNetworks:
             return tiled(lambda tile: encoded([tile]), self.tiling, self.samples, self.tell)
 
     def step(self, both: Tensor, timestep: int) -> Tensor:
-        """x̂₀ of the positive and the neutral path ``[2, channel, y, x]`` from their latents at a timestep."""
+        """One diffusion step of both paths.
+
+        Args:
+            both: ``[2, channel, y, x]`` latents of the positive and the neutral path.
+            timestep: timestep of the latents.
+
+        Returns:
+            x̂₀ of both paths, of the same shape.
+        """
 
         def predicted(tiles: Sequence[Tile]) -> Tensor:
             # [path, tile]: first all tiles of the positive path, then all of the neutral one.
@@ -73,7 +81,15 @@ class TiledNetworks:
             return tiled(lambda tile: predicted([tile]), self.tiling, self.samples, self.tell)
 
     def decode(self, latents: Tensor, picture: Tensor | None) -> Tensor:
-        """The picture ``[1, 3, y, x]`` on the CPU; with skips its decoder needs the captured one again."""
+        """Decode latents to a picture.
+
+        Args:
+            latents: ``[1, channel, y, x]``.
+            picture: ``[1, 3, y, x]`` captured picture, which the decoder of adapters with skips needs; else ``None``.
+
+        Returns:
+            ``[1, 3, y, x]`` on the CPU.
+        """
         vae = self.restorer.prior.vae
 
         def decoded(tiles: Sequence[Tile]) -> Tensor:

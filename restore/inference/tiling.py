@@ -30,13 +30,29 @@ class Tile:
     width: int
 
     def of(self, values: Tensor, samples: int) -> Tensor:
-        """This part of ``[…, y, x]`` values with ``samples`` a cell along each side."""
+        """Cut this tile from values.
+
+        Args:
+            values: ``[…, y, x]`` of the whole frame.
+            samples: samples per cell along each side.
+
+        Returns:
+            ``[…, height · samples, width · samples]``.
+        """
         rows = slice(self.top * samples, (self.top + self.height) * samples)
         columns = slice(self.left * samples, (self.left + self.width) * samples)
         return values[..., rows, columns]
 
     def region(self, cell: int, frame: tuple[int, int]) -> Region:
-        """Where it lies in a frame of (rows, columns) pixels, a cell having ``cell`` pixels a side."""
+        """Region of the tile in the frame.
+
+        Args:
+            cell: pixels per cell along each side.
+            frame: (rows, columns) of the frame in pixels.
+
+        Returns:
+            The tile as fractions of the frame's sides.
+        """
         rows, columns = frame
         return Region(
             self.top * cell / rows, self.left * cell / columns, self.height * cell / rows, self.width * cell / columns
@@ -78,7 +94,15 @@ class Tiling:
         return [Tile(top, left, height, width) for top in tops for left in lefts]
 
     def share(self, tile: Tile, samples: int) -> tuple[Tensor, Tensor]:
-        """The weight of a tile in the blend, ``[y, 1]`` and ``[1, x]``; those of all tiles sum to 1 at every place."""
+        """Blending weights of a tile; those of all tiles sum to 1 everywhere.
+
+        Args:
+            tile: one of the tiles.
+            samples: samples per cell along each side.
+
+        Returns:
+            Weights over the rows ``[y, 1]`` and over the columns ``[1, x]``.
+        """
         down = _shares(self.tops, self.height, self.rows, samples)[self.tops.index(tile.top)]
         across = _shares(self.lefts, self.width, self.columns, samples)[self.lefts.index(tile.left)]
         return down[:, None], across[None, :]

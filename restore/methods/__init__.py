@@ -2,24 +2,23 @@
 
 In reading order:
 
-- ``method``           the interface: what a method is, what it is fitted with, what it gives
+- ``method``           the interface: a method, its training inputs, the fitted method
 - ``tuning``           choosing a setting on training pairs, for methods that do not learn
-- ``learning``         one training for all that do
-- ``wiener``           Wiener deconvolution, of the whole picture, place by place, and of all colours together
+- ``learning``         one training for all methods that learn
+- ``wiener``           Wiener deconvolution: with one function, tiled over the field, or jointly over all colours
 - ``richardson_lucy``  Richardson–Lucy deconvolution with the camera's blur (``restore/deconvolution/local_blur.py``)
 - ``two_step``         blind correction: a Gaussian estimate, then colour fringes; ``gaussian_blur`` estimates and
   inverts
-- ``nano_optics``      deconvolution of learned features with the function given; ``feature_wiener`` deconvolves
-- ``swinir``           a transformer without prior and without knowledge of the camera, in two sizes
-- ``psf_aware``        a convolutional network that is told the widths of the bank; ``nafnet`` is made of its blocks
-- ``diffusion``        what methods on the prior have in common
+- ``nano_optics``      Wiener deconvolution of learned features (``feature_wiener``)
+- ``swinir``           a transformer without prior or knowledge of the camera, in two sizes
+- ``psf_aware``        a convolutional network (``nafnet``) that takes the bank's FWHM as input
+- ``diffusion``        shared parts of the methods on the diffusion prior
 - ``osediff``          one step, regularised by variational score distillation
 - ``s3diff``           one step, LoRA guided by blind estimates of blur and noise, adversarial loss
 - ``seesr_style``      fifty steps of diffusion with a ControlNet
 - ``dmdiff``           this project's restorer, with a local and a global Q, at several α
 
-A method is named in :data:`METHODS` by its module and its object there; it is imported when it is used, with what it
-needs.
+:data:`METHODS` maps a method's name to its module and object. The module is imported when the method is used.
 """
 
 from __future__ import annotations
@@ -49,7 +48,7 @@ METHODS = {
     "dmdiff-global": ("dmdiff", "GLOBAL"),
     "dmdiff-local": ("dmdiff", "LOCAL"),
 }
-"""Name → module and object, in the order of tables."""
+"""Name → (module, object), in the order of the tables."""
 
 
 def load_method(name: str) -> Method:

@@ -1,10 +1,10 @@
-"""DMDiff (ICCV 2025, arXiv 2506.22753) as ``metalens train`` and ``metalens restore`` have it.
+"""DMDiff (ICCV 2025, arXiv 2506.22753), the method of ``metalens train`` and ``metalens restore``.
 
-One step at the last timestep on two paths, α z_pos + (1 − α) z_neu decoded; LoRA with A·Q·B, Q made of the bank's FWHM
-map and a no-reference quality map; three paths in training. *Consistent* variants are drawn towards the capture
-afterwards, which the publication does not do. *Global*: one Q a picture, as published. *Local*: a field
-of Q (docs/adr/0006). What else differs from the publication is in docs/restoration.md and docs/training.md; here there
-are no pseudo pairs, and validation is kept to one batch, since the benchmark judges by itself.
+One step at the last timestep on two paths; α z_pos + (1 − α) z_neu is decoded. The LoRA is A·Q·B; Q is computed from
+the bank's FWHM map and a no-reference quality map. Training has three paths. *Consistent* variants apply data
+consistency afterwards, which the publication does not do. *Global*: one Q for each picture, as published. *Local*: a
+field of Q (docs/adr/0006). Other differences from the publication are in docs/restoration.md and docs/training.md. In
+the benchmark there are no pseudo pairs, and validation is one batch, since the benchmark evaluates by itself.
 """
 
 from __future__ import annotations
@@ -26,8 +26,7 @@ from metalens.restore.training.train import TrainingData, train
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
 CONSISTENT = (0.75, 1.0)
-"""α that are drawn towards the capture too (:mod:`metalens.restore.inference.data_consistency`), which was not
-published."""
+"""α that are also restored with data consistency (:mod:`metalens.restore.inference.data_consistency`), unpublished."""
 
 _CONSISTENT = "consistent, "
 ADAPTER = "adapter"
@@ -70,7 +69,7 @@ def _train(training: Training, form: Form) -> None:
     prior = load_prior(training.prior)
     check_crop(training, prior.size_multiple)
     train(
-        # Other methods are not told of the quality: measuring it is no part of their time either.
+        # Other methods do not use the quality map: so its measurement does not count as training time.
         TrainingData([training.pairs], training.bank, measure_first=True),
         training.folder / ADAPTER,
         prior=prior,

@@ -2,8 +2,8 @@
 
     deconvolved = F⁻¹[ H* / (|H|² + 10^(−snr)) · F[features] ]
 
-(Tseng et al. 2021, Eq. 8), with H of the function resized to the features' scale. The features fall into three groups,
-one for each colour channel of the bank.
+(Tseng et al. 2021, Eq. 8), where H is the transfer function, resampled to the scale of the features. The features form
+three groups, one for each colour channel of the bank.
 """
 
 from __future__ import annotations
@@ -21,17 +21,17 @@ from metalens.restore.deconvolution.wiener import balanced_functions, tile_weigh
 
 
 class PsfField:
-    """The bank's functions on a device, read at any place.
+    """Point spread functions of a bank on a device, interpolated over the field.
 
     Args:
-        bank: point spread functions on a grid.
-        device: where to.
+        bank: its nodes must form a grid.
+        device: device of the tensors.
 
     Attributes:
-        functions: ``[row, column, 3, y, x]`` of mean energy 1.
+        functions: ``[row, column, 3, y, x]``, scaled to a mean energy of 1.
 
     Raises:
-        InputError: the bank is no grid.
+        InputError: the nodes of the bank form no grid.
     """
 
     def __init__(self, bank: PsfBank, device: torch.device) -> None:
@@ -43,9 +43,16 @@ class PsfField:
         ]
 
     def hats(self, region: Region, pixels: tuple[int, int]) -> tuple[Tensor, Tensor]:
-        """The nodes' weights over the rows and over the columns of a region, ``[node, pixel]``.
+        """Linear interpolation weights of the bank's nodes over the rows and the columns of a region.
 
-        Pixels of a padded picture that lie beyond the sensor have those of its edge.
+        Padding beyond the sensor gets the weights of the sensor's edge.
+
+        Args:
+            region: a part of the sensor.
+            pixels: (rows, columns) of the picture, padding included.
+
+        Returns:
+            Weights over the rows and over the columns, ``[node, pixel]`` each.
         """
         firsts = round(region.top * self.sensor[0]), round(region.left * self.sensor[1])
         rows, columns = (
@@ -55,7 +62,15 @@ class PsfField:
         return rows, columns
 
     def at(self, regions: Sequence[Region], pixels: tuple[int, int]) -> Tensor:
-        """The function in the middle of each region, ``[region, 3, y, x]``, linear between the nodes."""
+        """Point spread functions at the centre of each region, interpolated linearly between the nodes.
+
+        Args:
+            regions: parts of the sensor, one for each picture of a batch.
+            pixels: (rows, columns) of the pictures.
+
+        Returns:
+            ``[region, 3, y, x]``.
+        """
         found = []
         for region in regions:
             rows, columns = self.hats(region, pixels)
@@ -65,9 +80,16 @@ class PsfField:
 
 
 def resized(functions: Tensor, factor: int) -> Tensor:
-    """Functions ``[…, y, x]`` on samples ``factor`` times as far apart; the middle stays a sample.
+    """Resample point spread functions to a coarser grid; the centre stays on a sample.
 
-    Each sample's light is shared between its neighbours on the coarse grid, linearly by distance: its sum stays.
+    The energy of each sample is split between its neighbours on the coarse grid, linearly by distance.
+
+    Args:
+        functions: ``[…, y, x]``.
+        factor: sampling distance of the result over that of the input, 1 or more.
+
+    Returns:
+        ``[…, y / factor, x / factor]``, sides rounded up; the sum of each function is preserved.
     """
     if factor == 1:
         return functions
@@ -81,18 +103,26 @@ def resized(functions: Tensor, factor: int) -> Tensor:
 
 
 def middle_of(side: int, factor: int) -> int:
-    """The sample of a resized function in which the middle of the function lies."""
+    """Index of the centre sample after :func:`resized`.
+
+    Args:
+        side: samples along a side of the original function.
+        factor: of the resampling.
+
+    Returns:
+        Index into the resampled side.
+    """
     return (side // 2 + -(side // 2) % factor) // factor
 
 
 def deconvolve(features: Tensor, functions: Tensor, middle: tuple[int, int], noise: Tensor) -> Tensor:
-    """Deconvolve features by one function a picture, or each picture by many functions.
+    """Deconvolve features: one function for each picture, or many functions for one picture.
 
     Args:
-        features: ``[batch, 3 · group, y, x]``, the groups of red, green and blue one after the other.
+        features: ``[batch, 3 · group, y, x]``, in the order red group, green group, blue group.
         functions: ``[batch, 3, y, x]`` or, with a batch of one, ``[node, 3, y, x]``.
-        middle: the sample of the functions that light without blur would reach.
-        noise: 10^(−snr), a number.
+        middle: (row, column) of the functions' centre sample.
+        noise: 10^(−snr), a scalar: the regularisation of the Wiener filter.
 
     Returns:
         ``[max(batch, node), 3 · group, y, x]`` float32.

@@ -1,15 +1,16 @@
-"""A Gaussian blur that is estimated from a picture alone, and undone by a polynomial of itself.
+"""Blind estimate of a Gaussian blur, and its approximate inverse by a polynomial.
 
-Polyblur (Delbracio et al. 2021, arXiv 2012.09322): in a sharp photograph the steepest edge of any direction is about as
-steep as the range of values allows; a Gaussian of standard deviation σ along that direction leaves a slope f with
+Polyblur (Delbracio et al. 2021, arXiv 2012.09322): in a sharp photograph the steepest edge along any direction is about
+as steep as the range of values allows. A Gaussian blur of standard deviation σ along that direction reduces that slope
+to f, with
 
     σ² = c² / f² − b²
 
-and is undone, without division by small numbers, by a polynomial of third degree of its transfer function K,
+A polynomial of third degree in the transfer function K inverts the blur without division by small numbers:
 
     p(K) = a₃K³ + a₂K² + a₁K + a₀,  a₃ = α/2 − β + 2, a₂ = 3β − α − 6, a₁ = 5 − 3β + α/2, a₀ = β,
 
-for which K·p(K) and its first derivative are those of 1 at K = 1; β is how much the highest frequencies are raised.
+K·p(K) is 1 with first derivative 0 at K = 1; β is the gain of the highest frequencies.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from torch.nn import functional as F
 
 DIRECTIONS = 6
 LEAST, MOST = 0.3, 6.0
-"""Standard deviations in pixels that an estimate may be."""
+"""Range of the estimated standard deviation in pixels."""
 
 
 @dataclass(frozen=True)
 class EdgeModel:
-    """c and b of σ² = c² / f² − b²."""
+    """Coefficients c (``slope``) and b (``offset``) of σ² = c² / f² − b²."""
 
     slope: float
     offset: float
 
 
 def steepest(pictures: Tensor) -> Tensor:
-    """The steepest slope along each of six directions, for pictures that are scaled to the range 0..1.
+    """The steepest slope along each of six directions, after scaling each picture to 0..1.
 
     Args:
         pictures: ``[batch, y, x]`` of one channel each.
@@ -50,12 +51,12 @@ def steepest(pictures: Tensor) -> Tensor:
     y = (scaled[:, 2:, 1:-1] - scaled[:, :-2, 1:-1]) / 2
     angles = [math.pi * number / DIRECTIONS for number in range(DIRECTIONS)]
     slopes = [(math.cos(angle) * x + math.sin(angle) * y).abs().flatten(1) for angle in angles]
-    # Of a frame's pixels the very steepest is noise.
+    # A high quantile, not the maximum: the very steepest pixels are noise.
     return torch.stack([each.quantile(0.999, dim=1) for each in slopes], dim=1)
 
 
 def calibrate(clean: Tensor) -> EdgeModel:
-    """c and b by least squares on sharp pictures that are blurred by known Gaussians.
+    """Fit c and b by least squares on sharp pictures blurred by known Gaussians.
 
     Args:
         clean: ``[batch, y, x]``.
@@ -68,7 +69,7 @@ def calibrate(clean: Tensor) -> EdgeModel:
         rows.append(slope.clamp_min(1e-3) ** -2)
         values.append(torch.full_like(slope, width**2))
     inverse, square = torch.cat(rows).double(), torch.cat(values).double()
-    # Wide blurs would count by their fourth power.
+    # Relative errors: unweighted residuals of σ² would let the widest blurs dominate by their fourth power.
     weight = 1 / square
     a = torch.stack([inverse * weight, -weight], dim=1)
     solution = torch.linalg.lstsq(a, (square * weight)[:, None]).solution[:, 0]
@@ -76,10 +77,18 @@ def calibrate(clean: Tensor) -> EdgeModel:
 
 
 def covariance_of(pictures: Tensor, model: EdgeModel) -> Tensor:
-    """Covariances ``[batch, 2, 2]`` (x, y) in pixels² of the Gaussians that blurred pictures ``[batch, y, x]``."""
+    """Estimate the Gaussian blur of pictures from their steepest slopes.
+
+    Args:
+        pictures: ``[batch, y, x]``, one channel each.
+        model: calibrated relation between slope and width.
+
+    Returns:
+        Covariances ``[batch, 2, 2]`` in the order (x, y), in pixels².
+    """
     slopes = steepest(pictures)
     variance = (model.slope**2 / slopes.clamp_min(1e-4).square() - model.offset**2).clamp(LEAST**2, MOST**2)
-    # The direction of the widest blur and the one across it carry the ellipse.
+    # The direction of the widest blur and its perpendicular are the axes of the ellipse.
     wide = variance.argmax(dim=1)
     across = (wide + DIRECTIONS // 2) % DIRECTIONS
     angle = wide * (math.pi / DIRECTIONS)
@@ -102,7 +111,15 @@ def _margin(side: int) -> int:
 
 
 def gaussian_transfer(covariance: Tensor, size: tuple[int, int]) -> Tensor:
-    """K of Gaussians: ``[batch, y, x // 2 + 1]`` real, for covariances ``[batch, 2, 2]`` and a periodic frame."""
+    """Transfer function K of Gaussian blurs on a periodic frame.
+
+    Args:
+        covariance: ``[batch, 2, 2]`` in the order (x, y), in pixels².
+        size: (rows, columns) of the frame.
+
+    Returns:
+        ``[batch, y, x // 2 + 1]`` real, in the layout of :func:`torch.fft.rfft2`.
+    """
     y = torch.fft.fftfreq(size[0], device=covariance.device)[:, None]
     x = torch.fft.rfftfreq(size[1], device=covariance.device)[None, :]
     form = (
@@ -114,7 +131,15 @@ def gaussian_transfer(covariance: Tensor, size: tuple[int, int]) -> Tensor:
 
 
 def filtered(pictures: Tensor, transfer: Tensor) -> Tensor:
-    """Pictures ``[batch, y, x]``, mirrored at their borders, through a transfer function on :func:`margined`."""
+    """Multiply the spectrum of pictures by a transfer function; the borders are padded by reflection.
+
+    Args:
+        pictures: ``[batch, y, x]``.
+        transfer: ``[batch, rows, columns // 2 + 1]`` on the frame of :func:`margined`.
+
+    Returns:
+        ``[batch, y, x]`` float32.
+    """
     height, width = pictures.shape[-2:]
     y, x = _margin(height), _margin(width)
     padded = F.pad(pictures.float()[:, None], (x, x, y, y), mode="reflect")[:, 0]
@@ -123,7 +148,7 @@ def filtered(pictures: Tensor, transfer: Tensor) -> Tensor:
 
 
 def sharpened(pictures: Tensor, covariance: Tensor, alpha: float, beta: float) -> Tensor:
-    """Undo a Gaussian blur by its polynomial.
+    """Invert a Gaussian blur approximately by the polynomial p(K).
 
     Args:
         pictures: ``[batch, y, x]``.

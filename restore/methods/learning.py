@@ -1,7 +1,7 @@
 """One training for all methods that learn: the same crops, the same optimiser, the same budget.
 
-Crop c of step s is drawn from the generator seeded by (seed, s, c), so that every method sees the same crops in the
-same order, as far as its own crops may begin anywhere.
+Crop c of step s is drawn from a generator seeded by (seed, s, c). So all methods see the same crops in the same order,
+up to the alignment that a method requires of its crops.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _EMA_DECAY = 0.99
 
 @dataclass(frozen=True)
 class Crops:
-    """A batch: ``clean`` and ``captured`` ``[batch, 3, y, x]`` in 0..1, and the part of the sensor that each is."""
+    """A batch: ``clean`` and ``captured`` ``[batch, 3, y, x]`` in 0..1, and the sensor region of each crop."""
 
     clean: Tensor
     captured: Tensor
@@ -38,12 +38,12 @@ class Crops:
 
 
 class Learner(nn.Module):
-    """A network as the loop trains it and as it restores.
+    """A network with its training loss and its restoration of whole captures.
 
     Attributes:
-        learning_rate: at its peak.
-        multiple: sides of crops and of pictures are multiples of this; crops begin at multiples of it.
-        aids: child modules that only training needs, such as those of a loss; they are not counted as the method's.
+        learning_rate: peak learning rate.
+        multiple: sides of crops and pictures are multiples of this many pixels; crops start at multiples of it.
+        aids: child modules used only in training, such as loss networks; their parameters are not counted.
     """
 
     learning_rate: float = 5e-4
@@ -51,25 +51,40 @@ class Learner(nn.Module):
     aids: tuple[str, ...] = ()
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """``loss``, which is descended on, and its terms.
+        """Compute the training loss of a batch.
 
         Args:
             crops: a batch.
-            random: the step's own source of randomness, on the CPU.
+            random: random generator of this step, on the CPU.
+
+        Returns:
+            ``loss``, which is minimised, and its terms, scalars.
         """
         raise NotImplementedError
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """A whole capture ``[1, 3, y, x]`` in 0..1, which is a region of the sensor, restored."""
+        """Restore a whole capture.
+
+        Args:
+            captured: ``[1, 3, y, x]`` sRGB in 0..1, sides multiples of :attr:`multiple`.
+            region: the part of the sensor that the capture shows.
+            variant: one of the method's variants.
+
+        Returns:
+            ``[1, 3, y, x]``, nominally in 0..1.
+        """
         raise NotImplementedError
 
 
 def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> Fitted:
-    """Build a learner with the seed's weights, train it, and hand out its moving average as a method that restores.
+    """Build and train a learner; its moving average becomes the fitted method.
 
     Args:
-        training: pairs, budget and where to run.
+        training: pairs, budget, device and seed, which also seeds the initial weights.
         make: builds the learner on a device.
+
+    Returns:
+        The fitted method.
 
     Raises:
         InputError: the crops do not fit the pairs or the method, memory runs out, or losses are not finite.
@@ -95,15 +110,19 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
 
 
 def full_precision(values: Tensor) -> torch.autocast:
-    """Switch reduced precision off inside the block, for what rounding would spoil: functions, places, estimates."""
+    """Switch autocast off inside the block, for values that rounding would spoil: PSFs, positions, estimates."""
     return torch.autocast(values.device.type, enabled=False)
 
 
 def check_crop(training: Training, multiple: int) -> None:
-    """Refuse crops that are larger than the pairs, or that the networks cannot take.
+    """Check that the crop size fits the pairs and the networks.
+
+    Args:
+        training: pairs and crop size.
+        multiple: the crop side must be a multiple of this many pixels.
 
     Raises:
-        InputError: as it says.
+        InputError: the crop is larger than the pairs, or not a multiple.
     """
     smallest = min(training.pairs.manifest.pixels)
     if training.crop > smallest:
@@ -130,12 +149,12 @@ def _restored(
 
 
 def _no_maps(training: Training) -> list[np.ndarray]:
-    """Learners read the bank themselves; the maps that crops carry stay empty."""
+    """Empty conditioning maps: learners read the bank themselves."""
     return [np.zeros((3, CELLS, CELLS), np.float32) for _ in training.pairs.manifest.cameras]
 
 
 class _LearnerTraining(Trainee):
-    """A learner as the loop trains it."""
+    """Adapts a learner to the training loop."""
 
     stage = "method"
     latest_share = 0.05
@@ -150,7 +169,7 @@ class _LearnerTraining(Trainee):
         self.memory = f"lower --batch (now {training.batch}) or --crop (now {training.crop})."
 
     def optimisation(self, budget: Budget) -> Optimisation:
-        """Of all that learns."""
+        """Optimiser of all trainable parameters."""
         trained = {name: each for name, each in self.learner.named_parameters() if each.requires_grad}
         return Optimisation(
             dict(sorted(trained.items())),
@@ -161,7 +180,7 @@ class _LearnerTraining(Trainee):
         )
 
     def draw(self, position: int) -> Draw:
-        """The crops of a step and its source of randomness."""
+        """The crops of a step and its random generator."""
         random = torch.Generator().manual_seed(self.training.seed * 1_000_003 + position)
         drawn = [
             self.data.draw_placed(
@@ -179,14 +198,14 @@ class _LearnerTraining(Trainee):
         return Draw("crops", [(Crops(clean, captured, [region for _, region in drawn]), random)])
 
     def losses(self, kind: str, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """The learner's own."""
+        """Loss of the learner under autocast. See :class:`Learner`."""
         del kind
         with self.workplace.autocast():
             return self.learner.losses(crops, random)
 
 
 def _trained(training: Training, learner: Learner, workplace: DistributedProcesses) -> TrainingLoop:
-    """Train a learner until the budget is used; its loop, for what it counted."""
+    """Train a learner until the budget is used; returns the loop with its counts."""
     data = TrainingPairs([PairSource(training.pairs, _no_maps(training))], quality_metric=None)
     settings = LoopSettings(training.folder / CHECKPOINT, seconds=_SECONDS_BETWEEN_CHECKPOINTS)
     loop = TrainingLoop(_LearnerTraining(training, learner, data, workplace), training.budget, workplace, settings)

@@ -1,4 +1,4 @@
-"""What a restoration method is to the benchmark: it describes itself, is fitted to pairs, and restores captures."""
+"""Interface of the benchmark's restoration methods: a description, a fit to pairs, a restoration of captures."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from metalens.restore.training.optimisation import Budget
 
 Precision = Literal["fp32", "bf16"]
 Report = Callable[[float, dict[str, float]], None]
-"""Called with the share of the fitting that is done and the latest figures."""
+"""Progress callback: fraction of the fitting that is done, in 0..1, and the latest losses."""
 
 
 @dataclass(frozen=True)
 class Description:
-    """What a table says of a method beside its figures.
+    """Description of a method in tables.
 
     Attributes:
-        title: its name in tables.
-        reference: where it was published.
-        knows: what it is told of the camera besides its captures.
-        differs: what is otherwise here than in the publication.
-        learns: whether its fitting takes the training budget; otherwise it only chooses a setting.
-        uses_prior: whether it stands on the pretrained latent diffusion model.
-        variants: pictures that it makes of one capture, such as one for each α; ``("",)`` for a single one. The last
-            is the one that is timed.
+        title: name in tables.
+        reference: publication.
+        knows: information about the camera that the method takes, besides captures.
+        differs: differences from the publication.
+        learns: whether fitting uses the training budget; otherwise it only chooses a setting.
+        uses_prior: whether the method uses the pretrained latent diffusion model.
+        variants: names of the results for one capture, such as one for each α; ``("",)`` for a single result. The last
+            variant is timed.
     """
 
     title: str
@@ -44,27 +44,27 @@ class Description:
 
 @dataclass(frozen=True)
 class Capture:
-    """A picture of the camera: ``[y, x, 3]`` uint8, and (row, column) on the sensor where it begins."""
+    """A picture of the camera: ``[y, x, 3]`` uint8 sRGB, and the (row, column) of its first pixel on the sensor."""
 
     picture: np.ndarray
     place: tuple[int, int] = (0, 0)
 
 
 Restore = Callable[[Capture, Sequence[str]], dict[str, np.ndarray]]
-"""From a capture and the variants that are wanted of it to variant → ``[y, x, 3]`` uint8."""
+"""(capture, variants) → {variant: ``[y, x, 3]`` uint8 sRGB}."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """A method that is ready for captures of one camera.
+    """A method fitted to one camera.
 
     Attributes:
-        restore: captures to pictures.
-        parameters: numbers that the method is made of, the prior's included.
-        trainable: those of them that training changed.
-        steps: of training.
-        seconds: of training.
-        chosen: settings that fitting chose, and what it tells of itself.
+        restore: maps a capture to its restored pictures.
+        parameters: parameters of the method, those of the prior included.
+        trainable: trained parameters.
+        steps: training steps.
+        seconds: training time in seconds.
+        chosen: settings chosen by the fit, and other figures of it.
     """
 
     restore: Restore
@@ -77,21 +77,21 @@ class Fitted:
 
 @dataclass(frozen=True)
 class Training:
-    """What every method is fitted with, the same for all.
+    """Inputs of the fit, the same for all methods.
 
     Attributes:
-        pairs: clean and captured pictures of the camera; only those of the split's training side are used.
+        pairs: clean and captured pictures of the camera; only the training split is used.
         bank: the camera's point spread functions.
         prior: the latent diffusion model, as :func:`metalens.restore.prior.prior.load_prior` takes it.
-        budget: of methods that learn.
-        folder: where a method keeps its checkpoint.
-        batch: crops a step.
-        crop: their side in pixels.
-        precision: of forward passes, in training and restoring; what is trained stays float32.
-        device: of torch.
-        seed: of crops, noise and initial weights.
-        resume: take up the checkpoint in the folder, if there is one.
-        report: told of progress.
+        budget: training budget of methods that learn.
+        folder: folder of the method's checkpoint.
+        batch: crops per step.
+        crop: side of a crop in pixels.
+        precision: precision of forward passes in training and restoration; trained weights stay float32.
+        device: device name of torch.
+        seed: seed of crops, noise and initial weights.
+        resume: continue from the checkpoint in the folder, if there is one.
+        report: progress callback.
     """
 
     pairs: Pairs
@@ -110,7 +110,7 @@ class Training:
 
 @dataclass(frozen=True)
 class Method:
-    """One method: ``describe`` what it is, ``fit`` it to pairs; what is fitted restores."""
+    """One method: its description (``describe``) and its fit to pairs (``fit``)."""
 
     describe: Description
     fit: Callable[[Training], Fitted]

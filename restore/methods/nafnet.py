@@ -1,8 +1,8 @@
-"""The blocks of NAFNet (Chen et al., ECCV 2022, arXiv 2204.04676): convolutions and gates, no other non-linearity.
+"""NAFNet (Chen et al., ECCV 2022, arXiv 2204.04676): convolutions and gates, no other non-linearity.
 
-Channel attention averages over the whole input in training. Whole pictures are averaged over windows of the size that
-training had, since the averages of a crop and of a picture differ (test-time local converter, Chu et al., ECCV 2022,
-arXiv 2112.04491).
+In training, channel attention averages over the whole crop. In restoration it averages over windows of the crop's size,
+since the statistics of a crop and of a whole picture differ (test-time local converter, Chu et al., ECCV 2022, arXiv
+2112.04491).
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from torch import Tensor, nn
 
 
 class NafBlock(nn.Module):
-    """A block: gated depth-wise convolution with channel attention, then a gated feed-forward layer.
+    """NAFNet block: gated depth-wise convolution with channel attention, then a gated feed-forward layer.
 
     Args:
-        channels: of input and output.
-        window: side in pixels of the average of channel attention, where the input is larger and is not trained on.
+        channels: channels of input and output.
+        window: side in pixels of channel attention's averaging window, for larger inputs outside training.
     """
 
     def __init__(self, channels: int, window: int) -> None:
@@ -59,15 +59,15 @@ class ChannelNorm(nn.Module):
 
 
 class NafNet(nn.Module):
-    """A U-Net of these blocks.
+    """A U-Net of NAFNet blocks.
 
     Args:
-        inputs: channels that go in.
-        outputs: channels that come out.
-        width: channels of the finest level; each coarser one has twice as many.
-        encoder: blocks of each level on the way down.
+        inputs: input channels.
+        outputs: output channels.
+        width: channels of the finest level; each coarser level has twice as many.
+        encoder: blocks of each encoder level, from the finest.
         middle: blocks of the coarsest level.
-        decoder: blocks of each level on the way up, from the coarsest.
+        decoder: blocks of each decoder level, from the coarsest.
         window: side of a training crop in pixels.
     """
 
@@ -103,7 +103,7 @@ class NafNet(nn.Module):
         )
 
     def forward(self, pictures: Tensor) -> Tensor:
-        """``[batch, inputs, y, x]``, sides multiples of ``stride`` → ``[batch, outputs, y, x]``; 0 at the start."""
+        """``[batch, inputs, y, x]``, sides multiples of ``stride`` → ``[batch, outputs, y, x]``; 0 before training."""
         features = self.entry(pictures)
         kept = []
         for blocks, down in zip(self.encoders, self.downs, strict=True):
@@ -118,7 +118,7 @@ class NafNet(nn.Module):
 
 
 def silent(layer: nn.Conv2d) -> nn.Conv2d:
-    """A convolution that gives 0 until it is trained, for the end of a branch that is added to something."""
+    """Set a convolution to 0, for the end of a residual branch: before training the branch adds nothing."""
     with torch.no_grad():
         for parameter in layer.parameters():
             parameter.zero_()
@@ -132,7 +132,7 @@ def gate(features: Tensor) -> Tensor:
 
 
 def box_mean(features: Tensor, window: int) -> Tensor:
-    """Means over square windows; those that would reach over the border are moved inside.
+    """Means over square windows; windows that would cross the border are shifted inside.
 
     Args:
         features: ``[batch, channel, y, x]``.
@@ -143,7 +143,7 @@ def box_mean(features: Tensor, window: int) -> Tensor:
         place = torch.arange(length, device=features.device)
         low = (place - window // 2).clamp(0, max(0, length - window))
         high = (low + window).clamp(max=length)
-        # In float64: the mean is a difference of sums over the whole side.
+        # In float64: each mean is a difference of cumulative sums over the whole side, which would cancel in float32.
         sums = torch.nn.functional.pad(features.double().transpose(axis, -1).cumsum(-1), (1, 0))
         means = (sums[..., high] - sums[..., low]) / (high - low)
         features = means.to(features.dtype).transpose(axis, -1)

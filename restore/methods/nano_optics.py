@@ -1,14 +1,15 @@
-"""Neural nano-optics' restorer (Tseng et al., Nature Communications 2021, 10.1038/s41467-021-26443-0), the bank given.
+"""Neural nano-optics' restorer (Tseng et al., Nature Communications 2021, 10.1038/s41467-021-26443-0), for a known
+bank.
 
 A feature extractor of three scales with 15, 30 and 60 channels (a 7 × 7 convolution, then 5 × 5 of stride 2), Wiener
-deconvolution of the features of each scale with the point spread function resized to it and a learned signal-to-noise
-ratio, and a U-Net decoder of the three. The loss is L1 + 0.1 perceptual.
+deconvolution of the features of each scale with the point spread function resampled to it and a learned signal-to-noise
+ratio, and a U-Net decoder of the three scales. The loss is L1 + 0.1 perceptual.
 
-What differs: features are kept apart by colour, so that each is deconvolved by its own channel's function; the function
-varies over the field, in training by the middle of the crop, in a whole picture by blending the results of the nodes'
-functions; input to the extractor is linear light, and the output is added to the capture; the perceptual term is LPIPS
-or the shift-tolerant one, the published one compares VGG-19's features; the peak of the learning rate is 5·10⁻⁴
-(published: 10⁻⁴). The lens is given and not trained along.
+Differences from the publication: the features of each colour stay separate and are deconvolved by the function of that
+colour. The function varies over the field: in training it is that of the crop's centre; in a whole picture the results
+of all nodes are blended. The extractor's input is linear light; the output is added to the capture. The perceptual term
+is LPIPS or its shift-tolerant form (published: VGG-19 features). The peak learning rate is 5·10⁻⁴ (published: 10⁻⁴).
+The lens is fixed, not trained.
 """
 
 from __future__ import annotations
@@ -37,9 +38,9 @@ class NanoOpticsLearner(Learner):
     """Extractor, deconvolution and decoder.
 
     Args:
-        bank: of the camera.
-        device: where it computes.
-        channels: features of each scale, multiples of 3.
+        bank: point spread functions of the camera.
+        device: device of the networks.
+        channels: feature channels of each scale, multiples of 3.
         perceptual: weight of the perceptual term; 0 leaves it out.
     """
 
@@ -62,7 +63,7 @@ class NanoOpticsLearner(Learner):
         self.decode = Decoder(channels)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """L1 + 0.1 perceptual."""
+        """L1 + 0.1 perceptual. See :class:`Learner`."""
         del random
         pixels = crops.captured.shape[-2], crops.captured.shape[-1]
         with full_precision(crops.captured):
@@ -79,7 +80,7 @@ class NanoOpticsLearner(Learner):
         return {"loss": l1 + self.weight * distance, "l1": l1, "perceptual": distance}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """A whole capture: the features are deconvolved by every node's function and blended."""
+        """Deconvolve the features by the function of every node, then blend. See :class:`Learner`."""
         del variant
         rows, columns = self.field.hats(region, (captured.shape[-2], captured.shape[-1]))
         nodes = [(i, j) for i in range(len(rows)) for j in range(len(columns)) if rows[i].any() and columns[j].any()]
@@ -112,7 +113,7 @@ class NanoOpticsLearner(Learner):
 
 
 class Decoder(nn.Module):
-    """A U-Net that joins the deconvolved features of three scales from the coarsest to the finest."""
+    """A U-Net decoder of the deconvolved features of three scales, from the coarsest to the finest."""
 
     def __init__(self, channels: tuple[int, ...]) -> None:
         super().__init__()
@@ -123,7 +124,7 @@ class Decoder(nn.Module):
         self.exit = silent(nn.Conv2d(wide[0], 3, 3, padding=1))
 
     def forward(self, features: list[Tensor]) -> Tensor:
-        """Features from fine to coarse → ``[batch, 3, y, x]``; 0 at the start."""
+        """Features from fine to coarse → ``[batch, 3, y, x]``; 0 before training."""
         current = self.enter[-1](features[-1])
         for scale in reversed(range(len(self.up))):
             beside = self.enter[scale](features[scale])
@@ -152,7 +153,15 @@ def _double(before: int, after: int) -> nn.Sequential:
 
 
 def linear_light(pictures: Tensor, sensor: Sensor) -> Tensor:
-    """The light of pictures ``[batch, 3, y, x]``; see :func:`metalens.formats.pictures.encoding.decode_picture`."""
+    """Decode sRGB pictures to linear light; see :func:`metalens.formats.pictures.encoding.decode_picture`.
+
+    Args:
+        pictures: ``[batch, 3, y, x]`` encoded values in 0..1.
+        sensor: gives the encoding: sRGB, or the gamma of its development.
+
+    Returns:
+        Linear light of the same shape, float32 in 0..1.
+    """
     values = pictures.float().clamp(0, 1)
     gamma = None if sensor.development is None else sensor.development.gamma
     if gamma is None:

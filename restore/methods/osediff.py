@@ -1,16 +1,15 @@
 """OSEDiff (Wu et al., NeurIPS 2024, arXiv 2406.08177): one step with LoRA and variational score distillation.
 
 LoRA of rank 4 on the encoder and the U-Net; the capture's latents go through the U-Net once at the last timestep and
-are decoded. The loss is MSE + 2 LPIPS + VSD. VSD compares, at random timesteps from 20 to 980 of the noised prediction,
-what the frozen prior makes of it (with guidance 7.5 between the positive and the negative prompt) with what a second
-network, the regulariser, makes of it: the prior with a LoRA of rank 4 of its own, which learns to denoise the
-predictions. The latents are moved along the difference of both, divided by the mean distance of the frozen prior's
-prediction.
+are decoded. The loss is MSE + 2 LPIPS + VSD. VSD noises the predicted latents at a random timestep from 20 to 980 and
+denoises them with two networks: the frozen prior (guidance 7.5 between the positive and the negative prompt), and the
+regulariser, which is the prior with a LoRA of rank 4 of its own that learns to denoise the predictions. The gradient in
+the latents is the difference of both, divided by the mean distance of the frozen prior's prediction.
 
-What differs: the prompt is the prior's fixed positive one (published: tags of the capture's content by DAPE); both
-networks step together with one optimiser (published: one each); L2's weight is this project's
-(:mod:`metalens.restore.methods.diffusion`), VSD keeps its published ratio of 1 : 2 to the perceptual term; AdamW at a
-peak of 5·10⁻⁴ with a cosine (published: 5·10⁻⁵).
+Differences from the publication: the prompt is the prior's fixed positive prompt (published: tags of the capture's
+content by DAPE). One optimiser trains both networks (published: one each). The weight of L2 is that of
+:mod:`metalens.restore.methods.diffusion`; VSD keeps its published ratio of 1 : 2 to the perceptual term. AdamW with a
+cosine schedule and a peak of 5·10⁻⁴ (published: 5·10⁻⁵).
 """
 
 from __future__ import annotations
@@ -38,7 +37,7 @@ from metalens.restore.prior.prior import clean_from_prediction
 RANK = 4
 GUIDANCE = 7.5
 PERCEPTUAL_WEIGHT = 0.8
-"""Twice MSE's in the publication, where DMDiff has 2.5 times: so 0.8 of its weight here."""
+"""The publication weighs it 2 × MSE, DMDiff 2.5 × MSE: so 0.8 of DMDiff's weight here."""
 
 VSD_WEIGHT = 0.4
 
@@ -47,8 +46,8 @@ class OseDiffLearner(DiffusionLearner):
     """Generator, regulariser and the frozen prior.
 
     Args:
-        prior: where the prior is.
-        device: where it computes.
+        prior: path or name of the prior.
+        device: device of the networks.
         perceptual: weight of the perceptual term.
     """
 
@@ -64,7 +63,7 @@ class OseDiffLearner(DiffusionLearner):
         self.to(device)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """The generator's loss and the regulariser's, each for its own parameters."""
+        """Loss of the generator and of the regulariser. See :class:`Learner`."""
         latents = self._predict(crops.captured)
         losses = self.picture_losses(self.prior.decode(latents), crops.clean)
         last = self.prior.last_timestep
@@ -76,7 +75,7 @@ class OseDiffLearner(DiffusionLearner):
         return {**losses, "loss": loss, "vsd": vsd, "regulariser": regulariser}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """One step on a whole capture."""
+        """One diffusion step on the whole capture. See :class:`Learner`."""
         del region, variant
         return self.prior.decode(self._predict(captured))
 
@@ -85,7 +84,7 @@ class OseDiffLearner(DiffusionLearner):
         return self.prior.predict_clean(latents, self.prompts("positive", len(latents)))
 
     def _distillation(self, latents: Tensor, times: Tensor, noise: Tensor) -> Tensor:
-        """A loss whose gradient in the latents is the difference of both networks' clean predictions."""
+        """Variational score distillation: its gradient in the latents is the difference of both clean predictions."""
         with torch.no_grad():
             noisy = noised(latents, noise, self.prior.alpha_cumprod[times])
             wanted, unwanted = (self._clean(self.teacher, noisy, times, path) for path in ("positive", "negative"))
@@ -96,7 +95,7 @@ class OseDiffLearner(DiffusionLearner):
         return 0.5 * F.mse_loss(latents, target)
 
     def _denoising(self, latents: Tensor, times: Tensor, noise: Tensor) -> Tensor:
-        """The diffusion loss of the regulariser on predictions."""
+        """Denoising loss of the regulariser on the predicted latents."""
         alpha = self.prior.alpha_cumprod[times]
         output = self._output(self.regulariser, noised(latents, noise, alpha), times, "positive")
         return F.mse_loss(output, prediction_target(latents, noise, alpha, self.prior.prediction_type))

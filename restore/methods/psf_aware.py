@@ -1,11 +1,11 @@
-"""A strong opponent in pixel space that knows the camera: NAFNet with the widths of the bank and the place.
+"""A strong baseline in pixel space that knows the camera: NAFNet with the bank's FWHM and the field position.
 
 NAFNet's blocks (Chen et al., ECCV 2022, arXiv 2204.04676) in a U-Net of 32 to 256 channels, 1-1-2 blocks down, 4 in the
-middle, 1-1-1 up. Beside the capture it is given, at every pixel, the FWHM of the bank in red, green and blue
-(:func:`metalens.restore.conditioning.degradation_map.fwhm_map`: what DMDiff's SVDA is told, at the same fineness), and
-its place: y and x from −1 to 1 and the distance from the middle. That is not part of the publication. It predicts what
-has to be added to the capture. The loss is the published one, the negative PSNR, as its equal up to a factor: the mean
-over the batch of the logarithm of each crop's squared error. AdamW at a peak of 10⁻³, as published.
+middle, 1-1-1 up. Additional input channels, not part of the publication, hold for every pixel the FWHM of the bank in
+red, green and blue (:func:`metalens.restore.conditioning.degradation_map.fwhm_map`, the same map that DMDiff's SVDA
+takes), and the field position: y and x from −1 to 1 and the distance from the centre. The network predicts a residual,
+which is added to the capture. The loss is the published negative PSNR up to a factor: the mean over the batch of the
+logarithm of each crop's squared error. AdamW with a peak of 10⁻³, as published.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from metalens.restore.methods.method import Description, Method
 from metalens.restore.methods.nafnet import NafNet
 
 KNOWN = 6
-"""Channels beside the picture's: three widths, y, x, distance."""
+"""Additional input channels: FWHM in three colours, y, x, distance from the centre."""
 
 
 class PsfAwareLearner(Learner):
-    """NAFNet on the capture, the bank's widths and the place.
+    """NAFNet on the capture, the bank's FWHM and the field position.
 
     Args:
-        bank: of the camera.
+        bank: point spread functions of the camera.
         crop: side of a training crop in pixels.
         width: channels of the finest level.
     """
@@ -44,13 +44,13 @@ class PsfAwareLearner(Learner):
         self.multiple = self.network.stride
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """Negative PSNR, in nepers of the squared error."""
+        """Mean logarithm of the squared error, which is the negative PSNR up to a factor. See :class:`Learner`."""
         del random
         error = (self._restored(crops.captured, crops.regions) - crops.clean).square().mean(dim=(1, 2, 3))
         return {"loss": (error + 1e-8).log().mean(), "l2": error.mean()}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """A whole capture at once."""
+        """One forward pass on the whole capture. See :class:`Learner`."""
         del variant
         return self._restored(captured, [region])
 
@@ -61,15 +61,15 @@ class PsfAwareLearner(Learner):
 
 
 def known_at(fwhm: Tensor, region: Region, pixels: tuple[int, ...]) -> Tensor:
-    """What is known of the camera at each pixel of a region.
+    """Conditioning channels at each pixel of a region.
 
     Args:
-        fwhm: ``[3, n, n]`` of the whole sensor.
-        region: a part of it.
-        pixels: (rows, columns) of the part.
+        fwhm: ``[3, n, n]`` normalised FWHM map of the whole sensor, in 0..1.
+        region: a part of the sensor.
+        pixels: (rows, columns) of the region.
 
     Returns:
-        ``[6, y, x]``: the widths in 0..1, y and x in −1..1, distance from the middle in 0..√2.
+        ``[6, y, x]``: FWHM in 0..1, y and x in −1..1, distance from the centre in 0..√2.
     """
     y = region.top + region.height * sample_positions(pixels[0])
     x = region.left + region.width * sample_positions(pixels[1])

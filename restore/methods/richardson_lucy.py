@@ -2,11 +2,11 @@
 
     x ← x / Aᵀ1 · Aᵀ( captured / (A x) )
 
-the maximum-likelihood iteration for Poisson noise, in linear light. A is the camera's blur, which varies over the field
-(:mod:`metalens.restore.deconvolution.local_blur`), and x reaches beyond the frame, so that light from outside has a
-place to come from; the published iteration has one function and a periodic frame. It is stopped early, as is usual,
-since it amplifies noise when it goes on: after the number of iterations, up to 40, with the highest PSNR on training
-pairs.
+This is the maximum-likelihood iteration for Poisson noise, in linear light. A is the camera's blur, which varies over
+the field (:mod:`metalens.restore.deconvolution.local_blur`). The estimate x extends beyond the frame, since light from
+outside also reaches the frame's pixels; the published iteration has one function and a periodic frame. The iteration
+amplifies noise, so it is stopped early, as is usual: at the number of iterations, up to 40, with the highest PSNR on
+training pairs.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ from metalens.restore.metrics.measures import psnr
 MOST_ITERATIONS = 40
 
 _DARKEST = 1e-4
-"""Light that is added on both sides of the ratio, so that black pixels divide by something: a fortieth of 1/255."""
+"""Added to numerator and denominator of the ratio, so that black pixels do not divide by 0: 1/40 of 1/255."""
 
 _LEAST_SEEN = 0.01
 
 
 def iterations(blur: LocalBlur, captured: Tensor) -> Iterator[Tensor]:
-    """The estimates of Richardson–Lucy, one after the other, without end.
+    """Yield the successive Richardson–Lucy estimates, without end.
 
     Args:
-        blur: A.
+        blur: the operator A.
         captured: ``[3, y, x]`` linear light.
 
     Yields:
@@ -47,13 +47,23 @@ def iterations(blur: LocalBlur, captured: Tensor) -> Iterator[Tensor]:
     seen = blur.adjoint(torch.ones_like(captured))
     while True:
         ratio = (captured + _DARKEST) / blur.forward(scene).clamp_min(_DARKEST)
-        # A point outside, of whose light hardly any falls into the frame, keeps what it had.
+        # A point outside, from which almost no light reaches the frame, keeps its value: Aᵀ1 is close to 0 there.
         scene = torch.where(seen > _LEAST_SEEN, scene * blur.adjoint(ratio).clamp_min(0) / seen, scene)
         yield (blur.crop(scene) - _DARKEST).clamp_min(0)
 
 
 def richardson_lucy(capture: Capture, bank: PsfBank, count: int, device: str = "cpu") -> np.ndarray:
-    """Deconvolve a capture, ``count`` iterations; returns ``[y, x, 3]`` uint8."""
+    """Deconvolve a capture with a fixed number of Richardson–Lucy iterations.
+
+    Args:
+        capture: the picture and its place on the sensor.
+        bank: point spread functions of the camera.
+        count: iterations, 1 or more.
+        device: device name of torch.
+
+    Returns:
+        ``[y, x, 3]`` uint8 sRGB.
+    """
     for number, light in enumerate(_of(capture, bank, device), start=1):
         if number == count:
             return _picture(light)

@@ -1,17 +1,17 @@
-"""S3Diff (Zhang et al. 2024, arXiv 2409.17058): one step whose LoRA is guided by how degraded the capture is.
+"""S3Diff (Zhang et al. 2024, arXiv 2409.17058): one step; its LoRA is modulated by the estimated degradation.
 
-W* = W + A·Q·B, Q one r × r matrix a picture and block, made of two numbers that tell the picture's blur and noise: each
-as Fourier features, through Linear + ReLU, joined by the block's embedding. LoRA of rank 32 on the U-Net and 16 on the
-encoder. The loss is 2 MSE + 5 LPIPS + 0.5 GAN; the prediction is guided by 1.07 from the negative to the positive
-prompt. With a probability of 5 % a step goes with the negative prompt and the capture itself as its target, so that the
-negative prompt means something.
+W* = W + A·Q·B, with one r × r matrix Q for each picture and block. Q is computed from two numbers, the blur and the
+noise of the picture: Fourier features, then Linear + ReLU, joined with an embedding of the block. LoRA of rank 32 on
+the U-Net and 16 on the encoder. The loss is 2 MSE + 5 LPIPS + 0.5 GAN; the guidance from the negative to the positive
+prompt is 1.07. With a probability of 5 % a step uses the negative prompt and the capture itself as its target: so the
+network learns what the negative prompt means.
 
-What differs: blur and noise are measured on the capture by the width of a Gaussian
-(:mod:`metalens.restore.methods.gaussian_blur`) and by the median of its high-passed values (published: a network
-trained for generic degradations, whose weights are not here); the discriminator is a small convolutional one trained
-along (published: on features of a pretrained network), with the hinge loss; Q starts as the identity; both networks
-step with one optimiser; L2's weight is this project's (:mod:`metalens.restore.methods.diffusion`), GAN keeps its
-published ratio of 1 : 10 to the perceptual term; AdamW at a peak of 5·10⁻⁴ with a cosine (published: 2·10⁻⁵).
+Differences from the publication: blur and noise are measured on the capture, as the width of a Gaussian
+(:mod:`metalens.restore.methods.gaussian_blur`) and as the median of its high-passed values (published: a network
+trained on generic degradations, whose weights are not included). The discriminator is a small convolutional network
+(published: on features of a pretrained network), with the hinge loss. Q starts as the identity. One optimiser trains
+both networks. The weight of L2 is that of :mod:`metalens.restore.methods.diffusion`; GAN keeps its published ratio of 1
+: 10 to the perceptual term. AdamW with a cosine schedule and a peak of 5·10⁻⁴ (published: 2·10⁻⁵).
 """
 
 from __future__ import annotations
@@ -45,14 +45,14 @@ _NOISIEST = 0.1
 
 
 class S3DiffLearner(DiffusionLearner):
-    """Generator with guided LoRA, and discriminator.
+    """Generator with degradation-guided LoRA, and discriminator.
 
     Args:
-        prior: where the prior is.
-        device: where it computes.
-        model: of the estimate of blur.
+        prior: path or name of the prior.
+        device: device of the networks.
+        model: calibrated estimate of Gaussian blur.
         perceptual: weight of the perceptual term.
-        ranks: of LoRA in the U-Net and in the encoder.
+        ranks: LoRA rank in the U-Net and in the encoder.
     """
 
     aids = ("perceptual", "discriminator")
@@ -74,7 +74,7 @@ class S3DiffLearner(DiffusionLearner):
         self.to(device)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """The generator's loss and the discriminator's, each for its own parameters."""
+        """Loss of the generator and of the discriminator. See :class:`Learner`."""
         negative = float(torch.rand(1, generator=random)) < NEGATIVE_SHARE
         target = crops.captured if negative else crops.clean
         predicted = self._predict(crops.captured, ["negative" if negative else "positive"]).float()
@@ -87,12 +87,12 @@ class S3DiffLearner(DiffusionLearner):
         return {**losses, "loss": loss, "adversarial": adversarial, "critic": critic}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """One step on a whole capture, guided."""
+        """One guided diffusion step on the whole capture. See :class:`Learner`."""
         del region, variant
         return self._predict(captured, ["positive", "negative"])
 
     def _predict(self, captured: Tensor, paths: list[str]) -> Tensor:
-        """Pictures of the first path, guided away from the second if there is one."""
+        """Pictures predicted with the first prompt; a second prompt serves as the negative of guidance."""
         with full_precision(captured):
             features = degradation_features(captured, self.model)
         mixings = self.attention(features)
@@ -105,7 +105,7 @@ class S3DiffLearner(DiffusionLearner):
 
 
 class Discriminator(nn.Module):
-    """Tells clean photographs from predictions, patch by patch: four convolutions (Isola et al. 2017)."""
+    """Patch discriminator of four convolutions (Isola et al. 2017, arXiv 1611.07004)."""
 
     def __init__(self, width: int = 48) -> None:
         super().__init__()
@@ -123,7 +123,7 @@ class Discriminator(nn.Module):
 
 @contextmanager
 def frozen(module: nn.Module) -> Iterator[None]:
-    """Inside the block gradients pass through a module, and none reach its parameters."""
+    """Inside the block, gradients pass through a module but do not reach its parameters."""
     parameters = list(module.parameters())
     for parameter in parameters:
         parameter.requires_grad_(False)
@@ -136,7 +136,15 @@ def frozen(module: nn.Module) -> Iterator[None]:
 
 @torch.no_grad()
 def degradation_features(pictures: Tensor, model: EdgeModel) -> Tensor:
-    """Fourier features ``[batch, 64, 1, 1]`` of the blur and the noise of pictures ``[batch, 3, y, x]``."""
+    """Fourier features of the estimated blur and noise of pictures.
+
+    Args:
+        pictures: ``[batch, 3, y, x]`` in 0..1.
+        model: calibrated estimate of Gaussian blur.
+
+    Returns:
+        ``[batch, 64, 1, 1]`` in −1..1.
+    """
     grey = pictures.float().mean(dim=1)
     covariance = covariance_of(grey, model)
     width = torch.linalg.det(covariance).clamp_min(LEAST**4) ** 0.25
@@ -148,10 +156,10 @@ def degradation_features(pictures: Tensor, model: EdgeModel) -> Tensor:
 
 
 def noise_deviation(grey: Tensor) -> Tensor:
-    """Standard deviation of the noise of ``[batch, y, x]``: the median of what a Laplacian leaves (Immerkær 1996)."""
+    """Standard deviation of the noise of ``[batch, y, x]``, from a Laplacian's median response (Immerkær 1996)."""
     kernel = torch.tensor([[1.0, -2.0, 1.0], [-2.0, 4.0, -2.0], [1.0, -2.0, 1.0]], device=grey.device)
     left = F.conv2d(grey[:, None], kernel[None, None]).flatten(1)
-    # Its coefficients' squares sum to 36; a Gaussian's median absolute value is 0.6745 σ.
+    # The squared coefficients sum to 36, so white noise gains a factor 6; a Gaussian's median |value| is 0.6745 σ.
     return left.abs().median(dim=1).values / (6 * 0.6745)
 
 

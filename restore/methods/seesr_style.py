@@ -1,14 +1,14 @@
 """SeeSR-style (Wu et al., CVPR 2024, arXiv 2311.16518): fifty steps of the frozen prior, steered by a ControlNet.
 
-A ControlNet (Zhang et al. 2023, arXiv 2302.05543) is a copy of the U-Net's encoder that sees the capture and adds to
-the U-Net's skips; it alone is trained, by the diffusion loss at random timesteps. Sampling starts at the capture's own
-latents, noised to the last timestep, and takes 50 steps of DDIM without noise with a guidance of 5.5 from the negative
-to the positive prompt.
+A ControlNet (Zhang et al. 2023, arXiv 2302.05543) is a copy of the U-Net's encoder that takes the capture and adds to
+the U-Net's skip connections. Only the ControlNet is trained, with the denoising loss at random timesteps. Sampling
+starts from the capture's latents, noised to the last timestep, and takes 50 deterministic DDIM steps with a guidance of
+5.5 from the negative to the positive prompt.
 
-It is called SeeSR-style and not SeeSR: the classes are those of diffusers, without SeeSR's representation
-cross-attention; the prompts are the prior's fixed ones (published: tags and image embeddings by DAPE); a tenth of the
-training steps goes without the positive prompt, to the negative one. The starting noise is drawn from a fixed seed.
-AdamW at a peak of 5·10⁻⁴ with a cosine (published: 5·10⁻⁵).
+Differences from the publication: the networks are those of diffusers, without SeeSR's representation cross-attention
+(hence *SeeSR-style*). The prompts are the prior's fixed ones (published: tags and image embeddings by DAPE). A tenth of
+the training steps uses the negative instead of the positive prompt. The starting noise has a fixed seed. AdamW with a
+cosine schedule and a peak of 5·10⁻⁴ (published: 5·10⁻⁵).
 """
 
 from __future__ import annotations
@@ -40,10 +40,10 @@ class SeeSrStyleLearner(DiffusionLearner):
     """The frozen prior and its ControlNet.
 
     Args:
-        prior: where the prior is.
-        device: where it computes.
-        steps: of sampling.
-        seed: of the noise that sampling starts with.
+        prior: path or name of the prior.
+        device: device of the networks.
+        steps: sampling steps.
+        seed: seed of the starting noise.
     """
 
     def __init__(self, prior: str, device: torch.device, steps: int = STEPS, seed: int = 0) -> None:
@@ -57,7 +57,7 @@ class SeeSrStyleLearner(DiffusionLearner):
         self.to(device)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """The diffusion loss of the clean latents."""
+        """Denoising loss of the clean latents at random timesteps. See :class:`Learner`."""
         negative = float(torch.rand(1, generator=random)) < NEGATIVE_SHARE
         with torch.no_grad():
             clean = self.prior.encode(crops.clean)
@@ -70,7 +70,7 @@ class SeeSrStyleLearner(DiffusionLearner):
         return {"loss": F.mse_loss(output, target)}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """Fifty steps on a whole capture."""
+        """All sampling steps on the whole capture. See :class:`Learner`."""
         del region, variant
         schedule = self.prior.alpha_cumprod
         timesteps = self.prior.timesteps(self.steps)
@@ -84,7 +84,7 @@ class SeeSrStyleLearner(DiffusionLearner):
         return self.prior.decode(clean)
 
     def _guided(self, latents: Tensor, timestep: int, captured: Tensor) -> Tensor:
-        """Clean latents as both prompts predict them, guided."""
+        """Clean latents predicted with classifier-free guidance."""
         both = latents.repeat(2, 1, 1, 1)
         times = torch.full((len(both),), timestep, device=latents.device)
         paths = ["positive"] * len(latents) + ["negative"] * len(latents)

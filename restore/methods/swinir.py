@@ -6,9 +6,10 @@ The architecture is that of the package spandrel (MIT), in two of the published 
 - *colour denoise*: 180 features, 6 groups of 6 blocks, 6 heads; 11.5 M parameters
 
 both with windows of 8 pixels and an MLP of twice the width. The loss is the published Charbonnier loss, ε = 10⁻³.
-Otherwise than published: random crops of the benchmark's size, AdamW at a peak of 5·10⁻⁴ with a cosine (published: Adam
-at 2·10⁻⁴ over 1.6 million steps), no stochastic depth, which short trainings have no use for, and a last layer that
-begins at zero, so that an untrained SwinIR returns the capture and a short training does not go into forgetting noise.
+Differences from the publication: random crops of the benchmark's size; AdamW with a cosine schedule and a peak of
+5·10⁻⁴ (published: Adam at 2·10⁻⁴ over 1.6 million steps); no stochastic depth, which does not help short trainings; a
+last layer that starts at zero, so that an untrained SwinIR returns the capture and a short training does not first have
+to unlearn random output.
 """
 
 from __future__ import annotations
@@ -32,11 +33,11 @@ class SwinIRLearner(Learner):
     """SwinIR with the Charbonnier loss.
 
     Args:
-        features: of every layer, a multiple of the heads.
-        depths: blocks of each group.
-        heads: of attention.
-        one_by_one: whether the backward pass computes the activations of one crop after the other again, so that those
-            of a single one are held at a time.
+        features: feature channels of every layer, a multiple of ``heads``.
+        depths: blocks in each group.
+        heads: attention heads.
+        one_by_one: gradient checkpointing crop by crop: the backward pass recomputes the activations of one crop at a
+            time, so that memory holds those of a single crop.
     """
 
     multiple = WINDOW
@@ -45,7 +46,7 @@ class SwinIRLearner(Learner):
         super().__init__()
         self.one_by_one = one_by_one
         with warnings.catch_warnings():
-            # It calls torch.meshgrid in a way that torch means to change.
+            # SwinIR calls torch.meshgrid without `indexing`, which torch warns about.
             warnings.simplefilter("ignore", UserWarning)
             self.network = SwinIR(
                 img_size=64,
@@ -62,7 +63,7 @@ class SwinIRLearner(Learner):
         silent(self.network.conv_last)
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """Charbonnier."""
+        """Charbonnier loss, √(difference² + 10⁻⁶). See :class:`Learner`."""
         del random
         if self.one_by_one:
             parts = [checkpoint(self.network, one, use_reentrant=False) for one in crops.captured.split(1)]
@@ -73,7 +74,7 @@ class SwinIRLearner(Learner):
         return {"loss": (difference.square() + 1e-6).sqrt().mean()}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """A whole capture at once."""
+        """One forward pass on the whole capture. See :class:`Learner`."""
         del region, variant
         restored: Tensor = self.network(captured)
         return restored
@@ -81,7 +82,7 @@ class SwinIRLearner(Learner):
 
 def _method(title: str, features: int, depths: tuple[int, ...], heads: int) -> Method:
     def learner(device: torch.device) -> Learner:
-        # Four crops of 96 pixels keep 18 GB of activations in the larger size.
+        # In the larger size the activations of four crops of 96 pixels take 18 GB.
         return SwinIRLearner(features, depths, heads, one_by_one=features > 60 and device.type == "cpu")
 
     return Method(

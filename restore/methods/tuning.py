@@ -11,14 +11,21 @@ from metalens.restore.methods.method import Capture, Fitted, Training
 from metalens.restore.metrics.measures import psnr
 
 PAIRS = 3
-"""Training pairs that a setting is chosen on."""
+"""Number of training pairs on which a setting is chosen."""
 
 
 def tuning_pairs(training: Training, count: int = PAIRS) -> list[tuple[np.ndarray, Capture]]:
-    """The first training pairs: clean pictures and captures.
+    """Read the first training pairs, on which settings are chosen.
+
+    Args:
+        training: gives the pairs.
+        count: pairs to read.
+
+    Returns:
+        (clean picture ``[y, x, 3]`` uint8, capture) of each pair.
 
     Raises:
-        InputError: there is none.
+        InputError: the training split is empty.
     """
     numbers = training.pairs.of_split("train")[:count]
     if not len(numbers):
@@ -28,7 +35,7 @@ def tuning_pairs(training: Training, count: int = PAIRS) -> list[tuple[np.ndarra
 
 
 def tuned(apply: Callable[[Capture], np.ndarray], **chosen: float) -> Fitted:
-    """A method with the one setting that was chosen for it."""
+    """A fitted method with one chosen setting."""
 
     def restore(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
         return {variant: apply(capture) for variant in variants}
@@ -37,14 +44,29 @@ def tuned(apply: Callable[[Capture], np.ndarray], **chosen: float) -> Fitted:
 
 
 def mean_psnr(pairs: Sequence[tuple[np.ndarray, Capture]], restore: Callable[[Capture], np.ndarray]) -> float:
-    """Mean PSNR of restored captures in dB."""
+    """Mean PSNR of restored captures.
+
+    Args:
+        pairs: (clean picture ``[y, x, 3]`` uint8, capture).
+        restore: maps a capture to a picture of the same shape.
+
+    Returns:
+        dB.
+    """
     return float(np.mean([psnr(clean, restore(capture)) for clean, capture in pairs]))
 
 
 def best_of(candidates: Sequence[float], score: Callable[[float], float]) -> float:
-    """The candidate with the highest score, of a score that rises and then falls over the candidates' order.
+    """Find the candidate with the highest score by ternary search.
 
-    Each is tried once at most, and only those that a search by thirds comes to.
+    Each candidate is scored at most once.
+
+    Args:
+        candidates: settings in order.
+        score: higher is better; it must rise and then fall along the candidates.
+
+    Returns:
+        The best candidate.
     """
     known: dict[int, float] = {}
 

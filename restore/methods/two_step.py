@@ -2,14 +2,14 @@
 
 1. The blur of each patch and each colour is estimated from the capture as a Gaussian and undone by a polynomial of it
    (:mod:`metalens.restore.methods.gaussian_blur`).
-2. A small convolutional network takes the colour fringes off that are left: it sees red and green, or blue and green,
-   and gives the red or the blue; green stays.
+2. A small convolutional network removes the remaining colour fringes: from (red, green) it predicts red, from (blue,
+green) it predicts blue; green is unchanged.
 
-What differs: c and b of the estimate are calibrated on the clean training pictures, and α and β of the polynomial
-chosen on training pairs among those that published code uses; patches are of 128 pixels, overlapping by half and
-blended by squared cosines (published: 400 pixels, for sensors of many megapixels); the network is trained on the
-camera's own pairs (published: on simulated fringes of other lenses, since there are no pairs), with the sum of absolute
-errors of red and blue.
+Differences from the publication: c and b of the estimate are calibrated on the clean training pictures. α and β of the
+polynomial are chosen on training pairs among the values of published code. Patches have 128 pixels, overlap by half and
+are blended by squared cosines (published: 400 pixels, for sensors of many megapixels). The network is trained on the
+camera's own pairs with the absolute errors of red and blue (published: on simulated fringes of other lenses, since
+there are no pairs).
 """
 
 from __future__ import annotations
@@ -30,11 +30,11 @@ from metalens.restore.metrics.picture_tensors import as_tensor
 
 PATCH = 128
 POLYNOMIALS = ((2.0, 3.0), (2.0, 4.0), (6.0, 1.0))
-"""α and β that are tried."""
+"""Candidates of (α, β)."""
 
 
 class FringeNetwork(nn.Module):
-    """The second step: one network for red and for blue, each beside green."""
+    """The second step: one network corrects red and blue, each with green as its guide."""
 
     def __init__(self, width: int = 64, layers: int = 6) -> None:
         super().__init__()
@@ -55,8 +55,8 @@ class TwoStepLearner(Learner):
     """Both steps; the second is trained.
 
     Args:
-        model: of the estimate of blur.
-        polynomial: α and β.
+        model: calibrated estimate of Gaussian blur.
+        polynomial: α and β of the inverse.
     """
 
     multiple = 1
@@ -69,21 +69,30 @@ class TwoStepLearner(Learner):
         self.network = FringeNetwork()
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
-        """Absolute error of red and blue behind the first step."""
+        """Mean absolute error of red and blue after the first step. See :class:`Learner`."""
         del random
         with torch.no_grad(), full_precision(crops.captured):
             first = without_blur(crops.captured, self.model, self.polynomial)
         return {"loss": (self.network(first) - crops.clean)[:, ::2].abs().mean()}
 
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
-        """Both steps on a whole capture."""
+        """Both steps on the whole capture. See :class:`Learner`."""
         del region, variant
         restored: Tensor = self.network(without_blur(captured, self.model, self.polynomial))
         return restored
 
 
 def without_blur(pictures: Tensor, model: EdgeModel, polynomial: tuple[float, float]) -> Tensor:
-    """The first step on ``[batch, 3, y, x]`` in 0..1: each patch and colour without its estimated Gaussian."""
+    """The first step: estimate and undo a Gaussian blur in each patch and colour.
+
+    Args:
+        pictures: ``[batch, 3, y, x]`` in 0..1.
+        model: calibrated estimate of Gaussian blur.
+        polynomial: α and β of the inverse, see :mod:`metalens.restore.methods.gaussian_blur`.
+
+    Returns:
+        Pictures of the same shape, clipped to 0..1.
+    """
     height, width = pictures.shape[-2:]
     total, weight = torch.zeros_like(pictures), torch.zeros_like(pictures)
     for rows in patches(height):
@@ -109,7 +118,7 @@ def patches(side: int) -> Iterator[slice]:
 
 
 def _window(side: int) -> Tensor:
-    """Squared cosine, nowhere 0."""
+    """Squared cosine; the small offset keeps it above 0, since the blended result is divided by it."""
     return (torch.pi * ((torch.arange(side) + 0.5) / side - 0.5)).cos().square() + 1e-3
 
 
@@ -128,7 +137,7 @@ def _fit(training: Training) -> Fitted:
 
 
 def _middle(picture: np.ndarray) -> Tensor:
-    """The middle of a picture, at most two patches a side, ``[3, y, x]``."""
+    """Central part of a picture, at most two patches on a side, ``[3, y, x]``."""
     tops = [max(0, (side - 2 * PATCH) // 2) for side in picture.shape[:2]]
     return as_tensor(picture[tops[0] : tops[0] + 2 * PATCH, tops[1] : tops[1] + 2 * PATCH])
 

@@ -1,11 +1,11 @@
-"""Wiener deconvolution with the bank's point spread functions (Wiener 1949), of the whole picture and place by place.
+"""Wiener deconvolution (Wiener 1949) with the bank's point spread functions: one for the whole picture, or tiled.
 
-*Whole* and *tiled* are :mod:`metalens.restore.deconvolution.wiener`; N, the ratio of noise to signal, is the one of
-nine from 10⁻⁴ to 1 with the highest PSNR on three training pairs. *Joint* is
-:mod:`metalens.restore.deconvolution.joint_wiener`; the multiple of the sensor's noise is chosen in the same way.
+*Whole* and *tiled* use :mod:`metalens.restore.deconvolution.wiener`; N, the noise-to-signal ratio, is chosen among nine
+values from 10⁻⁴ to 1 by the PSNR on three training pairs. *Joint* uses
+:mod:`metalens.restore.deconvolution.joint_wiener`; its multiple of the sensor's noise is chosen in the same way.
 
-The paper's table has a Wiener filter by one function. *Whole* is that, by the mean of the bank. *Tiled* filters by each
-node's function and blends the results by hat windows: the same filter, made for a blur that varies over the field.
+*Whole* filters with one function, the mean of the bank, as in DMDiff's table. *Tiled* filters with the function of each
+node and blends the results with linear weights, for a blur that varies over the field.
 """
 
 from __future__ import annotations

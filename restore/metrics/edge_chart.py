@@ -1,8 +1,7 @@
-"""A chart of slanted edges over the field, and where its edges are.
+"""A chart of slanted edges over the field, and the positions of its edges.
 
-Dark squares on a light ground, three by three over the frame, turned by 5°: their sides are edges that cross the rows
-and columns of pixels at all phases, as ISO 12233 asks for. Both tones are mid-range (a contrast of 4 : 1 in linear
-light).
+Dark squares on a light background, three by three over the frame, rotated by 5°: so their edges cross the pixel rows
+and columns at all phases, as ISO 12233 requires. Both tones are mid-range (a contrast of 4 : 1 in linear light).
 """
 
 from __future__ import annotations
@@ -20,22 +19,22 @@ SQUARES = 3
 
 ANGLE = math.radians(5.0)
 DARK, LIGHT = 0.16, 0.64
-"""Linear light."""
+"""Levels in linear light."""
 
 SMALLEST_SIDE = 180
-"""Pixels of a frame: below, an edge is too short to be measured."""
+"""Smallest side of a frame in pixels; in a smaller one the edges are too short to measure."""
 
 _OVERSAMPLING = 8
 
 
 @dataclass(frozen=True)
 class EdgeRegion:
-    """A rectangle with one edge.
+    """A rectangle that contains one edge.
 
     Attributes:
-        rows: of the frame.
-        columns: of the frame.
-        upright: whether the edge runs from top to bottom, more or less.
+        rows: rows of the frame.
+        columns: columns of the frame.
+        upright: whether the edge is nearly vertical.
     """
 
     rows: slice
@@ -43,12 +42,12 @@ class EdgeRegion:
     upright: bool
 
     def of(self, picture: np.ndarray) -> np.ndarray:
-        """This part of a picture ``[y, x, …]``, turned so that its edge is upright."""
+        """This part of a picture ``[y, x, …]``, transposed if necessary so that its edge is nearly vertical."""
         part = picture[self.rows, self.columns]
         return part if self.upright else part.swapaxes(0, 1)
 
     def middle(self) -> tuple[float, float]:
-        """(row, column) of its middle."""
+        """(row, column) of its centre."""
         return (self.rows.start + self.rows.stop - 1) / 2, (self.columns.start + self.columns.stop - 1) / 2
 
 
@@ -77,7 +76,7 @@ def edge_chart(pixels: tuple[int, int]) -> np.ndarray:
 
 
 def edge_regions(pixels: tuple[int, int]) -> list[EdgeRegion]:
-    """The four sides of every square, each in a rectangle that holds no other edge."""
+    """Regions of the four sides of every square; each region contains one edge only."""
     _check(pixels)
     side = _side(pixels)
     along, across = int(0.3 * side), int(0.42 * side)

@@ -1,6 +1,6 @@
-"""What LPIPS and its shift-tolerant form have in common: weighted differences of a frozen network's features.
+"""Base class of LPIPS and its shift-tolerant form: weighted differences of a frozen network's features.
 
-Features of five depths are scaled to length 1 along their channels, and the weighted squared differences are averaged
+Features of five depths are normalised to length 1 along the channels. Their weighted squared differences are averaged
 over the picture and summed over the depths.
 """
 
@@ -13,12 +13,12 @@ from metalens.formats.files.errors import InputError
 
 
 class FeatureDistance(nn.Module):
-    """Perceptual distance between pictures; frozen, and differentiable in both of them.
+    """Perceptual distance between pictures; its weights are frozen, and it is differentiable in both pictures.
 
     Attributes:
-        smallest_side: pixels of the smallest picture that it takes.
-        shift: ``[3, 1, 1]`` that is subtracted from pictures in −1..1.
-        scale: ``[3, 1, 1]`` by which they are divided then.
+        smallest_side: smallest side of a picture in pixels.
+        shift: ``[3, 1, 1]``, subtracted from pictures in −1..1.
+        scale: ``[3, 1, 1]``, by which the difference is divided.
     """
 
     smallest_side: int
@@ -26,11 +26,16 @@ class FeatureDistance(nn.Module):
     scale: Tensor
 
     def features(self, picture: Tensor) -> list[Tensor]:
-        """The five feature maps of ``[batch, 3, y, x]`` pictures in 0..1, to be compared with many others."""
+        """The five feature maps of pictures ``[batch, 3, y, x]`` in 0..1, for :meth:`compare`."""
         raise NotImplementedError
 
     def hold(self, name: str, value: Tensor) -> None:
-        """Keep a weight, which is not trained; those of depth n's differences are ``importance_n``."""
+        """Register a frozen weight.
+
+        Args:
+            name: of the parameter; the channel weights of depth n are named ``importance_n``.
+            value: the weight, stored as float32.
+        """
         self.register_parameter(name, nn.Parameter(value.float().clone(), requires_grad=False))
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
@@ -44,7 +49,7 @@ class FeatureDistance(nn.Module):
             ``[batch]`` float32, 0 for equal pictures; symmetric.
 
         Raises:
-            InputError: shapes that differ, are no colour pictures, or are smaller than ``smallest_side``.
+            InputError: the shapes differ, are not those of colour pictures, or are smaller than ``smallest_side``.
         """
         if first.shape != second.shape or first.ndim != 4 or first.shape[1] != 3:
             raise InputError(
@@ -59,14 +64,30 @@ class FeatureDistance(nn.Module):
         return self.compare(self.features(first), self.features(second))
 
     def compare(self, first: list[Tensor], second: list[Tensor]) -> Tensor:
-        """Distance between pictures whose :meth:`features` are at hand, ``[batch]`` float32."""
+        """Distance between pictures whose :meth:`features` are computed already.
+
+        Args:
+            first: feature maps of one batch of pictures, one ``[batch, channel, y, x]`` for each depth.
+            second: feature maps of the other batch.
+
+        Returns:
+            ``[batch]`` float32.
+        """
         distance = torch.zeros(len(first[0]), device=first[0].device)
         for difference in self.difference_maps(first, second):
             distance = distance + difference.mean(dim=(1, 2))
         return distance
 
     def difference_maps(self, first: list[Tensor], second: list[Tensor]) -> list[Tensor]:
-        """What :meth:`compare` averages: the weighted squared differences of each layer, ``[batch, y, x]``."""
+        """Weighted squared differences of each depth, before the averaging of :meth:`compare`.
+
+        Args:
+            first: feature maps of one batch of pictures, one ``[batch, channel, y, x]`` for each depth.
+            second: feature maps of the other batch.
+
+        Returns:
+            ``[batch, y, x]`` for each depth.
+        """
         found = []
         for number, (one, other) in enumerate(zip(first, second, strict=True)):
             difference = (_unit_length(one) - _unit_length(other)).square()

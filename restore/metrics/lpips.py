@@ -1,4 +1,4 @@
-"""LPIPS on VGG-16, from weights that are already on this machine: nothing is ever downloaded.
+"""LPIPS on VGG-16, with weights that are already on this machine: nothing is ever downloaded.
 
 Zhang et al., "The Unreasonable Effectiveness of Deep Features as a Perceptual Metric", CVPR 2018 (arXiv 1801.03924),
 version 0.1. It is the perceptual term of DMDiff's loss.
@@ -19,17 +19,17 @@ from metalens.restore.metrics.feature_distance import FeatureDistance
 from metalens.restore.metrics.weight_files import read_weights
 
 NETWORK = "vgg16-397923af.pth"
-"""VGG-16 as torchvision names it, below ``checkpoints/`` of torch's hub folder."""
+"""VGG-16 under torchvision's file name, in ``checkpoints/`` of torch's hub folder."""
 
 HEADS = "LPIPS_v0.1_vgg-a78928a0.pth"
-"""The five heads as pyiqa names them, below ``pyiqa/`` of torch's hub folder; the package lpips has them as well."""
+"""The five heads under pyiqa's file name, in ``pyiqa/`` of torch's hub folder; the package lpips has them as well."""
 
-# Convolutions of torchvision's VGG-16 by their index; max pooling stands between the stages.
+# Indices of the convolutions in torchvision's VGG-16; the stages are separated by max pooling.
 _STAGES = ((0, 2), (5, 7), (10, 12, 14), (17, 19, 21), (24, 26, 28))
 
 
 def find_lpips() -> tuple[Path, Path] | None:
-    """Where the network's and the heads' weights lie on this machine, or ``None``; looks only, fetches nothing."""
+    """Paths of the weights of the network and the heads on this machine, or ``None``; nothing is downloaded."""
     hub = Path(torch.hub.get_dir())
     heads = [hub / "pyiqa" / HEADS, hub / "checkpoints" / HEADS]
     package = importlib.util.find_spec("lpips")
@@ -44,7 +44,7 @@ class LPIPS(FeatureDistance):
     """LPIPS with VGG-16.
 
     Raises:
-        InputError: the weights are not on this machine, or are something else.
+        InputError: the weights are not on this machine, or the files hold something else.
     """
 
     smallest_side = 16
@@ -64,13 +64,13 @@ class LPIPS(FeatureDistance):
                 for part in ("weight", "bias"):
                     self.hold(f"{part}_{index}", _tensor(network, f"features.{index}.{part}", found[0]))
             self.hold(f"importance_{number}", _tensor(heads, f"lin{number}.model.1.weight", found[1]))
-        # The usual mean and deviation of ImageNet, for pictures in −1..1.
+        # Mean and standard deviation of ImageNet, rescaled to pictures in −1..1.
         self.register_buffer("shift", torch.tensor([-0.030, -0.088, -0.188])[:, None, None])
         self.register_buffer("scale", torch.tensor([0.458, 0.448, 0.450])[:, None, None])
         self.eval()
 
     def features(self, picture: Tensor) -> list[Tensor]:
-        """The features before each pooling."""
+        """The features before each pooling. See :class:`FeatureDistance`."""
         current = (2 * picture - 1 - self.shift) / self.scale
         maps = []
         for number, stage in enumerate(_STAGES):

@@ -1,6 +1,6 @@
-"""Figures that say how far a restored picture is from the clean one.
+"""Full-reference metrics: the difference between a restored picture and the clean one.
 
-All take ``[y, x, 3]`` sRGB, uint8 or float in 0..1, and compare the encoded values, as papers do.
+All take ``[y, x, 3]`` sRGB, uint8 or float in 0..1, and compare the encoded values, as is usual in publications.
 """
 
 from __future__ import annotations
@@ -15,11 +15,15 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.metrics.shift_tolerant_lpips import SMALLEST_SIDE, Backbone, shift_tolerant_lpips
 
 ZONES = ("centre", "middle", "edge")
-"""The frame split at one and two thirds of the half-diagonal."""
+"""Zones of the field, divided at one and two thirds of the half-diagonal."""
 
 
 def psnr(clean: np.ndarray, picture: np.ndarray) -> float:
     """Peak signal-to-noise ratio over all pixels and channels.
+
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: of the same shape.
 
     Returns:
         dB against a peak of 1; infinite for equal pictures.
@@ -36,6 +40,10 @@ def ssim(clean: np.ndarray, picture: np.ndarray) -> float:
 
     The window is the paper's: a Gaussian of σ = 1.5 pixels, 11 × 11.
 
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: of the same shape.
+
     Returns:
         1 for equal pictures.
 
@@ -46,7 +54,18 @@ def ssim(clean: np.ndarray, picture: np.ndarray) -> float:
 
 
 def ssim_map(clean: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """The similarity of :func:`ssim` around every pixel, ``[y, x]``, mean over the channels."""
+    """SSIM around every pixel, mean over the channels; see :func:`ssim`.
+
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: of the same shape.
+
+    Returns:
+        ``[y, x]``, at most 1.
+
+    Raises:
+        InputError: the pictures differ in shape, are empty, or are smaller than the window.
+    """
     return _similarity(clean, picture)[1].mean(axis=-1)
 
 
@@ -70,6 +89,11 @@ def _similarity(clean: np.ndarray, picture: np.ndarray) -> tuple[float, np.ndarr
 def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbone = "vgg") -> float:
     """Shift-tolerant LPIPS; see :mod:`metalens.restore.metrics.shift_tolerant_lpips`.
 
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: of the same shape.
+        backbone: ``"alex"`` or ``"vgg"``.
+
     Returns:
         0 for equal pictures.
 
@@ -80,7 +104,19 @@ def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbo
 
 
 def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], backbone: Backbone = "vgg") -> list[float]:
-    """:func:`perceptual_distance` of many pictures from one clean one, in half of the time."""
+    """:func:`perceptual_distance` of many pictures from one clean one; its features are computed only once.
+
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        pictures: of the same shape.
+        backbone: ``"alex"`` or ``"vgg"``.
+
+    Returns:
+        One distance for each picture, 0 for equal pictures.
+
+    Raises:
+        InputError: the pictures differ in shape, are empty or too small, or the weights are not installed.
+    """
     import torch
 
     arrays = _as_floats(clean, *pictures)
@@ -97,10 +133,10 @@ def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], back
 
 
 def field_zones(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
-    """Split a frame by the distance from its middle.
+    """Divide a frame into zones by the distance from its centre.
 
     Args:
-        shape: rows, columns, ….
+        shape: (rows, columns, …).
 
     Returns:
         zone → ``[y, x]`` bool: closer than a third of the half-diagonal, up to two thirds, and beyond.
@@ -117,7 +153,14 @@ def field_zones(shape: tuple[int, ...]) -> dict[str, np.ndarray]:
 
 
 def psnr_by_zone(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    """Peak signal-to-noise ratio of each zone of :func:`field_zones`, in dB.
+    """PSNR of each zone of :func:`field_zones`.
+
+    Args:
+        clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
+        picture: of the same shape.
+
+    Returns:
+        Zone → dB.
 
     Raises:
         InputError: the pictures differ in shape or are none.

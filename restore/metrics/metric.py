@@ -1,4 +1,4 @@
-"""What a metric is: pictures in, a figure each."""
+"""The record of a metric: a function from pictures to figures, and its description."""
 
 from __future__ import annotations
 
@@ -11,26 +11,26 @@ import numpy as np
 WHOLE = "whole"
 
 Compare = Callable[[np.ndarray, Sequence[np.ndarray]], list[dict[str, float]]]
-"""From a clean picture and others of its shape, ``[y, x, 3]`` uint8, to the figures of each.
+"""(clean picture, pictures of its shape), ``[y, x, 3]`` uint8, → the figures of each picture.
 
-They are that of the ``whole`` picture and, where there are such, those of the zones of the field. Metrics without
-reference do not look at the clean picture.
+The keys are ``whole`` and, if the metric has them, the zones of the field. No-reference metrics ignore the clean
+picture.
 """
 
 
 @dataclass(frozen=True)
 class Metric:
-    """A figure of merit of pictures.
+    """A metric of picture quality.
 
     Attributes:
-        key: its name in files.
-        heading: its name in tables.
-        better: which way is better.
-        digits: behind the point, in tables.
-        about: what it is and where it is from.
-        load: makes the function that computes it, on a device of torch; takes what time it takes.
-        missing: why it cannot be computed on this machine, or ``None``.
-        smallest: side in pixels of the smallest picture that it takes.
+        key: name in files.
+        heading: name in tables.
+        better: whether higher or lower is better.
+        digits: decimals in tables.
+        about: description and source.
+        load: loads the function that computes it, on a device of torch; this may be slow.
+        missing: the reason why it cannot be computed on this machine, or ``None``.
+        smallest: smallest side of a picture in pixels.
     """
 
     key: str
@@ -43,7 +43,7 @@ class Metric:
     smallest: int = 16
 
     def reason(self, pixels: tuple[int, ...]) -> str | None:
-        """Why it cannot be computed of pictures of (rows, columns, …) here, or ``None``."""
+        """The reason why it cannot be computed for pictures of (rows, columns, …) here, or ``None``."""
         if min(pixels[:2]) < self.smallest:
             return f"pictures of {pixels[0]} × {pixels[1]} pixels are too small for it, which needs {self.smallest}"
         return self.missing()

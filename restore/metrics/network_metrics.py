@@ -1,8 +1,8 @@
-"""Metrics that are networks: LPIPS, MUSIQ, and others of pyiqa with its default settings.
+"""Metrics computed by networks: LPIPS, MUSIQ, and others of pyiqa with its default settings.
 
-Where something that one needs is not on this machine, its column says what. Nothing is downloaded. Weight files are
-read as tensors, except CLIP's, which is a TorchScript archive that its loader checks against the published SHA-256.
-pyiqa's licence is non-commercial (PolyForm Noncommercial and NTU S-Lab).
+Nothing is downloaded. If a metric lacks something on this machine, its column in tables names it. Weight files are read
+as tensors, except CLIP's: that is a TorchScript archive, which its loader checks against the published SHA-256. pyiqa's
+licence is non-commercial (PolyForm Noncommercial and NTU S-Lab).
 """
 
 from __future__ import annotations
@@ -35,16 +35,16 @@ Missing = Callable[[], str | None]
 
 @dataclass(frozen=True)
 class PyiqaNetwork:
-    """A network of pyiqa, and what it needs on this machine.
+    """A network of pyiqa, and the files that it requires.
 
     Attributes:
-        module: in ``pyiqa.archs``.
-        kind: its class.
-        settings: of the class.
-        files: below torch's hub folder; without them it cannot be computed.
-        needed: names in the last of the files, whose tensors are filled in; ``("*",)`` for all of the network's.
-        path_setting: the setting that takes the path of the last file, where pyiqa reads it.
-        reference: whether it looks at the clean picture too.
+        module: module in ``pyiqa.archs``.
+        kind: name of its class.
+        settings: arguments of the class.
+        files: required files, relative to torch's hub folder.
+        needed: names of the tensors that the last file must hold; ``("*",)`` for all of the network's.
+        path_setting: argument of the class that takes the path of the last file, if pyiqa itself reads it.
+        reference: whether the network takes the clean picture as well.
     """
 
     module: str
@@ -56,18 +56,18 @@ class PyiqaNetwork:
     reference: bool = True
 
     def missing(self) -> str | None:
-        """Why it cannot be computed, if it cannot."""
+        """The reason why it cannot be computed, or ``None``."""
         return _without_pyiqa() or _lacking(*map(_hub, self.files))
 
     def load(self, device: str) -> Compare:
-        """The metric on a device.
+        """Load the metric on a device.
 
         Raises:
             InputError: a weight file is damaged.
         """
         settings = self.settings | ({self.path_setting: str(_hub(self.files[-1]))} if self.path_setting else {})
         with warnings.catch_warnings(), _no_backbone() if self.kind == "MANIQA" else nullcontext():
-            # pyiqa imports dozens of metrics at once, and their libraries warn of their own deprecations.
+            # pyiqa imports dozens of metrics at once, and their libraries raise deprecation warnings.
             warnings.simplefilter("ignore")
             network: torch.nn.Module = getattr(import_module(f"pyiqa.archs.{self.module}"), self.kind)(**settings)
         if self.needed:
@@ -102,7 +102,7 @@ PYIQA = {
 
 
 def network_metric(name: str) -> tuple[Callable[[str], Compare], Missing]:
-    """How a metric is loaded on a device, and what tells why it cannot be computed here.
+    """The loader of a metric, and the function that gives the reason if it cannot be computed here.
 
     Args:
         name: ``lpips``, ``musiq`` or one of :data:`PYIQA`.
@@ -116,7 +116,16 @@ def network_metric(name: str) -> tuple[Callable[[str], Compare], Missing]:
 
 
 def comparing(network: torch.nn.Module, device: str, *, reference: bool = True) -> Compare:
-    """A metric from a network that takes pictures and, if it is a comparison, the clean one behind them."""
+    """Make a metric from a network.
+
+    Args:
+        network: maps pictures ``[1, 3, y, x]`` in 0..1 to a figure; with a reference, (picture, clean).
+        device: device name of torch.
+        reference: whether the network takes the clean picture as well.
+
+    Returns:
+        The function that computes the figures of pictures.
+    """
     network.to(device)
 
     @torch.no_grad()
@@ -134,10 +143,15 @@ def comparing(network: torch.nn.Module, device: str, *, reference: bool = True) 
 
 
 def fill(network: torch.nn.Module, path: Path, *, needed: Sequence[str]) -> None:
-    """Read a weight file as tensors into a network.
+    """Load the tensors of a weight file into a network.
+
+    Args:
+        network: takes the tensors, by name.
+        path: the weight file.
+        needed: names that the file must hold.
 
     Raises:
-        InputError: it is damaged or lacks something.
+        InputError: the file is damaged or lacks a tensor.
     """
     tensors = {name.removeprefix("module."): value for name, value in read_weights(path).items()}
     lacking = sorted(set(needed) - set(tensors))
@@ -150,7 +164,7 @@ def fill(network: torch.nn.Module, path: Path, *, needed: Sequence[str]) -> None
 
 
 def _no_backbone() -> AbstractContextManager[Any]:
-    """MANIQA's constructor would download the weights of its backbone, which the file holds as well."""
+    """Prevent MANIQA's constructor from downloading its backbone: the weight file holds the backbone as well."""
     import timm
 
     create = timm.create_model

@@ -1,4 +1,4 @@
-"""The shift-tolerant LPIPS, VGG features: one figure a picture, and one for each zone of the field."""
+"""Shift-tolerant LPIPS on VGG features, for whole pictures and for each zone of the field."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metalens.restore.metrics.shift_tolerant_lpips import shift_tolerant_lpips
 
 
 def load_shift_tolerant(device: str) -> Compare:
-    """The metric on a device."""
+    """Load the metric on a device."""
     return lambda clean, pictures: distances_by_zone(clean, pictures, device)
 
 
@@ -22,16 +22,16 @@ def load_shift_tolerant(device: str) -> Compare:
 def distances_by_zone(clean: np.ndarray, pictures: Sequence[np.ndarray], device: str = "cpu") -> list[dict[str, float]]:
     """Distances of pictures from a clean one.
 
-    A zone's distance is the mean of each layer's differences over the features that lie in it, summed over layers; a
-    feature sees some way beyond its place.
+    The distance of a zone is the mean difference over the features in the zone, summed over the layers. The receptive
+    field of a feature extends beyond its zone.
 
     Args:
         clean: ``[y, x, 3]`` uint8.
         pictures: of the same shape.
-        device: of torch.
+        device: device name of torch.
 
     Returns:
-        For each picture ``whole`` and the zones of :func:`metalens.restore.metrics.measures.field_zones`.
+        For each picture: ``whole`` and the zones of :func:`metalens.restore.metrics.measures.field_zones` → distance.
     """
     network = shift_tolerant_lpips("vgg").to(device)
     reference = network.features(as_tensor(clean)[None].to(device))

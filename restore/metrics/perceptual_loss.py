@@ -1,4 +1,4 @@
-"""The perceptual term of losses: LPIPS where its weights are, else the shift-tolerant one."""
+"""The perceptual term of losses: LPIPS if its weights are on this machine, else its shift-tolerant form."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from metalens.restore.metrics.shift_tolerant_lpips import ShiftTolerantLPIPS
 
 
 def perceptual_metric(wanted: str) -> str:
-    """The metric that ``auto`` means on this machine: ``lpips`` where its weights are, else ``st-lpips``."""
+    """Resolve ``auto`` on this machine: ``lpips`` if its weights are there, else ``st-lpips``."""
     if wanted != "auto":
         return wanted
     return "st-lpips" if find_lpips() is None else "lpips"
 
 
 def perceptual_network(wanted: str) -> tuple[str, nn.Module]:
-    """The metric's name and its frozen network.
+    """Load the metric: its name and its frozen network.
 
     Raises:
         InputError: its weights are not on this machine.

@@ -1,4 +1,4 @@
-"""Pictures as the networks take them, and back."""
+"""Conversion between pictures and the tensors of the networks."""
 
 from __future__ import annotations
 
@@ -19,7 +19,15 @@ def as_picture(values: Tensor) -> np.ndarray:
 
 
 def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
-    """Reflect ``[batch, 3, y, x]`` at its lower and right border until both sides are multiples."""
+    """Pad pictures at the lower and right border by reflection until both sides are multiples.
+
+    Args:
+        pictures: ``[batch, 3, y, x]``.
+        multiple: pixels.
+
+    Returns:
+        ``[batch, 3, y', x']`` with both sides rounded up.
+    """
     height, width = pictures.shape[-2:]
     below, right = -height % multiple, -width % multiple
     return F.pad(pictures, (0, right, 0, below), mode="reflect") if below or right else pictures

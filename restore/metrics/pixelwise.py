@@ -1,4 +1,4 @@
-"""Figures without a network: PSNR, SSIM and CIEDE2000 of a picture and of each zone of the field, and its PIQE."""
+"""Metrics without a network: PSNR, SSIM and CIEDE2000, whole and by zone, and PIQE of the whole picture."""
 
 from __future__ import annotations
 
@@ -15,43 +15,75 @@ Figures = Callable[[np.ndarray, np.ndarray], dict[str, float]]
 
 
 def colour_difference(clean: np.ndarray, picture: np.ndarray) -> np.ndarray:
-    """CIEDE2000 at every pixel (Sharma et al. 2005, 10.1002/col.20070), of sRGB under D65.
+    """CIEDE2000 at every pixel (Sharma et al. 2005, 10.1002/col.20070), for sRGB under D65.
 
     Args:
         clean: ``[y, x, 3]`` uint8 or float in 0..1.
         picture: of the same shape.
 
     Returns:
-        ``[y, x]``; about 1 is the least that is seen.
+        ``[y, x]`` ΔE₀₀; about 1 is just noticeable.
     """
     difference: np.ndarray = deltaE_ciede2000(rgb2lab(clean), rgb2lab(picture))
     return difference
 
 
 def psnr_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    """PSNR in dB."""
+    """PSNR of the whole picture and of each zone.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8.
+        picture: of the same shape.
+
+    Returns:
+        ``whole`` and each zone → dB.
+    """
     return {WHOLE: psnr(clean, picture), **psnr_by_zone(clean, picture)}
 
 
 def ssim_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    """SSIM; a zone's is the mean of the similarity around its pixels."""
+    """SSIM of the whole picture and the mean of the SSIM map in each zone.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8.
+        picture: of the same shape.
+
+    Returns:
+        ``whole`` and each zone → SSIM.
+    """
     return {WHOLE: ssim(clean, picture), **_zone_means(ssim_map(clean, picture))}
 
 
 def colour_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    """Mean colour difference."""
+    """Mean CIEDE2000 of the whole picture and of each zone.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8.
+        picture: of the same shape.
+
+    Returns:
+        ``whole`` and each zone → ΔE₀₀.
+    """
     difference = colour_difference(clean, picture)
     return {WHOLE: float(difference.mean()), **_zone_means(difference)}
 
 
 def piqe_figures(clean: np.ndarray, picture: np.ndarray) -> dict[str, float]:
-    """PIQE, which does not look at the clean picture."""
+    """PIQE of the picture; it has no reference.
+
+    Args:
+        clean: not used.
+        picture: ``[y, x, 3]`` uint8.
+
+    Returns:
+        ``whole`` → PIQE, in 0..100, lower is better.
+    """
     del clean
     return {WHOLE: float(piqe(picture[None].astype(np.float32) / 255)[0])}
 
 
 def loader(figures: Figures) -> Callable[[str], Compare]:
-    """A loader of one of these, which compute on the processor whatever the device."""
+    """Loader of one of these metrics; they always compute on the CPU."""
 
     def load(device: str) -> Compare:
         del device

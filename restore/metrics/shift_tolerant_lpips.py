@@ -1,10 +1,9 @@
-"""Shift-tolerant LPIPS: how different two pictures look, without any download.
+"""Shift-tolerant LPIPS: a perceptual distance whose weights need no download.
 
-Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022 (arXiv 2207.13686): features of a
-network whose strided layers are blurred before they are sampled. A misalignment of a pixel hardly counts, blur and
-noise do.
+Ghildyal and Liu, "Shift-tolerant Perceptual Similarity Metric", ECCV 2022 (arXiv 2207.13686): features of a network
+with anti-aliased strided layers. It is insensitive to a shift by one pixel, but sensitive to blur and noise.
 
-The weights are the two files in the wheel ``stlpips-pytorch``; they are read as tensors, and its code is never
+The weights are two files of the wheel ``stlpips-pytorch``. They are read as tensors; the code of the wheel is never
 imported.
 """
 
@@ -26,12 +25,14 @@ from metalens.restore.metrics.weight_files import read_weights
 Backbone = Literal["alex", "vgg"]
 
 SMALLEST_SIDE = 32
-"""Pixels; the blurred sampling mirrors two rows of the coarsest features, which smaller pictures do not have."""
+"""Smallest side in pixels; the anti-aliasing reflects two rows of the coarsest features, which smaller pictures
+lack.
+"""
 
 
 @dataclass(frozen=True)
 class _Convolution:
-    """A convolution; its index is its name in the weight file."""
+    """A convolution; its index is its key in the weight file."""
 
     index: int
     padding: int
@@ -40,11 +41,12 @@ class _Convolution:
 
 @dataclass(frozen=True)
 class _Stage:
-    """What leads from one compared feature map to the next.
+    """The layers between two compared feature maps.
 
     Attributes:
-        pool: side of the max pooling (stride 1) that opens the stage, with blurred sampling after it; 0 for none.
-        convolutions: in their order, each followed by a rectifier.
+        pool: side of the max pooling (stride 1) at the start of the stage, followed by anti-aliased sampling; 0 for
+            none.
+        convolutions: in their order, each followed by a ReLU.
     """
 
     pool: int
@@ -74,11 +76,11 @@ _STAGES: dict[str, tuple[_Stage, ...]] = {
 
 
 class ShiftTolerantLPIPS(FeatureDistance):
-    """The shift-tolerant form, on one of two networks.
+    """Shift-tolerant LPIPS on one of two networks.
 
     Args:
-        backbone: ``"alex"`` (2.5 million weights, quick, the loss in training) or ``"vgg"`` (14.7 million, the
-            figure in evaluation).
+        backbone: ``"alex"`` (2.5 million weights, fast, the training loss) or ``"vgg"`` (14.7 million, the evaluation
+            metric).
 
     Raises:
         InputError: the package that holds the weights is not installed, or holds something else.
@@ -103,12 +105,12 @@ class ShiftTolerantLPIPS(FeatureDistance):
         self.register_buffer("binomial", torch.outer(line, line)[None, None])
         self.register_buffer("shift", weights["scaling_layer.shift"].float().clone())
         self.register_buffer("scale", weights["scaling_layer.scale"].float().clone())
-        # On a processor convolutions and poolings are faster with channels last.
+        # On the CPU, convolution and pooling are faster in channels-last order.
         nn.Module.to(self, memory_format=torch.channels_last)
         self.eval()
 
     def features(self, picture: Tensor) -> list[Tensor]:
-        """The features at the end of each stage."""
+        """The features at the end of each stage. See :class:`FeatureDistance`."""
         maps = []
         current = ((2 * picture - 1 - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES[self.backbone]:
@@ -125,7 +127,7 @@ class ShiftTolerantLPIPS(FeatureDistance):
         return maps
 
     def _sample(self, features: Tensor) -> Tensor:
-        """Keep every second sample of the features after a binomial blur, which leaves little to alias."""
+        """Keep every second sample of the features after a binomial blur, which suppresses aliasing."""
         channels = features.shape[1]
         mirrored = F.pad(features, (2, 2, 2, 2), mode="reflect")
         return F.conv2d(mirrored, self.binomial.to(features.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
@@ -133,7 +135,7 @@ class ShiftTolerantLPIPS(FeatureDistance):
 
 @functools.lru_cache(maxsize=2)
 def shift_tolerant_lpips(backbone: Backbone = "alex") -> ShiftTolerantLPIPS:
-    """The module on the CPU, read once per process."""
+    """The module on the CPU; its weights are read once per process."""
     return ShiftTolerantLPIPS(backbone)
 
 

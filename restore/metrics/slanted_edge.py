@@ -1,9 +1,10 @@
 """Resolution from a slanted edge: the spatial frequency response of ISO 12233.
 
-In linear light: the edge is found in each row as the centroid of the derivative, a line is fitted, all pixels are
-projected along it onto quarters of a pixel, and the mean profile's derivative, under a Hamming window, is transformed.
-The response of the derivative itself is divided out. MTF50 is the frequency at which the response falls to one half.
-Where a picture shows no edge, as noise does not, there is none: the response of noise never falls.
+In linear light: (1) the edge position in each row is the centroid of the derivative; (2) a line is fitted; (3) all
+pixels are projected along the line into bins of a quarter pixel; (4) the derivative of the mean profile, under a
+Hamming window, is Fourier transformed; (5) the response of the finite difference is divided out. MTF50 is the frequency
+at which the response falls to one half. A picture without a visible edge has no MTF50, since the response of noise does
+not fall.
 """
 
 from __future__ import annotations
@@ -17,19 +18,19 @@ from metalens.restore.metrics.edge_chart import edge_regions
 from metalens.restore.metrics.measures import ZONES, field_zones
 
 BINS = 4
-"""Samples of the profile per pixel."""
+"""Bins of the edge profile per pixel."""
 
 FREQUENCY = np.linspace(0, 1, 101)
-"""Cycles per pixel at which responses are read; one half is the sensor's Nyquist frequency."""
+"""Spatial frequencies of the response in cycles per pixel; 0.5 is the Nyquist frequency of the sensor."""
 
 LEAST_CONTRAST = 2.0
-"""How many standard deviations of the light beside an edge its two sides must differ by, to be an edge."""
+"""Least contrast of an edge: the difference of its two sides over the standard deviation within a side."""
 
 _LUMINANCE = np.array([0.2126, 0.7152, 0.0722])
 
 
 def edge_response(light: np.ndarray) -> np.ndarray:
-    """The spatial frequency response across an upright edge.
+    """The spatial frequency response (SFR) across a nearly vertical edge.
 
     Args:
         light: ``[y, x]`` linear light with one edge that crosses all rows.
@@ -42,7 +43,7 @@ def edge_response(light: np.ndarray) -> np.ndarray:
     place = _edge_places(light)
     slope, start = np.polyfit(np.arange(rows), place, 1)
     distance = np.arange(columns)[None, :] - (start + slope * np.arange(rows))[:, None]
-    # Across the edge, not along the row.
+    # Distance perpendicular to the edge, not along the row: the row crosses the edge at an angle.
     distance = distance / np.hypot(1, slope)
     reach = int(min(-distance[:, 0].max(), distance[:, -1].min())) * BINS
     numbers = np.rint(distance * BINS).astype(int) + reach
@@ -54,7 +55,7 @@ def edge_response(light: np.ndarray) -> np.ndarray:
     spread = np.gradient(profile) * np.hamming(2 * reach + 1)
     response = np.abs(np.fft.rfft(spread, 16 * len(spread)))
     cycles = np.fft.rfftfreq(16 * len(spread), 1 / BINS)
-    # A difference over two samples passes sin(2πf/BINS) of a frequency where a derivative passes 2πf/BINS.
+    # Divide out the central difference: its response is sin(2πf/BINS), that of a true derivative 2πf/BINS.
     angle = 2 * np.pi * cycles / BINS
     passed = np.divide(np.sin(angle), angle, out=np.ones_like(angle), where=angle > 0)
     usable = passed > 0.1
@@ -63,10 +64,10 @@ def edge_response(light: np.ndarray) -> np.ndarray:
 
 
 def shows_edge(light: np.ndarray) -> bool:
-    """Whether two sides can be told apart: by their means, against how much either varies in itself.
+    """Whether there is an edge: the difference of the two sides' means against the variation within each side.
 
     Args:
-        light: ``[y, x]`` linear light that should have an upright edge in its middle.
+        light: ``[y, x]`` linear light, expected to have a nearly vertical edge at its centre.
     """
     middle = light.shape[1] // 2
     sides = light[:, :middle], light[:, -middle:]
@@ -75,7 +76,7 @@ def shows_edge(light: np.ndarray) -> bool:
 
 
 def mtf50(response: np.ndarray) -> float:
-    """The lowest frequency in cycles per pixel at which a response falls to one half; 1 if it does not."""
+    """The lowest frequency in cycles per pixel at which the response falls to one half; 1 if it never does."""
     below = np.flatnonzero(response < 0.5)
     if not len(below):
         return float(FREQUENCY[-1])
@@ -86,13 +87,13 @@ def mtf50(response: np.ndarray) -> float:
 
 
 def resolution(picture: np.ndarray) -> dict[str, float]:
-    """MTF50 of a picture of the chart, of its mean response, in cycles per pixel.
+    """MTF50 of a picture of the edge chart, from the mean response of its edges.
 
     Args:
         picture: ``[y, x, 3]`` uint8 of :func:`metalens.restore.metrics.edge_chart.edge_chart`'s shape.
 
     Returns:
-        ``whole``, and each zone of the field that has edges; NaN where the picture lacks one that the chart has.
+        ``whole`` and each zone that has edges → MTF50 in cycles per pixel; NaN if an edge of the chart is not visible.
 
     Raises:
         InputError: the picture is too small for the chart.
@@ -111,7 +112,7 @@ def resolution(picture: np.ndarray) -> dict[str, float]:
 
 
 def _edge_places(light: np.ndarray) -> np.ndarray:
-    """Where each row crosses the edge: the centroid of its derivative, twice, the second time near the first."""
+    """Edge position in each row: the centroid of the derivative, refined once in a window around the first result."""
     steps = np.abs(np.diff(light, axis=1))
     x = np.arange(steps.shape[1]) + 0.5
     window = np.hamming(steps.shape[1])

@@ -1,4 +1,4 @@
-"""Weight files from elsewhere: read as tensors, never unpickled."""
+"""Third-party weight files: read as tensors, never unpickled."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from metalens.formats.files.errors import InputError
 
 
 def read_weights(path: Path, advice: str = "remove it and fetch it again") -> dict[str, Tensor]:
-    """The tensors of a file that torch wrote.
+    """Read the tensors of a file written by torch.
 
     Args:
-        path: of the file.
-        advice: what to do when it cannot be read.
+        path: the weight file.
+        advice: what the error tells the user to do.
 
     Returns:
         Name → tensor, on the CPU.

@@ -57,6 +57,13 @@ def embed_texts(location: str, texts: Sequence[str]) -> Tensor:
 def read_prompt_bank(path: Path, names: Sequence[str]) -> dict[str, Tensor]:
     """Read embeddings ``[token, feature]`` by name.
 
+    Args:
+        path: ``prompts.safetensors``.
+        names: names that the file must hold.
+
+    Returns:
+        Name → ``[token, feature]``.
+
     Raises:
         InputError: the file is damaged, or holds other names or shapes.
     """
@@ -75,7 +82,15 @@ def read_prompt_bank(path: Path, names: Sequence[str]) -> dict[str, Tensor]:
 
 
 def variant_of(folder: Path, stem: str) -> dict[str, str]:
-    """``{"variant": "fp16"}`` where a local folder holds nothing but half-precision weights, else nothing."""
+    """``{"variant": "fp16"}`` where a local folder holds nothing but half-precision weights, else nothing.
+
+    Args:
+        folder: folder of a network.
+        stem: file name of the weights without suffixes.
+
+    Returns:
+        Keyword arguments of ``from_pretrained``.
+    """
     if not folder.is_dir() or any(folder.glob(f"{stem}.safetensors*")):
         return {}
     return {"variant": "fp16"} if any(folder.glob(f"{stem}.fp16.safetensors*")) else {}

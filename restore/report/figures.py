@@ -24,7 +24,13 @@ RESOLUTION = {"png": 220, "pdf": 300}
 
 
 def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
-    """Draw a figure in the house style and write ``name.png`` and ``name.pdf`` into a folder."""
+    """Draw a figure in the house style and write ``name.png`` and ``name.pdf``.
+
+    Args:
+        folder: output folder.
+        name: file stem.
+        draw: draws the figure.
+    """
     house_style.save_figure(folder, name, draw, RESOLUTION)
 
 
