@@ -123,9 +123,23 @@ if not TYPE_CHECKING:  # or a misspelt name would be an object to type checkers
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         module, _, attribute = _HOMES[name].partition(":")
-        found = import_module(f"{__name__}.{module}")
+        try:
+            found = import_module(f"{__name__}.{module}")
+        except ModuleNotFoundError as error:
+            _explain(name, error)
+            raise
         globals()[name] = getattr(found, attribute) if attribute else found
         return globals()[name]
+
+
+def _explain(name: str, error: ModuleNotFoundError) -> None:
+    """Raise an InputError that names the extra, if that is what is missing."""
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.files.extras import missing_package
+
+    sentence = missing_package(error.name or "")
+    if sentence is not None:
+        raise InputError(f"metalens.{name}: {sentence}.") from error
 
 
 def __dir__() -> list[str]:

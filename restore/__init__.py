@@ -31,6 +31,9 @@ class _CallableFolder(ModuleType):
 
     def __call__(self, *arguments: Any, **options: Any) -> Any:
         """Restore one picture; see :func:`metalens.restore.inference.picture.restore_picture`."""
+        from metalens.formats.files.extras import require
+
+        require("metalens.restore", "torch", "diffusers", "peft", "safetensors")
         from metalens.restore.inference.picture import restore_picture
 
         return restore_picture(*arguments, **options)

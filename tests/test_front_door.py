@@ -234,3 +234,34 @@ def test_a_notebook_takes_from_the_front_door_what_stands_there(path):
     offered = {*metalens.__all__, "read_psf_bank", "write_psf_bank", "design_lens"}
     assert sorted(imported & offered) == []
     assert "import metalens" in lines
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None  # to Python, a module that is None cannot be found
+import numpy as np
+import metalens
+calls = {
+    "train": lambda: metalens.train,
+    "load_restorer": lambda: metalens.load_restorer,
+    "restore": lambda: metalens.restore(np.zeros((400, 400, 3), np.uint8)),
+}
+for name, call in calls.items():
+    try:
+        call()
+    except metalens.InputError as error:
+        print(error)
+print(metalens.read_camera("metacamera").name)
+"""
+
+
+def test_a_name_whose_extra_is_missing_says_which_one_to_install():
+    run = subprocess.run([sys.executable, "-c", WITHOUT_TORCH], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    assert run.stdout.splitlines() == [
+        *(
+            f"metalens.{name}: the package torch is not installed; run `pip install 'metalens[restore]'`."
+            for name in ("train", "load_restorer", "restore")
+        ),
+        "metacamera",
+    ]
