@@ -7,7 +7,10 @@ imported when the command is asked for, and heavy packages when it runs, so that
 
 from __future__ import annotations
 
+import io
 import sys
+import tempfile
+import traceback
 from importlib import import_module
 from keyword import iskeyword
 
@@ -17,6 +20,7 @@ from metalens import __version__
 from metalens.formats.files.atomic import DISK_REFUSES
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.extras import missing_package
+from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
 
 COMMANDS = (
@@ -85,7 +89,9 @@ def main() -> None:
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
     except click.ClickException as error:
-        error.show()
+        told = io.StringIO()
+        error.show(file=told)
+        click.echo("\n".join(shown(line, LONGEST_MESSAGE) for line in told.getvalue().splitlines()), err=True)
         sys.exit(error.exit_code)
     except InputError as error:
         _fail(str(error), 1)
@@ -103,15 +109,28 @@ def main() -> None:
         place = f"{error.filename}: " if error.filename else ""
         remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
         _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
-    except Exception:
+    except Exception as error:
         # Some libraries that call back into Python make an error of their own of what interrupts them there.
         if not is_interrupted():
-            raise
+            _fail(_reported(error), 1)
         _fail(_INTERRUPTED, STATUS)
 
 
+def _reported(error: Exception) -> str:
+    """Keep the traceback of an error that nothing foresaw, and say what to do with it."""
+    with tempfile.NamedTemporaryFile(
+        "w", prefix="metalens-error-", suffix=".txt", delete=False, encoding="utf-8", errors="backslashreplace"
+    ) as file:
+        file.write(f"metalens {__version__}, Python {sys.version}, {sys.platform}\n\n")
+        traceback.print_exception(error, file=file)
+    return (
+        f"this is a bug in metalens ({type(error).__name__}: {shown(str(error))}); report it with the command that you "
+        f"gave and the file {file.name}, which holds the details."
+    )
+
+
 def _fail(message: str, status: int) -> None:
-    click.echo(f"metalens: {message}", err=True)
+    click.echo(f"metalens: {shown(message, LONGEST_MESSAGE)}", err=True)
     sys.exit(status)
 
 

@@ -8,16 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
+
 if TYPE_CHECKING:
     from metalens.formats.pairs.manifest import SkippedSource
 
 
 def answer(figures: dict[str, Any], as_json: bool, text: str) -> None:
     """Print the result: as JSON, or as a sentence."""
-    click.echo(json.dumps(figures) if as_json else text)
+    lines = (shown(line, len(line)) for line in text.split("\n"))
+    click.echo(json.dumps(figures) if as_json else "\n".join(lines))
 
 
 def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> None:
     """Say on stderr which photographs were left out, and why."""
     for each in skipped:
-        click.echo(f"{word} {each.name}: {each.reason}", err=True)
+        click.echo(f"{word} {shown(each.name)}: {shown(each.reason, LONGEST_MESSAGE)}", err=True)

@@ -54,5 +54,7 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
         f"{found.full_well_e:.5g} e⁻, PRNU {found.prnu_percent:.2g} %, DSNU {found.dsnu_e:.2g} e⁻, from {found.levels} "
         "levels"
     )
+    if found.step != 1:
+        sentence += f"; the files' numbers go in steps of {found.step:.5g}, and DN is such a step"
     where = f"{output}: {sentence}" if output is not None else f"{text.rstrip()}\n# {sentence}"
     answer({"output": str(output) if output is not None else None, **asdict(found)}, as_json, where)

@@ -211,3 +211,26 @@ def test_a_full_disk_is_one_sentence(run, lens, tmp_path, monkeypatch):
     monkeypatch.setattr(h5py, "File", full)
     refused(run("psf", lens, "-o", tmp_path / "psf.h5", "--fields", "1x1"), "No space left on device")
     assert [entry.name for entry in tmp_path.iterdir()] == ["lens.toml"]
+
+
+def test_an_error_that_nothing_foresaw_is_one_sentence_and_a_file(run, monkeypatch, tmp_path):
+    def fail(*arguments: object, **options: object) -> None:
+        raise RuntimeError("a\x1b[2J\nb")
+
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    monkeypatch.setattr("metalens.cli.metalens.main", fail)
+    status, out, err = run("psf", "metacamera", "-o", tmp_path / "psf.h5")
+    assert (status, out) == (1, "")
+    (kept,) = tmp_path.glob("metalens-error-*.txt")
+    assert err == (
+        "metalens: this is a bug in metalens (RuntimeError: a\\x1b[2J\\nb); report it with the command that you "
+        f"gave and the file {kept}, which holds the details.\n"
+    )
+    assert "Traceback" in kept.read_text()
+
+
+def test_names_are_printed_on_one_line_without_control(run, tmp_path):
+    status, _, err = run("psf", "x\nmetalens: done\x1b[31m.toml", "-o", tmp_path / "psf.h5")
+    assert status == 1
+    assert err.startswith("metalens: x\\nmetalens: done\\x1b[31m.toml: ")
+    assert err.count("\n") == 1

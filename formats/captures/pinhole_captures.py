@@ -54,6 +54,9 @@ class CaptureSet(Record):
     centring: Literal["index", "centroid"] = Field(
         default="index", description="the chief ray lies at the position, or the green light's centroid does"
     )
+    axes: Literal["yx", "xy"] = Field(
+        default="yx", description='of arrays in .npy and HDF5; "xy" turns those that MATLAB wrote, columns first'
+    )
     darks: tuple[FileName, ...] = Field(default=(), description="frames of the same exposure without light")
     captures: tuple[PinholeCapture, ...] = Field(min_length=1, max_length=100_000)
 
@@ -84,7 +87,7 @@ class CaptureSet(Record):
         Raises:
             InputError: its file cannot be read, or has no such frame.
         """
-        frames = read_raw_frames(self._folder / capture.file, planes=self.planes)
+        frames = read_raw_frames(self._folder / capture.file, planes=self.planes, axes=self.axes)
         if capture.frame is None:
             return frames
         if capture.frame >= len(frames):
@@ -100,7 +103,7 @@ class CaptureSet(Record):
         Raises:
             InputError: a file cannot be read, or its frames have another size.
         """
-        stacks = [read_raw_frames(self._folder / name, planes=self.planes) for name in self.darks]
+        stacks = [read_raw_frames(self._folder / name, planes=self.planes, axes=self.axes) for name in self.darks]
         for name, stack in zip(self.darks, stacks, strict=True):
             if stack.shape[1:] != stacks[0].shape[1:]:
                 raise InputError(

@@ -4,23 +4,27 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
-from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS
+from metalens.formats.files.input_file import input_file
+from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS, refuse_preview
 
 SCHEMA = "metalens.frames"
 VERSION = 1
 
 _PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
+Axes = Literal["yx", "xy"]
+
 SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5")
 """What files of raw frames end in."""
 
 
-def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
+def read_raw_frames(path: str | os.PathLike[str], *, planes: int, axes: Axes = "yx") -> np.ndarray:
     """Read one frame or a stack of them without any conversion.
 
     Args:
@@ -29,6 +33,7 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
             ``version = 1``. Arrays are ``[y, x]`` or ``[frame, y, x]``, with three planes ``[y, x, 3]`` or
             ``[frame, y, x, 3]``.
         planes: 1 or 3.
+        axes: of an array: ``"xy"`` has all axes in the opposite order, as HDF5 shows what MATLAB wrote.
 
     Returns:
         ``[frame, plane, y, x]`` float32.
@@ -41,12 +46,8 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
     suffix = target.suffix.lower()
     if suffix not in SUFFIXES:
         raise InputError(f"{target}: raw frames end in {', '.join(SUFFIXES)}; save them as one of these.")
-    try:
-        size = target.stat().st_size
-    except OSError as error:
-        raise InputError(f"{target}: could not be read ({error.strerror or error}); check its name.") from error
-    if size > MAXIMUM_FILE_BYTES:
-        raise InputError(f"{target}: {size} bytes, frames up to {MAXIMUM_FILE_BYTES} bytes are read; split the stack.")
+    missing = "could not be read (no such file); check its name."
+    input_file(target, "file of frames", largest=MAXIMUM_FILE_BYTES, missing=missing)
     if suffix in _PICTURES:
         values = _read_pictures(target, _PICTURES[suffix])
     elif suffix == ".npy":
@@ -54,7 +55,9 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int) -> np.ndarray:
     else:
         with open_guarded(target, SCHEMA, VERSION) as file:
             rank = getattr(file.get("frames"), "ndim", 0)
-            values = read_array(file, "frames", dtype=np.float32, shape=(None,) * rank)
+            values = read_array(file, "frames", dtype=np.float32, shape=(None,) * rank, most=3 * MAXIMUM_PIXELS)
+    if axes == "xy" and suffix not in _PICTURES:
+        values = values.transpose()
     return _as_frames(target, values, planes)
 
 
@@ -74,12 +77,16 @@ def _read_npy(path: Path) -> np.ndarray:
 def _read_pictures(path: Path, kind: str) -> np.ndarray:
     try:
         with Image.open(path, formats=(kind,)) as picture:
+            refuse_preview(picture, str(path))
             _check(picture, path)
             return np.stack([np.array(page) for page in ImageSequence.Iterator(picture)])
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(f"{path}: not a {kind} file; give raw frames as {', '.join(SUFFIXES)}.") from error
+        raise InputError(
+            f"{path}: not a {kind} file of grey or RGB, or with its samples in planes of their own; give raw frames "
+            f"as {', '.join(SUFFIXES)}."
+        ) from error
     # Pillow's decoders let many kinds of error through on damaged files, and stack refuses pages of unequal size.
     except Exception as error:
         raise InputError(f"{path}: damaged or of unequal pages ({type(error).__name__}: {error}).") from error
@@ -116,13 +123,20 @@ def _bits(picture: Image.Image, path: Path) -> int:
     return max(bits) if isinstance(bits, tuple) else int(bits)
 
 
+def _turned(values: np.ndarray, planes: int) -> str:
+    """What to do about an array whose first axis holds the planes."""
+    if planes == 3 and values.ndim in (3, 4) and values.shape[0] == 3:
+        return '; MATLAB writes its axes in the opposite order: say axes = "xy" in the list of captures'
+    return ""
+
+
 def _as_frames(path: Path, values: np.ndarray, planes: int) -> np.ndarray:
     wanted = "[y, x] or [frame, y, x]" if planes == 1 else "[y, x, 3] or [frame, y, x, 3]"
     rank = 2 if planes == 1 else 3
     if values.ndim == rank:
         values = values[None]
     if values.ndim != rank + 1 or (planes == 3 and values.shape[-1] != 3) or 0 in values.shape:
-        raise InputError(f"{path}: holds an array of shape {values.shape}, expected {wanted}.")
+        raise InputError(f"{path}: holds an array of shape {values.shape}, expected {wanted}{_turned(values, planes)}.")
     if values.size > planes * MAXIMUM_PIXELS:
         raise InputError(f"{path}: {values.size} samples are more than can be read at once; split the stack.")
     frames = np.array(values[:, None] if planes == 1 else np.moveaxis(values, -1, 1), dtype=np.float32)

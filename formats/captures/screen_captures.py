@@ -66,6 +66,9 @@ class AlignmentSet(Record):
     least_sharpness: float = Field(
         default=0.7, ge=0, lt=1, allow_inf_nan=False, description="contrast over that of the dots; less is refused"
     )
+    axes: Literal["yx", "xy"] = Field(
+        default="yx", description='of arrays in .npy and HDF5; "xy" turns those that MATLAB wrote, columns first'
+    )
     target: TargetTable
     dots: FileName
     white: FileName
@@ -137,11 +140,13 @@ class AlignmentSet(Record):
         Raises:
             InputError: it cannot be read, or has another size than the camera's sensor.
         """
-        frames = read_raw_frames(self.path(name), planes=1 if self.colour == "bayer" else 3)
+        frames = read_raw_frames(self.path(name), planes=1 if self.colour == "bayer" else 3, axes=self.axes)
         if frames.shape[2:] != pixels:
+            turned = frames.shape[:1:-1] == pixels and self.axes == "yx"
+            advice = 'of arrays that MATLAB wrote say axes = "xy"' if turned else "give whole frames of that camera"
             raise InputError(
                 f"{self.path(name)}: its frames are {frames.shape[2]} × {frames.shape[3]}, the sensor of {self.lens} "
-                f"has {pixels[0]} × {pixels[1]}; give whole frames of that camera."
+                f"has {pixels[0]} × {pixels[1]}; {advice}."
             )
         return frames
 

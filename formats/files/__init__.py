@@ -6,6 +6,7 @@ In reading order:
 - ``extras``        which extra of the installation brings a package that is missing
 - ``input_file``    which paths are input at all
 - ``text_file``     tables of numbers that other programs wrote
+- ``foreign_text``  names that others chose, made fit to be printed
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and those that come with the package
 - ``json_file``     guarded reading of JSON files

@@ -17,9 +17,15 @@ import numpy as np
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
 
 MAXIMUM_BYTES = 64 * 2**30
 """The largest total size of decoded datasets that a file may declare."""
+
+MOST_VALUES = 2**28
+"""Numbers of one dataset, unless its kind of file allows another number: a map of 16384 a side."""
+
+MOST_OBJECTS = 10_000
 
 _PROVENANCE = "provenance_"
 
@@ -81,9 +87,8 @@ def open_guarded(
         InputError: the file is missing, unreadable, of another schema or version, or holds links, external
             storage, virtual datasets, references or sizes that do not fit what it stores.
     """
-    target = Path(path)
-    if not target.is_file():
-        raise InputError(f"{target}: no such file; give the path of a {schema} file.")
+    missing = f"no such file; give the path of a {schema} file."
+    target = input_file(path, f"{schema} file", largest=MAXIMUM_BYTES, missing=missing)
     try:
         file = h5py.File(target, "r", locking=False)
     except OSError as error:
@@ -118,29 +123,33 @@ def _check_identity(file: h5py.File, target: Path, schema: str, version: int, re
 
 
 def _check_contents(file: h5py.File, target: Path) -> None:
-    total = 0
-    stored = target.stat().st_size
-
-    def walk(group: h5py.Group) -> None:
-        nonlocal total
+    """Look at every object once; hard links could make 2⁴⁰ paths to a few of them, or a circle."""
+    total, seen, groups = 0, {_address(file)}, [file["/"]]
+    while groups:
+        group = groups.pop()
         for name in group:
             link = group.get(name, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise InputError(f"{target}: {group.name.rstrip('/')}/{name} is a link out of its place; refused.")
             item = group[name]
+            if _address(item) in seen:
+                raise InputError(f"{target}: {item.name} is there under a second name; refused.")
+            seen.add(_address(item))
+            if len(seen) > MOST_OBJECTS:
+                raise InputError(f"{target}: holds more than {MOST_OBJECTS} groups and datasets; refused as hostile.")
             if isinstance(item, h5py.Group):
-                walk(item)
+                groups.append(item)
                 continue
             if not isinstance(item, h5py.Dataset):
                 raise InputError(f"{target}: {item.name} is neither a group nor a dataset; refused.")
             _check_dataset(item, target)
             total += item.size * item.dtype.itemsize
-            if total > MAXIMUM_BYTES or total > 2000 * stored + 2**20:
-                raise InputError(
-                    f"{target}: declares {total} bytes of data in a file of {stored} bytes; refused as hostile."
-                )
+            if total > MAXIMUM_BYTES:
+                raise InputError(f"{target}: declares {total} bytes of data; refused as hostile.")
 
-    walk(file)
+
+def _address(item: h5py.Group | h5py.Dataset) -> int:
+    return int(h5py.h5o.get_info(item.id).addr)
 
 
 def _check_dataset(dataset: h5py.Dataset, target: Path) -> None:
@@ -152,7 +161,13 @@ def _check_dataset(dataset: h5py.Dataset, target: Path) -> None:
 
 
 def read_array(
-    file: h5py.File, name: str, *, dtype: type[np.generic], shape: tuple[int | None, ...], finite: bool = True
+    file: h5py.File,
+    name: str,
+    *,
+    dtype: type[np.generic],
+    shape: tuple[int | None, ...],
+    finite: bool = True,
+    most: int = MOST_VALUES,
 ) -> np.ndarray:
     """Read one dataset and check its shape and values.
 
@@ -162,6 +177,8 @@ def read_array(
         dtype: what to convert it to.
         shape: the expected shape; ``None`` allows any length on that axis.
         finite: refuse NaN and infinity.
+        most: numbers that it may hold. A few packed kilobytes can declare gigabytes of zeros: what counts is what this
+            kind of file may hold, not how well it is packed.
 
     Raises:
         InputError: the dataset is missing, of another shape, or not finite.
@@ -174,6 +191,8 @@ def read_array(
             f"{file.filename}: {name} has shape {getattr(dataset, 'shape', None)}, "
             f"expected {tuple('any' if length is None else length for length in shape)}."
         )
+    if dataset.size > most:
+        raise InputError(f"{file.filename}: {name} declares {dataset.size} numbers; at most {most} are read.")
     if dataset.dtype.kind not in "biuf":
         raise InputError(f"{file.filename}: {name} holds {dataset.dtype}, numbers were expected.")
     array = np.asarray(dataset[()]).astype(dtype)

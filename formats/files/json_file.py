@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import json
 import os
-from typing import Any
+from typing import Any, TypeVar
+
+from pydantic import BaseModel, ValidationError
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import input_file
 
 LARGEST_JSON = 2**26
+
+AnyModel = TypeVar("AnyModel", bound=BaseModel)
 
 
 def read_json(
@@ -38,3 +43,35 @@ def read_json(
     except (OSError, ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable {what} ({error}); {advice}.") from error
     return found
+
+
+def read_record(
+    path: str | os.PathLike[str], model: type[AnyModel], what: str, advice: str, *, largest: int = LARGEST_JSON
+) -> AnyModel:
+    """Read a JSON file of a known schema.
+
+    Args:
+        path: the file.
+        model: the record that it holds.
+        what: as of :func:`read_json`.
+        advice: as of :func:`read_json`.
+        largest: bytes above which it is not read.
+
+    Raises:
+        InputError: it is missing, too large, no JSON, or does not describe such a record.
+    """
+    target = input_file(path, what, largest=largest, missing=f"no such file; {advice}.")
+    try:
+        return model.model_validate_json(target.read_bytes())
+    except (OSError, ValidationError, RecursionError) as error:
+        raise InputError(f"{path}: not a readable {what} ({_first(error)}); {advice}.") from error
+
+
+def _first(error: Exception) -> str:
+    """The first thing that is wrong; the schema and version come before whatever follows from them."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    errors = error.errors(include_url=False)
+    first = next((each for each in errors if each["loc"] in (("schema",), ("version",))), errors[0])
+    place = ".".join(str(part) for part in first["loc"])
+    return f"{shown(place) or 'content'}: {first['msg']}, found {shown(str(first['input']), 80)!r}"

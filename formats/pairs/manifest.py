@@ -5,20 +5,24 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_record
 from metalens.formats.pairs.photograph_split import Split
 
 SCHEMA = "metalens.pairs"
 VERSION = 2
 MANIFEST = "manifest.json"
+LARGEST_JSON = 2**28
+REMEDY = "make the pairs again"
+MOST_SHARDS = 10**5
+"""Files of a folder."""
 
 Kind = Literal["simulated", "pseudo", "captured", "mixed"]
 
-_MAXIMUM_JSON_BYTES = 2**28
 _HASH = r"^[0-9a-f]{64}$"
 
 
@@ -138,6 +142,8 @@ class PairsManifest(_Record):
         for camera in self.cameras:
             if self.pixels[0] > camera.sensor[0] or self.pixels[1] > camera.sensor[1]:
                 raise ValueError(f"pixels {list(self.pixels)} are more than the sensor's {list(camera.sensor)}")
+        if -(-self.count // self.shard_size) > MOST_SHARDS:
+            raise ValueError(f"{self.count} samples in shards of {self.shard_size} are more than {MOST_SHARDS} files")
         if any(lost.source >= len(self.sources) for lost in self.lost):
             raise ValueError("a lost source is none of the sources")
         return self
@@ -192,35 +198,6 @@ class Shard:
         return f"shard-{self.index:05d}.json"
 
 
-RecordType = TypeVar("RecordType", bound=BaseModel)
-
-
-def read_json(path: Path, model: type[RecordType]) -> RecordType:
-    """Read a JSON file as a record.
-
-    Raises:
-        InputError: the file is missing, far too large, or does not describe such a record.
-    """
-    try:
-        if path.stat().st_size > _MAXIMUM_JSON_BYTES:
-            raise InputError(f"{path}: {path.stat().st_size} bytes, far more than such a file holds; refused.")
-        return model.model_validate_json(path.read_bytes())
-    except OSError as error:
-        raise InputError(f"{path}: could not be read ({error.strerror}).") from error
-    except (ValidationError, RecursionError) as error:
-        raise InputError(f"{path}: not what this metalens writes ({_first(error)}); make the pairs again.") from error
-
-
-def _first(error: Exception) -> str:
-    """Say the first thing that is wrong; the version comes before whatever follows from it."""
-    if not isinstance(error, ValidationError):
-        return "nested too deeply"
-    errors = error.errors()
-    first = next((each for each in errors if each["loc"] in (("version",), ("schema",))), errors[0])
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{place or 'content'}: {first['msg']}, found {str(first['input'])[:80]!r}"
-
-
 def read_manifest(folder: Path) -> PairsManifest:
     """Read the manifest of a folder of pairs.
 
@@ -232,7 +209,16 @@ def read_manifest(folder: Path) -> PairsManifest:
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(f"{folder}: has no {MANIFEST}; give a folder that `metalens synth` wrote.")
-    return read_json(path, PairsManifest)
+    return read_record(path, PairsManifest, "manifest of pairs", REMEDY, largest=LARGEST_JSON)
+
+
+def read_marker(path: Path) -> ShardMarker:
+    """Read the JSON beside a finished shard.
+
+    Raises:
+        InputError: it is missing, or is not one.
+    """
+    return read_record(path, ShardMarker, "marker of a shard", REMEDY, largest=LARGEST_JSON)
 
 
 def _sha256(path: Path) -> str:
@@ -246,7 +232,7 @@ def damage_of(folder: Path, shard: Shard) -> str | None:
     if not path.is_file() or not (folder / shard.marker).is_file():
         return "it is not finished" if not (folder / shard.marker).is_file() else "it is gone, its marker is there"
     try:
-        marker = read_json(folder / shard.marker, ShardMarker)
+        marker = read_marker(folder / shard.marker)
         size = path.stat().st_size
         if marker.count != shard.count or marker.bytes != size:
             return f"{size} bytes, its marker says {marker.bytes} for {marker.count} samples"

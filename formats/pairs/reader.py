@@ -10,7 +10,6 @@ to an undisturbed one.
 
 from __future__ import annotations
 
-import json
 import os
 import weakref
 from collections import OrderedDict
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json
 from metalens.formats.pairs.manifest import (
     MANIFEST,
     SCHEMA,
@@ -29,11 +29,10 @@ from metalens.formats.pairs.manifest import (
     PairsManifest,
     PairsSource,
     Shard,
-    ShardMarker,
     SkippedSource,
     damage_of,
-    read_json,
     read_manifest,
+    read_marker,
 )
 from metalens.formats.pairs.photograph_split import Split
 from metalens.formats.pairs.shard import OpenShard, PairSample, StoredSample, open_shard
@@ -61,8 +60,8 @@ _OPEN_SHARDS = 32
 def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
     """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` says whether it is a sound one."""
     try:
-        manifest = json.loads((Path(folder) / MANIFEST).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        manifest = read_json(Path(folder) / MANIFEST, "manifest of pairs", "make the pairs again", kind=object)
+    except InputError:
         return False
     return isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
 
@@ -92,7 +91,7 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
                 f"{target}: unfinished, {done} of {len(manifest.shards)} shards are there, {shard.name} is not; "
                 "run the command that makes it again with --resume."
             )
-        marker = read_json(target / shard.marker, ShardMarker)
+        marker = read_marker(target / shard.marker)
         size = (target / shard.name).stat().st_size
         if marker.count != shard.count or marker.bytes != size:
             raise InputError(

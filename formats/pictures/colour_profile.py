@@ -7,9 +7,13 @@ sections 8.3.3 and 10.6, 10.18). They are applied in floats, so that 16 bits and
 from __future__ import annotations
 
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+
+from metalens.formats.pictures.scene import srgb_to_linear
 
 XYZ_D50_TO_SRGB = np.array(
     [
@@ -58,6 +62,38 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
     if not (np.isfinite(curves).all() and np.isfinite(matrix).all()) or abs(np.linalg.det(matrix)) < 1e-6:
         return None
     return MatrixProfile(curves, matrix)
+
+
+SRGB_TOLERANCE = 1e-3
+"""Of linear light, by which a profile may differ from sRGB and be it: tables in profiles are rounded."""
+
+_SRGB_GAMMA = 1 / 2.2
+"""What a PNG file of sRGB says in its gAMA chunk."""
+
+
+def encoding_of(info: Mapping[Any, Any]) -> MatrixProfile | None:
+    """How the values of a picture stand for light, if not as sRGB has it: by its ICC profile, or a PNG's gAMA chunk.
+
+    What a profile is called does not matter; what it holds does.
+
+    Args:
+        info: of a picture, as Pillow has it.
+    """
+    icc = info.get("icc_profile")
+    if icc:
+        found = matrix_profile(icc)
+        return None if found is None or _is_srgb(found) else found
+    gamma = info.get("gamma")
+    if "srgb" in info or not isinstance(gamma, float) or not 0.1 <= gamma <= 10 or abs(gamma - _SRGB_GAMMA) < 0.01:
+        return None
+    curve = np.linspace(0, 1, _CURVE_VALUES) ** (1 / gamma)
+    return MatrixProfile(np.stack([curve] * 3), np.eye(3))
+
+
+def _is_srgb(profile: MatrixProfile) -> bool:
+    wanted = srgb_to_linear(np.linspace(0, 1, _CURVE_VALUES))
+    matrix = np.abs(profile.matrix - np.eye(3)).max() < 5 * SRGB_TOLERANCE
+    return bool(matrix and np.abs(profile.curves - wanted).max() < SRGB_TOLERANCE)
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:

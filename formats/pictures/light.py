@@ -15,12 +15,14 @@ import OpenEXR
 from PIL import Image, ImageFile, ImageOps
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.colour_profile import matrix_profile
+from metalens.formats.files.input_file import input_file
+from metalens.formats.pictures.colour_profile import encoding_of
 from metalens.formats.pictures.pictures import (
     MAXIMUM_FILE_BYTES,
     MAXIMUM_PIXELS,
     SUFFIXES,
     as_rgb,
+    flattened,
     read_bytes,
     with_picture,
 )
@@ -67,20 +69,21 @@ def decode_light(data: bytes, *, origin: str) -> np.ndarray:
 
 
 def _light_of(picture: Image.Image, data: bytes, origin: str) -> np.ndarray:
-    icc = picture.info.get("icc_profile")
-    profile = matrix_profile(icc) if icc and picture.mode in ("RGB", "RGBA") else None
-    if picture.mode.startswith("I;16"):
-        grey = np.asarray(ImageOps.exif_transpose(picture)).astype(np.float32) / 65535
-        return srgb_to_linear(np.repeat(grey[..., None], 3, axis=2))
+    encoding = encoding_of(picture.info)
+    # Before the picture is decoded, which forgets how its bytes lie.
     low = _low_bytes(picture, data) if isinstance(picture, ImageFile.ImageFile) else None
-    if low is None and profile is None:
+    upright = ImageOps.exif_transpose(picture)
+    if picture.mode.startswith("I;16"):
+        grey = np.asarray(upright).astype(np.float32) / 65535
+        values = np.repeat(grey[..., None], 3, axis=2)
+    elif low is not None:
+        values = (256 * np.array(flattened(upright, origin)).astype(np.float32) + low) / 65535
+    elif encoding is None:
         # Tables in profiles, palettes and grey are left to Pillow, in 8 bits.
-        return srgb_to_linear(np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
-    picture.info.pop("icc_profile", None)
-    values: np.ndarray = np.array(as_rgb(ImageOps.exif_transpose(picture), origin)).astype(np.float32)
-    values = values / 255 if low is None else (256 * values + low) / 65535
-    light = srgb_to_linear(values) if profile is None else profile.to_light(values)
-    return np.clip(light, 0, None)
+        return srgb_to_linear(np.array(as_rgb(upright, origin)))
+    else:
+        values = np.array(flattened(upright, origin)).astype(np.float32) / 255
+    return np.clip(srgb_to_linear(values) if encoding is None else encoding.to_light(values), 0, None)
 
 
 def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
@@ -99,10 +102,8 @@ def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
 
 def _read_exr(path: Path) -> np.ndarray:
     """Read an OpenEXR file of red, green and blue light."""
-    if not path.is_file():
-        raise InputError(f"{path}: could not be read (no such file); give the path of a picture.")
-    if path.stat().st_size > MAXIMUM_FILE_BYTES:
-        raise InputError(f"{path}: {path.stat().st_size} bytes, pictures up to {MAXIMUM_FILE_BYTES} bytes are read.")
+    missing = "could not be read (no such file); give the path of a picture."
+    input_file(path, "picture", largest=MAXIMUM_FILE_BYTES, missing=missing)
     try:
         with OpenEXR.File(str(path), header_only=True) as file:
             _check_exr_header(path, file.header())

@@ -18,6 +18,9 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
+from metalens.formats.pictures.colour_profile import encoding_of, matrix_profile
+from metalens.formats.pictures.scene import linear_to_srgb
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
 """What is picked up from a folder; a file that is named itself may be called anything."""
@@ -55,10 +58,9 @@ def read_bytes(target: Path) -> bytes:
     Raises:
         InputError: it is missing or too large.
     """
+    missing = "could not be read (no such file); give the path of a picture."
+    input_file(target, "picture", largest=MAXIMUM_FILE_BYTES, missing=missing)
     try:
-        size = target.stat().st_size
-        if size > MAXIMUM_FILE_BYTES:
-            raise InputError(f"{target}: {size} bytes, pictures up to {MAXIMUM_FILE_BYTES} bytes are read.")
         return target.read_bytes()
     except OSError as error:
         raise InputError(
@@ -154,11 +156,20 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collectio
         else:
             raise InputError(f"{source}: no such file or folder; give pictures or folders that hold them.")
         for entry in entries:
+            _require_printable(entry)
             found.setdefault(entry.resolve(), entry)
     if not found:
         places = ", ".join(str(source) for source in named) or "nothing was given"
         raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(suffixes))}.")
     return list(found.values())
+
+
+def _require_printable(path: Path) -> None:
+    """Refuse a name that no manifest, page or JSON can hold."""
+    try:
+        str(path).encode("utf-8")
+    except UnicodeEncodeError:
+        raise InputError(f"{path}: its name is no UTF-8; rename it.") from None
 
 
 def _is_listed(path: Path, folder: Path, suffixes: Collection[str]) -> bool:
@@ -167,6 +178,7 @@ def _is_listed(path: Path, folder: Path, suffixes: Collection[str]) -> bool:
 
 
 def _check(picture: Image.Image, origin: str) -> None:
+    refuse_preview(picture, origin)
     columns, rows = picture.size
     if columns * rows > MAXIMUM_PIXELS:
         raise InputError(
@@ -181,8 +193,22 @@ def _check(picture: Image.Image, origin: str) -> None:
         )
 
 
-def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
-    """Convert a picture to 8-bit sRGB.
+def refuse_preview(picture: Image.Image, origin: str) -> None:
+    """Refuse a raw file whose first page is a preview of it, or that has to be developed.
+
+    Raises:
+        InputError: it is one.
+    """
+    tags = getattr(picture, "tag_v2", {})
+    # NewSubfileType and its older form (TIFF 6.0), DNGVersion, PhotometricInterpretation of colour filter arrays.
+    if int(tags.get(254, 0)) & 1 or tags.get(255) == 2:
+        raise InputError(f"{origin}: its first page is a preview, as raw files have it; develop or export it first.")
+    if 50706 in tags or tags.get(262) in (32803, 34892):
+        raise InputError(f"{origin}: is a raw file of a camera (DNG); develop or export it first.")
+
+
+def flattened(picture: Image.Image, origin: str) -> Image.Image:
+    """The values of a picture as 8-bit RGB, whatever they stand for.
 
     Raises:
         InputError: it has transparent pixels.
@@ -194,16 +220,29 @@ def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
         picture = picture.convert("RGBA")
         if picture.getchannel("A").getextrema() != (255, 255):
             raise InputError(f"{origin}: has transparent pixels; flatten it onto a background first.")
-    profile = picture.info.get("icc_profile")
-    picture = picture.convert("RGB")
-    return _to_srgb(picture, profile) if profile else picture
+    return picture.convert("RGB")
 
 
-def _to_srgb(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from an embedded wide-gamut profile; sRGB and grey profiles, and broken ones, change nothing."""
+def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
+    """Convert a picture to 8-bit sRGB, as its profile or its gamma says.
+
+    Raises:
+        InputError: it has transparent pixels.
+    """
+    encoding, icc = encoding_of(picture.info), picture.info.get("icc_profile")
+    values = flattened(picture, origin)
+    if encoding is None:
+        # Tables in profiles are left to Pillow.
+        return _by_tables(values, icc) if icc and matrix_profile(icc) is None else values
+    light = encoding.to_light(np.asarray(values).astype(np.float32) / 255)
+    return Image.fromarray(np.rint(255 * linear_to_srgb(np.clip(light, 0, 1))).astype(np.uint8))
+
+
+def _by_tables(picture: Image.Image, profile: bytes) -> Image.Image:
+    """Convert from an embedded profile of tables; grey profiles, and broken ones, change nothing."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space.strip() != "RGB" or "sRGB" in (source.profile.profile_description or ""):
+        if source.profile.xcolor_space.strip() != "RGB":
             return picture
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"))
     except (ImageCms.PyCMSError, OSError):

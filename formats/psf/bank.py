@@ -41,6 +41,10 @@ _SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
 }
 
 
+LARGEST_WINDOW = 4096
+"""Pixels a side."""
+
+
 @dataclass(frozen=True)
 class PsfBank:
     """Point spread functions at nodes on the sensor, with their figures of merit.
@@ -296,6 +300,7 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
         names = dict(_ARRAYS)
         if any(name in file for name in _SUBPIXEL_ARRAYS):
             names |= _SUBPIXEL_ARRAYS
+        _check_window(file)
         content: dict[str, Any] = {
             name: read_array(file, name, dtype=dtype, shape=shape) for name, (dtype, shape) in names.items()
         }
@@ -308,6 +313,17 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
         return PsfBank(camera=camera, **content)
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
+
+
+def _check_window(file: h5py.File) -> None:
+    """Refuse a window that no bank has, before any of it is read."""
+    nodes = getattr(file.get("position"), "shape", (0,))[0]
+    shape: tuple[int, ...] = getattr(file.get("intensity"), "shape", ())
+    if len(shape) != 4 or shape[0] != nodes or max(shape[2:]) > LARGEST_WINDOW:
+        raise InputError(
+            f"{file.filename}: intensity has shape {shape}, expected [{nodes}, 3, y, x] with at most {LARGEST_WINDOW} "
+            "pixels a side; make the file again."
+        )
 
 
 def _read_figures(file: h5py.File, group: str, leading: tuple[int | None, ...], *, strehl: bool) -> PsfFigures:

@@ -6,6 +6,7 @@ In reading order:
 - ``svda``           from a degradation map to Q, local or global
 - ``lora``           LoRA layers with Q between A and B
 - ``skips``          from the encoder to the decoder
+- ``description``    ``adapter.json``
 - ``restorer``       prior and adapter: forward, save, load
 - ``merging``        a fixed Q merged into the weights
 - ``lens_transfer``  from one lens' adapter to another lens

@@ -23,17 +23,15 @@ from torch import Tensor, nn
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_record
 from metalens.formats.files.record import STRICT, told_as_input_error
+from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
 from metalens.restore.conditioning.degradation_map import CELLS, WHOLE, Region
 from metalens.restore.prior.prior import PATHS, Prior, load_prior
 from metalens.restore.prior.text_prompts import read_prompt_bank
-
-SCHEMA = "metalens.adapter"
-VERSION = 1
 
 
 @told_as_input_error("adapter")
@@ -273,17 +271,13 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
         unfinished = (folder / "checkpoint.safetensors").is_file()
         hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
         raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
-    description: dict[str, Any] = read_json(path, "adapter", "copy the adapter again")
-    found = description.get("schema"), description.get("version")
-    if found != (SCHEMA, VERSION):
-        raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
+    record = read_record(path, AdapterDescription, "adapter", "copy the adapter again")
+    description = record.model_dump(by_alias=True)
     try:
         # Adapters from before a setting existed have its default.
         description["config"] = asdict(AdapterConfig(**description["config"]))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: lacks or garbles {error}; copy the adapter again.") from error
     return description
 
 
@@ -307,13 +301,9 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
     """
     folder = adapter_folder(source)
     description = describe_adapter(folder)
-    try:
-        config = AdapterConfig(**description["config"])
-        camera = parse_camera(description["lens_toml"], origin=f"{folder}/adapter.json: its lens_toml")
-        recorded = description["prior"]
-        quality_metric = str(description["quality_metric"])
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{folder}/adapter.json: lacks or garbles {error}; copy the adapter again.") from error
+    config = AdapterConfig(**description["config"])
+    camera = parse_camera(description["lens_toml"], origin=f"{folder}/adapter.json: its lens_toml")
+    recorded, quality_metric = description["prior"], description["quality_metric"]
     kept = folder / "prompts.safetensors"
     prompts = read_prompt_bank(kept, PATHS) if kept.is_file() else None
     loaded_prior = load_prior(prior if prior is not None else recorded["name"], prompts=prompts)
@@ -328,7 +318,7 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
         camera=camera,
         fwhm_map=np.zeros((3, CELLS, CELLS), np.float32),
         quality_metric=quality_metric,
-        training=description.get("training", {}),
+        training=description["training"],
     )
     path = folder / "adapter.safetensors"
     shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}

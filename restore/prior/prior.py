@@ -24,6 +24,9 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.prior.text_prompts import embed_texts, read_prompt_bank, variant_of
 
+HUB_SECONDS = 5.0
+"""How long the model hub may take to say that it is there."""
+
 PATHS = ("positive", "neutral", "negative")
 """The three paths of DMDiff, in the order in which prompt banks and reports list them."""
 
@@ -200,11 +203,11 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     """
     name = os.fspath(source)
     folder = embedded_prior_folder() if name == "embedded" else Path(name)
-    location = str(folder) if folder.is_dir() else name
     if not folder.is_dir() and (name.startswith((".", "/")) or name.count("/") != 1):
         raise InputError(
             f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
         )
+    location = str(folder) if folder.is_dir() else _hub_location(name)
     bank = folder / "prompts.safetensors"
     try:
         vae = _load_module(AutoencoderKL, location, "vae")
@@ -310,6 +313,26 @@ def _check_consistency(prior: Prior) -> None:
             f"{prior.name}: predicts epsilon, and its schedule ends in pure noise (rescale_betas_zero_snr), where one "
             "step says nothing about the picture; give a prior that predicts v or the sample."
         )
+
+
+def _hub_location(name: str) -> str:
+    """What a hub id is loaded from: the hub, or the copy of an earlier time where it does not answer.
+
+    Asked once and shortly: a machine without a network says so at once.
+    """
+    from huggingface_hub import HfApi, constants, try_to_load_from_cache
+
+    kept = None
+    try:
+        kept = try_to_load_from_cache(name, "unet/config.json")
+        if constants.HF_HUB_OFFLINE:
+            raise ConnectionError("HF_HUB_OFFLINE is set, and no copy of it is kept")
+        HfApi().model_info(name, timeout=HUB_SECONDS)
+    except Exception as error:  # of the hub's package and of what it speaks HTTP with
+        if isinstance(kept, str):
+            return str(Path(kept).parents[1])
+        raise InputError(_loading_problem(name, Path(name), error)) from error
+    return name
 
 
 def _loading_problem(name: str, folder: Path, error: Exception) -> str:

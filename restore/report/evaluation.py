@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from glob import escape
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -96,7 +97,7 @@ def _sample(
     pairs: Pairs, number: int, name: str, bank: PsfBank, restored_folder: Path, noise_to_signal: float
 ) -> Sample:
     clean, captured = pairs[number]
-    paths = sorted(restored_folder.glob(f"{name}-alpha*.png"))
+    paths = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
     prefix = restored_name(name, 0).removesuffix("0.png")
     restored: dict[float, np.ndarray] = {}
     for path in paths:

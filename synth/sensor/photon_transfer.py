@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -47,6 +47,7 @@ class SensorCalibration:
         levels: of light, in all.
         levels_fitted: those below 70 % of saturation.
         limited_by_quantisation: ``read_noise_e`` is only a bound from above.
+        step: of the files' numbers: those that the sensor gave are theirs over it, and all else here is of those.
     """
 
     pixels: tuple[int, int]
@@ -61,6 +62,7 @@ class SensorCalibration:
     levels: int
     levels_fitted: int
     limited_by_quantisation: bool
+    step: float = 1.0
 
     def sensor_table(self) -> dict[str, float | int | list[int]]:
         """The keys of ``[sensor]`` that the calibration knows, rounded to what it can know."""
@@ -86,6 +88,18 @@ class _Level:
     mean: np.ndarray
     temporal: np.ndarray
     spatial: np.ndarray
+    used: np.ndarray
+    """The numbers that occur, ascending."""
+
+    def over(self, step: float) -> _Level:
+        """The same of numbers that are divided by a step."""
+        return replace(
+            self,
+            largest=float(np.rint(self.largest / step)),
+            mean=self.mean / step,
+            temporal=self.temporal / step**2,
+            spatial=self.spatial / step**2,
+        )
 
 
 def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: int | None = None) -> SensorCalibration:
@@ -101,6 +115,8 @@ def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: 
     """
     black = _statistics(dark, shaded=False)
     levels = [_statistics(flat, shaded=True) for flat in flats]
+    step = _step([black, *levels])
+    black, levels = black.over(step), [level.over(step) for level in levels]
     for level in levels:
         _check(level, black)
     if len(levels) <= FEWEST_LEVELS:
@@ -137,6 +153,7 @@ def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: 
         levels=len(levels),
         levels_fitted=int(fitted.all(axis=1).sum()),
         limited_by_quantisation=dark_variance < LEAST_DARK_VARIANCE,
+        step=step,
     )
 
 
@@ -153,7 +170,7 @@ def _statistics(flat: FlatField, *, shaded: bool) -> _Level:
         raise InputError(f"{flat.name}: holds negative or broken numbers; give the sensor's own, without processing.")
     places = [_place_statistics(frames[:, y::2, x::2], shaded) for y in (0, 1) for x in (0, 1)]
     mean, temporal, spatial = np.array(places).T
-    return _Level(flat.name, (rows, columns), float(frames.max()), mean, temporal, spatial)
+    return _Level(flat.name, (rows, columns), float(frames.max()), mean, temporal, spatial, np.unique(frames))
 
 
 def _place_statistics(frames: np.ndarray, shaded: bool) -> tuple[float, float, float]:
@@ -191,6 +208,22 @@ def _check(level: _Level, black: _Level) -> None:
         )
     if (level.mean <= black.mean).any():
         raise InputError(f"{level.name}: is not brighter than the dark frames ({black.name}); check which is which.")
+
+
+def _step(levels: list[_Level]) -> float:
+    """What lies between neighbouring numbers: 64 where 10 bits stand on the left of 16, or fill them up to 65535.
+
+    Steps that are no whole number are rounded in the files, up or down.
+    """
+    used = np.unique(np.concatenate([level.used for level in levels])).astype(np.int64)
+    common = float(np.gcd.reduce(used))
+    if common > 1:
+        return common
+    for bits in range(4, 15):
+        step = 65535 / (2**bits - 1)
+        if np.abs(used - step * np.rint(used / step)).max() < 1 and len(used) > 1 and np.diff(used).min() > step - 2:
+            return step
+    return 1.0
 
 
 def _bit_depth(brightest: _Level, given: int | None) -> int:

@@ -145,6 +145,23 @@ def test_read_noise_below_the_steps_of_the_numbers_is_said_to_be_a_bound(tmp_pat
     assert found.read_noise_e > 2.0
 
 
+@pytest.mark.parametrize("widen", [lambda x: 64 * x, lambda x: np.rint(x * (65535 / 1023)), lambda x: 64 * x + x // 16])
+def test_numbers_of_10_bits_that_fill_16_are_those_of_10_bits(tmp_path: Path, widen) -> None:
+    """Files whose numbers are moved to the left or rescaled tell what the sensor's own numbers tell."""
+    sensor = sensor_with(bit_depth=10, system_gain_dn_per_e=0.1, black_level_dn=12.0)
+    flats, dark = flat_fields(tmp_path, sensor)
+    wanted = calibrate_sensor(flats, dark)
+    (tmp_path / "wide").mkdir()
+    wide = [stack(tmp_path / "wide", Path(flat.name).name, widen(flat.frames())) for flat in (*flats, dark)]
+    found = calibrate_sensor(wide[:-1], wide[-1])
+    assert found.step == pytest.approx(64, rel=2e-3)
+    assert found.bit_depth == wanted.bit_depth == 10
+    assert found.limited_by_quantisation == wanted.limited_by_quantisation
+    for name in ("system_gain", "read_noise_e", "full_well_e", "black_level_dn", "prnu_percent"):
+        assert getattr(found, name) == pytest.approx(getattr(wanted, name), rel=0.02)
+    assert wanted.step == 1
+
+
 def test_the_table_describes_the_sensor_in_its_own_terms(tmp_path: Path) -> None:
     sensor = sensor_with()
     table = calibrate_sensor(*flat_fields(tmp_path, sensor)).sensor_table()

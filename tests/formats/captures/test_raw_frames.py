@@ -109,3 +109,14 @@ def test_arrays_that_are_no_frames_are_refused(tmp_path, values, planes, said):
     np.save(tmp_path / "frame.npy", values)
     with pytest.raises(InputError, match=said):
         read_raw_frames(tmp_path / "frame.npy", planes=planes)
+
+
+def test_arrays_of_matlab_are_turned(tmp_path):
+    """MATLAB writes an array of (y, x, colour, frame) to HDF5 so that others find (frame, colour, x, y)."""
+    frames = np.random.default_rng(1).integers(0, 1000, (2, 5, 7, 3)).astype(np.float32)
+    path = tmp_path / "stack.npy"
+    np.save(path, frames.transpose(3, 2, 1, 0))
+    found = read_raw_frames(path, planes=3, axes="xy")
+    np.testing.assert_array_equal(found, np.moveaxis(frames, -1, 1))
+    with pytest.raises(InputError, match='MATLAB writes its axes in the opposite order: say axes = "xy"'):
+        read_raw_frames(path, planes=3)

@@ -330,8 +330,19 @@ def test_manifest_of_another_kind_is_refused(folder: Path, key: str, value: obje
 
 def test_manifest_that_is_no_json_is_refused(folder: Path) -> None:
     (folder / "manifest.json").write_bytes(b"\xff\xfe not json")
-    with pytest.raises(InputError, match=r"manifest\.json: not what this metalens writes"):
+    with pytest.raises(InputError, match=r"manifest\.json: not a readable manifest of pairs"):
         read_pairs(folder)
+
+
+def test_a_manifest_of_ten_to_the_nine_shards_is_refused_at_once(folder: Path) -> None:
+    manifest = json.loads((folder / "manifest.json").read_text())
+    (folder / "manifest.json").write_text(json.dumps(manifest | {"count": 10**9, "shard_size": 1}))
+    with pytest.raises(InputError, match="1000000000 samples in shards of 1 are more than 100000 files"):
+        read_pairs(folder)
+    (folder / "manifest.json").write_text("[" * 100_000)
+    with pytest.raises(InputError, match="not a readable manifest of pairs"):
+        read_pairs(folder)
+    assert not is_pairs_folder(folder)
 
 
 def test_missing_folder_and_folder_without_manifest_are_refused(tmp_path: Path) -> None:

@@ -135,7 +135,13 @@ def test_a_damaged_or_foreign_adapter_is_refused(adapter, tmp_path, prior_folder
         load_restorer(tmp_path / "nowhere")
     description = json.loads((adapter / "adapter.json").read_text())
     for change, message in (
-        ({"schema": "else"}, "found 'else' version 1, expected metalens.adapter"),
+        ({"schema": "else"}, "schema: Input should be 'metalens.adapter', found 'else'"),
+        ({"prior": None}, "prior: Input should be an object, found 'None'"),
+        ({"training": [1]}, "training: Input should be an object"),
+        ({"training": {"pairs": 3}}, "training.pairs: Input should be a valid array"),
+        ({"lens_toml": 1}, "lens_toml: Input should be a valid string"),
+        ({"quality_metric": {}}, "quality_metric: Input should be a valid string"),
+        ({"config": []}, "config: Input should be an object"),
         ({"prior": {"name": str(prior_folder), "identity": "0" * 64}}, "was trained on prior"),
         ({"config": {"unet_rank": 4, "colour": 1}}, "unknown key colour"),
         ({"config": {"unet_rank": 10**9}}, "unet_rank: Input should be less than or equal to 1024, found 1000000000"),

@@ -1,0 +1,42 @@
+"""Text that others chose, such as names of files, made fit to be printed: on one line, without control, and short.
+
+A name may hold a line end, which forges a line of output, escape sequences, which move the terminal's cursor or rename
+its window, bytes that are no UTF-8, which cannot be printed at all, marks that turn the direction of writing, or a
+million letters.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+
+LONGEST = 200
+"""Letters of a name that are shown."""
+
+LONGEST_MESSAGE = 2000
+"""Letters of a message that are shown."""
+
+_CONTROL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
+"""Unicode's categories of what is no visible sign."""
+
+
+def shown(text: str, longest: int = LONGEST) -> str:
+    r"""The text as it may be printed: what is no visible sign as an escape, and its middle left out if it is long.
+
+    >>> shown("a\x1b[31m\nb")
+    'a\\x1b[31m\\nb'
+    """
+    if len(text) > longest:
+        half = (longest - 1) // 2
+        text = f"{text[:half]}…{text[-half:]}"
+    if text.isascii() and text.isprintable():
+        return text
+    return "".join(_sign(each) for each in text)
+
+
+def _sign(sign: str) -> str:
+    if unicodedata.category(sign) not in _CONTROL:
+        return sign
+    if "\udc80" <= sign <= "\udcff":
+        # How Python keeps a byte of a name that is no UTF-8.
+        return f"\\x{ord(sign) - 0xDC00:02x}"
+    return sign.encode("unicode_escape").decode("ascii")

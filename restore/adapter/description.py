@@ -1,0 +1,44 @@
+"""``adapter.json``: what an adapter is, as a record; of its training only what others read is checked."""
+
+from __future__ import annotations
+
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+SCHEMA = "metalens.adapter"
+VERSION = 1
+
+
+class _Kept(BaseModel):
+    """Keys that are not named are kept: files of later versions have more."""
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+
+class PriorDescription(_Kept):
+    """The prior that an adapter was trained on."""
+
+    name: str = Field(min_length=1, max_length=4096)
+    identity: str = Field(min_length=1, max_length=200)
+
+
+class TrainingDescription(_Kept):
+    """How an adapter was trained."""
+
+    pairs: list[dict[str, Any]] = []
+    pseudo: list[dict[str, Any]] = []
+    config: dict[str, Any] = {}
+
+
+class AdapterDescription(_Kept):
+    """An adapter."""
+
+    schema_: Literal["metalens.adapter"] = Field(alias="schema")
+    version: Literal[1]
+    config: dict[str, Any]
+    prior: PriorDescription
+    lens_hash: str
+    lens_toml: str
+    quality_metric: str
+    training: TrainingDescription = TrainingDescription()

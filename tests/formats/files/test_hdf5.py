@@ -1,0 +1,67 @@
+"""HDF5 files of anyone: as many paths, nested groups and packed zeros as they like, they cost little to refuse."""
+
+import time
+
+import h5py
+import numpy as np
+import pytest
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.hdf5 import MOST_OBJECTS, open_guarded, read_array
+from metalens.formats.psf.bank import _check_window
+
+
+def written(path, schema="test"):
+    file = h5py.File(path, "w")
+    file.attrs["schema"], file.attrs["version"] = schema, 1
+    return file
+
+
+def test_hard_links_that_make_2_to_the_40_paths_are_refused_at_once(tmp_path):
+    path = tmp_path / "links.h5"
+    with written(path) as file:
+        groups = [file.create_group("start")]
+        for number in range(40):
+            groups.append(file.create_group(f"g{number}"))
+            groups[-2]["one"] = groups[-2]["other"] = groups[-1]
+    begin = time.process_time()
+    with pytest.raises(InputError, match="is there under a second name; refused"), open_guarded(path, "test", 1):
+        pass
+    assert time.process_time() - begin < 2
+
+
+def test_deep_nests_are_read_and_endless_groups_refused(tmp_path):
+    with written(tmp_path / "deep.h5") as file:
+        group = file
+        for _ in range(1500):
+            group = group.create_group("g")
+    with open_guarded(tmp_path / "deep.h5", "test", 1):
+        pass
+    with written(tmp_path / "many.h5") as file:
+        for number in range(MOST_OBJECTS):
+            file.create_group(f"g{number}")
+    with (
+        pytest.raises(InputError, match=f"holds more than {MOST_OBJECTS} groups and datasets; refused as hostile"),
+        open_guarded(tmp_path / "many.h5", "test", 1),
+    ):
+        pass
+
+
+def test_packed_zeros_are_refused_by_what_they_declare(tmp_path):
+    path = tmp_path / "zeros.h5"
+    with written(path) as file:
+        file.create_dataset("values", shape=(10**9,), dtype="f4", chunks=(10**6,), compression="gzip", fillvalue=0)
+    with (
+        open_guarded(path, "test", 1) as file,
+        pytest.raises(InputError, match="values declares 1000000000 numbers; at most 268435456 are read"),
+    ):
+        read_array(file, "values", dtype=np.float32, shape=(None,))
+
+
+def test_a_bank_whose_window_is_none_is_refused_before_it_is_read(tmp_path):
+    path = tmp_path / "psf.h5"
+    with written(path, "metalens.psf") as file:
+        file["position"] = np.zeros((1, 2))
+        file.create_dataset("intensity", shape=(1, 3, 10**4, 10**4), dtype="f4", chunks=(1, 1, 10**3, 10**3))
+    with h5py.File(path, "r+") as file, pytest.raises(InputError, match="at most 4096 pixels a side"):
+        _check_window(file)
