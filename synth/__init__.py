@@ -3,13 +3,13 @@
 In reading order:
 
 - ``photographs``           a photograph with its licence and credit
-- ``embedded_photographs``  the ones inside installed wheels, split into train and held out
+- ``embedded_photographs``  photographs inside installed wheels, split into train and held out
 - ``photograph_sources``    photographs as a user names them: files, folders, the embedded ones by name
-- ``blur``                  the folder of the shift-variant blur by a bank, and its adjoint
-- ``sensor``                the folder of the sensor: electrons, noise, Bayer pattern; development; calibration
-- ``dataset``               the folder of the training set: crops, shards, workers, clusters
-- ``generate``              all of it together: a folder of pairs
-- ``alignment``             the folder of captured pairs: a screen in front of a camera
+- ``blur``                  shift-variant blur with a bank of point spread functions, and its adjoint
+- ``sensor``                sensor: electrons, noise, Bayer pattern; development; calibration
+- ``dataset``               training set: crops, samples, shards
+- ``generate``              the complete simulation: a folder of pairs
+- ``alignment``             captured pairs, from a screen in front of a camera
 
 ``embedded_photographs`` and ``blur`` are functions in the files of the same names; import them from there.
 """

@@ -1,4 +1,4 @@
-"""A training set for one camera: photographs in, shards of clean and degraded pictures out.
+"""Training set of a camera: from photographs to shards of clean and degraded pictures.
 
 Every sample has its own seed, drawn from the run's seed and the sample's number; nothing depends on the order of
 work, so a run that was interrupted and resumed, or shared by any number of workers, gives the same bytes as one that
@@ -25,7 +25,7 @@ from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, phot
 from metalens.synth.dataset.photograph_survey import BATCH, INSPECT, find_again, take_stock
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard import SHARD, hash_of_bank
-from metalens.synth.dataset.shard_scheduler import Execution, Filling, PairsReport
+from metalens.synth.dataset.shard_scheduler import DatasetRun, Execution, PairsReport
 from metalens.synth.photographs import Photograph
 
 __all__ = [
@@ -60,30 +60,28 @@ def generate_pairs(
     resume: bool = False,
     execution: Execution | None = None,
 ) -> PairsReport:
-    """Write a folder of pairs: each photograph as a perfect lens would show it, and as this camera does.
+    """Simulate pairs of clean and captured pictures and write them into a folder.
 
     Args:
         photographs: the scenes.
-        bank: the camera's point spread functions, or the path of its ``psf.h5``; several for an ensemble, of which
-            each sample takes one.
+        bank: the camera's point spread functions, or the path of its ``psf.h5``; several for an ensemble: each sample
+            uses one of them.
         output: the folder to make.
-        count: samples in all, shared evenly over the photographs, the first ones taking what is left over;
-            by default one of each.
-        pixels: rows, columns of the samples, each at a random place of the sensor; by default the whole sensor.
-        seed: of all random numbers.
+        count: number of samples, divided evenly over the photographs (the first ones get one more if there is a
+            remainder); by default one per photograph.
+        pixels: rows, columns of the samples, each at a random position on the sensor; by default the whole sensor.
+        seed: of all random numbers, at least 0.
         settings: how samples are made; by default :class:`PairsSettings`.
-        design_hash: hash of the camera that those of an ensemble were drawn from; whoever trains on the pairs gives
-            that one's bank.
-        shard_size: samples in a file; by default as many as make 256 MiB of pictures, at most 64.
-        resume: go on where an equal run was interrupted.
-        execution: where the work is done and who is told of it; it changes no picture. By default in this
-            process, silently.
+        design_hash: hash of the nominal camera of an ensemble; training on the pairs uses the bank of that camera.
+        shard_size: samples per file; by default 256 MiB of pictures, at most 64 samples.
+        resume: continue an interrupted run with the same arguments.
+        execution: workers and progress; it changes no picture. By default this process, silently.
 
     Returns:
-        What was done; ``read_pairs(output)`` opens the result.
+        Numbers of samples and photographs; ``read_pairs(output)`` opens the result.
 
     Raises:
-        InputError: no photograph can be used, a setting makes no sense, or the folder cannot be written.
+        InputError: no photograph can be used, a setting is out of range, or the folder cannot be written.
     """
     settings, execution = settings or PairsSettings(), execution or Execution()
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
@@ -92,7 +90,7 @@ def generate_pairs(
     pixels = _checked_pixels(pixels, cameras, settings)
     folder, place = Path(output), execution.backend
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
-    job = Filling(folder, given, settings)
+    job = DatasetRun(folder, given, settings)
     with closing(place.open(folder, {SHARD: job.make_here})) as backend:
         if begun is not None:
             paths, sources, skipped = find_again(begun, photographs, folder), begun.sources, begun.skipped
@@ -151,7 +149,7 @@ def _look(
     pixels: tuple[int, int],
     look: Callable[[int, int], None],
 ) -> list[dict[str, Any]]:
-    """Look at every photograph once, so that the manifest can say at the start which ones are used."""
+    """Inspect every photograph first: the manifest lists the usable ones before the first sample."""
     batches = [photographs[first : first + BATCH] for first in range(0, len(photographs), BATCH)]
     specs = [{"paths": [str(each.path) for each in batch], "pixels": list(pixels)} for batch in batches]
     found: dict[int, list[dict[str, Any]]] = {}
@@ -175,7 +173,7 @@ def _described_camera(bank: PsfBank, design_hash: str) -> PairsCamera:
 
 @contextmanager
 def _bank_paths(banks: Sequence[Bank], place: BackendSettings) -> Iterator[list[str]]:
-    """The path of each bank, for workers; one that was given as a record is written for those of this machine."""
+    """Path of each bank for the workers; a bank in memory is written to a temporary file for local workers."""
     with tempfile.TemporaryDirectory() as folder:
         paths = []
         for number, bank in enumerate(banks):

@@ -1,4 +1,4 @@
-"""Clean photographs as a user names them: files, folders, and the embedded ones by name."""
+"""Finds clean photographs by file, by folder, or by the name of an embedded set."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ EMBEDDED: dict[str, Literal["train", "held_out"] | None] = {
 def photographs_of(
     sources: PhotographSource | Sequence[PhotographSource], *, as_light: bool = True
 ) -> list[Photograph]:
-    """Photographs of files, folders, and the embedded ones by name.
+    """Find photographs in files, folders and the embedded sets.
 
     Args:
-        sources: one or several of them; photographs that were found already stay as they are.
-        as_light: whether OpenEXR is taken too; otherwise such files in folders are passed over.
+        sources: one or several: paths, ``embedded:…`` names, or photographs, which are returned unchanged.
+        as_light: include OpenEXR files (linear light) of folders; by default they are ignored.
 
     Raises:
-        InputError: a file or folder is missing, or there is no picture in it.
+        InputError: a file or folder is missing, or a folder holds no picture.
 
     Example:
         >>> [each.name for each in photographs_of("embedded:held-out")]

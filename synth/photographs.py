@@ -1,4 +1,4 @@
-"""Clean photographs, the scenes of a simulated camera, with the licence and credit each one asks for."""
+"""Clean photographs, the scenes of a simulated camera, with licence and credit."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import list_pictures
 
 MANIFEST = "manifest.json"
-"""Beside the photographs of a folder: who made each one, and on what terms."""
+"""File in a folder of photographs with author and licence of each."""
 
 
 @dataclass(frozen=True)
@@ -22,8 +22,8 @@ class Photograph:
     Attributes:
         name: a short name, unique within its source.
         path: the picture file.
-        licence: the terms it comes under, as its source states them; empty when unknown.
-        credit: who to name, as its source states it; empty when unknown.
+        licence: as its source states it; empty if unknown.
+        credit: author to name, as its source states it; empty if unknown.
     """
 
     name: str
@@ -38,8 +38,8 @@ def find_photographs(
     """List the photographs in files and folders; a ``manifest.json`` beside them gives licence and credit.
 
     Args:
-        sources: files, taken as they are, and folders.
-        suffixes: what photographs in folders end in: by default what
+        sources: files, which are taken unchanged, and folders.
+        suffixes: file name endings of photographs in folders; by default all that
             :func:`metalens.formats.pictures.light.read_light` reads.
 
     Raises:

@@ -5,9 +5,9 @@ In reading order:
 - ``settings``   what decides a set's content, as its manifest records it
 - ``crops``      which part of a photograph a sample shows: scale, place by sharpness, turns
 - ``camera``     photographing a scene, or a crop of it at a place of the sensor
-- ``photograph_survey``  a first look at the photographs: which can be used, and on which side of the split
-- ``shard``      one sample, and one shard: a pure function of a JSON-able spec
-- ``shard_scheduler``  the missing shards of a folder handed out, one pass after another
+- ``photograph_survey``  inspection of the photographs: usable or not, training or validation
+- ``shard``      one sample and one shard, each a pure function of a JSON spec
+- ``shard_scheduler``  distributes the missing shards to workers and replaces lost photographs
 
 ``metalens.synth.generate`` puts them together.
 """

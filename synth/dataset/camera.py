@@ -15,7 +15,7 @@ from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposu
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern
 
 EDGE = 8
-"""Pixels beyond a crop that are exposed and developed with it, so that demosaicing sees its neighbours; even."""
+"""Pixels beyond a crop that are exposed and developed with it, so that demosaicing has neighbours; even."""
 
 
 _Frame = tuple[tuple[int, int], tuple[int, int], int]
@@ -27,12 +27,12 @@ class _ReadyBlur(NamedTuple):
 
 
 class Light(NamedTuple):
-    """Light on a part of the sensor.
+    """Light on a part of the sensor, before exposure.
 
     Attributes:
-        scene: ``[y, x, 3]`` of the scene.
-        white: ``[y, x, 3]`` that a white scene would bring there.
-        error: the blur's, as its report estimates it.
+        scene: ``[y, x, 3]`` light of the scene, as a share of a white scene without vignetting.
+        white: ``[y, x, 3]`` light of a white scene on the same pixels.
+        error: relative error of the blur, from its :class:`~metalens.synth.blur.operator.BlurReport`.
     """
 
     scene: np.ndarray
@@ -42,14 +42,14 @@ class Light(NamedTuple):
 
 @dataclass(frozen=True)
 class SimulatedCamera:
-    """A camera made ready to photograph scenes: its blur, its exposure and its way of developing a raw frame.
+    """A camera prepared to photograph scenes: its blur, exposure and raw development.
 
     Attributes:
         bank: its point spread functions.
-        exposure: for a white scene.
+        exposure: that puts a white scene at full well.
         demosaicing: see :func:`metalens.synth.sensor.develop`.
 
-    The camera is balanced on a white scene, which its own blur tells: gains and flat field in one.
+    White balance and flat field come from a white scene, simulated with the camera's own blur.
     """
 
     bank: PsfBank
@@ -63,11 +63,35 @@ class SimulatedCamera:
         return self.blur_of(self.pixels, (0, 0), 0)
 
     def blur_of(self, pixels: tuple[int, int], origin: tuple[int, int], surround: int) -> ShiftVariantBlur:
-        """The blur of a part of the sensor; see :func:`metalens.synth.blur.shift_variant_blur`; the last is kept."""
+        """The blur operator of a part of the sensor; only the last one is cached.
+
+        Args:
+            pixels: rows, columns of the part, in pixels.
+            origin: its first row and column on the sensor.
+            surround: pixels of scene on each side of the part.
+
+        Returns:
+            The operator; see :func:`metalens.synth.blur.shift_variant_blur`.
+
+        Raises:
+            InputError: two field positions of the bank are closer than a pixel.
+        """
         return self._ready_for((pixels, origin, surround)).operator
 
     def white_scene(self, pixels: tuple[int, int], origin: tuple[int, int], surround: int) -> np.ndarray:
-        """Light ``[y, x, 3]`` that a white scene brings to a part of the sensor."""
+        """Light of a white scene on a part of the sensor.
+
+        Args:
+            pixels: rows, columns of the part, in pixels.
+            origin: its first row and column on the sensor.
+            surround: pixels of scene on each side of the part.
+
+        Returns:
+            ``[y, x, 3]`` float32.
+
+        Raises:
+            InputError: two field positions of the bank are closer than a pixel.
+        """
         return self._ready_for((pixels, origin, surround)).white_scene
 
     def _ready_for(self, frame: _Frame) -> _ReadyBlur:
@@ -84,17 +108,24 @@ class SimulatedCamera:
         return self.bank.camera.sensor.pixels
 
     def margin(self, pixels: tuple[int, int]) -> int:
-        """How far beyond a crop its scene has to reach: light from there falls on it. None beyond a whole frame."""
+        """Pixels of scene that a crop needs on each side, because their light falls on it; 0 for a whole frame."""
         if pixels == self.pixels:
             return 0
         return EDGE + max(self.bank.intensity.shape[-2:]) // 2
 
 
 def simulated_camera(bank: PsfBank, *, demosaicing: Demosaicing = "malvar2004") -> SimulatedCamera:
-    """Make a camera ready to photograph scenes.
+    """Prepare a camera for photographing scenes.
+
+    Args:
+        bank: its point spread functions.
+        demosaicing: method of :func:`metalens.synth.sensor.develop`.
+
+    Returns:
+        The camera, exposed for a white scene.
 
     Raises:
-        InputError: two of the bank's nodes are closer than a pixel.
+        InputError: two field positions of the bank are closer than a pixel.
     """
     return SimulatedCamera(bank, exposure_for(bank.camera.sensor, bank), demosaicing)
 
@@ -126,12 +157,12 @@ def photograph_crop(
         camera: from :func:`simulated_camera`.
         scene: ``[y, x, 3]`` linear light: the crop with :meth:`SimulatedCamera.margin` pixels on each side.
         pixels: rows, columns of the crop.
-        position: first row and column of the crop on the sensor, both even, so that it begins as the Bayer pattern
-            does.
+        position: first row and column of the crop on the sensor; both even, so that the crop starts with the first
+            colour of the Bayer pattern.
         generator: the random numbers of this sample alone.
 
     Returns:
-        ``[y, x, 3]`` uint8 sRGB of the crop, without margins; and the blur's error, as its report estimates it.
+        ``[y, x, 3]`` uint8 sRGB of the crop without margins, and the estimated relative error of the blur.
     """
     sensor = camera.bank.camera.sensor
     rows, columns = pixels
@@ -150,10 +181,19 @@ def photograph_crop(
 
 
 def light_on(camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int], position: tuple[int, int]) -> Light:
-    """The light on a crop and :data:`EDGE` pixels around it, as far as the sensor goes.
+    """Light on a crop and on :data:`EDGE` pixels around it, within the sensor.
 
-    On a large sensor the blur is made for the place alone; otherwise the whole sensor is blurred, which is sooner done
-    than to make a blur ready, with the crop's surroundings continued by their mirror image.
+    On a large sensor a blur operator is built for this position only. On a small one the whole sensor is blurred with
+    one cached operator, which is faster; the scene around the crop is then continued by its mirror image.
+
+    Args:
+        camera: from :func:`simulated_camera`.
+        scene: ``[y, x, 3]`` linear light: the crop with its margin on each side.
+        pixels: rows, columns of the crop.
+        position: first row and column of the crop on the sensor, both even.
+
+    Returns:
+        The light, not negative.
     """
     margin = (scene.shape[0] - pixels[0]) // 2
     edge = 0 if pixels == camera.pixels else EDGE
@@ -166,7 +206,7 @@ def light_on(camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int]
         frame, scenery = (camera.pixels, (0, 0), 0), _over_the_sensor(camera, scene, position, margin)
     operator, first = camera.blur_of(*frame), frame[1]
     inner = slice(top - first[0], size[0] - first[0]), slice(left - first[1], size[1] - first[1])
-    # Within its tolerance the blur goes below zero beside bright edges, which no light does.
+    # The blur is exact only within its tolerance: beside bright edges it can be slightly negative, light cannot.
     light = np.maximum(np.asarray(blur(operator, jnp.asarray(scenery))), 0)
     return Light(light[inner], camera.white_scene(*frame)[inner], operator.report.change)
 

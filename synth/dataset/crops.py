@@ -1,4 +1,4 @@
-"""Which part of a photograph a sample shows: a scale, a place that is sharp rather than not, turns and mirrors."""
+"""The crop of a photograph for one sample: scale, position (sharp regions preferred), rotation and mirroring."""
 
 from __future__ import annotations
 
@@ -13,17 +13,17 @@ from metalens.synth.dataset.settings import PairsSettings
 
 _TILE = 16
 _FLOOR = 5e-3
-"""Added to the sharpness: a crop of plain sky is rare, not unheard of."""
+"""Added to the sharpness, so that a crop without detail, such as plain sky, is rare but possible."""
 
 
 @dataclass(frozen=True)
 class View:
-    """What a sample shows of a photograph.
+    """The crop of a photograph that a sample shows.
 
     Attributes:
         crop: the rectangle, in the photograph's pixels.
-        turns: quarter turns to the left after cutting.
-        mirrored: mirrored left to right after turning.
+        turns: number of quarter turns counter-clockwise after cutting, 0..3.
+        mirrored: whether it is mirrored left to right after turning.
     """
 
     crop: Crop
@@ -33,19 +33,28 @@ class View:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """How sharp a photograph is, place by place and scale by scale.
+    """Local sharpness of a photograph at several scales.
 
     Attributes:
         shape: rows, columns of the photograph.
-        levels: for the photograph shrunk by 1, 2, 4, …: the sums over tiles of :data:`_TILE` pixels of the squared
-            Laplacian of its grey values, summed up from the corner, ``[tile + 1, tile + 1]``.
+        levels: one array ``[tile + 1, tile + 1]`` for the photograph reduced by 1, 2, 4, …: the squared Laplacian of
+            its grey values, summed over tiles of :data:`_TILE` pixels, then cumulatively from the top left corner (a
+            summed-area table).
     """
 
     shape: tuple[int, int]
     levels: tuple[np.ndarray, ...]
 
     def of(self, crop: Crop, scale: float) -> float:
-        """Root mean square of the Laplacian within a rectangle, when shrunk by ``scale``."""
+        """Root mean square of the Laplacian within a rectangle of the reduced photograph.
+
+        Args:
+            crop: the rectangle, in pixels of the full photograph.
+            scale: by which the photograph is reduced, at least 1.
+
+        Returns:
+            In grey values (0..1) per pixel².
+        """
         level = min(max(round(math.log2(scale)), 0), len(self.levels) - 1)
         sums = self.levels[level]
         tile = _TILE * 2**level
@@ -66,7 +75,7 @@ def sharpness_of(picture: np.ndarray) -> Sharpness:
     if picture.dtype == np.uint8:
         grey = picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 255 / 3)
     else:
-        # As bright as it looks: an edge in the shadows counts as one in the light.
+        # In sRGB values, which follow perception: an edge in the shadows counts as much as one in bright parts.
         grey = linear_to_srgb(picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 3))
     levels = []
     while True:
@@ -90,16 +99,16 @@ def _summed(grey: np.ndarray) -> np.ndarray:
 def choose_view(
     sharpness: Sharpness, pixels: tuple[int, int], settings: PairsSettings, generator: np.random.Generator
 ) -> View:
-    """Draw what a sample shows of a photograph.
+    """Draw the crop of a photograph at random, sharp regions preferred.
 
-    The scale, photograph's pixels a pixel of the sensor, is log-uniform from 1 to the largest that the photograph
-    allows (one smaller than the crop is enlarged to it). A few rectangles are drawn; one of them is taken with a
-    probability in proportion to the square of its sharpness at its scale, plus a little.
+    The scale (pixels of the photograph per pixel of the sample) is log-uniform between 1 and the largest possible; a
+    photograph smaller than the sample is enlarged. A few rectangles are drawn. One of them is chosen with a
+    probability proportional to its squared sharpness plus a constant.
 
     Args:
         sharpness: of the photograph.
         pixels: rows, columns of the sample.
-        settings: how.
+        settings: how crops are chosen.
         generator: the sample's own random numbers.
     """
     if settings.cropping == "centre":
@@ -109,7 +118,7 @@ def choose_view(
     cut = pixels if turns % 2 == 0 else (pixels[1], pixels[0])
     drawn = [_draw(sharpness.shape, cut, generator) for _ in range(settings.candidates)]
     weights = np.array([(sharpness.of(crop, crop.height / cut[0]) + _FLOOR) ** 2 for crop in drawn])
-    # The share of the sum below a uniform number, not choice(p=…), whose rounding rules may change.
+    # By cumulative sums, not by choice(p=…): its rounding may change between versions of NumPy.
     place = int(np.searchsorted(weights.cumsum(), generator.random() * weights.sum(), side="right"))
     return View(drawn[min(place, len(drawn) - 1)], turns, mirrored)
 
@@ -123,17 +132,17 @@ def _draw(shape: tuple[int, int], pixels: tuple[int, int], generator: np.random.
 
 
 def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: int = 0) -> np.ndarray:
-    """Cut the scene that a view shows, with its surroundings.
+    """Cut and resize the scene that a view shows, with a margin.
 
     Args:
         picture: the photograph: ``[y, x, 3]`` uint8 sRGB, or float32 linear light.
         view: what to cut.
         pixels: rows, columns of the sample.
-        margin: how many pixels more on each side; where the photograph ends it is continued by its mirror image.
+        margin: more pixels on each side; beyond its border the photograph is continued by its mirror image.
 
     Returns:
-        ``[y + 2 margin, x + 2 margin, 3]`` float32 linear light, antialiased by a bicubic filter that is stretched to
-        the scale of the reduction; it goes beyond 1 where the photograph does.
+        ``[y + 2 margin, x + 2 margin, 3]`` float32 linear light, resized by a bicubic filter whose width grows with the
+        reduction, against aliasing; above 1 where the photograph is.
     """
     rows, columns = pixels if view.turns % 2 == 0 else (pixels[1], pixels[0])
     crop, shape = view.crop, picture.shape
@@ -152,7 +161,7 @@ def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: 
 
 
 def _resized(picture: np.ndarray, size: tuple[int, int], crop: Crop) -> np.ndarray:
-    """Resize a rectangle; no more of the photograph is made linear than the filter reaches."""
+    """Resize a rectangle; only the pixels that the filter reaches are converted to linear light."""
     first, last = [], []
     for begin, length, pixels, whole in zip(
         (crop.top, crop.left), (crop.height, crop.width), size, picture.shape[:2], strict=True

@@ -1,4 +1,4 @@
-"""A first look at photographs: which of them can be used, what they show, and on which side of the split they lie."""
+"""Inspection of photographs: which can be used, their hash and content, and their side of the split."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from metalens.runners.job import Progress
 from metalens.synth.photographs import Photograph
 
 ENLARGEMENT = 2.0
-"""A photograph that would have to be enlarged more than this to fill a crop is not used: it has nothing to show."""
+"""A photograph that must be enlarged more than this to fill a crop is not used: it has too little detail."""
 
 BATCH = 8
-"""Photographs that a worker looks at at once."""
+"""Number of photographs in one job."""
 
 
 INSPECT = "metalens.synth.dataset.photograph_survey:inspect_photographs"
@@ -28,14 +28,14 @@ INSPECT = "metalens.synth.dataset.photograph_survey:inspect_photographs"
 
 
 def inspect_photographs(spec: Mapping[str, Any], progress: Progress = lambda made: None) -> list[dict[str, Any]]:
-    """Look at a few photographs.
+    """Inspect a batch of photographs; a job.
 
     Args:
-        spec: ``paths``, and ``pixels``: rows, columns of the crops that they are to fill.
-        progress: is not told anything before all are looked at.
+        spec: ``paths``, and ``pixels``: rows, columns of the crops.
+        progress: not called.
 
     Returns:
-        One entry each, in order: ``sha256`` and ``look``, or ``error``, the reason why it cannot be used.
+        One entry per photograph, in order: ``sha256`` and ``look``, or ``error``, the reason why it cannot be used.
     """
     del progress
     return [_inspect(Path(path), (spec["pixels"][0], spec["pixels"][1])) for path in spec["paths"]]
@@ -74,19 +74,19 @@ def read_bytes(path: Path) -> bytes:
 def take_stock(
     photographs: Sequence[Photograph], found: Sequence[Mapping[str, Any]], *, validation: float, strict: bool
 ) -> tuple[list[Path], tuple[PairsSource, ...], tuple[SkippedSource, ...]]:
-    """Make sources of photographs that were looked at.
+    """Divide inspected photographs into usable sources and skipped ones.
 
     Args:
-        photographs: all that were given.
-        found: what :func:`inspect_photographs` says of each.
-        validation: share of the photographs that validate.
-        strict: refuse a photograph that cannot be used, instead of skipping it.
+        photographs: all of the run.
+        found: result of :func:`inspect_photographs` for each.
+        validation: share of the photographs in the validation split, 0..1.
+        strict: raise for a photograph that cannot be used, instead of skipping it.
 
     Returns:
-        The paths and the sources of those that can be used, and the others.
+        Paths of the usable photographs, their sources, and the skipped ones with reasons.
 
     Raises:
-        InputError: none can be used, or with ``strict`` one cannot.
+        InputError: no photograph can be used, or with ``strict`` one cannot.
     """
     usable, skipped = [], []
     for photograph, entry in zip(photographs, found, strict=True):
@@ -119,13 +119,13 @@ def take_stock(
 
 
 def find_again(manifest: PairsManifest, photographs: Sequence[Photograph], folder: Path) -> dict[int, Path]:
-    """Find the photographs of an unfinished set among those that are given now, by their content.
+    """Find the photographs of an interrupted set by their SHA-256.
 
     Returns:
-        The path of each source that is there; those that are not are lost when they are needed.
+        Source index → path. A missing source is treated as lost when a sample needs it.
 
     Raises:
-        InputError: a photograph is given that the set does not know, or that was changed.
+        InputError: a photograph is not one of the set, or was changed.
     """
     known = {source.sha256 for source in manifest.sources}
     skipped = {entry.name for entry in manifest.skipped}

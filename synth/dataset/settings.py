@@ -1,4 +1,4 @@
-"""What decides the content of a set of pairs, beside photographs, cameras and seed."""
+"""The settings that determine a set of pairs, together with photographs, cameras and seed."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from metalens.synth.sensor import Demosaicing
 Cropping = Literal["random", "centre"]
 
 RUN = 16
-"""Neighbouring samples that are taken by one camera of an ensemble, and at one place of a large sensor."""
+"""Number of consecutive samples with the same camera of an ensemble and the same position on a large sensor."""
 
 LARGE_SENSOR = 8
-"""A sensor is large if it has so many times the pixels that the light of a crop comes from."""
+"""A sensor is large if it has this many times the pixels of a crop with its margins."""
 
 
 @dataclass(frozen=True)
@@ -24,18 +24,17 @@ class PairsSettings:
     """How samples are made.
 
     Attributes:
-        cropping: ``random`` cuts each sample anew, for training; ``centre`` takes the largest centred rectangle of
-            each photograph, unturned, for a test set.
+        cropping: ``random`` draws a crop for each sample, for training; ``centre`` takes the largest centred
+            rectangle of each photograph, not turned, for a test set.
         mirror: mirror half of the random samples left to right.
         turn: turn random samples by a random number of quarter turns.
-        exposure: darkest and brightest light of a random sample, as a share of the photograph's; log-uniform.
-        candidates: rectangles that are drawn for a random sample, of which one is taken by its sharpness; 1 takes
-            what comes.
+        exposure: smallest and largest factor on the light of the photograph; log-uniform between them.
+        candidates: rectangles drawn for a random sample, one of which is chosen by sharpness; 1 ignores sharpness.
         demosaicing: see :func:`metalens.synth.sensor.develop`.
-        validation: share of the photographs that validate.
+        validation: share of the photographs in the validation split, 0..1.
 
     Raises:
-        InputError: a setting makes no sense.
+        InputError: a setting is out of range.
     """
 
     cropping: Cropping = "random"
@@ -60,7 +59,7 @@ class PairsSettings:
             raise InputError(f"validation {self.validation:g}: expected a share from 0 to below 1.")
 
     def described(self) -> dict[str, Any]:
-        """As the manifest's ``config``."""
+        """The settings as the manifest's ``config``."""
         return asdict(self) | {"exposure": list(self.exposure)}
 
 
@@ -68,7 +67,7 @@ def described_settings(config: dict[str, Any]) -> PairsSettings:
     """The settings of a manifest's ``config``.
 
     Raises:
-        InputError: it is of another kind of pairs or another version.
+        InputError: the pairs are of another kind or version.
     """
     try:
         return PairsSettings(**(config | {"exposure": tuple(config["exposure"])}))
@@ -77,7 +76,16 @@ def described_settings(config: dict[str, Any]) -> PairsSettings:
 
 
 def source_of(number: int, total: int, photographs: int) -> int:
-    """Tell which photograph a sample is made from; samples of one photograph lie together."""
+    """Photograph of a sample; samples of the same photograph are consecutive.
+
+    Args:
+        number: of the sample, from 0.
+        total: samples in the set.
+        photographs: number of photographs.
+
+    Returns:
+        Its index, from 0.
+    """
     each, more = divmod(total, photographs)
     if number < more * (each + 1):
         return number // (each + 1)
@@ -85,9 +93,17 @@ def source_of(number: int, total: int, photographs: int) -> int:
 
 
 def camera_of(number: int, seed: int, cameras: int) -> int:
-    """Tell which camera of an ensemble makes a sample: a function of the run's seed and the sample's number alone.
+    """Camera of an ensemble that takes a sample, drawn from the seed.
 
-    The samples of a :data:`RUN` have one camera, as it takes time to make one ready.
+    :data:`RUN` consecutive samples share one camera, because preparing a camera takes time.
+
+    Args:
+        number: of the sample, from 0.
+        seed: of the run.
+        cameras: number of cameras.
+
+    Returns:
+        Its index, from 0.
     """
     return int(_apart([seed, number // RUN], 1).integers(cameras))
 
@@ -95,17 +111,17 @@ def camera_of(number: int, seed: int, cameras: int) -> int:
 def position_of(
     number: int, seed: int, pixels: tuple[int, int], sensor: tuple[int, int], margin: int
 ) -> tuple[int, int]:
-    """Tell where on the sensor a sample lies: a function of the run's seed and the sample's number alone.
+    """Position of a sample on the sensor, drawn from the seed.
 
-    Even, so that every crop begins at the same colour of the Bayer pattern. The samples of a :data:`RUN` lie at one
-    place of a large sensor, whose blur is made ready for that place alone.
+    Both coordinates are even, so that every crop starts with the same colour of the Bayer pattern. On a large sensor
+    :data:`RUN` consecutive samples share one position, because the blur operator is built for that position.
 
     Args:
         number: of the sample.
         seed: of the run.
         pixels: rows, columns of the sample.
         sensor: rows, columns of the sensor.
-        margin: how far from a crop light falls on it.
+        margin: pixels around a crop whose light falls on it.
     """
     turn = number // RUN if is_large(pixels, sensor, margin) else number
     generator = _apart([seed, turn], 3)
@@ -114,16 +130,34 @@ def position_of(
 
 
 def is_large(pixels: tuple[int, int], sensor: tuple[int, int], margin: int) -> bool:
-    """Whether blurring a crop alone is worth while: see :data:`LARGE_SENSOR`."""
+    """Whether blurring one crop is cheaper than blurring the whole sensor; see :data:`LARGE_SENSOR`.
+
+    Args:
+        pixels: rows, columns of the crop.
+        sensor: rows, columns of the sensor.
+        margin: pixels around the crop whose light falls on it.
+
+    Returns:
+        True for a large sensor.
+    """
     seen = (pixels[0] + 2 * margin) * (pixels[1] + 2 * margin)
     return sensor[0] * sensor[1] >= LARGE_SENSOR * seen
 
 
 def stand_in(number: int, seed: int, candidates: list[int]) -> int:
-    """Choose the photograph that stands in for a lost one in a sample."""
+    """Draw the photograph that replaces a lost one in a sample.
+
+    Args:
+        number: of the sample, from 0.
+        seed: of the run.
+        candidates: indices of the photographs that can be read.
+
+    Returns:
+        One of the candidates.
+    """
     return candidates[int(_apart([seed, number], 2).integers(len(candidates)))]
 
 
 def _apart(entropy: list[int], purpose: int) -> np.random.Generator:
-    """Random numbers for what is not a sample's own: a spawn key keeps them apart from the samples' generators."""
+    """Generator for draws shared by several samples; its spawn key makes it independent of the samples' generators."""
     return np.random.default_rng(np.random.SeedSequence(entropy, spawn_key=(purpose,)))

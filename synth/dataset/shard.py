@@ -1,4 +1,4 @@
-"""One sample, and one shard: what a worker makes, from what it is told and nothing else."""
+"""One sample and one shard: the work of a worker, a pure function of its spec."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ from metalens.synth.dataset.settings import (
 from metalens.synth.sensor import Demosaicing
 
 STAGES = ("photograph", "scene", "capture", "neutral", "compression", "writing")
-"""What a shard's seconds are told apart by."""
+"""Stages for which the time is reported."""
 
 SHARD = "metalens.synth.dataset.shard:run_shard"
 """The job's name."""
@@ -45,7 +45,7 @@ _CAMERAS_READY = 2
 
 
 class LostPhotograph(Exception):
-    """A photograph cannot be read any more, or is not what it was when the set was begun."""
+    """A photograph that cannot be read any more, or that was changed after the set was begun."""
 
     def __init__(self, source: int, reason: str) -> None:
         super().__init__(reason)
@@ -55,14 +55,14 @@ class LostPhotograph(Exception):
 
 @dataclass(frozen=True)
 class ShardSpec:
-    """All that is needed to make one shard, by path; JSON-able.
+    """Everything that one shard needs, by path; converts to JSON.
 
     Attributes:
-        folder: the folder of pairs, which has its manifest.
+        folder: the folder of pairs, with its manifest.
         index: of the shard.
         photographs: path of each source that the shard needs.
         banks: path of each camera's ``psf.h5``, in the order of the manifest.
-        lost: the sources that others stand in for.
+        lost: indices of the lost sources, which others replace.
     """
 
     folder: str
@@ -73,7 +73,15 @@ class ShardSpec:
 
 
 def sources_of(manifest: PairsManifest, shard: Shard, lost: Sequence[int]) -> list[int]:
-    """The photograph of each sample of a shard, where others of the same side of the split stand in for the lost.
+    """Photograph of each sample of a shard; a lost one is replaced by another of the same side of the split.
+
+    Args:
+        manifest: of the set.
+        shard: the shard.
+        lost: indices of sources that cannot be read any more.
+
+    Returns:
+        Source index of each sample, in order.
 
     Raises:
         InputError: every photograph is lost.
@@ -93,17 +101,17 @@ def sources_of(manifest: PairsManifest, shard: Shard, lost: Sequence[int]) -> li
 
 
 def run_shard(spec: Mapping[str, Any], progress: Progress = lambda made: None) -> dict[str, Any]:
-    """Make and write one shard: a pure function of its spec and of the files that the spec names.
+    """Make and write one shard; a job.
 
-    The same spec gives the same bytes, whoever runs it, when, and beside what.
+    The bytes depend on the spec and on the files that it names, not on the machine or on other workers.
 
     Args:
         spec: the fields of a :class:`ShardSpec`.
-        progress: is told the samples made.
+        progress: called with the number of samples made so far.
 
     Returns:
-        ``index``, ``seconds`` by stage, and ``lost``: the source and reason of a photograph that could not be read,
-        in which case nothing was written.
+        ``index``, ``seconds`` by stage, and ``lost``: ``None``, or source and reason of a photograph that could not be
+        read; nothing was written then.
 
     Raises:
         InputError: the folder, a bank or the disk cannot be used.
@@ -131,7 +139,7 @@ def _ready_camera(path: str, psf_hash: str, demosaicing: Demosaicing) -> Simulat
 
 
 def hash_of_bank(bank: PsfBank) -> str:
-    """SHA-256 of the functions themselves: one camera's bank can be computed more or less finely."""
+    """SHA-256 of the point spread functions; the camera's hash is not enough, as its bank may have any sampling."""
     digest = hashlib.sha256()
     for array in (bank.intensity, bank.field_y, bank.field_x):
         digest.update(np.ascontiguousarray(array).data)
@@ -147,10 +155,25 @@ def make_shard(
     lost: Sequence[int],
     progress: Progress,
 ) -> dict[str, Any]:
-    """Make and write one shard; see :func:`run_shard`, which reads the manifest and the banks first.
+    """Make and write one shard, with the manifest and the cameras in memory; see :func:`run_shard`.
 
-    Products of matrices are computed on one thread, whoever calls: on two they are added up in another order, and the
-    last bit of the light decides now and then what a pixel's noise is.
+    Matrix products run on one thread. The order of summation depends on the number of threads, and the last bit of the
+    light can change a pixel's noise.
+
+    Args:
+        folder: of the pairs.
+        manifest: of the set.
+        shard: the shard.
+        photographs: source index → path.
+        camera: returns the prepared camera of an index.
+        lost: indices of sources that cannot be read any more.
+        progress: called with the number of samples made so far.
+
+    Returns:
+        As :func:`run_shard`.
+
+    Raises:
+        InputError: no photograph can be read any more, or the disk cannot be written.
     """
     seconds = dict.fromkeys(STAGES, 0.0)
     maker = _SampleMaker(manifest, photographs, camera, seconds)
@@ -171,7 +194,7 @@ def make_shard(
 
 
 class _SampleMaker:
-    """Makes samples one by one; the last photograph stays decoded, as the samples of one lie together."""
+    """Makes samples; keeps the last photograph decoded, as its samples are consecutive."""
 
     def __init__(
         self,
@@ -190,7 +213,19 @@ class _SampleMaker:
         self._sharpness: Sharpness
 
     def make(self, number: int, source: int) -> StoredSample:
-        """Make one sample: all that is random in it comes from the run's seed and its number."""
+        """Make one sample; its random numbers come from the seed of the run and the number of the sample.
+
+        Args:
+            number: of the sample, from 0.
+            source: index of its photograph.
+
+        Returns:
+            The compressed sample.
+
+        Raises:
+            LostPhotograph: the photograph cannot be read or was changed.
+            InputError: the camera's bank cannot be used.
+        """
         watch = _Watch(self.seconds)
         generator = np.random.default_rng([self.manifest.seed, number])
         pixels = self.manifest.pixels

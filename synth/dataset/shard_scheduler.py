@@ -1,4 +1,4 @@
-"""Filling a folder: its missing shards are handed out, and photographs that are lost meanwhile are stood in for."""
+"""One dataset run: missing shards are distributed to workers; photographs lost meanwhile are replaced."""
 
 from __future__ import annotations
 
@@ -21,15 +21,15 @@ from metalens.synth.dataset.shard import SHARD, STAGES, ShardSpec, make_shard, s
 
 @dataclass(frozen=True)
 class PairsReport:
-    """What :func:`generate_pairs` did.
+    """Result of :func:`metalens.synth.generate.generate_pairs`.
 
     Attributes:
-        count: samples that the folder holds.
-        made: samples that this run made; the others were there already.
-        sources: photographs that the set was begun with.
+        count: samples in the folder.
+        made: samples made by this run.
+        sources: photographs in the manifest.
         skipped: photographs that could not be used, and why.
-        lost: photographs that could not be read any more when they were needed, and why.
-        seconds: of all workers together, by stage.
+        lost: photographs that could be read at first but not when a sample needed them, and why.
+        seconds: time by stage, summed over the workers.
     """
 
     count: int
@@ -42,13 +42,13 @@ class PairsReport:
 
 @dataclass(frozen=True)
 class Execution:
-    """Where pairs are made and who is told of it; the pairs are the same for all.
+    """Where pairs are made and how progress is reported; the pairs do not depend on it.
 
     Attributes:
-        backend: where the work is done; by default in this process.
-        strict: refuse a photograph that cannot be read, now or when its turn comes, instead of going on without it.
-        progress: is told the samples done and the samples in all.
-        look: is told the photographs looked at and those in all, before the first sample is made.
+        backend: workers; by default this process.
+        strict: raise for a photograph that cannot be read, instead of replacing it.
+        progress: called with samples done and samples in total.
+        look: called with photographs inspected and photographs in total, before the first sample.
     """
 
     backend: BackendSettings = field(default_factory=BackendSettings)
@@ -58,8 +58,15 @@ class Execution:
 
 
 @dataclass
-class Filling:
-    """One run: which shards are missing, and what is known of the photographs."""
+class DatasetRun:
+    """State of one dataset run: missing shards and usable photographs.
+
+    Attributes:
+        folder: of the pairs.
+        banks: point spread functions of each camera, or paths of them.
+        settings: how samples are made.
+        bank_paths: path of each bank, for workers in other processes.
+    """
 
     folder: Path
     banks: Sequence[Bank]
@@ -68,7 +75,18 @@ class Filling:
     _ready: dict[int, SimulatedCamera] = field(default_factory=dict)
 
     def make_here(self, spec: Mapping[str, Any], progress: Callable[[int], None]) -> dict[str, Any]:
-        """Do what :func:`metalens.synth.dataset.shard.run_shard` does, with the banks that are in memory already."""
+        """Make one shard as :func:`metalens.synth.dataset.shard.run_shard` does, with the banks in memory.
+
+        Args:
+            spec: fields of a :class:`~metalens.synth.dataset.shard.ShardSpec`.
+            progress: called with the number of samples made so far.
+
+        Returns:
+            As ``run_shard``.
+
+        Raises:
+            InputError: the folder, a bank or the disk cannot be used.
+        """
         given = ShardSpec(**spec)
         manifest = read_manifest(self.folder)
         photographs = {int(source): Path(path) for source, path in given.photographs.items()}
@@ -77,7 +95,7 @@ class Filling:
 
     def _camera(self, number: int) -> SimulatedCamera:
         if number not in self._ready:
-            # One at a time: an ensemble's would not all fit into memory.
+            # Only one camera is kept: the blurs of a whole ensemble would not fit into memory.
             bank = as_bank(self.banks[number])
             self._ready = {number: simulated_camera(bank, demosaicing=self.settings.demosaicing)}
         return self._ready[number]
@@ -89,7 +107,20 @@ class Filling:
         backend: Runner,
         execution: Execution,
     ) -> PairsReport:
-        """Make the missing shards."""
+        """Make the missing shards, in passes: a shard with a lost photograph is made again with a replacement.
+
+        Args:
+            writer: of the folder, with its manifest.
+            paths: source index → path of the photograph.
+            backend: runs the jobs.
+            execution: strictness and progress.
+
+        Returns:
+            What was made and what was lost.
+
+        Raises:
+            InputError: a photograph is lost with ``strict``, all are lost, or the disk cannot be written.
+        """
         total = writer.manifest.count
         to_make = sum(shard.count for shard in writer.missing)
         counts = {shard.index: 0 for shard in writer.missing}
