@@ -36,7 +36,7 @@ class DefaultGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse as a group if the first word is a command's name or asks for help, as the default command otherwise."""
+        """Parse as a group if the first word is a command or asks for help, else as the default. See :class:`click.Group`."""
         own = click.Context(self, parent=parent, info_name=info_name, **self.context_settings)
         if args and args[0] in (*self.commands, *self.get_help_option_names(own)):
             return super().make_context(info_name, args, parent, **extra)
@@ -47,11 +47,11 @@ class DefaultGroup(click.Group):
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Show the short form and the form with a command."""
+        """Show the short form and the form with a command. See :class:`click.Group`."""
         formatter.write_usage(ctx.command_path, " ".join(self.default.collect_usage_pieces(ctx)))
         formatter.write_usage(ctx.command_path, self.subcommand_metavar, prefix=" " * len("Usage: "))
 
     def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the default's options, then the commands."""
+        """List the options of the default command, then the commands. See :class:`click.Group`."""
         self.default.format_options(ctx, formatter)
         self.format_commands(ctx, formatter)

@@ -98,7 +98,15 @@ def plan_of(task: Task) -> dict[str, Any]:
 
 
 def plan_text(plan: dict[str, Any], output: Path) -> str:
-    """The same in a sentence."""
+    """Describe the planned search in a sentence.
+
+    Args:
+        plan: what :func:`plan_of` returned.
+        output: the ``lens.toml`` to write.
+
+    Returns:
+        The sentence.
+    """
     functions = plan["fields"] * len(plan["wavelengths_nm"]) * max(plan["fabrication_samples"], 1)
     return (
         f"would design {plan['design']} ({plan['aperture_um']:g} µm at {plan['focal_length_um']:g} µm) into {output}: "

@@ -29,7 +29,19 @@ resume_option = click.option("--resume", is_flag=True, help="Go on where an equa
 
 
 def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
-    """Parse ROWSxCOLUMNS."""
+    """Parse ``ROWSxCOLUMNS``; a callback of click options.
+
+    Args:
+        ctx: not used.
+        parameter: not used.
+        value: text from the command line.
+
+    Returns:
+        (rows, columns).
+
+    Raises:
+        click.BadParameter: the text has another form.
+    """
     del ctx, parameter
     parts = value.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):

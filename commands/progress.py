@@ -11,7 +11,15 @@ from metalens.formats.files.interruption import stop_if_interrupted
 
 @contextmanager
 def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
-    """A progress bar on stderr that is told (done, total)."""
+    """Show a progress bar on stderr while the block runs.
+
+    Args:
+        label: text before the bar.
+        unit: name of one item.
+
+    Yields:
+        Progress callback: items done, items in all.
+    """
     from tqdm import tqdm
 
     with tqdm(desc=label, unit=unit, file=sys.stderr, dynamic_ncols=True, total=1) as bar:

@@ -83,7 +83,16 @@ def fitted_numbers(found: LensFit) -> dict[str, dict[str, Any]]:
 
 
 def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> str:
-    """What was found, a line a number, and what could not be."""
+    """Describe a fit: one line for each number, then what could not be determined.
+
+    Args:
+        output: the ``lens.toml`` that was written.
+        found: the fit.
+        numbers: what :func:`fitted_numbers` returned.
+
+    Returns:
+        The text.
+    """
     lines = [
         f"{output}: {found.residual:.1%} of the PSFs is left unexplained on {found.nodes} nodes, "
         f"{found.residual_before:.1%} before the fit"

@@ -59,7 +59,19 @@ class CameraView:
         integrate_pixels: bool = True,
         fields: slice = slice(None),
     ) -> PsfSimulator:
-        """The simulator of some fields; arguments as of :func:`metalens.psf.psf_simulator`."""
+        """Build the simulator of some fields; see :func:`metalens.psf.psf_simulator`.
+
+        Args:
+            wavelength: ``[wavelength]`` in metres.
+            window: (rows, columns) of each PSF in samples.
+            pixel_pitch: sampling distance in metres.
+            engine: propagation method.
+            integrate_pixels: whether to integrate the intensity over the pixel area.
+            fields: which of the camera's field points.
+
+        Returns:
+            The simulator.
+        """
         return simulator_of_directions(
             self.lens,
             wavelength,

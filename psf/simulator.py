@@ -242,9 +242,26 @@ def simulator_of_directions(
     sensor_tilt: tuple[float, float] = (0.0, 0.0),
     refinement: float = 1.0,
 ) -> PsfSimulator:
-    """:func:`psf_simulator` for direction cosines ``[field, 2]`` (y, x) in the place of field angles.
+    """:func:`psf_simulator` for direction cosines instead of field angles.
 
     ``centres`` ``[field, 2]`` (y, x) in metres fixes where on the sensor the windows lie, for all wavelengths.
+
+    Args:
+        lens: the metalens.
+        wavelengths: in metres.
+        directions: ``[field, 2]`` direction cosines (y, x).
+        centres: ``[field, 2]`` (y, x) centres of the windows on the sensor in metres, the same for all wavelengths.
+        window: (rows, columns) of each PSF in samples.
+        pixel_pitch: sampling distance in metres.
+        engine: propagation method.
+        integrate_pixels: whether to integrate the intensity over the pixel area.
+        object_distance: distance of the object in metres; infinite for plane waves.
+        defocus: sensor displacement away from the lens, in metres.
+        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor.
+        refinement: factor by which the sampling is finer than necessary.
+
+    Returns:
+        The simulator.
     """
     wavelength = np.asarray(wavelengths, dtype=float)
     check_request(lens, wavelength, window, pixel_pitch, object_distance, defocus, sensor_tilt)

@@ -41,7 +41,16 @@ def check_request(
     defocus: float,
     sensor_tilt: tuple[float, float],
 ) -> None:
-    """Refuse a value that is not finite or out of range; arguments as of :func:`metalens.psf.simulate_psf`.
+    """Check that all values of a simulation are finite and in range; units as in :func:`metalens.psf.simulate_psf`.
+
+    Args:
+        lens: the metalens.
+        wavelength: ``[wavelength]`` in metres.
+        window: (rows, columns) of each PSF in samples.
+        pixel_pitch: sampling distance in metres.
+        object_distance: distance of the object in metres.
+        defocus: sensor displacement away from the lens, in metres.
+        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor.
 
     Raises:
         InputError: with the first such value.

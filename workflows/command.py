@@ -18,6 +18,11 @@ from metalens.formats.files.interruption import before_ending, stop_if_interrupt
 def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None]) -> dict[str, float | str]:
     """Run one command in a process of its own and measure it.
 
+    Args:
+        name: name of the stage.
+        arguments: command line after ``metalens``.
+        say: called with the command before it runs.
+
     Returns:
         ``name``, ``command``, ``seconds`` and ``peak_memory_mb`` (largest resident set of the process).
     """

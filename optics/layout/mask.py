@@ -231,7 +231,12 @@ class _Drawing:
         return found
 
     def surround(self, diameter: float, aperture: Aperture | None) -> None:
-        """Draw the boundary, the marks and the label."""
+        """Draw the boundary, the marks and the label.
+
+        Args:
+            diameter: of the lens, in metres.
+            aperture: its shape; ``None`` for a circle.
+        """
         layers = self.options.layers
         self._polygon(self.top, marks.boundary_outline(diameter, aperture), layers.boundary)
         if self.options.marks:
@@ -255,6 +260,10 @@ class _Drawing:
 
     def write(self, part: Path, kind: str) -> None:
         """Write the file.
+
+        Args:
+            part: the file to write.
+            kind: ``"gds"`` or ``"oasis"``.
 
         Raises:
             OSError: the disk is full.

@@ -77,7 +77,12 @@ COMPUTE = "metalens.optics.rcwa.build:compute_part"
 
 
 def compute_part(spec: Mapping[str, Any], progress: Progress) -> None:
-    """Compute one meta-atom and write its file: a job."""
+    """Compute one meta-atom and write its file; runs as a job in a worker process.
+
+    Args:
+        spec: ``text`` of the library's specification, ``atom``: index of the meta-atom, ``parts``: output folder.
+        progress: not used.
+    """
     del progress
     tables = compute_atom(plan_library(parse_library_spec(spec["text"])), spec["atom"])
     with atomic_file(Path(spec["parts"]) / f"{spec['atom']:05d}.npz") as part, part.open("wb") as file:

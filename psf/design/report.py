@@ -57,7 +57,17 @@ def write_report(design: Design, folder: Path) -> dict[str, Any]:
 
 
 def report_figures(design: Design, found: Evaluation, other: Evaluation, other_loss: float) -> dict[str, Any]:
-    """What a design has reached, as numbers for a file."""
+    """Figures of merit of a design, for a JSON file.
+
+    Args:
+        design: the finished design.
+        found: evaluation of its lens.
+        other: evaluation of the reference lens.
+        other_loss: loss of the reference lens.
+
+    Returns:
+        Content of the JSON object.
+    """
     return {
         "design": design.problem.spec.name,
         "spec_hash": design.problem.spec.hash,
@@ -122,7 +132,17 @@ _ROWS = (
 
 
 def report_text(design: Design, found: Evaluation, other: Evaluation, figures: dict[str, Any]) -> str:
-    """The report as Markdown."""
+    """Render the report as Markdown.
+
+    Args:
+        design: the finished design.
+        found: evaluation of its lens.
+        other: evaluation of the reference lens.
+        figures: what :func:`report_figures` returned.
+
+    Returns:
+        Markdown.
+    """
     ours, theirs = (figures["lenses"][each.name] for each in (found, other))
 
     def ratio(key: str) -> str:

@@ -136,7 +136,7 @@ class PolynomialVariables(PhaseVariables):
         return _least_squares(basis, wanted, weight)[1:]
 
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
-        """An even polynomial."""
+        """Record of an even polynomial phase. See :class:`LensVariables`."""
         del output
         coefficients = tuple(round(float(each), 4) for each in self.powers @ np.asarray(numbers, dtype=float))
         return lens_phase.EvenPolynomialPhase(
@@ -184,7 +184,7 @@ class ZernikeVariables(PhaseVariables):
         return _least_squares(basis, wanted, np.repeat(weight, 96))[1:]
 
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
-        """Zernike polynomials."""
+        """Record of a Zernike phase. See :class:`LensVariables`."""
         del output
         return lens_phase.ZernikePhase(
             family="zernike",
@@ -231,7 +231,7 @@ class FreeformVariables(PhaseVariables):
         return np.asarray(phase.at(place[:, None], place[None, :]), dtype=float).ravel()
 
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
-        """A map, ``NAME-phase.npy`` beside ``NAME.toml``."""
+        """Record of a phase map, written to ``NAME-phase.npy`` beside ``NAME.toml``. See :class:`LensVariables`."""
         place = output.with_name(f"{output.stem}-phase.npy")
         with atomic_file(place) as part, part.open("wb") as file:
             np.save(file, np.reshape(numbers, (self.samples, self.samples)), allow_pickle=False)
@@ -244,7 +244,15 @@ class FreeformVariables(PhaseVariables):
 
 
 def zernike_indices(order: int, symmetry: str) -> tuple[int, ...]:
-    """OSA/ANSI indices of radial order 2 and more; piston does nothing, and a tilt only moves the picture."""
+    """OSA/ANSI indices from radial order 2: piston has no effect, and tilt only shifts the picture.
+
+    Args:
+        order: largest radial order.
+        symmetry: ``"none"``, ``"mirror"`` or ``"rotation"``.
+
+    Returns:
+        Ascending indices.
+    """
     keep = {"none": lambda m: True, "mirror": lambda m: m >= 0, "rotation": lambda m: m == 0}[symmetry]
     last = order * (order + 3) // 2
     return tuple(index for index in range(3, last + 1) if keep(degrees_of(index)[1]))

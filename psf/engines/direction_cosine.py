@@ -121,7 +121,16 @@ def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: 
 
 @partial(jax.jit, static_argnames=("samples",))
 def seen_area(lens: Metalens, source: Source, samples: int) -> jax.Array:
-    """Area of the pupil that the middle of the window sees, over the aperture's own: 1, if the samples suffice."""
+    """Area of the pupil as sampled for the centre of the window, relative to the aperture; 1 if the sampling suffices.
+
+    Args:
+        lens: the metalens.
+        source: wavelength and direction of the light.
+        samples: samples along a side of the pupil grid.
+
+    Returns:
+        The ratio, a scalar.
+    """
     return pupil_grid(lens, source, jnp.zeros(2), samples).area.sum() / lens.aperture.area(0.5 * lens.aperture_diameter)
 
 
@@ -267,6 +276,14 @@ def window_intensity(
 
 
 def tile_side(length: int, tiles: int) -> int:
-    """Samples along a tile: an odd number of pixels, so that tiles about the chief ray's pixel cover the window."""
+    """Samples along a tile: an odd number of pixels, so that tiles centred on the chief ray's pixel cover the window.
+
+    Args:
+        length: samples of the window along this axis.
+        tiles: number of tiles.
+
+    Returns:
+        An odd number.
+    """
     side = -(-(length + 1 - length % 2) // tiles)
     return side + 1 - side % 2

@@ -132,9 +132,16 @@ def choose_grid(
 
 
 def largest_grid(lens: Metalens, *, convolves: bool) -> int:
-    """Samples a side that this machine's memory holds.
+    """Largest number of samples along a side that fits into this machine's memory.
 
     A lens that is its own stop is convolved in parts, in double precision; otherwise the grid is whole.
+
+    Args:
+        lens: the metalens.
+        convolves: whether the engine propagates by convolution.
+
+    Returns:
+        Samples along a side.
     """
     if convolves and lens.stop is None:
         return LARGEST_CONVOLUTION

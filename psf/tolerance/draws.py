@@ -90,6 +90,13 @@ def perturbed(lens: Metalens, draw: Draw) -> Metalens:
     Where the sensor is, ``draw.assembly``, is no part of a lens: see
     :func:`metalens.psf.tolerance.evaluation.simulate_draw`.
 
+    Args:
+        lens: the nominal lens.
+        draw: drawn errors.
+
+    Returns:
+        The lens with its fabrication errors.
+
     Raises:
         InputError: an error of meta-atoms of a lens that has none.
     """
@@ -122,7 +129,15 @@ def _uniform(seed: int, index: int, term: int) -> float:
 
 
 def quantile(distribution: Fixed | Normal | Uniform, share: float) -> float:
-    """The number below which a share of a distribution lies, by its inverse."""
+    """Quantile of a distribution: its inverse cumulative distribution function.
+
+    Args:
+        distribution: of one error.
+        share: probability, in 0..1.
+
+    Returns:
+        The value in the unit of the distribution.
+    """
     match distribution:
         case Fixed():
             return distribution.nominal
@@ -183,7 +198,14 @@ def stacked(draws: Sequence[Draw]) -> Draw:
 
 
 def geometry_unit(camera: Camera, lens: Metalens) -> float:
-    """Metres in one unit of the geometry of a camera's library; 1 for a lens without meta-atoms.
+    """Metres per unit of the geometry of a camera's library; 1 for a lens without meta-atoms.
+
+    Args:
+        camera: gives the pitch of the meta-atoms.
+        lens: gives their library.
+
+    Returns:
+        Metres per unit.
 
     Raises:
         InputError: the library is over duty cycles, and the camera does not tell the pitch.
@@ -195,7 +217,11 @@ def geometry_unit(camera: Camera, lens: Metalens) -> float:
 
 
 def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str, str]]:
-    """The errors that a lens can have, and why it cannot have the others.
+    """Split errors into those that apply to a lens and the reasons why the others do not.
+
+    Args:
+        errors: all specified errors.
+        lens: the metalens.
 
     Returns:
         The errors without those; and name → reason of each that was left out.
@@ -224,7 +250,14 @@ def _obstacle(name: str, lens: Metalens) -> str | None:
 
 
 def drawn_camera(camera: Camera, numbers: Mapping[str, float]) -> Camera:
-    """The camera with the numbers of a draw in the places that ``lens.toml`` has for them, added to what is there.
+    """The camera with the numbers of a draw added to the errors in its ``lens.toml``.
+
+    Args:
+        camera: the nominal camera.
+        numbers: name of the error → drawn value.
+
+    Returns:
+        The drawn camera.
 
     Raises:
         InputError: a number is beyond what such a file may hold.

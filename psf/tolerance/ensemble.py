@@ -159,7 +159,12 @@ SIMULATE = "metalens.psf.tolerance.ensemble:simulate_member"
 
 
 def simulate_member(spec: Mapping[str, Any], progress: Progress) -> None:
-    """Simulate and write the bank of one drawn lens: a job."""
+    """Simulate and write the bank of one drawn lens; runs as a job in a worker process.
+
+    Args:
+        spec: ``camera`` as JSON, ``path`` of the bank, and arguments of :func:`metalens.simulate_bank`.
+        progress: not used.
+    """
     del progress
     settings: dict[str, Any] = {name: tuple(each) if isinstance(each, list) else each for name, each in spec.items()}
     camera, path = camera_of_json(settings.pop("camera")), settings.pop("path")

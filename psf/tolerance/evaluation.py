@@ -235,7 +235,12 @@ def _sites(lens: Metalens) -> tuple[np.ndarray, np.ndarray] | None:
 
 
 def check_places(fields: tuple[int, int], wavelengths_per_channel: int, window: int | None) -> None:
-    """Refuse numbers that are out of range.
+    """Check that the numbers of fields, wavelengths and pixels are in range.
+
+    Args:
+        fields: (rows, columns) of field points.
+        wavelengths_per_channel: number of wavelengths.
+        window: side of each PSF in pixels, or ``None``.
 
     Raises:
         InputError: with the number and what was expected.

@@ -205,7 +205,15 @@ EVALUATE = "metalens.psf.tolerance.monte_carlo:evaluate"
 
 
 def evaluate(spec: Mapping[str, Any], progress: Progress) -> list[Any]:
-    """Figures ``[figure, field, channel]`` of a drawn lens: a job."""
+    """Evaluate one drawn lens; runs as a job in a worker process.
+
+    Args:
+        spec: ``settings`` of the evaluation and ``numbers`` of the draw.
+        progress: not used.
+
+    Returns:
+        Figures of merit ``[figure, field, channel]`` as nested lists.
+    """
     del progress
     evaluation, unit = _evaluation(spec["settings"])
     figures: list[Any] = evaluation.figures(draw_of(spec["numbers"], unit)).tolist()

@@ -68,9 +68,16 @@ def _draw_curves(axes: Any, worst: np.ndarray, drawn: np.ndarray) -> None:
 
 
 def ranking_figure(found: MonteCarlo, sensitivity: Mapping[str, Any]) -> Figure:
-    """Which errors matter to each figure's worst place: shares of the variance, or changes by one σ if draws are few.
+    """Draw the importance of each error for each figure of merit: shares of the variance, or changes by one σ.
 
     A dashed line is what all errors explain, each alone.
+
+    Args:
+        found: the Monte Carlo run.
+        sensitivity: ranking of the errors for each figure of merit.
+
+    Returns:
+        The figure.
     """
     figure, cells = panels(0.9 + 0.42 * max(len(found.names), 4), 2, 4, grid="x")
     for axes, name in zip(cells.flat, FIGURES, strict=True):

@@ -22,6 +22,11 @@ RESOLUTION = 150
 def write_report(found: MonteCarlo, camera_name: str, folder: str | os.PathLike[str]) -> dict[str, Any]:
     """Write ``tolerance.json``, ``tolerance.csv``, ``report.md`` and two pictures into the run's folder.
 
+    Args:
+        found: the Monte Carlo run.
+        camera_name: name of the nominal camera.
+        folder: folder of the run.
+
     Returns:
         What ``tolerance.json`` holds.
     """
@@ -39,7 +44,16 @@ def write_report(found: MonteCarlo, camera_name: str, folder: str | os.PathLike[
 
 
 def report_text(found: MonteCarlo, camera_name: str, summary: dict[str, Any]) -> str:
-    """The report, as Markdown."""
+    """Render the report as Markdown.
+
+    Args:
+        found: the Monte Carlo run.
+        camera_name: name of the nominal camera.
+        summary: content of ``tolerance.json``.
+
+    Returns:
+        Markdown.
+    """
     return render(
         "tolerance.md",
         camera=camera_name,

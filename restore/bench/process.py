@@ -86,10 +86,13 @@ def run_programs(
 def start(program: Program, *, sharing: int = 1) -> subprocess.Popen[str]:
     """Start a program.
 
-        Args:
-            program: what to run.
-            sharing: number of processes that share the machine. Each gets its part of the cores, since oversubscribed
-    threads would wait for each other. ``OMP_NUM_THREADS`` overrides this.  Returns: The running process.
+    Args:
+        program: what to run.
+        sharing: number of processes that share the machine. Each gets its part of the cores, since oversubscribed
+            threads would wait for each other. ``OMP_NUM_THREADS`` overrides this.
+
+    Returns:
+        The running process.
     """
     environment = {name: os.environ.get(name, value) for name, value in _KEEP_MEMORY.items()} | {
         "PYTHONUNBUFFERED": "1"

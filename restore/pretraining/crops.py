@@ -62,6 +62,14 @@ class PhotographCrops:
         """Draw ``[count, 3, size, size]`` crops in 0..1; the same seed and step draw the same crops.
 
         Scale (1/2 to 1, as far as the photograph allows), place, mirror and quarter turns are random.
+
+        Args:
+            count: crops.
+            seed: seed of the training.
+            step: training step.
+
+        Returns:
+            ``[count, 3, size, size]`` in 0..1.
         """
         random = np.random.default_rng([seed, step])
         picture = random.choice(len(self.shapes), size=count, p=self.probability)

@@ -14,7 +14,16 @@ from metalens.restore.prior.prior import PATHS, Prior
 
 
 def autoencoder_loss(autoencoder: AutoencoderKL, pictures: Tensor, kl_weight: float) -> tuple[Tensor, Tensor]:
-    """L1 + L1 of the gradients + KL, and the reconstruction's mean squared error in 0..1."""
+    """L1 + L1 of the gradients + KL divergence.
+
+    Args:
+        autoencoder: the network.
+        pictures: ``[batch, 3, y, x]`` in 0..1.
+        kl_weight: weight of the KL divergence.
+
+    Returns:
+        The loss, and the mean squared error of the reconstruction in 0..1.
+    """
     posterior = autoencoder.encode(pictures * 2 - 1).latent_dist
     reconstructed = (autoencoder.decode(posterior.mode()).sample + 1) / 2
     difference = reconstructed - pictures

@@ -149,13 +149,13 @@ class AutoencoderTraining(Trainee):
         return Draw(self.stage, [(self.crops.batch(self.config.batch, seed=self.config.seed, step=position),)])
 
     def losses(self, kind: str, pictures: Tensor) -> dict[str, Tensor]:
-        """L1 with its gradients and KL; the squared error."""
+        """L1 + L1 of the gradients + KL divergence, and the squared error. See :class:`Trainee`."""
         del kind
         value, squared = autoencoder_loss(self.model, pictures, self.config.kl_weight)
         return {"loss": value, "squared": squared}
 
     def figures(self, draw: Draw, losses: dict[str, Tensor]) -> dict[str, float]:
-        """The reconstruction's PSNR in dB."""
+        """PSNR of the reconstruction in dB. See :class:`Trainee`."""
         del draw
         return {"reconstruction_psnr": float(-10 * losses["squared"].log10())}
 
@@ -200,7 +200,7 @@ class DenoiserTraining(Trainee):
             return denoiser_loss(self.prior, DenoiserBatch(*batch))
 
     def figures(self, draw: Draw, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Mean errors of each path, of one step and of diffusion."""
+        """Mean errors of each path, for one-step prediction and for diffusion. See :class:`Trainee`."""
         batch = DenoiserBatch(*draw.batches[0])
         rows = torch.stack([losses["errors"], batch.path, batch.timestep < self.prior.last_timestep]).tolist()
         figures: dict[str, list[float]] = {}

@@ -32,7 +32,16 @@ class PathStep(nn.Module):
         self.parts = nn.ModuleList([restorer.prior.vae, restorer.prior.unet, restorer.attention])
 
     def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
-        """Predict ``[batch, 3, y, x]`` near 0..1."""
+        """One diffusion step on one path.
+
+        Args:
+            source: ``[batch, 3, y, x]`` in 0..1.
+            maps: ``[batch, 4, n, n]`` degradation maps.
+            path: ``"positive"``, ``"neutral"`` or ``"negative"``.
+
+        Returns:
+            ``[batch, 3, y, x]``, nominally in 0..1.
+        """
         return self.restorer.forward(source, maps, [path] * len(source))
 
 
@@ -111,13 +120,13 @@ class AdapterTraining(Trainee):
         return Draw(path, [(*source_and_target(path, *each[:3]), each.degradation_map) for each in batches])
 
     def losses(self, kind: str, source: Tensor, target: Tensor, maps: Tensor) -> dict[str, Tensor]:
-        """The loss of a path and its terms."""
+        """Loss of a path and its terms. See :class:`Trainee`."""
         with self.workplace.autocast():
             predicted = self.model(source, maps, kind)
         return self.loss(predicted.float(), target)
 
     def around(self, source: Tensor, target: Tensor, maps: Tensor) -> AbstractContextManager[None]:
-        """Gradient checkpointing runs blocks again in the backward pass: Q must still be applied then."""
+        """Keep Q applied in the backward pass, where gradient checkpointing runs blocks again. See :class:`Trainee`."""
         del target
         return self.restorer.conditioned(maps, source.shape[-2] / source.shape[-1])
 

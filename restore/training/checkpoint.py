@@ -42,7 +42,12 @@ class Checkpoint:
 
 
 def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[str, Any]) -> None:
-    """Write a checkpoint; it appears whole or not at all.
+    """Write a checkpoint atomically.
+
+    Args:
+        path: the file.
+        tensors: name → tensor.
+        state: further state, as JSON values.
 
     Raises:
         InputError: the disk refuses the write; the checkpoint before is as it was.

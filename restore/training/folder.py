@@ -18,7 +18,12 @@ SETTINGS = "settings.json"
 
 @contextmanager
 def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[None]:
-    """Hold a new folder, or the folder of this unfinished training, until the block ends.
+    """Lock a new folder, or that of the same unfinished training, until the block ends.
+
+    Args:
+        output: the folder.
+        settings: settings of the training, which a resumed one must share.
+        resume: whether an existing training may be continued.
 
     Raises:
         InputError: the folder holds something else, or a training with other settings, or one that has finished, or

@@ -59,7 +59,14 @@ class TrainingLog:
     def validation(
         self, step: int, losses: dict[str, dict[str, float]], by_alpha: dict[str, Any], shown: Pictures
     ) -> None:
-        """The figures and pictures of a validation."""
+        """Log the figures and pictures of a validation.
+
+        Args:
+            step: training step.
+            losses: path → name → figure.
+            by_alpha: α → figures.
+            shown: pictures of the validation.
+        """
         if not self.writes:
             return
         for path, figures in losses.items():
@@ -87,7 +94,13 @@ class TrainingLog:
 
 
 def save_pictures(folder: Path, step: int, shown: Pictures) -> None:
-    """Write a validation's pictures into a training's folder."""
+    """Write the pictures of a validation into the training's folder.
+
+    Args:
+        folder: folder of the training.
+        step: training step.
+        shown: pictures of the validation.
+    """
     (folder / PICTURES).mkdir(exist_ok=True)
     write_picture(folder / PICTURES / picture_name(step), shown.sheet())
 
@@ -98,7 +111,14 @@ def picture_name(step: int) -> str:
 
 
 def read_history(path: Path, *, before: int) -> list[dict[str, Any]]:
-    """The rows of a history up to a step; a last line that was cut short is left out.
+    """Read the rows of a history before a step; an incomplete last line is ignored.
+
+    Args:
+        path: the history file.
+        before: training step; later rows are left out.
+
+    Returns:
+        One dictionary for each row.
 
     Raises:
         InputError: a line in the middle is no row of a history.

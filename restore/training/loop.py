@@ -78,15 +78,31 @@ class Trainee:
 
     @abstractmethod
     def losses(self, kind: str, *batch: Any) -> dict[str, Tensor]:
-        """``loss``, which is descended on, and its terms."""
+        """Compute the loss of a batch.
+
+        Args:
+            kind: kind of step, such as a path.
+            batch: tensors of the batch.
+
+        Returns:
+            ``loss``, which is minimised, and its terms, scalars.
+        """
 
     def around(self, *batch: Any) -> AbstractContextManager[None]:
-        """What holds during the forward and the backward pass of a batch."""
+        """Context of the forward and backward pass of a batch; nothing by default."""
         del batch
         return nullcontext()
 
     def figures(self, draw: Draw, losses: dict[str, Tensor]) -> dict[str, float]:
-        """Figures of a step, of its losses (means over its batches) as numbers."""
+        """Figures of a step for progress and log.
+
+        Args:
+            draw: batches of the step.
+            losses: name → scalar, mean over the batches of the step.
+
+        Returns:
+            Name → number.
+        """
         del draw
         return {name: float(value) for name, value in losses.items()}
 
@@ -146,7 +162,12 @@ class Skipped:
     in_a_row: int = 0
 
     def count(self, skipped: bool, step: int, remedy: str) -> None:
-        """Count a step.
+        """Count a step, skipped or not.
+
+        Args:
+            skipped: whether the step was skipped since its loss or gradient was not finite.
+            step: training steps done.
+            remedy: advice at the end of the error.
 
         Raises:
             InputError: there are so many that something is wrong with the data or the settings.
@@ -190,9 +211,13 @@ class TrainingLoop:
             self._recorded = RecordedGradients(trainee.losses, list(self.optimisation.parameters.values()))
 
     def run(self, *, resume: bool, report: Report) -> None:
-        """Train until the budget is used, and leave the moving average in the parameters' place.
+        """Train until the budget is used; at the end the parameters hold their moving average.
 
         A checkpoint survives whatever ends the process.
+
+        Args:
+            resume: continue from the checkpoint, if there is one.
+            report: progress callback.
 
         Raises:
             InputError: memory ran out, the checkpoint is not this training's, or steps that are not finite persist.

@@ -26,7 +26,11 @@ class PathLoss(nn.Module):
         self.metric, self.perceptual = perceptual_network(config.perceptual)
 
     def forward(self, predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
-        """Compare pictures ``[batch, 3, y, x]`` in 0..1.
+        """Loss between predicted and target pictures.
+
+        Args:
+            predicted: ``[batch, 3, y, x]``, nominally in 0..1.
+            target: of the same shape, in 0..1.
 
         Returns:
             ``loss``, and its terms ``l2`` and ``perceptual`` without their weights.

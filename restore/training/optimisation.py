@@ -36,7 +36,15 @@ class Budget:
                 raise InputError(f"--{name} must be above 0, found {value}.")
 
     def progress(self, step: int, seconds: float) -> float:
-        """Share of the budget that is used, 0 to 1 and beyond."""
+        """Fraction of the budget that is used; above 1 when exceeded.
+
+        Args:
+            step: steps done.
+            seconds: training time so far.
+
+        Returns:
+            The larger of both fractions.
+        """
         shares = []
         if self.steps is not None:
             shares.append(step / self.steps)
@@ -192,9 +200,13 @@ class Optimisation:
         write_checkpoint(path, self._tensors() | moments | _random_state(), state)
 
     def load(self, path: Path, *, stage: str) -> dict[str, Any]:
-        """Take up a checkpoint.
+        """Load a checkpoint.
 
         The clock stands still until :meth:`start_clock`.
+
+        Args:
+            path: the file.
+            stage: stage that the checkpoint must belong to.
 
         Returns:
             What was saved as ``extra``.

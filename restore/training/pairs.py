@@ -87,7 +87,18 @@ class TrainingPairs:
     def draw_placed(
         self, among: Sequence[Place], size: int, *, random: np.random.Generator, multiple: int, of_clean: bool = False
     ) -> tuple[Example, Region]:
-        """Draw a crop as :meth:`draw` does, and tell which part of the sensor it is."""
+        """Draw a crop as :meth:`draw` does, with its region of the sensor.
+
+        Args:
+            among: samples to draw from.
+            size: side of the crop in pixels.
+            random: random generator.
+            multiple: crops start at multiples of this many pixels.
+            of_clean: measure the quality map on the clean picture.
+
+        Returns:
+            The example and its region.
+        """
         place = among[int(random.integers(len(among)))]
         source = self.sources[place[0]]
         sample = self._sample(place)
