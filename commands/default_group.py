@@ -36,7 +36,10 @@ class DefaultGroup(click.Group):
     def make_context(
         self, info_name: str | None, args: list[str], parent: click.Context | None = None, **extra: Any
     ) -> click.Context:
-        """Parse as a group if the first word is a command or asks for help, else as the default. See :class:`click.Group`."""
+        """Parse as a group if the first word is a command or asks for help, else as the default.
+
+        See :class:`click.Group`.
+        """
         own = click.Context(self, parent=parent, info_name=info_name, **self.context_settings)
         if args and args[0] in (*self.commands, *self.get_help_option_names(own)):
             return super().make_context(info_name, args, parent, **extra)
