@@ -1,14 +1,14 @@
-"""Tolerancing: what errors of fabrication and assembly make of a lens, drawn at random.
+"""Tolerancing: Monte Carlo simulation of fabrication and assembly errors of a lens.
 
 Files, in reading order:
 
-- ``draws``        lenses as they may come out: numbers from the errors' distributions, and the lens with them
-- ``evaluation``   what a drawn lens shows: functions and figures of merit, compiled once for all draws
+- ``draws``        random errors from their distributions, and the lens with them
+- ``evaluation``   point spread functions and figures of merit of a draw, compiled once for all draws
 - ``monte_carlo``  many drawn lenses, resumable
 - ``sensitivity``  which errors matter: shares of the variance
 - ``summary``      distributions, yield, ranking and the worst lens, as JSON and CSV
 - ``pictures``     distributions and ranking as pictures
-- ``report``       the folder of all that
+- ``report``       writes the results into a folder
 - ``ensemble``     whole banks of drawn lenses, to train with
 """
 

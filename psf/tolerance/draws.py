@@ -1,4 +1,4 @@
-"""Lenses as they may come out: numbers drawn from the distributions of the errors.
+"""Random draws of fabrication and assembly errors from their distributions.
 
 A number is a function of the run's seed, the draw's number and the name of its error alone (Philox, a counter-based
 generator: Salmon et al., doi:10.1145/2063384.2063405). So draws can be made in any order and by any number of workers,
@@ -43,13 +43,13 @@ FABRICATION = {
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Assembly:
-    """Where the sensor is; a JAX pytree.
+    """Position of the sensor relative to the lens; a JAX pytree.
 
     Attributes:
-        defocus: what it is farther from the lens, in metres.
-        tilt_y: slope dz/dy of its depth.
-        tilt_x: slope dz/dx.
-        decentre_y: where the lens' axis meets it, from its centre, in metres.
+        defocus: sensor displacement away from the lens, in metres.
+        tilt_y: slope dz/dy of the sensor.
+        tilt_x: slope dz/dx of the sensor.
+        decentre_y: y of the optical axis on the sensor, from the sensor's centre, in metres.
         decentre_x: the same along x.
     """
 
@@ -73,11 +73,11 @@ class Assembly:
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Draw:
-    """One lens as it may come out; a JAX pytree of numbers that can be traced, stacked and differentiated by.
+    """Errors of one lens; a JAX pytree that can be traced, stacked and differentiated.
 
     Attributes:
-        fabrication: errors of the lens; those that are not looked at are None.
-        assembly: errors of the place of the sensor.
+        fabrication: errors of the lens; None for errors that are not drawn.
+        assembly: errors of the sensor's position.
     """
 
     fabrication: Fabrication = field(default_factory=Fabrication)
@@ -85,9 +85,9 @@ class Draw:
 
 
 def perturbed(lens: Metalens, draw: Draw) -> Metalens:
-    """The lens with a draw's errors of fabrication; differentiable in the lens and in the draw's numbers.
+    """Apply the fabrication errors of a draw to a lens; differentiable in both.
 
-    Where the sensor is, ``draw.assembly``, is no part of a lens: see
+    ``draw.assembly`` is not used, as it concerns the sensor: see
     :func:`metalens.psf.tolerance.evaluation.simulate_draw`.
 
     Args:
@@ -98,13 +98,13 @@ def perturbed(lens: Metalens, draw: Draw) -> Metalens:
         The lens with its fabrication errors.
 
     Raises:
-        InputError: an error of meta-atoms of a lens that has none.
+        InputError: a meta-atom error for a lens without meta-atoms.
     """
     return fabricated(lens, draw.fabrication)
 
 
 def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
-    """The numbers of one draw, in the units of their names.
+    """Draw the errors of one lens.
 
     Args:
         errors: their distributions.
@@ -123,7 +123,7 @@ def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
 
 
 def _uniform(seed: int, index: int, term: int) -> float:
-    """A number between 0 and 1, neither of them."""
+    """A uniform number in the open interval (0, 1), so that its quantile is finite."""
     generator = np.random.Philox(key=np.array([seed, index], np.uint64), counter=np.array([0, 0, 0, term], np.uint64))
     return float(np.random.Generator(generator).random() + 2.0**-54)
 
@@ -179,7 +179,7 @@ def draw_samples(errors: Errors, camera: Camera, lens: Metalens, seed: int, coun
     """Several draws as one, with a first axis ``[draw]`` on every number: for ``jax.vmap`` and ``jax.lax.map``.
 
     Args:
-        errors: their distributions, of which those that the lens does not have are left out.
+        errors: their distributions; those that do not apply to the lens are ignored.
         camera: whose meta-atoms' pitch turns a width into a duty cycle.
         lens: of the camera.
         seed: of the run.
@@ -224,14 +224,14 @@ def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str,
         lens: the metalens.
 
     Returns:
-        The errors without those; and name → reason of each that was left out.
+        The errors that apply; and name → reason for each of the others.
     """
     reasons = {name: reason for name in errors.terms if (reason := _obstacle(name, lens)) is not None}
     return errors.model_copy(update=dict.fromkeys(reasons)), reasons
 
 
 def _obstacle(name: str, lens: Metalens) -> str | None:
-    """Why a lens does not have an error; None where it has it."""
+    """Reason why an error does not apply to a lens; None if it applies."""
     if name not in FABRICATION or name == "pitch_error_percent":
         return None
     library, response = library_of(lens), lens.response
@@ -260,7 +260,7 @@ def drawn_camera(camera: Camera, numbers: Mapping[str, float]) -> Camera:
         The drawn camera.
 
     Raises:
-        InputError: a number is beyond what such a file may hold.
+        InputError: a sum is out of the range of ``lens.toml``.
     """
     lens, sensor = camera.lens, camera.sensor
     table = {} if lens.fabrication is None else lens.fabrication.model_dump(exclude_none=True)
@@ -278,13 +278,13 @@ def drawn_camera(camera: Camera, numbers: Mapping[str, float]) -> Camera:
         tilt = (math.degrees(math.atan(math.tan(a) + b)) for a, b in zip(sensor.tilt, slopes, strict=True))
         sensor = sensor.model_copy(update={"tilt_deg": tuple(tilt)})
     drawn = camera.model_copy(update={"lens": lens.model_copy(update=changed), "sensor": sensor})
-    # A copy is not checked, and parsing its text is what a reader of the file will do.
+    # model_copy does not validate; parsing the text applies the same checks as reading the file.
     parse_camera(dump_camera(drawn), origin="tolerance: the drawn lens")
     return drawn
 
 
 def _added(name: str, before: float, error: float) -> float:
-    """Two errors of one kind together."""
+    """Sum of two errors of one kind."""
     if name == "width_spread_nm":
         return math.hypot(before, error)
     if name == "missing_share":

@@ -1,4 +1,4 @@
-"""Whole banks of drawn lenses: what a restorer is trained with when nobody knows the one lens exactly."""
+"""Banks of an ensemble of drawn lenses, for training a restorer that tolerates fabrication errors."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from metalens.runners.job import Progress
 from metalens.runners.local import check_workers, workers_of
 
 ROOM = 1.15
-"""Windows are larger by this than that of the lens as drawn: drawn lenses spread their light wider."""
+"""Factor on the window of the nominal lens, because lenses with errors spread their light wider."""
 
 LARGEST_ENSEMBLE = 100_000
 
@@ -54,19 +54,19 @@ def simulate_ensemble(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PsfEnsemble:
-    """Simulate the banks of the first draws of a camera into a folder; all have windows of one size.
+    """Simulate the banks of the first draws of a camera into a folder; all windows have one size.
 
     Args:
         camera: the camera.
         errors: of :func:`metalens.psf.tolerance.draws.applicable_errors`.
-        folder: new or empty, or one to go on in.
+        folder: new or empty, or of an interrupted run.
         count: how many lenses.
         seed: of the draws: member i is draw i of a Monte Carlo with this seed.
         fields: rows and columns of nodes.
         wavelengths_per_channel: by default the camera's own.
-        window: side in pixels, odd; by default chosen for the lens as drawn, with room.
+        window: side in pixels, odd; by default that of the nominal lens with a margin.
         workers: processes.
-        resume: go on where an equal call was stopped.
+        resume: continue an interrupted run with the same arguments.
         progress: called with the number of banks done and their total.
 
     Raises:
@@ -121,7 +121,7 @@ def _simulate_members(
 
 
 def check_count(count: int) -> None:
-    """Refuse a size that makes no sense.
+    """Check the size of an ensemble.
 
     Raises:
         InputError: it is below 1 or very large.
@@ -145,7 +145,7 @@ def _common_window(camera: Camera, fields: tuple[int, int], wavelengths_per_chan
 
 
 def _is_done(path: Path, camera: Camera) -> bool:
-    """Whether the bank of a drawn lens is there and whole."""
+    """Whether the bank of a drawn lens exists and is complete."""
     if not path.is_file():
         return False
     try:

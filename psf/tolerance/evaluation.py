@@ -1,4 +1,4 @@
-"""What a drawn lens shows: point spread functions and figures of merit at places of the sensor, compiled once."""
+"""Point spread functions and figures of merit of a drawn lens at field points, compiled once for all draws."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ FIGURES = {
     "efficiency": "least",
     "diffuse_share": "most",
 }
-"""Name → which end of it is the worse one to be bounded: what a lens has to reach at least, or may have at most."""
+"""Figure of merit → kind of its limit: ``least`` if larger is better, ``most`` if smaller is better."""
 
 WANTED_SHARE = 0.95
 """Of the light in the default window, at every field and channel of the lens as it was drawn."""
@@ -52,7 +52,7 @@ WANTED_SHARE = 0.95
 LARGEST_SUBPIXELS = 5
 
 RINGS = 4096
-"""Of equal area, at which the geometry of a radial structure is looked at."""
+"""Number of annuli of equal area that sample the geometry of a radial structure."""
 
 
 @dataclass(frozen=True)
@@ -61,13 +61,13 @@ class Evaluation:
 
     Attributes:
         lens: the metalens without the draws' errors.
-        assembly: where the sensor is without them.
+        assembly: position of the sensor without the draws' errors.
         simulator: engine and samplings, the same for all draws.
         position: ``[field, (y, x)]`` on the sensor in metres.
         channel_weight: ``[channel, wavelength]``.
         pixel_pitch: of the sensor in metres.
-        simulate: compiled; lens, draw and the sensor's own place to ``[field, channel, y, x]`` and two
-            ``[channel]``: efficiency and diffuse share.
+        simulate: compiled function of lens, draw and nominal sensor position; returns ``[field, channel, y, x]``, and
+            efficiency and diffuse share, ``[channel]`` each.
     """
 
     lens: Metalens
@@ -127,7 +127,7 @@ class Evaluation:
 def simulate_draw(
     simulator: PsfSimulator, lens: Metalens, draw: Draw, position: jax.Array, reference: float
 ) -> jax.Array:
-    """Point spread functions of a drawn lens at places of its sensor; JAX can trace and differentiate all of it.
+    """Point spread functions of a drawn lens at field points; traceable and differentiable by JAX.
 
     Args:
         simulator: of the lens as it was drawn and of its chief rays to these places.
@@ -137,8 +137,8 @@ def simulate_draw(
         reference: wavelength in metres of the chief rays; it matters only behind a stop.
 
     Returns:
-        ``[field, wavelength, y, x]`` energy per sample. The light that is scattered by differences between
-        meta-atoms is not in it.
+        ``[field, wavelength, y, x]`` energy per sample, without the diffuse light that random differences between
+        meta-atoms scatter.
     """
     made, moved = perturbed(lens, draw), draw.assembly.moved
     whole = jnp.stack([jnp.asarray(each, dtype=float) for each in moved])
@@ -154,7 +154,7 @@ def evaluation_of(
     wavelengths_per_channel: int = 1,
     window: int | None = None,
 ) -> Evaluation:
-    """Make ready to see many draws of a camera's lens.
+    """Prepare the evaluation of many draws of a camera's lens.
 
     Args:
         camera: the camera, with the errors that all draws share.
@@ -243,7 +243,7 @@ def check_places(fields: tuple[int, int], wavelengths_per_channel: int, window: 
         window: side of each PSF in pixels, or ``None``.
 
     Raises:
-        InputError: with the number and what was expected.
+        InputError: a number is out of range.
     """
     if min(fields) < 1 or max(fields) > 25:
         raise InputError(f"tolerance: fields {fields[0]}x{fields[1]} must lie between 1 and 25 a side; 3x3 is usual.")

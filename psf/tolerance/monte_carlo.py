@@ -1,4 +1,4 @@
-"""Many drawn lenses, each evaluated once: by one process or several, resumable."""
+"""Monte Carlo run: many drawn lenses evaluated by one or several processes, resumable."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ _PACKAGES = ("metalens", "numpy", "jax")
 
 @dataclass(frozen=True)
 class MonteCarlo:
-    """What the drawn lenses show. Figures are in the order and units of ``FIGURES``.
+    """Results of a Monte Carlo run; figures of merit in the order and units of ``FIGURES``.
 
     Attributes:
-        run: what was asked.
+        run: settings of the run.
         errors: the distributions of the errors that the lens has.
         names: of the errors that differ between draws.
         numbers: ``[draw, error]`` in the units of their names.
@@ -65,13 +65,13 @@ def tolerance_run_of(
     wavelengths_per_channel: int = 1,
     window: int | None = None,
 ) -> ToleranceRun:
-    """What is asked, checked.
+    """Check and collect the settings of a run.
 
     Args:
         camera: the camera.
         spec: errors and limits.
-        explicit: whether somebody wrote these errors for this lens: then one that it cannot have is refused, else it
-            is left out and named.
+        explicit: whether the errors were written for this lens: an error that does not apply then raises; otherwise
+            it is left out and reported.
         draws: how many lenses.
         seed: of the draws.
         fields: rows and columns of places on the sensor.
@@ -121,14 +121,14 @@ def run_monte_carlo(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> MonteCarlo:
-    """Evaluate all lenses of a run, those that the folder does not have yet.
+    """Evaluate all lenses of a run that are not in its folder yet.
 
     Args:
         camera: the camera.
         run: of :func:`tolerance_run_of`.
-        folder: where each lens is kept as soon as it is done.
-        workers: processes; their number changes nothing but the time.
-        resume: go on where an equal run was stopped.
+        folder: receives each lens as soon as it is evaluated.
+        workers: number of processes; it does not change the results.
+        resume: continue an interrupted run with the same settings.
         progress: called with the number of lenses done and their total.
 
     Raises:

@@ -40,7 +40,7 @@ ERROR_TITLES = {
 
 
 def distribution_figure(found: MonteCarlo) -> Figure:
-    """How the drawn lenses are distributed: each figure's worst place of each colour, and the lens as it was drawn."""
+    """Distribution of each figure of merit at its worst field point, per colour, with the nominal lens."""
     figure, cells = panels(4.2, 2, 4)
     for number, (axes, (name, end)) in enumerate(zip(cells.flat, FIGURES.items(), strict=True)):
         values = found.figures[:, number]

@@ -28,7 +28,7 @@ def write_report(found: MonteCarlo, camera_name: str, folder: str | os.PathLike[
         folder: folder of the run.
 
     Returns:
-        What ``tolerance.json`` holds.
+        Content of ``tolerance.json``.
     """
     target, summary = Path(folder), summarise(found)
     texts = {

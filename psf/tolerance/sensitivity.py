@@ -1,4 +1,4 @@
-"""Which errors matter: each one's share of the variance of a figure of merit, from the draws themselves.
+"""Sensitivity: share of the variance of a figure of merit caused by each error, from the draws themselves.
 
 A figure is written as a constant plus a polynomial of each error alone, fitted to the draws by least squares. As the
 errors are independent, the variance of such a polynomial over that of the figure is the first-order Sobol index of its
@@ -38,7 +38,7 @@ class Shares:
 
 
 def enough_draws(errors: int) -> int:
-    """Draws from which shares of the variance are told."""
+    """Least number of draws for estimating shares of the variance."""
     return DRAWS_PER_COEFFICIENT * (1 + DEGREE * errors)
 
 

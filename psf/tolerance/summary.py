@@ -1,4 +1,4 @@
-"""What a Monte Carlo says: distributions, yield, which errors matter, and the worst lens."""
+"""Summary of a Monte Carlo run: distributions, yield, ranking of errors, and the worst lens."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def mean_of(figures: np.ndarray) -> np.ndarray:
 
 
 def summarise(found: MonteCarlo) -> dict[str, Any]:
-    """All that is told of a Monte Carlo, as JSON can hold it."""
+    """Summary of a Monte Carlo run as a JSON object."""
     run = found.run
     return {
         "schema": "metalens.tolerance_summary",
@@ -102,7 +102,7 @@ def yields(found: MonteCarlo) -> dict[str, float]:
 
 
 def sensitivity(found: MonteCarlo) -> dict[str, Any]:
-    """The errors of each figure, the one that matters most first; for its worst and its mean over field and colour."""
+    """Ranking of the errors for each figure of merit, for its worst value and its mean over field and colour."""
     told: dict[str, Any] = {}
     for which, reduce in (("worst_over_field_and_colour", worst_of), ("mean_over_field_and_colour", mean_of)):
         shares = _shares(found, reduce(found.figures))

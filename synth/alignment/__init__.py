@@ -1,26 +1,26 @@
-"""Pixel-aligned pairs from captures of a screen, for those with a camera.
+"""Pixel-aligned pairs from captures of a screen with a real camera.
 
-    dots on a screen → their centres on the sensor → which is which → homography and distortion
+    dots on a screen → their centres on the sensor → their labels → homography and distortion
     dark, white, grey and coloured screens → the light of any displayed picture
     displayed picture → on the sensor's grid ↔ its capture: checked, and a pair
 
 Files, in reading order:
 
 - ``target``          the grid of dots that is displayed
-- ``screens``         all that is displayed: the target, greys, colours, and photographs cut to the display
+- ``screens``         pictures to display: target, greys, colours, and photographs cut to the display
 - ``frames``          captures as linear light
 - ``dots``            centres of dots in a capture
-- ``labelling``       which dot is which
-- ``mapping``         from the sensor to the display: a distortion, then a homography
-- ``model_choice``    how much distortion the dots can tell
+- ``labelling``       matches dots of a capture to dots of the target
+- ``mapping``         map from the sensor to the display: a distortion, then a homography
+- ``model_choice``    choice of the distortion model by cross-validation
 - ``photometry``      the display's light in the camera's channels
 - ``warp``            the displayed picture on the sensor's grid
-- ``checks``          whether a capture moved or lost its sharpness
-- ``calibration``     all of it for one rig
+- ``checks``          displacement and sharpness of a capture against the calibration
+- ``calibration``     the complete calibration of a rig
 - ``captured_pairs``  a folder of pairs
 - ``pictures``        the calibration's residuals, drawn
-- ``simulated_rig``   captures whose truth is known
-- ``rehearsal``       a folder of them
+- ``simulated_rig``   captures with known ground truth
+- ``rehearsal``       a folder of simulated captures
 
 The decisions are in docs/adr/0018-captured-pairs.md.
 """

@@ -31,21 +31,21 @@ _SMALLEST_REGION = 32
 
 @dataclass(frozen=True)
 class RigCalibration:
-    """What the calibrating captures tell.
+    """Calibration of a rig: geometry, light of the display, flat field, sharpness.
 
     Attributes:
-        reader: that makes light of raw files.
+        reader: converts raw files to linear light.
         target: what was displayed.
-        dots: ``[dot, (y, x)]`` centres on the sensor of the dots that were used.
+        dots: ``[dot, (y, x)]`` centres of the dots on the sensor, in pixels.
         labels: ``[dot, (row, column)]`` of them.
         geometry: the map and its residuals.
-        lateral: ``[dot, (y, x), 2]`` pixels by which red and blue lie beside green.
-        mirrored: whether the camera sees the display as in a mirror.
+        lateral: ``[dot, (y, x), 2]`` displacement of red and of blue from green, in pixels (lateral colour).
+        mirrored: whether the image of the display is mirrored.
         display: the display's light.
         flat: ``[y, x, 3]`` the white screen on the whole sensor, 1 at the brightest of the region.
-        peak: ``[3]`` its brightest light, that captures are divided by.
-        region: what the pairs hold of the sensor.
-        motion: of the dots' capture against its map: how far the lens' asymmetry moves edges from centres.
+        peak: ``[3]`` brightest light of the white screen; captures are divided by it.
+        region: part of the sensor in the pairs.
+        motion: displacement of the dots' capture from its own map, caused by asymmetric blur.
         sharpness: of the dots' capture.
     """
 
@@ -89,7 +89,7 @@ class RigCalibration:
         )
 
     def figures(self) -> dict[str, Any]:
-        """What a report says of it, in pixels, degrees and shares of white."""
+        """Figures of the calibration for a report, in pixels, degrees and shares of white."""
         away = np.linalg.norm(self.geometry.residual, axis=1)
         lateral = np.linalg.norm(self.lateral, axis=1)
         return {
@@ -180,7 +180,7 @@ def calibrate_rig(captures: AlignmentSet) -> RigCalibration:
 
 
 def motion_scale(sharpness: Sharpness) -> float:
-    """The band in which captures are registered, pixels: coarser than the one that tells sharpness."""
+    """Scale of the band in which captures are registered, in pixels; coarser than the band of the sharpness."""
     return max(2.0, 1.5 * sharpness.scale)
 
 
@@ -199,7 +199,7 @@ def _check_region(region: Region | None, pixels: tuple[int, int]) -> None:
 def _region(
     captures: AlignmentSet, reader: FrameReader, mapping: SensorToDisplay, target: DotTarget, labels: np.ndarray
 ) -> Region:
-    """What the pairs hold: what was asked for, or the largest rectangle that the dots cover."""
+    """Region of the pairs: as requested, or the largest rectangle that the dots cover."""
     rows, columns = reader.sensor.pixels
     step = max(1, min(rows, columns) // 100)
     y, x = np.arange(0, rows, step), np.arange(0, columns, step)

@@ -24,13 +24,13 @@ from metalens.synth.alignment.calibration import GREEN, RigCalibration, motion_s
 from metalens.synth.alignment.checks import band, find_motion, sharpness_of
 
 LEAST_LIKENESS = 0.4
-"""Correlation of a registered capture with its picture: less, and it shows something else."""
+"""Least correlation of a registered capture with its picture; below it the capture shows another picture."""
 
 LEAST_DETAIL = 0.002
-"""Standard deviation of a picture in the band that registers it, of white: less, and it shows as good as nothing."""
+"""Least standard deviation of a picture in the registration band, as a share of white; below it detail is missing."""
 
 BRIGHTNESS = (0.7, 1.4)
-"""Light of a capture over what is expected: outside of it the exposure or the screen has changed."""
+"""Accepted range of measured over expected light; outside it the exposure or the screen has changed."""
 
 _UNSURE = 0.15
 _PACKAGES = ("metalens", "numpy", "scipy", "h5py", "pillow")
@@ -40,15 +40,15 @@ Progress = Callable[[int, int], None]
 
 @dataclass(frozen=True)
 class CaptureFigures:
-    """What was found of one capture.
+    """Measurements of one capture.
 
     Attributes:
         file: of the capture.
         picture: what it shows.
-        moved_px: root-mean-square displacement over the region against the calibration.
-        sharpness: contrast over that of the calibration's dots.
-        brightness: light over what is expected.
-        photometric_rms: coarse difference from the clean picture under the same vignetting, of white.
+        moved_px: root-mean-square displacement from the calibration over the region, in pixels.
+        sharpness: contrast, relative to the calibration's dots.
+        brightness: measured over expected light.
+        photometric_rms: low-frequency difference from the clean picture with the same vignetting, as a share of white.
     """
 
     file: str
@@ -61,7 +61,7 @@ class CaptureFigures:
 
 @dataclass(frozen=True)
 class UsableCapture:
-    """A capture that passed, with its picture's hash and look."""
+    """A capture that passed all checks, with the hash and the content of its picture."""
 
     capture: ScreenCapture
     figures: CaptureFigures
@@ -71,11 +71,11 @@ class UsableCapture:
 
 @dataclass(frozen=True)
 class AlignmentReport:
-    """What :func:`align_captures` did.
+    """Result of :func:`align_captures`.
 
     Attributes:
-        usable: the captures that are pairs, in their order.
-        skipped: those that were refused, and why.
+        usable: captures that became pairs, in order.
+        skipped: rejected captures, and why.
         made: pairs that this run wrote.
     """
 
@@ -97,13 +97,13 @@ def align_captures(
     """Check all captures, and write those that pass as a folder of pairs.
 
     Args:
-        captures: that are listed.
+        captures: the list of captures.
         rig: from :func:`metalens.synth.alignment.calibration.calibrate_rig`.
         output: the folder to make; ``None`` only checks.
-        shard_size: pairs in a file.
-        strict: refuse a capture that cannot be used, instead of leaving it out.
-        resume: go on where an equal run was interrupted.
-        progress: is told the steps done and the steps in all; each capture is looked at twice, to check and to write.
+        shard_size: pairs per file.
+        strict: raise for a capture that cannot be used, instead of skipping it.
+        resume: continue an interrupted run with the same arguments.
+        progress: called with steps done and steps in total; each capture takes two steps, checking and writing.
 
     Raises:
         InputError: no capture can be used, or the folder cannot be written.
@@ -138,11 +138,19 @@ def align_captures(
 
 
 def check_capture(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCapture) -> CaptureFigures:
-    """Say how well a capture fits the calibration.
+    """Measure how well a capture agrees with the calibration.
+
+    Args:
+        captures: the list that holds it.
+        rig: the calibration.
+        capture: the capture.
+
+    Returns:
+        Displacement, sharpness, brightness and photometric difference.
 
     Raises:
-        InputError: it is saturated, moved, unsharp, of another brightness, shows something else, or its picture has
-            another size than the display or too little detail to tell.
+        InputError: the capture is saturated, moved, blurred, of another brightness, or of another picture; or the
+            displayed picture has another size than the display or too little detail to be registered.
     """
     place, picture = captures.path(capture.file), displayed_picture(captures, rig, capture)
     light = rig.capture(capture.file)
@@ -184,7 +192,7 @@ def check_capture(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCa
             f"{place}: unsharp: it has {sharpness:.2f} of the contrast that the dots had, at least "
             f"{captures.least_sharpness:g} is needed; focus as for the dots, and let nothing shake."
         )
-    # Means over wide Gaussians, which the blur leaves as they are.
+    # Compared at low frequencies only, which the blur of the lens does not change.
     width = 4 * motion_scale(rig.sharpness)
     coarse = gaussian_filter(light - expected, (width, width, 0), mode="nearest")
     return CaptureFigures(
@@ -193,7 +201,15 @@ def check_capture(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCa
 
 
 def displayed_picture(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCapture) -> np.ndarray:
-    """The picture ``[y, x, 3]`` uint8 that a capture shows.
+    """Read the displayed picture of a capture.
+
+    Args:
+        captures: the list that holds it.
+        rig: the calibration.
+        capture: the capture.
+
+    Returns:
+        ``[y, x, 3]`` uint8 sRGB, in the display's pixels.
 
     Raises:
         InputError: it cannot be read, or has another size than the display.
@@ -209,7 +225,19 @@ def displayed_picture(captures: AlignmentSet, rig: RigCalibration, capture: Scre
 
 
 def make_pair(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCapture) -> tuple[np.ndarray, np.ndarray]:
-    """Clean and captured picture, ``[y, x, 3]`` uint8 sRGB each."""
+    """Make the pair of one capture.
+
+    Args:
+        captures: the list that holds it; its ``vignetting`` decides where the vignetting goes.
+        rig: the calibration.
+        capture: the capture.
+
+    Returns:
+        Clean and captured picture of the region, ``[y, x, 3]`` uint8 sRGB each.
+
+    Raises:
+        InputError: a file cannot be read, or the capture is saturated.
+    """
     clean, light = rig.clean(displayed_picture(captures, rig, capture)), rig.capture(capture.file)
     if captures.vignetting == "clean":
         clean = clean * rig.flat[rig.part]

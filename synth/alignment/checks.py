@@ -1,8 +1,7 @@
-"""Whether a capture shows the displayed picture where the calibration puts it, as sharp and as bright as then.
+"""Checks of a capture against the calibration: position, sharpness and brightness.
 
-Both questions compare the capture with the clean picture on the sensor's grid in one band of frequencies. The capture
-is that picture times the lens' transfer, so their product is free of the noise's bias; its size tells the contrast,
-its place the motion.
+Capture and clean picture are compared on the sensor's grid in one band of spatial frequencies. Their product has no
+bias from noise, because only the capture is noisy. Its size gives the contrast, its position the displacement.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ import numpy as np
 from scipy.ndimage import gaussian_filter, map_coordinates
 
 _SCALES = (1.4, 2.0, 2.8, 4.0)
-"""Of the bands, pixels: in a finer one a Bayer pattern tells more of the colours than of the blur."""
+"""Scales of the bands, in pixels; in a finer band demosaicing matters more than blur."""
 
 _WIDER = 1.6
 _LEAST_TRANSFER = 0.4
@@ -23,12 +22,13 @@ _ROUNDS = 6
 
 @dataclass(frozen=True)
 class Motion:
-    """How a capture is moved against the calibration.
+    """Displacement of a capture from the calibration.
 
     Attributes:
-        affine: ``[3, (y, x)]`` displacement at the region's middle, and by half a region's height and width.
-        error: standard error of the displacement in the middle, pixels.
-        likeness: correlation of capture and picture in the band, once registered.
+        affine: ``[3, (y, x)]`` displacement at the region's centre, and its change over half the height and half the
+            width, in pixels.
+        error: standard error of the displacement at the centre, in pixels.
+        likeness: correlation of the registered capture with the picture in the band, −1..1.
     """
 
     affine: np.ndarray
@@ -44,11 +44,11 @@ class Motion:
 
 @dataclass(frozen=True)
 class Sharpness:
-    """The contrast that a lens passes in a band, tile by tile over the region.
+    """Contrast transfer of the lens in one band, for each tile of the region.
 
     Attributes:
         scale: of the band's difference of Gaussians, pixels.
-        transfer: ``[tile]``.
+        transfer: ``[tile]`` contrast of the capture over that of the clean picture.
     """
 
     scale: float
@@ -56,13 +56,24 @@ class Sharpness:
 
 
 def band(image: np.ndarray, scale: float) -> np.ndarray:
-    """A band of frequencies: the difference of two Gaussian means, of widths ``scale`` and 1.6 times that."""
+    """Band-pass filter: the difference of two Gaussian means.
+
+    With widths in the ratio 1.6 it approximates the Laplacian of Gaussian (Marr and Hildreth,
+    doi:10.1098/rspb.1980.0020).
+
+    Args:
+        image: ``[y, x]``.
+        scale: standard deviation of the narrower Gaussian, in pixels.
+
+    Returns:
+        ``[y, x]`` float64.
+    """
     values = np.asarray(image, dtype=np.float64)
     return gaussian_filter(values, scale, mode="nearest") - gaussian_filter(values, _WIDER * scale, mode="nearest")
 
 
 def reference_sharpness(clean: np.ndarray, capture: np.ndarray) -> Sharpness:
-    """What the lens passes of the calibration's dots, in the finest band of which it passes enough to tell.
+    """Contrast transfer of the calibration's dots, in the finest band with enough contrast.
 
     Args:
         clean: ``[y, x]`` the displayed dots on the sensor's grid.
@@ -75,14 +86,23 @@ def reference_sharpness(clean: np.ndarray, capture: np.ndarray) -> Sharpness:
     most = max(passed.values())
     scale = next(each for each in _SCALES if passed[each] >= _LEAST_TRANSFER * most)
     product, power = _by_tile(clean, capture, scale)
-    # A tile without dots takes what the others pass.
+    # A tile without dots gets the mean of the others.
     known = power > 0.05 * power.mean()
     transfer = np.where(known, product / np.where(known, power, 1.0), passed[scale])
     return Sharpness(scale, np.maximum(transfer, 0.1 * passed[scale]))
 
 
 def sharpness_of(clean: np.ndarray, capture: np.ndarray, reference: Sharpness) -> tuple[float, float]:
-    """Contrast of a capture in the reference's band over what the lens passed then, and its standard error."""
+    """Contrast of a capture relative to the calibration.
+
+    Args:
+        clean: ``[y, x]`` the displayed picture on the sensor's grid.
+        capture: ``[y, x]`` its capture.
+        reference: transfer of the calibration's dots.
+
+    Returns:
+        The ratio, 1 if nothing changed, and its standard error (infinite without contrast).
+    """
     product, power = _by_tile(clean, capture, reference.scale)
     expected = float((reference.transfer * power).sum())
     if expected <= 0:
@@ -98,13 +118,14 @@ def sharpness_of(clean: np.ndarray, capture: np.ndarray, reference: Sharpness) -
 def find_motion(clean: np.ndarray, capture: np.ndarray, scale: float, *, near: bool = False) -> Motion:
     """Register a capture to the clean picture: whole pixels by correlation, the rest by least squares (Lucas, Kanade).
 
-    At the band's low frequencies a blur moves nothing but its own centre of light.
+    At the low frequencies of the band, a blur displaces the image only by its own centroid.
 
     Args:
         clean: ``[y, x]`` what was displayed, on the sensor's grid.
         capture: ``[y, x]``.
         scale: of the band, pixels.
-        near: whether the two are known to lie within a pixel, which a regular pattern has to be.
+        near: whether the displacement is known to be below one pixel; needed for a periodic pattern, whose
+            correlation has several peaks.
     """
     still, seen = band(clean, scale), band(capture, scale)
     affine = np.zeros((3, 2))
@@ -145,7 +166,7 @@ def _whole_shift(still: np.ndarray, seen: np.ndarray) -> np.ndarray:
 
 
 def _inner(shape: tuple[int, ...], scale: float) -> tuple[slice, slice]:
-    """Without the border, where the band knows only half of what is around."""
+    """The image without its border, where the filter has incomplete neighbourhoods."""
     margin = min(int(np.ceil(2 * _WIDER * scale)), min(shape) // 4)
     return slice(margin, shape[0] - margin), slice(margin, shape[1] - margin)
 

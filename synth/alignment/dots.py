@@ -1,4 +1,4 @@
-"""Bright dots in a capture: where their light has its centre, to a small fraction of a pixel."""
+"""Centres of bright dots in a capture, to a small fraction of a pixel."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from scipy.spatial import cKDTree
 from metalens.formats.files.errors import InputError
 
 FEWEST = 25
-"""Dots below which nothing is calibrated."""
+"""Least number of dots for a calibration."""
 
 MOST_BETWEEN = 0.5
-"""Light half-way between dots over that of the dots: with more they run into each other."""
+"""Largest light half-way between dots relative to the dots; above it the dots overlap."""
 
 _SCALE_STEP = 1.25
 _ROUNDING = 1e-6
@@ -88,19 +88,27 @@ def _light_between(image: np.ndarray, position: np.ndarray) -> float:
 
 
 def recentre(image: np.ndarray, dots: Dots) -> np.ndarray:
-    """Centres ``[dot, (y, x)]`` of known dots in another channel of the same capture."""
+    """Measure the centres of known dots in another channel of the same capture.
+
+    Args:
+        image: ``[y, x]`` linear light of the channel, evenly lit.
+        dots: from :func:`find_dots`.
+
+    Returns:
+        ``[dot, (y, x)]`` in pixels.
+    """
     return _centres(image, np.rint(dots.position).astype(int), dots.spacing, dots.scale)[0]
 
 
 def _best_scale(image: np.ndarray) -> tuple[float, np.ndarray]:
-    """The scale at which the brightest hundredth answers most, and the answer there."""
+    """The scale with the largest response of the brightest hundredth of the pixels, and that response."""
     largest = max(min(image.shape) / 16, 2.0)
     scales = [1.2]
     while scales[-1] * _SCALE_STEP <= largest:
         scales.append(scales[-1] * _SCALE_STEP)
     best, strength, response = scales[0], -np.inf, np.zeros_like(image, dtype=np.float64)
     for scale in scales:
-        # Cut off somewhere, the filter answers an even image as well, by a little.
+        # The truncated filter has a small response to a uniform image; subtract it.
         each = -(scale**2) * gaussian_laplace(image.astype(np.float64), scale, mode="nearest")
         each -= np.median(each)
         answer = float(np.percentile(each, 99))
@@ -120,7 +128,7 @@ def _peaks(response: np.ndarray, scale: float, brightest: float) -> np.ndarray:
     height = response[tuple(place.T)]
     if not len(height):
         return place
-    # Most of the image is background, so that its median deviation is the noise's.
+    # Most of the image is background: the median absolute deviation estimates the noise.
     noise = 1.4826 * float(np.median(np.abs(response - np.median(response))))
     strong = height > max(3 * noise, 0.1 * float(height.max()), _ROUNDING * brightest)
     if not strong.any():
@@ -143,7 +151,7 @@ def _centres(
     y, x = (peaks[:, axis, None] + steps for axis in (0, 1))
     patch = continued[y[:, :, None] + reach, x[:, None, :] + reach]
     above = patch - _background(patch, steps, spacing)
-    # The Laplacian of Gaussian answers a Gaussian dot most at its own width, a disc at 0.71 of its radius.
+    # The Laplacian of Gaussian has its largest response at the width of a Gaussian dot, at 0.71 radii of a disc.
     # No wider than keeps a marked neighbour's light out.
     window = min(1.5 * scale, 0.22 * spacing)
     centre = np.zeros((len(peaks), 2))

@@ -12,7 +12,7 @@ from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import bayer_channels, demosaic
 
 SATURATED_SHARE = 1e-4
-"""Of the samples: more of them at full scale are refused. Pixels that are so in the dark do not count."""
+"""Largest share of saturated samples; pixels that are saturated in the dark do not count."""
 
 Region = tuple[int, int, int, int]
 """Top, left, rows, columns on the sensor."""
@@ -20,7 +20,7 @@ Region = tuple[int, int, int, int]
 
 @dataclass(frozen=True)
 class FrameReader:
-    """How raw files become light.
+    """Converts raw files to linear light.
 
     Attributes:
         captures: that name the files.
@@ -28,7 +28,7 @@ class FrameReader:
         dark: ``[plane, y, x]`` mean of the dark frames, digital numbers.
         stuck: ``[plane, y, x]`` which samples are at full scale in the dark.
         full_scale: the number of a saturated sample.
-        white: digital numbers above the dark of red, green and blue that become 1.
+        white: digital numbers above the dark, of red, green and blue, that are scaled to 1.
     """
 
     captures: AlignmentSet
@@ -55,7 +55,18 @@ class FrameReader:
         return demosaic(signal[0] / np.array(self.white)[channels], self.sensor.bayer)
 
     def signal(self, name: str, region: Region | None = None) -> np.ndarray:
-        """Digital numbers above the dark ``[plane, y, x]``, the mean of a file's frames; see :meth:`light`."""
+        """Mean of a file's frames above the dark, in digital numbers.
+
+        Args:
+            name: of the file.
+            region: in which saturation matters; by default everywhere.
+
+        Returns:
+            ``[plane, y, x]`` of the whole sensor.
+
+        Raises:
+            InputError: the file cannot be read, or is saturated.
+        """
         frames = self.captures.frames(name, self.sensor.pixels)
         top, left, rows, columns = region or (0, 0, *self.sensor.pixels)
         part = (..., slice(top, top + rows), slice(left, left + columns))
@@ -79,7 +90,7 @@ class FrameReader:
 
 
 def frame_reader(captures: AlignmentSet) -> FrameReader:
-    """Read the dark frames and find what white is.
+    """Read the dark frames and measure the white level.
 
     Raises:
         InputError: they cannot be read, differ in size, are saturated, or the white screen is not brighter than they.

@@ -1,4 +1,4 @@
-"""Which dot of a capture is which dot of the target, however the camera is turned."""
+"""Matches the dots of a capture to the dots of the target, for any orientation of the camera."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from metalens.synth.alignment.target import MARKS, DotTarget
 
 _MOST_CANDIDATES = 16
 _BESIDE = np.array([[0, 1], [0, -1], [-1, 0], [1, 2], [1, 1], [1, -1], [-1, 1], [-1, -1]])
-"""Labels near the marks at which dots have to lie, to believe a triple."""
+"""Labels near the marks; a candidate triple is scored by the dots found there."""
 
 
 @dataclass(frozen=True)
 class LabelledDots:
-    """Dots whose place on the display is known.
+    """Dots with known positions on the display.
 
     Attributes:
         label: ``[dot, (row, column)]`` of the target.
@@ -36,8 +36,8 @@ def label_dots(dots: Dots, target: DotTarget, *, name: str) -> LabelledDots:
     """Give each dot its label.
 
     The three marked dots have more light than their neighbours and fix origin and axes, in any orientation. From them
-    the grid grows: the next dot is expected where the nearest labelled ones, by an affine fit, say it is. A dot that is
-    missing is stepped over; what is no dot of the grid stays without a label.
+    the grid grows: an affine fit to the nearest labelled dots predicts the position of the next one. Missing dots are
+    skipped; a bright spot outside the grid gets no label.
 
     Args:
         dots: from :func:`metalens.synth.alignment.dots.find_dots`.
@@ -85,7 +85,7 @@ def _marks(dots: Dots, tree: cKDTree, name: str) -> tuple[int, int, int]:
 
 
 def _score(dots: Dots, tree: cKDTree, triple: tuple[int, int, int]) -> float:
-    """How well a triple fits the marks: the share of the dots beside them that are there; 0 if it cannot be."""
+    """Score of a candidate triple: share of the expected neighbouring dots that exist; 0 if impossible."""
     origin, right, below = dots.position[list(triple)]
     across, down = (right - origin) / 2, below - origin
     lengths = np.linalg.norm([across, down], axis=1)

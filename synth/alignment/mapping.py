@@ -1,4 +1,4 @@
-"""From a pixel of the sensor to the place on the display that it sees: a distortion, then a homography."""
+"""Mapping from positions on the sensor to positions on the display: a distortion, then a homography."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ Family = Literal["radial", "polynomial"]
 
 @dataclass(frozen=True)
 class DistortionModel:
-    """What kind of distortion there is between the sensor and an ideal plane.
+    """Kind of distortion between the sensor and an ideal plane.
 
     Attributes:
         family: ``radial``, of Brown and Conrady: q = p + (p − c)(k₁r² + k₂r⁴) about a centre c that is found as well,
@@ -40,7 +40,7 @@ class DistortionModel:
 
     @property
     def parameters(self) -> int:
-        """Numbers that describe it."""
+        """Number of parameters."""
         if self.order == 0:
             return 0
         return 2 * len(self.exponents) if self.family == "polynomial" else 2 + self.order // 2
@@ -66,26 +66,26 @@ class SensorToDisplay:
     distortion: np.ndarray
 
     def __call__(self, position: np.ndarray) -> np.ndarray:
-        """Places on the display that positions on the sensor see."""
+        """Map positions on the sensor to positions on the display, ``[..., (y, x)]``."""
         flat = (np.asarray(position, dtype=np.float64).reshape(-1, 2) - self.middle) / self.scale
         seen, _ = _project(_distort(self.model, self.distortion, flat), self.homography)
         return seen.reshape(np.shape(position))
 
     def slope(self, position: np.ndarray) -> np.ndarray:
-        """Pixels of the display a pixel of the sensor, ``[..., display (y, x), sensor (y, x)]``."""
+        """Jacobian in display pixels per sensor pixel, ``[..., display (y, x), sensor (y, x)]``."""
         steps = 1e-3 * np.eye(2)
         position = np.asarray(position, dtype=np.float64)
         return np.stack([(self(position + step) - self(position - step)) / 2e-3 for step in steps], axis=-1)
 
     def inverse(self, display: np.ndarray) -> np.ndarray:
-        """Positions on the sensor where places on the display are seen, by Newton's method; ``[..., (y, x)]``."""
+        """Map positions on the display to positions on the sensor by Newton's method, ``[..., (y, x)]``."""
         display = np.asarray(display, dtype=np.float64)
         matrix = np.append(self.homography, 1.0).reshape(3, 3)
         plane = np.concatenate([display, np.ones((*display.shape[:-1], 1))], axis=-1) @ np.linalg.inv(matrix).T
         position = self.middle + self.scale * plane[..., :2] / plane[..., 2:]
         for _ in range(20):
             step = np.linalg.solve(self.slope(position), (display - self(position))[..., None])[..., 0]
-            # Far outside of the dots the map may fold; short steps keep it from running away.
+            # Far outside the dots the map may fold; a limited step keeps the iteration from diverging.
             longest = np.maximum(np.linalg.norm(step, axis=-1, keepdims=True) / (self.scale / 4), 1.0)
             position = position + step / longest
             if np.abs(step).max(initial=0.0) < 1e-7:
@@ -138,7 +138,16 @@ def fit_mapping(
 
 
 def sensor_residual(mapping: SensorToDisplay, sensor: np.ndarray, display: np.ndarray) -> np.ndarray:
-    """How far dots lie on the sensor from where the map expects them, ``[dot, (y, x)]`` pixels."""
+    """Residual of a map at dots, on the sensor.
+
+    Args:
+        mapping: the map.
+        sensor: ``[dot, (y, x)]`` measured centres on the sensor, in pixels.
+        display: ``[dot, (y, x)]`` positions on the display, in its pixels.
+
+    Returns:
+        ``[dot, (y, x)]`` in pixels of the sensor.
+    """
     return np.linalg.solve(mapping.slope(sensor), (mapping(sensor) - display)[..., None])[..., 0]
 
 
@@ -146,7 +155,7 @@ def _project(point: np.ndarray, homography: np.ndarray) -> tuple[np.ndarray, np.
     """Points ``[n, 2]`` on the display, and their derivative ``[n, 2, 2]`` by the points."""
     matrix = np.append(homography, 1.0).reshape(3, 3)
     plane = point @ matrix[:, :2].T + matrix[:, 2]
-    # A trial step may put a point on the horizon; it is then very far, which the next step undoes.
+    # A trial step may put a point on the horizon (division by 0); a large value makes the optimiser reject the step.
     depth = np.where(np.abs(plane[:, 2:]) < 1e-9, 1e-9, plane[:, 2:])
     seen = plane[:, :2] / depth
     return seen, (matrix[None, :2, :2] - seen[:, :, None] * matrix[2, :2]) / depth[..., None]

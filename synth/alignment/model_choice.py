@@ -1,4 +1,4 @@
-"""How much distortion the dots can tell: the model that foresees dots it has not seen."""
+"""Choice of the distortion model by cross-validation on the dots."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MODELS = (
     DistortionModel("radial", 4),
     *(DistortionModel("polynomial", order) for order in range(2, 6)),
 )
-"""What is tried, of few numbers and of many."""
+"""Candidate models."""
 
 _FOLDS = 5
 _NO_GRID = 2.0
@@ -23,12 +23,12 @@ _NO_GRID = 2.0
 
 @dataclass(frozen=True)
 class ChosenMapping:
-    """A map and what is known of how good it is.
+    """A map with its residuals and cross-validation errors.
 
     Attributes:
         mapping: fitted to all dots that were kept.
         residual: ``[dot, (y, x)]`` pixels, of the dots that were kept.
-        kept: ``[dot]`` which ones.
+        kept: ``[dot]`` True for the dots that were used.
         foreseen: model's name → root-mean-square distance in pixels of dots that it was not fitted to.
     """
 
@@ -39,7 +39,7 @@ class ChosenMapping:
 
 
 def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int, int], name: str) -> ChosenMapping:
-    """Fit the map whose distortion foresees best, by cross-validation.
+    """Fit the map whose distortion model predicts unseen dots best, by cross-validation.
 
     Dots are put into five groups; each model is fitted without one of them and has to say where its dots are. Of the
     models that are no worse than the best by more than one standard error, the one of fewest numbers is taken.
@@ -61,7 +61,7 @@ def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int,
             "screen and give its spacing as it was displayed."
         )
     sensor, display = sensor[kept], display[kept]
-    # A group has dots of all parts of the field, and the groups are the same in every run.
+    # Each group has dots from the whole field; the groups are the same in every run.
     fold = np.random.default_rng(0).permutation(len(sensor)) % _FOLDS
     tried = [model for model in MODELS if 8 + model.parameters <= 0.6 * 2 * len(sensor)]
     error = {}

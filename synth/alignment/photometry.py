@@ -1,4 +1,4 @@
-"""What light a displayed picture is, in the camera's own channels: the display's curve, its black and its colours."""
+"""Light of a displayed picture in the camera's channels: transfer curve, black level and primaries of the display."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from scipy.optimize import least_squares
 from metalens.formats.files.errors import InputError
 
 LARGEST_RESIDUAL = 0.02
-"""Of white, root mean square: a display that is so far from its curve changes its light with what it shows."""
+"""Largest root-mean-square residual, as a share of white; a larger one means that the display adapts to its content."""
 
 _COLOURS = ("red", "green", "blue")
 
 
 @dataclass(frozen=True)
 class DisplayLight:
-    """How a display makes light, as the camera sees it.
+    """Light of a display in the camera's channels.
 
     A value v in 0..1 of a primary makes the light ((v + o)/(1 + o))^γ less what v = 0 would make by that, stretched to
     0..1: the gain-offset-gamma model (Berns, 10.1002/(SICI)1520-6378(199610)21:5<299::AID-COL1>3.0.CO;2-Q), of which
@@ -128,7 +128,7 @@ def _curve(value: np.ndarray, gamma: float, offset: float) -> np.ndarray:
 
 
 def _fit_curve(value: np.ndarray, light: np.ndarray) -> tuple[float, float]:
-    # Errors are a share of the light, with a floor of noise and stray light.
+    # Weights: the error is proportional to the light, with a floor for noise and stray light.
     weight = 1 / (0.02 + np.abs(light))
     found = least_squares(
         lambda p: weight * (_curve(value, p[0], p[1]) - light), [2.2, 0.02], bounds=([0.5, 0.0], [5.0, 1.0])

@@ -46,7 +46,7 @@ def write_alignment_pictures(rig: RigCalibration, folder: Path, *, pair: tuple[n
 
 
 def residual_figure(rig: RigCalibration) -> Figure:
-    """How far each dot lies from the map, as an arrow, and how often that is how much."""
+    """Residuals of the dots as arrows, and their histogram."""
     away = np.linalg.norm(rig.geometry.residual, axis=1)
     figure, (field, histogram) = panels(3.6, 1, 2, grid=None, width_ratios=(1.5, 1))
     _arrows(field, rig, rig.geometry.residual, ACCENT)
@@ -60,7 +60,7 @@ def residual_figure(rig: RigCalibration) -> Figure:
 
 
 def lateral_figure(rig: RigCalibration) -> Figure:
-    """Where red and blue dots lie beside green ones."""
+    """Lateral colour: displacement of red and of blue dots from green ones."""
     figure, fields = panels(3.6, 1, 2, grid=None, sharex=True, sharey=True)
     for axes, number, channel in zip(fields, (0, 1), (0, 2), strict=True):
         _arrows(axes, rig, rig.lateral[..., number], CHANNEL_COLOURS[channel])
@@ -70,7 +70,7 @@ def lateral_figure(rig: RigCalibration) -> Figure:
 
 
 def display_figure(rig: RigCalibration) -> Figure:
-    """The display's curves, and how far the screens lie from them."""
+    """Transfer curves of the display, and residuals of the measured screens."""
     display = rig.display
     value = np.arange(256, dtype=np.uint8)
     figure, axes = panels(3.2, width=COLUMN_WIDTH)
@@ -91,7 +91,15 @@ def display_figure(rig: RigCalibration) -> Figure:
 
 
 def pair_figure(clean: np.ndarray, captured: np.ndarray) -> Figure:
-    """The clean picture, its capture, and both in a chequerboard, which shows any step at the edges of its fields."""
+    """The clean picture, its capture, and a chequerboard of both, which shows misalignment at its edges.
+
+    Args:
+        clean: ``[y, x, 3]`` uint8 sRGB.
+        captured: ``[y, x, 3]`` uint8 sRGB.
+
+    Returns:
+        The figure.
+    """
     figure, cells = panels(2.6, 1, 3, grid=None)
     rows, columns = np.indices(clean.shape[:2])
     field = max(min(clean.shape[:2]) // 6, 1)

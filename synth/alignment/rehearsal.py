@@ -1,4 +1,4 @@
-"""A whole set of captures by a simulated rig, in a folder as a user would have it."""
+"""A complete set of captures from a simulated rig, in the folder layout of a real one."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def rehearse(
     *,
     frames: int = 2,
 ) -> None:
-    """Display everything on the rig's screen and capture it: pictures, raw frames, ``lens.toml``, ``captures.toml``.
+    """Simulate all captures of a rig and write pictures, raw frames, ``lens.toml`` and ``captures.toml``.
 
     Args:
         folder: to make.

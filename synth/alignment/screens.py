@@ -1,4 +1,4 @@
-"""Everything that a screen has to show for one set of captured pairs, and the list that names the captures."""
+"""Pictures to display for a set of captured pairs, and the list of captures to make."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metalens.synth.alignment.target import DotTarget
 from metalens.synth.photographs import Photograph
 
 LEVELS = (0, 32, 64, 96, 128, 160, 192, 224)
-"""Greys that are displayed beside white."""
+"""Grey levels to display in addition to white."""
 
 INDEX = "captures.toml"
 DISPLAY = "display"

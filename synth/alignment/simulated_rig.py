@@ -1,7 +1,7 @@
-"""A simulated screen in front of a simulated camera: captures whose truth is known, to rehearse a set-up with.
+"""A simulated screen in front of a simulated camera: captures with known ground truth.
 
-It shares nothing with the calibration but the sensor's mosaic: its distortion runs the other way, from the ideal plane
-to the sensor, its coma is Seidel's, and the display's curve is sRGB's or a power.
+It shares only the Bayer pattern with the calibration, so that errors do not cancel: its distortion maps
+from the ideal plane to the sensor, its coma is Seidel's, and the display's curve is sRGB's or a power.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class SimulatedRig:
     moved: tuple[float, float] = (0.0, 0.0)
 
     def display_of(self, position: np.ndarray) -> np.ndarray:
-        """The truth: the place ``[..., (y, x)]`` on the display whose chief ray meets a position on the sensor."""
+        """Ground truth: position ``[..., (y, x)]`` on the display whose chief ray meets a position on the sensor."""
         middle, scale = _middle(self.sensor.pixels)
         wanted = (np.asarray(position, dtype=np.float64) - np.array(self.moved) - middle) / scale
         ideal = wanted.copy()
@@ -91,14 +91,31 @@ class SimulatedRig:
         return seen * (1 - self.vignetting * squared)
 
     def capture(self, picture: np.ndarray | None, generator: np.random.Generator, *, frames: int = 1) -> np.ndarray:
-        """Raw frames ``[frame, y, x]`` uint16 of a displayed picture; ``None`` is the capped lens."""
+        """Capture raw frames of a displayed picture.
+
+        Args:
+            picture: ``[y, x, 3]`` uint8 sRGB in the display's pixels; ``None`` for dark frames, with the lens capped.
+            generator: of the noise.
+            frames: number of frames, at least 1.
+
+        Returns:
+            ``[frame, y, x]`` uint16 digital numbers.
+        """
         light = np.zeros((*self.sensor.pixels, 3)) if picture is None else self.image(picture)
         white = self.white_level * self.sensor.full_well_e
         exposure = Exposure((white, white, white), (white, white, white))
         return np.stack([expose(self.sensor, light, exposure, generator) for _ in range(frames)])
 
     def after(self, y: float, x: float) -> SimulatedRig:
-        """The same rig after the camera was moved by so many pixels."""
+        """The same rig with the camera displaced.
+
+        Args:
+            y: displacement down, in pixels.
+            x: displacement to the right, in pixels.
+
+        Returns:
+            A new rig.
+        """
         return replace(self, moved=(y, x))
 
     @cached_property
@@ -135,7 +152,7 @@ def simulated_rig(
     jitter: float = 8.0,
     turn: float = 0.0,
 ) -> SimulatedRig:
-    """A rig whose screen fills the sensor about, each corner off by a draw.
+    """A rig whose screen nearly fills the sensor; the positions of the corners are random.
 
     Args:
         sensor: of the camera.

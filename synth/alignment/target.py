@@ -1,4 +1,4 @@
-"""The picture that a screen shows to find out where the camera sees it: a grid of dots with a marked origin."""
+"""Calibration target: a grid of dots with a marked origin."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ No turn of the grid by a right angle and no mirror image puts this triple onto i
 """
 
 MARK_SIZE = 1.45
-"""Radius of a marked dot over that of the others: twice the light, which no blur changes, and no reach to the next."""
+"""Radius of a marked dot relative to the others: twice the light, whatever the blur, without touching a neighbour."""
 
 
 @dataclass(frozen=True)

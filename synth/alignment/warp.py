@@ -12,14 +12,14 @@ from metalens.synth.alignment.frames import Region
 from metalens.synth.alignment.mapping import SensorToDisplay
 
 _REACH = 0.75
-"""Spacings from a dot: within the grid no place is farther than 0.71 from one."""
+"""Largest distance to a dot, in spacings; inside the grid it is at most 0.71."""
 
 _MOST_PARTS = 8
 _BLOCK = 2**20
 
 
 def clean_on_sensor(mapping: SensorToDisplay, light: np.ndarray, region: Region, *, outside: np.ndarray) -> np.ndarray:
-    """What the pixels of a region would see through a perfect lens.
+    """Light on the pixels of a region through a perfect lens.
 
     Each pixel averages the light over its area: over parts of it that are no farther apart than the display's pixels,
     each interpolated linearly.
@@ -58,7 +58,15 @@ def _parts(mapping: SensorToDisplay, region: Region) -> int:
 
 
 def grid_of(region: Region, count: int) -> np.ndarray:
-    """Positions ``[count, count, (y, x)]`` spread over a region, its corners among them."""
+    """A regular grid of positions over a region, corners included.
+
+    Args:
+        region: top, left, rows, columns on the sensor.
+        count: positions along each side, at least 2.
+
+    Returns:
+        ``[count, count, (y, x)]`` in pixels.
+    """
     top, left, rows, columns = region
     y, x = np.linspace(top, top + rows - 1, count), np.linspace(left, left + columns - 1, count)
     return np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
@@ -67,7 +75,7 @@ def grid_of(region: Region, count: int) -> np.ndarray:
 def covered(
     mapping: SensorToDisplay, dots: np.ndarray, spacing: float, display: tuple[int, int], position: np.ndarray
 ) -> np.ndarray:
-    """Which positions ``[y, x, (y, x)]`` on the sensor see a part of the display that lies among dots.
+    """Mark positions on the sensor that see a part of the display covered by dots.
 
     Args:
         mapping: from the sensor to the display.
@@ -88,7 +96,7 @@ def largest_rectangle(mask: np.ndarray) -> tuple[int, int, int, int]:
     height = np.zeros(mask.shape[1], dtype=int)
     for row, line in enumerate(mask):
         height = np.where(line, height + 1, 0)
-        # The cells before a lower one are closed by it: their rectangles can reach no farther.
+        # A lower column closes the taller ones before it: their rectangles end here.
         open_cells: list[tuple[int, int]] = []
         for column, each in enumerate([*height.tolist(), 0]):
             start = column

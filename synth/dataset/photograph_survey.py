@@ -121,6 +121,11 @@ def take_stock(
 def find_again(manifest: PairsManifest, photographs: Sequence[Photograph], folder: Path) -> dict[int, Path]:
     """Find the photographs of an interrupted set by their SHA-256.
 
+    Args:
+        manifest: of the set.
+        photographs: all of this run.
+        folder: of the set, for messages.
+
     Returns:
         Source index → path. A missing source is treated as lost when a sample needs it.
 
