@@ -78,7 +78,12 @@ Aperture = Annotated[CircularAperture | AnnularAperture | PolygonalAperture, Fie
 
 
 def check_aperture(aperture: Aperture | None, diameter_um: float, place: str) -> None:
-    """Make sure that an opening lies within its disc.
+    """Check that an aperture lies within its disc.
+
+    Args:
+        aperture: the opening; ``None`` for the whole disc.
+        diameter_um: of the disc, in µm.
+        place: name of the table, for messages.
 
     Raises:
         ValueError: it reaches beyond; the message begins with the place.

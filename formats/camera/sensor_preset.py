@@ -42,6 +42,13 @@ def read_sensor_preset(name: object, folder: Path | None = None) -> dict[str, An
 
     Its values are checked with those of the camera that they go into.
 
+    Args:
+        name: of a shipped sensor, or a file that ends in ``.toml``.
+        folder: to which the file name is relative.
+
+    Returns:
+        The table, unchecked.
+
     Raises:
         InputError: as :func:`with_sensor_preset`.
     """

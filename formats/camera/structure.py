@@ -155,7 +155,15 @@ class Structure(AtomKind):
 
 
 def row_pitch_of(lattice: Lattice, pitch: float) -> float:
-    """Distance between rows of sites, in the unit of the pitch."""
+    """Distance between the rows of a lattice.
+
+    Args:
+        lattice: ``square`` or ``hexagonal``.
+        pitch: distance of neighbouring sites.
+
+    Returns:
+        In the unit of the pitch: √3/2 of it for the hexagonal lattice.
+    """
     return pitch * (math.sqrt(0.75) if lattice == "hexagonal" else 1.0)
 
 
@@ -196,6 +204,10 @@ def _check_size(shape: tuple[int, ...]) -> None:
 
 def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     """Write a structure as HDF5; the file appears whole or not at all, and equal structures make equal bytes.
+
+    Args:
+        path: of the file.
+        structure: the structure.
 
     Raises:
         InputError: the folder does not exist or the disk refuses the write.

@@ -135,7 +135,14 @@ class AlignmentSet(Record):
         return read_camera(self.lens if self.lens in preset_names() else self.path(self.lens))
 
     def frames(self, name: str, pixels: tuple[int, int]) -> np.ndarray:
-        """The raw frames ``[frame, plane, y, x]`` float32 of a file, all repeats of one capture.
+        """Read the raw frames of one capture.
+
+        Args:
+            name: of the file.
+            pixels: rows, columns of the camera's sensor.
+
+        Returns:
+            ``[frame, plane, y, x]`` float32 digital numbers; the frames are repeats.
 
         Raises:
             InputError: it cannot be read, or has another size than the camera's sensor.

@@ -197,6 +197,13 @@ def read_tolerance_spec(path: str | os.PathLike[str]) -> ToleranceSpec:
 def parse_tolerance_spec(text: str, *, origin: str = "tolerances.toml") -> ToleranceSpec:
     """Read tolerances from the text of a file.
 
+    Args:
+        text: TOML.
+        origin: name of the source, for messages.
+
+    Returns:
+        The tolerances.
+
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe tolerances.
     """

@@ -18,7 +18,15 @@ EMPTY = -1
 
 
 def spread_indices(count: int, most: int = LARGEST_GRID) -> list[int]:
-    """Indices of at most so many of ``count``, evenly spread from the first to the last."""
+    """Evenly spaced indices from the first to the last of ``count``.
+
+    Args:
+        count: number of items, at least 1.
+        most: largest number of indices.
+
+    Returns:
+        Ascending, without repeats.
+    """
     return sorted({round(value) for value in np.linspace(0, count - 1, min(count, most))})
 
 
@@ -66,5 +74,13 @@ def _labelled(count: int, most: int) -> range:
 
 
 def channel_title(bank: PsfBank, channel: int) -> str:
-    """Name and mean wavelength of a channel."""
+    """Name and mean wavelength of a channel.
+
+    Args:
+        bank: the bank.
+        channel: 0 red, 1 green, 2 blue.
+
+    Returns:
+        Such as ``green, 532 nm``.
+    """
     return f"{CHANNEL_NAMES[channel]}, {1e9 * bank.channel_weight[channel] @ bank.wavelength:.0f} nm"

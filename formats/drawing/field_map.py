@@ -64,7 +64,16 @@ def _extremes(values: Mapping[str, np.ndarray]) -> tuple[float, float]:
 def draw_radial_curve(
     axes: Any, bank: PsfBank, channel: int, values: np.ndarray, label: str, line: str = LINES[0]
 ) -> None:
-    """Draw a channel's values ``[node]`` over the distance from the axis of a radial bank."""
+    """Draw a figure of one channel over the distance from the axis, for a radial bank.
+
+    Args:
+        axes: of matplotlib.
+        bank: with the layout ``radial``.
+        channel: 0 red, 1 green, 2 blue; it decides the colour.
+        values: ``[node]``.
+        label: in the legend.
+        line: style of matplotlib.
+    """
     axes.plot(
         bank.position[:, 1] * 1e6,
         values,

@@ -85,7 +85,11 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> None:
-    """Write a file; it appears whole or not at all.
+    """Write a file atomically: it appears complete or not at all.
+
+    Args:
+        path: of the file.
+        content: its bytes.
 
     Raises:
         InputError: see :func:`atomic_file`.
@@ -95,7 +99,11 @@ def write_bytes(path: str | os.PathLike[str], content: bytes | memoryview) -> No
 
 
 def write_text(path: str | os.PathLike[str], text: str) -> None:
-    """Write a file of UTF-8 text, with the line ends that it has; it appears whole or not at all.
+    """Write a UTF-8 file atomically, with its line ends unchanged.
+
+    Args:
+        path: of the file.
+        text: its content.
 
     Raises:
         InputError: see :func:`atomic_file`.
@@ -104,7 +112,11 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-    """Append UTF-8 text to a file and sync it; where the disk refuses, the file is as long as it was.
+    """Append UTF-8 text to a file and sync it; after an error the file has its former length.
+
+    Args:
+        path: of the file; created if it is missing.
+        text: to append.
 
     Raises:
         InputError: the disk is full or refuses the write.

@@ -78,7 +78,15 @@ def claimed_folder(
 
 
 def write_note(path: Path, asked: Mapping[str, Any]) -> None:
-    """Write what is asked for."""
+    """Write the settings of a run as JSON.
+
+    Args:
+        path: of the file.
+        asked: the settings.
+
+    Raises:
+        InputError: the disk cannot be written.
+    """
     write_text(path, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
 
 
@@ -114,7 +122,13 @@ def held(lock: Path, place: Path) -> Iterator[None]:
 def require_same(
     found: Mapping[str, Any], asked: Mapping[str, Any], place: Path, *, may_differ: Collection[str] = ()
 ) -> None:
-    """Refuse to go on with what was begun with other settings.
+    """Check that the settings of an interrupted run are the settings of this one.
+
+    Args:
+        found: settings of the interrupted run.
+        asked: settings of this run.
+        place: the output, for messages.
+        may_differ: names of settings that may change.
 
     Raises:
         InputError: names the first setting that changed.
@@ -130,7 +144,16 @@ def require_same(
 
 
 def difference(name: str, before: Any, now: Any) -> str:
-    """Say which setting changed, without printing a whole list or text."""
+    """Describe the difference between two values of a setting, without printing a whole list or text.
+
+    Args:
+        name: of the setting.
+        before: its old value.
+        now: its new value.
+
+    Returns:
+        A part of a sentence.
+    """
     if isinstance(before, dict) and isinstance(now, dict):
         for key in sorted(before.keys() | now.keys()):
             if before.get(key) != now.get(key):

@@ -20,7 +20,14 @@ _CONTROL = frozenset({"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp"})
 
 
 def shown(text: str, longest: int = LONGEST) -> str:
-    r"""The text as it may be printed: what is no visible sign as an escape, and its middle left out if it is long.
+    r"""Text made safe for printing: invisible characters escaped, and a long text shortened in the middle.
+
+    Args:
+        text: from a file.
+        longest: number of characters that are kept.
+
+    Returns:
+        Printable text.
 
     >>> shown("a\x1b[31m\nb")
     'a\\x1b[31m\\nb'

@@ -202,7 +202,15 @@ def read_array(
 
 
 def matches(found: tuple[int, ...], expected: tuple[int | None, ...]) -> bool:
-    """Tell whether a shape fits a pattern in which ``None`` stands for any length."""
+    """Whether a shape fits a pattern.
+
+    Args:
+        found: the shape.
+        expected: the pattern; ``None`` stands for any length.
+
+    Returns:
+        True if it fits.
+    """
     return len(found) == len(expected) and all(
         wanted is None or length == wanted for length, wanted in zip(found, expected, strict=True)
     )

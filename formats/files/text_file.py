@@ -61,6 +61,17 @@ def numbered_lines(file: BinaryIO, origin: str, *, remark: str = REMARK) -> Iter
 
     Letters that are no UTF-8 are allowed, for they stand in remarks: in a number or a name they become a sign that is
     neither.
+
+    Args:
+        file: open for reading bytes.
+        origin: name of the file, for messages.
+        remark: sign that begins a comment.
+
+    Returns:
+        Number of the line, from 1, and its text.
+
+    Raises:
+        InputError: the file is UTF-16, or a line is too long.
     """
     begin = file.read(len(MARK))
     if begin.startswith(_OTHER_MARKS):
@@ -154,6 +165,18 @@ def header_of(lines: Iterator[str]) -> list[str]:
 
 
 def first_line(path: Path, what: str, *, largest: int) -> str:
-    """The first line of a text file that is no remark; empty if there is none."""
+    """First line of a text file that is not a comment.
+
+    Args:
+        path: of the file.
+        what: kind of the file, for messages.
+        largest: size in bytes up to which a file is read.
+
+    Returns:
+        The line; empty if there is none.
+
+    Raises:
+        InputError: the file cannot be read or is too large.
+    """
     lines = text_lines(path, what, largest=largest)
     return next(lines, "")

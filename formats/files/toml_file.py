@@ -99,7 +99,15 @@ def shipped_names(folder: str) -> list[str]:
 
 
 def shipped_text(folder: str, name: str) -> str:
-    """Text of one of them."""
+    """Text of a TOML file that is shipped with the package.
+
+    Args:
+        folder: below ``metalens/formats``.
+        name: of the file, without ``.toml``.
+
+    Returns:
+        Its text.
+    """
     return (resources.files("metalens.formats") / folder / f"{name}.toml").read_text(encoding="utf-8")
 
 

@@ -118,7 +118,14 @@ class AtomLibrary:
         _check_tables(self)
 
     def at_incidence(self, polarisation: Polarisation = "s", angle: float = 0.0) -> AtomLibrary:
-        """The same library of one polarisation and one of its angles (radians).
+        """Select one polarisation and one angle of the library.
+
+        Args:
+            polarisation: ``s`` or ``p``.
+            angle: of incidence, in radians; one of the library's.
+
+        Returns:
+            A library of this incidence only.
 
         Raises:
             InputError: the library does not hold them.
@@ -217,6 +224,10 @@ def _check_tables(library: AtomLibrary) -> None:
 
 def write_atom_library(path: str | os.PathLike[str], library: AtomLibrary) -> None:
     """Write a library as HDF5; the file appears whole or not at all, and equal libraries make equal bytes.
+
+    Args:
+        path: of the file.
+        library: the library.
 
     Raises:
         InputError: the folder does not exist or the disk refuses the write.

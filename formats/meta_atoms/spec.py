@@ -173,6 +173,13 @@ def read_library_spec(path: str | os.PathLike[str]) -> tuple[LibrarySpec, str]:
 def parse_library_spec(text: str, *, origin: str = "the specification") -> LibrarySpec:
     """Read a specification from the text of its file.
 
+    Args:
+        text: TOML.
+        origin: name of the source, for messages.
+
+    Returns:
+        The specification.
+
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe a library.
     """

@@ -48,12 +48,28 @@ def render(template: str, **values: Any) -> str:
 
 
 def number(value: float | None, digits: int) -> str:
-    """A figure with so many digits behind the point, as tables have it; a dash where it is not known."""
+    """Format a number for a table.
+
+    Args:
+        value: the number; ``None`` if it is not known.
+        digits: after the decimal point.
+
+    Returns:
+        The text; a dash for ``None``.
+    """
     return "–" if value is None else f"{value:.{digits}f}"
 
 
 def listing(values: Mapping[str, Any], prefix: str = "") -> Table:
-    """Names and values of a record; the names of nested records are spelled with dots."""
+    """Table of the names and values of a record; nested names are joined by dots.
+
+    Args:
+        values: the record.
+        prefix: of all names.
+
+    Returns:
+        A table of two columns.
+    """
     rows: list[Sequence[object]] = []
     for key, value in values.items():
         if isinstance(value, Mapping):

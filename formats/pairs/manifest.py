@@ -227,7 +227,15 @@ def _sha256(path: Path) -> str:
 
 
 def damage_of(folder: Path, shard: Shard) -> str | None:
-    """Say what is wrong with a shard, or None if it is there, whole and as its marker describes it; reads all of it."""
+    """Check a shard completely, pictures included.
+
+    Args:
+        folder: of the pairs.
+        shard: the shard.
+
+    Returns:
+        What is wrong with it; ``None`` if it is complete and agrees with its marker.
+    """
     path = folder / shard.name
     if not path.is_file() or not (folder / shard.marker).is_file():
         return "it is not finished" if not (folder / shard.marker).is_file() else "it is gone, its marker is there"
@@ -244,5 +252,13 @@ def damage_of(folder: Path, shard: Shard) -> str | None:
 
 
 def is_finished(folder: Path, shard: Shard) -> bool:
-    """Tell whether a shard is there, whole and as its marker describes it; reads all of it."""
+    """Whether a shard is complete and agrees with its marker; reads all of it.
+
+    Args:
+        folder: of the pairs.
+        shard: the shard.
+
+    Returns:
+        True if nothing is wrong with it.
+    """
     return damage_of(folder, shard) is None

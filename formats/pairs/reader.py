@@ -239,7 +239,11 @@ def _close_all(opened: OrderedDict[int, tuple[OpenShard, ExitStack]], process: i
 
 
 def require_same_camera(pairs: Pairs, bank: PsfBank) -> None:
-    """Refuse a bank of another camera than the pairs were made for.
+    """Check that a bank belongs to the camera of the pairs.
+
+    Args:
+        pairs: the pairs.
+        bank: the bank.
 
     Raises:
         InputError: the pairs are of several cameras, or the hash of their one differs from the bank's.

@@ -88,7 +88,14 @@ class StoredSample:
 
 
 def store_sample(sample: PairSample, pixels: tuple[int, int]) -> StoredSample:
-    """Deflate a sample's pictures.
+    """Compress the pictures of a sample.
+
+    Args:
+        sample: the sample.
+        pixels: rows, columns that its pictures must have.
+
+    Returns:
+        The sample with compressed pictures.
 
     Raises:
         InputError: a picture has another shape or type.
@@ -236,7 +243,15 @@ class OpenShard:
 
 @contextmanager
 def open_shard(folder: Path, manifest: PairsManifest, shard: Shard) -> Iterator[OpenShard]:
-    """Open a shard for reading and check all of it but the pictures.
+    """Open a shard for reading and check everything except the pictures.
+
+    Args:
+        folder: of the pairs.
+        manifest: of the pairs.
+        shard: the shard.
+
+    Returns:
+        A context manager that gives the open shard.
 
     Raises:
         InputError: it is missing, damaged, hostile, or not the shard that the manifest describes.

@@ -41,7 +41,15 @@ class PairsWriter:
     missing: tuple[Shard, ...]
 
     def write(self, shard: Shard, samples: Iterable[PairSample | StoredSample]) -> None:
-        """Write one of the missing shards; see :func:`write_shard`."""
+        """Write one of the missing shards; see :func:`write_shard`.
+
+        Args:
+            shard: one of the missing shards.
+            samples: its samples, in order.
+
+        Raises:
+            InputError: a sample does not fit, or the disk cannot be written.
+        """
         write_shard(self.folder, self.manifest, shard, samples)
 
     def lose(self, lost: LostSource) -> PairsWriter:

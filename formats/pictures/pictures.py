@@ -79,7 +79,15 @@ def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
 
 
 def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]) -> _Result:
-    """Open the bytes of a picture file, check what its header says, and hand it to ``use``.
+    """Open the bytes of a picture file, check its header, and pass it to ``use``.
+
+    Args:
+        data: content of the file.
+        origin: name of the file, for messages.
+        use: called with the opened picture; its result is returned.
+
+    Returns:
+        The result of ``use``.
 
     Raises:
         InputError: it is no picture that may be decoded, or ``use`` finds it damaged.
@@ -194,7 +202,11 @@ def _check(picture: Image.Image, origin: str) -> None:
 
 
 def refuse_preview(picture: Image.Image, origin: str) -> None:
-    """Refuse a raw file whose first page is a preview of it, or that has to be developed.
+    """Reject a raw file whose first page is a preview, or that must be developed first.
+
+    Args:
+        picture: opened by Pillow.
+        origin: name of the file, for messages.
 
     Raises:
         InputError: it is one.
@@ -208,7 +220,14 @@ def refuse_preview(picture: Image.Image, origin: str) -> None:
 
 
 def flattened(picture: Image.Image, origin: str) -> Image.Image:
-    """The values of a picture as 8-bit RGB, whatever they stand for.
+    """Convert a picture to 8-bit RGB without changing its encoding.
+
+    Args:
+        picture: opened by Pillow.
+        origin: name of the file, for messages.
+
+    Returns:
+        In mode ``RGB``.
 
     Raises:
         InputError: it has transparent pixels.
@@ -224,7 +243,14 @@ def flattened(picture: Image.Image, origin: str) -> Image.Image:
 
 
 def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
-    """Convert a picture to 8-bit sRGB, as its profile or its gamma says.
+    """Convert a picture to 8-bit sRGB by its profile or its gamma.
+
+    Args:
+        picture: opened by Pillow.
+        origin: name of the file, for messages.
+
+    Returns:
+        In mode ``RGB``.
 
     Raises:
         InputError: it has transparent pixels.

@@ -65,7 +65,15 @@ class Crop:
 
 
 def centre_crop(shape: tuple[int, int], aspect: float) -> Crop:
-    """Return the largest centred rectangle with ``aspect`` = columns / rows."""
+    """Largest centred rectangle of an aspect ratio.
+
+    Args:
+        shape: rows, columns of the picture.
+        aspect: columns over rows, above 0.
+
+    Returns:
+        The rectangle in pixels; its position and size may be fractions.
+    """
     rows, columns = shape
     height, width = _fit(shape, aspect)
     return Crop((rows - height) / 2, (columns - width) / 2, height, width)

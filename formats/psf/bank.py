@@ -185,7 +185,15 @@ def as_bank(bank: Bank) -> PsfBank:
 
 
 def grid_positions(field_y: np.ndarray, field_x: np.ndarray) -> np.ndarray:
-    """Positions ``[node, (y, x)]`` of a grid, row by row, in metres."""
+    """Positions of a grid, row by row.
+
+    Args:
+        field_y: ``[row]`` in metres.
+        field_x: ``[column]`` in metres.
+
+    Returns:
+        ``[node, (y, x)]`` in metres.
+    """
     y, x = np.meshgrid(field_y, field_x, indexing="ij")
     return np.stack([y.ravel(), x.ravel()], axis=-1)
 
@@ -232,7 +240,15 @@ def _check_subpixels(
 
 
 def sum_subpixels(subpixel_intensity: np.ndarray, subpixels: int) -> np.ndarray:
-    """Pixels ``[..., y, x]`` float32 from sub-pixels ``[..., y · s, x · s]``: the sum of each block of s × s."""
+    """Sum sub-pixels to pixels.
+
+    Args:
+        subpixel_intensity: ``[..., y · s, x · s]`` energy per sub-pixel.
+        subpixels: s, sub-pixels along the side of a pixel.
+
+    Returns:
+        ``[..., y, x]`` float32 energy per pixel.
+    """
     *leading, height, width = subpixel_intensity.shape
     blocks = subpixel_intensity.reshape(*leading, height // subpixels, subpixels, width // subpixels, subpixels)
     return blocks.sum(axis=(-3, -1), dtype=np.float64).astype(np.float32)

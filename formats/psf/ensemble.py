@@ -134,7 +134,15 @@ def file_sha256(path: Path) -> str:
 
 
 def write_ensemble_manifest(folder: Path, manifest: EnsembleManifest) -> None:
-    """Write ``ensemble.json``, last of all: a folder without it is not finished."""
+    """Write ``ensemble.json`` last: without it the folder is incomplete.
+
+    Args:
+        folder: of the ensemble.
+        manifest: its content.
+
+    Raises:
+        InputError: the disk cannot be written.
+    """
     write_text(folder / MANIFEST, manifest.model_dump_json(by_alias=True, indent=1) + "\n")
 
 

@@ -27,7 +27,15 @@ def centroids(images: np.ndarray) -> np.ndarray:
 
 
 def neighbour_shift(bank: PsfBank, shift: np.ndarray) -> float:
-    """Largest distance in pixels of the shifts ``[node, channel, (y, x)]`` of neighbouring nodes."""
+    """Largest difference between the displacements of neighbouring nodes.
+
+    Args:
+        bank: the bank.
+        shift: ``[node, channel, (y, x)]`` in pixels.
+
+    Returns:
+        In pixels; 0 for a single node.
+    """
     if len(bank.position) == 1:
         return 0.0
     if bank.layout == "grid":
@@ -46,7 +54,15 @@ def has_lateral_colour(bank: PsfBank) -> bool:
 
 
 def moved_back(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
-    """Functions ``[..., y, x]`` moved by minus their shifts ``[..., (y, x)]`` in samples, by a phase."""
+    """Displace point spread functions by minus their shifts, with a linear phase in the Fourier domain.
+
+    Args:
+        images: ``[..., y, x]``.
+        shift: ``[..., (y, x)]`` in samples.
+
+    Returns:
+        ``[..., y, x]``.
+    """
     height, width = images.shape[-2:]
     y = fftfreq(2 * height)[:, None] * shift[..., 0, None, None]
     x = fftfreq(2 * width) * shift[..., 1, None, None]
@@ -79,9 +95,17 @@ def _linear_shift(bank: PsfBank) -> np.ndarray:
 
 
 def displacement(bank: PsfBank, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-    """Centroids ``[channel, row, column, (y, x)]`` in pixels of a grid's functions, at places of a grid in metres.
+    """Centroids of a grid's point spread functions, interpolated over the sensor.
 
     Splines through the nodes, which go on straight beyond the outermost.
+
+    Args:
+        bank: with the layout ``grid``.
+        y: ``[row]`` in metres.
+        x: ``[column]`` in metres.
+
+    Returns:
+        ``[channel, row, column, (y, x)]`` in pixels.
     """
     values = np.moveaxis(bank.as_grid(centroids(bank.intensity)), (2, 3), (0, 1))
     planes = [_spline_plane(bank.field_y, bank.field_x, plane, y, x) for plane in values.reshape(-1, *values.shape[2:])]

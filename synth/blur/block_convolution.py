@@ -102,7 +102,15 @@ class BlockBlur:
 
 
 def transform_length(block: int, kernel: int) -> int:
-    """An even length that holds a block convolved with a kernel and has a fast Fourier transform."""
+    """Length of the Fourier transform of a block convolved with a kernel.
+
+    Args:
+        block: samples of the block.
+        kernel: samples of the kernel.
+
+    Returns:
+        An even length with a fast transform.
+    """
     return 2 * int(next_fast_len(max(SHORTEST // 2, (block + kernel) // 2), real=True))
 
 

@@ -46,7 +46,15 @@ class Levels:
 
 @jax.jit
 def spread(levels: Levels, planes: jax.Array) -> jax.Array:
-    """Scatter the light ``[channel, y, x]`` of the continued scene onto the frame's pixels ``[channel, y, x]``."""
+    """Blur the continued scene onto the frame.
+
+    Args:
+        levels: cores and halos of the functions.
+        planes: ``[channel, y, x]`` light of the continued scene.
+
+    Returns:
+        ``[channel, y, x]`` light on the frame's pixels.
+    """
     frame, (rows, columns) = levels.frame, levels.frame.pixels
     kernel = levels.core.kernel
     light = convolve_blocks(levels.core, frame.core_part(planes, kernel))
@@ -59,7 +67,15 @@ def spread(levels: Levels, planes: jax.Array) -> jax.Array:
 
 @jax.jit
 def spread_adjoint(levels: Levels, image: jax.Array) -> jax.Array:
-    """Apply the exact adjoint of :func:`spread`, onto the continued scene."""
+    """Exact adjoint of :func:`spread`.
+
+    Args:
+        levels: cores and halos of the functions.
+        image: ``[channel, y, x]`` on the frame's pixels.
+
+    Returns:
+        ``[channel, y, x]`` on the continued scene.
+    """
     frame, core, halo, scale = levels.frame, levels.core, levels.halo, levels.halo_scale
     planes = (image.shape[0], *frame.continued_pixels)
     edges = [(0, 0), *((side - 1, side - 1) for side in core.kernel)]
@@ -86,7 +102,16 @@ def _on_pixels(levels: Levels, coarse: jax.Array) -> jax.Array:
 
 
 def halo_samples(frame: Frame, scale: int, halo_kernel: tuple[int, int]) -> tuple[tuple[int, int], tuple[int, int]]:
-    """First row, column and their counts of the scattered halo samples that the frame's pixels are made of."""
+    """Samples of the blurred halo grid that contribute to the frame's pixels.
+
+    Args:
+        frame: the part of the sensor.
+        scale: pixels per sample of the halo.
+        halo_kernel: rows, columns of the halo's kernels.
+
+    Returns:
+        First row and column, and numbers of rows and columns.
+    """
     first = [margin // scale + side // 2 for margin, side in zip(frame.halo_margin(scale), halo_kernel, strict=True)]
     counts = [-(-length // scale) + 3 for length in frame.pixels]
     return (first[0], first[1]), (counts[0], counts[1])

@@ -38,13 +38,30 @@ class FieldFunctions(Protocol):
         """Whether the functions come with their centroids in the middle."""
 
     def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Functions ``[row, column, channel, ...]`` at places of a grid in metres, each passed through ``reduce``."""
+        """Functions on a grid of positions, each passed through ``reduce``.
+
+        Args:
+            y: ``[row]`` in metres.
+            x: ``[column]`` in metres.
+            reduce: linear; takes ``[place, channel, y, x]`` to ``[place, channel, ...]``.
+
+        Returns:
+            ``[row, column, channel, ...]``.
+        """
 
     def at(self, position: np.ndarray) -> np.ndarray:
         """Functions ``[place, channel, y, x]`` at places ``[place, (y, x)]`` in metres."""
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Sums ``[row, column, channel]`` of the functions at places of a grid in metres."""
+        """Sums of the functions on a grid of positions: the share of the light that arrives.
+
+        Args:
+            y: ``[row]`` in metres.
+            x: ``[column]`` in metres.
+
+        Returns:
+            ``[row, column, channel]``.
+        """
 
     def displacement(self, position: np.ndarray) -> np.ndarray:
         """Centroids ``[place, channel, (y, x)]`` in pixels."""
@@ -77,7 +94,7 @@ class HatFunctions:
         return int(self.nodes.shape[1])
 
     def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """As of :class:`FieldFunctions`; ``reduce`` is linear and sees the nodes only."""
+        """Interpolate the reduced nodes. See :class:`FieldFunctions`."""
         reduced = reduce(self.nodes)
         if self.bank.layout == "grid":
             grid = self.bank.as_grid(reduced)
@@ -92,7 +109,7 @@ class HatFunctions:
         return np.tensordot(node_weights(self.bank, position), self.nodes, 1).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """As of :class:`FieldFunctions`."""
+        """Sums of the functions. See :class:`FieldFunctions`."""
         sums = self.on_grid(y, x, lambda nodes: nodes.sum(axis=(-2, -1), keepdims=True, dtype=np.float64))
         return np.asarray(sums[..., 0, 0])
 

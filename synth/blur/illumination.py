@@ -40,14 +40,30 @@ class ChiefRays:
     half: tuple[float, float]
 
     def gain(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Relative illumination ``[row, column]`` at places of a grid in metres."""
+        """Relative illumination on a grid of positions.
+
+        Args:
+            y: ``[row]`` in metres.
+            x: ``[column]`` in metres.
+
+        Returns:
+            ``[row, column]``, about 1 on the axis.
+        """
         y, x = self._inside(y, x)
         parts = [(spline(y, x, dx=1), spline(y, x, dy=1)) for spline in (self.direction_y, self.direction_x)]
         (y_by_y, y_by_x), (x_by_y, x_by_x) = parts
         return np.asarray(self.focal_length**2 * (y_by_y * x_by_x - y_by_x * x_by_y))
 
     def rectilinear(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Where a lens without distortion, image height f tan θ, shows what is seen: ``[row, column, (y, x)]``."""
+        """Positions of the same object points in the image of a lens without distortion (image height f tan θ).
+
+        Args:
+            y: ``[row]`` on the sensor, in metres.
+            x: ``[column]`` on the sensor, in metres.
+
+        Returns:
+            ``[row, column, (y, x)]`` in metres.
+        """
         inside_y, inside_x = self._inside(y, x)
         cosines = np.stack([spline(inside_y, inside_x) for spline in (self.direction_y, self.direction_x)], axis=-1)
         straight = self.focal_length * cosines / np.sqrt(1 - (cosines**2).sum(axis=-1, keepdims=True))

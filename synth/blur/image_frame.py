@@ -84,7 +84,16 @@ class Frame:
         return (self.pixels[0] + core[0] - 1, self.pixels[1] + core[1] - 1)
 
     def core_places(self, index: np.ndarray, core: tuple[int, int], axis: int) -> np.ndarray:
-        """Positions in metres of that part's rows or columns."""
+        """Positions on the sensor of rows or columns of the part that cores reach.
+
+        Args:
+            index: ``[place]`` of rows or columns; may be fractions.
+            core: rows, columns of the core.
+            axis: 0 for rows, 1 for columns.
+
+        Returns:
+            ``[place]`` in metres.
+        """
         return self._metres(index - (core[axis] - 1 - core[axis] // 2), axis)
 
     def core_axis(self, core: tuple[int, int]) -> tuple[float, float]:
@@ -101,7 +110,15 @@ class Frame:
         return (row, column)
 
     def core_part(self, planes: jax.Array, core: tuple[int, int]) -> jax.Array:
-        """That part of the continued scene ``[channel, y, x]``."""
+        """Part of the continued scene whose light reaches the image through the cores.
+
+        Args:
+            planes: ``[channel, y, x]`` of the continued scene.
+            core: rows, columns of the core.
+
+        Returns:
+            ``[channel, y, x]``.
+        """
         first = self.core_first(core)
         rows, columns = self.core_pixels(core)
         return planes[:, first[0] : first[0] + rows, first[1] : first[1] + columns]
@@ -116,7 +133,16 @@ class Frame:
         return (rows + 3, columns + 3)
 
     def halo_places(self, index: np.ndarray, scale: int, axis: int) -> np.ndarray:
-        """Positions in metres of the halo grid's rows or columns."""
+        """Positions on the sensor of rows or columns of the halo grid.
+
+        Args:
+            index: ``[place]`` of rows or columns; may be fractions.
+            scale: pixels per sample of the halo.
+            axis: 0 for rows, 1 for columns.
+
+        Returns:
+            ``[place]`` in metres.
+        """
         return self._metres(scale * (index - 1) - self.halo_margin(scale)[axis], axis)
 
     def halo_axis(self, scale: int) -> tuple[float, float]:
@@ -133,7 +159,15 @@ class Frame:
         return (row, column)
 
     def spread(self, values: np.ndarray, first: tuple[int, int]) -> np.ndarray:
-        """Values ``[channel, y, x]`` of a part over the whole continued scene, those of its edge beyond it."""
+        """Extend values of a part over the whole continued scene by repeating its edge.
+
+        Args:
+            values: ``[channel, y, x]`` of the part.
+            first: row, column of the continued scene where the part begins.
+
+        Returns:
+            ``[channel, y, x]`` of the continued scene.
+        """
         index = [
             np.clip(np.arange(length + 2 * margin) - begin, 0, size - 1)
             for length, margin, begin, size in zip(self.pixels, self.margin, first, values.shape[1:], strict=True)
@@ -141,7 +175,15 @@ class Frame:
         return values[:, index[0][:, None], index[1]]
 
     def halo_part(self, planes: jax.Array, scale: int) -> jax.Array:
-        """The part of the continued scene that halos reach the image from, its sides multiples of ``scale``."""
+        """Part of the continued scene whose light reaches the image through the halos.
+
+        Args:
+            planes: ``[channel, y, x]`` of the continued scene.
+            scale: pixels per sample of the halo; the sides of the part are multiples of it.
+
+        Returns:
+            ``[channel, y, x]``.
+        """
         inner, first = self.halo_margin(scale), self.halo_first(scale)
         rows, columns = (length + 2 * part for length, part in zip(self.pixels, inner, strict=True))
         part = planes[:, first[0] : first[0] + rows, first[1] : first[1] + columns]
@@ -179,6 +221,16 @@ def frame_of(
     bank: PsfBank, kernel: tuple[int, int], pixels: tuple[int, int] | None, origin: tuple[int, int], surround: int
 ) -> Frame:
     """The frame of a bank's sensor; see :func:`metalens.synth.blur.shift_variant_blur`.
+
+    Args:
+        bank: the bank.
+        kernel: rows, columns of the functions.
+        pixels: rows, columns of the image; ``None`` for the whole sensor.
+        origin: row, column on the sensor of the first pixel of the image.
+        surround: pixels of scene on each side of the image, at least 0.
+
+    Returns:
+        The frame.
 
     Raises:
         InputError: the image is empty, or the surround negative.

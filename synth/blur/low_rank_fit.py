@@ -225,7 +225,15 @@ def _fit_error(products: np.ndarray, basis: np.ndarray, inverse: np.ndarray) -> 
 
 
 def scene_power(kernel: tuple[int, int], scale: int = 1) -> np.ndarray:
-    """Power ``[frequency_y, frequency_x]`` of natural scenes on the half-plane of a kernel's padded transform."""
+    """Power spectrum of natural scenes, weighted for the error of the functions.
+
+    Args:
+        kernel: rows, columns of the functions.
+        scale: pixels per sample.
+
+    Returns:
+        ``[frequency_y, frequency_x]`` on the half-plane of a transform of twice the kernel's size.
+    """
     size = [2 * length for length in kernel]
     y, x = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])
     # No finer than the transform resolves: its lowest sample would stand for all that lies below.
@@ -240,7 +248,15 @@ def scene_power(kernel: tuple[int, int], scale: int = 1) -> np.ndarray:
 
 
 def scene_error_power(difference: np.ndarray, weight: np.ndarray) -> float:
-    """Mean square error of a blurred natural scene whose functions are wrong by ``[function, y, x]``."""
+    """Mean square error of a blurred natural scene caused by errors of the functions.
+
+    Args:
+        difference: ``[function, y, x]`` errors.
+        weight: of :func:`scene_power`.
+
+    Returns:
+        Mean over the functions.
+    """
     total = 0.0
     size = (weight.shape[0], 2 * (weight.shape[1] - 1))
     for each in difference:

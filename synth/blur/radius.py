@@ -69,7 +69,9 @@ class RadialFunctions:
         return int(self.pixels.shape[1])
 
     def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-        """Functions ``[row, column, channel, ...]`` at places of a grid in metres, each passed through ``reduce``.
+        """Functions on a grid of positions, each passed through ``reduce``.
+
+        See :class:`~metalens.synth.blur.functions.FieldFunctions`.
 
         ``reduce`` takes ``[place, channel, y, x]`` to another linear image of odd, equal sides; places that are
         mirror images of each other are computed once.
@@ -109,7 +111,7 @@ class RadialFunctions:
         return (image * (share / image.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Sums ``[row, column, channel]`` of the functions at places of a grid in metres."""
+        """Sums of the functions. See :class:`~metalens.synth.blur.functions.FieldFunctions`."""
         distance = np.hypot(y[:, None], x)
         share = np.einsum("pcn,nc->pc", self._weights(distance.ravel()), self.node_share)
         return share.reshape(len(y), len(x), -1)
@@ -138,7 +140,15 @@ class RadialFunctions:
 
 
 def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
-    """Put the functions of a symmetric lens' bank, radial or a grid, in the order of their distance from the axis."""
+    """Prepare the functions of a rotationally symmetric lens for interpolation along the radius.
+
+    Args:
+        bank: radial or a grid.
+        registered: whether to move the functions to their centroids.
+
+    Returns:
+        The functions, ordered by distance from the axis.
+    """
     subpixels = bank.subpixels
     images, position = bank.intensity, bank.position
     if bank.subpixel_intensity is not None and bank.simulated_position is not None:

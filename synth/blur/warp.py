@@ -86,7 +86,15 @@ def _first_pass(place: np.ndarray, grid: np.ndarray) -> np.ndarray:
 
 
 def moved(warp: Warp, planes: jax.Array) -> jax.Array:
-    """Move the light of ``[channel, y, x]`` planes."""
+    """Warp the planes of a scene.
+
+    Args:
+        warp: from :func:`make_warp`.
+        planes: ``[channel, y, x]``.
+
+    Returns:
+        ``[channel, y, x]``.
+    """
     first = _interpolated(planes, warp.column)
     second = _interpolated(first.swapaxes(1, 2), warp.row.swapaxes(1, 2)).swapaxes(1, 2)
     return second * warp.gain

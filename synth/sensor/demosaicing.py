@@ -32,7 +32,15 @@ _SMOOTHING = np.ones(3) / 3
 
 
 def bilinear(mosaic: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """The mean of the nearest neighbours of each colour."""
+    """Mean of the nearest neighbours of each colour.
+
+    Args:
+        mosaic: ``[y, x]`` linear values.
+        channels: ``[y, x]`` colour of each pixel: 0 red, 1 green, 2 blue.
+
+    Returns:
+        ``[y, x, 3]`` float64.
+    """
     cross = np.array([[0, 1, 0], [1, 4, 1], [0, 1, 0]]) / 4
     square = np.array([[1, 2, 1], [2, 4, 2], [1, 2, 1]]) / 4
     kernels = {_RED: square, _GREEN: cross, _BLUE: square}
@@ -40,9 +48,16 @@ def bilinear(mosaic: np.ndarray, channels: np.ndarray) -> np.ndarray:
 
 
 def malvar2004(mosaic: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """Linear interpolation that corrects by the gradient of the pixel's own colour.
+    """Bilinear interpolation, corrected by the gradient of the pixel's own colour.
 
     Malvar, He and Cutler, ICASSP 2004, doi:10.1109/ICASSP.2004.1326587.
+
+    Args:
+        mosaic: ``[y, x]`` linear values.
+        channels: ``[y, x]`` colour of each pixel: 0 red, 1 green, 2 blue.
+
+    Returns:
+        ``[y, x, 3]`` float64.
     """
     is_green = channels == _GREEN
     row, column = convolve(mosaic, _ROW_KERNEL), convolve(mosaic, _ROW_KERNEL.T)
@@ -57,9 +72,16 @@ def malvar2004(mosaic: np.ndarray, channels: np.ndarray) -> np.ndarray:
 
 
 def menon2007(mosaic: np.ndarray, channels: np.ndarray) -> np.ndarray:
-    """Directional filtering with a posteriori decision, and its refinement.
+    """Directional interpolation with an a posteriori decision, and refinement.
 
     Menon, Andriani and Calvagno, IEEE Transactions on Image Processing 16(1), 2007, doi:10.1109/TIP.2006.884928.
+
+    Args:
+        mosaic: ``[y, x]`` linear values.
+        channels: ``[y, x]`` colour of each pixel: 0 red, 1 green, 2 blue.
+
+    Returns:
+        ``[y, x, 3]`` float64.
     """
     is_green = channels == _GREEN
     green, horizontal = _directional_green(mosaic, is_green)
