@@ -42,20 +42,20 @@ COMMANDS = (
     "pretrain",
     "demo",
 )
-"""In the order of the road. Each is an object of this name in the module of this name in ``metalens.commands``; a name
-that Python keeps for itself has an underscore behind it there.
+"""In the order of the pipeline. Each is an object of this name in the module of this name in ``metalens.commands``; a
+Python keyword gets a trailing underscore there.
 """
 
 
 class _Road(click.Group):
-    """Commands in the order of the road, each imported when it is asked for."""
+    """Commands in the order of the pipeline, each imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         del ctx
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        # For a name that it does not know, click suggests the nearest of those that are loaded: load all.
+        # For an unknown name click suggests the nearest of the loaded commands: so load all.
         for name in (cmd_name,) if cmd_name in COMMANDS else COMMANDS:
             attribute = f"{name}_" if iskeyword(name) else name
             self.commands[name] = getattr(import_module(f"metalens.commands.{attribute}"), attribute)
@@ -110,7 +110,7 @@ def main() -> None:
         remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
         _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
     except Exception as error:
-        # Some libraries that call back into Python make an error of their own of what interrupts them there.
+        # Some libraries that call back into Python turn an interruption there into an error of their own.
         if not is_interrupted():
             _fail(_reported(error), 1)
         _fail(_INTERRUPTED, STATUS)

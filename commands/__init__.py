@@ -2,31 +2,31 @@
 
 Commands, in the order of the road, each in the module of its name:
 
-- ``library``   what meta-atoms do to light: computed, imported, looked at; a group
+- ``library``   libraries of meta-atom responses: compute, import, show; a group
 - ``design``    a lens for a specification
 - ``psf``       point spread functions of a lens; a group whose default is to simulate them
 
   - ``psf_measured``  the same from captures
-  - ``psf_fit``       where lens and sensor are, from their PSFs
+  - ``psf_fit``       defocus, tilt and other alignment errors of a lens from its PSFs
 
-- ``tolerance`` how errors of fabrication and assembly change a lens
+- ``tolerance`` Monte Carlo analysis of fabrication and assembly errors
 - ``export``    files for fabrication and for ray tracers
-- ``import_``   a lens from such a file, as it will be made
-- ``sensor``    what a sensor is, from its frames; a group
+- ``import_``   a camera from such a file, with the lens as drawn
+- ``sensor``    calibration of a sensor from its frames; a group
 - ``synth``     pairs of clean and captured pictures
-- ``data``      looking after folders of pairs; a group
+- ``data``      maintenance of folders of pairs; a group
 - ``align``     pairs from captures of a screen; a group whose default is to make them
 
   - ``align_target``   the grid of dots to display
-  - ``align_screens``  all that is to be displayed, and the list of its captures
+  - ``align_screens``  all pictures to display, and the list of captures
 
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs, by the adapter's negative path
 - ``restore``   captures to photographs
-- ``report``    a page that compares them
+- ``report``    a page that compares clean, captured and restored pictures
 - ``bench``     every restoration method side by side
 - ``pretrain``  a small prior
-- ``demo``      all of it, once
+- ``demo``      the whole pipeline, once
 
 What they share:
 

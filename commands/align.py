@@ -1,4 +1,4 @@
-"""``metalens align``: pairs from captures of a screen, and what the screen has to show."""
+"""``metalens align``: pairs from captures of a screen, and the pictures to display on it."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 @click.argument("captures", type=PATH)
 @output_option("The folder of pairs to make.")
 @click.option("--figures", type=PATH, help="A new folder for drawings of the calibration, and alignment.json.")
-@click.option("--shard-size", type=click.IntRange(1, 10**6), default=64, show_default=True, help="Pairs a file.")
-@click.option("--strict", is_flag=True, help="Fail on a capture that cannot be used instead of leaving it out.")
+@click.option("--shard-size", type=click.IntRange(1, 10**6), default=64, show_default=True, help="Pairs per file.")
+@click.option("--strict", is_flag=True, help="Stop at an unusable capture instead of skipping it.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Calibrate and check all captures, and write no pairs.")
+@click.option("--dry-run", is_flag=True, help="Calibrate and check all captures; write no pairs.")
 @json_option
 def pairs(
     captures: Path,
@@ -38,11 +38,11 @@ def pairs(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Make pixel-aligned pairs of the captures of a screen that CAPTURES lists, a TOML file.
+    """Make pixel-aligned pairs from captures of a screen. CAPTURES is the TOML file that lists them.
 
-    One calibration of the fixed rig, from captures of dots and of plain screens, brings each displayed picture onto the
-    sensor's grid, as the light that the sensor would have seen. Captures that are saturated, moved or unsharp are left
-    out, each with a sentence.
+    The fixed rig is calibrated once, from captures of dots and of plain screens. Each displayed picture is then
+    resampled to the sensor's grid, as linear light. Saturated, shifted or unsharp captures are skipped, each with its
+    reason.
     """
     from metalens.formats.captures.screen_captures import read_alignment_set
     from metalens.formats.files.atomic import require_new_directory

@@ -1,4 +1,4 @@
-"""``metalens align screens``: everything that the screen has to show, and the list of captures to fill."""
+"""``metalens align screens``: all pictures to display, and the list of captures."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metalens.commands.progress import count_progress
 @click.command(short_help="all pictures to display, and the list of captures")
 @click.argument("photos", nargs=-1, required=True)
 @output_option("The folder to make.")
-@click.option("--lens", required=True, help="The camera, as captures.toml names it: a preset or a file beside it.")
+@click.option("--lens", required=True, help="The camera: a preset, or a lens.toml beside captures.toml.")
 @pixels_option
 @spacing_option
 @radius_option
@@ -29,10 +29,10 @@ def screens(
     radius: float | None,
     as_json: bool,
 ) -> None:
-    """Write the pictures to display, dots, greys, colours and PHOTOS cut to the display, and a captures.toml.
+    """Write the pictures to display (dots, greys, colours, and PHOTOS cropped to the display) and a captures.toml.
 
-    The list expects a capture of each in the folder capture/ beside it. PHOTOS are files or folders, or 'embedded' for
-    the photographs that come with the installed packages.
+    The captures.toml expects one capture of each picture in the folder capture/ beside it. PHOTOS are files or folders,
+    or 'embedded' for the photographs that come with the installed packages.
     """
     from metalens.synth.alignment import DotTarget
     from metalens.synth.alignment.screens import write_screens

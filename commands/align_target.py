@@ -11,12 +11,14 @@ from metalens.commands.options import json_option, output_option, parse_grid
 from metalens.formats.files.atomic import require_place
 
 pixels_option = click.option(
-    "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Of the display, ROWSxCOLUMNS."
+    "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Size of the display, ROWSxCOLUMNS."
 )
 spacing_option = click.option(
-    "--spacing", type=float, default=64.0, show_default=True, help="From dot to dot, pixels of the display."
+    "--spacing", type=float, default=64.0, show_default=True, help="Distance between dots in display pixels."
 )
-radius_option = click.option("--radius", type=float, help="Of a dot. [default: a fifth of the spacing]")
+radius_option = click.option(
+    "--radius", type=float, help="Radius of a dot in display pixels. [default: a fifth of the spacing]"
+)
 
 
 @click.command(short_help="the grid of dots to display")
@@ -26,9 +28,9 @@ radius_option = click.option("--radius", type=float, help="Of a dot. [default: a
 @radius_option
 @json_option
 def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float | None, as_json: bool) -> None:
-    """Write the picture of dots that calibrates a rig, to be displayed full screen and unscaled.
+    """Write the grid of dots that calibrates a rig. Display it full screen and unscaled.
 
-    A dot should be about as wide as the blur on the sensor or wider, and their spacing four times as much.
+    On the sensor, a dot should be at least as wide as the blur, and the spacing about four times as much.
     """
     from metalens.formats.files.errors import InputError
     from metalens.formats.pictures.pictures import write_picture

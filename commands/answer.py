@@ -1,4 +1,4 @@
-"""What a command says when it is done: one JSON object or one sentence on stdout; what it left out on stderr."""
+"""Output of a command: one JSON object or one sentence on stdout; skipped inputs on stderr."""
 
 from __future__ import annotations
 

@@ -33,46 +33,58 @@ _IN_PLAN = {
 
 @click.command(short_help="every restoration method side by side")
 @output_option("The benchmark's folder.")
-@click.option("--lens", help="lens.toml or a preset, whose psf.h5 is made; or --psf.")
-@click.option("--photos", multiple=True, help="Photographs to make pairs of; or --pairs. [default: embedded:train]")
-@click.option("--test-photos", multiple=True, help="Photographs to judge on; or --test. [default: embedded:held-out]")
-@click.option("--count", type=click.IntRange(min=1), default=400, show_default=True, help="Pairs to make of --photos.")
+@click.option("--lens", help="lens.toml or a preset to simulate; alternative to --psf.")
+@click.option(
+    "--photos", multiple=True, help="Photographs for training pairs; alternative to --pairs. [default: embedded:train]"
+)
+@click.option(
+    "--test-photos",
+    multiple=True,
+    help="Photographs for test pairs; alternative to --test. [default: embedded:held-out]",
+)
+@click.option(
+    "--count", type=click.IntRange(min=1), default=400, show_default=True, help="Training pairs to make from --photos."
+)
 @click.option("--psf", type=PATH, help="The camera's psf.h5.")
-@click.option("--pairs", type=PATH, help="Pairs to fit to.")
-@click.option("--test", type=PATH, multiple=True, help="Pairs to judge on, of whole frames; several are told apart.")
-@click.option("--chart", type=PATH, help="Pairs of the chart of edges. [default: made]")
-@click.option("--no-chart", is_flag=True, help="Measure no resolution.")
+@click.option("--pairs", type=PATH, help="Folder of training pairs.")
+@click.option(
+    "--test", type=PATH, multiple=True, help="Folder of test pairs, whole frames; each folder gets figures of its own."
+)
+@click.option("--chart", type=PATH, help="Folder of pairs with the edge chart. [default: simulated]")
+@click.option("--no-chart", is_flag=True, help="Skip the edge chart and the resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
-@click.option("--methods", help="Names, with commas between. [default: all]")
-@click.option("--minutes-per-method", type=float, help="Of training, for each method and seed.")
-@click.option("--steps-per-method", type=int, help="Or steps; or whichever comes first.")
-@click.option("--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Trainings of each method.")
-@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True, help="Crops a step.")
-@click.option("--crop", type=click.IntRange(min=1), default=96, show_default=True, help="Their side in pixels.")
+@click.option("--methods", help="Comma-separated names. [default: all]")
+@click.option("--minutes-per-method", type=float, help="Training time of each method and seed.")
+@click.option("--steps-per-method", type=int, help="Training steps; with both limits, the first one reached.")
+@click.option(
+    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of trainings of each method."
+)
+@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True, help="Crops per step.")
+@click.option("--crop", type=click.IntRange(min=1), default=96, show_default=True, help="Side of a crop in pixels.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
     default="fp32",
     show_default=True,
-    help="Of forward passes, in training and restoring.",
+    help="Precision of forward passes in training and restoration.",
 )
-@click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Methods at a time.")
+@click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Simultaneous methods.")
 @click.option(
     "--only",
     type=click.Choice(["restore", "figures"]),
-    help="restore: leave the figures to another machine; figures: of what is restored.",
+    help="restore: compute no metrics (leave them to another machine); figures: only the metrics of what is restored.",
 )
 @device_option
 @resume_option
 @json_option
 @click.pass_context
 def bench(context: click.Context, output: Path, only: str | None, resume: bool, as_json: bool, **options: Any) -> None:
-    """Fit every restoration method to the same pairs with the same budget, and judge them on the same captures.
+    """Fit every restoration method to the same pairs with the same budget, and evaluate them on the same captures.
 
-    Each method runs in a process of its own; one that fails ends no other. table.md, table.csv, bench.json and
-    bench.html compare what comes out. docs/benchmark.md tells what the methods are.
+    Each method runs in a process of its own; a failure does not stop the others. table.md, table.csv, bench.json and
+    bench.html compare the results. docs/benchmark.md describes the methods.
 
-    With --resume, options that are not given are those of the folder's benchmark.
+    With --resume, options that are not given keep their values in the folder's benchmark.
     """
     from metalens.restore.bench.plan import PLAN, claim, read_plan
 
@@ -125,7 +137,7 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
 
 
 def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
-    """The plan of a new benchmark; what it needs and was not given is made."""
+    """The plan of a new benchmark; missing inputs are generated."""
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank import read_psf_bank
@@ -144,7 +156,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
     methods = _methods(options["methods"])
-    # What cannot be used is refused before anything is made.
+    # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
     check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
     if not (resume and (output / INPUTS).is_dir()):
@@ -180,7 +192,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
 
 
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
-    """The plan of a benchmark that goes on, with what was given anew."""
+    """The plan of a resumed benchmark, with the options that were given now."""
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}
     if "test" in given:
@@ -205,7 +217,7 @@ def _methods(names: str | None) -> tuple[str, ...]:
 
 @contextmanager
 def _progress(label: str) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on stderr that is told (share done, what is going on)."""
+    """A progress bar on stderr; its callback takes (fraction done, current work)."""
     from tqdm import tqdm
 
     from metalens.formats.files.interruption import stop_if_interrupted

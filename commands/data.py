@@ -1,4 +1,4 @@
-"""``metalens data``: looking after folders of pairs: verify, show, merge, export."""
+"""``metalens data``: verify, show, merge and export folders of pairs."""
 
 from __future__ import annotations
 
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 @click.group(short_help="verify, show, merge and export pairs")
 def data() -> None:
-    """Look after folders of pairs that metalens synth, pseudo and align make. Commands take --json."""
+    """Verify, show, merge and export folders of pairs from metalens synth, pseudo and align. Commands take --json."""
 
 
 @data.command(short_help="recompute every checksum")
 @click.argument("pairs", type=PATH)
-@click.option("--thorough", is_flag=True, help="Unpack every picture too.")
+@click.option("--thorough", is_flag=True, help="Also decode every picture.")
 @json_option
 def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
     """Recompute the checksum of every shard of PAIRS; ends with status 1 if one is missing or damaged.
 
-    The command that made the folder makes damaged shards again, to the same bytes, with --resume.
+    To repair, run the command that made the folder with --resume: it writes damaged shards again, byte for byte.
     """
     from metalens.formats.files.errors import InputError
     from metalens.formats.pairs.verify import verify_pairs
@@ -60,9 +60,9 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
 @click.option("--figures", "rows", default=6, show_default=True, help="Pairs on the contact sheet.")
 @json_option
 def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
-    """Say what PAIRS holds: pictures, cameras, photographs and their licences, and the split.
+    """Describe PAIRS: pictures, cameras, photographs and their licences, and the split.
 
-    With -o, draw some of the pairs side by side, with their places on the sensor.
+    With -o, draw some pairs side by side, with their positions on the sensor.
     """
     from metalens.formats.files.errors import InputError
     from metalens.formats.pairs.reader import read_pairs
@@ -132,13 +132,13 @@ def _draw(pairs: Pairs, output: Path, rows: int) -> None:
 @data.command(short_help="join folders of pairs")
 @click.argument("folders", nargs=-1, required=True, type=PATH)
 @output_option("The folder of pairs to make.")
-@click.option("--shard-size", type=int, help="Pairs a file. [default: as in the first folder]")
+@click.option("--shard-size", type=int, help="Pairs per file. [default: as in the first folder]")
 @resume_option
 @json_option
 def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resume: bool, as_json: bool) -> None:
-    """Join two or more FOLDERS of pairs of one size into one, without packing the pictures anew.
+    """Merge two or more FOLDERS with pairs of one size, without re-encoding the pictures.
 
-    The manifest keeps what each was made of. A photograph that validates in one of them validates in the whole.
+    The manifest keeps the sources of each folder. A validation photograph of one folder stays one in the result.
     """
     from metalens.formats.pairs.merge import merge_pairs
 
@@ -151,13 +151,13 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
 @data.command(short_help="pairs in other trainers' forms")
 @click.argument("pairs", type=PATH)
 @output_option("The folder to make.")
-@click.option("--to", "form", type=click.Choice(["webdataset", "hf", "png"]), required=True, help="The form.")
+@click.option("--to", "form", type=click.Choice(["webdataset", "hf", "png"]), required=True, help="Output format.")
 @click.option("--tar-samples", default=1000, show_default=True, help="Pairs in each tar of a WebDataset.")
 @json_option
 def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool) -> None:
     """Write PAIRS as pictures and JSON: WebDataset tars, an imagefolder of Hugging Face's datasets, or plain folders.
 
-    Each side of the split apart, and pairs.json with the licence and credit of every photograph beside them.
+    Training and validation are written separately. pairs.json has the licence and credit of every photograph.
     """
     from metalens.formats.pairs.export import export_pairs
     from metalens.formats.pairs.reader import read_pairs

@@ -9,17 +9,17 @@ import click
 
 
 class DefaultGroup(click.Group):
-    """A group that hands to its default command whatever does not begin with the name of a command.
+    """A group that passes its arguments to a default command unless the first one names a command.
 
     With the default ``simulate``, ``psf LENS -o psf.h5`` is ``psf simulate LENS -o psf.h5``. The first word alone
     decides, so a file that has the name of a command is given as ``./NAME``. The group's help is the default's, with
     the list of commands below; a mistake in the short form is answered with the usage of the short form.
 
     Args:
-        name: of the group.
+        name: name of the group.
         default: the command whose name may be left out.
         others: further commands, in the order in which the help lists them.
-        attributes: of ``click.Group``, such as ``short_help`` and ``epilog``.
+        attributes: further arguments of ``click.Group``, such as ``short_help`` and ``epilog``.
     """
 
     def __init__(
@@ -29,7 +29,7 @@ class DefaultGroup(click.Group):
         self.default = default
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """The default first, the others as they were given."""
+        """The default first, then the others in the given order."""
         del ctx
         return list(self.commands)
 
@@ -46,7 +46,7 @@ class DefaultGroup(click.Group):
         return self.default.make_context(info_name, args, parent, **extra)
 
     def invoke(self, ctx: click.Context) -> Any:
-        """Run the command that the context was made for; click asks the group itself only if it is the outermost."""
+        """Run the command of the context; click calls this only if the group is the outermost command."""
         return super().invoke(ctx) if ctx.command is self else ctx.command.invoke(ctx)
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -1,4 +1,4 @@
-"""``metalens demo``: the whole road once."""
+"""``metalens demo``: the whole pipeline once."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from metalens.commands.answer import answer
 from metalens.commands.options import PATH, json_option
 
 
-@click.command(short_help="the whole road once")
+@click.command(short_help="the whole pipeline once")
 @click.option("-o", "--output", type=PATH, default=Path("demo"), show_default=True, help="The demo's folder.")
-@click.option("--quick", is_flag=True, help="A few steps and pictures only: shows that it runs, not how well.")
+@click.option("--quick", is_flag=True, help="Few steps and pictures: shows that it runs, not the quality.")
 @json_option
 def demo(output: Path, quick: bool, as_json: bool) -> None:
-    """Go the whole road once on embedded defaults, stage by stage, and write a report.
+    """Run the whole pipeline once on embedded defaults, stage by stage, and write a report.
 
-    Runs the same commands a user calls and prints each before it runs.
+    Each stage is a normal metalens command, which is printed before it runs.
     """
     from metalens.workflows.demo import run_demo
 

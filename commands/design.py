@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 @click.argument("spec")
 @output_option("The lens.toml to write.")
 @resume_option
-@click.option("--minutes", type=float, help="Stop after so long with the best so far; --resume goes on.")
-@click.option("--seed", type=int, help="Of the random starts. [default: the specification's]")
+@click.option("--minutes", type=float, help="Stop after this time with the best lens so far; --resume continues.")
+@click.option("--seed", type=int, help="Seed of the random starts. [default: the specification's]")
 @click.option("--report", "report_folder", type=PATH, help="Folder for a report with figures.")
-@click.option("--dry-run", is_flag=True, help="Check the specification and say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
 @json_option
 def design(
     spec: str,
@@ -34,10 +34,10 @@ def design(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Design a lens for SPEC, a design.toml or the name of a shipped one.
+    """Design a lens for SPEC, a design.toml or the name of an included specification.
 
-    Shipped: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with the
-    hyperbolic one of the same size, field by field and colour by colour.
+    Included: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with a
+        hyperbolic lens of the same size, for each field angle and colour.
     """
     from metalens.formats.files.atomic import require_new_directory
     from metalens.workflows.design import checked_spec
@@ -77,7 +77,7 @@ def design(
 
 
 def plan_of(task: Task) -> dict[str, Any]:
-    """What a search would do."""
+    """Size of the planned search, as figures."""
     problem = task.problem
     spec, lens = problem.spec, problem.view.lens
     plan = problem.simulator(lens).plan

@@ -1,4 +1,4 @@
-"""The banks of a folder of lenses as they may come out, which ``--psf-ensemble`` names."""
+"""The banks of an ensemble of drawn lenses, the folder of ``--psf-ensemble``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 def ensemble_banks(folder: Path) -> tuple[list[Path], str]:
     """The banks of a folder, and the hash of the camera that they were drawn from.
 
-    Of a folder that ``metalens tolerance --ensemble`` wrote, the banks that it names and no others.
+    If ``metalens tolerance --ensemble`` wrote the folder, only the banks that its list names are taken.
 
     Raises:
         InputError: the folder holds no bank, or its ensemble is not finished or damaged.

@@ -37,27 +37,45 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.argument("lens")
 @click.option("--gds", type=PATH, help="The GDSII layout to write.")
 @click.option("--oasis", type=PATH, help="The OASIS layout to write.")
-@click.option("--csv", type=PATH, help="The table to write: a line a meta-atom.")
+@click.option("--csv", type=PATH, help="The table to write: one line per meta-atom.")
 @click.option("--zemax", type=PATH, help="The phase to write: a radial table and a Binary 2 surface.")
-@click.option("--structure", "structure_path", type=PATH, help="The structure.h5 to write: which stands where.")
-@click.option("--library", help="Meta-atoms, a name or a library.h5. [default: the lens file's]")
-@click.option("--lattice", type=click.Choice(["square", "hexagonal"]), help="Of the sites. [default: square]")
-@click.option("--pitch-nm", type=float, help="Of the sites. [default: the lens file's, or the library's]")
 @click.option(
-    "--wavelengths-nm", callback=_wavelengths, metavar="NM,NM,…", help="To choose for. [default: the lens file's]"
+    "--structure",
+    "structure_path",
+    type=PATH,
+    help="The structure.h5 to write: position and geometry of each meta-atom.",
 )
-@click.option("--grid-nm", type=float, default=1.0, show_default=True, help="Step of the layout.")
-@click.option("--vertices", type=int, default=32, show_default=True, help="Of a round meta-atom.")
-@click.option("--circles", is_flag=True, help="OASIS: circles; their radius is rounded to the grid.")
-@click.option("--atom-layer", metavar=LAYER, default="1/0", show_default=True, help="Of the meta-atoms.")
-@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Of the aperture.")
-@click.option("--mark-layer", metavar=LAYER, default="3/0", show_default=True, help="Of the alignment marks.")
-@click.option("--label-layer", metavar=LAYER, default="4/0", show_default=True, help="Of the label.")
-@click.option("--label", help="Text beside the lens; an empty one for none. [default: the lens' name]")
+@click.option("--library", help="Meta-atom library: a name or a library.h5. [default: the lens file's]")
+@click.option(
+    "--lattice", type=click.Choice(["square", "hexagonal"]), help="Lattice of the meta-atoms. [default: square]"
+)
+@click.option("--pitch-nm", type=float, help="Pitch of the meta-atoms. [default: the lens file's, or the library's]")
+@click.option(
+    "--wavelengths-nm",
+    callback=_wavelengths,
+    metavar="NM,NM,…",
+    help="Wavelengths for which meta-atoms are chosen. [default: the lens file's]",
+)
+@click.option("--grid-nm", type=float, default=1.0, show_default=True, help="Grid of the layout in nm.")
+@click.option("--vertices", type=int, default=32, show_default=True, help="Vertices of a round meta-atom.")
+@click.option("--circles", is_flag=True, help="OASIS: write circles; radii are rounded to the grid.")
+@click.option("--atom-layer", metavar=LAYER, default="1/0", show_default=True, help="Layer of the meta-atoms.")
+@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Layer of the aperture.")
+@click.option("--mark-layer", metavar=LAYER, default="3/0", show_default=True, help="Layer of the alignment marks.")
+@click.option("--label-layer", metavar=LAYER, default="4/0", show_default=True, help="Layer of the label.")
+@click.option("--label", help="Text beside the lens; empty for none. [default: the lens' name]")
 @click.option("--no-marks", is_flag=True, help="No alignment marks.")
-@click.option("--no-quadrants", is_flag=True, help="Draw the whole lens, even where a quarter of it could be turned.")
-@click.option("--zemax-tolerance-rad", type=float, default=0.01, show_default=True, help="Of the polynomial.")
-@click.option("--dry-run", is_flag=True, help="Check everything and say what would be written.")
+@click.option(
+    "--no-quadrants", is_flag=True, help="Draw the whole lens, even if it could be assembled from one rotated quadrant."
+)
+@click.option(
+    "--zemax-tolerance-rad",
+    type=float,
+    default=0.01,
+    show_default=True,
+    help="Largest phase error of the Zemax polynomial, in radians.",
+)
+@click.option("--dry-run", is_flag=True, help="Check everything and list the files that would be written.")
 @json_option
 def export(
     lens: str,
@@ -77,8 +95,8 @@ def export(
 ) -> None:
     """Write LENS, a lens.toml or a preset, as files for a clean room or for a ray tracer.
 
-    The lens' own structure is drawn or, if it has none, the best meta-atom of a library is chosen for each site.
-    Layouts have a cell for each geometry and a reference for each site; y points up.
+    The layout is the lens' own structure or, if it has none, the best meta-atom of a library at each site.
+    Layouts have one cell for each geometry and one reference for each site; y points up.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.errors import InputError
@@ -119,7 +137,7 @@ def export(
 
 
 def _check_places(outputs: dict[str, Path]) -> None:
-    """Refuse, before the work, a place that cannot be written to or that something stands at."""
+    """Check, before the computation, that every output is new and can be written."""
     from metalens.formats.files.atomic import require_place
     from metalens.formats.files.errors import InputError
 
@@ -184,7 +202,7 @@ def _tell_plan(camera: Camera, choice: Choice | None, outputs: dict[str, Path], 
 
 @contextmanager
 def _together(outputs: dict[str, Path]) -> Iterator[None]:
-    """All outputs or none: those that stand already go if a later one cannot be written."""
+    """Write all outputs or none: if one fails, those already written are removed."""
     try:
         yield
     except BaseException:
@@ -207,7 +225,7 @@ def _structure_figures(structure: Structure) -> dict[str, Any]:
 
 
 def _write(kind: str, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
-    """Write one of the files of a structure; what there is to say about it."""
+    """Write one of the files of a structure; returns its figures."""
     writers: dict[str, Callable[[], dict[str, Any]]] = {
         "csv": lambda: _write_table(path, structure),
         "structure": lambda: _write_structure(path, structure),

@@ -1,4 +1,4 @@
-"""``metalens import``: a lens from a file for fabrication or for ray tracers, as it will really be made."""
+"""``metalens import``: a camera from a layout or from a ray tracer's file, with the lens as drawn."""
 
 from __future__ import annotations
 
@@ -17,34 +17,38 @@ if TYPE_CHECKING:
 LAYER = "LAYER[/TYPE]"
 
 
-@click.command("import", short_help="a lens from a layout, as it will really be made")
+@click.command("import", short_help="a camera from a layout, with the lens as drawn")
 @click.argument("layout", type=PATH)
 @output_option("The folder to make: lens.toml and what it names.")
 @click.option("--like", required=True, help="A lens.toml or preset: focal length, nominal phase, sensor, spectrum.")
-@click.option("--library", help="What the meta-atoms do, a name or a library.h5. [default: that of --like]")
-@click.option("--pitch-nm", type=float, help="Of the sites. [default: found; of a map, the library's]")
-@click.option("--lattice", type=click.Choice(["square", "hexagonal"]), help="Of the sites. [default: found]")
-@click.option("--atom-layer", metavar=LAYER, help="Of the meta-atoms. [default: 1/0, or the only one]")
-@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Of the aperture.")
-@click.option("--cell", help="The cell that holds the lens. [default: the one that no other refers to]")
+@click.option("--library", help="Meta-atom library: a name or a library.h5. [default: that of --like]")
+@click.option("--pitch-nm", type=float, help="Pitch of the meta-atoms. [default: detected; for a map, the library's]")
+@click.option(
+    "--lattice", type=click.Choice(["square", "hexagonal"]), help="Lattice of the meta-atoms. [default: detected]"
+)
+@click.option("--atom-layer", metavar=LAYER, help="Layer of the meta-atoms. [default: 1/0, or the only layer]")
+@click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Layer of the aperture.")
+@click.option("--cell", help="Cell of the lens. [default: the top cell]")
 @click.option(
     "--map-of",
     type=click.Choice(["radius", "diameter", "width"]),
     default="radius",
     show_default=True,
-    help="What a map holds, in nm.",
+    help="Quantity in a map, in nm.",
 )
-@click.option("--aperture-um", type=float, help="Diameter. [default: the boundary's, or of the disc that is filled]")
-@click.option("--name", help="Of the camera. [default: the file's]")
-@click.option("--dry-run", is_flag=True, help="Read the file and say what it holds.")
+@click.option(
+    "--aperture-um", type=float, help="Diameter of the aperture. [default: the boundary's, or that of the filled disc]"
+)
+@click.option("--name", help="Name of the camera. [default: the file's]")
+@click.option("--dry-run", is_flag=True, help="Read the file and describe its content.")
 @json_option
 def import_(
     layout: Path, output: Path, like: str, dry_run: bool, as_json: bool, atom_layer: str | None, **asked: Any
 ) -> None:
-    """Make a camera of LAYOUT that metalens psf simulates as it will be made.
+    """Make a camera from LAYOUT, so that metalens psf simulates the lens as drawn.
 
-    LAYOUT is a GDSII or OASIS file of any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy or
-    numbers between commas), or a radial phase as export --zemax writes it.
+    LAYOUT is a GDSII or OASIS file from any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy
+    or numbers between commas), or a radial phase as export --zemax writes it.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import atomic_directory, require_new_directory
@@ -74,7 +78,7 @@ def _options(
     aperture_um: float | None,
     **plain: Any,
 ) -> ImportOptions:
-    """What was asked for, in metres."""
+    """The options in metres."""
     import math
 
     from metalens.formats.files.errors import InputError
@@ -94,7 +98,7 @@ def _options(
 
 
 def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
-    """What the file holds, and how well it fits."""
+    """Figures of the imported lens and of the fit to its library."""
     known: dict[str, Any] = {"camera": camera.name, "aperture_um": camera.lens.aperture_um}
     if imported.phase is not None:
         return known | {"terms": len(imported.phase.coefficients), "largest_error_rad": imported.phase.largest_error}

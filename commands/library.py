@@ -1,4 +1,4 @@
-"""``metalens library``: what meta-atoms do to light: computed, imported, looked at."""
+"""``metalens library``: compute, import and show libraries of meta-atom responses."""
 
 from __future__ import annotations
 
@@ -16,23 +16,23 @@ if TYPE_CHECKING:
     from metalens.formats.meta_atoms.library import AtomLibrary
 
 
-@click.group(short_help="meta-atoms: what each does to light")
+@click.group(short_help="libraries of meta-atom responses")
 def library() -> None:
-    """Compute, import or look at a library of meta-atoms, which lenses are made of. Commands take --json."""
+    """Compute, import or show a library: the complex transmission of meta-atoms. Commands take --json."""
 
 
 @library.command(short_help="compute one by rigorous coupled-wave analysis")
 @click.argument("spec", type=PATH)
 @output_option("The library.h5 to write.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Processes at once.")
+@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Parallel processes.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check the specification and say what would be computed.")
+@click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
 @json_option
 def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, as_json: bool) -> None:
     """Compute the library that SPEC describes, a TOML file: shape, materials, wavelengths, angles.
 
-    Meta-atoms are kept beside the output, in OUTPUT.parts, until all are known; --resume goes on with them. The number
-    of workers changes nothing of what comes out.
+    Finished meta-atoms are kept in OUTPUT.parts until all are computed; --resume continues from them. The result does
+    not depend on the number of workers.
     """
     import shutil
 
@@ -67,13 +67,13 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
 
 @library.command("import", short_help="from a table of another solver")
 @click.argument("table", type=PATH, required=False)
-@click.option("--about", type=PATH, required=True, help="The TOML file that says what the table is of.")
+@click.option("--about", type=PATH, required=True, help="The TOML file that describes the table.")
 @output_option("The library.h5 to write.")
 @json_option
 def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> None:
     """Make a library of TABLE (.csv, .h5), or of the Touchstone files that --about lists.
 
-    Shape, materials, normalisation and the sign of time are in the file --about; docs/meta-atoms.md has its keys.
+    The file --about gives shape, materials, normalisation and the sign of time; docs/meta-atoms.md lists its keys.
     """
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.table import import_library
@@ -84,16 +84,18 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
     _report(found, output, as_json)
 
 
-@library.command(short_help="its range of phase, amplitudes and pictures")
+@library.command(short_help="phase range, amplitudes and figures of a library")
 @click.argument("source", metavar="LIBRARY")
-@click.option("--figures", type=PATH, help="Folder for pictures: transmission, phase, angles, convergence.")
+@click.option("--figures", type=PATH, help="Folder for figures: transmission, phase, angles, convergence.")
 @click.option("--polarisation", type=click.Choice(["s", "p"]), help="[default: the library's first]")
-@click.option("--angle", type=float, default=0.0, show_default=True, help="Of incidence in degrees, one of its own.")
+@click.option(
+    "--angle", type=float, default=0.0, show_default=True, help="Angle of incidence in degrees; one of the library's."
+)
 @json_option
 def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_json: bool) -> None:
-    """Say what LIBRARY offers at each wavelength.
+    """Show phase range and amplitudes of LIBRARY at each wavelength.
 
-    It is a library.h5, or the name of one that comes with the package, such as si3n4-on-sio2.
+    LIBRARY is a library.h5, or the name of an included one, such as si3n4-on-sio2.
     """
     import math
 

@@ -14,9 +14,9 @@ PATH = click.Path(path_type=Path)
 
 
 def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
-    """Refuse a device that does not work here before anything is begun."""
+    """Check that the device works here before anything starts."""
     del ctx, parameter
-    if value != "cpu":  # which needs no torch to be told
+    if value != "cpu":  # the CPU always works: no need to import torch
         from metalens.restore.machine import usable_device
 
         usable_device(value)
@@ -25,7 +25,7 @@ def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 device_option = click.option("--device", default="cpu", show_default=True, callback=_device, help="A torch device.")
-resume_option = click.option("--resume", is_flag=True, help="Go on where an equal run was stopped.")
+resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted run with the same settings.")
 
 
 def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
@@ -50,7 +50,7 @@ def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tu
 
 
 def output_option(text: str) -> Callable[[Function], Function]:
-    """``-o``, the place of what the command makes."""
+    """``-o``, the output of the command."""
     return click.option("-o", "--output", type=PATH, required=True, help=text)
 
 
@@ -60,15 +60,15 @@ def bank_option(text: str) -> Callable[[Function], Function]:
 
 
 def restorer_options(*, default: str | None = None) -> Callable[[Function], Function]:
-    """``--adapter``, ``--prior`` and ``--device``: the restorer that runs, and where.
+    """``--adapter``, ``--prior`` and ``--device``: the restorer and its device.
 
     Args:
-        default: the adapter that is taken if none is named; without it, one has to be named.
+        default: the default adapter; without it, ``--adapter`` is required.
     """
     choice: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
     options = (
         click.option("--adapter", help="An adapter's folder, or 'metacamera', the embedded one.", **choice),
-        click.option("--prior", help="Where the adapter's prior is, if not where it was on training."),
+        click.option("--prior", help="The adapter's prior, if it has moved since training."),
         device_option,
     )
 

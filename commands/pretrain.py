@@ -19,7 +19,7 @@ _KEYS = {"channels": "denoiser_channels"}
 
 
 class _Channels(click.ParamType):
-    """``32,64,96,128``: whole numbers, one a level."""
+    """``32,64,96,128``: whole numbers, one per level."""
 
     name = "n,n,…"
 
@@ -34,22 +34,32 @@ class _Channels(click.ParamType):
 @click.argument("photos", nargs=-1, required=True)
 @output_option("The prior's folder.")
 @click.option("--work", type=PATH, required=True, help="Folder for checkpoints.")
-@click.option("--autoencoder-minutes", type=float, help="How long the autoencoder trains.")
-@click.option("--denoiser-minutes", type=float, help="How long the denoiser trains.")
-@click.option("--autoencoder-steps", type=int, help="Or how many steps.")
-@click.option("--denoiser-steps", type=int, help="Or how many steps.")
-@click.option("--channels", type=_Channels(), help="Of the denoiser's levels. [default: 32,64,96,128]")
-@click.option("--batch", type=click.IntRange(1), help="Crops a step of the autoencoder. [default: 4]")
-@click.option("--crop", type=click.IntRange(16), help="Side of its crops in pixels. [default: 64]")
-@click.option("--denoiser-batch", type=click.IntRange(1), help="Crops a step of the denoiser. [default: 4]")
-@click.option("--denoiser-crop", type=click.IntRange(16), help="Side of its crops. [default: 96]")
-@click.option("--learning-rate", type=click.FloatRange(0, min_open=True), help="Autoencoder. [default: 0.0005]")
-@click.option("--denoiser-learning-rate", type=click.FloatRange(0, min_open=True), help="[default: 0.0005]")
-@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of the denoiser. [default: fp32]")
-@click.option("--cuda-graphs", is_flag=True, help="Record a step once and replay it; for --device cuda.")
-@click.option("--seed", default=0, show_default=True, help="Of weights and crops.")
+@click.option("--autoencoder-minutes", type=float, help="Training time of the autoencoder.")
+@click.option("--denoiser-minutes", type=float, help="Training time of the denoiser.")
+@click.option("--autoencoder-steps", type=int, help="Training steps of the autoencoder.")
+@click.option("--denoiser-steps", type=int, help="Training steps of the denoiser.")
+@click.option("--channels", type=_Channels(), help="Channels of the denoiser's levels. [default: 32,64,96,128]")
+@click.option("--batch", type=click.IntRange(1), help="Crops per step of the autoencoder. [default: 4]")
+@click.option("--crop", type=click.IntRange(16), help="Side of the autoencoder's crops in pixels. [default: 64]")
+@click.option("--denoiser-batch", type=click.IntRange(1), help="Crops per step of the denoiser. [default: 4]")
+@click.option("--denoiser-crop", type=click.IntRange(16), help="Side of the denoiser's crops in pixels. [default: 96]")
+@click.option(
+    "--learning-rate",
+    type=click.FloatRange(0, min_open=True),
+    help="Peak learning rate of the autoencoder. [default: 0.0005]",
+)
+@click.option(
+    "--denoiser-learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the denoiser. [default: 0.0005]"
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    help="Precision of the denoiser's forward passes. [default: fp32]",
+)
+@click.option("--cuda-graphs", is_flag=True, help="Record a step once and replay it; only with --device cuda.")
+@click.option("--seed", default=0, show_default=True, help="Seed of weights and crops.")
 @device_option
-@click.option("--resume", is_flag=True, help="Go on from the checkpoints in --work.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoints in --work.")
 @json_option
 def pretrain(
     photos: tuple[str, ...],
@@ -65,7 +75,7 @@ def pretrain(
     as_json: bool,
     **recipe: Any,
 ) -> None:
-    """Make a small latent diffusion prior from clean PHOTOS, as the embedded one was made.
+    """Train a small latent diffusion prior on clean PHOTOS, in the same way as the embedded prior.
 
     Writes a diffusers folder: vae/, unet/, scheduler/ and a prompt bank.
     """
@@ -95,7 +105,7 @@ def pretrain(
 
 
 def _config(recipe: dict[str, Any], device: str) -> PretrainConfig:
-    """The recipe; what was not given has its default."""
+    """The recipe, with defaults for options that are not given."""
     from metalens.restore.pretraining.recipe import PretrainConfig
 
     if recipe["cuda_graphs"] and not device.startswith("cuda"):

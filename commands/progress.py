@@ -1,4 +1,4 @@
-"""Progress bars on stderr, told by the callbacks that the stages take; each call is a place to stop at."""
+"""Progress bars on stderr, driven by the stages' callbacks; each call is also a point of interruption."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]
 
 @contextmanager
 def share_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], None]]:
-    """A progress bar on stderr that is told (share done, figures)."""
+    """Show a progress bar on stderr; its callback takes (fraction done, figures)."""
     from tqdm import tqdm
 
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"

@@ -15,9 +15,9 @@ from metalens.commands.progress import count_progress
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pseudo pairs to make.")
 @restorer_options()
-@click.option("--psf", "psf_path", type=PATH, help="Another lens that the adapter knows. [default: its own]")
-@click.option("--count", type=int, help="Pairs in all. [default: one a photograph]")
-@click.option("--seed", default=0, show_default=True, help="Of the crops.")
+@click.option("--psf", "psf_path", type=PATH, help="Bank of another lens of the adapter. [default: its own]")
+@click.option("--count", type=int, help="Total number of pairs. [default: one per photograph]")
+@click.option("--seed", default=0, show_default=True, help="Seed of the crops.")
 @resume_option
 @json_option
 def pseudo(
@@ -32,10 +32,10 @@ def pseudo(
     resume: bool,
     as_json: bool,
 ) -> None:
-    """Make pseudo pairs from clean PHOTOS by the adapter's negative path.
+    """Generate pseudo pairs from clean PHOTOS with the adapter's negative path.
 
-    They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. An adapter
-    that was trained on several lenses makes them for each, told which by --psf.
+    They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. For an
+        adapter that was trained on several lenses, --psf selects the lens.
     """
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.restore.adapter.lens_transfer import use_for_lens

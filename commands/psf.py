@@ -1,4 +1,4 @@
-"""``metalens psf``: point spread functions of a lens; by simulation, if no subcommand is named."""
+"""``metalens psf``: point spread functions of a lens; simulated unless a subcommand is named."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | None) -> int | list[float] | None:
-    """Parse a number of wavelengths a channel, or a list of wavelengths in nm into metres."""
+    """Parse a number of wavelengths per channel, or a list of wavelengths in nm (returned in metres)."""
     del ctx, parameter
     if value is None:
         return None
@@ -36,28 +36,32 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     return [number * 1e-9 for number in numbers]
 
 
-@click.command(short_help="what is described above; the word itself may be left out")
+@click.command(short_help="the default command, described above; its name may be omitted")
 @click.argument("lens")
 @output_option("The psf.h5 to write.")
 @click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
-@click.option("--radii", type=int, help="In place of a grid, so many fields from the axis to the corner.")
+@click.option("--radii", type=int, help="Instead of a grid, this many fields from the axis to the corner.")
 @click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
 @click.option(
     "--wavelengths",
     callback=_wavelengths,
     metavar="N|NM,NM,…",
-    help="Wavelengths a colour channel, or which ones in nm. [default: the lens file's]",
+    help="Number of wavelengths per colour channel, or a list in nm. [default: the lens file's]",
 )
-@click.option("--spectral-tolerance", type=float, help="Or as many as change no channel's PSF by more; 0.02 is 2 %.")
+@click.option(
+    "--spectral-tolerance",
+    type=float,
+    help="Choose the number by convergence: largest change of a channel's PSF; 0.02 is 2 %.",
+)
 @click.option(
     "--engine",
     type=click.Choice(["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]),
     default="auto",
     show_default=True,
-    help="How light is propagated; fresnel is a control, not for use.",
+    help="Propagation method; fresnel is for comparison only.",
 )
-@click.option("--figures", type=PATH, help="Folder for pictures: PSFs, widths, MTF and more over the field.")
-@click.option("--dry-run", is_flag=True, help="Check the lens file and say what would be simulated.")
+@click.option("--figures", type=PATH, help="Folder for figures: PSFs, FWHM, MTF and more over the field.")
+@click.option("--dry-run", is_flag=True, help="Check the lens file and print the plan.")
 @json_option
 def simulate(
     lens: str,
@@ -119,7 +123,7 @@ def simulate(
 
 
 def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
-    """What a simulation has made."""
+    """Figures of a simulated bank."""
     width = bank.by_channel.full_width_half_maximum * 1e6
     return {
         "output": str(output),

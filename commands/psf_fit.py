@@ -1,4 +1,4 @@
-"""``metalens psf fit``: where the lens and its sensor really are, from a bank."""
+"""``metalens psf fit``: alignment errors of lens and sensor, fitted to a bank."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ if TYPE_CHECKING:
 @click.command(short_help="defocus, tilt and more of a lens, from its PSFs")
 @click.argument("bank", type=PATH)
 @output_option("The lens.toml to write, with the numbers that were found.")
-@click.option("--lens", required=True, help="The lens as it was meant to be: a lens.toml or the name of a preset.")
+@click.option("--lens", required=True, help="The nominal lens: a lens.toml or the name of a preset.")
 @click.option(
     "--parameters",
     default="defocus,tilt,decentre",
     show_default=True,
-    help="Which of defocus, tilt, decentre and width_error are free, with commas between.",
+    help="Free parameters, comma-separated: defocus, tilt, decentre, width_error.",
 )
-@click.option("--wavelengths", type=int, help="Wavelengths a colour channel. [default: the lens file's]")
+@click.option("--wavelengths", type=int, help="Wavelengths per colour channel. [default: the lens file's]")
 @json_option
 def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int | None, as_json: bool) -> None:
-    """Fit a few numbers of a lens to the point spread functions of BANK, a psf.h5, most often a measured one.
+    """Fit parameters of a lens to the point spread functions of BANK, a psf.h5, usually a measured one.
 
-    Tells each number with its standard error, what is left unexplained, and what the PSFs cannot tell apart.
+    Prints each parameter with its standard error, the residual, and parameters that the PSFs cannot separate.
     """
     from metalens.formats.camera.camera import read_camera, write_camera
     from metalens.formats.psf.bank import read_psf_bank
@@ -39,7 +39,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
 
     require_place(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)
-    # The files that a lens.toml names lie beside it, also beside the one that is written.
+    # A lens.toml refers to files beside it, so they are written beside the new lens.toml as well.
     camera.in_folder(output.resolve().parent)
     names = [name.strip() for name in parameters.split(",") if name.strip()]
     with count_progress("fit", "trial") as tell:
@@ -61,7 +61,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
 
 
 def fitted_numbers(found: LensFit) -> dict[str, dict[str, Any]]:
-    """Each number and its standard error in the unit of its name; no error where there is none."""
+    """Each parameter and its standard error, if any, in the unit of its name."""
     import numpy as np
 
     scale = {
@@ -75,7 +75,7 @@ def fitted_numbers(found: LensFit) -> dict[str, dict[str, Any]]:
     numbers = {}
     for number, value, error in zip(found.names, found.value, found.standard_error, strict=True):
         name, factor = scale[number]
-        # An angle's error is its slope's, to first order.
+        # To first order the error of an angle equals that of its slope.
         angle = np.arctan(value) if name.endswith("_deg") else value
         spread = float(factor * error) if np.isfinite(error) else None
         numbers[name] = {"value": float(factor * angle), "standard_error": spread}

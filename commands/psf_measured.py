@@ -19,10 +19,10 @@ from metalens.formats.files.atomic import require_place
 @click.option("--window", type=int, default=33, show_default=True, help="Side of each PSF in pixels, odd.")
 @json_option
 def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool) -> None:
-    """Make a psf.h5 of the raw files that CAPTURES lists, a captures.toml or the folder that holds one.
+    """Make a psf.h5 from raw captures. CAPTURES is a captures.toml that lists them, or its folder.
 
-    It says which file shows the pinhole where on the sensor. Background is subtracted, repeats are registered and
-    averaged, and saturated captures are refused.
+    The list gives the position of the pinhole's image on the sensor for each file. Background is subtracted; repeats
+    are registered and averaged; saturated captures are an error.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.captures.pinhole_captures import read_capture_set

@@ -1,4 +1,4 @@
-"""``metalens report``: clean, captured, classically and newly restored pictures on one page."""
+"""``metalens report``: clean, captured, Wiener and restored pictures on one page."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from metalens.commands.options import PATH, bank_option, json_option, output_opt
 from metalens.commands.progress import count_progress
 
 
-@click.command(short_help="a page that compares them")
+@click.command(short_help="a page that compares restored pictures")
 @output_option("The report's folder.")
 @bank_option("The camera's psf.h5.")
-@click.option("--pairs", type=PATH, required=True, help="Pairs to judge on, not trained on.")
-@click.option("--restored", type=PATH, required=True, help="What metalens restore made of those pairs.")
+@click.option("--pairs", type=PATH, required=True, help="Test pairs, not used in training.")
+@click.option("--restored", type=PATH, required=True, help="Output folder of metalens restore for those pairs.")
 @click.option("--adapter", required=True, help="The adapter that restored them.")
 @click.option("--tune", type=PATH, required=True, help="Pairs on which Wiener's regulariser is chosen.")
-@click.option("--curve", "curves", multiple=True, help="A further adapter whose loss is drawn; repeatable.")
-@click.option("--stages", type=PATH, help="stages.json with seconds and memory, as metalens demo writes it.")
+@click.option("--curve", "curves", multiple=True, help="Another adapter whose loss is drawn; repeatable.")
+@click.option("--stages", type=PATH, help="stages.json with time and memory, as written by metalens demo.")
 @json_option
 def report(
     output: Path,

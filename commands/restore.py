@@ -41,42 +41,42 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     default="0.75",
     show_default=True,
     callback=_alphas,
-    help="0 is faithful, 1 detailed, beyond 1 sharper still; a list such as 0,0.5,1 costs one decode each.",
+    help="0 is faithful, 1 detailed, above 1 extrapolates; each value of a list such as 0,0.5,1 costs one decode.",
 )
 @click.option(
     "--alpha-map",
     "alpha_map_path",
     type=PATH,
-    help="A grey picture of the photograph's size in the place of --alpha: black is 0, white 1.",
+    help="A grey picture of the photograph's size instead of --alpha: black is 0, white 1.",
 )
-@click.option("--latents", type=PATH, help="A folder to keep the latents in; give it as CAPTURES for other α.")
+@click.option("--latents", type=PATH, help="A folder for the latents; pass it as CAPTURES later to decode other α.")
 @click.option("--steps", type=click.IntRange(1, 4), default=1, show_default=True, help="Diffusion steps.")
 @click.option(
     "--tile",
     type=click.IntRange(min=1),
     default=512,
     show_default=True,
-    help="Largest side in pixels that is computed at once; larger pictures are made of tiles.",
+    help="Largest side of a tile in pixels; larger pictures are split.",
 )
 @click.option(
     "--precision",
     type=click.Choice(["float32", "bfloat16"]),
     default="float32",
     show_default=True,
-    help="Of the networks.",
+    help="Precision of the networks.",
 )
 @click.option("--psf", "psf_path", type=PATH, help="The psf.h5 of the captures' camera, if not the adapter's own.")
-@click.option("--any-lens", is_flag=True, help="Take captures of lenses that the adapter was not trained for.")
+@click.option("--any-lens", is_flag=True, help="Accept captures of lenses on which the adapter was not trained.")
 @click.option(
     "--consistent",
     is_flag=True,
-    help="Draw the pictures towards what the camera saw, by the functions of --psf: nearer to the scene, and slower.",
+    help="Apply data consistency with the PSFs of --psf: closer to the scene, but slower.",
 )
 @click.option(
     "--place",
     callback=_place,
     metavar="ROW,COLUMN",
-    help="Where on the sensor the captures begin, if they are parts of the frame.",
+    help="First pixel of the captures on the sensor, if they are parts of the frame.",
 )
 @json_option
 def restore(
@@ -99,7 +99,7 @@ def restore(
 ) -> None:
     """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or kept latents.
 
-    One diffusion step a picture, then one decode for every α. docs/restoration.md tells more.
+    One diffusion step per picture, then one decode for each α. See docs/restoration.md.
     """
     import torch
 

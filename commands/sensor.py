@@ -1,4 +1,4 @@
-"""``metalens sensor``: what a sensor is, from its own frames."""
+"""``metalens sensor``: calibration of a sensor from its own frames."""
 
 from __future__ import annotations
 
@@ -13,21 +13,23 @@ from metalens.formats.files.atomic import require_place
 
 @click.group(short_help="calibrate a sensor from its frames")
 def sensor() -> None:
-    """Measure a sensor; what is measured goes into the lens.toml. Commands take --json."""
+    """Measure the parameters of a sensor for the lens.toml. Commands take --json."""
 
 
 @sensor.command(short_help="gain, noise and full well from flat fields")
 @click.argument("flats", nargs=-1, required=True, type=PATH)
 @click.option("--dark", required=True, type=PATH, help="Frames without light: a stack, or a folder of frames.")
-@click.option("-o", "--output", type=PATH, help="The sensor.toml to write. [default: it is only shown]")
-@click.option("--bit-depth", type=click.IntRange(4, 16), help="Of the numbers. [default: what the largest one needs]")
+@click.option("-o", "--output", type=PATH, help="The sensor.toml to write. [default: print only]")
+@click.option(
+    "--bit-depth", type=click.IntRange(4, 16), help="Bit depth of the frames. [default: from the largest value]"
+)
 @json_option
 def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_depth: int | None, as_json: bool) -> None:
-    """Recover a sensor's gain, noise and full well from flat fields, by the photon-transfer curve of EMVA 1288.
+    """Measure a sensor's gain, noise and full well from flat fields, by the photon-transfer curve of EMVA 1288.
 
-    FLATS are levels of even light from dark to saturated, at least two raw frames each: a stack (.npy, .tif, .h5) or a
-    folder of frames for each level, or a folder that holds those. The table [sensor] that comes out is named in a
-    lens.toml by preset = "sensor.toml".
+    FLATS are levels of uniform light from dark to saturated, at least two raw frames each: a stack (.npy, .tif, .h5) or
+        a folder of frames for each level, or a folder of those. A lens.toml uses the result by preset = "sensor.toml"
+        in its table [sensor].
     """
     from dataclasses import asdict
 

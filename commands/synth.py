@@ -30,7 +30,7 @@ class _Pixels(click.ParamType):
 
 
 class _Range(click.ParamType):
-    """``0.3,1``: two numbers, or one that is both."""
+    """``0.3,1``: two numbers, or one number for both."""
 
     name = "range"
 
@@ -45,25 +45,33 @@ class _Range(click.ParamType):
 @click.command(short_help="pairs of clean and captured pictures")
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pairs to make.")
-@click.option("--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; several for several cameras.")
-@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files, of which each pair takes one.")
-@click.option("--crops", type=_Pixels(), help="Rows x columns of the pairs. [default: the whole sensor]")
-@click.option("--count", type=int, help="Pairs in all; photographs take turns. [default: one a photograph]")
-@click.option("--whole", is_flag=True, help="The centre of each photograph as it is, for a test set.")
-@click.option("--exposure", type=_Range(), default="1", help="Darkest and brightest light, a share. [default: 1,1]")
-@click.option("--no-mirror", is_flag=True, help="Mirror no photograph left to right.")
-@click.option("--no-turn", is_flag=True, help="Turn no photograph by quarter turns.")
-@click.option("--validation", default=0.05, show_default=True, help="Share of the photographs that validate.")
-@click.option("--seed", default=0, show_default=True, help="Of crops and noise.")
-@click.option("--shard-size", type=int, help="Pairs a file. [default: 64, or fewer large ones]")
 @click.option(
-    "--backend", "backend_name", type=click.Choice(["local", "ray", "slurm"]), default="local", help="Where it is made."
+    "--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; repeatable for several cameras."
 )
-@click.option("--workers", type=int, default=1, show_default=True, help="Processes at a time; 0 for all cores.")
+@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files; each pair uses one.")
+@click.option("--crops", type=_Pixels(), help="ROWSxCOLUMNS of the pairs. [default: the whole sensor]")
+@click.option(
+    "--count", type=int, help="Total number of pairs, shared over the photographs. [default: one per photograph]"
+)
+@click.option("--whole", is_flag=True, help="Use the centre of each photograph, unscaled: for a test set.")
+@click.option("--exposure", type=_Range(), default="1", help="Range of exposure factors, MIN,MAX. [default: 1,1]")
+@click.option("--no-mirror", is_flag=True, help="Do not mirror photographs.")
+@click.option("--no-turn", is_flag=True, help="Do not rotate photographs by 90°.")
+@click.option("--validation", default=0.05, show_default=True, help="Fraction of photographs for validation.")
+@click.option("--seed", default=0, show_default=True, help="Seed of crops and noise.")
+@click.option("--shard-size", type=int, help="Pairs per file. [default: 64, or fewer if they are large]")
+@click.option(
+    "--backend",
+    "backend_name",
+    type=click.Choice(["local", "ray", "slurm"]),
+    default="local",
+    help="Where the jobs run.",
+)
+@click.option("--workers", type=int, default=1, show_default=True, help="Parallel processes; 0 for all cores.")
 @click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short.")
-@click.option("--strict", is_flag=True, help="Fail on a photograph that cannot be read instead of skipping it.")
+@click.option("--strict", is_flag=True, help="Stop at an unreadable photograph instead of skipping it.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="List what would be made.")
+@click.option("--dry-run", is_flag=True, help="Print the plan.")
 @json_option
 def synth(
     photos: tuple[str, ...],
@@ -87,11 +95,12 @@ def synth(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Photograph clean PHOTOS through a simulated camera: pairs of clean and captured pictures.
+    """Simulate captures of clean PHOTOS by a camera: pairs of clean and captured pictures.
 
     PHOTOS are files or folders, or 'embedded:train' (the default) and 'embedded:held-out', the photographs that come
-    with the installed packages. Shift-variant blur, Bayer mosaic, shot and read noise, quantisation, demosaic. What
-    comes out depends on photographs, cameras, settings and seed, not on backend and workers.
+    with the installed packages. The simulation has field-dependent blur, Bayer mosaic, shot and read noise,
+    quantisation and demosaicing. The result depends on photographs, cameras, settings and seed, not on backend or
+    workers.
     """
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.synth.photograph_sources import photographs_of

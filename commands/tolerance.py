@@ -1,4 +1,4 @@
-"""``metalens tolerance``: what errors of fabrication and assembly make of a lens."""
+"""``metalens tolerance``: Monte Carlo analysis of fabrication and assembly errors."""
 
 from __future__ import annotations
 
@@ -16,19 +16,19 @@ if TYPE_CHECKING:
     from metalens.formats.design.tolerance_run import ToleranceRun
 
 
-@click.command(short_help="how errors of fabrication and assembly change a lens")
+@click.command(short_help="Monte Carlo analysis of fabrication and assembly errors")
 @click.argument("lens")
 @output_option("The folder to make: report, pictures, JSON and CSV.")
 @click.option("--spec", "spec_path", type=PATH, help="A tolerances.toml. [default: typical errors]")
-@click.option("--draws", default=200, show_default=True, help="Lenses to draw.")
-@click.option("--ensemble", type=int, help="Also simulate the whole banks of so many of them, into ensemble/.")
-@click.option("--fields", default="3x3", show_default=True, callback=parse_grid, help="Places, ROWSxCOLUMNS.")
-@click.option("--wavelengths", default=1, show_default=True, help="Wavelengths a colour channel.")
+@click.option("--draws", default=200, show_default=True, help="Number of lenses to draw.")
+@click.option("--ensemble", type=int, help="Also simulate whole banks of this many drawn lenses, into ensemble/.")
+@click.option("--fields", default="3x3", show_default=True, callback=parse_grid, help="Field points, ROWSxCOLUMNS.")
+@click.option("--wavelengths", default=1, show_default=True, help="Wavelengths per colour channel.")
 @click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 95 % of the light]")
-@click.option("--seed", default=0, show_default=True, help="Of the draws.")
-@click.option("--workers", default=1, show_default=True, help="Processes; they change nothing but the time.")
+@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
+@click.option("--workers", default=1, show_default=True, help="Parallel processes; the result does not depend on them.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check lens and spec and say what would be done.")
+@click.option("--dry-run", is_flag=True, help="Check lens and tolerances and print the plan.")
 @json_option
 def tolerance(
     lens: str,
@@ -45,10 +45,10 @@ def tolerance(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Draw lenses as LENS, a lens.toml or the name of a preset, may come out, and see what they show.
+    """Draw lenses with random errors around LENS, a lens.toml or the name of a preset, and evaluate them.
 
-    Tells how every figure of merit is distributed, which errors matter to it, the yield, and the worst lens. With
-    --ensemble the banks of drawn lenses are kept to train with.
+    Reports the distribution of every figure of merit, its most important errors, the yield, and the worst lens. With
+    --ensemble, banks of drawn lenses are kept for training.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
@@ -129,7 +129,7 @@ def _ensemble(
 
 
 def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None) -> str:
-    """The figure that matters most, what costs it most, and what was left out."""
+    """A summary: the main figure of merit, its largest error, and omitted errors."""
     strehl = summary["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
     ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
     lines = [

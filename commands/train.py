@@ -38,43 +38,57 @@ class _Paths(click.ParamType):
         return shares
 
 
-# Defaults stand in restore/training/config.py, and a recipe may change them: the options only override.
+# Defaults are in restore/training/config.py; a recipe may change them, and options override both.
 _RECIPE = (
-    click.option("--batch", type=int, help="Crops at a time, in each process. [default: 4]"),
-    click.option("--accumulate", type=int, help="Batches a step. [default: 1]"),
+    click.option("--batch", type=int, help="Crops per batch, in each process. [default: 4]"),
+    click.option("--accumulate", type=int, help="Batches per step. [default: 1]"),
     click.option("--crop", type=int, help="Side of a crop in pixels. [default: 96]"),
-    click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="Of forward passes. [default: fp32]"),
+    click.option(
+        "--precision", type=click.Choice(["fp32", "bf16"]), help="Precision of forward passes. [default: fp32]"
+    ),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step once and replay it."),
-    click.option("--learning-rate", type=float, help="At its peak. [default: 0.0005]"),
-    click.option("--q-rate", type=float, help="The learning rate of Q, times --learning-rate. [default: 1]"),
-    click.option("--warm-up", type=int, help="Steps to the peak; a cosine follows. [default: 20]"),
-    click.option("--clip", type=float, help="Largest norm of the gradient. [default: 1]"),
-    click.option("--ema", type=float, help="Decay of the average that is exported. [default: 0.99]"),
-    click.option("--l2-weight", type=float, help="Of the squared error. [default: 40]"),
-    click.option("--perceptual-weight", type=float, help="Of the perceptual distance. [default: 1]"),
+    click.option("--learning-rate", type=float, help="Peak learning rate. [default: 0.0005]"),
+    click.option("--q-rate", type=float, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
+    click.option("--warm-up", type=int, help="Warm-up steps before the cosine decay. [default: 20]"),
+    click.option("--clip", type=float, help="Gradient clipping: largest norm. [default: 1]"),
+    click.option("--ema", type=float, help="Decay of the exported moving average. [default: 0.99]"),
+    click.option("--l2-weight", type=float, help="Weight of the squared error. [default: 40]"),
+    click.option("--perceptual-weight", type=float, help="Weight of the perceptual distance. [default: 1]"),
     click.option(
         "--perceptual",
         type=click.Choice(["auto", "lpips", "st-lpips"]),
-        help="auto: LPIPS where its weights are, else shift-tolerant.",
+        help="auto: LPIPS if its weights are on this machine, else the shift-tolerant form.",
     ),
-    click.option("--paths", type=_Paths(), help="Shares of the three paths. [default: 0.7,0.2,0.1]"),
-    click.option("--pseudo-share", type=float, help="Of steps on pseudo pairs. [default: 0.3]"),
-    click.option("--pseudo-noise", type=float, help="Largest extra noise on them, of 255. [default: 8]"),
-    click.option("--pseudo-noise-probability", type=float, help="How often. [default: 0.6]"),
-    click.option("--unet-rank", type=int, help="Of LoRA in the U-Net. [default: 16]"),
-    click.option("--encoder-rank", type=int, help="Of LoRA in the encoder. [default: 8]"),
+    click.option(
+        "--paths",
+        type=_Paths(),
+        help="Probabilities of the positive, neutral and negative path. [default: 0.7,0.2,0.1]",
+    ),
+    click.option("--pseudo-share", type=float, help="Fraction of steps on pseudo pairs. [default: 0.3]"),
+    click.option(
+        "--pseudo-noise",
+        type=float,
+        help="Largest standard deviation of extra noise on pseudo captures, in 1/255. [default: 8]",
+    ),
+    click.option("--pseudo-noise-probability", type=float, help="Probability of that noise. [default: 0.6]"),
+    click.option("--unet-rank", type=int, help="LoRA rank in the U-Net. [default: 16]"),
+    click.option("--encoder-rank", type=int, help="LoRA rank in the encoder. [default: 8]"),
     click.option(
         "--q",
         type=click.Choice(["local", "global", "plain"]),
-        help="One Q for each place, one a picture as published, or none. [default: local]",
+        help="A field of Q, one Q per picture (as published), or no Q. [default: local]",
     ),
-    click.option("--fwhm/--no-fwhm", default=None, help="Whether Q is told the FWHM map; by default it is."),
-    click.option("--checkpoint-every", type=int, help="Steps. [default: 100]"),
-    click.option("--validate-every", type=int, help="Steps. [default: 500]"),
-    click.option("--judge", type=click.Choice(["vgg", "alex"]), help="Judge of validation. [default: vgg]"),
-    click.option("--workers", type=int, help="Processes that read ahead. [default: 0]"),
-    click.option("--seed", type=int, help="Of crops, paths and initial weights. [default: 0]"),
+    click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
+    click.option("--checkpoint-every", type=int, help="Steps between checkpoints. [default: 100]"),
+    click.option("--validate-every", type=int, help="Steps between validations. [default: 500]"),
+    click.option(
+        "--judge",
+        type=click.Choice(["vgg", "alex"]),
+        help="Network of the perceptual metric in validation. [default: vgg]",
+    ),
+    click.option("--workers", type=int, help="Processes that prefetch crops. [default: 0]"),
+    click.option("--seed", type=int, help="Seed of crops, paths and initial weights. [default: 0]"),
 )
 _KEYS = {
     "ema": "training.ema_decay",
@@ -100,15 +114,15 @@ def _recipe_options(function: Any) -> Any:
     multiple=True,
     required=True,
     type=PATH,
-    help="psf.h5 of the camera the adapter is for; then those of other lenses.",
+    help="psf.h5 of the adapter's camera first; then those of other lenses.",
 )
-@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files that pairs were made with.")
+@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files with which pairs were made.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--pseudo", multiple=True, type=PATH, help="A folder of pseudo pairs to mix in; repeatable.")
 @click.option("--init", "initial", help="An adapter to start from, of any lens ('metacamera' is embedded).")
-@click.option("--steps", type=int, help="How many steps; or --minutes, or whichever comes first.")
-@click.option("--minutes", type=float, help="How long.")
-@click.option("--config", "recipe", type=PATH, help="A recipe in TOML; options win over it.")
+@click.option("--steps", type=int, help="Training steps; with --minutes too, the first limit reached.")
+@click.option("--minutes", type=float, help="Training time.")
+@click.option("--config", "recipe", type=PATH, help="A recipe in TOML; options override it.")
 @_recipe_options
 @click.option(
     "--quality",
@@ -118,8 +132,8 @@ def _recipe_options(function: Any) -> Any:
     help="The no-reference quality metric.",
 )
 @device_option
-@click.option("--resume", is_flag=True, help="Go on from the checkpoint in the output folder.")
-@click.option("--dry-run", is_flag=True, help="Check everything and say what would be trained.")
+@click.option("--resume", is_flag=True, help="Continue from the checkpoint in the output folder.")
+@click.option("--dry-run", is_flag=True, help="Check everything and print the plan.")
 @json_option
 def train(
     pairs: tuple[Path, ...],
@@ -144,7 +158,7 @@ def train(
     LoRA with A·Q·B on the prior, Q from the FWHM map and a quality map; positive, neutral and negative paths. PAIRS of
     several lenses train one adapter for all of them; each needs its --psf.
 
-    With --steps 0 and no PAIRS the adapter of --init is written for a lens that it was not trained on. Several GPUs:
+    With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
     """
     from metalens.formats.psf.bank import read_psf_bank
@@ -165,7 +179,7 @@ def train(
         return
     from metalens.restore.training.optimisation import Budget
 
-    # What is missing is refused before the packages are imported that take longest.
+    # Check the options before importing the packages that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
     from metalens.restore.prior.prior import load_prior
@@ -208,7 +222,7 @@ def _banks(paths: tuple[Path, ...], ensemble: Path | None) -> Iterator[PsfBank]:
 
 
 def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
-    """Refuse pairs of another camera, before torch is imported."""
+    """Check that the pairs belong to the camera, before torch is imported."""
     from metalens.formats.pairs.reader import require_same_camera
 
     for each in pairs:
@@ -218,7 +232,7 @@ def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
 def _plan(
     pairs: list[Pairs], pseudo: list[Pairs], bank: PsfBank, others: Iterator[PsfBank], output: Path, as_json: bool
 ) -> None:
-    """Check the pairs' lenses and say what would be trained."""
+    """Check the lenses of the pairs and print the plan."""
     from metalens.restore.conditioning.lens_maps import LensMaps
 
     lenses = LensMaps([bank, *others])
@@ -233,7 +247,7 @@ def _plan(
 
 
 def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -> TrainConfig:
-    """The recipe, the options over it; the sizes of the adapter to start from, where nothing else is said."""
+    """The recipe, overridden by options; sizes not given there are those of the initial adapter."""
     from metalens.restore.adapter.lens_transfer import adapter_config
     from metalens.restore.training.config import read_train_config
 
@@ -245,7 +259,7 @@ def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -
 
 
 def _transfer(initial: str | None, bank: PsfBank, output: Path, prior: str | None, as_json: bool) -> None:
-    """Write the adapter of other lenses for this one."""
+    """Write the adapter of other lenses for this lens."""
     from metalens.restore.adapter.lens_transfer import transfer_adapter
 
     if initial is None:
