@@ -1,14 +1,14 @@
-"""The adapter: LoRA with Q between A and B, the three paths, and the restorer that they make of a prior.
+"""The adapter: LoRA with Q between A and B, the three paths, and the restorer (prior and adapter).
 
 In reading order:
 
 - ``paths``          positive, neutral, negative: inputs and targets
 - ``svda``           from a degradation map to Q, local or global
 - ``lora``           LoRA layers with Q between A and B
-- ``skips``          from the encoder to the decoder
+- ``skips``          skip connections from the encoder to the decoder
 - ``description``    ``adapter.json``
 - ``restorer``       prior and adapter: forward, save, load
 - ``merging``        a fixed Q merged into the weights
-- ``lens_transfer``  from one lens' adapter to another lens
-- ``model_card``     what stands beside every adapter
+- ``lens_transfer``  using or starting from the adapter of another lens
+- ``model_card``     the ``README.md`` of every adapter
 """

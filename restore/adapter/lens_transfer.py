@@ -1,4 +1,4 @@
-"""From one lens to another: start from another lens' adapter, or use a trained one on a lens that it never saw."""
+"""Transfer between lenses: start training from another lens' adapter, or use an adapter on a new lens."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def initialise(restorer: Restorer, initial: str) -> None:
 
 
 def adapter_config(initial: str) -> AdapterConfig:
-    """Size and form of an adapter, to start another of the same from it.
+    """Read size and form of an adapter, for a new adapter that starts from it.
 
     Raises:
         InputError: there is none, or its description is damaged.
@@ -74,10 +74,10 @@ def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:
 def transfer_adapter(
     initial: str, bank: PsfBank, output: Path, *, prior: str | os.PathLike[str] | None = None
 ) -> dict[str, Any]:
-    """Write the adapter of other lenses for a lens that it was not trained on.
+    """Write an adapter of other lenses for a lens on which it was not trained.
 
-    The weights stay as they are; SVDA is told the new lens by its FWHM map. That is worth something if the adapter was
-    trained on an ensemble of lenses among which this one could be.
+    The weights are unchanged; SVDA takes the FWHM map of the new lens. This is useful if the adapter was trained on an
+    ensemble of lenses with similar properties.
 
     Args:
         initial: the adapter.
@@ -86,7 +86,7 @@ def transfer_adapter(
         prior: where the adapter's prior is, if not where it was on training.
 
     Returns:
-        What the new adapter records of its training.
+        The training record of the new adapter.
 
     Raises:
         InputError: the adapter cannot be used, or the output exists.

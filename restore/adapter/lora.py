@@ -1,7 +1,7 @@
-"""LoRA layers by peft, with Q between A and B by forward hooks: W* = W + A·Q·B.
+"""LoRA layers of peft, with Q inserted between A and B by forward hooks: W* = W + A·Q·B.
 
-In the paper's order the input meets A first; peft calls that layer ``lora_A`` and the second ``lora_B``. A hook on each
-``lora_A`` mixes its rank axis by Q, so the identity gives peft's LoRA exactly.
+In the paper's order A acts on the input first; peft calls that layer ``lora_A`` and the second ``lora_B``. A hook on
+each ``lora_A`` multiplies its output by Q along the rank axis, so Q = 1 gives peft's LoRA exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ ADAPTER = "metalens"
 
 
 class LoraLayers:
-    """The LoRA layers of a prior's autoencoder encoder and U-Net, and the Q that they now apply.
+    """The LoRA layers of a prior's encoder and U-Net, and the Q that they currently apply.
 
     Args:
         prior: its modules are changed in place: LoRA is injected, ``conv_in`` of the U-Net becomes trainable.
@@ -54,7 +54,7 @@ class LoraLayers:
             if isinstance(layer, LoraLayer):
                 block = block_of_layer(root, name)
                 self.ranks[block] = rank
-                # Keys and values of cross attention are made of prompt tokens, which have no place in the picture.
+                # Keys and values of cross attention come from prompt tokens, which have no position in the picture.
                 placeless = name.endswith(("attn2.to_k", "attn2.to_v"))
                 yield layer.lora_A[ADAPTER].register_forward_hook(self._mixer(block, placeless))
 
@@ -78,7 +78,7 @@ class LoraLayers:
         return mix
 
     def _field(self, block: str, mixing: Mixing, height: int, width: int) -> Tensor:
-        """The weights of a block's bases over a feature map; the block's layers share it where nothing is trained."""
+        """Weights of a block's basis matrices over a feature map; cached for the block's layers outside training."""
         if torch.is_grad_enabled():
             return mixing.field(height, width, self._regions)
         key = block, height, width
@@ -105,7 +105,7 @@ class LoraLayers:
             self._mixings, self._aspect, self._regions, self._fields = before
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """What training changes: A and B everywhere, and the U-Net's ``conv_in`` in full, by name."""
+        """Trainable parameters by name: A and B of all layers, and the U-Net's whole ``conv_in``."""
         found = {}
         for root, module in (("unet", self.prior.unet), ("vae", self.prior.vae)):
             for name, parameter in module.named_parameters():
@@ -136,7 +136,7 @@ def _layer_names(module: nn.Module, excluded: tuple[str, ...]) -> list[str]:
 def _inject(module: nn.Module, names: list[str], rank: int) -> None:
     config = LoraConfig(r=rank, lora_alpha=rank, target_modules=names, init_lora_weights=True)
     with warnings.catch_warnings():
-        # peft warns that a convolution's rank exceeds its channels; the small prior's first layers are that narrow.
+        # peft warns if the rank exceeds a convolution's channels, as in the narrow first layers of the small prior.
         warnings.simplefilter("ignore", UserWarning)
         inject_adapter_in_model(config, module, adapter_name=ADAPTER)
     for name, parameter in module.named_parameters():

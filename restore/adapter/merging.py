@@ -1,4 +1,4 @@
-"""A fixed Q merged into the weights: W* = W + A·Q·B becomes one matrix a layer, and LoRA costs nothing any more."""
+"""Merge a fixed Q into the weights: W* = W + A·Q·B becomes one matrix per layer, so LoRA adds no cost."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ _ALIKE = 1e-5
 
 @torch.no_grad()
 def merged_prior(restorer: Restorer, maps: Tensor | None) -> Prior:
-    """A prior of plain diffusers classes that does what the restorer does for one degradation map.
+    """A prior of plain diffusers classes that is equivalent to the restorer for one degradation map.
 
     Save it with :func:`metalens.restore.prior.prior.save_prior`, and any program that reads diffusers' folders runs it.
     The restorer stays as it is.
 
     Args:
-        restorer: prior and adapter; without skips, which are no weights of the prior's.
+        restorer: prior and adapter; without skips, since these are not weights of the prior.
         maps: ``[1, 4, n, n]`` the degradation map. The global form takes any; the local one needs a map that is
             constant over the frame, such as ``maps.mean((-2, -1), keepdim=True).expand_as(maps)``, since one matrix
             cannot vary over the picture. ``None`` merges the identity Q: plain LoRA.
@@ -63,7 +63,7 @@ def _require_constant(mixing: Mixing) -> None:
 
 
 def _merged(module: Any, root: str, mixings: dict[str, Mixing] | None) -> Any:
-    """A copy of a network without LoRA layers, its weights those of base + A·Q·B."""
+    """A copy of a network without LoRA layers, with the weights W + A·Q·B."""
     weights = {
         name.replace(".base_layer.", "."): value.clone()
         for name, value in module.state_dict().items()

@@ -21,12 +21,12 @@ _DIGITS = {"loss": 4, "psnr": 2, "perceptual": 4}
 
 
 def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None = None) -> None:
-    """Write ``README.md`` into an adapter's folder: what it is for, how it was made, how good it is.
+    """Write ``README.md`` into an adapter's folder: intended use, training and evaluation.
 
     Args:
         folder: the adapter's.
         restorer: the adapter, with the summary of its training.
-        pictures: of the last validation, relative to the folder.
+        pictures: pictures of the last validation, relative to the folder.
     """
     training = restorer.training
     recipe, by_alpha = training["config"], training["by_alpha"]

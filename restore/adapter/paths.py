@@ -1,4 +1,4 @@
-"""The three paths of DMDiff: what goes in, what should come out (section 3.2)."""
+"""The three paths of DMDiff: their inputs and targets (section 3.2)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from metalens.restore.prior.prior import PATHS
 @told_as_input_error("paths")
 @settings(frozen=True, config=STRICT)
 class PathShares:
-    """How often training takes each path; the published shares by default."""
+    """Probability of each path in training; the published values by default."""
 
     positive: Share = 0.7
     neutral: Share = 0.2
@@ -29,13 +29,13 @@ class PathShares:
         return self
 
     def draw(self, generator: torch.Generator) -> str:
-        """One path at random."""
+        """Draw a path."""
         shares = torch.tensor([getattr(self, path) for path in PATHS])
         return PATHS[int(torch.multinomial(shares, 1, generator=generator))]
 
 
 def source_and_target(path: str, clean: Tensor, neutral: Tensor, captured: Tensor) -> tuple[Tensor, Tensor]:
-    """What the network sees and what it should give on one path.
+    """Input and target of one path.
 
     positive: captured → clean; neutral: captured → edge-preserving low-pass of the clean; negative: clean → captured.
 

@@ -1,4 +1,4 @@
-"""The restorer: a prior with LoRA layers whose Q follows the degradation map. Forward, save, load."""
+"""The restorer: a prior with LoRA layers whose Q depends on the degradation map. Forward, save, load."""
 
 from __future__ import annotations
 
@@ -40,12 +40,12 @@ class AdapterConfig:
     """Size and form of an adapter.
 
     Attributes:
-        unet_rank: of LoRA in the U-Net.
-        encoder_rank: of LoRA in the autoencoder's encoder.
-        form: of Q, ``local``, ``global``, or ``plain``: LoRA without Q.
-        bases: K, basis matrices a block (local form).
-        fwhm: whether Q is told the FWHM map; without it S_f reads 0 everywhere.
-        skips: whether the decoder is given the encoder's features (:mod:`metalens.restore.adapter.skips`).
+        unet_rank: LoRA rank in the U-Net.
+        encoder_rank: LoRA rank in the autoencoder's encoder.
+        form: form of Q: ``local``, ``global``, or ``plain`` (LoRA without Q).
+        bases: K, basis matrices per block (local form).
+        fwhm: whether Q depends on the FWHM map; otherwise S_f is set to 0.
+        skips: whether the decoder takes the encoder's features (:mod:`metalens.restore.adapter.skips`).
     """
 
     unet_rank: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -63,10 +63,10 @@ class Restorer:
     Attributes:
         prior: the latent diffusion model, with LoRA injected.
         config: size and form of the adapter.
-        camera: the camera that the adapter was trained for.
+        camera: the adapter's camera.
         fwhm_map: ``[3, n, n]`` of that camera (S_f), in 0..1.
-        quality_metric: what S_i was measured with; captures are measured with the same.
-        training: how it was trained, for the model card.
+        quality_metric: metric of S_i in training, also used for captures.
+        training: record of the training, for the model card.
     """
 
     prior: Prior
@@ -86,7 +86,7 @@ class Restorer:
 
     @property
     def identity(self) -> str:
-        """SHA-256 of the adapter's parameters in half precision, as its file holds them."""
+        """SHA-256 of the adapter's parameters in half precision, as stored in its file."""
         if self._identity:
             return self._identity
         digest = hashlib.sha256()
@@ -96,7 +96,7 @@ class Restorer:
         return digest.hexdigest()
 
     def parameters(self) -> dict[str, nn.Parameter]:
-        """Everything that training changes, by name, in a fixed order."""
+        """All trainable parameters by name, in a fixed order."""
         found = self.layers.parameters()
         found |= {f"svda.{name}": parameter for name, parameter in self.attention.named_parameters()}
         if self.skips is not None:
@@ -193,7 +193,7 @@ class Restorer:
             The restorer itself.
         """
         if dtype is not None and not self._identity:
-            # Rounding changes the parameters, but not whose they are.
+            # Rounding to another type changes the parameters, but the identity stays that of the original ones.
             self._identity = self.identity
         self.prior.to(device, dtype)
         self.attention.to(device)
@@ -233,7 +233,7 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
     with atomic_file(folder / "adapter.safetensors") as part:
         safetensors.torch.save_file(tensors, part)
     if not restorer.prior.own_prompts:
-        # With them the text encoder need not be there when the adapter is used.
+        # With stored embeddings the adapter needs no text encoder later.
         prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
         with atomic_file(folder / "prompts.safetensors") as part:
             safetensors.torch.save_file(prompts, part)
@@ -274,7 +274,7 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     record = read_record(path, AdapterDescription, "adapter", "copy the adapter again")
     description = record.model_dump(by_alias=True)
     try:
-        # Adapters from before a setting existed have its default.
+        # An older adapter lacks newer settings: these have their defaults.
         description["config"] = asdict(AdapterConfig(**description["config"]))
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
@@ -336,7 +336,7 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
 
     Args:
         path: the file.
-        expected: name → shape of what it must hold, looked at in its header before anything is read.
+        expected: name → shape of the required tensors, checked in the header before any data is read.
 
     Raises:
         InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
@@ -348,7 +348,7 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
             with safetensors.safe_open(path, framework="pt") as file:
                 shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
             require_tensors(shapes, expected, origin=str(path))
-        # Copies: a tensor that is mapped onto a file dies with it, should someone overwrite the file.
+        # Copy: a memory-mapped tensor becomes invalid if the file is overwritten.
         return {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
     except InputError:
         raise

@@ -1,7 +1,8 @@
-"""Skips from the autoencoder's encoder to its decoder (img2img-turbo: Parmar et al., arXiv 2403.12036, section 3.2).
+"""Skip connections from the autoencoder's encoder to its decoder (img2img-turbo: Parmar et al., arXiv 2403.12036,
+section 3.2).
 
-A latent of stride 8 loses what is finer. Each stage of the decoder is given the encoder's features of its own
-resolution, through a 1 × 1 convolution that starts at zero, so that a new adapter changes nothing.
+A latent of stride 8 loses finer detail. So each stage of the decoder also takes the encoder's features of its
+resolution, through a 1 × 1 convolution that starts at zero: a new adapter changes nothing.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ from metalens.restore.prior.networks import AutoencoderKL
 
 
 class EncoderSkips(nn.Module):
-    """1 × 1 convolutions between the stages of an autoencoder, by forward hooks.
+    """1 × 1 convolutions between encoder and decoder stages of an autoencoder, by forward hooks.
 
-    Each decoding adds what the encoding before it left: encode first, then decode as many pictures, or one.
+    Decoding adds the features of the preceding encoding: encode first, then decode the same number of pictures, or one.
 
     Args:
         vae: the autoencoder; its stages are hooked in place.
@@ -57,5 +58,5 @@ class EncoderSkips(nn.Module):
         return add
 
     def forget(self) -> None:
-        """Give back the memory of the last encoding."""
+        """Release the features of the last encoding."""
         self._features.clear()

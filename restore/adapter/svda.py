@@ -2,12 +2,12 @@
 
 Two forms (DMDiff section 3.3 is the first):
 
-- ``global``: one r × r matrix a picture and block. The map, flattened, goes through Linear + ReLU, is joined by the
-  block's embedding and projected to r² numbers, added to the identity.
-- ``local``: a field of matrices. Each cell of the map, with its neighbours, and the block's embedding give the weights
-  of K basis matrices; the weights are read at each feature's place in the picture, so that
-  Q(x, y) = I + Σₖ wₖ(x, y) Δₖ. Each region is restored for its own degradation, and no r × r matrix is formed
-  per pixel.
+- ``global``: one r × r matrix for each picture and block. The flattened map goes through Linear + ReLU, is concatenated
+with the block's embedding and projected to r² numbers, which are added to the identity.
+- ``local``: a field of matrices. From each cell of the map with its neighbours, and from the block's embedding, follow
+the weights of K basis matrices. The weights are interpolated at each feature's position in the picture:
+  Q(x, y) = I + Σₖ wₖ(x, y) Δₖ. Each region is restored according to its own degradation, without an r × r matrix per
+  pixel.
 
 In both forms Q starts as the identity, where A·Q·B is plain LoRA.
 """
@@ -32,18 +32,18 @@ from metalens.restore.conditioning.degradation_map import (
 )
 
 Form = Literal["local", "global", "plain"]
-"""``plain`` is LoRA without Q, to compare with."""
+"""``plain`` is LoRA without Q, for comparison."""
 
 
 @dataclass
 class Mixing:
-    """Q of one block for a batch of pictures, ready to be applied to rank vectors.
+    """Q of one block for a batch of pictures; it acts on rank vectors.
 
     Attributes:
         matrix: ``[batch, r, r]`` (global) or ``[K, r, r]`` (local), to be added to the identity.
         weights: ``None`` (global) or ``[batch, K, n, n]`` (local).
 
-    A ``batch`` of one belongs to all pictures alike.
+    A ``batch`` of one applies to all pictures.
     """
 
     matrix: Tensor
@@ -89,9 +89,9 @@ class Mixing:
         Returns:
             ``[batch, r, y, x]``.
         """
-        # Channels last, a basis is one product of matrices over all places: a quarter of the time of convolutions of
-        # one pixel. One basis at a time, so that no tensor of K times the features is formed. On processors sums of
-        # products in bfloat16 take twice the time of those in float32.
+        # In channels-last order each basis is one matrix product over all positions: a quarter of the time of 1 × 1
+        # convolutions. One basis at a time, so that no tensor of K times the features is needed. On CPUs accumulation
+        # in bfloat16 takes twice the time of float32.
         vectors = features.permute(0, 2, 3, 1)
         if features.device.type == "cpu":
             vectors = vectors.float()
@@ -101,7 +101,7 @@ class Mixing:
             for index, basis in enumerate(self.matrix.to(vectors)):
                 mixed = torch.addcmul(mixed, field[:, index, :, :, None], vectors @ basis.T)
         else:
-            # In place: asking for fresh memory takes as long as the sums do.
+            # In place: allocating new memory takes as long as the sums.
             mixed, product = vectors.clone(), torch.empty_like(vectors)
             for index, basis in enumerate(self.matrix.to(vectors)):
                 torch.matmul(vectors, basis.T, out=product)
@@ -109,7 +109,7 @@ class Mixing:
         return mixed.to(features.dtype).permute(0, 3, 1, 2)
 
     def everywhere(self, features: Tensor) -> Tensor:
-        """Apply Q's mean over the frame to ``[batch, token, r]`` vectors that have no place in it."""
+        """Apply the mean of Q over the frame to ``[batch, token, r]`` vectors without a position in the frame."""
         return features + torch.einsum("bij,btj->bti", self.mean().to(features), features)
 
     def mean(self) -> Tensor:
@@ -125,7 +125,7 @@ def _readings(
 ) -> Tensor:
     """``[stretch, count, cells]``: matrices that read a map at samples along stretches (start, length) of a side.
 
-    They are kept: every layer of every step needs the same few.
+    Cached, since every layer of every step needs the same few.
     """
     matrices = [position_weights(start + length * sample_positions(count), cells) for start, length in stretches]
     return torch.stack(matrices).to(device, dtype)
@@ -153,8 +153,8 @@ class DegradationAttention(nn.Module):
     Args:
         ranks: block name → rank r of its LoRA layers.
         form: ``local``, ``global`` or ``plain``, which has no Q.
-        bases: K, the basis matrices a block (local form).
-        fwhm: whether the map's channels of the FWHM are seen, all but the last; otherwise they read 0.
+        bases: K, basis matrices per block (local form).
+        fwhm: whether the FWHM channels of the map are used (all but the last); otherwise they are set to 0.
         width: hidden features (local form); the global form has 256, as published.
         channels: channels of the map.
         cells: n of the n × n map.

@@ -1,9 +1,9 @@
-"""What is known of a capture's degradation, place by place: the input of SVDA.
+"""The degradation map of a capture: the input of SVDA.
 
-A frame carries n × n numbers a channel, at the centres of overlapping patches of a quarter of the frame's side at a
-stride of an eighth (DMDiff: 100-pixel patches at stride 50 of 400 pixels, n = 7). Three channels are the FWHM of the
-point spread function in red, green and blue (S_f), the fourth the no-reference quality of the network's input (S_i).
-All lie in 0..1, 1 being worst, on scales that are the same for every lens and every picture.
+The map has n × n values per channel, at the centres of overlapping patches of a quarter of the frame's side at a stride
+of an eighth (DMDiff: 100-pixel patches at stride 50 of 400 pixels, n = 7). Three channels are the FWHM of the point
+spread function in red, green and blue (S_f), the fourth the no-reference quality of the network's input (S_i). All
+values are in 0..1, 1 being worst, on the same scale for all lenses and pictures.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from metalens.formats.psf.bank import PsfBank
 CELLS = 7
 CHANNELS = 4
 WIDEST_FWHM = 64.0
-"""The FWHM in pixels (of one axis) that reads 1."""
+"""The FWHM in pixels along one axis that maps to 1."""
 
 
 def patch_centres(cells: int = CELLS) -> np.ndarray:
@@ -59,7 +59,7 @@ def _interpolation(at: np.ndarray, nodes: np.ndarray) -> np.ndarray:
 
 @dataclass(frozen=True)
 class Region:
-    """A rectangle of a frame as shares of its sides: the whole frame is (0, 0, 1, 1)."""
+    """A rectangle of a frame as fractions of its sides: the whole frame is (0, 0, 1, 1)."""
 
     top: float = 0.0
     left: float = 0.0
@@ -67,7 +67,7 @@ class Region:
     width: float = 1.0
 
     def part(self, inner: Region) -> Region:
-        """A region of this region, as shares of the frame."""
+        """A sub-region of this region, as fractions of the frame."""
         return Region(
             top=self.top + inner.top * self.height,
             left=self.left + inner.left * self.width,
@@ -98,11 +98,11 @@ def region_of(top: int, left: int, height: int, width: int, frame: tuple[int, in
 
 
 def resample(values: Tensor, region: Region) -> Tensor:
-    """The map of a region of a frame: the frame's map read at the centres of the region's patches.
+    """The map of a region: the frame's map interpolated at the centres of the region's patches.
 
     Args:
         values: ``[channel, n, n]`` of the whole frame.
-        region: which part.
+        region: part of the frame.
 
     Returns:
         ``[channel, n, n]``; the whole frame gives the map itself.

@@ -1,4 +1,4 @@
-"""What SVDA is told of the lenses that pairs were made with: an FWHM map for every camera of a training."""
+"""FWHM maps of all cameras in a training, for SVDA."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from metalens.restore.conditioning.degradation_map import fwhm_map
 
 @dataclass(frozen=True)
 class LensMap:
-    """A lens that is known: the camera's name, and its FWHM map ``[3, n, n]`` in 0..1."""
+    """Name of a camera and its FWHM map ``[3, n, n]`` in 0..1."""
 
     name: str
     fwhm_map: np.ndarray
@@ -26,7 +26,7 @@ class LensMaps:
     """FWHM maps by the hash of their camera.
 
     Args:
-        banks: point spread functions of the cameras; taken one at a time, and only their maps are kept.
+        banks: point spread functions of the cameras; read one at a time, and only the maps are kept.
 
     Raises:
         InputError: a bank's nodes are no grid.
@@ -40,19 +40,19 @@ class LensMaps:
     def of(self, pairs: Pairs) -> list[LensMap]:
         """The map of each camera of a set of pairs, in the manifest's order.
 
-        A camera that was drawn as one of an ensemble, and whose own bank is not there, has the map of its design.
+        A camera drawn from an ensemble without a bank of its own gets the map of the nominal design.
 
         Raises:
-            InputError: a camera is none of those that are known.
+            InputError: the bank of a camera was not given.
         """
         return [self._one(pairs, camera) for camera in pairs.manifest.cameras]
 
     def of_bank(self, bank: PsfBank) -> np.ndarray:
-        """The map of one of the banks that were given."""
+        """The map of one of the given banks."""
         return self._known[bank.camera.hash].fwhm_map
 
     def is_its_own(self, camera: PairsCamera) -> bool:
-        """Whether a camera has a map of itself, and not only of the design that it was drawn from."""
+        """Whether a camera has its own map, not that of the nominal design."""
         return camera.lens_hash in self._known
 
     def _one(self, pairs: Pairs, camera: PairsCamera) -> LensMap:

@@ -1,10 +1,10 @@
-"""How good a picture looks, place by place and without a reference: S_i of DMDiff.
+"""No-reference quality map of a picture: S_i of DMDiff.
 
 The frame is cut into 7 × 7 overlapping patches of a quarter of its sides at a stride of an eighth (100-pixel
 patches every 50 pixels of a 400² picture), and each is scored:
 
-- ``piqe`` needs nothing: Venkatanath et al., "Blind image quality evaluation using perception based features",
-  NCC 2015, computed here. A patch without texture counts as the worst, as the method has it.
+- ``piqe`` needs no weights: Venkatanath et al., "Blind image quality evaluation using perception based features",
+  NCC 2015, computed here. A patch without texture gets the worst value, as in the published method.
 - ``musiq`` is what DMDiff uses (Ke et al., ICCV 2021). It runs through pyiqa, whose licence is non-commercial, and
   only with weights that are already on this machine: nothing is ever downloaded.
 """
@@ -30,7 +30,7 @@ GRID = 7
 METRICS = ("auto", "musiq", "piqe")
 
 SMALLEST_SIDE = 64
-"""Pixels: a quarter of it is one block of PIQE."""
+"""Smallest side in pixels: a patch is then one block of PIQE."""
 
 MUSIQ_WEIGHTS = "musiq_koniq_ckpt-e95806b9.pth"
 _MUSIQ_REPOSITORY = "chaofengc/IQA-PyTorch-Weights"
@@ -64,7 +64,7 @@ def quality_map(picture: np.ndarray, metric: str = "auto") -> tuple[np.ndarray, 
     height, width = values.shape[0] // 4, values.shape[1] // 4
     left = [column * values.shape[1] // (GRID + 1) for column in range(GRID)]
     rows = []
-    # One row of patches at a time: large pictures would not fit seven times over.
+    # One row of patches at a time limits the memory for large pictures.
     for row in range(GRID):
         top = row * values.shape[0] // (GRID + 1)
         rows.append(score(np.stack([values[top : top + height, start : start + width] for start in left])))
@@ -74,8 +74,8 @@ def quality_map(picture: np.ndarray, metric: str = "auto") -> tuple[np.ndarray, 
 def piqe(pictures: np.ndarray) -> np.ndarray:
     """Perception-based image quality evaluator, as the authors' code computes it.
 
-    Local contrast is normalised; blocks of 16 pixels that vary are judged for stretches of their edges that are
-    too smooth (blur, blocking) and for noise that is as strong at their middle as around it.
+    Local contrast is normalised. Blocks of 16 pixels with texture are tested for smooth edge segments (blur, blocking)
+    and for noise that is as strong at their centre as around it.
 
     Args:
         pictures: ``[batch, y, x, 3]`` sRGB in 0..1, at least 16 pixels a side.
@@ -98,7 +98,7 @@ def _badness_by_piqe(patches: np.ndarray) -> np.ndarray:
 
 
 def _grey_levels(pictures: np.ndarray) -> np.ndarray:
-    """Luminance in 0..255 of each picture's own brightest point, continued by mirroring, ``[batch, y, x]``."""
+    """Luminance in 0..255 relative to each picture's maximum, padded by reflection, ``[batch, y, x]``."""
     grey = np.asarray(pictures, dtype=np.float32) @ _LUMINANCE
     brightest = grey.max(axis=(1, 2), keepdims=True)
     levels = np.rint(255 * (grey / np.where(brightest > 0, brightest, 1)))
@@ -124,7 +124,7 @@ def _normalised_contrast(levels: np.ndarray) -> np.ndarray:
 
 
 def _blocks(contrast: np.ndarray) -> np.ndarray:
-    """Cut ``[batch, y, x]`` into ``[batch, block, 16, 16]``; what is left over at the end is dropped."""
+    """Cut ``[batch, y, x]`` into ``[batch, block, 16, 16]``; incomplete blocks are dropped."""
     batch, height, width = contrast.shape
     rows, columns = height // _BLOCK, width // _BLOCK
     whole = contrast[:, : rows * _BLOCK, : columns * _BLOCK]
@@ -143,9 +143,9 @@ def _has_smooth_edge(blocks: np.ndarray) -> np.ndarray:
 
 
 def _is_noise(blocks: np.ndarray, deviation: np.ndarray) -> np.ndarray:
-    """Whether a block deviates more than its middle columns set it apart from the others, ``[batch, block]``."""
+    """Whether a block is noise: its deviation against the ratio of centre and surround, ``[batch, block]``."""
     middle = blocks[..., 7:9]
-    # The authors' code deletes column 7 and then, of what is left, column 8: the tenth goes, the ninth stays.
+    # As in the authors' code: delete column 7, then column 8 of the rest, so that the ninth column stays.
     around = np.delete(blocks, [7, 9], axis=-1)
     with np.errstate(divide="ignore", invalid="ignore"):
         ratio = middle.std(axis=(-2, -1), ddof=1) / around.std(axis=(-2, -1), ddof=1)
@@ -169,7 +169,7 @@ def _as_float(picture: np.ndarray) -> np.ndarray:
 
 
 def cached_musiq_weights() -> Path | None:
-    """Where MUSIQ's weights lie on this machine; looks only, fetches nothing."""
+    """Path of MUSIQ's weights on this machine, or ``None``; nothing is downloaded."""
     import torch.hub
 
     beside_torch = Path(torch.hub.get_dir()) / "pyiqa" / MUSIQ_WEIGHTS
@@ -206,13 +206,13 @@ def load_musiq() -> Any:
             f"into {Path(torch.hub.get_dir()) / 'pyiqa'}, or use the metric piqe."
         )
     with warnings.catch_warnings():
-        # pyiqa imports dozens of metrics at once, and their libraries warn of their own deprecations.
+        # pyiqa imports dozens of metrics at once, and their libraries raise deprecation warnings.
         warnings.simplefilter("ignore")
         from pyiqa.archs.musiq_arch import MUSIQ
 
         model = MUSIQ(pretrained=False).eval().requires_grad_(False)
     try:
-        # Its own loader would unpickle whatever the file holds, and print.
+        # Its own loader would unpickle the file, and print.
         model.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
     except Exception as error:  # torch and pickle raise many kinds for a damaged file
         raise InputError(
@@ -223,7 +223,7 @@ def load_musiq() -> Any:
 
 @functools.lru_cache(maxsize=1)
 def _badness_by_musiq() -> Callable[[np.ndarray], np.ndarray]:
-    """MUSIQ's opinion of patches, turned round and scaled to 0..1."""
+    """MUSIQ's scores of patches, inverted and scaled to 0..1."""
     import torch
 
     model = load_musiq()

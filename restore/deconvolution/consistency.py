@@ -1,8 +1,8 @@
-"""Whether a restored picture can have been what the camera saw: blurred again by the bank, it should be the capture.
+"""Consistency of a restored picture with the capture: blurred again by the bank, it should equal the capture.
 
-A restorer that paints detail which the capture speaks against is caught here; detail that the blur destroys either way
-is not. The capture has noise and a mosaic, which are not simulated again: the clean picture's own figure is the most
-that can be reached, and the table has it.
+This detects invented detail that contradicts the capture, but not invented detail that the blur removes. Noise and
+mosaic of the capture are not simulated again: so the figure of the clean picture is the upper bound, which the table
+lists.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from metalens.restore.metrics.measures import psnr
 
 
 def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu") -> list[np.ndarray]:
-    """Pictures as the camera would blur them, without noise.
+    """Blur pictures as the camera does, without noise.
 
     Args:
         pictures: ``[y, x, 3]`` uint8 of the whole frame, all of one shape.
@@ -28,7 +28,7 @@ def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "
         device: of torch.
 
     Returns:
-        ``[y, x, 3]`` float32 each, encoded as the camera does. What lies beyond the frame is taken to mirror it.
+        ``[y, x, 3]`` float32 each, encoded as the camera does. The scene beyond the frame is its mirror image.
     """
     blur = LocalBlur(bank, (pictures[0].shape[0], pictures[0].shape[1]), device=device)
     found = []
@@ -44,7 +44,7 @@ def consistency(
 ) -> list[float]:
     """PSNR between the capture and each picture after blurring it again.
 
-    A frame's border of half a point spread function is left out, where light from beyond the frame decides.
+    A border of half a point spread function is excluded, since light from beyond the frame dominates there.
 
     Args:
         captured: ``[y, x, 3]`` uint8, a whole frame.

@@ -3,10 +3,10 @@
     G(ν) = P Hᴴ (H P Hᴴ + N)⁻¹ = (P⁻¹ + Hᴴ N⁻¹ H)⁻¹ Hᴴ N⁻¹
 
 with P(ν) the cross-spectral density of photographs' colours, H(ν) the diagonal of the channels' transfer functions and
-N that of their noise: the linear filter with the least expected squared error (Galatsanos and Chin, Digital restoration
-of multichannel images, IEEE Trans. ASSP 37, 1989). All in linear light. The second form is computed: its inverse is of
-a real symmetric matrix, since P is real and N and H are diagonal. Nothing is expected of the mean brightness, P⁻¹ = 0
-at frequency 0, so that it is divided by H alone.
+N that of their noise: the linear filter with the smallest expected squared error (Galatsanos and Chin, Digital
+restoration of multichannel images, IEEE Trans. ASSP 37, 1989). All in linear light. The second form is used, since its
+matrix is symmetric: P is real, N and H are diagonal. At frequency 0, P⁻¹ = 0: there is no prior for the mean
+brightness, which is divided by H alone.
 
 One filter for each node of the bank; the results are blended by the weights of bilinear interpolation, as
 :func:`metalens.restore.deconvolution.wiener.wiener_tiled` does it for each channel alone.
@@ -42,15 +42,15 @@ def wiener_joint(
     place: tuple[int, int] | None = None,
     statistics: PhotographStatistics | None = None,
 ) -> np.ndarray:
-    """Deconvolve a picture by the functions of each place, all channels together.
+    """Deconvolve a picture with field-dependent functions, all channels jointly.
 
     Args:
         picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
             ``place`` is given.
         bank: point spread functions at nodes on a grid over the sensor.
-        noise_scale: multiple of the sensor's noise that is expected, above 0.
+        noise_scale: multiple of the sensor's noise, above 0.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
-        statistics: of photographs; by default those that come with the package.
+        statistics: spectral statistics of photographs; by default the included ones.
 
     Returns:
         The picture's shape and type, sRGB.
@@ -86,7 +86,7 @@ def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.
 
 
 def joint_filter(transfer: np.ndarray, precision: np.ndarray, noise: np.ndarray) -> np.ndarray:
-    """G(ν) of one place.
+    """The filter G(ν) of one node.
 
     Args:
         transfer: ``[channel, row, column]`` H of each channel.
@@ -98,7 +98,7 @@ def joint_filter(transfer: np.ndarray, precision: np.ndarray, noise: np.ndarray)
     """
     weighted = transfer.conj() / noise[:, None, None]  # Hᴴ N⁻¹
     (a, d, e), (_, b, f), (_, _, c) = precision + _diagonal((weighted * transfer).real)
-    # The inverse of a symmetric 3 × 3 matrix by its cofactors: a stack of them in one go.
+    # Invert a stack of symmetric 3 × 3 matrices by cofactors, which is vectorised.
     inverse = np.empty((3, 3, *transfer.shape[1:]))
     inverse[0, 0], inverse[1, 1], inverse[2, 2] = b * c - f * f, a * c - e * e, a * b - d * d
     inverse[0, 1] = inverse[1, 0] = e * f - c * d
@@ -116,7 +116,7 @@ def _diagonal(values: np.ndarray) -> np.ndarray:
 def tune_noise_scale(
     pairs: Sequence[tuple[np.ndarray, np.ndarray]], bank: PsfBank, *, candidates: Sequence[float] = NOISE_SCALES
 ) -> float:
-    """Choose the scale with the highest mean PSNR on training pairs; never give it the held-out ones.
+    """Choose the noise scale with the highest mean PSNR on training pairs; do not use held-out pairs.
 
     Args:
         pairs: clean and captured pictures ``[y, x, 3]`` of the whole frame; a handful is enough.

@@ -1,14 +1,15 @@
-"""The camera's blur as a linear operator: each point spread function acts on its part of the field.
+"""The camera's field-dependent blur as a linear operator: each point spread function acts on its part of the field.
 
     captured = Σₖ Kₖ (wₖ · scene)
 
-in linear light, wₖ the hat windows of bilinear interpolation between the bank's nodes, Kₖ the convolution by node k's
-function. The light is windowed before it is blurred, as the camera does it: each point of the scene is spread by the
-function of its own place (Nagy & O'Leary 1998, 10.1137/S106482759528507X). The image is divided by that of a white
-scene, on which a camera is balanced all over its sensor; see :mod:`metalens.restore.deconvolution.wiener`. Where
-colours lie apart, the scene's are moved first, and spread by functions about their centroids (``lateral_warp``).
+in linear light, where wₖ are the weights of bilinear interpolation between the bank's nodes and Kₖ is the convolution
+with the function of node k. The weights act before the blur, as in the camera: each point of the scene is spread by the
+function of its own field position (Nagy & O'Leary 1998, 10.1137/S106482759528507X). The image is divided by that of a
+white scene, on which the camera is balanced over its whole sensor; see :mod:`metalens.restore.deconvolution.wiener`.
+With lateral chromatic aberration, the scene's colours are shifted first and then spread by functions about their
+centroids (``lateral_warp``).
 
-The scene reaches half a function beyond the frame on each side, since light from there falls into it.
+The scene extends half a function beyond the frame on each side, since light from there reaches the frame.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from metalens.restore.deconvolution.wiener import balanced_functions, tile_weigh
 
 
 class LocalBlur:
-    """The blur of a frame, or of a part of it.
+    """The blur operator of a frame, or of a part of it.
 
     Args:
         bank: point spread functions on a grid.
@@ -36,7 +37,7 @@ class LocalBlur:
         device: where to compute.
 
     Attributes:
-        margin: (rows, columns) by which the scene reaches over the frame on each side.
+        margin: (rows, columns) by which the scene extends beyond the frame on each side.
 
     Raises:
         InputError: the bank is no grid.
@@ -103,7 +104,7 @@ class LocalBlur:
         return torch.from_numpy((white_level(bank) / energy).astype(np.float32)).to(self._white.device)[:, None, None]
 
     def extend(self, light: Tensor) -> Tensor:
-        """A frame's light ``[3, y, x]`` mirrored at its borders: the scene that :meth:`forward` takes."""
+        """Extend a frame's light ``[3, y, x]`` by reflection to the scene that :meth:`forward` takes."""
         (y, x), (height, width) = self.margin, light.shape[-2:]
         if y >= height or x >= width:
             return F.pad(light[None], (x, x, y, y), mode="replicate")[0]
@@ -146,7 +147,7 @@ class LocalBlur:
         return canvas[:, 2 * y : 2 * y + height, 2 * x : 2 * x + width]
 
     def _cut(self, picture: Tensor, height: int, width: int) -> Tensor:
-        """The windows of all nodes, ``[row, column, 3, height, width]``."""
+        """Cut the windows of all nodes from a picture, ``[row, column, 3, height, width]``."""
         y = torch.from_numpy(self._rows.starts[:, None] + np.arange(height)).to(picture.device)
         x = torch.from_numpy(self._columns.starts[:, None] + np.arange(width)).to(picture.device)
         return picture[:, y[:, :, None, None], x[None, None]].permute(1, 3, 0, 2, 4)
@@ -159,12 +160,12 @@ class LocalBlur:
 
 
 class _Windows:
-    """The hat windows of an axis that touch a picture, all cut to one length.
+    """The linear interpolation windows of one axis that overlap a picture, all of one length.
 
     Attributes:
-        nodes: their positions among the bank's.
-        starts: where each begins in the scene.
-        length: of each.
+        nodes: their indices among the bank's nodes.
+        starts: first sample of each in the scene.
+        length: samples of each.
     """
 
     def __init__(

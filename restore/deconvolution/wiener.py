@@ -1,10 +1,10 @@
-"""Wiener deconvolution with a known point spread function: the baseline that needs no training.
+"""Wiener deconvolution with known point spread functions: the baseline without training.
 
     restored = F⁻¹[ H* / (|H|² + N) · F[captured] ],   N = noise power / signal power, one constant
 
-in linear light, each channel by its own function. Frequency 0 is divided by H alone, so that brightness is kept
-whatever N. The functions have a sum of 1: a camera is balanced on a white scene, all over its sensor. Where colours lie
-apart they are first laid on each other (``lateral_warp``), and deconvolved about their centroids.
+in linear light, each channel with its own function. Frequency 0 is divided by H alone, so that N does not change the
+brightness. The functions have a sum of 1, since the camera is balanced on a white scene over its whole sensor. Colours
+with lateral chromatic aberration are registered first (``lateral_warp``) and deconvolved about their centroids.
 
 - *whole*: one function for the frame, the bank's mean or the one nearest the axis.
 - *tiled*: one filter per node of the bank; the results are blended by hat windows that sum to one, which is
@@ -32,13 +32,13 @@ from metalens.restore.metrics.measures import psnr
 WholeFramePsf = Literal["mean", "axis"]
 
 NOISE_TO_SIGNAL = tuple(float(value) for value in np.logspace(-4, 0, 9))
-"""The grid that is searched: half-decades from 10⁻⁴ to 1."""
+"""Search grid of N: half-decades from 10⁻⁴ to 1."""
 
 
 def wiener_whole(
     picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, psf: WholeFramePsf = "mean"
 ) -> np.ndarray:
-    """Deconvolve a picture by one point spread function.
+    """Deconvolve a picture with one point spread function.
 
     Args:
         picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1.
@@ -64,7 +64,7 @@ def wiener_whole(
 def wiener_tiled(
     picture: np.ndarray, bank: PsfBank, noise_to_signal: float, *, place: tuple[int, int] | None = None
 ) -> np.ndarray:
-    """Deconvolve a picture by the point spread function of each place.
+    """Deconvolve a picture with field-dependent point spread functions.
 
     Args:
         picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
@@ -133,7 +133,7 @@ def tune_regulariser(
     tiled: bool = True,
     candidates: Sequence[float] = NOISE_TO_SIGNAL,
 ) -> float:
-    """Choose the N with the highest mean PSNR on training pairs; never give it the held-out ones.
+    """Choose the N with the highest mean PSNR on training pairs; do not use held-out pairs.
 
     Args:
         pairs: clean and captured pictures; a handful is enough.
@@ -203,7 +203,7 @@ def transfer_of(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     height, width = kernel.shape[-2:]
     on_frame = np.zeros((*kernel.shape[:-2], *size), dtype=np.float32)
     on_frame[..., :height, :width] = kernel
-    # The functions are centred on sample (ny // 2, nx // 2), which becomes the origin.
+    # Shift the centre sample (ny // 2, nx // 2) to the origin, so that H has no linear phase.
     return np.asarray(rfft2(np.roll(on_frame, (-(height // 2), -(width // 2)), axis=(-2, -1))))
 
 
@@ -236,7 +236,7 @@ def _period(picture: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int
 
 
 class _Frame:
-    """A captured picture in linear light, continued to a period and transformed once for many filters."""
+    """A captured picture in linear light, extended to a period and Fourier transformed once for many filters."""
 
     def __init__(
         self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...], warp: LateralWarp | None = None
@@ -269,9 +269,9 @@ class _Frame:
 
 
 def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:
-    """Make a frame periodic: the gap up to ``size`` fades from the mirror image of its end to that of its start.
+    """Make a frame periodic: the gap up to ``size`` fades from the mirror image of its end into that of its start.
 
-    A jump where the frame meets itself would ring through the inverse filter.
+    A discontinuity at the period's boundary would cause ringing in the inverse filter.
     """
     gap = size - light.shape[axis]
     margins = [(0, 0)] * light.ndim

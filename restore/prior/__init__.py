@@ -1,8 +1,8 @@
-"""The latent diffusion prior that every restorer stands on.
+"""The latent diffusion prior that every restorer builds on.
 
 In reading order:
 
-- ``networks``      what is used of diffusers and peft
-- ``text_prompts``  prompts as embeddings
-- ``prior``         autoencoder, U-Net and prompts: loading, one-step prediction; the embedded one is in ``weights/``
+- ``networks``      imports from diffusers and peft
+- ``text_prompts``  prompt embeddings
+- ``prior``         autoencoder, U-Net and prompts: loading, one-step prediction; the embedded prior is in ``weights/``
 """

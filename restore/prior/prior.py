@@ -1,10 +1,10 @@
-"""The latent diffusion prior: a variational autoencoder, a denoising U-Net and the prompts that steer it.
+"""The latent diffusion prior: a variational autoencoder, a denoising U-Net and its text prompts.
 
 A prior is a folder (or hub id) in the layout of diffusers: ``vae/``, ``unet/``, ``scheduler/`` and either
 ``prompts.safetensors`` (a prompt bank, ``[token, feature]`` each for positive, neutral, negative) or
-``tokenizer/`` and ``text_encoder/``, which embed the three prompts once and are dropped. ``embedded`` names the
-small prior that comes with the package. Whatever a config can tell is read from it: channels, strides, the
-kind of prediction, the noise schedule.
+``tokenizer/`` and ``text_encoder/``, which embed the three prompts once and are then released. ``embedded`` names the
+small prior that comes with the package. Channels, strides, the prediction type and the noise schedule are read from the
+config files.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ PROMPTS = {
     "neutral": "a plain smooth photograph with clear edges, true colours and no fine texture",
     "negative": "a blurred and hazy photograph with colour fringes, sensor noise and low contrast",
 }
-"""Prompts describe quality and never content (DMDiff section 3.2); the wording is this project's."""
+"""Prompts describe quality, never content (DMDiff section 3.2); the wording is this project's."""
 
 
 @dataclass
@@ -43,7 +43,7 @@ class Prior:
     """A latent diffusion model, ready for one-step prediction.
 
     Attributes:
-        name: what it was loaded from.
+        name: folder or hub id of its source.
         vae: the autoencoder, pictures in −1..1.
         unet: the denoiser.
         alpha_cumprod: ``[timestep]`` ᾱ of the noise schedule, float32.
@@ -64,17 +64,17 @@ class Prior:
 
     @property
     def last_timestep(self) -> int:
-        """The timestep of one-step prediction: the end of the noise schedule (999 for 1000 steps)."""
+        """Timestep of one-step prediction: the end of the noise schedule (999 for 1000 steps)."""
         return len(self.alpha_cumprod) - 1
 
     @property
     def size_multiple(self) -> int:
-        """Pictures must measure multiples of this many pixels: the latent stride times the U-Net's stride."""
+        """Sides of pictures must be multiples of this many pixels: the latent stride times the U-Net's stride."""
         return self.latent_stride * 2 ** (len(self.unet.config.block_out_channels) - 1)
 
     @property
     def latent_stride(self) -> int:
-        """Pixels of the picture per sample of the latent, along one axis."""
+        """Pixels per latent sample along one axis."""
         return int(2 ** (len(self.vae.config.block_out_channels) - 1))
 
     def timesteps(self, steps: int) -> list[int]:
@@ -95,7 +95,7 @@ class Prior:
         return (decoded + 1) / 2
 
     def _latent_scaling(self, latents: Tensor) -> tuple[float | Tensor, float | Tensor]:
-        """What is taken from the autoencoder's latents, and what they are then multiplied by."""
+        """Shift that is subtracted from the autoencoder's latents, and the factor that then scales them."""
         config = self.vae.config
         scale = config.scaling_factor
         if config.get("latents_mean") is None or config.get("latents_std") is None:
@@ -135,7 +135,7 @@ class Prior:
 
     @property
     def device(self) -> torch.device:
-        """Where it computes."""
+        """Device of the networks."""
         return self.alpha_cumprod.device
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Prior:
@@ -146,7 +146,7 @@ class Prior:
             dtype: of both networks, if it is to change; latents, the schedule and x̂₀ stay float32.
         """
         for module in (self.vae, self.unet):
-            # Not diffusers' own, which warns of a list of exceptions that is empty for these classes.
+            # Not diffusers' own method: it warns about a list of exceptions that is empty for these classes.
             nn.Module.to(module, device=device, dtype=dtype)
             nn.Module.to(module, memory_format=torch.channels_last)
         self.alpha_cumprod = self.alpha_cumprod.to(device)
@@ -176,7 +176,7 @@ def clean_from_prediction(noisy: Tensor, output: Tensor, alpha_cumprod: Tensor, 
 
 
 def ddim_step(noisy: Tensor, clean: Tensor, alpha_cumprod: Tensor, next_alpha_cumprod: Tensor) -> Tensor:
-    """From one timestep to an earlier one without drawing noise (DDIM with η = 0; Song et al. 2021, Eq. 12).
+    """Deterministic step from one timestep to an earlier one (DDIM with η = 0; Song et al. 2021, Eq. 12).
 
     Args:
         noisy: ``[batch, …]`` latents at the timestep.
@@ -194,7 +194,7 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     Only safetensors weights are read; nothing is unpickled.
 
     Args:
-        source: which one.
+        source: ``embedded``, a folder or a hub id.
         prompts: path → ``[token, feature]``; with them neither tokenizer nor text encoder has to be there.
 
     Raises:
@@ -259,7 +259,7 @@ def save_prior(prior: Prior, folder: Path, scheduler: DDPMScheduler) -> None:
 
 
 def _load_module(kind: type[Any], location: str, part: str) -> Any:
-    """One network in float32, with every weight from its file: diffusers would draw what is missing at random."""
+    """Load one network in float32; every weight must be in its file: diffusers would draw missing ones at random."""
     found = kind.load_config(location, subfolder=part).get("_class_name", kind.__name__)
     if found != kind.__name__:
         raise InputError(f"{location}/{part}: holds a {found}, expected {kind.__name__}; give another prior.")

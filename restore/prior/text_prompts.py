@@ -1,4 +1,4 @@
-"""Prompts in numbers: embedded once by a prior's own text encoder, which is then dropped, or read from a bank."""
+"""Prompt embeddings: computed once by the prior's text encoder, which is then released, or read from a bank."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ def embed_texts(location: str, texts: Sequence[str]) -> Tensor:
     """Embed texts by the tokenizer and the CLIP text encoder of a diffusers folder or hub id.
 
     Args:
-        location: what holds ``tokenizer/`` and ``text_encoder/``.
-        texts: any; longer ones than the encoder takes are cut.
+        location: folder or hub id with ``tokenizer/`` and ``text_encoder/``.
+        texts: prompts; truncated to the encoder's length.
 
     Returns:
         ``[text, token, feature]`` float32, the last hidden state, as Stable Diffusion's pipelines take it.

@@ -1,4 +1,4 @@
-"""Judge a restorer on held-out pairs: gather the pictures of all stages and write the report."""
+"""Evaluate a restorer on held-out pairs: collect the pictures of all stages and write the report."""
 
 from __future__ import annotations
 
@@ -45,15 +45,15 @@ def evaluate(
         output: the report's new folder.
         psf_path: the camera's ``psf.h5``.
         pairs_path: held-out pairs.
-        restored_folder: what ``metalens restore`` made of them.
+        restored_folder: output of ``metalens restore`` for these pairs.
         adapter: the adapter that restored them.
         tune_path: other pairs, on which Wiener's regulariser is chosen.
-        stages_path: seconds and memory of the stages, as the demo writes them.
-        curves: further adapters whose loss is drawn beside that of ``adapter``.
-        progress: told the pictures done and in all.
+        stages_path: JSON file with time and memory of the stages, as the demo writes it.
+        curves: further adapters whose training losses are drawn.
+        progress: progress callback: pictures done, pictures in all.
 
     Returns:
-        What stands in ``report.json``.
+        Content of ``report.json``.
 
     Raises:
         InputError: a file is missing, damaged or of another camera, or a restored picture is missing.
@@ -113,7 +113,7 @@ def _sample(
 
 
 def _curves(adapters: Sequence[str]) -> dict[str, dict[str, list[float]]]:
-    """The training curves of those adapters that were trained for a step at least."""
+    """The training curves of all adapters with at least one training step."""
     found = {Path(each).name: _curve(each) for each in adapters if _has_history(each)}
     return {name: curve for name, curve in found.items() if curve["step"]}
 
@@ -123,7 +123,7 @@ def _has_history(adapter: str) -> bool:
 
 
 def _curve(adapter: str) -> dict[str, list[float]]:
-    """The training loss of an adapter on its positive path, step by step; the paths' losses lie apart."""
+    """The training loss of an adapter on its positive path; the levels of the paths differ too much to join them."""
     path = adapter_folder(adapter) / "training.json"
     told = read_json(path, "training history", "train again")
     try:

@@ -1,4 +1,4 @@
-"""The figures of a report: axes with units, print sizes, fit for a paper as they are.
+"""The figures of a report: axes with units, in print size for a paper.
 
 Each function draws one :class:`matplotlib.figure.Figure`; :func:`save_figure` writes it as PNG for the page and as
 PDF for print. Nothing here touches matplotlib's global state. The figures of the point spread functions are in
@@ -20,7 +20,7 @@ from metalens.formats.drawing.style import ACCENT, COLUMN_WIDTH, FAINT, INK, hid
 from metalens.formats.psf.bank import PsfBank
 
 RESOLUTION = {"png": 220, "pdf": 300}
-"""Dots per inch: of the whole figure, and of the pictures within the vector graphics."""
+"""Dots per inch of the whole figure, and of raster pictures within vector graphics."""
 
 
 def save_figure(folder: Path, name: str, draw: Callable[[], Figure]) -> None:
@@ -87,7 +87,7 @@ def alpha_figure(
     Args:
         psnr: α → dB of each photograph.
         distance: α → perceptual distance of each photograph.
-        references: name → mean PSNR and distance of something that knows no α.
+        references: name → mean PSNR in dB and distance of methods without α.
     """
     figure, plots = panels(3.0, 1, 2)
     labels = ("PSNR (dB), higher is better", "ST-LPIPS (VGG), lower is better")

@@ -42,12 +42,12 @@ MEASURES = {
 
 @dataclass(frozen=True)
 class Sample:
-    """A held-out photograph in all its versions, each ``[y, x, 3]`` uint8 sRGB of one shape.
+    """A held-out photograph in all its versions, each ``[y, x, 3]`` uint8 sRGB of the same shape.
 
     Attributes:
-        name: what to call it.
+        name: name on the page.
         clean: the scene.
-        captured: through the metalens.
+        captured: the capture through the metalens.
         wiener: the capture, deconvolved by the tiled Wiener filter.
         restored: α → the capture, restored.
     """
@@ -201,7 +201,7 @@ def _spread(values: np.ndarray) -> dict[str, float]:
 
 
 def _plain(value: Any) -> Any:
-    """Whatever JSON can hold; numbers that are not finite become null (PSNR of equal pictures)."""
+    """Convert to JSON values; numbers that are not finite become null (such as the PSNR of equal pictures)."""
     if isinstance(value, Mapping):
         return {str(key): _plain(entry) for key, entry in value.items()}
     if isinstance(value, np.ndarray):
@@ -245,12 +245,12 @@ def _draw_figures(folder: Path, bank: PsfBank, report: Mapping[str, Any], curves
 
 
 def _drawn(value: float | None) -> float:
-    """What a plot shows for a figure; one that is not finite leaves a gap."""
+    """A figure as a plot shows it; one that is not finite leaves a gap."""
     return math.nan if value is None else value
 
 
 def _zoom_boxes(clean: np.ndarray) -> dict[str, tuple[int, int, int]]:
-    """Where to look closely: the middle, and the busiest of the frame's corners; top, left, side in pixels."""
+    """Boxes of the zooms: the centre, and the corner with the most detail; (top, left, side) in pixels."""
     rows, columns = clean.shape[:2]
     side = max(8, min(rows, columns) // 5)
     grey = clean.mean(axis=2)
