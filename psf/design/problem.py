@@ -82,7 +82,9 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_objectives(spec)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
     middle = float(weight[1] @ wavelength)
-    drawn = camera if "camera" in spec.start.families else _with_textbook_phase(camera, middle)
+    # A geometry leaves the phase as it is: it tells where rays go.
+    kept = "camera" in spec.start.families or spec.variables.family == "radial_geometry"
+    drawn = camera if kept else _with_textbook_phase(camera, middle)
     view = view_of(drawn, position, middle)
     view.lens.response.check(wavelength)
     _check_fabrication(spec, view.lens)

@@ -128,7 +128,11 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int | None]]:
         subprocess.run(["umount", str(disk)], check=True)
 
 
-@pytest.mark.parametrize("name", ["psf", "synth", "train"])
+# Half a minute: torch writes its checkpoints until the disk is full.
+TRAIN = pytest.param("train", marks=pytest.mark.long)
+
+
+@pytest.mark.parametrize("name", ["psf", "synth", TRAIN])
 def test_a_file_system_that_is_full_is_one_sentence(
     name: str, given: dict[str, str], small_disk: tuple[Path, int | None]
 ) -> None:

@@ -117,7 +117,7 @@ def signal_at_random(name: str, command: Command, folder: Path, moments: int) ->
         assert made(command, place / output) == whole
 
 
-MOMENTS = {"psf": 2, "tolerance": 1, "design": 2}
+MOMENTS = {"psf": 1, "design": 2}
 """Of the commands that start soonest; the long test has all five."""
 
 

@@ -92,6 +92,8 @@ def test_an_unknown_job_is_a_failure_and_no_hang():
 
 
 MASTER = """
+import signal
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell in the background makes its children deaf to it
 from metalens.runners.local import LocalWorkers
 workers = LocalWorkers(2)
 specs = [{"number": 1}, {"number": 1}, {"number": 1, "seconds": 60}, {"number": 1, "seconds": 60}]
