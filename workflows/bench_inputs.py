@@ -1,4 +1,4 @@
-"""What a benchmark was not given, made into its folder by commands that a user could type; what is there is kept."""
+"""Generate a benchmark's missing inputs in its folder, by normal commands; existing ones are kept."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from metalens.restore.metrics.edge_chart import SMALLEST_SIDE, edge_chart
 from metalens.workflows.command import run_command
 
 Say = Callable[[str], None]
-"""Told each command before it runs."""
+"""Called with each command before it runs."""
 
 
 def make_inputs(
@@ -31,23 +31,23 @@ def make_inputs(
     with_chart: bool = True,
     say: Say,
 ) -> Inputs:
-    """Make what is not given.
+    """Generate the inputs that are not given.
 
     Args:
-        folder: where to.
+        folder: folder of the benchmark.
         lens: ``lens.toml`` or a preset, if ``psf`` is not given.
-        photos: that pairs are made of.
-        test_photos: that methods are judged on; none of them may be among ``photos``.
-        count: pairs to make.
+        photos: photographs for training pairs.
+        test_photos: photographs for test pairs; none of them may be among ``photos``.
+        count: training pairs to make.
         psf: the camera's bank.
-        pairs: clean and captured pictures to fit to.
-        test: clean and captured whole frames to judge on; each folder is a set of its own.
-        chart: the chart of edges and its capture, as pairs.
-        with_chart: whether a chart is wanted at all.
-        say: told what is made.
+        pairs: folder of training pairs.
+        test: folders of test pairs, whole frames; each folder is a set of its own.
+        chart: folder of pairs with the edge chart.
+        with_chart: whether to include an edge chart.
+        say: called with each command before it runs.
 
     Raises:
-        InputError: a command failed; what it said stands above. Or the embedded photographs are not installed.
+        InputError: a command failed; its own error is on stderr. Or the embedded photographs are not installed.
     """
     sources = [*(photos if pairs is None else ()), *(() if test else test_photos)]
     if any(source.startswith("embedded") for source in sources):
@@ -70,7 +70,7 @@ def make_inputs(
 
 
 def _make_chart(made: Path, psf: Path, say: Say) -> Path | None:
-    """The chart as the camera sees it; ``None`` for sensors that are too small for one."""
+    """Simulate the capture of the edge chart; ``None`` for sensors that are too small."""
     pixels = read_psf_bank(psf).camera.sensor.pixels
     if min(pixels) < SMALLEST_SIDE:
         say(f"no chart of edges: the sensor has {pixels[0]} × {pixels[1]} pixels, a chart needs {SMALLEST_SIDE}.")
@@ -83,6 +83,6 @@ def _make_chart(made: Path, psf: Path, say: Say) -> Path | None:
 
 
 def _synth(photos: Sequence[str], output: Path, psf: Path, options: Sequence[str], say: Say) -> None:
-    # It goes on where it was stopped, and does nothing where all is there.
+    # The command resumes an interrupted run, and does nothing if all shards exist.
     resume = ["--resume"] if output.is_dir() else []
     run_command("synth", ["synth", *photos, "-o", str(output), "--psf", str(psf), *options, *resume], say)

@@ -1,4 +1,4 @@
-"""A command of metalens as a stage of a longer road: in a process of its own, measured."""
+"""Run a command of metalens as a stage of a workflow: in a process of its own, with time and memory measured."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None])
     try:
         _, status, usage = os.wait4(process, 0)
     except KeyboardInterrupt:
-        # It keeps what it can go on with; whoever presses Ctrl-C has told it already.
+        # The command saves its state for --resume; Ctrl-C in a terminal has reached it already.
         _tell_to_end(process)
         os.waitpid(process, 0)
         raise

@@ -1,4 +1,4 @@
-"""The whole road once, on embedded defaults: every stage is a command that a user could type."""
+"""The whole pipeline once, on embedded defaults: every stage is a normal command."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
 
 @dataclass(frozen=True)
 class DemoScale:
-    """How much the demo does; ``psf`` are further options of ``metalens psf``."""
+    """Size of the demo; ``psf`` holds further options of ``metalens psf``."""
 
     psf: tuple[str, ...] = ()
     pairs: int = 36
@@ -44,9 +44,9 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     """Run all stages into a new folder.
 
     Args:
-        output: the folder; an earlier demo there is refused, not overwritten.
+        output: the new folder; an earlier demo is never overwritten.
         quick: a few steps and pictures only.
-        say: told each command before it runs.
+        say: called with each command before it runs.
 
     Returns:
         The path of ``report.html``.
@@ -122,7 +122,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
 
 
 def _lift(report: Path) -> Path:
-    """Move a report's files up beside the stages' files, its page last.
+    """Move the report's files up to the folder of the stages, the page last.
 
     Returns:
         The page's new path.

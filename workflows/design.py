@@ -1,4 +1,4 @@
-"""Design a variant: a specification in, the camera with the lens that was found out."""
+"""Design a lens: a specification in, the camera with the best lens out."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ def design(
         spec: a ``design.toml``, the name of a shipped specification such as ``held``, or a specification that
             :func:`metalens.read_design` gave.
         output: the ``lens.toml`` to write. The state of the search is kept beside it until the search is finished.
-        minutes: how long to search at most, above 0; the best lens so far is written then, and ``resume`` goes on.
-        seed: of the random starts, 0 to 2⁶³ − 1; by default the specification's.
-        resume: go on with the search whose state lies beside the output.
+        minutes: time limit of the search, above 0. Then the best lens so far is written, and ``resume`` continues.
+        seed: seed of the random starts, 0 to 2⁶³ − 1; by default the specification's.
+        resume: continue the search whose state is kept beside the output.
         progress: called with the steps done, their largest number and the best loss.
 
     Returns:
@@ -66,7 +66,7 @@ def design(
 def checked_spec(
     spec: str | os.PathLike[str] | DesignSpec, output: Path, *, minutes: float | None = None, seed: int | None = None
 ) -> DesignSpec:
-    """The specification with its seed; what is wrong is refused before the long work begins.
+    """Read and check a specification before the long search begins, and set its seed.
 
     Args:
         spec: as :func:`design`.

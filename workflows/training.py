@@ -1,4 +1,4 @@
-"""Retrain the restorer: pairs and a camera's point spread functions in, an adapter out."""
+"""Train the restorer: pairs and a camera's point spread functions in, an adapter out."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ from metalens.restore.training.train import TrainingData
 from metalens.restore.training.train import train as train_adapter
 
 PairsSource = str | os.PathLike[str] | Pairs
-"""A folder of pairs, or what :func:`metalens.read_pairs` gave."""
+"""A folder of pairs, or the result of :func:`metalens.read_pairs`."""
 
 Recipe = str | os.PathLike[str] | Mapping[str, Mapping[str, Any]]
-"""A TOML file, or its tables."""
+"""A TOML file, or its tables as a mapping."""
 
 
 def train(
@@ -47,8 +47,8 @@ def train(
         output: the adapter's folder. It holds the checkpoint while the training runs.
         bank: point spread functions of the adapter's camera, or their ``psf.h5``; then those of other lenses, if the
             pairs are of several.
-        steps: how many, above 0; or ``minutes``, or whichever comes first.
-        minutes: how long, above 0.
+        steps: training steps, above 0; with ``minutes`` too, the first limit reached ends the training.
+        minutes: training time, above 0.
         initial: an adapter to start from, of any lens: its folder, or the embedded ``metacamera``.
         recipe: a recipe in TOML, or its tables, such as ``{"training": {"batch": 2, "crop": 64}}``;
             :class:`metalens.restore.training.config.TrainConfig` lists the keys.
@@ -56,7 +56,7 @@ def train(
         prior: the embedded one, a diffusers folder or a hub id.
         quality: no-reference metric of the quality map, ``auto``, ``piqe`` or ``musiq``.
         device: of torch, such as ``cuda``.
-        resume: go on from the checkpoint in ``output``.
+        resume: continue from the checkpoint in ``output``.
         progress: called after every step with the share of the budget that is used, 0 to 1, and the step's figures.
 
     Returns:
@@ -81,7 +81,7 @@ def train(
         >>> summary["steps"], sorted(summary["validation_after"])
         (1, ['negative', 'neutral', 'positive'])
     """
-    # What is missing is refused before anything is loaded.
+    # Check the arguments before anything is loaded.
     budget = Budget(steps=steps, minutes=minutes)
     opened, opened_pseudo = _opened(pairs), _opened(pseudo)
     first, *others = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank)
@@ -114,7 +114,7 @@ def _banks(sources: Sequence[Bank]) -> Iterator[PsfBank]:
 
 
 def _config(recipe: Recipe | None, initial: str | None) -> TrainConfig:
-    """The recipe; the sizes of the adapter to start from, where it does not say otherwise."""
+    """The recipe; sizes that it does not give are those of the initial adapter."""
     start = None if initial is None else adapter_config(initial)
     if recipe is None or isinstance(recipe, str | os.PathLike):
         return read_train_config(None if recipe is None else Path(recipe), {}, adapter=start)

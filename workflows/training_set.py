@@ -30,9 +30,9 @@ def generate_pairs(
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
 ) -> PairsReport:
-    """Write a folder of pairs: each photograph as a perfect lens would show it, and as this camera does.
+    """Write a folder of pairs: each photograph as an ideal lens would image it, and as this camera does.
 
-    What is written depends on photographs, banks, settings and seed alone, not on ``workers`` or interruptions.
+    The result depends on photographs, banks, settings and seed alone, not on ``workers`` or interruptions.
 
     Args:
         photographs: files and folders of pictures; ``embedded:train`` and ``embedded:held-out`` are those that come
@@ -44,10 +44,10 @@ def generate_pairs(
         pixels: rows, columns of the pairs, each at a random place of the sensor; by default the whole sensor.
         settings: keys of :class:`metalens.synth.dataset.settings.PairsSettings`, such as
             ``{"exposure": (0.3, 1.0), "validation": 0.2}``; ``{"cropping": "centre"}`` for a test set.
-        seed: of crops and noise, 0 or more.
-        shard_size: pairs a file; by default as many as make 256 MiB of pictures, at most 64.
-        workers: processes at a time; 1 is this process itself.
-        resume: go on where an equal run was interrupted.
+        seed: seed of crops and noise, 0 or more.
+        shard_size: pairs per file; by default as many as make 256 MiB of pictures, at most 64.
+        workers: parallel processes; 1 is this process itself.
+        resume: continue an interrupted run with the same settings.
         progress: called with the pairs done and their total.
 
     Returns:

@@ -1,17 +1,16 @@
-"""Data consistency: of all scenes near the restored picture, the one that the camera saw most probably.
+"""Data consistency: the most probable scene, given the capture and the restored picture.
 
     x = argmin  Σ ((y − H x) / σ_y)² + Σ ((x − x̂) / σ_x)²
 
 in linear light: y the capture, H the camera's blur (:mod:`metalens.restore.deconvolution.local_blur`), x̂ the restored
 picture. It is a Wiener filter whose mean is x̂, and the block of data consistency that MoDL puts behind its network
-(Aggarwal, Mani & Jacob 2019, 10.1109/TMI.2018.2865356), solved by conjugate gradients as there. Both errors are told
-by what they are of:
+(Aggarwal, Mani & Jacob 2019, 10.1109/TMI.2018.2865356), solved by conjugate gradients as there. The two errors are:
 
-- σ_y is the sensor's (:mod:`metalens.formats.camera.sensor_noise`), and the step of 8 bits. A clipped pixel says
-  nothing.
-- σ_x is the restorer's: alike at every display value, which is dark in linear light where the picture is dark.
+- σ_y is the sensor's noise (:mod:`metalens.formats.camera.sensor_noise`) and the quantisation of 8 bits. A clipped
+pixel has no weight.
+- σ_x is the restorer's error: constant in display values, so it is smaller in linear light where the picture is dark.
 
-Detail that the blur erased is left as the restorer painted it: H passes none of it on.
+Detail that the blur erased stays as the restorer predicted it, since H does not transmit it.
 """
 
 from __future__ import annotations
@@ -32,23 +31,23 @@ RESTORER_ERROR = 0.035
 """Standard deviation of a restored picture's error, in display values of 0..1; see docs/restoration.md."""
 
 ITERATIONS = 5
-"""Of conjugate gradients."""
+"""Iterations of conjugate gradients."""
 
 _LEAST_SIDE = 512
 _LEAST_KERNELS = 6
-"""Larger pictures are computed in parts, of a side of at least so many point spread functions."""
+"""Larger pictures are computed in parts; the side of a part is at least this many point spread functions."""
 
 _CLIPPED = 254
 
 
 class DataConsistency:
-    """Draws pictures towards what a camera saw.
+    """Makes restored pictures consistent with their captures.
 
     Args:
         bank: the camera's point spread functions, on a grid.
-        restorer_error: how far restored pictures are off, in display values of 0..1, above 0: little keeps the
-            restored picture, much trusts the capture alone.
-        iterations: of conjugate gradients, at least 1.
+        restorer_error: standard deviation of the restorer's error in display values of 0..1, above 0. A small value
+            keeps the restored picture, a large one follows the capture.
+        iterations: iterations of conjugate gradients, at least 1.
         device: of torch.
 
     Raises:
@@ -75,11 +74,11 @@ class DataConsistency:
 
     @torch.no_grad()
     def __call__(self, restored: np.ndarray, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
-        """The scene nearest to a restored picture that explains the capture.
+        """Compute the most probable scene for a restored picture and its capture.
 
         Args:
             restored: ``[y, x, 3]`` uint8 sRGB.
-            capture: of the same shape, what it was restored from, as the bank's camera writes it.
+            capture: the capture, of the same shape, as the bank's camera encodes it.
             place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
 
         Returns:
@@ -114,11 +113,11 @@ class DataConsistency:
         return to_8_bit(linear_to_srgb(light.numpy().transpose(1, 2, 0)))
 
     def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
-        """Linear light ``[3, y, x]`` of the most probable scene; what is beyond the picture is solved for with it."""
+        """Linear light ``[3, y, x]`` of the most probable scene; the scene beyond the picture is unknown as well."""
         sensor, picture = self.bank.camera.sensor, capture.permute(1, 2, 0).numpy()
         light = decode_picture(sensor, picture)
         variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
-        # A colour matrix mixes a clipped channel into the others.
+        # The colour matrix mixes channels: one clipped channel makes all three unreliable.
         says_something = picture < _CLIPPED
         if inverse_colour_matrix(sensor) is not None:
             says_something = np.all(says_something, axis=-1, keepdims=True)
@@ -149,6 +148,6 @@ class DataConsistency:
 
 
 def _slope(light: Tensor) -> Tensor:
-    """Derivative of linear light by the sRGB display value, at this light."""
+    """Derivative of linear light with respect to the sRGB display value, at this light."""
     curved = 2.4 / 1.055 * light.clamp(0.0031308, 1.0) ** (1 - 1 / 2.4)
     return torch.where(light > 0.0031308, curved, torch.full_like(light, 1 / 12.92))

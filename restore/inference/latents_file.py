@@ -1,15 +1,15 @@
-"""Latents on disk: what one restoration computed, so that any other α costs one decode (``--latents``).
+"""Latents on disk: the result of one restoration, so that any other α costs one decode (``--latents``).
 
 A safetensors file with ``positive`` and ``neutral`` ``[1, channel, y, x]`` float32, and for adapters with skips also
-``capture`` ``[y, x, 3]`` uint8 and its degradation map ``map`` ``[1, 4, n, n]``. The metadata says what made them:
+``capture`` ``[y, x, 3]`` uint8 and its degradation map ``map`` ``[1, 4, n, n]``. The metadata describes their origin:
 
 ====================  =====================================================================
 ``schema, version``   ``metalens.latents``, 1
-``adapter, prior``    SHA-256 of their parameters; others do not decode them
+``adapter, prior``    SHA-256 of their parameters; required for decoding
 ``camera``            its name
 ``capture_sha256``    SHA-256 of the photograph's pixels
-``rows, columns``     of the photograph
-``steps``             of the prediction
+``rows, columns``     size of the photograph
+``steps``             diffusion steps
 ====================  =====================================================================
 """
 
@@ -42,11 +42,11 @@ def save_latents(
     """Write latents.
 
     Args:
-        path: the file; it appears whole or not at all.
-        latents: of :func:`metalens.restore.inference.restoration.latents_of`.
-        restorer: what predicted them.
-        capture: ``[y, x, 3]`` uint8 that they were predicted from.
-        settings: how.
+        path: the file, written atomically.
+        latents: result of :func:`metalens.restore.inference.restoration.latents_of`.
+        restorer: the restorer that predicted them.
+        capture: their capture, ``[y, x, 3]`` uint8.
+        settings: steps, tiles, place.
 
     Raises:
         InputError: the disk refuses the write.

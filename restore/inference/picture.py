@@ -1,4 +1,4 @@
-"""One picture in, one picture out: what ``metalens.restore`` is when it is called."""
+"""Restoration of one picture: the function behind ``metalens.restore``."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ def restore_picture(
 ) -> np.ndarray:
     """Restore one photograph of a metalens camera by one-step diffusion (DMDiff, arXiv 2506.22753, Eq. 6).
 
-    The same picture, adapter and α give the same result: nothing is drawn at random.
+    The result is deterministic.
 
     Args:
         picture: ``[y, x, 3]`` uint8 sRGB, a whole frame of the adapter's camera unless ``place`` is given.
-        adapter: a folder that :func:`metalens.train` wrote, or the embedded ``metacamera``; or what
-            :func:`metalens.load_restorer` gave, which saves loading it for every picture.
-        alpha: −1 to 2: 0 is faithful, 1 detailed, beyond 1 sharper still. Or a map of it, ``[y, x]``.
-        prior: where the adapter's prior is, if not where it was on training.
-        bank: point spread functions of the picture's camera, or their ``psf.h5``. With them the result is drawn towards
-            what the camera saw, which takes longer and is nearer to the scene.
+        adapter: a folder that :func:`metalens.train` wrote, or the embedded ``metacamera``; or the result of
+            :func:`metalens.load_restorer`, which is then not loaded again for every picture.
+        alpha: −1 to 2: 0 is faithful, 1 detailed, above 1 extrapolates. A number, or a map ``[y, x]``.
+        prior: the adapter's prior, if it has moved since training.
+        bank: point spread functions of the picture's camera, or their ``psf.h5``. With a bank, data consistency is
+            applied: closer to the scene, but slower.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
         steps: 1 to 4 diffusion steps; adapters are trained for one.
-        tile: pixels along the largest side that is computed at once.
+        tile: largest side of a tile in pixels.
         device: of torch, such as ``cuda``; a restorer that is given stays on its own.
 
     Returns:

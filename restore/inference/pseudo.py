@@ -1,4 +1,4 @@
-"""Pseudo pairs: the negative path photographs clean pictures as it has learned the camera does (DMDiff section 3.4)."""
+"""Pseudo pairs: the negative path predicts the camera's captures of clean pictures (DMDiff section 3.4)."""
 
 from __future__ import annotations
 
@@ -35,15 +35,15 @@ def make_pseudo_pairs(
     resume: bool = False,
     report: Report = lambda done, total: None,
 ) -> PairsManifest:
-    """Make pairs of clean scenes and the negative path's picture of them, in the format of ``metalens synth``.
+    """Make pairs of clean pictures and captures predicted by the negative path, in the format of ``metalens synth``.
 
     Args:
-        restorer: prior and adapter; its negative path has learned the camera.
+        restorer: prior and adapter of the camera.
         photographs: clean pictures.
         output: a new folder, or an unfinished one with ``resume``.
-        count: how many pairs; photographs take turns, each time with another crop.
-        seed: of the crops.
-        shard_size: pairs a file.
+        count: number of pairs; photographs are used in turn, each time with another crop.
+        seed: seed of the crops.
+        shard_size: pairs per file.
         resume: keep the finished shards.
         report: called after every pair.
 

@@ -1,4 +1,4 @@
-"""Restore captures: encode once, few steps on two paths, one decode for every α; in tiles where a picture is large."""
+"""Restore captures: encode once, few steps on two paths, one decode for each α; large pictures in tiles."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_
 from metalens.restore.prior.prior import ddim_step
 
 Tell = Callable[[int, int], None]
-"""Called with the tiles done and in all."""
+"""Progress callback: tiles done, tiles in all."""
 
 MOST_STEPS = 4
 LEAST_ALPHA, MOST_ALPHA = -1.0, 2.0
@@ -32,11 +32,11 @@ _SATURATED_SHARE = 0.25
 
 @dataclass(frozen=True)
 class Settings:
-    """How a capture is restored.
+    """Settings of a restoration.
 
     Attributes:
-        steps: 1 to 4, those after the first by DDIM without noise. Adapters are trained for one.
-        tile: the largest side, in pixels, that the networks are shown at once.
+        steps: 1 to 4 diffusion steps; further ones are deterministic DDIM steps. Adapters are trained for one.
+        tile: largest side of a tile in pixels.
         place: (row, column) on the sensor of the capture's first pixel, if it is a part of the frame.
     """
 
@@ -55,12 +55,12 @@ ONE_STEP = Settings()
 
 @dataclass(frozen=True)
 class Latents:
-    """Both paths' predictions for one capture: any α is one decode away.
+    """Predicted latents of both paths for one capture; any α then costs one decode.
 
     Attributes:
         positive: ``[1, channel, y, x]`` float32.
         neutral: of the same shape.
-        pixels: (rows, columns) of the photograph; the latents are of it reflected to whole cells.
+        pixels: (rows, columns) of the photograph, before padding to whole cells.
         capture: ``[y, x, 3]`` uint8 and its degradation map ``[1, 4, n, n]``, if the decoder needs the encoder's
             features (adapters with skips), else None.
     """
@@ -72,7 +72,7 @@ class Latents:
 
 
 def check_alphas(alphas: Sequence[float]) -> tuple[float, ...]:
-    """Refuse α that cannot be used.
+    """Check values of α.
 
     Raises:
         InputError: there is none, or one is not a number between −1 and 2, or two are equal.
@@ -98,14 +98,14 @@ def restore(
 ) -> dict[float, np.ndarray]:
     """Restore one capture.
 
-    The same capture, adapter and α give the same picture: nothing is drawn at random.
+    The result is deterministic.
 
     Args:
         restorer: prior and adapter.
-        capture: ``[y, x, 3]`` uint8 sRGB, of the sensor's size unless ``settings`` says which part it is.
-        alphas: how far to go from the neutral (0) to the positive path (1); beyond 1 extrapolates.
+        capture: ``[y, x, 3]`` uint8 sRGB, of the sensor's size unless ``settings.place`` is given.
+        alphas: blending from the neutral (0) to the positive path (1); above 1 extrapolates.
         settings: steps, tiles, place.
-        consistency: draws each picture towards what the camera saw, if given.
+        consistency: data consistency to apply to each picture, if given.
 
     Returns:
         α → ``[y, x, 3]`` uint8.
@@ -166,10 +166,10 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
     """Decode α z_pos + (1 − α) z_neu.
 
     Args:
-        restorer: what predicted the latents.
-        latents: of :func:`latents_of`.
-        alpha: a number, or a map ``[y, x]`` of the photograph's size that says it at every pixel.
-        tile: the largest side, in pixels, that the decoder is shown at once.
+        restorer: the restorer that predicted the latents.
+        latents: result of :func:`latents_of`.
+        alpha: a number, or a map ``[y, x]`` of the photograph's size.
+        tile: largest side of a tile in pixels.
 
     Returns:
         ``[y, x, 3]`` uint8.
@@ -216,7 +216,7 @@ def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, i
 
 @contextmanager
 def _memory(tile: int) -> Iterator[None]:
-    """Turn the end of memory into advice."""
+    """Turn an out-of-memory error into advice."""
     try:
         yield
     except (torch.OutOfMemoryError, MemoryError, RuntimeError) as error:
@@ -241,7 +241,7 @@ def _counter(tell: Tell, total: int) -> Callable[[], None]:
 
 
 def _alpha_of(alpha: float | np.ndarray, latents: Latents, multiple: int, stride: int) -> float | Tensor:
-    """α as blending takes it: a map is reflected as the picture was, and averaged over each latent's pixels."""
+    """α in latent resolution: a map is padded as the picture was, and averaged over the pixels of each latent."""
     if not isinstance(alpha, np.ndarray):
         return check_alphas([alpha])[0]
     if alpha.shape != latents.pixels:

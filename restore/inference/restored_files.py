@@ -1,4 +1,4 @@
-"""From files to files: captures or kept latents in, restored pictures out."""
+"""Restore files: captures or kept latents in, pictures out."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ from metalens.restore.inference.restoration import (
 )
 
 Report = Callable[[float, int], None]
-"""Called with the captures done, fractions included, and in all."""
+"""Progress callback: captures done (with fractions), captures in all."""
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class CaptureFile:
 
 @dataclass(frozen=True)
 class KeptLatents:
-    """Latents that an earlier restoration kept."""
+    """Latents kept by an earlier restoration."""
 
     name: str
     path: Path
@@ -105,7 +105,7 @@ def _degraded(pairs: Pairs, index: int) -> np.ndarray:
 
 
 def known_lenses(restorer: Restorer) -> set[str]:
-    """Hashes of the cameras that an adapter was trained for."""
+    """Hashes of the cameras on which an adapter was trained."""
     known = {restorer.camera.hash}
     for pairs in restorer.training.get("pairs", []):
         known |= {*pairs.get("lens_hashes", []), *([pairs["lens_hash"]] if "lens_hash" in pairs else [])}
@@ -151,24 +151,24 @@ def restore_files(
     consistency: DataConsistency | None = None,
     report: Report = lambda done, total: None,
 ) -> list[dict[str, str]]:
-    """Restore into a new folder: ``NAME-alpha0.75.png`` for each capture and α, ``NAME-map.png`` with a map of α.
+    """Restore captures into a new folder: ``NAME-alpha0.75.png`` for each α, ``NAME-map.png`` with a map of α.
 
-    Every capture is checked before the first is restored; the folder appears whole or not at all.
+    All captures are checked before the first is restored; the folder is written atomically.
 
     Args:
         restorer: prior and adapter.
-        captures: of :func:`captures_of`.
-        alphas: one picture each; left aside where there is a map.
+        captures: result of :func:`captures_of`.
+        alphas: one picture for each; ignored with a map.
         output: the new folder.
         settings: steps, tiles, place.
         alpha_map: α at every pixel, ``[y, x]`` of the photographs' size.
         latents: a new folder for the latents of every capture.
-        any_lens: take captures of lenses that the adapter was not trained for.
-        consistency: draws each picture towards what the camera saw, if given; not for kept latents, which lack that.
-        report: told how far it is.
+        any_lens: accept captures of lenses on which the adapter was not trained.
+        consistency: data consistency to apply, if given; not for kept latents, which lack the capture.
+        report: progress callback.
 
     Returns:
-        One row a file written: ``capture``, ``alpha``, ``restored``.
+        One row per written file: ``capture``, ``alpha``, ``restored``.
 
     Raises:
         InputError: a capture, kept latents or the map cannot be used, or the disk refuses the write.

@@ -1,8 +1,8 @@
-"""Group normalisation with the statistics of a whole picture, for networks that see it in tiles.
+"""Group normalisation with the statistics of a whole picture, for networks that process it in tiles.
 
-A group's mean and deviation are taken over everything the network is shown. Tile by tile they would differ, and every
-tile would come out in a slightly other brightness and contrast. Here they are taken once, over windows spread over the
-picture that pass the network together, and every tile is then normalised by the same numbers.
+Mean and deviation of a group are computed over the whole input of the network. They would differ from tile to tile, and
+so would brightness and contrast. Here they are computed once, over windows spread over the picture, and all tiles are
+normalised by the same values.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ Forward = Callable[[Tensor], Tensor]
 
 
 class SharedStatistics:
-    """The statistics of a network's group normalisations.
+    """Shared statistics of a network's group normalisations.
 
     Args:
-        module: the network; its ``GroupNorm`` layers act otherwise inside :meth:`collecting` and :meth:`applied`.
-        parts: into how many equal parts a batch falls that are normalised apart, such as the two paths.
+        module: the network; :meth:`collecting` and :meth:`applied` change its ``GroupNorm`` layers temporarily.
+        parts: number of equal parts of a batch with separate statistics, such as the two paths.
     """
 
     def __init__(self, module: nn.Module, parts: int = 1) -> None:
@@ -31,13 +31,13 @@ class SharedStatistics:
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Inside, each layer normalises each part of a batch by that part's statistics, and they are kept."""
+        """Inside the block, each layer normalises each part of a batch by its own statistics and stores them."""
         with self._replaced(self._collect):
             yield
 
     @contextmanager
     def applied(self) -> Iterator[None]:
-        """Inside, each layer normalises by the statistics that were kept."""
+        """Inside the block, each layer normalises by the stored statistics."""
         with self._replaced(self._apply):
             yield
 

@@ -1,4 +1,4 @@
-"""The restorer's three networks over a picture of any size: tile by tile, each tile at its place in the frame."""
+"""Encoder, U-Net and decoder on pictures of any size: tile by tile, with each tile's region of the frame."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from metalens.restore.inference.tiling import Tile, tiled, tiling_of
 BOTH = ("positive", "neutral")
 
 AUTOENCODER_WINDOWS, UNET_WINDOWS = 3, 5
-"""Windows along each side for the statistics of normalisation. The U-Net's vary more, and its features are small."""
+"""Windows along each side for the normalisation statistics; more for the U-Net, whose statistics vary more."""
 
 
 class TiledNetworks:
-    """A restorer on one picture, in tiles where it is large.
+    """A restorer on one picture, in tiles if the picture is large.
 
     Args:
         restorer: prior and adapter.
         maps: ``[1, 4, n, n]`` degradation map of the frame.
         frame: (rows, columns) pixels of the frame that the map belongs to.
-        padded: (rows, columns) of the picture, reflected to multiples of the prior's ``size_multiple``.
-        tile: the largest side, in pixels, that a network is shown at once.
+        padded: (rows, columns) of the picture, padded to multiples of the prior's ``size_multiple``.
+        tile: largest side of a tile in pixels.
         tell: called after each tile of encoder and U-Net.
     """
 
@@ -124,7 +124,7 @@ class TiledNetworks:
         parts: int = 1,
         windows: int = AUTOENCODER_WINDOWS,
     ) -> Iterator[None]:
-        """Where there are several tiles, normalise them all by the statistics of windows over the whole picture."""
+        """If there are several tiles, normalise all by the statistics of windows over the whole picture."""
         if len(self.tiling) == 1:
             yield
             return

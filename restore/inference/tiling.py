@@ -1,7 +1,7 @@
-"""Large pictures in overlapping tiles that are blended: how a frame is cut, and how its parts become one again.
+"""Large pictures in overlapping tiles: cutting and blending.
 
-Everything is counted in cells of the size that the prior's networks can take (``Prior.size_multiple`` pixels), so that
-tiles of a picture, of its latents and of its restored picture lie over each other exactly.
+The unit is a cell of ``Prior.size_multiple`` pixels, so that tiles of the picture, of its latents and of the restored
+picture coincide exactly.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.conditioning.degradation_map import Region
 
 OVERLAP = 0.25
-"""How much of a tile's side two neighbours share."""
+"""Overlap of two neighbours as a fraction of a tile's side."""
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Tiling:
         return [Tile(top, left, self.height, self.width) for top in self.tops for left in self.lefts]
 
     def windows(self, most: int) -> list[Tile]:
-        """At most ``most``² parts of half a tile's side, spread evenly over the frame: a sample of it."""
+        """At most ``most``² windows of half a tile's side, spread evenly over the frame."""
         height, width = max(1, self.height // 2), max(1, self.width // 2)
         tops = _spread(self.rows - height, min(most, math.ceil(self.rows / height)))
         lefts = _spread(self.columns - width, min(most, math.ceil(self.columns / width)))
@@ -111,12 +111,12 @@ class Tiling:
 def tiling_of(pixels: tuple[int, int], cell: int, side: int) -> Tiling:
     """Cut a padded picture into tiles.
 
-    Along each axis there are as few tiles as fit ``side`` with an overlap of a quarter of it, all equally long and
-    evenly spread; a picture up to ``side`` is one tile.
+    Along each axis the number of tiles is the smallest with an overlap of at least a quarter of ``side``. Tiles have
+    equal size and even spacing; a picture up to ``side`` is one tile.
 
     Args:
         pixels: (rows, columns), multiples of ``cell``.
-        cell: pixels a cell.
+        cell: pixels per cell along each side.
         side: the largest side of a tile in pixels.
 
     Raises:
@@ -139,7 +139,7 @@ def tiled(
     Args:
         function: tile → ``[…, tile.height · samples, tile.width · samples]``.
         tiling: the tiles.
-        samples: of the result, a cell along each side.
+        samples: samples of the result per cell along each side.
         report: called after each tile.
 
     Returns:
@@ -170,7 +170,7 @@ def _cut(length: int, side: int) -> tuple[int, tuple[int, ...]]:
 
 
 def _spread(room: int, count: int) -> tuple[int, ...]:
-    """``count`` different whole numbers from 0 to ``room``, evenly spread."""
+    """``count`` different integers from 0 to ``room``, evenly spaced."""
     if count <= 1 or room <= 0:
         return (0,)
     return tuple(sorted({round(number * room / (count - 1)) for number in range(count)}))
@@ -179,8 +179,8 @@ def _spread(room: int, count: int) -> tuple[int, ...]:
 def _shares(starts: Sequence[int], length: int, whole: int, samples: int) -> list[Tensor]:
     """Weights along one axis of every part, ``[length · samples]`` each.
 
-    A part counts nothing in the outer quarter of an overlap, where its convolutions saw the padding at its edge, and
-    rises through the middle half; at the frame's own edge it counts in full.
+    A part has weight 0 in the outer quarter of an overlap, where padding affected its convolutions, and rises to 1 over
+    the middle half. At the edge of the frame it keeps weight 1.
     """
     place = torch.arange(length * samples) + 0.5
     total = torch.zeros(whole * samples)
@@ -201,6 +201,6 @@ def _shares(starts: Sequence[int], length: int, whole: int, samples: int) -> lis
 
 
 def _ramp(distance: Tensor, overlap: int) -> Tensor:
-    """0 to 1 with the distance from an edge, smoothly, over the middle half of the overlap."""
+    """Smooth ramp from 0 to 1 with the distance from an edge, over the middle half of the overlap."""
     linear = (2 * distance / overlap - 0.5).clamp(0, 1)
     return linear * linear * (3 - 2 * linear)

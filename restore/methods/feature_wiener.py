@@ -28,7 +28,8 @@ class PsfField:
         device: device of the tensors.
 
     Attributes:
-        functions: ``[row, column, 3, y, x]``, scaled to a mean energy of 1.
+        functions: ``[row, column, 3, y, x]``, balanced as by
+            :func:`metalens.restore.deconvolution.wiener.balanced_functions`.
 
     Raises:
         InputError: the nodes of the bank form no grid.
