@@ -1,11 +1,11 @@
-"""Making a small latent diffusion prior from clean photographs, as the embedded one was made.
+"""Training of a small latent diffusion prior on clean photographs, such as the embedded one.
 
 In reading order:
 
 - ``pretrain``               from photographs to a prior
 - ``recipe``                 its size and recipe, and the untrained networks
-- ``linear_initialisation``  networks that begin as linear ones
+- ``linear_initialisation``  networks that start as linear maps
 - ``crops``                  random crops of clean photographs
-- ``degradation``            what pictures are trained against, without any one lens
-- ``losses``                 what autoencoder and denoiser are trained for
+- ``degradation``            generic degradations, independent of any lens
+- ``losses``                 losses of autoencoder and denoiser
 """

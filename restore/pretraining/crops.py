@@ -1,4 +1,4 @@
-"""Random crops of clean photographs, kept where the training computes, drawn reproducibly step by step."""
+"""Random crops of clean photographs on the training's device, reproducible for every step."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from metalens.formats.pictures.pictures import read_picture
 class PhotographCrops:
     """Clean photographs as a source of training crops.
 
-    All pixels lie in one tensor on the training's device, and a batch is gathered from them at once: an accelerator
-    needs thousands of crops a second, which no reading processes would cut for it.
+    All pixels are in one tensor on the training's device, and a batch is one gather operation: an accelerator needs
+    thousands of crops per second, more than reader processes can supply.
 
     Args:
         paths: picture files.
         size: side of a crop in pixels.
-        device: where crops are needed.
+        device: device of the crops.
 
     Raises:
         InputError: a file is no picture, or no photograph is at least ``size`` on both sides.
@@ -45,12 +45,12 @@ class PhotographCrops:
     def _cut(self, size: int) -> None:
         self.size = size
         fits = self.shapes.min(axis=1) >= size
-        # The square root keeps large photographs from drowning the small ones.
+        # The square root of the area: otherwise large photographs would dominate.
         weights = np.sqrt(self.shapes.prod(axis=1)) * fits
         self.probability = weights / weights.sum()
 
     def resized(self, size: int) -> PhotographCrops:
-        """The same photographs, in the same memory, cut to another size that fits one of them."""
+        """The same photographs, in the same memory, with another crop size."""
         other = object.__new__(PhotographCrops)
         other.__dict__ |= self.__dict__
         if self.shapes.min(axis=1).max() < size:
@@ -92,7 +92,7 @@ class PhotographCrops:
         scale = side / self.size
         y = top + (along_y + 0.5) * scale - 0.5
         x = left + (along_x + 0.5) * scale - 0.5
-        # Four samples, further apart the more the crop is shrunk: at a half they are the mean of four pixels.
+        # Four samples, spaced by the scale, suppress aliasing: at scale 1/2 they are the mean of four pixels.
         reach = (scale - 1) / 2
         total = torch.zeros(len(side), self.size, self.size, 3, device=self.pixels.device)
         for sign_y, sign_x in product((-1, 1), repeat=2):

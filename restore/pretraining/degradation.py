@@ -1,4 +1,4 @@
-"""Generic degradations and the neutral target: what a picture is trained against, without any one lens."""
+"""Generic degradations and the neutral target, independent of any lens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metalens.formats.pairs.neutral_target import EPSILON, RADIUS
 
 
 def guided_filter(picture: Tensor, *, radius: int = RADIUS, epsilon: float = EPSILON) -> Tensor:
-    """Smooth pictures and keep their edges: the target of the neutral path, where pictures come without it.
+    """Edge-preserving smoothing: the target of the neutral path, for pictures that come without it.
 
     The same filter as :func:`metalens.formats.pairs.neutral_target.neutral_target`, which says what it is and is
     stored in pairs.
@@ -31,16 +31,16 @@ def guided_filter(picture: Tensor, *, radius: int = RADIUS, epsilon: float = EPS
 
 
 def _box_mean(picture: Tensor, radius: int) -> Tensor:
-    # A window that reaches over the border averages the samples inside it.
+    # A window that extends beyond the border averages only the samples inside.
     return F.avg_pool2d(picture, 2 * radius + 1, stride=1, padding=radius, count_include_pad=False)
 
 
 def degrade_generically(pictures: Tensor, generator: torch.Generator) -> Tensor:
-    """Degrade pictures at random as some lens and sensor might: blur per channel, a veil of haze, noise.
+    """Degrade pictures at random: blur per channel, haze, noise.
 
-    No point spread function of a metalens enters, so that a prior trained on it is neutral between lenses. In linear
-    light the core of the blur is an elliptical Gaussian or the disc of a defocus, with a width of its own per channel;
-    a wide Gaussian beside it is the haze.
+    No point spread function of a metalens is used, so that the prior favours no lens. In linear light the core of the
+    blur is an elliptical Gaussian or a defocus disc, with a width of its own for each channel; a wide Gaussian is the
+    haze.
 
     Args:
         pictures: ``[batch, 3, y, x]`` in 0..1, sRGB.

@@ -1,4 +1,4 @@
-"""What a prior's autoencoder and denoiser are trained for: pictures and latents in, losses out."""
+"""Losses of a prior's autoencoder and denoiser."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def autoencoder_loss(autoencoder: AutoencoderKL, pictures: Tensor, kl_weight: fl
 
 
 class DenoiserBatch(NamedTuple):
-    """What the denoiser is shown, and what it should give.
+    """Inputs and targets of the denoiser.
 
     Attributes:
         source: ``[batch, channel, y, x]`` latents at the timesteps.
@@ -65,8 +65,8 @@ def denoiser_batch(
         prior: its autoencoder encodes.
         clean: ``[batch, 3, y, x]`` in 0..1.
         generator: source of randomness, on the crops' device.
-        path_share: how often each path is taken.
-        diffusion_share: of the crops.
+        path_share: probability of each path.
+        diffusion_share: fraction of crops with ordinary diffusion.
     """
     count, device = len(clean), clean.device
     shares = torch.tensor(path_share, device=device)

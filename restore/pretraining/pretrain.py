@@ -1,4 +1,4 @@
-"""Make a small latent diffusion prior from clean photographs: the embedded prior is made by this.
+"""Train a small latent diffusion prior on clean photographs; the embedded prior was made by this.
 
 Two stages, each resumable from its checkpoint:
 
@@ -8,7 +8,8 @@ Two stages, each resumable from its checkpoint:
    the latents of generically degraded photographs, each prompt with its own target: the clean picture
    (positive), its edge-preserving low-pass (neutral), and from clean latents a degraded picture (negative).
 
-Each crop of a batch has its own path. Everything random is drawn from (seed, step), so a run that stopped goes on.
+Each crop of a batch has its own path. All random numbers depend on (seed, step) only, so an interrupted run can
+continue.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from metalens.restore.training.loop import Draw, LoopSettings, Trainee, Training
 from metalens.restore.training.optimisation import Budget, Optimisation
 
 Report = Callable[[str, float, dict[str, float]], None]
-"""Called with stage, share done and the latest figures."""
+"""Progress callback: stage, fraction done in 0..1, latest figures."""
 
 
 def pretrain(
@@ -57,11 +58,11 @@ def pretrain(
         output: the new folder for the prior.
         work: folder for checkpoints; kept, so that a stopped run can be resumed.
         config: size and recipe.
-        autoencoder_budget: of the first stage.
-        denoiser_budget: of the second stage.
+        autoencoder_budget: budget of the first stage.
+        denoiser_budget: budget of the second stage.
         device: where to train.
-        resume: take up the checkpoints in ``work``.
-        report: called now and then with stage, share done and figures.
+        resume: continue from the checkpoints in ``work``.
+        report: progress callback.
 
     Returns:
         The last figures of each stage and its seconds and steps.
@@ -94,7 +95,7 @@ def pretrain(
 def _untrained(
     name: str, autoencoder: AutoencoderKL, scheduler: DDPMScheduler, config: PretrainConfig, device: str
 ) -> Prior:
-    """A trained autoencoder with a denoiser and prompts that are not."""
+    """A prior with a trained autoencoder and untrained denoiser and prompts."""
     denoiser = build_denoiser(config)
     start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
     denoiser.to(device=device, memory_format=torch.channels_last)

@@ -1,4 +1,4 @@
-"""Size and recipe of a prior that is to be made, and its untrained networks."""
+"""Size and training recipe of a prior, and its untrained networks."""
 
 from __future__ import annotations
 
@@ -13,25 +13,25 @@ class PretrainConfig:
     """Size and recipe of a prior.
 
     Attributes:
-        autoencoder_channels: of each level.
-        latent_channels: of the latents.
-        norm_groups: of the autoencoder's normalisations.
-        denoiser_channels: of each level of the U-Net.
-        prompt_tokens: of each prompt.
-        prompt_features: of each token.
+        autoencoder_channels: channels of each level of the autoencoder.
+        latent_channels: channels of the latents.
+        norm_groups: groups of the autoencoder's group normalisation.
+        denoiser_channels: channels of each level of the U-Net.
+        prompt_tokens: tokens of each prompt.
+        prompt_features: features of each token.
         crop: side of the autoencoder's crops in pixels.
-        denoiser_crop: side of the denoiser's.
-        batch: crops a step of the autoencoder.
-        denoiser_batch: crops a step of the denoiser.
+        denoiser_crop: side of the denoiser's crops in pixels.
+        batch: crops per step of the autoencoder.
+        denoiser_batch: crops per step of the denoiser.
         learning_rate: of the autoencoder, at its peak.
         denoiser_learning_rate: of the denoiser, at its peak.
-        kl_weight: of the autoencoder's KL term.
-        diffusion_share: of the denoiser's crops that are ordinary diffusion.
-        path_share: how often a crop is of the positive, the neutral and the negative path.
+        kl_weight: weight of the autoencoder's KL term.
+        diffusion_share: fraction of the denoiser's crops with ordinary diffusion.
+        path_share: probabilities of the positive, neutral and negative path.
         precision: of the denoiser's forward passes; weights, latents and the autoencoder stay float32.
         cuda_graphs: record each stage's step once and replay it (:mod:`metalens.restore.training.cuda_graphs`).
-        checkpoint_every: steps.
-        seed: of weights, crops and noise.
+        checkpoint_every: steps between checkpoints.
+        seed: seed of weights, crops and noise.
     """
 
     autoencoder_channels: tuple[int, ...] = (16, 32)

@@ -1,4 +1,4 @@
-"""An adapter as the loop trains it: one of three paths a step, L2 + λ perceptual, with validation in between."""
+"""Training of an adapter: one of three paths per step, L2 + λ perceptual, with validation in between."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from metalens.restore.training.validation import Validation
 
 
 class PathStep(nn.Module):
-    """A restorer as a module: one path's pictures in, its pictures out."""
+    """A restorer as a module: pictures of one path in, predictions out."""
 
     def __init__(self, restorer: Restorer) -> None:
         super().__init__()
         self.restorer = restorer
-        # Registered, so that several processes average their gradients.
+        # Registered here so that distributed processes average their gradients.
         self.parts = nn.ModuleList([restorer.prior.vae, restorer.prior.unet, restorer.attention])
 
     def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
@@ -50,12 +50,12 @@ class AdapterTraining(Trainee):
 
     Args:
         restorer: prior and adapter.
-        stream: the crops of every step.
-        validation: what is looked at in between.
-        loss: of the paths.
+        stream: crops of all steps.
+        validation: the validation.
+        loss: loss of the paths.
         config: the recipe.
-        workplace: where it runs.
-        output: the folder of the log.
+        workplace: processes and device.
+        output: folder of the log.
     """
 
     stage = "adapter"
@@ -96,7 +96,7 @@ class AdapterTraining(Trainee):
         self._log: TrainingLog
 
     def optimisation(self, budget: Budget) -> Optimisation:
-        """The optimiser of its recipe, for a budget."""
+        """Optimiser according to the recipe, for a budget."""
         config = self.config
         self._optimisation = Optimisation(
             self.restorer.parameters(),
@@ -135,7 +135,7 @@ class AdapterTraining(Trainee):
         return {f"loss_{step.kind}": step.figures["loss"]}
 
     def begin(self) -> None:
-        """Validate what training starts from."""
+        """Validate the initial adapter."""
         self.before = self.validation.path_losses()
 
     def take_up(self, extra: dict[str, Any]) -> None:
@@ -152,7 +152,7 @@ class AdapterTraining(Trainee):
         self.history = self._log.rows
 
     def stepped(self, step: Step) -> None:
-        """Log the step; now and then validate the moving average, as it would be exported now."""
+        """Log the step; at intervals validate the moving average, which is what would be exported now."""
         row = {"step": step.number, "path": step.kind, "pseudo": self.stream.turn(step.position).pseudo}
         row |= {**step.figures, "gradient_norm": step.gradient_norm, "learning_rate": step.learning_rate}
         self._log.step({**row, "seconds": round(step.seconds, 4)})
@@ -163,7 +163,7 @@ class AdapterTraining(Trainee):
             self._log.validation(step.number + 1, losses, by_alpha, shown)
 
     def flush(self) -> None:
-        """Everything that was logged to the disk."""
+        """Write the log to disk."""
         self._log.flush()
 
     def close(self) -> None:
@@ -171,7 +171,7 @@ class AdapterTraining(Trainee):
         self._log.close()
 
     def validate_at_the_end(self, step: int) -> dict[str, Any]:
-        """Validate what will be exported, which is in the parameters' place now."""
+        """Validate the final adapter: the parameters hold the moving average now."""
         with spoken_memory(self.memory):
             losses = self.validation.path_losses()
             by_alpha, shown = self.validation.by_alpha()
@@ -181,7 +181,7 @@ class AdapterTraining(Trainee):
 
 
 def advice(config: TrainConfig) -> str:
-    """What a training that does not fit into memory was, and what to lower."""
+    """Advice for a training that runs out of memory: its size, and what to lower."""
     steps = [
         f"lower --batch and raise --accumulate by as much (now {config.batch} × {config.accumulate})",
         f"lower --crop (now {config.crop})",

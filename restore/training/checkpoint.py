@@ -1,8 +1,8 @@
-"""Checkpoints of a training: one safetensors file with everything that the next step depends on.
+"""Checkpoints of a training: one safetensors file with the complete state.
 
 The tensors are, by name, the trained parameters, their moving averages, AdamW's two moments and torch's random state;
-the file's metadata holds the counters as JSON. Nothing is pickled. A file is written beside its place and renamed, so
-that there is always a whole one.
+the file's metadata holds the counters as JSON. Nothing is pickled. A file is written under another name and then
+renamed, so that a complete checkpoint always exists.
 """
 
 from __future__ import annotations
@@ -22,20 +22,20 @@ from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 
 CHECKPOINT = "checkpoint.safetensors"
-"""Its name in a training's folder."""
+"""File name in a training's folder."""
 
 SCHEMA = "metalens.checkpoint"
 VERSION = 2
 
 _SLACK = 2**24
-"""Bytes that a header and the random state may take beside the tensors of the parameters."""
+"""Largest size of header and random state in bytes, in addition to the parameters' tensors."""
 
 _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", torch.float64: "F64", torch.uint8: "U8"}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """What a file held: ``state``, its counters, and ``tensors`` by name."""
+    """Content of a checkpoint: ``state``, its counters, and ``tensors`` by name."""
 
     state: dict[str, Any]
     tensors: dict[str, Tensor]
@@ -61,13 +61,13 @@ def write_checkpoint(path: Path, tensors: Mapping[str, Tensor], state: Mapping[s
 def read_checkpoint(
     path: Path, *, stage: str, expected: Mapping[str, Tensor], optional: Mapping[str, Tensor]
 ) -> Checkpoint:
-    """Read a checkpoint, after a look at its size and its header: no tensor is read that is not as expected.
+    """Read a checkpoint. Size and header are checked first, so that no unexpected tensor is read.
 
     Args:
         path: the file.
-        stage: what was trained, as it was written.
-        expected: name → a tensor of the shape and type that has to be there.
-        optional: name → a tensor of the shape and type that may be there.
+        stage: stage that the checkpoint must belong to.
+        expected: name → tensor with the shape and type of a required one.
+        optional: name → tensor with the shape and type of an optional one.
 
     Raises:
         InputError: the file is missing, damaged, too large, of another stage or schema, or of other tensors.

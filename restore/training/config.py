@@ -38,38 +38,38 @@ TABLES = ("training", "adapter", "paths")
 class TrainConfig:
     """Recipe of a training.
 
-    DMDiff weighs L2 and LPIPS-VGG by 2 and 5 (λ = 2.5). The shift-tolerant LPIPS, which stands in for it, reads about
-    fifty times the squared error on such pictures, so that with those weights L2 was under 1 % of the loss and PSNR did
-    not rise; the defaults here give both terms about equal shares at the start.
+    DMDiff weighs L2 and LPIPS-VGG by 2 and 5 (λ = 2.5). Here the shift-tolerant LPIPS may replace LPIPS; on such
+    pictures it is about fifty times the squared error. With the published weights L2 was under 1 % of the loss, and
+    PSNR did not rise. With the defaults here both terms are about equal at the start.
 
     Attributes:
         adapter: size and form of the adapter.
-        shares: how often each path is taken.
-        batch: crops at a time, in each process.
-        accumulate: batches a step.
+        shares: probability of each path.
+        batch: crops per batch, in each process.
+        accumulate: batches per step.
         crop: side of a crop in pixels.
-        precision: of the forward pass; what is trained stays float32.
-        gradient_checkpointing: compute activations again in the backward pass instead of keeping them.
+        precision: precision of the forward pass; trained weights stay float32.
+        gradient_checkpointing: recompute activations in the backward pass instead of storing them.
         cuda_graphs: record each path's step once and replay it (:mod:`metalens.restore.training.cuda_graphs`).
-        learning_rate: at its peak.
-        q_rate: what the learning rate is multiplied by for the network that makes Q.
-        warm_up: steps until the peak.
-        weight_decay: of AdamW.
-        clip: largest norm of the gradient.
-        ema_decay: of the moving average that is validated and exported.
-        l2_weight: of the squared error.
-        perceptual_weight: of the perceptual distance (their ratio is λ).
-        perceptual: ``lpips``, ``st-lpips``, or ``auto``: LPIPS where its weights are on this machine.
-        pseudo_share: how often a step of the positive or neutral path takes pseudo pairs, where there are any.
-        pseudo_noise_probability: of extra noise on a pseudo capture.
+        learning_rate: peak learning rate.
+        q_rate: factor on the learning rate for the network that predicts Q.
+        warm_up: steps until the peak learning rate.
+        weight_decay: weight decay of AdamW.
+        clip: largest norm of the gradient (clipping).
+        ema_decay: decay of the moving average that is validated and exported.
+        l2_weight: weight of the squared error.
+        perceptual_weight: weight of the perceptual distance (their ratio is λ).
+        perceptual: ``lpips``, ``st-lpips``, or ``auto``: LPIPS if its weights are on this machine.
+        pseudo_share: probability that a step of the positive or neutral path takes pseudo pairs, if there are any.
+        pseudo_noise_probability: probability of extra noise on a pseudo capture.
         pseudo_noise: its largest standard deviation, in 1/255 of white.
-        checkpoint_every: steps.
-        validate_every: steps; validation also stands at both ends.
+        checkpoint_every: steps between checkpoints.
+        validate_every: steps between validations; there is also one at the start and one at the end.
         validation_batches: batches of fixed crops of each path.
         validation_pictures: fixed crops that are restored at every α.
-        judge: form of the shift-tolerant LPIPS that they are judged by; ``vgg`` is no part of any loss.
-        workers: processes that read ahead; 0 reads in the training's own.
-        seed: of crops, paths, noise and initial weights.
+        judge: network of the shift-tolerant LPIPS in validation; ``vgg`` is not part of any loss.
+        workers: processes that prefetch crops; 0 reads in the training process.
+        seed: seed of crops, paths, noise and initial weights.
     """
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
@@ -104,7 +104,7 @@ class TrainConfig:
 def read_train_config(
     path: Path | None, overrides: Mapping[str, Any], *, adapter: AdapterConfig | None = None
 ) -> TrainConfig:
-    """Read a recipe, and let options of the command line win over it.
+    """Read a recipe; options of the command line override it.
 
     The file has up to three tables: ``[training]`` with the keys of :class:`TrainConfig`, ``[adapter]`` with those of
     :class:`~metalens.restore.adapter.restorer.AdapterConfig`, ``[paths]`` with ``positive``, ``neutral`` and
@@ -112,8 +112,8 @@ def read_train_config(
 
     Args:
         path: a TOML file, or ``None`` for the defaults.
-        overrides: ``training.KEY``, ``adapter.KEY`` or ``paths.KEY`` → value; ``None`` leaves what the file says.
-        adapter: size and form of the adapter, where neither file nor overrides say otherwise.
+        overrides: ``training.KEY``, ``adapter.KEY`` or ``paths.KEY`` → value; ``None`` keeps the file's value.
+        adapter: default size and form of the adapter.
 
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.

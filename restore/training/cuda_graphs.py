@@ -1,8 +1,8 @@
 """Gradients of a function of tensors, recorded once as a CUDA graph and replayed.
 
-A small network has thousands of small kernels a step, and starting each from Python takes longer than running it.
-A graph starts them all at once. Shapes stay as they were recorded; everything the function reads besides its arguments
-must stay where it is in memory.
+A small network runs thousands of small kernels per step; launching each from Python takes longer than its execution. A
+graph launches all at once. Shapes are fixed by the recording; everything else that the function reads must keep its
+memory address.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ class _Recorded:
 
 
 class RecordedGradients:
-    """Values of a function and the gradients of its ``loss``, which are left in the parameters' ``grad``.
+    """Values of a function, with the gradients of its ``loss`` in the parameters' ``grad``.
 
     Args:
-        function: called with a key and tensors; gives named values, ``loss`` among them. What it does may depend on the
-            key, a record is made for each.
-        parameters: what gradients are taken by, on a CUDA device; they are replaced, not added to.
+        function: takes a key and tensors; returns named values, ``loss`` among them. It may depend on the key: each key
+            is recorded separately.
+        parameters: trained parameters, on a CUDA device; their gradients are replaced, not accumulated.
     """
 
     def __init__(self, function: Callable[..., Mapping[str, Tensor]], parameters: Sequence[nn.Parameter]) -> None:
@@ -41,7 +41,7 @@ class RecordedGradients:
         self._pool: Any = None
 
     def __call__(self, key: str, *inputs: Tensor) -> dict[str, Tensor]:
-        """The function's values for these inputs, without their graph of autograd."""
+        """The function's values for these inputs, detached from autograd."""
         name = (key, *(tuple(each.shape) for each in inputs))
         if name not in self._records:
             self._records[name] = self._record(key, inputs)

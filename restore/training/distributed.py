@@ -1,4 +1,4 @@
-"""Where a training runs: one process or several of them, by accelerate, on processors or accelerators."""
+"""Processes and device of a training: one process or several, by accelerate, on CPUs or accelerators."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metalens.restore.machine import usable_device
 
 
 class DistributedProcesses:
-    """This process among those that train together.
+    """This process among those of a distributed training.
 
-    One process is the usual case. ``accelerate launch`` or ``torchrun`` start several, with a device each; they average
-    their gradients, and the first of them writes all files.
+    Usually there is one process. ``accelerate launch`` or ``torchrun`` start several, each with its own device; they
+    average their gradients, and the first process writes all files.
 
     Args:
         device: ``cpu``, or a device of torch. Of several processes each takes the device of its own number.
@@ -38,20 +38,20 @@ class DistributedProcesses:
         self.precision = precision
 
     def prepare(self, module: nn.Module) -> nn.Module:
-        """The module as it trains: alone as it is, among several with its gradients averaged."""
+        """Wrap a module so that several processes average its gradients; a single process leaves it as it is."""
         module.to(self.device)
         if self.processes == 1:
             return module
         return self.accelerator.prepare_model(module, device_placement=False)
 
     def autocast(self) -> AbstractContextManager[None]:
-        """Reduced precision inside the block, if that was asked for."""
+        """Reduced precision inside the block, if configured."""
         if self.precision == "fp32":
             return nullcontext()
         return torch.autocast(self.device.type, dtype=torch.bfloat16)
 
     def without_averaging(self, module: nn.Module) -> AbstractContextManager[None]:
-        """Keep gradients to this process inside the block: more of the same step follow."""
+        """Do not average gradients inside the block: more batches of the same step follow."""
         return self.accelerator.no_sync(module)
 
     def backward(self, loss: Tensor) -> None:
@@ -59,7 +59,7 @@ class DistributedProcesses:
         self.accelerator.backward(loss)
 
     def agree(self, value: float) -> float:
-        """The first process's value, in all of them."""
+        """Broadcast the value of the first process to all."""
         if self.processes == 1:
             return value
         return float(broadcast(torch.tensor(value, device=self.device, dtype=torch.float32)))
@@ -69,16 +69,16 @@ class DistributedProcesses:
         return values if self.processes == 1 else reduce(values, reduction="mean")
 
     def wait(self) -> None:
-        """Go on when all processes have come here."""
+        """Wait until all processes arrive here."""
         self.accelerator.wait_for_everyone()
 
 
 @contextmanager
 def spoken_memory(advice: str) -> Iterator[None]:
-    """Turn running out of memory into one sentence.
+    """Turn an out-of-memory error into one sentence.
 
     Args:
-        advice: what was tried and what to lower.
+        advice: size of the training, and what to lower.
 
     Raises:
         InputError: memory ran out inside the block.
@@ -88,16 +88,16 @@ def spoken_memory(advice: str) -> Iterator[None]:
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise InputError(f"out of memory: {advice}") from error
     except RuntimeError as error:
-        # The processor's allocator has no error of its own.
+        # The CPU allocator raises a plain RuntimeError.
         if "can't allocate memory" not in str(error) and "not enough memory" not in str(error):
             raise
         raise InputError(f"out of memory: {advice}") from error
 
 
 def lower_precision(modules: list[nn.Module]) -> None:
-    """Hold the frozen weights of convolutions and linear layers in bfloat16, in place; what is trained stays float32.
+    """Convert frozen weights of convolutions and linear layers to bfloat16, in place; trained ones stay float32.
 
-    Under autocast they would be cast anew in every pass: only weights that are trained are kept cast.
+    Autocast would cast them again in every pass, since it caches the casts of trained weights only.
     """
     for module in modules:
         for layer in module.modules():

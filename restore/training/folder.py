@@ -1,4 +1,4 @@
-"""The folder of a training while it runs: whose it is, what is left of a killed run, and what goes at the end."""
+"""The folder of a running training: its lock, resuming, and cleaning up at the end."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.log import HISTORY
 
 SETTINGS = "settings.json"
-"""There from the beginning to the very end: a folder with it holds an unfinished training."""
+"""Exists from the start to the end of a training: a folder with this file holds an unfinished one."""
 
 
 @contextmanager
@@ -36,6 +36,6 @@ def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[No
 
 
 def finish(output: Path) -> None:
-    """Remove what only an unfinished training needs; its settings last."""
+    """Remove the files of an unfinished training, its settings last."""
     for leftover in (CHECKPOINT, HISTORY, SETTINGS):
         (output / leftover).unlink(missing_ok=True)

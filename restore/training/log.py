@@ -1,4 +1,4 @@
-"""What a training leaves behind while it runs: a line a step, curves for TensorBoard, and pictures."""
+"""The log of a training: one line per step, curves for TensorBoard, and pictures."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ CURVES = "tensorboard"
 class TrainingLog:
     """The log of one training, in its output folder; only the first process writes one.
 
-    ``history.jsonl`` gets a line a step. It is cut back to the checkpoint when a run is resumed, so that every step
-    stands in it once.
+    ``history.jsonl`` has one line per step. A resumed run truncates it to the checkpoint, so that every step appears
+    once.
 
     Args:
         folder: the training's output.
-        first_step: where this run begins; what was logged of later steps is dropped.
+        first_step: first step of this run; log entries of later steps are dropped.
         writes: whether this process writes.
 
     Raises:
@@ -38,7 +38,7 @@ class TrainingLog:
         self.rows = read_history(folder / HISTORY, before=first_step)
         if not writes:
             return
-        # Opened late: it starts a thread, and takes half a second.
+        # Opened late, since it starts a thread and takes half a second.
         from torch.utils.tensorboard import SummaryWriter
 
         write_text(folder / HISTORY, "".join(_line(row) for row in self.rows))
@@ -46,7 +46,7 @@ class TrainingLog:
         self._curves = SummaryWriter(str(folder / CURVES), purge_step=first_step)
 
     def step(self, row: dict[str, Any]) -> None:
-        """One step's figures; ``path`` and ``step`` are among them."""
+        """Log the figures of a step, ``path`` and ``step`` among them."""
         self.rows.append(row)
         if not self.writes:
             return
@@ -80,7 +80,7 @@ class TrainingLog:
         save_pictures(self.folder, step, shown)
 
     def flush(self) -> None:
-        """Everything to the disk, before a checkpoint that counts on it."""
+        """Write everything to disk, before a checkpoint that relies on it."""
         if self.writes:
             self._file.flush()
             os.fsync(self._file.fileno())

@@ -1,4 +1,4 @@
-"""The loop of every training: draw, forward, backward, descend; skip what is not finite; keep checkpoints.
+"""The training loop: draw, forward, backward, optimiser step; skip steps that are not finite; write checkpoints.
 
 What is trained is a :class:`Trainee`: the adapter, both stages of a prior, a method of the benchmark.
 """
@@ -23,7 +23,7 @@ from metalens.restore.training.distributed import DistributedProcesses, spoken_m
 from metalens.restore.training.optimisation import Budget, Optimisation
 
 Report = Callable[[float, dict[str, float]], None]
-"""Called with the share done and the latest figures."""
+"""Progress callback: fraction done in 0..1, and the latest figures."""
 
 _MOST_IN_A_ROW = 10
 _LONG_ENOUGH = 50
@@ -32,7 +32,7 @@ _LARGEST_SHARE = 0.2
 
 @dataclass(frozen=True)
 class Draw:
-    """What one step trains on: its kind, such as the path, and the batches whose gradients are averaged."""
+    """Input of one step: its kind, such as the path, and the batches whose gradients are averaged."""
 
     kind: str
     batches: Sequence[tuple[Any, ...]]
@@ -40,7 +40,7 @@ class Draw:
 
 @dataclass(frozen=True)
 class Step:
-    """A step that was taken: its number, its draw's, figures, the gradient's norm, learning rate and seconds."""
+    """Record of a step: numbers of step and draw, figures, gradient norm, learning rate and seconds."""
 
     number: int
     position: int
@@ -70,11 +70,11 @@ class Trainee:
 
     @abstractmethod
     def optimisation(self, budget: Budget) -> Optimisation:
-        """The optimiser of what is trained."""
+        """Optimiser of the trained parameters."""
 
     @abstractmethod
     def draw(self, position: int) -> Draw:
-        """What the step at a position takes; skipped steps have used their position."""
+        """Draw the input of the step at a position; skipped steps use up their position."""
 
     @abstractmethod
     def losses(self, kind: str, *batch: Any) -> dict[str, Tensor]:
@@ -107,21 +107,21 @@ class Trainee:
         return {name: float(value) for name, value in losses.items()}
 
     def reported(self, step: Step) -> dict[str, float]:
-        """Those of them that are smoothed and reported."""
+        """The figures that are smoothed and reported."""
         return step.figures
 
     def begin(self) -> None:
         """Called before the first step of all."""
 
     def take_up(self, extra: dict[str, Any]) -> None:
-        """Called with what :meth:`extra` gave, where a checkpoint is taken up.
+        """Called on resuming, with what :meth:`extra` returned for the checkpoint.
 
         Raises:
             KeyError, TypeError, ValueError: it is not that.
         """
 
     def extra(self) -> dict[str, Any]:
-        """What a checkpoint keeps, as JSON."""
+        """Additional state for the checkpoint, as JSON values."""
         return {}
 
     def open(self, first_step: int) -> None:
@@ -131,10 +131,10 @@ class Trainee:
         """Called after each step."""
 
     def flush(self) -> None:
-        """Called before a checkpoint counts on all that was written."""
+        """Called before a checkpoint that relies on all written files."""
 
     def close(self) -> None:
-        """Called at the end, whatever ended it."""
+        """Called at the end, also after an error."""
 
 
 @dataclass(frozen=True)
@@ -142,9 +142,9 @@ class LoopSettings:
     """How a loop runs.
 
     Attributes:
-        checkpoint: its file.
-        steps: between two checkpoints.
-        seconds: between two checkpoints, where they are counted by the clock.
+        checkpoint: file of the checkpoint.
+        steps: steps between two checkpoints.
+        seconds: time between two checkpoints.
         cuda_graphs: record each kind of step once and replay it.
     """
 
@@ -156,7 +156,7 @@ class LoopSettings:
 
 @dataclass
 class Skipped:
-    """Steps that were skipped because something in them was not finite."""
+    """Number of steps skipped because a loss or gradient was not finite."""
 
     total: int = 0
     in_a_row: int = 0
@@ -187,7 +187,7 @@ class TrainingLoop:
     Args:
         trainee: what is trained.
         budget: steps or minutes.
-        workplace: where it runs.
+        workplace: processes and device.
         settings: checkpoints and graphs.
 
     Raises:
@@ -213,7 +213,7 @@ class TrainingLoop:
     def run(self, *, resume: bool, report: Report) -> None:
         """Train until the budget is used; at the end the parameters hold their moving average.
 
-        A checkpoint survives whatever ends the process.
+        A complete checkpoint exists at any time, even if the process is killed.
 
         Args:
             resume: continue from the checkpoint, if there is one.
@@ -264,7 +264,7 @@ class TrainingLoop:
         """One step of the optimiser: its figures, or ``None`` if it was skipped.
 
         Args:
-            draw: what it takes; by default what is next.
+            draw: input of the step; by default the next one.
         """
         started = time.monotonic()
         optimisation = self.optimisation
@@ -280,7 +280,7 @@ class TrainingLoop:
         return Step(number, position, draw.kind, figures, norm, rate, time.monotonic() - started)
 
     def _gather(self, draw: Draw) -> dict[str, Tensor]:
-        """Leave the gradients of all batches in the parameters; the means of their losses, over all processes."""
+        """Compute the mean gradients of all batches; returns the mean losses over all processes."""
         self.optimisation.clear()
         terms: dict[str, Tensor] = {}
         count = len(draw.batches)
@@ -292,7 +292,7 @@ class TrainingLoop:
         return {name: self.workplace.mean(terms[name]) for name in sorted(terms)}
 
     def _backward(self, kind: str, batch: Sequence[Any], batches: int) -> dict[str, Tensor]:
-        """Gradients of one batch; its losses, without their graph."""
+        """Backward pass of one batch; returns its losses, detached."""
         held = [each.to(self.workplace.device) if isinstance(each, Tensor) else each for each in batch]
         if self._recorded is not None:
             return self._recorded(kind, *held)

@@ -10,7 +10,7 @@ from metalens.restore.training.config import TrainConfig
 
 
 class PathLoss(nn.Module):
-    """The loss of predicted pictures against their targets; its networks are frozen.
+    """Loss between predicted pictures and targets; its networks are frozen.
 
     Args:
         config: the weights of both terms, and the perceptual metric.

@@ -1,7 +1,7 @@
-"""One optimiser for every training: AdamW, warm-up and cosine decay, clipping, moving average, checkpoints.
+"""The optimiser of all trainings: AdamW, warm-up and cosine decay, clipping, moving average, checkpoints.
 
-Randomness is drawn from (seed, step) everywhere, so that a step's number is the whole state of the data; torch's own
-random state is kept beside it, for networks that draw from it. A checkpoint resumes to the same curve.
+Random numbers depend on (seed, step) only, so the step number is the complete state of the data. The random state of
+torch is stored as well, for networks that use it. A resumed training continues on the same curve.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from metalens.restore.training.checkpoint import read_checkpoint, write_checkpoi
 
 @dataclass(frozen=True)
 class Budget:
-    """How long to train: a number of steps, of minutes, or whichever of both comes first."""
+    """Length of a training: steps, minutes, or whichever limit is reached first."""
 
     steps: int | None = None
     minutes: float | None = None
@@ -58,14 +58,15 @@ class Optimisation:
 
     Args:
         parameters: name → parameter, in a fixed order.
-        learning_rate: at its peak, reached after ``warm_up`` steps, then a cosine down to a twentieth.
-        budget: what the cosine spans.
-        weight_decay: of AdamW.
-        warm_up: steps.
+        learning_rate: peak learning rate, reached after ``warm_up`` steps; then cosine decay to a twentieth of it.
+        budget: length of the cosine.
+        weight_decay: weight decay of AdamW.
+        warm_up: steps of the warm-up.
         clip: largest norm of the gradient.
-        ema_decay: of the moving average; it ramps up as (1 + step) / (10 + step).
-        agree: makes the seconds that passed the same in all processes of a distributed training.
-        factors: start of a name → factor on the learning rate of the parameters that begin with it; 1 for others.
+        ema_decay: decay of the moving average; it ramps up as (1 + step) / (10 + step), so that early steps are
+            forgotten.
+        agree: makes the elapsed time the same in all processes of a distributed training.
+        factors: prefix of parameter names → factor on their learning rate; 1 for others.
     """
 
     def __init__(
@@ -109,12 +110,12 @@ class Optimisation:
         return self._seconds_before + (0.0 if self._started is None else time.monotonic() - self._started)
 
     def start_clock(self) -> None:
-        """Count seconds from now on, if they are not counted already."""
+        """Start the clock, if it is not running."""
         if self._started is None:
             self._started = time.monotonic()
 
     def stop_clock(self) -> None:
-        """Count no more seconds: training has ended."""
+        """Stop the clock at the end of training."""
         self._seconds_before, self._started = self.seconds, None
 
     @property
@@ -124,20 +125,20 @@ class Optimisation:
         return self.budget.progress(self.step_number, self._agree(self.seconds) if timed else 0.0)
 
     def step(self, loss: Tensor) -> float:
-        """Descend once on ``loss``: its backward pass and :meth:`descend`."""
+        """One optimiser step on ``loss``: its backward pass and :meth:`descend`."""
         self.clear()
         loss.backward()
         return self.descend(finite=bool(torch.isfinite(loss.detach())))
 
     def clear(self) -> None:
-        """Forget the gradients."""
+        """Clear the gradients."""
         self.adam.zero_grad(set_to_none=True)
 
     def descend(self, *, finite: bool = True) -> float:
-        """Descend once on the gradients that were gathered.
+        """One optimiser step on the accumulated gradients.
 
         Args:
-            finite: whether the losses were; they are not seen here.
+            finite: whether all losses were finite.
 
         Returns:
             The gradient's norm before clipping.
@@ -159,20 +160,20 @@ class Optimisation:
 
     @property
     def rate(self) -> float:
-        """The learning rate of the step that comes next."""
+        """Learning rate of the next step."""
         warm = min(1.0, (self.step_number + 1) / max(1, self.warm_up))
         decay = 0.05 + 0.95 * 0.5 * (1 + math.cos(math.pi * min(1.0, self.progress)))
         return self.learning_rate * warm * decay
 
     def use_average(self) -> None:
-        """Put the moving average in the parameters' place, at the end of training."""
+        """Replace the parameters by their moving average, at the end of training."""
         with torch.no_grad():
             for name, parameter in self.parameters.items():
                 parameter.copy_(self.average[name])
 
     @contextmanager
     def averaged(self) -> Iterator[None]:
-        """The moving average in the parameters' place inside the block, as it would be exported now."""
+        """Inside the block, the parameters hold their moving average, as it would be exported now."""
         kept = {name: parameter.detach().clone() for name, parameter in self.parameters.items()}
         self.use_average()
         try:
@@ -188,7 +189,7 @@ class Optimisation:
         Args:
             path: of the file.
             stage: what is trained.
-            extra: what else the next step depends on, as JSON.
+            extra: further state, as JSON values.
         """
         moments = {
             f"{place}_moment.{name}": self.adam.state[parameter][key]
@@ -251,7 +252,7 @@ _ACCELERATOR_STATE = {"random.cuda": torch.empty(16, dtype=torch.uint8)}
 
 
 def _random_state() -> dict[str, Tensor]:
-    """The state of torch's random generators: of the processor, and of the accelerator if one is in use."""
+    """State of torch's random generators: of the CPU, and of the accelerator if one is in use."""
     state = {"random.cpu": torch.get_rng_state()}
     if torch.cuda.is_initialized():
         state["random.cuda"] = torch.cuda.get_rng_state()

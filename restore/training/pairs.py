@@ -19,11 +19,11 @@ from metalens.restore.conditioning.quality import GRID, quality_map
 from metalens.restore.metrics.picture_tensors import as_tensor
 
 Place = tuple[int, int]
-"""A pair: the number of its folder, and its own in the folder."""
+"""A pair: index of its folder, and index in the folder."""
 
 
 class Example(NamedTuple):
-    """Crops: ``clean``, ``neutral`` and ``captured`` ``[3, y, x]`` in 0..1, and where they lay.
+    """Crops: ``clean``, ``neutral`` and ``captured`` ``[3, y, x]`` in 0..1, with their degradation map.
 
     ``degradation_map`` ``[4, n, n]`` goes with the captured one as the input, or with the clean one if that is asked
     for. A batch has one axis more.
@@ -48,12 +48,11 @@ class TrainingPairs:
 
     Args:
         sources: the folders.
-        quality_metric: what S_i is measured with; ``None`` measures nothing and leaves the fourth channel 0, for
-            restorers that are not told of it.
-        kept_bytes: how much of the pictures is kept in memory once it has been read, by each reading process.
+        quality_metric: metric of S_i; ``None`` leaves the fourth channel 0, for restorers without it.
+        kept_bytes: size of the picture cache in bytes, in each reading process.
 
     Raises:
-        InputError: nothing is left to train on.
+        InputError: the training split is empty.
     """
 
     def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None, kept_bytes: int = 2**30) -> None:
@@ -78,9 +77,12 @@ class TrainingPairs:
         Args:
             among: the pairs to draw from: :attr:`training` or :attr:`validation`.
             size: its side in pixels, at most the frame's.
-            random: source of randomness.
+            random: random generator.
             multiple: crops begin at multiples of this.
-            of_clean: whether the map is that of the clean picture as the input.
+            of_clean: measure the quality map on the clean picture instead of the capture.
+
+        Returns:
+            The crops.
         """
         return self.draw_placed(among, size, random=random, multiple=multiple, of_clean=of_clean)[0]
 
@@ -108,7 +110,7 @@ class TrainingPairs:
         window = (slice(top, top + size), slice(left, left + size))
         on_sensor = _on_sensor(source, sample, top, left, size)
         fwhm = resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
-        # The quality is measured on the picture, the blur is known over the whole sensor, of which it may be a part.
+        # Quality is measured over the picture, FWHM over the whole sensor, of which the picture may be a part.
         region = Region(top / height, left / width, size / height, size / width)
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
         example = Example(
@@ -120,9 +122,9 @@ class TrainingPairs:
         return example, on_sensor
 
     def measure(self) -> None:
-        """Measure the quality of all pictures now, captured and clean ones, and not when each is drawn first."""
+        """Measure the quality of all pictures now (captured and clean), instead of at their first use."""
         wanted = [(place, of_clean) for place in (*self.training, *self.validation) for of_clean in (False, True)]
-        # Read in this thread, as shards are; measured in several.
+        # Shards are read in this thread only; the measurement runs in several.
         with ThreadPoolExecutor() as pool:
             running = [
                 pool.submit(self._quality_of, place, self._sample(place), of_clean=of_clean)
@@ -132,7 +134,7 @@ class TrainingPairs:
             each.result()
 
     def _sample(self, place: Place) -> PairSample:
-        """Read a pair, or take it from those that were kept."""
+        """Read a pair, or take it from the cache."""
         if place in self._kept:
             return self._kept[place]
         number, index = place
@@ -157,7 +159,7 @@ class TrainingPairs:
 
 
 def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Region:
-    """The part of its camera's sensor that a square crop of a sample is."""
+    """Region of the camera's sensor that a square crop of a sample covers."""
     sensor = source.pairs.manifest.cameras[sample.camera].sensor
     return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
 

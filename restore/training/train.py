@@ -41,12 +41,12 @@ __all__ = ["TrainConfig", "TrainingData", "train"]
 
 @dataclass(frozen=True)
 class TrainingData:
-    """What an adapter learns from.
+    """Training data of an adapter.
 
     Attributes:
         pairs: folders of simulated or measured pairs, of one lens or of several.
-        bank: the point spread functions of the camera that the adapter is for.
-        other_banks: of the other lenses that pairs were made with; SVDA is told each sample's own.
+        bank: point spread functions of the adapter's camera.
+        other_banks: banks of other lenses among the pairs; SVDA takes the map of each sample's own lens.
         pseudo: folders of pseudo pairs, mixed in with ``TrainConfig.pseudo_share``.
         quality_metric: what S_i is measured with, ``auto``, ``musiq`` or ``piqe``; ``auto`` is that of the adapter to
             start from, where there is one.
@@ -85,8 +85,8 @@ def train(
         config: the recipe; by default :class:`TrainConfig`.
         initial: an adapter to start from, of any lens, of the same prior and sizes.
         device: where to train; of several processes each takes its own.
-        resume: take up the checkpoint in ``output``.
-        command: what was typed, for the model card.
+        resume: continue from the checkpoint in ``output``.
+        command: command line, for the model card.
         report: called after every step, in the first process.
 
     Returns:
@@ -107,7 +107,7 @@ def train(
     )
     metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
     with torch.random.fork_rng(devices=[]):
-        # The weights that training starts from are the seed's, whatever was drawn before.
+        # Initial weights depend on the seed only, not on earlier draws.
         torch.manual_seed(config.seed)
         restorer = Restorer(prior, config.adapter, bank.camera, lenses.of_bank(bank), metric)
     if initial is not None:
@@ -150,7 +150,7 @@ def train(
 
 
 def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any]) -> None:
-    """The adapter, its history and its card; the checkpoint goes when all are there."""
+    """Write adapter, history and model card; then remove the checkpoint."""
     restorer = trainee.restorer
     restorer.training = summary
     save_adapter(output, restorer)
@@ -161,7 +161,7 @@ def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any]) -> N
 
 
 def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, Any], command: str) -> dict[str, Any]:
-    """What the model card tells."""
+    """The training record for the model card."""
     optimisation, workplace = loop.optimisation, loop.workplace
     found = trainee.validate_at_the_end(optimisation.step_number)
     return {

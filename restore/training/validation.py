@@ -1,4 +1,4 @@
-"""How a training does on photographs that are not trained on: losses of each path, and pictures restored at every α."""
+"""Validation on held-out photographs: losses of each path, and pictures restored at every α."""
 
 from __future__ import annotations
 
@@ -21,29 +21,29 @@ from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.pairs import Example, TrainingPairs
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0)
-"""The α that are validated."""
+"""Values of α in validation."""
 
 SIDE = 128
-"""Largest side of the pictures that are restored, in pixels."""
+"""Largest side of the restored pictures in pixels."""
 
 _SHOWN = 4
 
 
 @dataclass(frozen=True)
 class Pictures:
-    """Held-out crops as they are shown: title → ``[picture, 3, y, x]`` in 0..1."""
+    """Held-out crops for display: title → ``[picture, 3, y, x]`` in 0..1."""
 
     versions: dict[str, Tensor]
 
     def sheet(self) -> np.ndarray:
-        """All in one picture ``[y, x, 3]`` uint8: a row each, a column a version."""
+        """All crops in one picture ``[y, x, 3]`` uint8: one row per crop, one column per version."""
         rows = [torch.cat(list(row), dim=-1) for row in zip(*self.versions.values(), strict=True)]
         whole = torch.cat(rows[:_SHOWN], dim=-2)
         return (whole.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
 
 
 class Validation:
-    """Fixed crops of the photographs that validate; of those that train, if none does.
+    """Fixed crops of the validation split; of the training split, if the former is empty.
 
     Args:
         restorer: what is trained.
@@ -134,7 +134,7 @@ class Validation:
         return max(self.config.crop, min(SIDE, *frames) // multiple * multiple)
 
     def _draw(self, count: int, side: int, number: int, *, of_clean: bool) -> Example:
-        """Crops by their number, which has nothing to do with the steps'."""
+        """Draw crops by a number of their own, independent of the training steps."""
         random = np.random.default_rng([self.config.seed, 2**63, number])
         device = self.restorer.prior.alpha_cumprod.device
         multiple = self.restorer.prior.latent_stride
