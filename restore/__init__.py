@@ -3,16 +3,16 @@
 In reading order:
 
 - ``prior``          the latent diffusion model
-- ``conditioning``   what the restorer is told of the degradation, place by place
+- ``conditioning``   degradation maps: FWHM and quality over the field
 - ``adapter``        LoRA with A·Q·B, the three paths, the restorer
 - ``training``       training an adapter on pairs
 - ``inference``      restoring captures, at any α and size
 - ``deconvolution``  the baselines of linear optics
-- ``metrics``        how good pictures are
+- ``metrics``        image quality metrics
 - ``report``         a page that compares restored pictures
-- ``methods``        other restorers behind one interface; ``bench`` puts all of them side by side
-- ``pretraining``    making a prior
-- ``machine``        which device computes, and what figures were measured on
+- ``methods``        other restorers behind one interface; ``bench`` compares all of them
+- ``pretraining``    training a small prior
+- ``machine``        the computing device, and its name for measured figures
 
 Called as a function, this folder restores one picture, ``metalens.restore(picture, adapter="metacamera", alpha=0.75)``:
 see :func:`metalens.restore.inference.picture.restore_picture` (docs/adr/0027).

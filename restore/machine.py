@@ -1,4 +1,4 @@
-"""The machine: which device computes, and what it is called where figures were measured on it."""
+"""The machine: the computing device, and its name beside measured figures."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metalens.formats.files.errors import InputError
 
 
 def usable_device(name: str) -> torch.device:
-    """The device of torch of this name, which must work here.
+    """Get a device of torch by name, and check that it works here.
 
     Args:
         name: such as ``cpu``, ``cuda`` or ``cuda:1``.
@@ -32,17 +32,17 @@ def usable_device(name: str) -> torch.device:
 
 
 def _works(device: torch.device) -> bool:
-    if device.type == "cuda":  # without taking memory of it, as each process of a distributed training would
+    if device.type == "cuda":  # an allocation would take GPU memory in each process of a distributed training
         return torch.cuda.is_available() and (device.index or 0) < torch.cuda.device_count()
     try:
         torch.zeros(1, device=device).cpu()
-    except (RuntimeError, AssertionError):  # torch not built for it raises the latter
+    except (RuntimeError, AssertionError):  # AssertionError: torch is not built for this device
         return False
     return True
 
 
 def processor_name() -> str:
-    """The processor's name, where the system tells it, and how many cores this process may use."""
+    """Name of the processor, if the system provides it, and the number of cores."""
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
         names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
@@ -52,7 +52,7 @@ def processor_name() -> str:
 
 
 def machine_name(device: torch.device) -> str:
-    """The accelerator's name, if the device is one, else the processor's."""
+    """Name of the accelerator, or of the processor for the CPU device."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     return processor_name()

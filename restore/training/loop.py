@@ -52,14 +52,14 @@ class Step:
 
 
 class Trainee:
-    """What is trained, as the loop asks for it.
+    """Interface between the training loop and what is trained.
 
     Attributes:
-        stage: its name in checkpoints.
-        model: what several processes average the gradients of.
-        latest_share: of the latest step in the figures that are reported.
-        remedy: what to do when steps are not finite.
-        memory: what to lower when memory runs out.
+        stage: name of the stage in checkpoints.
+        model: module whose gradients are averaged over processes.
+        latest_share: weight of the latest step in the smoothed figures.
+        remedy: advice when steps are not finite.
+        memory: advice when memory runs out.
     """
 
     stage: str
