@@ -2,23 +2,23 @@
 
 Files, in reading order:
 
-- ``rays``        where rays land: the geometric picture from which windows and samplings are chosen
-- ``engines``     the folder of engines: angular spectrum, direction cosines, Rayleigh–Sommerfeld; which is taken
-- ``validation``  what can be asked, and how it is refused
+- ``rays``        geometrical optics: landing points of rays, from which windows and samplings are chosen
+- ``engines``     propagation methods: angular spectrum, direction cosines, Rayleigh–Sommerfeld; their choice
+- ``validation``  checks of the arguments
 - ``simulator``   a batch of PSFs by any engine, as one compiled function of the lens
 - ``simulate``    one PSF
-- ``refinement``  how far a PSF may be wrong: the engine against itself, made finer
-- ``measures``    the folder of figures of merit: widths, energy radii, Strehl ratio, modulation transfer
-- ``spectra``     the folder of wavelengths and what each is worth to a colour channel
-- ``camera_fields``  how a camera sees the fields at places of its sensor
-- ``window``      how large a window holds the light
-- ``field_symmetry``  the nodes of a grid, and which of them are mirror images of others
+- ``refinement``  numerical error of a PSF, by comparison with a finer sampling
+- ``measures``    figures of merit: widths, energy radii, Strehl ratio, modulation transfer
+- ``spectra``     wavelengths and their weights in the colour channels
+- ``camera_fields``  chief rays and geometry of field points on the sensor
+- ``window``      choice of the window size
+- ``field_symmetry``  nodes of a grid, and their mirror symmetry
 - ``bank``        all PSFs of a camera
-- ``external_bank``  a bank around functions that come from elsewhere
-- ``captured``    the folder of measured PSFs: a bank from captures, and a lens fitted to it
-- ``pictures``    the folder of pictures of a bank, for a paper
-- ``design``      the folder of inverse design
-- ``tolerance``   the folder of tolerancing
+- ``external_bank``  a bank of point spread functions from another source
+- ``captured``    measured PSFs: a bank from captures, and a lens fitted to it
+- ``pictures``    figures of a bank, for a paper
+- ``design``      inverse design
+- ``tolerance``   tolerancing
 """
 
 from metalens.psf.bank import simulate_bank

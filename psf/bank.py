@@ -34,21 +34,21 @@ WANTED_SHARE = 0.97
 """Share of the light that the default window holds at every field and channel."""
 
 LEAST_SHARE = 0.90
-"""Share of the light under which a window is refused."""
+"""Least share of the light in a window; a smaller window is refused."""
 
 LARGEST_SUBPIXELS = 7
-"""Sub-pixels along a pixel's side that are kept at most, to bound the file's size."""
+"""Largest number of sub-pixels along a pixel's side in the file, to limit its size."""
 
 
 @dataclass(frozen=True)
 class _Simulated:
-    """The point spread functions of the fields that stand for all.
+    """Point spread functions of the simulated fields; symmetry gives the others.
 
     Attributes:
         subpixel_intensity: ``[field, channel, y · s, x · s]`` energy per sub-pixel.
         subpixels: s.
         by_wavelength: figures ``[field, wavelength]``.
-        engine: which engine made them, why, and its own estimate of its error.
+        engine: the propagation method, the reason for it, and its estimated error.
     """
 
     subpixel_intensity: np.ndarray
@@ -148,7 +148,7 @@ def _bank_of(
     reachable: np.ndarray,
     spectral: dict[str, str],
 ) -> PsfBank:
-    """Unfold what was simulated over all nodes."""
+    """Expand the simulated fields to all nodes by symmetry."""
     intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
     by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, view.position[:, None])
     radius, phase = phase_profile(view.lens)
@@ -182,7 +182,7 @@ def _bank_of(
 
 
 def _scattered(lens: Metalens, wavelength: np.ndarray, weight: np.ndarray) -> dict[str, str]:
-    """What to say of the light that differences between meta-atoms scatter, which is not in the functions."""
+    """Provenance entry for the diffuse light scattered by differences between meta-atoms; the functions exclude it."""
     response = lens.response
     if lens.structure is not None or not isinstance(response, MetaAtoms):
         return {}
@@ -257,7 +257,7 @@ def _check_share(share: np.ndarray, position: np.ndarray, side: int) -> None:
 def _enough_wavelengths(
     view: CameraView, camera: Camera, side: int, tolerance: float, engine: Engine
 ) -> tuple[np.ndarray, np.ndarray, dict[str, str]]:
-    """Wavelengths and weights that hold a tolerance on the axis and at the farthest node, and what to say of it."""
+    """Wavelengths and weights that meet a tolerance on the axis and at the farthest node, with a provenance entry."""
     pitch = camera.sensor.pixel_pitch_m
     nearest = int(np.hypot(*view.position.T).argmin())
     probes = sorted({nearest, view.farthest().start})
@@ -294,7 +294,7 @@ def _simulate_window(
         held = found.share.min()
         found = _simulate(view, wavelength, weight, pitch, side, engine, progress)
         if found.share.min() < held + 1e-3:
-            # What is missing is not beyond the window: it never leaves the lens.
+            # The missing light is not outside the window: it never leaves the lens.
             break
     return found, side
 
@@ -310,7 +310,7 @@ def _simulate(
 ) -> _Simulated:
     """Simulate every field at every wavelength with one compiled function."""
     lens = view.lens
-    # Sub-pixels resolve the light, so that figures and blur lose nothing; an odd number has a middle one.
+    # Sub-pixels resolve the light, so that figures and blur are accurate; their number is odd to have a central one.
     resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     across, spacing = (side * subpixels, side * subpixels), pitch / subpixels

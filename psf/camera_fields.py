@@ -1,4 +1,4 @@
-"""How a camera sees the fields at given places of its sensor."""
+"""Chief rays and geometry of a camera's field points at given positions on its sensor."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _NEWTON_STEPS = 6
 
 @dataclass(frozen=True)
 class CameraView:
-    """A camera's lens and sensor, and the light that its fields receive.
+    """A camera's lens and sensor with chief rays to its field points.
 
     Attributes:
         lens: the metalens.

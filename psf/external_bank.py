@@ -1,4 +1,4 @@
-"""A bank around point spread functions that come from elsewhere: captured, computed otherwise, or made up."""
+"""A bank of point spread functions from another source: measured, computed elsewhere, or synthetic."""
 
 from __future__ import annotations
 

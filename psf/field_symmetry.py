@@ -1,4 +1,4 @@
-"""The nodes of a grid on the sensor, which of them have to be simulated, and how the others follow.
+"""Nodes of a grid on the sensor: those to simulate, and the others by mirror symmetry.
 
 Where the lens is rotationally symmetric and the pixels are square, point spread functions at places that are mirror
 images of each other in x, y or the diagonal are exact mirror images too. No value is interpolated.
@@ -15,7 +15,7 @@ from metalens.formats.psf.figures import PsfFigures
 
 @dataclass(frozen=True)
 class Octant:
-    """The fields that stand for all nodes: with 0 ≤ y ≤ x where the lens is symmetric, else all of them.
+    """The fields to simulate: those with 0 ≤ y ≤ x if the lens is rotationally symmetric, otherwise all.
 
     Attributes:
         position: ``[simulated, (y, x)]`` in metres.
@@ -52,7 +52,7 @@ def nodes_across(count: int, length: float) -> np.ndarray:
 def octant_of(position: np.ndarray) -> Octant:
     """The octant that stands for nodes ``[node, (y, x)]``, its fields in the order in which they are met."""
     away = np.abs(position)
-    # A thousandth of a nanometre: equal distances that rounding told apart are one.
+    # Rounded to a thousandth of a nanometre, so that equal distances are equal in spite of rounding errors.
     keys: dict[tuple[float, float], int] = {}
     fields: list[np.ndarray] = []
     index = np.empty(len(position), dtype=int)

@@ -1,4 +1,4 @@
-"""Where rays land: the geometric picture from which windows and samplings are chosen."""
+"""Geometrical optics: landing points of rays, from which windows and samplings are chosen."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import PlaneWave, Source
 
 ON_PLACE = 2e-6
-"""Distance on the sensor over the focal length within which a chief ray has reached a place; float32 knows 1e-7."""
+"""Tolerance of a chief ray's landing point, relative to the focal length; float32 resolves 1e-7."""
 
 LARGEST_TURN = 0.05
-"""Change of direction cosines that a step may have; a larger one may leap onto another branch."""
+"""Largest change of direction cosines in one step; a larger step could jump to another branch."""
 
 NEWTON_STEPS, LEAST_STEP = 12, 2.0**-10
 
@@ -187,8 +187,8 @@ def _landing_and_slope(lens: Metalens, wavelength: jax.Array, direction: jax.Arr
 def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarray:
     """Follow the chief ray from the axis to a place of the sensor, step by step by Newton's method.
 
-    Where a ray lands need not be monotone in its direction. The image that the camera sees is the branch that begins at
-    the axis; a root that is sought at once may lie on another one.
+    The landing point need not be a monotone function of the direction. The image of the camera is the branch that
+    starts at the axis; a direct root search could find another branch.
 
     Raises:
         InputError: the branch ends before the place, as the image folds over or the ray cannot leave the glass.
@@ -220,7 +220,7 @@ def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarra
 def _newton(
     lens: Metalens, wavelength: float, direction: np.ndarray, target: np.ndarray, orientation: float
 ) -> np.ndarray | None:
-    """The direction near another one that lands at a target; None where that is not on the same branch."""
+    """Newton's method for the direction that lands at a target; None if it leaves the branch."""
     found = direction
     for _ in range(NEWTON_STEPS):
         landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(found)))

@@ -1,4 +1,4 @@
-"""How far a point spread function may be wrong: the engine against itself, made finer."""
+"""Numerical error of a point spread function, estimated by comparison with a finer sampling."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ _OfField = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.Array]
 _log = logging.getLogger(__name__)
 
 ENERGY_TOLERANCE = 0.02
-"""By which the light in a window may seem more than what came in before an engine is not believed."""
+"""Largest excess of the energy in a window over the incident energy that is accepted as rounding."""
 
 _NOT_TRACED = 'psf: the Rayleigh–Sommerfeld engine cannot be traced; use engine="angular_spectrum".'
 
@@ -149,7 +149,7 @@ class PsfSimulator:
         return np.asarray(self._checked(psf))
 
     def _checked(self, energy: _Array) -> _Array:
-        """The functions, none of which holds more light than came in; within the tolerance, that is rounding."""
+        """Check that no function has more energy than is incident; a smaller excess than the tolerance is rounding."""
         share = energy.sum(axis=(-2, -1), keepdims=True)
         highest = float(share.max())
         if not highest <= 1 + ENERGY_TOLERANCE:

@@ -1,4 +1,4 @@
-"""What can be asked of the engines, and how it is refused."""
+"""Checks of the arguments of a simulation."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 
 LARGEST_FIELD_ANGLE = math.radians(75)
-"""The scalar model with its cosines left out is not trusted beyond."""
+"""Largest field angle, in radians; beyond it a scalar model without cosine factors is not acceptable."""
 
 FieldAngle = float | tuple[float, float]
 """θ, or (θ, φ), in radians."""

@@ -1,4 +1,4 @@
-"""How large a window has to be to hold the light of every field and channel."""
+"""Choice of a window that holds the light of every field and channel."""
 
 from __future__ import annotations
 

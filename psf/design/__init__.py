@@ -2,19 +2,19 @@
 
 Files, in reading order:
 
-- ``problem``            a specification in metres and arrays; what contradicts itself is refused
-- ``variables``          what is free: polynomials, Zernike polynomials, maps
-- ``geometry_variables`` what is free: meta-atoms, through their library
+- ``problem``            a specification in metres and arrays, checked for contradictions
+- ``variables``          free parameters of a phase: polynomials, Zernike polynomials, maps
+- ``geometry_variables`` free geometry of meta-atoms, through their library
 - ``starts``             lenses to begin with
 - ``light``              the light of a lens at all fields and colours, errors of fabrication included
 - ``restoration_error``  the expected error of a picture, captured and restored
 - ``objectives``         the figures of merit
-- ``power_mean``         one number for many values, from their mean to the worst
-- ``loss``               what the search minimises
+- ``power_mean``         power means, from the mean to the worst value
+- ``loss``               the loss function
 - ``checkpoint``         the state of a search on disk
-- ``search``             trials of all starts, then Adam until nothing is gained
-- ``run``                all of it: a specification in, a camera out
-- ``evaluation``         how good a camera is at each field and colour
+- ``search``             trials of all starts, then Adam until convergence
+- ``run``                the complete design: from a specification to a camera
+- ``evaluation``         figures of merit of a camera at each field and colour
 - ``comparison``         the hyperbolic lens of the same size
 - ``pictures``           the figures of a report
 - ``report``             the report

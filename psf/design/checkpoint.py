@@ -1,4 +1,4 @@
-"""The state of a search on disk, so that it can go on where it was stopped."""
+"""The state of a search on disk, so that it can be resumed."""
 
 from __future__ import annotations
 
@@ -23,18 +23,18 @@ class SearchState:
     """Everything that the next step depends on.
 
     Attributes:
-        trial: number of the start that is being tried; the number of starts when the search itself is on.
+        trial: index of the start that is being tried; the number of starts during the search itself.
         step: of this trial or search.
         numbers: ``[count]`` of the variables.
         moments: ``[2, count]`` Adam's running means of the gradient and of its square.
-        planned: ``[count]`` the numbers for which the simulation's sampling was chosen last.
+        planned: ``[count]`` parameters for which the sampling of the simulation was last chosen.
         best: ``[count]`` the best of this trial or search.
         best_loss: its loss.
         best_step: when it was found.
         trial_best: ``[trial, count]`` the best of each finished trial.
         trial_loss: ``[trial]``.
         history: ``[step, (trial, loss, objective…)]`` of all steps so far.
-        finished: whether there is nothing left to do.
+        finished: whether the search has ended.
     """
 
     trial: int

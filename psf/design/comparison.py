@@ -1,4 +1,4 @@
-"""The lens that a design is compared with: the hyperbolic one of the same size, for the best design wavelength."""
+"""Reference for a design: the hyperbolic lens of the same size with the best design wavelength."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How good a camera is, field by field and colour by colour, by the engines and measures of ``metalens psf``.
+"""Figures of merit of a camera at each field and colour, by the engines and measures of ``metalens psf``.
 
-The search looks at few fields with a small window. Here there are fields between them too, the window holds the light,
-and the figures are those of a bank: what a design only seems to gain does not show.
+The search uses few fields and a small window. This evaluation adds the fields between them and uses a window that holds
+the light, so that it does not share the errors of the search.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Meta-atoms themselves as what is free: their geometry over the distance from the lens' centre."""
+"""Free geometry of the meta-atoms as a function of the distance from the lens' centre."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from metalens.psf.design.variables import LensVariables
 class GeometryVariables(LensVariables):
     """A geometry for each ring, kept within the library by a logistic function of the number.
 
-    A ring's phase is not free by itself: at each wavelength it is what the library's meta-atom of that geometry does,
-    so that a design knows of dispersion and loss.
+    The phase of a ring follows from its geometry by the library at each wavelength, so that dispersion and loss are
+    part of the design.
 
     Attributes:
         record: the table of the specification.

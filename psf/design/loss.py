@@ -1,4 +1,4 @@
-"""What a search minimises: the weighted logarithms of all objectives, of one lens or of many as they may come out."""
+"""The loss function: weighted logarithms of all objectives, of one lens or of many with random errors."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def loss_of(
 ) -> tuple[jax.Array, jax.Array]:
     """The loss of a lens, and the objectives' logarithms ``[objective]``, the mean over all draws.
 
-    Over draws, the loss of an objective is the mean of its logarithm, worsened by ``spread_weight`` deviations:
-    Taguchi's robust design, in which a lens pays for being unsure as it pays for being poor.
+    Over draws, the loss of an objective is the mean of its logarithm plus ``spread_weight`` standard deviations on the
+    bad side (Taguchi's robust design): variation is penalised like a poor mean.
 
     Args:
         problem: fields, colours and objectives.

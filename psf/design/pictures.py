@@ -1,4 +1,4 @@
-"""The figures of a design's report: how the search went, the phase, and the lens beside the one it is compared with."""
+"""Figures of a design's report: progress of the search, phase, and comparison with the reference lens."""
 
 from __future__ import annotations
 

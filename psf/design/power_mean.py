@@ -1,4 +1,4 @@
-"""Means that end in the least or the largest value."""
+"""Power means, with the smallest and the largest value as limits."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ def reduced(
 ) -> jax.Array:
     """Logarithm of one number for many values.
 
-    ``mean`` and ``log_mean`` weigh the fields. ``worst`` and ``soft_worst`` do not: a place counts as it is bad,
-    however small it is.
+    ``mean`` and ``log_mean`` use the weights of the fields. ``worst`` and ``soft_worst`` do not: a poor value counts
+    regardless of its area.
 
     Args:
         values: any shape.

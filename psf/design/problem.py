@@ -1,4 +1,4 @@
-"""What a specification asks for, in metres and arrays; and specifications that contradict themselves."""
+"""A specification in metres and arrays, and checks for contradictions."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import applicable_errors
 
 LARGEST_SUBPIXELS = 9
-"""Sub-pixels along a pixel's side at most; more would be a sensor that a metalens is not made for."""
+"""Largest number of sub-pixels along a pixel's side; more would mean pixels far larger than the light's detail."""
 
 
 @dataclass(frozen=True)
@@ -68,15 +68,15 @@ class Problem:
 
 
 def problem_of(spec: DesignSpec) -> Problem:
-    """Make a specification ready.
+    """Prepare a specification for the search.
 
     Raises:
-        InputError: it contradicts itself, in a sentence that says how.
+        InputError: the specification contradicts itself.
     """
     camera, sampling = spec.camera, spec.sampling
     wavelength, weight = spectral_quadrature(camera.spectrum, sampling.wavelengths_per_channel)
     _check_fields(spec)
-    # The outermost nodes of a band carry next to nothing.
+    # The outermost nodes of a band have negligible weight.
     _check_lattice(spec, float(wavelength[weight.max(axis=0) >= 0.01].min()))
     _check_window(spec)
     _check_objectives(spec)

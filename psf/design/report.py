@@ -1,4 +1,4 @@
-"""The report of a design: what was asked for, how the search went, and the lens beside the hyperbolic one."""
+"""Report of a design: specification, progress of the search, and comparison with the hyperbolic lens."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A whole design: from a specification to the camera with the lens that was found."""
+"""The complete design: from a specification to the camera with the optimised lens."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from metalens.psf.tolerance.draws import draw_samples
 
 @dataclass(frozen=True)
 class Design:
-    """What a search found.
+    """Result of a search.
 
     Attributes:
         problem: what was asked for.
@@ -51,7 +51,7 @@ class Design:
 
 
 def task_of(spec: DesignSpec) -> Task:
-    """What a search for a specification works on.
+    """Prepare the search for a specification.
 
     Raises:
         InputError: the specification contradicts itself.
@@ -100,13 +100,13 @@ def design_lens(
 ) -> Design:
     """Design a lens and write its ``lens.toml``.
 
-    While it goes on, the state of the search is kept beside the output; it is deleted when the search is finished.
+    The state of the search is saved next to the output, and deleted when the search has ended.
 
     Args:
         spec: what is asked for.
         output: the lens.toml to write.
         resume: go on with the search whose state lies beside the output; where there is none, begin.
-        minutes: how long to search at most; what is best by then is written, and ``resume`` goes on from there.
+        minutes: time limit; the best lens so far is written, and ``resume`` continues from there.
         progress: called with the steps done, their largest number and the best loss.
 
     Raises:
@@ -158,7 +158,7 @@ def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
 
 
 def _check_fields_cover(spec: DesignSpec, variables: LensVariables, round_opening: bool) -> None:
-    """A lens that may lose its symmetry has to be looked at from several sides."""
+    """Check that a lens without rotational symmetry is evaluated at several azimuths."""
     if variables.rotationally_symmetric and round_opening:
         return
     if len(spec.sampling.azimuths_deg) < 3 and spec.sampling.fields_deg != (0.0,):

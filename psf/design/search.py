@@ -1,7 +1,7 @@
-"""The search: every start is tried briefly, the best one is followed by Adam until nothing is gained.
+"""The search: a few steps from every start, then Adam from the best one until convergence.
 
-Each step depends on the state before it alone, and nothing is drawn after the start, so that a search that was stopped
-goes on as if it had not been.
+A step depends only on the state before it, and no random numbers are drawn after the start. A resumed search therefore
+gives the same result as an uninterrupted one.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from metalens.psf.design.variables import LensVariables
 from metalens.psf.tolerance.draws import Draw
 
 PLAN_EVERY = 25
-"""Steps after which the simulation's sampling is chosen anew: the phase may have become steeper."""
+"""Steps between choices of the simulation's sampling, as the phase may become steeper."""
 
 Gradient = Callable[[jax.Array], tuple[tuple[jax.Array, jax.Array], jax.Array]]
 """Numbers to (loss, objectives' logarithms) and the loss' gradient."""
@@ -36,11 +36,11 @@ Gradient = Callable[[jax.Array], tuple[tuple[jax.Array, jax.Array], jax.Array]]
 
 @dataclass(frozen=True)
 class Task:
-    """What a search works on.
+    """Everything that a search needs.
 
     Attributes:
         problem: fields, colours and objectives.
-        variables: what is free.
+        variables: the free parameters.
         starts: lenses to begin with.
         draws: errors, with a first axis ``[draw]``; None for the lens as it is drawn.
     """
@@ -61,7 +61,7 @@ class Task:
 
 
 class Gradients:
-    """Compiled gradients of a task, one for each sampling that was needed: lenses that need the same one share it."""
+    """Compiled gradients of a task, one per sampling; lenses with the same sampling share it."""
 
     def __init__(self, task: Task) -> None:
         self._task = task
@@ -160,7 +160,7 @@ def best_of(state: SearchState) -> tuple[np.ndarray, float]:
 
 def _begun(state: SearchState, numbers: np.ndarray) -> SearchState:
     """At the first step from some numbers."""
-    # What is kept is what is computed with: single precision.
+    # Stored in single precision, as they are computed.
     start = np.asarray(np.asarray(numbers, dtype=np.float32), dtype=float)
     return replace(
         state,
@@ -186,7 +186,7 @@ def _step(task: Task, gradients: Gradients, state: SearchState) -> SearchState:
             "search.learning_rate or other objectives."
         )
     if value < state.best_loss:
-        # Less than what counts as progress is kept, but does not buy patience.
+        # A smaller improvement than ``progress`` is kept, but does not extend the search.
         gained = value < state.best_loss - spec.search.progress
         state = replace(
             state,

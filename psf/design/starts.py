@@ -1,4 +1,4 @@
-"""Lenses that a search may begin with: known families for several colours, and random ones about them."""
+"""Starting lenses of a search: known families for several colours, and random variations of them."""
 
 from __future__ import annotations
 
