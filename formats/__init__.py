@@ -1,10 +1,10 @@
-"""The files that pass between the stages: their records, guarded readers and atomic writers. A folder a kind of file.
+"""Files exchanged between the stages: records, guarded readers and atomic writers, one folder per kind of file.
 
 In reading order:
 
 - ``files``       what all of them share: errors, guarded TOML and HDF5, atomic writes
 - ``camera``      ``lens.toml`` and the files that it names
-- ``meta_atoms``  ``library.h5``: what meta-atoms do to light
+- ``meta_atoms``  ``library.h5``: complex transmission of meta-atoms
 - ``psf``         ``psf.h5``: point spread functions over field and colour
 - ``design``      ``design.toml`` and ``tolerances.toml``
 - ``pictures``    photographs and captures, as pictures and as light

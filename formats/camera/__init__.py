@@ -2,14 +2,14 @@
 
 In reading order:
 
-- ``camera``            the file whole; ``presets/`` holds the cameras that come with the package
+- ``camera``            the complete file; ``presets/`` holds the shipped cameras
 - ``changes``           a camera with some of its keys changed
 - ``lens``              its ``[lens]`` table, made of these:
 - ``phase``             the ``[lens.phase]`` table, a record a family
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5
 - ``parts``             opening, stop, plates, response, meta-atoms
 - ``structure_tables``  meta-atoms at sites or by radius
-- ``structure``         ``structure.h5``: which meta-atom stands at each site of a lens
+- ``structure``         ``structure.h5``: the meta-atom at each site of a lens
 - ``sensor``            the ``[sensor]`` table, in the terms of EMVA 1288
 - ``sensor_noise``      the noise that it means
 - ``sensor_preset``     ``sensor.toml``, which a sensor may begin with; ``sensors/`` holds those that are shipped

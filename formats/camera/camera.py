@@ -1,4 +1,4 @@
-"""``lens.toml``: the description of a metalens camera, the first file of the road.
+"""``lens.toml``: the description of a metalens camera, the first file of the chain.
 
 Keys carry their unit (``aperture_um``, ``wavelength_nm``); an unknown key, a wrong sign or a NaN is refused with
 the place, what was found and what was expected. The records below hold the file's own units; the ``*_m``
@@ -198,7 +198,7 @@ def dump_camera(camera: Camera) -> str:
 
 
 def camera_to_json(camera: Camera) -> dict[str, str]:
-    """What another process makes the same camera of, the files that it names included."""
+    """The camera and the files that it names, as text for another process."""
     return {"lens_toml": dump_camera(camera), "folder": str(folder_of(camera).resolve())}
 
 

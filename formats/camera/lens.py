@@ -98,5 +98,5 @@ class Lens(Record):
 
     @property
     def defocus_m(self) -> float:
-        """How much farther than the focal length the sensor is, in metres."""
+        """Sensor displacement away from the lens, in metres."""
         return (self.defocus_um or 0.0) * 1e-6

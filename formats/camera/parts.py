@@ -1,4 +1,4 @@
-"""What else the ``[lens]`` table of ``lens.toml`` may hold: opening, stop, plates, response and meta-atoms."""
+"""Other parts of the ``[lens]`` table of ``lens.toml``: aperture, stop, plates, response and meta-atoms."""
 
 from __future__ import annotations
 
@@ -126,7 +126,7 @@ Orders = Annotated[tuple[Annotated[int, Field(ge=-20, le=20)], ...], Field(min_l
 
 
 class IdealResponse(Record):
-    """The wanted phase at every wavelength, without loss."""
+    """The design phase at every wavelength, without loss."""
 
     kind: Literal["ideal"]
 
@@ -221,7 +221,7 @@ Response = Annotated[
 
 
 class MetaAtoms(Record):
-    """The pillars that make the phase, recorded for fabrication; what they do to light is ``[lens.response]``."""
+    """The meta-atoms, recorded for fabrication; ``[lens.response]`` describes their transmission."""
 
     material: str
     substrate: str
@@ -240,7 +240,7 @@ class MetaAtoms(Record):
 
 
 class Fabrication(Record):
-    """How the lens that was made differs from the one that was drawn."""
+    """Deviations of the fabricated lens from the design."""
 
     width_error_nm: Finite | None = Field(default=None, description="what all meta-atoms are wider")
     width_spread_nm: NotNegative | None = Field(

@@ -18,7 +18,7 @@ Row = tuple[Finite, Finite, Finite]
 
 
 class Development(Record):
-    """What the camera's own development does otherwise than the default: automatic white balance and sRGB."""
+    """Development of the raw frame, where it differs from the default (automatic white balance and sRGB)."""
 
     white_balance: tuple[Positive, Positive, Positive] | None = Field(
         default=None, description="gains of red, green and blue; 1 for green shows a white scene's green as 1"

@@ -1,4 +1,4 @@
-"""How much noise a sensor's pixels have at a share of white, from what EMVA 1288 names."""
+"""Noise variance of a sensor's pixels at a share of white, in the terms of EMVA 1288."""
 
 from __future__ import annotations
 

@@ -22,7 +22,7 @@ def sensor_preset_names() -> list[str]:
 
 
 def with_sensor_preset(table: dict[str, Any], folder: Path | None = None) -> dict[str, Any]:
-    """Complete a table ``[sensor]`` by what its ``preset`` says and it does not.
+    """Complete a table ``[sensor]`` by the keys of its ``preset`` that it does not have.
 
     Args:
         table: with the key ``preset``, or without, and then it stays as it is.

@@ -1,4 +1,4 @@
-"""The ``[spectrum]`` table of ``lens.toml``: what the three colour channels see.
+"""The ``[spectrum]`` table of ``lens.toml``: spectral response of the three colour channels.
 
 It has one of two forms: three Gaussian ``channels``; or a ``source`` of light and a ``sensor``, with a ``filter`` if
 there is one, each a table over wavelength.
@@ -40,7 +40,7 @@ class Channel(Record):
 
 
 class Spectrum(Record):
-    """What the three channels see: source × filter × quantum efficiency, as Gaussian bands or from tables."""
+    """Spectral response of the channels: source × filter × quantum efficiency, as Gaussian bands or from tables."""
 
     channels: tuple[Channel, ...] = Field(default=(), description="red, green, blue; empty where tables are named")
     wavelengths_per_channel: int = Field(default=9, ge=1, le=99)

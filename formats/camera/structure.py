@@ -1,4 +1,4 @@
-"""``structure.h5``: which meta-atom stands at each site of a lens, as it is to be made.
+"""``structure.h5``: the meta-atom at each site of a lens, as it is to be fabricated.
 
 The sites of a lattice lie in rows around the lens' centre. With R rows and C columns and the pitch p, the site
 (row, column) lies at
@@ -40,13 +40,13 @@ _LENGTHS = ("pitch", "height")
 
 @dataclass(frozen=True)
 class AtomKind:
-    """What all meta-atoms of a lens have in common.
+    """Properties common to all meta-atoms of a lens.
 
     Attributes:
         shape: of all meta-atoms.
         height: of all meta-atoms in metres.
         material: of the meta-atoms, or of the layer that holds the holes.
-        substrate: what they stand on.
+        substrate: material of the substrate.
         library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
         library_sha256: of that library; empty where it has none.
     """

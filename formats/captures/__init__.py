@@ -1,9 +1,9 @@
-"""Files of a real camera: raw frames, and the lists that say what each of them shows.
+"""Files of a real camera: raw frames, and the lists that describe them.
 
 In reading order:
 
-- ``raw_frames``        a sensor's numbers as they are
-- ``flat_fields``       which of them are flat fields of one level of light
-- ``pinhole_captures``  ``captures.toml`` of a pinhole: which file shows it where
-- ``screen_captures``   ``captures.toml`` of a screen in front of the camera: which file shows what
+- ``raw_frames``        raw digital numbers of a sensor
+- ``flat_fields``       flat fields, grouped by level of light
+- ``pinhole_captures``  ``captures.toml`` of a pinhole at several field positions
+- ``screen_captures``   ``captures.toml`` of a screen in front of the camera
 """

@@ -1,10 +1,10 @@
-"""What a lens is designed for and how far it may come out: ``design.toml`` and ``tolerances.toml``.
+"""Specifications of designs and tolerances: ``design.toml`` and ``tolerances.toml``.
 
 In reading order:
 
-- ``variables``       which parameters of a lens are free
-- ``objectives``      what counts as good
-- ``spec``            ``design.toml`` whole; ``designs/`` holds those that are shipped
-- ``tolerance_spec``  ``tolerances.toml``: distributions of errors, and what a good lens has to reach
-- ``tolerance_run``   a folder of tolerancing, a line of JSON a lens
+- ``variables``       free parameters of a lens
+- ``objectives``      objectives of a design
+- ``spec``            the complete ``design.toml``; ``designs/`` holds the shipped ones
+- ``tolerance_spec``  ``tolerances.toml``: distributions of errors, and limits of the figures of merit
+- ``tolerance_run``   a folder of tolerancing, one line of JSON per lens
 """

@@ -1,4 +1,4 @@
-"""The ``[[objectives]]`` tables of ``design.toml``: what counts as good, a record a kind."""
+"""The ``[[objectives]]`` tables of ``design.toml``, one record per kind."""
 
 from __future__ import annotations
 

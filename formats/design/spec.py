@@ -1,7 +1,7 @@
-"""``design.toml``: what a lens is to be designed for, and how the search goes.
+"""``design.toml``: specification of a lens design, and settings of the search.
 
-A specification begins with a camera, whole or as changes to another one, and names what of its lens is free, at which
-fields and colours it is looked at, and what counts as good. docs/design.md lists all keys.
+A specification has a camera (complete, or as changes to another one), the free parameters of its lens, the fields and
+wavelengths of the evaluation, and the objectives. docs/design.md lists all keys.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ Engine = Literal["auto", "direction_cosine", "angular_spectrum"]
 
 
 class Start(Record):
-    """Lenses that the search may begin with; all are tried briefly."""
+    """Starting lenses of the search; each is tried for a few steps."""
 
     families: tuple[Literal["hyperbolic", "quadratic", "log_asphere", "camera"], ...] = Field(
         default=("hyperbolic", "quadratic", "log_asphere"), max_length=4, description="camera is the camera's own phase"
@@ -61,7 +61,7 @@ class Start(Record):
 
 
 class Sampling(Record):
-    """The fields and wavelengths at which a lens is looked at while it is designed."""
+    """Fields and wavelengths at which a lens is evaluated during the search."""
 
     fields_deg: tuple[Angle, ...] = Field(min_length=1, max_length=64, description="from the axis, ascending")
     azimuths_deg: tuple[Turn, ...] = Field(
@@ -88,7 +88,7 @@ class Sampling(Record):
 
 
 class FabricationSamples(Record):
-    """Lenses as they may come out, over which the objectives are averaged; every step sees the same ones."""
+    """Lenses with random errors, over which the objectives are averaged; the same ones in every step."""
 
     samples: int = Field(default=8, ge=1, le=256)
     spread_weight: NotNegative = Field(
@@ -99,7 +99,7 @@ class FabricationSamples(Record):
 
 
 class Search(Record):
-    """How the search goes: Adam with a rate that falls as a cosine."""
+    """Settings of the search: Adam with a cosine learning rate."""
 
     steps: int = Field(default=300, ge=1, le=100_000)
     learning_rate: Positive = Field(default=0.1, description="of the variables, in radians of phase or their own unit")
@@ -109,7 +109,7 @@ class Search(Record):
 
 
 class DesignSpec(Record):
-    """A specification whole, with its camera."""
+    """A complete specification, with its camera."""
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     description: str = ""

@@ -1,4 +1,4 @@
-"""A folder of tolerancing: what was asked, and each lens that is done, a line of JSON each.
+"""A folder of tolerancing: settings of the run, and one line of JSON per evaluated lens.
 
 A line is written whole and synced before the next lens begins. After a kill the last line may be torn; it is cut off,
 and that lens is done again.
@@ -29,7 +29,7 @@ LARGEST_FILE = 2**30
 
 
 class ToleranceRun(BaseModel):
-    """What was asked; an equal one is needed to go on.
+    """Settings of a run; a resumed run needs the same ones.
 
     Attributes:
         lens_toml: the camera.
@@ -64,7 +64,7 @@ class ToleranceRun(BaseModel):
 
 @dataclass(frozen=True)
 class LensLine:
-    """One lens that is done.
+    """One evaluated lens.
 
     Attributes:
         key: which one: ``draw 12``, ``drawn``, ``nominal`` or ``step defocus_um +``.

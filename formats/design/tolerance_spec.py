@@ -1,4 +1,4 @@
-"""``tolerances.toml``: how far lenses come out from their drawing, and what a good one has to reach.
+"""``tolerances.toml``: distributions of fabrication and assembly errors, and limits of the figures of merit.
 
 Keys carry the unit in which their distribution's numbers are: ``width_error_nm = { distribution = "normal", sigma =
 10.5 }``. Without a file, :data:`TYPICAL` holds.
@@ -67,7 +67,7 @@ class Normal(Record):
 
 
 class Uniform(Record):
-    """Anything within a distance of the nominal number, all alike."""
+    """Uniform distribution within a distance of the nominal number."""
 
     distribution: Literal["uniform"]
     nominal: Finite = 0.0
@@ -115,7 +115,7 @@ class Errors(Record):
             found: Fixed | Normal | Uniform | None = getattr(self, name)
             if found is None:
                 continue
-            # A normal tilt has tails that nobody will ever draw.
+            # A normal distribution is unbounded: tails beyond 8 σ, which are never drawn, are not checked.
             reach = min(found.reach, 8 * found.sigma_of_numbers) if name.startswith("tilt") else found.reach
             if not (found.nominal - reach >= lowest - 1e-12 and found.nominal + reach <= highest + 1e-12):
                 raise ValueError(
@@ -132,7 +132,7 @@ class Errors(Record):
 
 
 class Limits(Record):
-    """What every field and colour of a good lens has to reach; a limit that is None is not looked at."""
+    """Limits for every field and colour of an acceptable lens; None is no limit."""
 
     strehl_ratio: Positive | None = Field(default=None, description="at least")
     modulation_quarter: Positive | None = Field(default=None, description="at a quarter of Nyquist, at least")
@@ -179,7 +179,7 @@ TYPICAL = ToleranceSpec(
         decentre_x_um=Normal(distribution="normal", sigma=5.0),
     ),
 )
-"""What is taken where no file is given; docs/tolerancing.md says where each number is from."""
+"""Default without a file; docs/tolerancing.md gives the source of each number."""
 
 _TAGS = tags_of(Distribution)
 

@@ -1,4 +1,4 @@
-"""The ``[variables]`` table of ``design.toml``: what of a lens is free, a record a family."""
+"""The ``[variables]`` table of ``design.toml``: free parameters of a lens, one record per family."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Drawing what a ``psf.h5`` holds: the house style of all pictures, and the two that reports and simulations share.
+"""Figures of a ``psf.h5`` and a ``library.h5``, and the style of all figures.
 
 Files, in reading order:
 
 - ``style``      fonts, colours and channel marks of every figure, and how one is saved
 - ``scale``      round lengths, scale bars, micrometres as text
-- ``field``      which nodes a picture shows, and how their places are labelled
+- ``field``      choice and labels of the nodes in a figure
 - ``psf_map``    the point spread functions over the field, in colour or of one channel
 - ``field_map``  figures of merit of each channel over the field
 - ``contact_sheet``  pairs side by side, and where on the sensor they lie

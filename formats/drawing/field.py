@@ -1,4 +1,4 @@
-"""Which nodes of a bank a picture shows, and how their places are labelled."""
+"""Choice and labels of a bank's nodes in a figure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from metalens.formats.drawing.scale import micrometres
 from metalens.formats.psf.bank import PsfBank
 
 LARGEST_GRID = 7
-"""Nodes that a picture shows along each side; of finer banks every so-manieth is shown."""
+"""Largest number of nodes along each side of a figure; finer banks are subsampled."""
 
 EMPTY = -1
 """In a sheet of nodes: nothing is shown there."""
@@ -68,7 +68,7 @@ def label_sheet(axes: Any, bank: PsfBank, sheet: np.ndarray, middle: float, most
 
 
 def _labelled(count: int, most: int) -> range:
-    """Every so-manieth of ``count`` cells, the middle one among them."""
+    """Regularly spaced indices of ``count`` cells, with the middle one."""
     step = -(-count // most)
     return range((count - 1) // 2 % step, count, step)
 

@@ -16,7 +16,7 @@ from matplotlib.figure import Figure
 
 CHANNEL_COLOURS = ("#c23b3b", "#2f8f57", "#3564c4")
 CHANNEL_MARKS = ("o", "s", "^")
-"""So that the channels' lines can be told apart in grey, and by those who see red and green alike."""
+"""Line styles of the channels, distinguishable in grey and with colour blindness."""
 
 INK = "#1d2530"
 FAINT = "#8a94a3"
@@ -25,7 +25,7 @@ ACCENT = "#b4501e"
 
 MAP_COLOURS = "cividis"
 LIGHT_COLOURS = "magma"
-"""Both grow lighter evenly, so that they print in grey."""
+"""Colour maps with monotone lightness, so that they print in grey."""
 
 TEXT_WIDTH = 7.2
 """Inches across both columns of a page."""

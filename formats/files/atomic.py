@@ -1,4 +1,4 @@
-"""Outputs that appear whole or not at all, whatever interrupts the writer."""
+"""Atomic writes: an output appears complete or not at all, whatever interrupts the writer."""
 
 from __future__ import annotations
 
@@ -23,23 +23,23 @@ def _sync(path: Path) -> None:
 
 
 _NUMBER = re.compile(r"(?:os error |errno = |\[Errno )(\d+)")
-"""How Rust, HDF5 and Python put the system's number of an error into a sentence."""
+"""Patterns of the error number in messages of Rust, HDF5 and Python."""
 
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
-"""Numbers of errors with which a disk refuses a write."""
+"""Error numbers of a failed write."""
 
 _UNFINISHED: set[Path] = set()
-"""What this process is writing just now."""
+"""Unfinished files of this process."""
 
 
 def remove_unfinished() -> None:
-    """Remove what is half written, for a process that ends at once."""
+    """Remove unfinished files before the process ends at once."""
     for part in tuple(_UNFINISHED):
         _remove(part)
 
 
 def disk_error(error: BaseException) -> OSError | None:
-    """The system's own error in an exception of a library that wraps it, or ``None`` if the disk has no part in it."""
+    """The operating system's error inside a library's exception; ``None`` if it is not a disk error."""
     if isinstance(error, OSError) and error.errno is not None:
         return error
     number = int(found[1]) if (found := _NUMBER.search(str(error))) else None
@@ -135,7 +135,7 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
 
 @contextmanager
 def _told_of(target: Path, part: Path) -> Iterator[None]:
-    """Remove what is half written however the block ends, and tell errors of the disk in a sentence."""
+    """Remove the unfinished file when the block ends, and convert disk errors to :class:`InputError`."""
     _UNFINISHED.add(part)
     try:
         yield
@@ -178,7 +178,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def require_new_directory(path: str | os.PathLike[str]) -> None:
-    """Refuse an output folder that holds anything.
+    """Check that an output folder is new or empty.
 
     Raises:
         InputError: ``path`` is a file or a folder with entries.
@@ -197,7 +197,7 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
 
 
 def require_place(output: Path) -> None:
-    """Refuse an output file before hours of work, not after.
+    """Check an output path before a long computation.
 
     Raises:
         InputError: its folder does not exist, or it is itself a folder.

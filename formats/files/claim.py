@@ -1,4 +1,4 @@
-"""Whose place an output is: one run at a time writes there, and goes on only with what the place was begun with."""
+"""Locks an output for one run at a time, and checks that a resumed run has the same settings."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ LOCK = ".lock"
 
 LARGEST_NOTE = 2**30
 LONGEST_VALUE = 80
-"""Characters up to which a setting that changed is quoted."""
+"""Largest number of characters of a quoted setting."""
 
 
 @contextmanager
@@ -33,18 +33,18 @@ def claimed_folder(
     may_differ: Collection[str] = (),
     beside: Collection[str] = (),
 ) -> Iterator[dict[str, Any] | None]:
-    """Hold a new folder, or one that an equal run left unfinished, for one run; it is another's when the block ends.
+    """Lock a new folder, or one of an interrupted run with the same settings, while the block runs.
 
     Args:
-        folder: it is made if need be.
-        note: name of the JSON file in it that says what was asked for.
-        asked: what is asked for now, as JSON has it; written before the block begins, if the folder is new.
-        resume: go on where an equal run was stopped; where there was none, begin.
-        may_differ: names of what may be asked otherwise by a run that goes on.
+        folder: created if it is missing.
+        note: name of the JSON file in it with the settings of the run.
+        asked: settings of this run, as JSON; written before the block begins if the folder is new.
+        resume: continue an interrupted run with the same settings, or start a new one.
+        may_differ: names of settings that may change on resuming.
         beside: names of entries that may be there before a run begins.
 
     Returns:
-        What was asked for when the folder was begun, or ``None`` if it is new.
+        Settings of the interrupted run, or ``None`` if the folder is new.
 
     Raises:
         InputError: the folder holds something else or an unequal run, is in use, or cannot be written.
@@ -92,7 +92,7 @@ def write_note(path: Path, asked: Mapping[str, Any]) -> None:
 
 @contextmanager
 def held(lock: Path, place: Path) -> Iterator[None]:
-    """Hold a place for one run; the lock ends with its process, even by kill -9.
+    """Lock an output for one run; the lock ends with the process, even after kill -9.
 
     Args:
         lock: the file that is locked; it is there as long as the lock is.

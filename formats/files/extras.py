@@ -1,8 +1,7 @@
-"""Packages that the base installation leaves out: which extra brings each of them, and the sentence that says so.
+"""Optional packages: the extra that installs each, and the error message if it is missing.
 
-They are imported where they are used, never at the top of what the base installation imports. The command line turns
-the error of such an import into this sentence; what would only be imported after long work is asked for by
-:func:`require` before it.
+They are imported where they are used, not at the top of modules of the base installation. The command line converts
+the error of such an import into this message; :func:`require` checks before a long computation.
 """
 
 from __future__ import annotations

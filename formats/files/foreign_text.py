@@ -1,4 +1,4 @@
-"""Text that others chose, such as names of files, made fit to be printed: on one line, without control, and short.
+"""Text from outside, such as file names, made safe for printing: one line, no control characters, limited length.
 
 A name may hold a line end, which forges a line of output, escape sequences, which move the terminal's cursor or rename
 its window, bytes that are no UTF-8, which cannot be printed at all, marks that turn the direction of writing, or a

@@ -1,4 +1,4 @@
-"""Which paths are input at all: files of a bounded size; no folders, devices, pipes or links that lead nowhere."""
+"""Checks of input paths: regular files of a limited size; no folders, devices, pipes or broken links."""
 
 from __future__ import annotations
 

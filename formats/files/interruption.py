@@ -1,4 +1,4 @@
-"""Ctrl-C, and SIGTERM as batch systems send it: what can go on later stops between two steps and keeps a checkpoint.
+"""Ctrl-C, and SIGTERM from batch systems: a resumable computation stops between two steps and keeps a checkpoint.
 
 A signal is an exception in the middle of whatever runs. Libraries that call back into Python may drop it there, and in
 the middle of a step it would leave half of a state. So it is remembered as well: loops hold it back and ask for it
@@ -18,7 +18,7 @@ from types import FrameType
 from metalens.formats.files.atomic import remove_unfinished
 
 STATUS = 130
-"""Exit status of what was interrupted, as shells have it."""
+"""Exit status of an interrupted process, by the convention of shells."""
 
 SAME_SIGNAL = 1.0
 """Seconds. Whoever presses Ctrl-C interrupts all processes of a terminal, and those that started others pass it on:
@@ -42,17 +42,17 @@ def terminate_as_interrupt() -> None:
 
 
 def before_ending(end: Callable[[], None]) -> None:
-    """Have something done, such as to end other processes, when a second signal ends this one at once."""
+    """Register a function, such as ending other processes, for a second signal, which ends this process at once."""
     _ENDING.append(end)
 
 
 def is_interrupted() -> bool:
-    """Whether a signal has come, whatever became of its exception."""
+    """Whether a signal has arrived, even if its exception was lost."""
     return _State.first is not None
 
 
 def stop_if_interrupted() -> None:
-    """Raise what a signal has asked for; called in the main thread, between two steps of a long work.
+    """Stop if a signal has arrived; called in the main thread, between two steps of a long computation.
 
     Raises:
         KeyboardInterrupt: a signal has come.

@@ -1,4 +1,4 @@
-"""JSON files, read guarded: what is missing, too large, nested too deeply or of another kind is one sentence."""
+"""Guarded reading of JSON files: missing, too large, too deeply nested or of another kind."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ def read_json(
 
     Args:
         path: the file.
-        what: what it should be, as error messages name it: ``benchmark's plan``.
-        advice: what to do when it cannot be used, the end of the sentence: ``start anew in another folder``.
+        what: kind of the file, for messages: ``benchmark's plan``.
+        advice: what to do if it cannot be used, the end of the message: ``start anew in another folder``.
         kind: what it must hold: ``dict`` for an object, ``list`` for an array, ``object`` for anything.
         largest: bytes above which it is not read.
 
     Returns:
-        What it holds; what is inside the caller checks.
+        Its content; the caller checks its entries.
 
     Raises:
         InputError: it is missing, a folder, too large, no JSON, or of another kind.

@@ -1,4 +1,4 @@
-"""What the parts of ``lens.toml`` have in common: strict records, numbers with a range, and errors as a sentence."""
+"""Basis of the tables of ``lens.toml``: strict records, numbers with a range, and errors in one sentence."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Record(BaseModel):
 
 
 STRICT = ConfigDict(extra="forbid", strict=True)
-"""Of settings that people make in Python too: a whole number is not true, nor 8.5."""
+"""For settings that are also set in Python: an integer must not be ``True`` or 8.5."""
 
 Settings = TypeVar("Settings")
 
 
 def told_as_input_error(what: str) -> Callable[[type[Settings]], type[Settings]]:
-    """Decorate a pydantic dataclass of settings: what is wrong with them is an :class:`InputError` of one sentence.
+    """Decorate a pydantic dataclass of settings, so that invalid settings raise an :class:`InputError` of one sentence.
 
     Args:
         what: what is set, as the sentence begins.
@@ -71,7 +71,7 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
         error: what pydantic found.
         tags: names of members of unions, which are no keys and are left out of the place.
     """
-    # An unknown key says more than the missing one that it was meant to be.
+    # The unknown key is reported first: it shows more than the missing one.
     problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in _UNKNOWN)
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
     first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])

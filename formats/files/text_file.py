@@ -1,8 +1,8 @@
 """Text files of other programs: lines, tables and columns of numbers, whatever wrote them.
 
 Spreadsheets begin a file with a byte-order mark, quote the names of columns, write decimal commas between semicolons or
-save as UTF-16; scripts put remarks before the header; remarks hold letters of an old encoding. All tables here are read
-by these few functions, so that each reader bears with the same and refuses the same, in the same words.
+save as UTF-16; scripts put remarks before the header; remarks hold letters of an old encoding. These functions read all
+tables, so that every reader accepts and refuses the same files with the same messages.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ LONGEST_LINE = 2**24
 
 
 def text_lines(path: str | os.PathLike[str], what: str, *, largest: int, remark: str = REMARK) -> Iterator[str]:
-    """The lines of a text file that say something, without remarks and without spaces around them.
+    """Lines of a text file, without comments, blank lines and surrounding spaces.
 
     Args:
         path: the file.
@@ -59,8 +59,8 @@ def text_lines(path: str | os.PathLike[str], what: str, *, largest: int, remark:
 def numbered_lines(file: BinaryIO, origin: str, *, remark: str = REMARK) -> Iterator[tuple[int, str]]:
     """Lines as :func:`text_lines` gives them, each with its number from 1 on.
 
-    Letters that are no UTF-8 are allowed, for they stand in remarks: in a number or a name they become a sign that is
-    neither.
+    Bytes that are not UTF-8 are allowed, as comments may hold them. They are replaced, so that a number or name with
+    them is invalid.
 
     Args:
         file: open for reading bytes.
@@ -93,12 +93,12 @@ def numbered_lines(file: BinaryIO, origin: str, *, remark: str = REMARK) -> Iter
 
 
 def cells_of(line: str) -> list[str]:
-    """What stands between the commas of a line, without quotation marks and spaces around it."""
+    """Cells of a line, without quotation marks and surrounding spaces."""
     return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True), [])]
 
 
 def check_separator(line: str) -> None:
-    """Refuse a line whose cells stand between semicolons or tabs, as spreadsheets of many countries write them.
+    """Check that the cells of a line are separated by commas, not by semicolons or tabs.
 
     Raises:
         ValueError: they do; the message says what to do.

@@ -1,4 +1,4 @@
-"""TOML files from elsewhere: bounded, of a known schema, and told in a sentence what is wrong with them."""
+"""Guarded reading of TOML files: limited size, known schema, and errors in one sentence."""
 
 from __future__ import annotations
 

@@ -1,13 +1,13 @@
-"""``library.h5``: what meta-atoms do to light, and the files that such a library is made from.
+"""``library.h5``: complex transmission of meta-atoms, and the files from which such a library is made.
 
 In reading order:
 
 - ``library``   complex transmission over geometry, wavelength, angle and polarisation; ``libraries/`` holds those
   shipped
-- ``coverage``  the phases and amplitudes that a library offers
+- ``coverage``  phase range and amplitudes of a library
 - ``spec``      the specification of a library that is to be computed
-- ``columns``   which columns of somebody's table hold what
+- ``columns``   meaning of the columns of another program's table
 - ``touchstone``  S-parameters of two ports
 - ``samples``   samples of transmission in other programs' files: CSV, HDF5, Touchstone
-- ``table``     a library from these
+- ``table``     a library from such samples
 """

@@ -1,4 +1,4 @@
-"""Which columns of somebody's table hold what: the ``[columns]`` table of a library's description.
+"""Meaning of the columns of another program's table: the ``[columns]`` table of a library's description.
 
 Tables that name their columns as ``docs/meta-atoms.md`` says need none. Others are brought into those names: a radius
 becomes a diameter, a transmittance in dB an amplitude, columns for TE and TM two sets of samples.

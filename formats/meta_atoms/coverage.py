@@ -1,4 +1,4 @@
-"""What a library of meta-atoms offers at each wavelength: its range of phase, and its lowest amplitude."""
+"""Coverage of a library of meta-atoms at each wavelength: range of phase, and lowest amplitude."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Coverage:
 
 
 def coverage_of(library: AtomLibrary) -> Coverage:
-    """What the library's first polarisation at its first angle offers; choose with ``library.at_incidence``."""
+    """Coverage of the first polarisation at the first angle; select others with ``library.at_incidence``."""
     table = library.transmission[0, 0]
     phase = np.unwrap(np.angle(table), axis=0)
     around = np.sort(np.angle(table), axis=0)

@@ -1,4 +1,4 @@
-"""``library.h5``: what periodic arrays of equal meta-atoms do to light of any wavelength, angle and polarisation."""
+"""``library.h5``: transmission of periodic arrays of equal meta-atoms, by wavelength, angle and polarisation."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "round_hole": ("diameter",),
     "square_hole": ("width",),
 }
-"""What the geometry of each shape is given by, in metres."""
+"""Parameters of the geometry of each shape, in metres."""
 
 LARGEST_FILE = 2**28
 """Bytes."""
@@ -47,7 +47,7 @@ _COMPLEX = ("transmission", "empty", "height_slope", "index_slope", *_INDICES)
 
 @dataclass(frozen=True)
 class AtomLibrary:
-    """A library of meta-atoms, each known as one cell of a periodic array of its like (local periodic approximation).
+    """A library of meta-atoms, each computed as the unit cell of a periodic array (local periodic approximation).
 
     Tables are ``[polarisation, angle, atom, wavelength]``. Lengths are metres, angles radians, time runs as exp(−iωt).
     The plane of incidence is x–z, x along a lattice vector; ``"s"`` has its electric field along y, ``"p"`` in x–z.

@@ -1,4 +1,4 @@
-"""Samples of transmissions in others' files: CSV, HDF5 and Touchstone; read, checked and laid on a grid."""
+"""Samples of transmission in files of other programs (CSV, HDF5, Touchstone): read, checked and put on a grid."""
 
 from __future__ import annotations
 

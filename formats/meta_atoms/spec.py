@@ -90,14 +90,14 @@ class MetaAtom(Record):
 
 
 class Array(Record):
-    """How the meta-atoms are repeated."""
+    """Lattice of the meta-atoms."""
 
     lattice: Lattice
     pitch_nm: Positive
 
 
 class Materials(Record):
-    """What everything is made of."""
+    """Materials of meta-atoms, substrate and surrounding."""
 
     meta_atom: Material = Field(description="of the pillars, or of the layer that has the holes")
     substrate: Material
@@ -105,7 +105,7 @@ class Materials(Record):
 
 
 class Light(Record):
-    """What falls on the array."""
+    """Incident light: wavelengths, angles and polarisations."""
 
     wavelength_nm: Axis
     angle_deg: tuple[Angle, ...] = Field(default=(0.0,), min_length=1, max_length=90, description="in air, in x–z")
@@ -132,7 +132,7 @@ class Light(Record):
 
 
 class Accuracy(Record):
-    """When more Fourier orders are no longer worth it."""
+    """Convergence criterion for the number of Fourier orders."""
 
     tolerance: float = Field(default=0.01, ge=1e-6, le=0.5, description="change of t, 1 being all light")
     most_orders: int = Field(default=200, ge=20, le=2000)

@@ -1,4 +1,4 @@
-"""Libraries of meta-atoms from others' tables: CSV, HDF5 and Touchstone, with a TOML file that says what they mean."""
+"""Libraries of meta-atoms from tables of other programs (CSV, HDF5, Touchstone), described by a TOML file."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class TouchstoneFile(Record):
 
 
 class TableDescription(Record):
-    """What a table of transmissions is of, and by which conventions it was made."""
+    """Description of a table of transmissions: meta-atoms and conventions."""
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     shape: Shape
@@ -75,7 +75,7 @@ class TableDescription(Record):
 
 
 def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] | None = None) -> AtomLibrary:
-    """Make a library of somebody's table.
+    """Make a library from another program's table.
 
     Args:
         about: the TOML file that describes it.

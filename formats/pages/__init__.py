@@ -1,6 +1,6 @@
-"""Pages and reports as text, made of numbers and templates.
+"""Pages and reports from templates.
 
-- ``builder``    the one way to fill a template: what is escaped, and how numbers are written
+- ``builder``    fills templates: escaping, and formatting of numbers
 - ``templates``  ``*.html.j2`` and ``*.md.j2``, one a page; ``page.html.j2`` is the frame and the style of HTML pages,
   ``parts.html.j2`` and ``parts.md.j2`` hold tables, figures and listings
 

@@ -1,14 +1,14 @@
-"""``pairs/``: clean and captured pictures side by side, in shards that survive whatever interrupts their writer.
+"""``pairs/``: clean and captured pictures in shards that survive an interruption of the writer.
 
 In reading order:
 
-- ``manifest``          what a folder of pairs holds, as JSON
+- ``manifest``          content of a folder of pairs, as JSON
 - ``shard``             one shard, as an HDF5 file
 - ``reader``            reading a folder, shard by shard
 - ``writer``            writing it, one writer at a time, resumable
-- ``photograph_split``  which photographs train and which validate
-- ``neutral_target``    the target of the neutral path, which pairs hold beside the clean picture
-- ``verify``            whether a folder is whole
+- ``photograph_split``  division of photographs into training and validation
+- ``neutral_target``    target of the neutral path, stored with the clean picture
+- ``verify``            integrity check of a folder
 - ``merge``             several folders joined into one
-- ``export``            in the forms that other trainers read
+- ``export``            formats for other training programs
 """

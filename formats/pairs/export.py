@@ -1,4 +1,4 @@
-"""Pairs in the forms that other trainers read: folders of PNG, Hugging Face's ``datasets``, and WebDataset.
+"""Pairs in formats of other training programs: folders of PNG, Hugging Face's ``datasets``, and WebDataset.
 
 Nothing but pictures and JSON is written, so that whoever reads it runs no code. Every export has ``pairs.json`` with
 the manifest of the pairs, which names the licence and credit of every photograph.
@@ -54,7 +54,7 @@ def export_pairs(
         output: a new folder.
         form: see above.
         tar_samples: samples in each tar of a WebDataset.
-        progress: is told the samples done and the samples in all.
+        progress: called with samples done and samples in total.
 
     Returns:
         How many samples were written for each side of the split.

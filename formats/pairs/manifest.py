@@ -1,4 +1,4 @@
-"""What a folder of pairs holds: its manifest, its shards and their done-markers, as JSON."""
+"""Content of a folder of pairs: manifest, shards and their markers of completion, as JSON."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Which photographs train and which validate: decided by what they show, never by a crop or a file's name.
+"""Division of photographs into training and validation by their content, not by crops or file names.
 
 A photograph falls by its own content hash, so that it lies on the same side in every set it is used in, whatever
 other photographs there are. Copies of one photograph, the same file under another name or the same picture in
@@ -45,13 +45,13 @@ def look_of(picture: np.ndarray) -> str:
 
 
 def split_photographs(hashes: Sequence[str], looks: Sequence[str], share: float) -> list[Split]:
-    """Decide for each photograph whether it trains or validates.
+    """Assign each photograph to the training or the validation split.
 
     Args:
         hashes: SHA-256 of each photograph's file, in hexadecimal digits.
         looks: :func:`look_of` each.
-        share: of the photographs that validate, 0 to 1. Where it is above 0 and there are two photographs or more
-            that are no copies of each other, at least one validates and one trains.
+        share: of the photographs in the validation split, 0 to 1. Above 0, with at least two photographs that are not
+            copies of each other, each split gets at least one.
 
     Returns:
         One side for each.

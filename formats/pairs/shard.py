@@ -1,4 +1,4 @@
-"""One shard of a folder of pairs: its samples as an HDF5 file, built in memory and read with suspicion.
+"""One shard of a folder of pairs: an HDF5 file of samples, built in memory and read with checks.
 
     clean, degraded, neutral   uint8 [sample, y, x, 3], one sample a chunk, deflated
     source, seed, …            one number or a few a sample (``NUMBERS``), with a checksum
@@ -41,7 +41,7 @@ NUMBERS: dict[str, tuple[type[np.generic], tuple[int, ...]]] = {
 """What is stored of a sample beside its pictures: type and shape. The names are those of :class:`PairSample`."""
 
 _LEVEL = 1
-"""Of deflate: higher ones take several times as long and save a few percent of noisy pictures."""
+"""Level of deflate; higher levels take several times as long and save a few percent for noisy pictures."""
 
 _DEFLATE = h5py.h5z.FILTER_DEFLATE
 
@@ -81,7 +81,7 @@ class PairSample(NamedTuple):
 
 @dataclass(frozen=True)
 class StoredSample:
-    """A sample as it lies in a shard: deflated pictures by name, and its numbers."""
+    """A sample as stored in a shard: compressed pictures by name, and its numbers."""
 
     pictures: dict[str, bytes]
     numbers: dict[str, Any]

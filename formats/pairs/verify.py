@@ -1,4 +1,4 @@
-"""Whether a folder of pairs is whole: every shard's checksum, and every picture unpacked."""
+"""Integrity check of a folder of pairs: checksums of the shards, and decompression of every picture."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class DamagedShard:
 
 @dataclass(frozen=True)
 class Verification:
-    """What :func:`verify_pairs` found.
+    """Result of :func:`verify_pairs`.
 
     Attributes:
         shards: that the folder is to hold.
@@ -48,7 +48,7 @@ def verify_pairs(
     Args:
         folder: a folder of pairs, finished or not.
         thorough: also unpack every picture, which finds shards that were damaged before their checksum was taken.
-        progress: is told the shards looked at and the shards in all.
+        progress: called with shards checked and shards in total.
 
     Raises:
         InputError: the folder has no manifest that can be read.

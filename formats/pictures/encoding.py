@@ -1,4 +1,4 @@
-"""How a camera writes light into its pictures, and back: colour matrix, then sRGB or a power of its own.
+"""Encoding of light in a camera's pictures and its inverse: colour matrix, then sRGB or a power law.
 
 Light here is linear, in shares of white, of the sensor's own channels after white balance: what the lens blurs and the
 sensor counts. What undoes the blur must begin from it. Clean photographs are sRGB whatever the camera.
@@ -16,7 +16,7 @@ _LARGEST_CONDITION = 1e3
 
 
 def has_flat_field(sensor: Sensor) -> bool:
-    """Whether the camera is balanced on a white scene, which then is white all over its pictures.
+    """Whether the camera is balanced on a white scene (flat field), which is then uniformly white.
 
     A camera with gains of its own shows with them what the lens makes of the scene.
     """
@@ -24,7 +24,7 @@ def has_flat_field(sensor: Sensor) -> bool:
 
 
 def encode_light(sensor: Sensor, light: np.ndarray) -> np.ndarray:
-    """What a camera writes for light.
+    """Encode light as the camera does.
 
     Args:
         sensor: its ``development`` says what is done otherwise than sRGB.

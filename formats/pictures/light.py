@@ -1,7 +1,7 @@
 """Photographs as light: linear values with sRGB's primaries, from 8 and 16 bits and from OpenEXR.
 
-:mod:`metalens.formats.pictures.pictures` reads pictures as 8-bit sRGB, which is what restorers take. Scenes want more:
-shadows of 16 bits, highlights above white, and colours as their profile says.
+:mod:`metalens.formats.pictures.pictures` reads pictures as 8-bit sRGB, for restorers. Scenes need more: shadows in
+16 bits, highlights above white, and colours by their profile.
 """
 
 from __future__ import annotations

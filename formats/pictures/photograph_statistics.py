@@ -1,7 +1,7 @@
-"""What photographs have in common: the cross-spectral density of their three colours in linear light.
+"""Statistics of photographs: the cross-spectral density of their three colours in linear light.
 
-Red, green and blue of a photograph vary together, the more so the finer the detail. So a sharp channel tells where the
-edges of the others are. The statistics here are those of a stationary process with the density P(ν) = C(ν) / ν², a
+Red, green and blue of a photograph are correlated, more so for finer detail. A sharp channel therefore shows the edges
+of the others. The statistics here are those of a stationary process with the density P(ν) = C(ν) / ν², a
 matrix over the colours that is taken to be real and the same in all directions.
 """
 

@@ -2,8 +2,8 @@
 
 In reading order:
 
-- ``figures``   figures of merit that stand beside the functions
+- ``figures``   figures of merit, stored with the functions
 - ``bank``      ``psf.h5`` itself
-- ``lateral_colour``  where functions lie beside the chief ray, and what that does to a white scene
-- ``ensemble``  a folder of them, one for each lens drawn by tolerancing
+- ``lateral_colour``  displacement of the functions from the chief ray, and its effect on a white scene
+- ``ensemble``  a folder of banks, one for each lens drawn by tolerancing
 """

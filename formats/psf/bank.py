@@ -21,10 +21,10 @@ VERSION = 2
 Layout = Literal["grid", "radial", "scattered"]
 
 GREEN = 1
-"""The channel that lateral colour is counted from."""
+"""Reference channel of lateral colour."""
 
 BLOCK_TOLERANCE = 1e-5
-"""How far the sub-pixels' sums may differ from the pixels, as a share of a function's brightest pixel."""
+"""Largest difference between sums of sub-pixels and pixels, as a share of a function's brightest pixel."""
 
 _ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
     "position": (np.float64, (None, 2)),

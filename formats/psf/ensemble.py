@@ -1,6 +1,6 @@
-"""A folder of point spread functions of one camera as it may come out: a ``psf.h5`` for each drawn lens.
+"""A folder of banks of one camera with random errors: a ``psf.h5`` for each drawn lens.
 
-``ensemble.json`` names the members with their errors and SHA-256, so that nothing is read that was not written with it.
+``ensemble.json`` lists the members with their errors and SHA-256, so that other files are not read.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class EnsembleMember(_Record):
 
 
 class EnsembleManifest(_Record):
-    """What a folder of drawn lenses holds.
+    """Content of a folder of drawn lenses.
 
     Attributes:
         camera_name: of the camera.

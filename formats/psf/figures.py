@@ -1,4 +1,4 @@
-"""Figures of merit of point spread functions: what ``psf.h5`` says of each one beside its samples."""
+"""Figures of merit of point spread functions, stored in ``psf.h5`` with the samples."""
 
 from __future__ import annotations
 

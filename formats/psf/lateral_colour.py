@@ -1,4 +1,4 @@
-"""Where a bank's functions lie beside the chief ray: distortion and lateral colour, and what they do to a white scene.
+"""Displacement of a bank's functions from the chief ray: distortion and lateral colour, and their effect on white.
 
 Functions that wander over the field must not be interpolated as they are: two half-bright, shifted images would appear.
 They are moved to their centroids, channel by channel, and the light is moved by the smooth field of the centroids
@@ -14,7 +14,7 @@ from scipy.interpolate import make_interp_spline
 from metalens.formats.psf.bank import GREEN, PsfBank
 
 REGISTERED_SHIFT = 1.0
-"""Pixels by which functions of neighbouring nodes may lie apart before they are registered."""
+"""Largest displacement between neighbouring nodes, in pixels, without registration."""
 
 
 def centroids(images: np.ndarray) -> np.ndarray:
@@ -85,7 +85,7 @@ def _linear_shift(bank: PsfBank) -> np.ndarray:
     """Slopes ``[channel, (y, x), (y, x)]`` of the centroids over the sensor, by least squares."""
     shift, place = centroids(bank.intensity), bank.position / bank.pixel_pitch
     if bank.layout == "radial":
-        # Along a radius the other direction is known by symmetry alone.
+        # Along a radius, the slope in the other direction follows from symmetry.
         squares = float((place[:, 1] ** 2).sum())
         slope = (place[:, 1] @ shift[..., 1]) / squares if squares else np.zeros(shift.shape[1])
         return slope[:, None, None] * np.eye(2)
