@@ -1,4 +1,4 @@
-"""Convolution by functions that vary over the field, block by block, at the price of one Fourier transform each.
+"""Convolution with functions that vary over the field, block by block, with one Fourier transform per block.
 
 Within a block of the scene the functions are a short sum of waves over the place s (``waves`` finds their kernels):
 
@@ -36,11 +36,11 @@ SHORTEST = 8
 )
 @dataclass(frozen=True)
 class BlockBlur:
-    """Kernels made ready to convolve_blocks the light of scenes of one size.
+    """Transformed kernels for scenes of one size; see :func:`convolve_blocks`.
 
     Attributes:
-        transform: ``[block_y, part, wave, block_x, channel, frequency_y, frequency_x]`` the real and the imaginary part
-            of the kernels' transforms; float32, or rounded to int16: a blur takes longest to read them.
+        transform: ``[block_y, part, wave, block_x, channel, frequency_y, frequency_x]`` real and imaginary part of the
+            kernels' transforms; float32, or rounded to int16, because reading them takes most of the time.
         unit: float32, of the transforms.
         waves: of each kernel.
         block: rows, columns of the scene in a block.

@@ -20,7 +20,7 @@ from metalens.synth.blur.image_frame import Frame
 )
 @dataclass(frozen=True)
 class Levels:
-    """Functions of a frame, made ready to convolve_blocks light.
+    """Cores and halos of the functions of a frame, prepared for blurring.
 
     Attributes:
         core: the functions' cores on the frame's pixels.

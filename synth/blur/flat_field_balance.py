@@ -1,10 +1,10 @@
-"""The image of an evenly bright scene, and factors that let the fitted functions make exactly this image.
+"""The image of a uniform scene, and factors with which the fitted functions reproduce it exactly.
 
-In a natural scene most of the light varies slowly. What the fit of the functions gets wrong there is what it gets
-wrong of an evenly bright scene, and this can be known: the fit is made from functions at places so close together that
-a spline through them tells the functions at every place between. A factor for each pixel of the scene and one for each
-pixel of the image, found in turns as Sinkhorn and Knopp (1967, 10.2140/pjm.1967.21.343) balance the sums of a matrix's
-columns and rows, then keep both the flux of every point and the image of the even scene.
+In a natural scene most of the light varies slowly. There the error of the fit is its error for a uniform scene, which
+can be computed: the functions of the fit lie so close together that a spline interpolates them at every position. A
+factor for each pixel of the scene and one for each pixel of the image, found in turns as Sinkhorn and Knopp (1967,
+10.2140/pjm.1967.21.343) balance the sums of a matrix's columns and rows, then keep both the flux of every point and the
+image of the even scene.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The functions of any bank at any place of the sensor, and how far the bank's nodes tell them."""
+"""Functions of any bank at any position on the sensor, and their interpolation error."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from metalens.synth.blur.radius import RadialFunctions, radial_functions
 
 
 class FieldFunctions(Protocol):
-    """Functions that can be asked for at any place; a symmetric lens' registered ones, where their light lands."""
+    """Point spread functions at any position; registered ones of a symmetric lens, at the position of their light."""
 
     @property
     def kernel(self) -> tuple[int, int]:
@@ -119,7 +119,7 @@ class HatFunctions:
 
 
 def field_functions(bank: PsfBank, registered: bool | None) -> FieldFunctions:
-    """Tell a bank's functions at any place.
+    """Interpolate the functions of a bank.
 
     A symmetric lens' functions are interpolated along the radius and rotated, whether the bank is a radius or a grid;
     other grids and scattered nodes are interpolated by hat windows.
@@ -166,7 +166,7 @@ def _check_distances(bank: PsfBank) -> None:
 
 
 def left_out_change(functions: FieldFunctions, error: Callable[[np.ndarray], float]) -> float:
-    """How much a blurred scene changes when only every second node is known; NaN if there are too few.
+    """Change of a blurred scene if every second node is left out; NaN with too few nodes.
 
     Args:
         functions: of the bank.

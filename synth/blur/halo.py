@@ -5,8 +5,8 @@ The halo of a metalens reaches a hundred pixels and more, but it is smooth. On t
     image = core ∗ scene + U (halo ∗ (D scene))
 
 D averages the scene by a cubic B-spline of the coarse grid, U is D's transpose. The halo's samples are the
-least-squares fit to what lies outside the core; what the fit leaves inside the core is given back to the core, so that
-only what it leaves outside is lost, and the flux is kept exactly.
+least-squares fit outside the core. The residual of the fit inside the core is added to the core, so that only the
+residual outside is lost, and the flux is conserved exactly.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import numpy as np
 from metalens.synth.blur.low_rank_fit import scene_error_power, scene_power
 
 CORE_SIDES = (17, 25, 33, 41, 49, 65, 81, 97, 129)
-"""Sides of the cores that are tried."""
+"""Candidate sides of the core, in pixels."""
 
 SCALES = (2, 4, 8)
 """Pixels to a sample of the halo's grid."""

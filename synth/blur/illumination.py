@@ -1,4 +1,4 @@
-"""Natural vignetting: how much less light a slanted beam brings to the sensor.
+"""Natural vignetting: the loss of light with the angle of the beam.
 
 A scene of even radiance sends through the aperture, towards a place (y, x) of the sensor, the share
 

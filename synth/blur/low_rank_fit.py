@@ -1,8 +1,8 @@
-"""How the functions vary over the field: in each block of the scene, a short sum of waves.
+"""Variation of the functions over the field: in each block of the scene, a sum of few waves.
 
-The kernels of the waves are the least-squares fit to the functions at 7 × 7 places of the block. What the fit leaves
-is its error, weighted as it shows in photographs: by the spectrum of natural scenes, whose power falls with the
-square of the frequency (Field 1987, 10.1364/JOSAA.4.002379).
+The kernels of the waves are the least-squares fit to the functions at 7 × 7 positions of the block. The error of the
+fit is its residual, weighted by the power spectrum of natural scenes, whose power falls with the square of the
+frequency (Field 1987, 10.1364/JOSAA.4.002379).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SCENE_VARIANCE = 0.06
 """Of the linear light of scenes in 0..1; that of evenly spread values is 1/12."""
 
 LARGEST_SCALE = 400.0
-"""Pixels over which natural scenes are alike: the knee of their spectrum."""
+"""Correlation length of natural scenes in pixels: the knee of their spectrum."""
 
 CUTOFFS = (1e-7, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Of singular values of the waves over a block, as shares of the largest."""
@@ -98,7 +98,7 @@ def fit_waves(
     largest: int,
     scale: int = 1,
 ) -> WaveFit:
-    """Cut a scene into blocks and double their number until few waves tell the functions within a tolerance.
+    """Divide a scene into blocks, and double their number until few waves describe the functions within a tolerance.
 
     Args:
         functions_at: the functions.

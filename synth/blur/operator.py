@@ -44,7 +44,7 @@ ROUNDING_SHARE = 0.2
 
 @dataclass(frozen=True)
 class BlurSettings:
-    """How a bank is made ready.
+    """Settings of the blur operator.
 
     Attributes:
         tolerance: of the image against the exact scatter of the interpolated functions: root mean square for a
@@ -68,7 +68,7 @@ class BlurSettings:
 
 @dataclass(frozen=True)
 class BlurReport:
-    """What was chosen to meet the tolerance, for the metadata of what is made with it.
+    """Choices made to meet the tolerance, for the metadata of results.
 
     Attributes:
         tolerance: that was asked for.
@@ -111,7 +111,7 @@ class BlurReport:
 )
 @dataclass(frozen=True)
 class ShiftVariantBlur:
-    """A bank of point spread functions, made ready to blur scenes of one frame.
+    """Blur operator of a bank of point spread functions for scenes of one frame.
 
     Attributes:
         levels: the functions.
@@ -146,7 +146,7 @@ def shift_variant_blur(
     origin: tuple[int, int] = (0, 0),
     surround: int = 0,
 ) -> ShiftVariantBlur:
-    """Make a bank ready to blur scenes.
+    """Build the blur operator of a bank.
 
     Args:
         bank: point spread functions at nodes on the sensor, in whatever layout; those of one node blur everywhere

@@ -30,7 +30,7 @@ MIRRORED = 4
 """Nodes of the other side of the axis that the spline sees."""
 
 BATCH = 32
-"""Functions that are rotated together, and reduced before the next ones are."""
+"""Number of functions that are rotated and reduced at once, to limit memory."""
 
 
 @dataclass(frozen=True)

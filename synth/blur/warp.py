@@ -1,9 +1,9 @@
-"""Geometric distortion and lateral colour: each colour of the scene, moved to where the lens shows it.
+"""Geometric distortion and lateral colour: each colour of the scene is displaced as the lens images it.
 
-Functions whose centroids wander over the field must not be interpolated as they are: two half-bright, shifted images
-would appear. They are registered, and the scene is moved by the smooth field of their centroids instead. Moving is
-done in two passes of one dimension each (Catmull and Smith 1980, 10.1145/965105.807505), by polynomials through the
-six nearest samples. The light of a stretched scene is spread thinner, by the determinant of the movement.
+Functions whose centroids vary over the field must not be interpolated directly: two shifted images of half the
+brightness would appear. They are registered, and the scene is moved by the smooth field of their centroids instead.
+Moving is done in two passes of one dimension each (Catmull and Smith 1980, 10.1145/965105.807505), by polynomials
+through the six nearest samples. The light of a stretched scene is spread thinner, by the determinant of the movement.
 """
 
 from __future__ import annotations

@@ -46,7 +46,7 @@ class SimulatedCamera:
 
     Attributes:
         bank: its point spread functions.
-        exposure: that puts a white scene at full well.
+        exposure: for a white scene; see :func:`metalens.synth.sensor.exposure_for`.
         demosaicing: see :func:`metalens.synth.sensor.develop`.
 
     White balance and flat field come from a white scene, simulated with the camera's own blur.

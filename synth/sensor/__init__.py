@@ -7,12 +7,12 @@
 Files, in reading order:
 
 - ``exposure``         how many electrons a white scene brings
-- ``bayer``            which colour a pixel sees, and filling in the other two
-- ``demosaicing``      how: the three methods
-- ``fixed_pattern``    what belongs to a camera and is the same in all its shots
-- ``chain``            from light to the raw frame: what is drawn in each shot
+- ``bayer``            colours of the Bayer pattern, and demosaicing with borders
+- ``demosaicing``      the three demosaicing methods
+- ``fixed_pattern``    fixed patterns of a camera, equal in all its shots
+- ``chain``            from light to the raw frame, with the noise of each shot
 - ``development``      from the raw frame to the picture
-- ``photon_transfer``  the way back: gain, noise and full well from flat fields
+- ``photon_transfer``  calibration: gain, noise and full well from flat fields
 
 Random numbers are NumPy's, whose Poisson draws take a tenth of the time of JAX's on a processor.
 """

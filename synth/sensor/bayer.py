@@ -1,4 +1,4 @@
-"""The Bayer pattern: which colour a pixel sees, and filling in the two that it does not."""
+"""The Bayer pattern: colour of each pixel, and demosaicing."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _CHANNEL = {"R": 0, "G": 1, "B": 2}
 
 
 def bayer_channels(sensor: Sensor, shape: tuple[int, int]) -> np.ndarray:
-    """Tell which colour channel each pixel sees.
+    """Colour channel of each pixel.
 
     Args:
         sensor: its ``bayer`` names the first two pixels of the first row, then of the second.
@@ -33,7 +33,7 @@ def bayer_channels(sensor: Sensor, shape: tuple[int, int]) -> np.ndarray:
 
 
 def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004") -> np.ndarray:
-    """Fill in the two colours that each pixel did not see.
+    """Interpolate the two missing colours of each pixel.
 
     Args:
         mosaic: ``[y, x]`` linear values.

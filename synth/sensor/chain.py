@@ -1,4 +1,4 @@
-"""From light on the pixels to the raw frame: what a shot draws, in the order in which a sensor does it."""
+"""From light on the pixels to the raw frame: noise and conversion, in the order of a real sensor."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def expose(
 def _check(light: np.ndarray) -> None:
     if light.ndim != 3 or light.shape[2] != 3 or 0 in light.shape:
         raise InputError(f"sensor: found light of shape {light.shape}, expected [y, x, 3].")
-    # Random-number generators answer a bad Poisson rate with −1, NaN or an error of their own: refused here.
+    # Generators react to an invalid Poisson rate differently (−1, NaN, an error): refused here.
     if not np.isfinite(light).all():
         raise InputError("sensor: the light holds NaN or infinity; check the scene and the psf bank.")
     if light.min() < -1e-4 * max(float(light.max()), 1.0):

@@ -1,4 +1,4 @@
-"""How many electrons a white scene brings to the pixels."""
+"""Electrons of a white scene."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from metalens.formats.psf.lateral_colour import white_level
 
 @dataclass(frozen=True)
 class Exposure:
-    """How bright the camera makes a white scene.
+    """Exposure of a camera, given by its electrons for a white scene.
 
     Attributes:
         electrons: ``[channel]`` electrons that a white pixel (linear light 1) brings if no light is lost.

@@ -1,4 +1,4 @@
-"""What belongs to one camera and is the same in all its shots: DSNU, PRNU, rows and columns, hot and dead pixels."""
+"""Fixed patterns of a camera, equal in all its shots: DSNU, PRNU, rows and columns, hot and dead pixels."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ _EMPTIED = 0.5  # share of the largest variance below which a level has lost its
 
 @dataclass(frozen=True)
 class SensorCalibration:
-    """What flat fields tell of a sensor, in the terms of EMVA 1288.
+    """Calibration of a sensor from flat fields, in the terms of EMVA 1288.
 
     Attributes:
         pixels: rows, columns.
@@ -65,7 +65,7 @@ class SensorCalibration:
     step: float = 1.0
 
     def sensor_table(self) -> dict[str, float | int | list[int]]:
-        """The keys of ``[sensor]`` that the calibration knows, rounded to what it can know."""
+        """Calibrated keys of ``[sensor]``, rounded to their accuracy."""
         measured = {
             "full_well_e": self.full_well_e,
             "read_noise_e": self.read_noise_e,
@@ -211,7 +211,7 @@ def _check(level: _Level, black: _Level) -> None:
 
 
 def _step(levels: list[_Level]) -> float:
-    """What lies between neighbouring numbers: 64 where 10 bits stand on the left of 16, or fill them up to 65535.
+    """Step between neighbouring numbers: such as 64 for 10 bits shifted or scaled to 16.
 
     Steps that are no whole number are rounded in the files, up or down.
     """
