@@ -54,8 +54,8 @@ DROPPING = (
     HEAD
     + """
 def callback():
-    print("begun", flush=True)
     try:
+        print("begun", flush=True)
         time.sleep(60)
     finally:
         print("dropped", flush=True)
