@@ -11,7 +11,7 @@ from metalens.commands.align_screens import screens
 from metalens.commands.align_target import target
 from metalens.commands.answer import answer, tell_skipped
 from metalens.commands.default_group import DefaultGroup
-from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("captures", type=PATH)
 @output_option("The folder of pairs to make.")
 @click.option("--figures", type=PATH, help="A new folder for drawings of the calibration, and alignment.json.")
-@click.option("--shard-size", type=click.IntRange(1, 10**6), default=64, show_default=True, help="Pairs per file.")
+@click.option("--shard-size", type=SHARD_SIZE, default=64, show_default=True, help="Pairs per file.")
 @click.option("--strict", is_flag=True, help="Stop at an unusable capture instead of skipping it.")
 @resume_option
 @click.option("--dry-run", is_flag=True, help="Calibrate and check all captures; write no pairs.")

@@ -7,17 +7,17 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import json_option, output_option, parse_grid
+from metalens.commands.options import Number, json_option, output_option, parse_grid
 from metalens.formats.files.atomic import require_place
 
 pixels_option = click.option(
     "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Size of the display, ROWSxCOLUMNS."
 )
 spacing_option = click.option(
-    "--spacing", type=float, default=64.0, show_default=True, help="Distance between dots in display pixels."
+    "--spacing", type=Number(1, 2**16), default=64.0, show_default=True, help="Distance between dots in display pixels."
 )
 radius_option = click.option(
-    "--radius", type=float, help="Radius of a dot in display pixels. [default: a fifth of the spacing]"
+    "--radius", type=Number(0.1, 2**16), help="Radius of a dot in display pixels. [default: a fifth of the spacing]"
 )
 
 

@@ -12,7 +12,19 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, device_option, json_option, output_option, resume_option
+from metalens.commands.options import (
+    BATCH,
+    MINUTES,
+    PAIRS,
+    PATH,
+    SIDE,
+    STEPS,
+    WORKERS,
+    device_option,
+    json_option,
+    output_option,
+    resume_option,
+)
 
 if TYPE_CHECKING:
     from metalens.restore.bench.plan import BenchPlan
@@ -42,9 +54,7 @@ _IN_PLAN = {
     multiple=True,
     help="Photographs for test pairs; alternative to --test. [default: embedded:held-out]",
 )
-@click.option(
-    "--count", type=click.IntRange(min=1), default=400, show_default=True, help="Training pairs to make from --photos."
-)
+@click.option("--count", type=PAIRS, default=400, show_default=True, help="Training pairs to make from --photos.")
 @click.option("--psf", type=PATH, help="The camera's psf.h5.")
 @click.option("--pairs", type=PATH, help="Folder of training pairs.")
 @click.option(
@@ -54,13 +64,13 @@ _IN_PLAN = {
 @click.option("--no-chart", is_flag=True, help="Skip the edge chart and the resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--methods", help="Comma-separated names. [default: all]")
-@click.option("--minutes-per-method", type=float, help="Training time of each method and seed.")
-@click.option("--steps-per-method", type=int, help="Training steps; with both limits, the first one reached.")
+@click.option("--minutes-per-method", type=MINUTES, help="Training time of each method and seed.")
+@click.option("--steps-per-method", type=STEPS, help="Training steps; with both limits, the first one reached.")
 @click.option(
-    "--seeds", type=click.IntRange(min=1), default=1, show_default=True, help="Number of trainings of each method."
+    "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of trainings of each method."
 )
-@click.option("--batch", type=click.IntRange(min=1), default=4, show_default=True, help="Crops per step.")
-@click.option("--crop", type=click.IntRange(min=1), default=96, show_default=True, help="Side of a crop in pixels.")
+@click.option("--batch", type=BATCH, default=4, show_default=True, help="Crops per step.")
+@click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels.")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
@@ -68,7 +78,7 @@ _IN_PLAN = {
     show_default=True,
     help="Precision of forward passes in training and restoration.",
 )
-@click.option("--parallel", type=click.IntRange(min=1), default=1, show_default=True, help="Simultaneous methods.")
+@click.option("--parallel", type=WORKERS, default=1, show_default=True, help="Simultaneous methods.")
 @click.option(
     "--only",
     type=click.Choice(["restore", "figures"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
 
@@ -57,7 +57,9 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
 @data.command(short_help="what a folder holds, and a contact sheet")
 @click.argument("pairs", type=PATH)
 @click.option("-o", "--output", type=PATH, help="The contact sheet to draw: a .png, .pdf or .svg.")
-@click.option("--figures", "rows", default=6, show_default=True, help="Pairs on the contact sheet.")
+@click.option(
+    "--figures", "rows", type=click.IntRange(0, 1000), default=6, show_default=True, help="Pairs on the contact sheet."
+)
 @json_option
 def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
     """Describe PAIRS: pictures, cameras, photographs and their licences, and the split.
@@ -132,7 +134,7 @@ def _draw(pairs: Pairs, output: Path, rows: int) -> None:
 @data.command(short_help="join folders of pairs")
 @click.argument("folders", nargs=-1, required=True, type=PATH)
 @output_option("The folder of pairs to make.")
-@click.option("--shard-size", type=int, help="Pairs per file. [default: as in the first folder]")
+@click.option("--shard-size", type=SHARD_SIZE, help="Pairs per file. [default: as in the first folder]")
 @resume_option
 @json_option
 def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resume: bool, as_json: bool) -> None:
@@ -152,7 +154,9 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
 @click.argument("pairs", type=PATH)
 @output_option("The folder to make.")
 @click.option("--to", "form", type=click.Choice(["webdataset", "hf", "png"]), required=True, help="Output format.")
-@click.option("--tar-samples", default=1000, show_default=True, help="Pairs in each tar of a WebDataset.")
+@click.option(
+    "--tar-samples", type=SHARD_SIZE, default=1000, show_default=True, help="Pairs in each tar of a WebDataset."
+)
 @json_option
 def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool) -> None:
     """Write PAIRS as pictures and JSON: WebDataset tars, an imagefolder of Hugging Face's datasets, or plain folders.

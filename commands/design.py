@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.options import MINUTES, PATH, SEED, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 @click.argument("spec")
 @output_option("The lens.toml to write.")
 @resume_option
-@click.option("--minutes", type=float, help="Stop after this time with the best lens so far; --resume continues.")
-@click.option("--seed", type=int, help="Seed of the random starts. [default: the specification's]")
+@click.option("--minutes", type=MINUTES, help="Stop after this time with the best lens so far; --resume continues.")
+@click.option("--seed", type=SEED, help="Seed of the random starts. [default: the specification's]")
 @click.option("--report", "report_folder", type=PATH, help="Folder for a report with figures.")
 @click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
 @json_option

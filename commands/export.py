@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option
+from metalens.commands.options import LENGTH_NM, PATH, Number, json_option, numbers
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -27,10 +27,10 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     del ctx, parameter
     if value is None:
         return None
-    try:
-        return tuple(float(part) * 1e-9 for part in value.split(","))
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is no list of nm such as 450,532,650.") from None
+    found = numbers(value, Number(200, 20_000))
+    if found is None:
+        raise click.BadParameter(f"{value!r} is no list of nm such as 450,532,650, each 200 to 20000.")
+    return tuple(each * 1e-9 for each in found)
 
 
 @click.command(short_help="files for fabrication and for ray tracers")
@@ -49,15 +49,19 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.option(
     "--lattice", type=click.Choice(["square", "hexagonal"]), help="Lattice of the meta-atoms. [default: square]"
 )
-@click.option("--pitch-nm", type=float, help="Pitch of the meta-atoms. [default: the lens file's, or the library's]")
+@click.option(
+    "--pitch-nm", type=LENGTH_NM, help="Pitch of the meta-atoms. [default: the lens file's, or the library's]"
+)
 @click.option(
     "--wavelengths-nm",
     callback=_wavelengths,
     metavar="NM,NM,…",
     help="Wavelengths for which meta-atoms are chosen. [default: the lens file's]",
 )
-@click.option("--grid-nm", type=float, default=1.0, show_default=True, help="Grid of the layout in nm.")
-@click.option("--vertices", type=int, default=32, show_default=True, help="Vertices of a round meta-atom.")
+@click.option("--grid-nm", type=Number(0.01, 1000), default=1.0, show_default=True, help="Grid of the layout in nm.")
+@click.option(
+    "--vertices", type=click.IntRange(3, 8190), default=32, show_default=True, help="Vertices of a round meta-atom."
+)
 @click.option("--circles", is_flag=True, help="OASIS: write circles; radii are rounded to the grid.")
 @click.option("--atom-layer", metavar=LAYER, default="1/0", show_default=True, help="Layer of the meta-atoms.")
 @click.option("--boundary-layer", metavar=LAYER, default="2/0", show_default=True, help="Layer of the aperture.")
@@ -70,7 +74,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option(
     "--zemax-tolerance-rad",
-    type=float,
+    type=Number(1e-9, 10),
     default=0.01,
     show_default=True,
     help="Largest phase error of the Zemax polynomial, in radians.",

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.options import LENGTH_NM, LENGTH_UM, PATH, json_option, output_option
 
 if TYPE_CHECKING:
     from metalens.formats.camera.camera import Camera
@@ -22,7 +22,9 @@ LAYER = "LAYER[/TYPE]"
 @output_option("The folder to make: lens.toml and what it names.")
 @click.option("--like", required=True, help="A lens.toml or preset: focal length, nominal phase, sensor, spectrum.")
 @click.option("--library", help="Meta-atom library: a name or a library.h5. [default: that of --like]")
-@click.option("--pitch-nm", type=float, help="Pitch of the meta-atoms. [default: detected; for a map, the library's]")
+@click.option(
+    "--pitch-nm", type=LENGTH_NM, help="Pitch of the meta-atoms. [default: detected; for a map, the library's]"
+)
 @click.option(
     "--lattice", type=click.Choice(["square", "hexagonal"]), help="Lattice of the meta-atoms. [default: detected]"
 )
@@ -37,7 +39,9 @@ LAYER = "LAYER[/TYPE]"
     help="Quantity in a map, in nm.",
 )
 @click.option(
-    "--aperture-um", type=float, help="Diameter of the aperture. [default: the boundary's, or that of the filled disc]"
+    "--aperture-um",
+    type=LENGTH_UM,
+    help="Diameter of the aperture. [default: the boundary's, or that of the filled disc]",
 )
 @click.option("--name", help="Name of the camera. [default: the file's]")
 @click.option("--dry-run", is_flag=True, help="Read the file and describe its content.")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.options import PATH, Number, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
 
@@ -89,7 +89,11 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
 @click.option("--figures", type=PATH, help="Folder for figures: transmission, phase, angles, convergence.")
 @click.option("--polarisation", type=click.Choice(["s", "p"]), help="[default: the library's first]")
 @click.option(
-    "--angle", type=float, default=0.0, show_default=True, help="Angle of incidence in degrees; one of the library's."
+    "--angle",
+    type=Number(-89.9, 89.9),
+    default=0.0,
+    show_default=True,
+    help="Angle of incidence in degrees; one of the library's.",
 )
 @json_option
 def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_json: bool) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
@@ -11,6 +12,47 @@ import click
 Function = TypeVar("Function", bound=Callable[..., Any])
 
 PATH = click.Path(path_type=Path)
+
+
+class Number(click.FloatRange):
+    """A number between two bounds; click's own lets NaN pass, which is between none."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Convert what was typed."""
+        number = super().convert(value, param, ctx)
+        if math.isnan(number):
+            self.fail(f"{value!r} is no number.", param, ctx)
+        return float(number)
+
+
+SEED = click.IntRange(0, 2**32 - 1)
+PAIRS = click.IntRange(1, 10**7)
+SHARD_SIZE = click.IntRange(1, 10**6)
+FIELDS = click.IntRange(1, 999)
+WAVELENGTHS = click.IntRange(1, 99)
+WINDOW = click.IntRange(1, 8191)
+SIDE = click.IntRange(1, 2**16)
+"""Of a picture or a crop, in pixels."""
+LENSES = click.IntRange(1, 10**6)
+WORKERS = click.IntRange(1, 1024)
+STEPS = click.IntRange(1, 10**9)
+MINUTES = Number(0, 10**7, min_open=True)
+BATCH = click.IntRange(1, 2**16)
+RANK = click.IntRange(1, 4096)
+LEARNING_RATE = Number(0, 1, min_open=True)
+WEIGHT = Number(0, 10**6)
+SHARE = Number(0, 1)
+LENGTH_NM = Number(0.01, 10**9)
+LENGTH_UM = Number(0.01, 10**6)
+
+
+def numbers(value: str, kind: click.ParamType, *, count: int | None = None) -> tuple[Any, ...] | None:
+    """The numbers of a list with commas, each of a type above; None if one is not, or they are not so many."""
+    parts = value.split(",")
+    try:
+        return tuple(kind(part) for part in parts) if count in (None, len(parts)) else None
+    except click.BadParameter:
+        return None
 
 
 def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
@@ -42,11 +84,11 @@ def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tu
     Raises:
         click.BadParameter: the text has another form.
     """
-    del ctx, parameter
     parts = value.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):
         raise click.BadParameter(f"{value!r} is not ROWSxCOLUMNS, such as 7x7.")
-    return int(parts[0]), int(parts[1])
+    rows, columns = (SIDE(part, parameter, ctx) for part in parts)
+    return rows, columns
 
 
 def output_option(text: str) -> Callable[[Function], Function]:

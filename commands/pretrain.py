@@ -8,7 +8,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, device_option, json_option, output_option
+from metalens.commands.options import (
+    BATCH,
+    LEARNING_RATE,
+    MINUTES,
+    PATH,
+    SEED,
+    STEPS,
+    device_option,
+    json_option,
+    output_option,
+)
 from metalens.commands.progress import share_progress
 from metalens.formats.files.errors import InputError
 
@@ -34,30 +44,30 @@ class _Channels(click.ParamType):
 @click.argument("photos", nargs=-1, required=True)
 @output_option("The prior's folder.")
 @click.option("--work", type=PATH, required=True, help="Folder for checkpoints.")
-@click.option("--autoencoder-minutes", type=float, help="Training time of the autoencoder.")
-@click.option("--denoiser-minutes", type=float, help="Training time of the denoiser.")
-@click.option("--autoencoder-steps", type=int, help="Training steps of the autoencoder.")
-@click.option("--denoiser-steps", type=int, help="Training steps of the denoiser.")
+@click.option("--autoencoder-minutes", type=MINUTES, help="Training time of the autoencoder.")
+@click.option("--denoiser-minutes", type=MINUTES, help="Training time of the denoiser.")
+@click.option("--autoencoder-steps", type=STEPS, help="Training steps of the autoencoder.")
+@click.option("--denoiser-steps", type=STEPS, help="Training steps of the denoiser.")
 @click.option("--channels", type=_Channels(), help="Channels of the denoiser's levels. [default: 32,64,96,128]")
-@click.option("--batch", type=click.IntRange(1), help="Crops per step of the autoencoder. [default: 4]")
-@click.option("--crop", type=click.IntRange(16), help="Side of the autoencoder's crops in pixels. [default: 64]")
-@click.option("--denoiser-batch", type=click.IntRange(1), help="Crops per step of the denoiser. [default: 4]")
-@click.option("--denoiser-crop", type=click.IntRange(16), help="Side of the denoiser's crops in pixels. [default: 96]")
+@click.option("--batch", type=BATCH, help="Crops per step of the autoencoder. [default: 4]")
+@click.option("--crop", type=click.IntRange(16, 2**16), help="Side of the autoencoder's crops in pixels. [default: 64]")
+@click.option("--denoiser-batch", type=BATCH, help="Crops per step of the denoiser. [default: 4]")
+@click.option(
+    "--denoiser-crop", type=click.IntRange(16, 2**16), help="Side of the denoiser's crops in pixels. [default: 96]"
+)
 @click.option(
     "--learning-rate",
-    type=click.FloatRange(0, min_open=True),
+    type=LEARNING_RATE,
     help="Peak learning rate of the autoencoder. [default: 0.0005]",
 )
-@click.option(
-    "--denoiser-learning-rate", type=click.FloatRange(0, min_open=True), help="Peak of the denoiser. [default: 0.0005]"
-)
+@click.option("--denoiser-learning-rate", type=LEARNING_RATE, help="Peak of the denoiser. [default: 0.0005]")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
     help="Precision of the denoiser's forward passes. [default: fp32]",
 )
 @click.option("--cuda-graphs", is_flag=True, help="Record a step once and replay it; only with --device cuda.")
-@click.option("--seed", default=0, show_default=True, help="Seed of weights and crops.")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights and crops.")
 @device_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoints in --work.")
 @json_option

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, tell_skipped
-from metalens.commands.options import PATH, json_option, output_option, restorer_options, resume_option
+from metalens.commands.options import PAIRS, PATH, SEED, json_option, output_option, restorer_options, resume_option
 from metalens.commands.progress import count_progress
 
 
@@ -16,8 +16,8 @@ from metalens.commands.progress import count_progress
 @output_option("The folder of pseudo pairs to make.")
 @restorer_options()
 @click.option("--psf", "psf_path", type=PATH, help="Bank of another lens of the adapter. [default: its own]")
-@click.option("--count", type=int, help="Total number of pairs. [default: one per photograph]")
-@click.option("--seed", default=0, show_default=True, help="Seed of the crops.")
+@click.option("--count", type=PAIRS, help="Total number of pairs. [default: one per photograph]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the crops.")
 @resume_option
 @json_option
 def pseudo(

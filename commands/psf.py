@@ -9,7 +9,17 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
-from metalens.commands.options import PATH, json_option, output_option, parse_grid
+from metalens.commands.options import (
+    FIELDS,
+    PATH,
+    WAVELENGTHS,
+    WINDOW,
+    Number,
+    json_option,
+    numbers,
+    output_option,
+    parse_grid,
+)
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
@@ -25,23 +35,24 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     del ctx, parameter
     if value is None:
         return None
-    try:
-        numbers = [float(part) for part in value.split(",")]
-    except ValueError:
-        raise click.BadParameter(f"{value!r} is neither a number nor a list of nm such as 450,532,650.") from None
-    if len(numbers) == 1 and numbers[0] < 200:
-        if numbers[0] != int(numbers[0]):
-            raise click.BadParameter(f"{value!r} is no whole number of wavelengths, such as 9.")
-        return int(numbers[0])
-    return [number * 1e-9 for number in numbers]
+    how_many = numbers(value, WAVELENGTHS, count=1)
+    if how_many is not None:
+        return int(how_many[0])
+    which = numbers(value, Number(200, 20_000))
+    if which is None:
+        raise click.BadParameter(
+            f"{value!r} is neither a whole number of wavelengths, 1 to 99, nor a list of nm such as 450,532,650, each "
+            "200 to 20000."
+        )
+    return [each * 1e-9 for each in which]
 
 
 @click.command(short_help="the default command, described above; its name may be omitted")
 @click.argument("lens")
 @output_option("The psf.h5 to write.")
 @click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
-@click.option("--radii", type=int, help="Instead of a grid, this many fields from the axis to the corner.")
-@click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
+@click.option("--radii", type=FIELDS, help="Instead of a grid, this many fields from the axis to the corner.")
+@click.option("--window", type=WINDOW, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
 @click.option(
     "--wavelengths",
     callback=_wavelengths,
@@ -50,7 +61,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option(
     "--spectral-tolerance",
-    type=float,
+    type=Number(1e-4, 0.5),
     help="Choose the number by convergence: largest change of a channel's PSF; 0.02 is 2 %.",
 )
 @click.option(
@@ -85,6 +96,18 @@ def simulate(
 
     camera = read_camera(lens)
     nodes = f"{fields[0]}×{fields[1]} fields" if radii is None else f"{radii} radii"
+    from metalens.psf.bank import check_request, simulate_bank
+
+    request: dict[str, Any] = {
+        "fields": fields,
+        "radii": radii,
+        "window": None if window is None else (window, window),
+        "wavelengths_per_channel": wavelengths if isinstance(wavelengths, int) else None,
+        "wavelengths": wavelengths if isinstance(wavelengths, list) else None,
+        "spectral_tolerance": spectral_tolerance,
+    }
+    require_place(output)
+    check_request(camera, **request)
     if dry_run:
         plan = {
             "camera": camera.name,
@@ -96,21 +119,9 @@ def simulate(
         answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
     from metalens.formats.psf.bank import write_psf_bank
-    from metalens.psf.bank import simulate_bank
 
-    require_place(output)
     with count_progress("PSF", "field") as tell:
-        bank = simulate_bank(
-            camera,
-            fields=fields,
-            radii=radii,
-            window=None if window is None else (window, window),
-            wavelengths_per_channel=wavelengths if isinstance(wavelengths, int) else None,
-            wavelengths=wavelengths if isinstance(wavelengths, list) else None,
-            spectral_tolerance=spectral_tolerance,
-            engine=engine,
-            progress=tell,
-        )
+        bank = simulate_bank(camera, **request, engine=engine, progress=tell)
     write_psf_bank(output, bank)
     found = _found(bank, output)
     if figures is not None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.options import PATH, WAVELENGTHS, json_option, output_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     show_default=True,
     help="Free parameters, comma-separated: defocus, tilt, decentre, width_error.",
 )
-@click.option("--wavelengths", type=int, help="Wavelengths per colour channel. [default: the lens file's]")
+@click.option("--wavelengths", type=WAVELENGTHS, help="Wavelengths per colour channel. [default: the lens file's]")
 @json_option
 def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int | None, as_json: bool) -> None:
     """Fit parameters of a lens to the point spread functions of BANK, a psf.h5, usually a measured one.

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option
+from metalens.commands.options import PATH, WINDOW, json_option, output_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
 
@@ -16,7 +16,7 @@ from metalens.formats.files.atomic import require_place
 @click.argument("captures", type=PATH)
 @output_option("The psf.h5 to write.")
 @click.option("--lens", required=True, help="The camera that took them: a lens.toml or the name of a preset.")
-@click.option("--window", type=int, default=33, show_default=True, help="Side of each PSF in pixels, odd.")
+@click.option("--window", type=WINDOW, default=33, show_default=True, help="Side of each PSF in pixels, odd.")
 @json_option
 def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool) -> None:
     """Make a psf.h5 from raw captures. CAPTURES is a captures.toml that lists them, or its folder.

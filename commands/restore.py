@@ -7,28 +7,28 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option, restorer_options
+from metalens.commands.options import PATH, SIDE, Number, json_option, numbers, output_option, restorer_options
 from metalens.commands.progress import share_progress
 
 
 def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
     """Parse a comma-separated list of numbers."""
     del ctx, parameter
-    try:
-        return tuple(float(part) for part in value.split(","))
-    except ValueError as error:
-        raise click.BadParameter(f"{value!r} is not a number or a list such as 0,0.5,1.") from error
+    found = numbers(value, Number(-100, 100))
+    if found is None:
+        raise click.BadParameter(f"{value!r} is not a number or a list such as 0,0.5,1.")
+    return found
 
 
 def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """Parse ROW,COLUMN."""
     del ctx, parameter
-    parts = (value or "").split(",")
     if value is None:
         return None
-    if len(parts) != 2 or not all(part.strip().isdecimal() for part in parts):
+    found = numbers(value, click.IntRange(0, 2**16), count=2)
+    if found is None:
         raise click.BadParameter(f"{value!r} is not ROW,COLUMN, such as 0,1200.")
-    return int(parts[0]), int(parts[1])
+    return found[0], found[1]
 
 
 @click.command(short_help="captures to photographs")
@@ -53,7 +53,7 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option("--steps", type=click.IntRange(1, 4), default=1, show_default=True, help="Diffusion steps.")
 @click.option(
     "--tile",
-    type=click.IntRange(min=1),
+    type=SIDE,
     default=512,
     show_default=True,
     help="Largest side of a tile in pixels; larger pictures are split.",

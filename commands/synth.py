@@ -9,8 +9,21 @@ import click
 
 from metalens.commands.answer import answer, tell_skipped
 from metalens.commands.ensemble import ensemble_banks
-from metalens.commands.options import PATH, json_option, output_option, resume_option
+from metalens.commands.options import (
+    PAIRS,
+    PATH,
+    SEED,
+    SHARD_SIZE,
+    SHARE,
+    SIDE,
+    Number,
+    json_option,
+    numbers,
+    output_option,
+    resume_option,
+)
 from metalens.commands.progress import count_progress
+from metalens.formats.files.atomic import require_new_directory
 
 if TYPE_CHECKING:
     from metalens.synth.generate import PairsReport
@@ -23,10 +36,12 @@ class _Pixels(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[int, int]:
         rows, _, columns = str(value).lower().partition("x")
-        try:
-            return int(rows), int(columns or rows)
-        except ValueError:
-            self.fail(f"{value!r} is no number of pixels; write 256, or 256x384 for rows and columns.", param, ctx)
+        sides = numbers(f"{rows},{columns or rows}", SIDE, count=2)
+        if sides is None:
+            self.fail(
+                f"{value!r} is no number of pixels, 1 to 65536; write 256, or 256x384 for rows and columns.", param, ctx
+            )
+        return sides[0], sides[1]
 
 
 class _Range(click.ParamType):
@@ -36,10 +51,10 @@ class _Range(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         low, _, high = str(value).partition(",")
-        try:
-            return float(low), float(high or low)
-        except ValueError:
-            self.fail(f"{value!r} is no range; write 0.3,1.", param, ctx)
+        ends = numbers(f"{low},{high or low}", Number(0, 1000, min_open=True), count=2)
+        if ends is None or ends[0] > ends[1]:
+            self.fail(f"{value!r} is no range above 0 and at most 1000; write 0.3,1.", param, ctx)
+        return ends[0], ends[1]
 
 
 @click.command(short_help="pairs of clean and captured pictures")
@@ -51,15 +66,17 @@ class _Range(click.ParamType):
 @click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files; each pair uses one.")
 @click.option("--crops", type=_Pixels(), help="ROWSxCOLUMNS of the pairs. [default: the whole sensor]")
 @click.option(
-    "--count", type=int, help="Total number of pairs, shared over the photographs. [default: one per photograph]"
+    "--count", type=PAIRS, help="Total number of pairs, shared over the photographs. [default: one per photograph]"
 )
 @click.option("--whole", is_flag=True, help="Use the centre of each photograph, unscaled: for a test set.")
 @click.option("--exposure", type=_Range(), default="1", help="Range of exposure factors, MIN,MAX. [default: 1,1]")
 @click.option("--no-mirror", is_flag=True, help="Do not mirror photographs.")
 @click.option("--no-turn", is_flag=True, help="Do not rotate photographs by 90°.")
-@click.option("--validation", default=0.05, show_default=True, help="Fraction of photographs for validation.")
-@click.option("--seed", default=0, show_default=True, help="Seed of crops and noise.")
-@click.option("--shard-size", type=int, help="Pairs per file. [default: 64, or fewer if they are large]")
+@click.option(
+    "--validation", type=SHARE, default=0.05, show_default=True, help="Fraction of photographs for validation."
+)
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and noise.")
+@click.option("--shard-size", type=SHARD_SIZE, help="Pairs per file. [default: 64, or fewer if they are large]")
 @click.option(
     "--backend",
     "backend_name",
@@ -67,7 +84,9 @@ class _Range(click.ParamType):
     default="local",
     help="Where the jobs run.",
 )
-@click.option("--workers", type=int, default=1, show_default=True, help="Parallel processes; 0 for all cores.")
+@click.option(
+    "--workers", type=click.IntRange(0, 1024), default=1, show_default=True, help="Parallel processes; 0 for all cores."
+)
 @click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short.")
 @click.option("--strict", is_flag=True, help="Stop at an unreadable photograph instead of skipping it.")
 @resume_option
@@ -111,16 +130,9 @@ def synth(
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
     found = photographs_of(photos or ("embedded:train",))
-    if dry_run:
-        rows, columns = crops or first.camera.sensor.pixels
-        plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
-        plan |= {"cameras": len(banks), "pixels": [rows, columns]}
-        text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
-        answer(plan, as_json, text)
-        return
     from metalens.runners.backend import BackendSettings
     from metalens.runners.processes import available_cores
-    from metalens.synth.generate import Execution, PairsSettings, generate_pairs
+    from metalens.synth.generate import Execution, PairsSettings, checked_cameras, generate_pairs
 
     settings = PairsSettings(
         cropping="centre" if whole else "random",
@@ -130,6 +142,15 @@ def synth(
         validation=validation,
     )
     backend = BackendSettings(backend_name, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
+    if not resume:
+        require_new_directory(output)
+    if dry_run:
+        _, (rows, columns) = checked_cameras(banks, crops, settings, design_hash)
+        plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
+        plan |= {"cameras": len(banks), "pixels": [rows, columns]}
+        text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
+        answer(plan, as_json, text)
+        return
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         report = generate_pairs(
             found,

@@ -8,7 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, json_option, output_option, parse_grid, resume_option
+from metalens.commands.options import (
+    LENSES,
+    PATH,
+    SEED,
+    WAVELENGTHS,
+    WINDOW,
+    WORKERS,
+    json_option,
+    output_option,
+    parse_grid,
+    resume_option,
+)
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -20,13 +31,19 @@ if TYPE_CHECKING:
 @click.argument("lens")
 @output_option("The folder to make: report, pictures, JSON and CSV.")
 @click.option("--spec", "spec_path", type=PATH, help="A tolerances.toml. [default: typical errors]")
-@click.option("--draws", default=200, show_default=True, help="Number of lenses to draw.")
-@click.option("--ensemble", type=int, help="Also simulate whole banks of this many drawn lenses, into ensemble/.")
+@click.option("--draws", type=LENSES, default=200, show_default=True, help="Number of lenses to draw.")
+@click.option("--ensemble", type=LENSES, help="Also simulate whole banks of this many drawn lenses, into ensemble/.")
 @click.option("--fields", default="3x3", show_default=True, callback=parse_grid, help="Field points, ROWSxCOLUMNS.")
-@click.option("--wavelengths", default=1, show_default=True, help="Wavelengths per colour channel.")
-@click.option("--window", type=int, help="Side of each PSF in pixels, odd. [default: holds 95 % of the light]")
-@click.option("--seed", default=0, show_default=True, help="Seed of the draws.")
-@click.option("--workers", default=1, show_default=True, help="Parallel processes; the result does not depend on them.")
+@click.option("--wavelengths", type=WAVELENGTHS, default=1, show_default=True, help="Wavelengths per colour channel.")
+@click.option("--window", type=WINDOW, help="Side of each PSF in pixels, odd. [default: holds 95 % of the light]")
+@click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the draws.")
+@click.option(
+    "--workers",
+    type=WORKERS,
+    default=1,
+    show_default=True,
+    help="Parallel processes; the result does not depend on them.",
+)
 @resume_option
 @click.option("--dry-run", is_flag=True, help="Check lens and tolerances and print the plan.")
 @json_option

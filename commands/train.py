@@ -12,13 +12,30 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.ensemble import ensemble_banks
-from metalens.commands.options import PATH, device_option, json_option, output_option
+from metalens.commands.options import (
+    BATCH,
+    LEARNING_RATE,
+    MINUTES,
+    PATH,
+    RANK,
+    SEED,
+    SHARE,
+    SIDE,
+    STEPS,
+    WEIGHT,
+    device_option,
+    json_option,
+    numbers,
+    output_option,
+)
 from metalens.commands.progress import share_progress
+from metalens.formats.files.atomic import require_new_directory
 
 if TYPE_CHECKING:
     from metalens.formats.pairs.reader import Pairs
     from metalens.formats.psf.bank import PsfBank
     from metalens.restore.training.config import TrainConfig
+    from metalens.restore.training.train import TrainingData
 
 
 class _Paths(click.ParamType):
@@ -29,32 +46,35 @@ class _Paths(click.ParamType):
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, ...]:
         if isinstance(value, tuple):
             return value
-        try:
-            shares = tuple(float(part) for part in value.split(","))
-        except ValueError:
-            shares = ()
-        if len(shares) != 3:
-            self.fail(f"{value!r} is not three numbers such as 0.7,0.2,0.1 (positive, neutral, negative).", param, ctx)
+        shares = numbers(value, SHARE, count=3)
+        if shares is None:
+            self.fail(
+                f"{value!r} is not three shares of 0 to 1 such as 0.7,0.2,0.1 (positive, neutral, negative).",
+                param,
+                ctx,
+            )
         return shares
 
 
 # Defaults are in restore/training/config.py; a recipe may change them, and options override both.
 _RECIPE = (
-    click.option("--batch", type=int, help="Crops per batch, in each process. [default: 4]"),
-    click.option("--accumulate", type=int, help="Batches per step. [default: 1]"),
-    click.option("--crop", type=int, help="Side of a crop in pixels. [default: 96]"),
+    click.option("--batch", type=BATCH, help="Crops per batch, in each process. [default: 4]"),
+    click.option("--accumulate", type=BATCH, help="Batches per step. [default: 1]"),
+    click.option("--crop", type=SIDE, help="Side of a crop in pixels. [default: 96]"),
     click.option(
         "--precision", type=click.Choice(["fp32", "bf16"]), help="Precision of forward passes. [default: fp32]"
     ),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step once and replay it."),
-    click.option("--learning-rate", type=float, help="Peak learning rate. [default: 0.0005]"),
-    click.option("--q-rate", type=float, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
-    click.option("--warm-up", type=int, help="Warm-up steps before the cosine decay. [default: 20]"),
-    click.option("--clip", type=float, help="Gradient clipping: largest norm. [default: 1]"),
-    click.option("--ema", type=float, help="Decay of the exported moving average. [default: 0.99]"),
-    click.option("--l2-weight", type=float, help="Weight of the squared error. [default: 40]"),
-    click.option("--perceptual-weight", type=float, help="Weight of the perceptual distance. [default: 1]"),
+    click.option("--learning-rate", type=LEARNING_RATE, help="Peak learning rate. [default: 0.0005]"),
+    click.option("--q-rate", type=WEIGHT, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
+    click.option(
+        "--warm-up", type=click.IntRange(0, 10**9), help="Warm-up steps before the cosine decay. [default: 20]"
+    ),
+    click.option("--clip", type=WEIGHT, help="Gradient clipping: largest norm. [default: 1]"),
+    click.option("--ema", type=SHARE, help="Decay of the exported moving average. [default: 0.99]"),
+    click.option("--l2-weight", type=WEIGHT, help="Weight of the squared error. [default: 40]"),
+    click.option("--perceptual-weight", type=WEIGHT, help="Weight of the perceptual distance. [default: 1]"),
     click.option(
         "--perceptual",
         type=click.Choice(["auto", "lpips", "st-lpips"]),
@@ -65,30 +85,30 @@ _RECIPE = (
         type=_Paths(),
         help="Probabilities of the positive, neutral and negative path. [default: 0.7,0.2,0.1]",
     ),
-    click.option("--pseudo-share", type=float, help="Fraction of steps on pseudo pairs. [default: 0.3]"),
+    click.option("--pseudo-share", type=SHARE, help="Fraction of steps on pseudo pairs. [default: 0.3]"),
     click.option(
         "--pseudo-noise",
-        type=float,
+        type=Number(0, 255),
         help="Largest standard deviation of extra noise on pseudo captures, in 1/255. [default: 8]",
     ),
-    click.option("--pseudo-noise-probability", type=float, help="Probability of that noise. [default: 0.6]"),
-    click.option("--unet-rank", type=int, help="LoRA rank in the U-Net. [default: 16]"),
-    click.option("--encoder-rank", type=int, help="LoRA rank in the encoder. [default: 8]"),
+    click.option("--pseudo-noise-probability", type=SHARE, help="Probability of that noise. [default: 0.6]"),
+    click.option("--unet-rank", type=RANK, help="LoRA rank in the U-Net. [default: 16]"),
+    click.option("--encoder-rank", type=RANK, help="LoRA rank in the encoder. [default: 8]"),
     click.option(
         "--q",
         type=click.Choice(["local", "global", "plain"]),
         help="A field of Q, one Q per picture (as published), or no Q. [default: local]",
     ),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
-    click.option("--checkpoint-every", type=int, help="Steps between checkpoints. [default: 100]"),
-    click.option("--validate-every", type=int, help="Steps between validations. [default: 500]"),
+    click.option("--checkpoint-every", type=STEPS, help="Steps between checkpoints. [default: 100]"),
+    click.option("--validate-every", type=STEPS, help="Steps between validations. [default: 500]"),
     click.option(
         "--judge",
         type=click.Choice(["vgg", "alex"]),
         help="Network of the perceptual metric in validation. [default: vgg]",
     ),
-    click.option("--workers", type=int, help="Processes that prefetch crops. [default: 0]"),
-    click.option("--seed", type=int, help="Seed of crops, paths and initial weights. [default: 0]"),
+    click.option("--workers", type=click.IntRange(0, 1024), help="Processes that prefetch crops. [default: 0]"),
+    click.option("--seed", type=SEED, help="Seed of crops, paths and initial weights. [default: 0]"),
 )
 _KEYS = {
     "ema": "training.ema_decay",
@@ -120,8 +140,10 @@ def _recipe_options(function: Any) -> Any:
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--pseudo", multiple=True, type=PATH, help="A folder of pseudo pairs to mix in; repeatable.")
 @click.option("--init", "initial", help="An adapter to start from, of any lens ('metacamera' is embedded).")
-@click.option("--steps", type=int, help="Training steps; with --minutes too, the first limit reached.")
-@click.option("--minutes", type=float, help="Training time.")
+@click.option(
+    "--steps", type=click.IntRange(0, 10**9), help="Training steps; with --minutes too, the first limit reached."
+)
+@click.option("--minutes", type=MINUTES, help="Training time.")
 @click.option("--config", "recipe", type=PATH, help="A recipe in TOML; options override it.")
 @_recipe_options
 @click.option(
@@ -165,7 +187,7 @@ def train(
 
     bank = read_psf_bank(psf_paths[0])
     if steps == 0 and not pairs:
-        _transfer(initial, bank, output, None if prior == "embedded" else prior, as_json)
+        _transfer(initial, bank, output, None if prior == "embedded" else prior, dry_run, as_json)
         return
     if not pairs:
         raise click.UsageError("Missing argument 'PAIRS...'.")
@@ -174,26 +196,31 @@ def train(
     opened = [read_pairs(folder) for folder in pairs]
     opened_pseudo = [read_pairs(folder) for folder in pseudo]
     others = _banks(psf_paths[1:], psf_ensemble)
-    if dry_run:
-        _plan(opened, opened_pseudo, bank, others, output, as_json)
-        return
+    if not resume:
+        require_new_directory(output)
     from metalens.restore.training.optimisation import Budget
 
     # Check the options before importing the packages that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
     from metalens.restore.prior.prior import load_prior
-    from metalens.restore.training.train import TrainingData
+    from metalens.restore.training.train import TrainingData, untrained
     from metalens.restore.training.train import train as train_adapter
 
     if psf_ensemble is None and len(psf_paths) == 1:
         _require_known([*opened, *opened_pseudo], bank)
     config = _config(recipe, initial, options)
+    data = TrainingData(opened, bank, other_banks=others, pseudo=opened_pseudo, quality_metric=quality)
+    loaded = load_prior(prior)
+    if dry_run:
+        untrained(data, loaded, config, initial)
+        _plan(data, output, as_json)
+        return
     with share_progress("train") as tell:
         summary = train_adapter(
-            TrainingData(opened, bank, other_banks=others, pseudo=opened_pseudo, quality_metric=quality),
+            data,
             output,
-            prior=load_prior(prior),
+            prior=loaded,
             budget=budget,
             config=config,
             initial=initial,
@@ -229,21 +256,12 @@ def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
         require_same_camera(each, bank)
 
 
-def _plan(
-    pairs: list[Pairs], pseudo: list[Pairs], bank: PsfBank, others: Iterator[PsfBank], output: Path, as_json: bool
-) -> None:
-    """Check the lenses of the pairs and print the plan."""
-    from metalens.restore.conditioning.lens_maps import LensMaps
-
-    lenses = LensMaps([bank, *others])
-    hashes = {camera.lens_hash for each in (*pairs, *pseudo) for camera in each.manifest.cameras}
-    for each in (*pairs, *pseudo):
-        lenses.of(each)
-    total = sum(map(len, pairs))
-    plan = {"pairs": total, "pseudo": sum(map(len, pseudo)), "camera": bank.camera.name, "lenses": len(hashes)}
-    answer(
-        plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {bank.camera.name} into {output}"
-    )
+def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
+    """Say what would be trained."""
+    hashes = {camera.lens_hash for each in (*data.pairs, *data.pseudo) for camera in each.manifest.cameras}
+    total, camera = sum(map(len, data.pairs)), data.bank.camera.name
+    plan = {"pairs": total, "pseudo": sum(map(len, data.pseudo)), "camera": camera, "lenses": len(hashes)}
+    answer(plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {camera} into {output}")
 
 
 def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -> TrainConfig:
@@ -258,12 +276,20 @@ def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -
     return read_train_config(recipe, given, adapter=start)
 
 
-def _transfer(initial: str | None, bank: PsfBank, output: Path, prior: str | None, as_json: bool) -> None:
+def _transfer(
+    initial: str | None, bank: PsfBank, output: Path, prior: str | None, dry_run: bool, as_json: bool
+) -> None:
     """Write the adapter of other lenses for this lens."""
-    from metalens.restore.adapter.lens_transfer import transfer_adapter
+    from metalens.restore.adapter.lens_transfer import adapter_for, transfer_adapter
 
     if initial is None:
         raise click.UsageError("--steps 0 writes the adapter of --init for another lens; give --init.")
+    require_new_directory(output)
+    if dry_run:
+        name = adapter_for(initial, bank, prior=prior).training["transferred_from"]["name"]
+        plan = {"output": str(output), "camera": bank.camera.name, "transferred_from": name}
+        answer(plan, as_json, f"would write the adapter of {name} for {bank.camera.name} into {output}")
+        return
     training = transfer_adapter(initial, bank, output, prior=prior)
     origin = training["transferred_from"]["name"]
     text = f"{output}: the adapter of {origin} for {bank.camera.name}, which it was not trained on"

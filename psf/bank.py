@@ -110,17 +110,20 @@ def simulate_bank(
         >>> bank.intensity.shape, bank.wavelength.shape
         ((4, 3, 25, 25), (3,))
     """
-    _check_request(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
-    pitch = camera.sensor.pixel_pitch_m
+    check_request(
+        camera,
+        fields=fields,
+        radii=radii,
+        window=window,
+        wavelengths_per_channel=wavelengths_per_channel,
+        wavelengths=wavelengths,
+        spectral_tolerance=spectral_tolerance,
+    )
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel, wavelengths=wavelengths)
+    pitch = camera.sensor.pixel_pitch_m
     layout, position = _nodes(camera, fields, radii)
     reference = float(weight[1] @ wavelength)
     whole = view_of(camera, position[:1], reference)
-    if radii is not None and not whole.rotationally_symmetric:
-        raise InputError(
-            f"psf: {camera.name} is not rotationally symmetric (phase, aperture, the sensor's tilt or a decentre), so "
-            "that a radius does not tell its other fields; ask for a grid with fields."
-        )
     octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
     view = view_of(camera, octant.position, reference)
 
@@ -208,14 +211,21 @@ def _nodes(camera: Camera, fields: tuple[int, int], radii: int | None) -> tuple[
     return "grid", grid_positions(field_y, field_x)
 
 
-def _check_request(
-    fields: tuple[int, int],
-    radii: int | None,
-    window: tuple[int, int] | None,
-    wavelengths_per_channel: int | None,
-    wavelengths: Sequence[float] | None,
-    spectral_tolerance: float | None,
+def check_request(
+    camera: Camera,
+    *,
+    fields: tuple[int, int] = (7, 7),
+    radii: int | None = None,
+    window: tuple[int, int] | None = None,
+    wavelengths_per_channel: int | None = None,
+    wavelengths: Sequence[float] | None = None,
+    spectral_tolerance: float | None = None,
 ) -> None:
+    """Refuse what :func:`simulate_bank` would refuse before its first point spread function; arguments as there.
+
+    Raises:
+        InputError: as :func:`simulate_bank`.
+    """
     if min(fields) < 1 or max(fields) > 129:
         raise InputError(
             f"psf: fields {fields[0]} × {fields[1]} must lie between 1 and 129 on each side; 7 × 7 is usual."
@@ -239,6 +249,13 @@ def _check_request(
     if spectral_tolerance is not None and not 1e-4 <= spectral_tolerance <= 1:
         raise InputError(
             f"psf: spectral tolerance {spectral_tolerance:g} must lie between 0.0001 and 1; 0.02 is usual."
+        )
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel, wavelengths=wavelengths)
+    view = view_of(camera, np.zeros((1, 2)), float(weight[1] @ wavelength))
+    if radii is not None and not view.rotationally_symmetric:
+        raise InputError(
+            f"psf: {camera.name} is not rotationally symmetric (phase, aperture, the sensor's tilt or a decentre), so "
+            "that a radius does not tell its other fields; ask for a grid with fields."
         )
 
 

@@ -86,8 +86,7 @@ def generate_pairs(
     settings, execution = settings or PairsSettings(), execution or Execution()
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
-    cameras = tuple(_described_camera(as_bank(each), design_hash) for each in given)
-    pixels = _checked_pixels(pixels, cameras, settings)
+    cameras, pixels = checked_cameras(given, pixels, settings, design_hash)
     folder, place = Path(output), execution.backend
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
     job = DatasetRun(folder, given, settings)
@@ -123,6 +122,18 @@ def generate_pairs(
         with open_pairs_writer(folder, manifest, resume=resume) as writer, _bank_paths(given, place) as bank_paths:
             job.bank_paths = bank_paths
             return job.fill(writer, paths, backend, execution)
+
+
+def checked_cameras(
+    banks: Sequence[Bank], pixels: tuple[int, int] | None, settings: PairsSettings, design_hash: str = ""
+) -> tuple[tuple[PairsCamera, ...], tuple[int, int]]:
+    """The cameras of pairs and the size of their frames, refused if they do not go together; arguments as above.
+
+    Raises:
+        InputError: a bank cannot be read, or pixels do not fit a sensor.
+    """
+    cameras = tuple(_described_camera(as_bank(each), design_hash) for each in banks)
+    return cameras, _checked_pixels(pixels, cameras, settings)
 
 
 def _checked_pixels(

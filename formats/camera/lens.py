@@ -18,14 +18,14 @@ from metalens.formats.camera.parts import (
 )
 from metalens.formats.camera.phase import FreeformPhase, Phase, SumPhase
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
-from metalens.formats.files.record import Finite, Positive, Record
+from metalens.formats.files.record import Finite, Micrometres, Record
 
 
 class Lens(Record):
     """A flat lens, its own aperture stop unless it has one in front."""
 
-    aperture_um: Positive = Field(description="diameter of the disc that holds the clear aperture")
-    focal_length_um: Positive = Field(
+    aperture_um: Micrometres = Field(description="diameter of the disc that holds the clear aperture")
+    focal_length_um: Micrometres = Field(
         description="distance from the lens to the sensor in focus, a cover glass included"
     )
     phase: Phase

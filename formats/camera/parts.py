@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field, PrivateAttr, model_validator
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import Finite, NotNegative, OpticalWavelength, Positive, Record
+from metalens.formats.files.record import Finite, Micrometres, Nanometres, NotNegative, OpticalWavelength, Record
 from metalens.formats.meta_atoms.library import library_digest, library_path, shipped_libraries
 
 Point = tuple[Finite, Finite]
@@ -25,7 +25,7 @@ class AnnularAperture(Record):
     """The disc without a smaller one at its centre."""
 
     shape: Literal["annulus"]
-    inner_diameter_um: Positive
+    inner_diameter_um: Micrometres
 
 
 class PolygonalAperture(Record):
@@ -105,7 +105,7 @@ def check_aperture(aperture: Aperture | None, diameter_um: float, place: str) ->
 class Stop(Record):
     """An aperture stop in front of the lens; the lens is then only as large as the oblique beams need."""
 
-    diameter_um: Positive
+    diameter_um: Micrometres
     distance_um: NotNegative = Field(description="in air, to the lens or the front of its substrate")
     aperture: Aperture | None = None
 
@@ -118,7 +118,7 @@ class Stop(Record):
 class Plate(Record):
     """A plane-parallel plate: the substrate in front of the meta-atoms, or a cover glass behind them."""
 
-    thickness_um: Positive
+    thickness_um: Micrometres
     index: float = Field(ge=1, le=4.5, allow_inf_nan=False, description="refractive index, the same at all wavelengths")
 
 
@@ -225,9 +225,9 @@ class MetaAtoms(Record):
 
     material: str
     substrate: str
-    pitch_nm: Positive
-    height_nm: Positive
-    diameter_nm: tuple[Positive, Positive]
+    pitch_nm: Nanometres
+    height_nm: Nanometres
+    diameter_nm: tuple[Nanometres, Nanometres]
 
     @model_validator(mode="after")
     def _fit(self) -> MetaAtoms:

@@ -11,7 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from metalens.formats.camera.phase_map import digest_of, read_phase_map
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import Finite, OpticalWavelength, Positive, Record
+from metalens.formats.files.record import Finite, Micrometres, OpticalWavelength, Record
 
 LARGEST_ZERNIKE_INDEX = 230
 """The last index of radial order 20."""
@@ -36,7 +36,7 @@ class EvenPolynomialPhase(Record):
 
     family: Literal["even_polynomial"]
     coefficients_rad: tuple[Finite, ...] = Field(min_length=1, max_length=32)
-    radius_um: Positive
+    radius_um: Micrometres
 
 
 class LogAspherePhase(Record):
@@ -44,9 +44,9 @@ class LogAspherePhase(Record):
 
     family: Literal["log_asphere"]
     wavelength_nm: OpticalWavelength
-    centre_focus_um: Positive
-    rim_focus_um: Positive
-    radius_um: Positive
+    centre_focus_um: Micrometres
+    rim_focus_um: Micrometres
+    radius_um: Micrometres
 
 
 class CubicPhase(Record):
@@ -54,7 +54,7 @@ class CubicPhase(Record):
 
     family: Literal["cubic"]
     strength_rad: Finite
-    radius_um: Positive
+    radius_um: Micrometres
 
 
 class ZernikePhase(Record):
@@ -63,7 +63,7 @@ class ZernikePhase(Record):
     family: Literal["zernike"]
     indices: tuple[Annotated[int, Field(ge=0, le=LARGEST_ZERNIKE_INDEX)], ...] = Field(min_length=1, max_length=231)
     coefficients_rad: tuple[Finite, ...]
-    radius_um: Positive
+    radius_um: Micrometres
 
     @model_validator(mode="after")
     def _fit(self) -> ZernikePhase:
@@ -82,7 +82,7 @@ class FreeformPhase(Record):
 
     family: Literal["freeform"]
     file: str = Field(min_length=1, max_length=255, description="relative to the folder of the lens.toml")
-    pitch_um: Positive
+    pitch_um: Micrometres
     interpolation: Literal["cubic", "nearest"] = "cubic"
     units: Literal["rad", "turns", "levels"] | None = Field(
         default=None, description="of the map's numbers; 256 levels are a turn; None for radians that look like them"

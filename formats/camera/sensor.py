@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from metalens.formats.files.record import Finite, NotNegative, Positive, Record
+from metalens.formats.files.record import Finite, NotNegative, PixelPitch, Positive, Record
 
 Tilt = Annotated[float, Field(ge=-20, le=20, allow_inf_nan=False)]
 Share = Annotated[float, Field(ge=0, le=0.5, allow_inf_nan=False)]
@@ -42,7 +42,7 @@ class Sensor(Record):
     """A colour sensor in the terms of EMVA 1288; a term that is None is switched off."""
 
     pixels: tuple[int, int] = Field(description="rows, columns")
-    pixel_pitch_um: Positive
+    pixel_pitch_um: PixelPitch
     bayer: Literal["RGGB", "BGGR", "GRBG", "GBRG"] = "RGGB"
     bit_depth: int = Field(ge=4, le=16)
     full_well_e: Positive = Field(description="saturation capacity in electrons")

@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, PrivateAttr
 
 from metalens.formats.camera.structure import LARGEST_SIDE, Structure, read_structure
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import Positive, Record
+from metalens.formats.files.record import Nanometres, Record
 from metalens.formats.meta_atoms.library import library_digest, library_path, shipped_libraries
 
 FITTED_LIBRARIES = ("nano-optics-proxy",)
@@ -122,8 +122,8 @@ class RadialGeometryTable(_Found):
 
     library: FileName = Field(description="a name, or a file in the lens.toml's folder")
     sha256: Digest | None = Field(default=None, description="of the library's file; set when it is read")
-    spacing_nm: Positive = Field(description="between the control points, the first at the centre")
-    geometry_nm: tuple[Positive, ...] = Field(min_length=2, max_length=LARGEST_SIDE)
+    spacing_nm: Nanometres = Field(description="between the control points, the first at the centre")
+    geometry_nm: tuple[Nanometres, ...] = Field(min_length=2, max_length=LARGEST_SIDE)
     interpolation: Literal["nearest", "linear"] | None = Field(default=None, description="None is nearest: flat rings")
 
     def in_folder(self, folder: Path) -> RadialGeometryTable:

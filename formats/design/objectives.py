@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from metalens.formats.files.record import Positive, Record
+from metalens.formats.files.record import Micrometres, Positive, Record
 
 Reduction = Literal["mean", "log_mean", "soft_worst", "worst"]
 Share = Annotated[float, Field(gt=0, le=1, allow_inf_nan=False)]
@@ -57,7 +57,7 @@ class EfficiencyObjective(_Objective):
     """Share of the light through the aperture that lands within a radius around the chief ray."""
 
     kind: Literal["efficiency"]
-    radius_um: Positive
+    radius_um: Micrometres
 
 
 class _ImageObjective(_Objective):

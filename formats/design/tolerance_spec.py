@@ -12,7 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from metalens.formats.files.record import Finite, NotNegative, Positive, Record, tags_of
+from metalens.formats.files.record import Finite, Micrometres, NotNegative, Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 
 SCHEMA = "metalens.tolerance"
@@ -137,8 +137,8 @@ class Limits(Record):
     strehl_ratio: Positive | None = Field(default=None, description="at least")
     modulation_quarter: Positive | None = Field(default=None, description="at a quarter of Nyquist, at least")
     modulation_half: Positive | None = Field(default=None, description="at half of Nyquist, at least")
-    width_um: Positive | None = Field(default=None, description="by Eq. 2, at most")
-    half_energy_radius_um: Positive | None = Field(default=None, description="at most")
+    width_um: Micrometres | None = Field(default=None, description="by Eq. 2, at most")
+    half_energy_radius_um: Micrometres | None = Field(default=None, description="at most")
     window_share: Positive | None = Field(default=None, description="at least")
     efficiency: Positive | None = Field(default=None, description="at least")
     diffuse_share: NotNegative | None = Field(default=None, description="at most")

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from metalens.formats.files.record import Positive, Record
+from metalens.formats.files.record import Nanometres, Record
 
 
 class EvenPolynomialVariables(Record):
@@ -38,7 +38,7 @@ class RadialGeometryVariables(Record):
 
     family: Literal["radial_geometry"]
     library: str = Field(min_length=1, max_length=255, description="a shipped name, or a file beside the specification")
-    spacing_nm: Positive = Field(description="between the values, such as the pitch")
+    spacing_nm: Nanometres = Field(description="between the values, such as the pitch")
 
 
 Variables = Annotated[

@@ -6,14 +6,29 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Annotated, Any, TypeVar, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 
-Positive = Annotated[float, Field(gt=0, allow_inf_nan=False)]
-NotNegative = Annotated[float, Field(ge=0, allow_inf_nan=False)]
-Finite = Annotated[float, Field(allow_inf_nan=False)]
+LEAST, MOST = 1e-12, 1e12
+"""Between these a number of a file is a quantity in its key's unit; squares and products of such are no overflow."""
+
+
+def _not_vanishing(number: float) -> float:
+    if number < LEAST:
+        raise ValueError(f"expected {LEAST:g} or more, found {number:g}")
+    return number
+
+
+Positive = Annotated[float, Field(gt=0, le=MOST, allow_inf_nan=False), AfterValidator(_not_vanishing)]
+NotNegative = Annotated[float, Field(ge=0, le=MOST, allow_inf_nan=False)]
+Finite = Annotated[float, Field(ge=-MOST, le=MOST, allow_inf_nan=False)]
+Nanometres = Annotated[Positive, Field(ge=1e-3, le=1e9)]
+Micrometres = Annotated[Positive, Field(ge=1e-3, le=1e9)]
+PixelPitch = Annotated[Positive, Field(ge=0.01, le=1e4)]
 OpticalWavelength = Annotated[float, Field(ge=200, le=20_000, allow_inf_nan=False)]
+LearningRate = Annotated[Positive, Field(le=1)]
 
 
 Count = Annotated[int, Field(ge=1)]
@@ -27,6 +42,27 @@ class Record(BaseModel):
     """A frozen table of a TOML file; an unknown key is an error."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _true_is_no_number(cls, content: Any) -> Any:
+        """Refuse true and false where no such thing is asked for; Python counts them as 1 and 0."""
+        for name, value in content.items() if isinstance(content, dict) else ():
+            if (
+                _holds_truth(value)
+                and name in cls.model_fields
+                and not _asks_for_truth(cls.model_fields[name].annotation)
+            ):
+                raise ValueError(f"{name}: true and false are no such value, found {value!r}")
+        return content
+
+
+def _holds_truth(value: Any) -> bool:
+    return any(map(_holds_truth, value)) if isinstance(value, list | tuple) else isinstance(value, bool)
+
+
+def _asks_for_truth(annotation: Any) -> bool:
+    return annotation in (bool, Any) or isinstance(annotation, bool) or any(map(_asks_for_truth, get_args(annotation)))
 
 
 STRICT = ConfigDict(extra="forbid", strict=True)
@@ -64,6 +100,14 @@ def tags_of(*unions: Any) -> frozenset[str]:
     return frozenset(name for member, key in tagged for name in get_args(member.model_fields[key].annotation))
 
 
+def _represented(value: Any) -> str:
+    """Its representation; of a whole number of thousands of digits Python has none."""
+    try:
+        return repr(value)
+    except ValueError:
+        return "a number of very many digits"
+
+
 def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) -> str:
     """The first problem of a validation error as one sentence, and how many more there are.
 
@@ -75,7 +119,7 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
     problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in _UNKNOWN)
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
     first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])
-    place = ".".join(str(part) for part in first["loc"] if part not in tags) or "the file"
+    place = shown(".".join(str(part) for part in first["loc"] if part not in tags)) or "the file"
     if first["type"] in _UNKNOWN:
         what = f"unknown key {place}; check its spelling and unit (keys end in _um, _mm, _nm, _rad, _deg, _e or _dn)"
         lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
@@ -85,8 +129,8 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
     elif first["type"] == "missing":
         what = f"missing key {place}"
     else:
-        what = f"{place}: {first['msg'].removeprefix('Value error, ')}"
+        what = f"{place}: {shown(first['msg'].removeprefix('Value error, '), LONGEST_MESSAGE)}"
         if first["type"] not in ("value_error", "union_tag_invalid", "union_tag_not_found"):
-            what += f", found {first['input']!r}"
+            what += f", found {shown(_represented(first['input']))}"
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{what}{more}."

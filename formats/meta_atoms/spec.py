@@ -9,7 +9,7 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from metalens.formats.files.record import NotNegative, Positive, Record
+from metalens.formats.files.record import Nanometres, NotNegative, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Polarisation, Shape, Side
 
@@ -53,7 +53,7 @@ class MetaAtom(Record):
     """The shape, and the axes of its geometry."""
 
     shape: Shape
-    height_nm: Positive
+    height_nm: Nanometres
     diameter_nm: Axis | None = None
     width_nm: Axis | None = None
     width_x_nm: Axis | None = None
@@ -93,7 +93,7 @@ class Array(Record):
     """Lattice of the meta-atoms."""
 
     lattice: Lattice
-    pitch_nm: Positive
+    pitch_nm: Nanometres
 
 
 class Materials(Record):

@@ -12,7 +12,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import Finite, Positive, Record
+from metalens.formats.files.record import Finite, Nanometres, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 from metalens.formats.meta_atoms.columns import ColumnMap
 from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice, Polarisation, Shape, Side
@@ -27,7 +27,7 @@ class TouchstoneFile(Record):
     """One meta-atom's S-parameters, over frequency."""
 
     file: str = Field(min_length=1, max_length=255, description="beside the TOML file")
-    geometry_nm: tuple[Positive, ...] = Field(min_length=1, max_length=2)
+    geometry_nm: tuple[Nanometres, ...] = Field(min_length=1, max_length=2)
 
     @model_validator(mode="after")
     def _below(self) -> TouchstoneFile:
@@ -42,8 +42,8 @@ class TableDescription(Record):
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     shape: Shape
     lattice: Lattice
-    pitch_nm: Positive
-    height_nm: Positive
+    pitch_nm: Nanometres
+    height_nm: Nanometres
     material: str = Field(min_length=1, max_length=200)
     substrate: str = Field(min_length=1, max_length=200)
     surrounding: str = Field(default="1", min_length=1, max_length=200)

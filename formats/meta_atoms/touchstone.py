@@ -23,6 +23,9 @@ _PARAMETERS = ("s", "y", "z", "g", "h")
 _FORMATS = ("ma", "ri", "db")
 _NUMBERS, _NOISE = 9, 5
 
+_LARGEST = 1e18
+"""Of the numbers of a file: more than the frequency of any light in hertz."""
+
 
 def read_touchstone(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """S21 of a file.
@@ -50,7 +53,8 @@ def read_touchstone(path: Path) -> tuple[np.ndarray, np.ndarray]:
     one, two = rows[:, 3], rows[:, 4]
     if kind == "ri":
         return rows[:, 0] * scale, one + 1j * two
-    amplitude = one if kind == "ma" else 10 ** (one / 20)
+    # No atom gives light: 1000 dB is beyond anything, and more would overflow.
+    amplitude = one if kind == "ma" else 10 ** (np.clip(one, -1000, 1000) / 20)
     return rows[:, 0] * scale, amplitude * np.exp(1j * np.radians(two))
 
 
@@ -94,6 +98,9 @@ def _rows(lines: Iterator[str]) -> Iterator[list[float]]:
 
 def _number(word: str) -> float:
     try:
-        return float(word)
+        found = float(word)
     except ValueError:
         raise ValueError(f"{word[:40]!r} stands where a number was expected") from None
+    if not abs(found) <= _LARGEST:
+        raise ValueError(f"{word[:40]!r} is no S-parameter or frequency; numbers up to {_LARGEST:g} were expected")
+    return found

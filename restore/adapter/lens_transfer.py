@@ -91,6 +91,15 @@ def transfer_adapter(
     Raises:
         InputError: the adapter cannot be used, or the output exists.
     """
+    restorer = adapter_for(initial, bank, prior=prior)
+    with atomic_directory(output) as folder:
+        save_adapter(folder, restorer)
+        write_transfer_card(folder, restorer)
+    return restorer.training
+
+
+def adapter_for(initial: str, bank: PsfBank, *, prior: str | os.PathLike[str] | None = None) -> Restorer:
+    """The adapter of other lenses, told a lens that it was not trained on; arguments as :func:`transfer_adapter`."""
     restorer = load_restorer(initial, prior=prior)
     before = restorer.camera
     use_for_lens(restorer, bank)
@@ -99,7 +108,4 @@ def transfer_adapter(
         "transferred_from": {"adapter": initial, "name": before.name, "lens_hash": before.hash},
         "trained": restorer.training,
     }
-    with atomic_directory(output) as folder:
-        save_adapter(folder, restorer)
-        write_transfer_card(folder, restorer)
-    return restorer.training
+    return restorer

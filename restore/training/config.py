@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import (
     STRICT,
     Count,
+    LearningRate,
     NotNegative,
     NotNegativeCount,
     Positive,
@@ -80,7 +81,7 @@ class TrainConfig:
     precision: Precision = "fp32"
     gradient_checkpointing: bool = False
     cuda_graphs: bool = False
-    learning_rate: Positive = 5e-4
+    learning_rate: LearningRate = 5e-4
     q_rate: Positive = 1.0
     warm_up: NotNegativeCount = 20
     weight_decay: NotNegative = 1e-2

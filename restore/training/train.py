@@ -98,20 +98,12 @@ def train(
     """
     config = config or TrainConfig()
     workplace = DistributedProcesses(device, config.precision)
-    for each in (*data.pairs, *data.pseudo):
-        _check_crop(each, config, prior)
-    bank, lenses = data.bank, LensMaps(chain([data.bank], data.other_banks))
+    restorer, lenses = untrained(data, prior, config, initial)
+    metric = restorer.quality_metric
     sources, pseudo_sources = (
         [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group]
         for group in (data.pairs, data.pseudo)
     )
-    metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
-    with torch.random.fork_rng(devices=[]):
-        # Initial weights depend on the seed only, not on earlier draws.
-        torch.manual_seed(config.seed)
-        restorer = Restorer(prior, config.adapter, bank.camera, lenses.of_bank(bank), metric)
-    if initial is not None:
-        initialise(restorer, initial)
     loss = PathLoss(config).to(workplace.device)
     settings = {
         "pairs": [_describe(each, lenses) for each in data.pairs],
@@ -185,6 +177,36 @@ def _quality_metric(pairs: Pairs, wanted: str, initial: str | None) -> str:
     if wanted == "auto" and initial is not None:
         return str(describe_adapter(initial)["quality_metric"])
     return quality_map(pairs[0][1], wanted)[1]
+
+
+def untrained(data: TrainingData, prior: Prior, config: TrainConfig, initial: str | None) -> tuple[Restorer, LensMaps]:
+    """What a training starts from, when all that it is given has been checked.
+
+    Args:
+        data: pairs, and the point spread functions of their lenses.
+        prior: the latent diffusion model, which LoRA is put into.
+        config: the recipe.
+        initial: an adapter to start from, or None.
+
+    Returns:
+        The restorer before its first step, and the maps of all lenses.
+
+    Raises:
+        InputError: as :func:`train`.
+    """
+    for each in (*data.pairs, *data.pseudo):
+        _check_crop(each, config, prior)
+    lenses = LensMaps(chain([data.bank], data.other_banks))
+    for each in (*data.pairs, *data.pseudo):
+        lenses.of(each)
+    metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
+    with torch.random.fork_rng(devices=[]):
+        # Initial weights depend on the seed only, not on earlier draws.
+        torch.manual_seed(config.seed)
+        restorer = Restorer(prior, config.adapter, data.bank.camera, lenses.of_bank(data.bank), metric)
+    if initial is not None:
+        initialise(restorer, initial)
+    return restorer, lenses
 
 
 def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
