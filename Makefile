@@ -20,7 +20,9 @@ export PYTHONDONTWRITEBYTECODE :=
 BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment restore training kill_resume
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all coverage lint type photos bench clean
+FUZZ_SECONDS ?= 600
+
+.PHONY: help demo test test-all fuzz coverage lint type photos bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -46,6 +48,9 @@ test: lint type ## style, types, import contracts and all tests but the long one
 
 test-all: lint type ## what test runs, and the long tests
 	$(TESTING) $(BIN)/python $(PYTEST) -m ""
+
+fuzz: $(INSTALLED_DEV) ## damaged files for every reader, FUZZ_SECONDS=600 a format
+	METALENS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(TESTING) $(BIN)/python $(PYTEST) -m long tests/test_fuzz.py
 
 coverage: $(INSTALLED_DEV) ## branch coverage of all tests
 	rm -f .coverage .coverage.*

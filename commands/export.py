@@ -105,6 +105,7 @@ def export(
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.errors import InputError
     from metalens.formats.files.extras import require
+    from metalens.formats.meta_atoms.library import library_path
     from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
     places = {"gds": gds, "oasis": oasis, "csv": csv, "structure": structure_path, "zemax": zemax}
@@ -116,6 +117,8 @@ def export(
     options = _mask_options(camera.name, **drawn)
     if options.circles and oasis is None:
         raise InputError("--circles: is for OASIS files; add --oasis, or leave it out.")
+    if library is not None:
+        library_path(library)
     built = set(outputs) != {"zemax"}
     pitch = None if pitch_nm is None else pitch_nm * 1e-9
     choice = None

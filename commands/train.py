@@ -23,6 +23,7 @@ from metalens.commands.options import (
     SIDE,
     STEPS,
     WEIGHT,
+    Number,
     device_option,
     json_option,
     numbers,

@@ -11,6 +11,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.npy_file import read_npy
 from metalens.formats.files.text_file import numbers_of, text_lines
 
 SCHEMA = "metalens.phase_map"
@@ -75,13 +76,7 @@ def _read_csv(path: Path) -> np.ndarray:
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
-        # Mapped, a header that declares more than the file holds is refused before memory is asked for.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise InputError(
-            f"{path}: not an array in NPY format ({str(error).splitlines()[0]}); write it with numpy.save."
-        ) from error
+    values = read_npy(path)
     return _checked(path, values)
 
 

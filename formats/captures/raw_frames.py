@@ -12,6 +12,7 @@ from PIL import Image, ImageSequence, UnidentifiedImageError
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.npy_file import read_npy
 from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS, refuse_preview
 
 SCHEMA = "metalens.frames"
@@ -62,13 +63,7 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int, axes: Axes = "
 
 
 def _read_npy(path: Path) -> np.ndarray:
-    try:
-        # Mapped, a header that declares more than the file holds is refused before memory is asked for.
-        values = np.load(path, mmap_mode="r", allow_pickle=False)
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
-        raise InputError(
-            f"{path}: not an array in NPY format ({str(error).splitlines()[0]}); write it with numpy.save."
-        ) from error
+    values = read_npy(path)
     if values.dtype.kind not in "biuf":
         raise InputError(f"{path}: holds {values.dtype}, numbers were expected.")
     return np.asarray(values)

@@ -10,6 +10,7 @@ In reading order:
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and the shipped ones
 - ``json_file``     guarded reading of JSON files
+- ``npy_file``      guarded reading of arrays in NPY format
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        atomic writes: a file appears complete or not at all
 - ``claim``         locks an output for one run, and checks the settings of a resumed run

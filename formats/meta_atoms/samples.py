@@ -99,6 +99,10 @@ class Samples:
         )
 
 
+_LARGEST = 1e18
+"""Of the numbers of a table, more than the frequency of any light in hertz."""
+
+
 def read_samples(path: Path, parameters: tuple[str, ...], columns: ColumnMap | None = None) -> Samples:
     """Read a CSV or an HDF5 file.
 
@@ -123,7 +127,12 @@ def _csv_columns(path: Path, parameters: tuple[str, ...], columns: ColumnMap | N
         lines = text_lines(path, "table of transmissions", largest=LARGEST_FILE)
         names = header_of(lines)
         words: Words = {place: _polarisation for place, name in enumerate(names) if name == "polarisation"}
-        table = dict(zip(names, numbers_of(lines, columns=len(names), words=words).T, strict=True))
+        values = numbers_of(lines, columns=len(names), words=words)
+        if not (np.abs(values) <= _LARGEST).all():
+            raise InputError(
+                f"{path}: holds NaN or infinity, or numbers beyond {_LARGEST:g}; give every sample a value."
+            )
+        table = dict(zip(names, values.T, strict=True))
         return table if columns is None else columns.named(table, parameters)
     except InputError:
         raise

@@ -32,6 +32,9 @@ TOLERANCE = 2e-9
 RADIUS = "radius_nm"
 PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
 
+LARGEST_NUMBER = 1e9
+"""Of a place in µm or a length in nm: a kilometre, a metre."""
+
 
 def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int:
     """Write a line for each meta-atom, row by row; the file appears whole or not at all.
@@ -102,6 +105,8 @@ def read_sites_table(
         table = numbers_of(islice(lines, MAXIMUM_SITES + 1), columns=len(names))[:, order]
         if len(table) > MAXIMUM_SITES:
             raise InputError(f"holds more than {MAXIMUM_SITES} sites")
+        if not (np.abs(table) <= LARGEST_NUMBER).all():
+            raise InputError(f"holds numbers that are not finite, or beyond {LARGEST_NUMBER:g}")
         if RADIUS in names:
             table[:, 2] *= 2
         return _of_table(table, shape, made, pitch, lattice)
@@ -126,8 +131,8 @@ def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
 
 
 def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
-    if not len(table) or not np.isfinite(table).all() or not (table[:, 2:] > 0).all():
-        raise InputError("holds no sites, or numbers that are not finite, or lengths that are not positive")
+    if not len(table) or not (table[:, 2:] > 0).all():
+        raise InputError("holds no sites, or lengths that are not positive")
     lengths, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
     sites = sites_on_lattice(
         -table[:, 1] * MICRO, table[:, 0] * MICRO, tolerance=TOLERANCE, pitch=pitch, lattice=lattice

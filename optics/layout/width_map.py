@@ -12,6 +12,7 @@ import numpy as np
 from metalens.formats.camera.structure import LARGEST_SIDE
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.npy_file import read_npy
 from metalens.formats.files.text_file import numbers_of, text_lines
 from metalens.optics.layout.lattice import LatticeSites
 from metalens.optics.layout.outlines import OUTLINE_OF, ROUND, SQUARE
@@ -63,12 +64,11 @@ def _read(path: Path) -> np.ndarray:
     target = input_file(path, "map of widths", largest=LARGEST_FILE, missing="no such file; check its name.")
     try:
         if target.suffix.lower() == ".npy":
-            # Mapped, a header that declares more than the file holds is refused before memory is asked for.
-            return np.load(target, mmap_mode="r", allow_pickle=False)
+            return read_npy(target)
         return numbers_of(text_lines(target, "map of widths", largest=LARGEST_FILE))
     except InputError:
         raise
-    except (OSError, ValueError, EOFError, SyntaxError) as error:
+    except ValueError as error:
         raise InputError(
             f"{path}: neither a map of numbers nor a table of sites or of phase ({str(error).splitlines()[0]})."
         ) from error
