@@ -50,7 +50,7 @@ class _Paths(click.ParamType):
         shares = numbers(value, SHARE, count=3)
         if shares is None:
             self.fail(
-                f"{value!r} is not three shares of 0 to 1 such as 0.7,0.2,0.1 (positive, neutral, negative).",
+                f"{value!r} is not three numbers such as 0.7,0.2,0.1 (positive, neutral, negative), each 0 to 1.",
                 param,
                 ctx,
             )

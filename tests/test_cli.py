@@ -184,7 +184,7 @@ def test_training_needs_a_budget(run, psf, photograph, tmp_path):
 def test_captures_and_adapters_that_cannot_be_used(run, photograph, tmp_path):
     refused(run("restore", tmp_path / "none.png", "-o", tmp_path / "r"), "none.png", "no such file")
     refused(run("restore", photograph, "-o", tmp_path / "r", "--adapter", "nowhere"), "nowhere", "is not an adapter")
-    refused(run("restore", photograph, "-o", tmp_path / "r", "--alpha", "nan"), "--alpha nan")
+    refused(run("restore", photograph, "-o", tmp_path / "r", "--alpha", "nan"), "--alpha", "'nan'", status=2)
     refused(run("restore", photograph, "-o", tmp_path / "r", "--consistent"), "--consistent needs --psf")
     (photograph / "c.png").write_text("no picture")
     refused(run("restore", photograph / "c.png", "-o", tmp_path / "r"), "c.png")

@@ -97,7 +97,6 @@ def test_a_lens_with_a_structure_of_its_own_is_drawn_as_it_is(lens: Path, tmp_pa
         (("--gds", "l.gds", "--vertices", "7"), "7 vertices; a multiple of 4"),
         (("--gds", "l.gds", "--circles"), "--circles: is for OASIS files"),
         (("--gds", "l.gds", "--library", "unheard-of"), "neither a file nor a library"),
-        (("--gds", "l.gds", "--pitch-nm", "-5"), "must be a positive number"),
         (("--gds", "l.gds", "--wavelengths-nm", "900"), "outside the table"),
     ],
 )

@@ -156,10 +156,12 @@ def test_pairs_of_a_lens_without_a_bank_are_refused(pairs_of, lenses, tmp_path):
     sets = [pairs_of(name) for name in ("first", "unseen")]
     banks = [word for name in ("first", "second") for word in ("--psf", lenses[name][0])]
     for words in (banks[:2], banks):
-        result = run("train", *sets, "-o", tmp_path / "a", *words, "--dry-run")
+        result = run("train", *sets, "-o", tmp_path / "a", *words, "--steps", 1, "--crop", 32, "--dry-run")
         assert isinstance(result.exception, InputError)
         assert "made for camera 'unseen'" in str(result.exception)
-    plan = json.loads(run("train", sets[0], "-o", tmp_path / "a", *banks, "--dry-run", "--json").stdout)
+    plan = json.loads(
+        run("train", sets[0], "-o", tmp_path / "a", *banks, "--steps", 1, "--crop", 32, "--dry-run", "--json").stdout
+    )
     assert plan == {"pairs": 3, "pseudo": 0, "camera": "first", "lenses": 1}
     assert not (tmp_path / "a").exists()
 
