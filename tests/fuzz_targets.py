@@ -135,13 +135,14 @@ def _weights() -> Target:
 def _latents() -> Target:
     from metalens.restore.adapter.restorer import load_restorer
     from metalens.restore.inference.latents_file import load_latents, save_latents
-    from metalens.restore.inference.restoration import latents_of
+    from metalens.restore.inference.restoration import Settings, latents_of
 
     restorer = load_restorer("metacamera")
     capture = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
+    settings = Settings(place=(0, 0))
 
     def write(path: Path) -> None:
-        save_latents(path, latents_of(restorer, capture), restorer=restorer, capture=capture)
+        save_latents(path, latents_of(restorer, capture, settings), restorer=restorer, capture=capture)
 
     return Target("latents.safetensors", write, lambda path: load_latents(path, restorer))
 
