@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
+from typing import TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
@@ -21,8 +23,8 @@ from metalens.formats.psf.figures import PsfFigures
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.psf.camera_fields import CameraView, view_of
-from metalens.psf.engines.choice import Engine
-from metalens.psf.engines.grid import direction_spread
+from metalens.psf.engines.choice import Engine, EnginePlan
+from metalens.psf.engines.grid import direction_spread, grids_in_memory
 from metalens.psf.field_symmetry import Octant, each_node, nodes_across, octant_of, unfold_figures, unfold_images
 from metalens.psf.measures import psf_figures, unaberrated_peak
 from metalens.psf.refinement import estimate_error
@@ -35,6 +37,8 @@ WANTED_SHARE = 0.97
 
 LEAST_SHARE = 0.90
 """Least share of the light in a window; a smaller window is refused."""
+
+_Found = TypeVar("_Found")
 
 LARGEST_SUBPIXELS = 7
 """Largest number of sub-pixels along a pixel's side in the file, to limit its size."""
@@ -333,23 +337,48 @@ def _simulate(
     across, spacing = (side * subpixels, side * subpixels), pitch / subpixels
     simulator = view.simulator(wavelength, window=across, pixel_pitch=spacing, engine=engine)
     unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
-    intensity, measured = [], []
-    # One field is measured while the next is simulated.
-    with ThreadPoolExecutor(max_workers=1) as aside:
-        for done, position in enumerate(view.position):
-            light = simulator.of_field(lens, done)
-            measure = partial(psf_figures, sensor_pitch=pitch, unaberrated_peak=unaberrated)
-            measured.append(aside.submit(measure, light, spacing, position))
-            intensity.append(np.einsum("cw,wyx->cyx", weight, light).astype(np.float32))
-            if progress is not None:
-                progress(done + 1, len(view.position))
-        figures = [each.result() for each in measured]
+
+    def of_field(number: int) -> tuple[np.ndarray, PsfFigures]:
+        light = simulator.of_field(lens, number)
+        figures = psf_figures(light, spacing, view.position[number], sensor_pitch=pitch, unaberrated_peak=unaberrated)
+        return np.einsum("cw,wyx->cyx", weight, light).astype(np.float32), figures
+
+    done = _each_field(of_field, len(view.position), _fields_at_once(simulator.plan), progress)
+    intensity, figures = zip(*done, strict=True)
     told = {
         "engine": simulator.plan.engine,
         "engine_reason": simulator.plan.reason,
         "engine_error": _own_error(view, wavelength, across, spacing, simulator.plan.engine),
     }
-    return _Simulated(np.stack(intensity), subpixels, PsfFigures.stack(figures), told)
+    return _Simulated(np.stack(intensity), subpixels, PsfFigures.stack(list(figures)), told)
+
+
+def _fields_at_once(plan: EnginePlan) -> int:
+    """Fields that are computed at the same time: one a core, as far as the memory holds their grids."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if plan.grid is None else max(1, min(cores, grids_in_memory(plan.grid)))
+
+
+def _each_field(
+    of_field: Callable[[int], _Found], count: int, at_once: int, progress: Callable[[int, int], None] | None
+) -> list[_Found]:
+    """What each field gives, in their order. No field's bits depend on how many are computed at the same time."""
+    found = []
+    # The libraries' own threads would share sums between them, in an order that depends on their number.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=at_once) as pool:
+        # The first one compiles for all.
+        waiting = [pool.submit(of_field, 0)]
+        try:
+            for done in range(count):
+                found.append(waiting[done].result())
+                if done == 0:
+                    waiting += [pool.submit(of_field, number) for number in range(1, count)]
+                if progress is not None:
+                    progress(done + 1, count)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
 
 
 def _own_error(

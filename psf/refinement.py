@@ -47,8 +47,11 @@ def estimate_error(simulator: PsfSimulator, lens: Metalens) -> np.ndarray:
         sensor_tilt=simulator.sensor_tilt,
         refinement=FINER,
     )
-    exact = np.asarray(finer(lens), dtype=float)
-    difference = np.linalg.norm(np.asarray(simulator(lens), dtype=float) - exact, axis=(-2, -1))
+    exact, found = (
+        np.stack([each.of_field(lens, field) for field in range(len(simulator.direction))]).astype(float)
+        for each in (finer, simulator)
+    )
+    difference = np.linalg.norm(found - exact, axis=(-2, -1))
     return difference / np.linalg.norm(exact, axis=(-2, -1))
 
 

@@ -6,7 +6,7 @@ import logging
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import cache
 from typing import TypeVar
 
 import jax
@@ -32,6 +32,9 @@ _log = logging.getLogger(__name__)
 
 ENERGY_TOLERANCE = 0.02
 """Largest excess of the energy in a window over the incident energy that is accepted as rounding."""
+
+_SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
+"""Options of XLA that divide sums and loops by the number of cores, and with it change a result's last bit."""
 
 _NOT_TRACED = 'psf: the Rayleigh–Sommerfeld engine cannot be traced; use engine="angular_spectrum".'
 
@@ -122,6 +125,9 @@ class PsfSimulator:
     def of_field(self, lens: Metalens, field: int) -> np.ndarray:
         """Point spread functions of one field; compiled once for all of them.
 
+        Every matrix product is summed in one order, so that the bits do not depend on the number of cores. Several
+        fields may be computed at the same time, each in a thread of its own.
+
         Args:
             lens: of the structure that the simulator was made for.
             field: its number.
@@ -132,7 +138,7 @@ class PsfSimulator:
         one = slice(field, field + 1)
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":
-            found = _simulate_fields(self._task, lens, self._light, self.direction[one], centre, self._moved)
+            found = _simulate_in_one_order()(self._task, lens, self._light, self.direction[one], centre, self._moved)
             return np.asarray(self._checked(found)[0])
         grid = self.plan.grid
         assert grid is not None
@@ -305,7 +311,7 @@ def simulator_of_directions(
 
 @dataclass(frozen=True)
 class _Task:
-    """What :func:`_simulate_fields` is compiled for."""
+    """What :func:`_fields_of` is compiled for."""
 
     plan: EnginePlan
     window: tuple[int, int]
@@ -315,8 +321,7 @@ class _Task:
     mirrored: bool
 
 
-@partial(jax.jit, static_argnames=("task",))
-def _simulate_fields(
+def _fields_of(
     task: _Task,
     lens: Metalens,
     light: tuple[jax.Array, jax.Array | None],
@@ -337,6 +342,27 @@ def _simulate_fields(
         return of_field(at_sensor(lens, direction, moved), source, wavelength, centre)
 
     return jax.lax.map(at, (jnp.asarray(directions), None if centres is None else jnp.asarray(centres)))
+
+
+_simulate_fields = jax.jit(_fields_of, static_argnames=("task",))
+
+
+@cache
+def _simulate_in_one_order() -> Callable[..., jax.Array]:
+    """:func:`_fields_of` compiled so that its bits do not depend on the number of cores."""
+    options = {name: False for name in _SPLIT_BY_CORES if _known(name)}
+    return jax.jit(_fields_of, static_argnames=("task",), compiler_options=options)
+
+
+def _known(option: str) -> bool:
+    """Whether the installed XLA has an option; versions drop them with what they switch off."""
+    try:
+        jax.jit(jnp.negative, compiler_options={option: False}).lower(0.0).compile()
+    except jax.errors.JaxRuntimeError as error:
+        if "No such compile option" not in str(error):
+            raise
+        return False
+    return True
 
 
 def _by_tiles(task: _Task, lens: Metalens) -> _OfField:

@@ -145,9 +145,22 @@ def largest_grid(lens: Metalens, *, convolves: bool) -> int:
     """
     if convolves and lens.stop is None:
         return LARGEST_CONVOLUTION
-    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     bytes_each = SAMPLE_BYTES * (2 if convolves else 1)
-    return max(LARGEST_GRID, int(np.sqrt(MEMORY_SHARE * memory / bytes_each)))
+    return max(LARGEST_GRID, int(np.sqrt(MEMORY_SHARE * _memory() / bytes_each)))
+
+
+def grids_in_memory(grid: Grid) -> int:
+    """How many grids may be computed at the same time; double precision is reckoned with.
+
+    Args:
+        grid: that of each of them.
+    """
+    return int(MEMORY_SHARE * _memory() / (2 * SAMPLE_BYTES * grid.size[0] * grid.size[1]))
+
+
+def _memory() -> int:
+    """Bytes of this machine's memory."""
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _kernel_rate(layer: Plate, width: float, wavelength: float) -> float:

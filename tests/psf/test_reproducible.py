@@ -1,0 +1,37 @@
+"""The same camera makes the same psf.h5, to the last bit."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+TINY = """
+import sys
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.psf.bank import write_psf_bank
+from metalens.psf import simulate_bank
+
+camera = read_camera("hyperbolic").with_(
+    lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+)
+bank = simulate_bank(
+    camera, fields=(2, 3), wavelengths_per_channel=1, window=(25, 25), engine="direction_cosine"
+)
+write_psf_bank(sys.argv[1], bank)
+"""
+
+
+def _begin(path: Path, threads: int) -> subprocess.Popen[bytes]:
+    """Make the bank in a process of its own, compiled as a user's is."""
+    kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS" and not key.startswith("JAX_")}
+    counted = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
+    environment = kept | {"JAX_PLATFORMS": "cpu"} | dict.fromkeys(counted, str(threads))
+    return subprocess.Popen([sys.executable, "-c", TINY, str(path)], env=environment)
+
+
+def test_a_bank_has_the_same_bytes_with_one_thread_and_with_three(tmp_path):
+    """Two processes; with a remade bank that differs, synth --resume would refuse to go on."""
+    made = {threads: tmp_path / f"{threads}.h5" for threads in (1, 3)}
+    running = [_begin(path, threads) for threads, path in made.items()]
+    assert [each.wait() for each in running] == [0, 0]
+    assert made[1].read_bytes() == made[3].read_bytes()
