@@ -117,7 +117,8 @@ class Structure(AtomKind):
         if table.dtype != np.float64 or not ((table > 0) & (table <= self.pitch * (1 + 1e-9))).all():
             raise InputError(
                 f"structure: geometry must hold float64 lengths above 0 and up to the pitch of {1e9 * self.pitch:g} "
-                f"nm, found {table.dtype} from {1e9 * float(table.min()):g} to {1e9 * float(table.max()):g} nm; give metres."
+                f"nm, found {table.dtype} from {1e9 * float(table.min()):g} to {1e9 * float(table.max()):g} nm; "
+                "give metres."
             )
 
     def _check_index(self) -> None:
