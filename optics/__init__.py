@@ -2,6 +2,8 @@
 
 Files, in reading order:
 
+- ``sharp_edge``   hard edges as a uniform grid holds them
+- ``flat_pixels``  a map of flat pixels as a uniform grid holds it
 - ``phase``        the folder of phase profiles, a family a file
 - ``aperture``     the shape of the opening
 - ``response``     what the structure makes of the phase at each wavelength: diffraction orders

@@ -36,6 +36,17 @@ class Built(ABC):
             wavelength: in metres, one number.
         """
 
+    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:  # noqa: ARG002
+        """The same as a uniform grid holds it.
+
+        Args:
+            y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
+            x: ``[n]`` or ``[1, n]``, the same along x.
+            wavelength: in metres, one number.
+            step: distance between samples in metres.
+        """
+        return self.transmission(y, x, wavelength)
+
     @abstractmethod
     def check(self, wavelength: object) -> None:
         """Make sure that the transmission is known at these wavelengths in metres; outside jit.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 import jax
+import jax.numpy as jnp
 
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.built import Built
@@ -115,6 +116,26 @@ class Metalens:
         if self.structure is not None:
             return self.structure.transmission(y, x, wavelength)
         return self.response.transmission(self.phase.at(y, x), wavelength)
+
+    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
+        """Complex transmission as a uniform grid holds it: the borders of flat pixels are smoothed.
+
+        Args:
+            y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
+            x: ``[n]`` or ``[1, n]``, the same along x.
+            wavelength: in metres, one number.
+            step: distance between samples in metres.
+
+        Returns:
+            ``[m, n]``.
+        """
+        if self.structure is not None:
+            return self.structure.sampled_transmission(y, x, wavelength, step)
+        if self.phase.flat_pixel is None:
+            return self.transmission(y, x, wavelength)
+        amplitudes = self.response.coefficients(wavelength)
+        orders = [self.phase.sampled_phasor(y, x, order, step) for order in self.response.orders]
+        return jnp.tensordot(amplitudes, jnp.stack(orders), axes=1)
 
     def check(self, wavelength: object) -> None:
         """Make sure that the transmission is known at these wavelengths in metres; outside jit.

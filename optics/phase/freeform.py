@@ -11,7 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.phase.profile import Phase, Scalar
+from metalens.optics.flat_pixels import sampled_pixels
+from metalens.optics.phase.profile import Phase, Scalar, turned
 
 INTERPOLATIONS = ("cubic", "nearest")
 
@@ -75,6 +76,12 @@ class Freeform(Phase):
         if self.interpolation == "nearest":
             return values[_pixel(row, values.shape[0]), _pixel(column, values.shape[1])]
         return _cubic(values, row, column, _turned if self.wrapped else jnp.subtract)
+
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+        """exp(imφ), ``[m, n]``, the borders of flat pixels smoothed; arguments as of :meth:`Phase.sampled_phasor`."""
+        if self.interpolation == "nearest":
+            return sampled_pixels(turned(order * jnp.asarray(self.values)), self.pitch, y, x, step)
+        return super().sampled_phasor(y, x, order, step)
 
     def _sample_number(self, position: jax.Array, length: int) -> jax.Array:
         number = jnp.asarray(position) / self.pitch + 0.5 * (length - 1)

@@ -39,6 +39,20 @@ class Phase(ABC):
             x: the same along x; shapes broadcast.
         """
 
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:  # noqa: ARG002
+        """exp(imφ) as a uniform grid holds it: where φ jumps, smoothed so that the grid resolves it.
+
+        Args:
+            y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
+            x: ``[n]`` or ``[1, n]``, the same along x.
+            order: m.
+            step: distance between samples in metres.
+
+        Returns:
+            ``[m, n]`` complex.
+        """
+        return turned(order * self.at(y, x))
+
     def __add__(self, other: Phase) -> Sum:
         if not isinstance(other, Phase):
             return NotImplemented
@@ -100,6 +114,15 @@ class Sum(Phase):
         for term in self.terms[1:]:
             total = total + term.at(y, x)
         return total
+
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+        """The product of the terms', ``[m, n]``; arguments as of :meth:`Phase.sampled_phasor`."""
+        return functools.reduce(jnp.multiply, [term.sampled_phasor(y, x, order, step) for term in self.terms])
+
+
+def turned(phase: jax.Array) -> jax.Array:
+    """exp(iφ) of phases ``[...]`` in radians."""
+    return jax.lax.complex(jnp.cos(phase), jnp.sin(phase))
 
 
 def _terms(phase: Phase) -> tuple[Phase, ...]:

@@ -42,3 +42,9 @@ class Stretched(Phase):
             x: the same along x; shapes broadcast.
         """
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)
+
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+        """The drawn profile's, ``[m, n]``; arguments as of :meth:`Phase.sampled_phasor`."""
+        return self.phase.sampled_phasor(
+            jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor, order, step / self.factor
+        )

@@ -12,6 +12,7 @@ from metalens.formats.camera.structure import Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
 from metalens.optics.built import Built
+from metalens.optics.flat_pixels import sampled_pixels
 from metalens.optics.meta_atoms.library import (
     MetaAtomLibrary,
     check_range,
@@ -84,6 +85,23 @@ class Sites(Built):
             for each in (-aside, aside)
         )
         return 0.5 * (first + second)
+
+    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
+        """As a uniform grid holds it, ``[m, n]``: the borders of square cells are smoothed.
+
+        On the hexagonal lattice each sample has its own cell's value.
+
+        Args:
+            y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
+            x: ``[n]`` or ``[1, n]``, the same along x.
+            wavelength: in metres, one number.
+            step: distance between samples in metres.
+        """
+        if self.lattice != "square":
+            return self.transmission(y, x, wavelength)
+        row, column = (jnp.arange(length) for length in self.site_index.shape)
+        sites = self._at_sites(row[:, None], column[None, :], wavelength)
+        return sampled_pixels(sites, self.pitch, y, x, step)
 
     def _at_sites(self, row: jax.Array, column: jax.Array, wavelength: jax.Array) -> jax.Array:
         geometry = jnp.asarray(self.geometry)

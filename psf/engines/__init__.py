@@ -2,7 +2,6 @@
 
 Files, in reading order:
 
-- ``aperture_edge``       the hard edge of the aperture on a uniform grid
 - ``incoming``            the light that a function is a share of
 - ``phasor``              exp(2πic), fast
 - ``grid``                uniform grids: how fine and how large

@@ -22,8 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import PlaneWave, Source
-from metalens.psf.engines.aperture_edge import smooth_step
 from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
@@ -71,11 +71,11 @@ def lens_spectrum(
     light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
     if lens.stop is None:
         inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
-        if lens.achromatic and lens.response.orders == (1,):
+        if lens.achromatic and lens.response.orders == (1,) and lens.flat_pixel is None:
             amplitude = lens.response.coefficients(wavelength)[0]
             field = amplitude * phasor(lens.phase.at(near_y, near_x) / (2 * np.pi) + light / wavelength)
         else:
-            field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
+            field = lens.sampled_transmission(near_y, near_x, wavelength, pitch) * phasor(light / wavelength)
         return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
     stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
     spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(light / wavelength))
@@ -85,7 +85,8 @@ def lens_spectrum(
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
     tilt = phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
     bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
-    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * lens.transmission(at_y, at_x, wavelength) * bent)
+    through = lens.sampled_transmission(at_y, at_x, wavelength, pitch)
+    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * through * bent)
 
 
 def transfer(

@@ -12,7 +12,7 @@ few matrix products of the form E_y G E_xᵀ.
 ε less its mean over the pupil is small in a small tile, and exp(ikε) = 1 + ikε is a sum of three more such
 products. Everything up to the phase is the same for all wavelengths and computed once a tile.
 
-The pupil's hard edge is smoothed on the scale of the sample step (``aperture_edge``).
+The pupil's hard edge is smoothed on the scale of the sample step (``optics.sharp_edge``).
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens
+from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
-from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
 

@@ -12,8 +12,8 @@ import scipy.fft
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
-from metalens.psf.engines.aperture_edge import EDGE_REACH
 from metalens.psf.engines.pixels import samples_across
 from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
 

@@ -10,8 +10,8 @@ import numpy as np
 
 from metalens.optics import propagation
 from metalens.optics.metalens import Metalens
+from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
-from metalens.psf.engines.aperture_edge import EDGE_REACH, smooth_step
 from metalens.psf.engines.grid import Grid, stop_diameter
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
@@ -94,7 +94,7 @@ def _own_stop_field(
     inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
     light = inside * np.asarray(source.amplitude(y, x), dtype=float)
     turn = np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
-    return light * turn * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
+    return light * turn * np.asarray(lens.sampled_transmission(y, x, jnp.asarray(wavelength), pitch))
 
 
 def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float = 2.5) -> np.ndarray:
@@ -132,7 +132,7 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
     y, x = _positions(reach, pitch)
     y, x = y + float(middle[0]), x + float(middle[1])
     inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
-    return field * inside * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
+    return field * inside * np.asarray(lens.sampled_transmission(y, x, jnp.asarray(wavelength), pitch))
 
 
 def _positions(reach: float, pitch: float) -> tuple[jax.Array, jax.Array]:

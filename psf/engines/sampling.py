@@ -12,8 +12,8 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
+from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
-from metalens.psf.engines.aperture_edge import EDGE_REACH
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.rays import chief_ray, pupil_points, ray_landing
 

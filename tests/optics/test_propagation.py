@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metalens.optics import angular_spectrum, rayleigh_sommerfeld
-from metalens.psf.engines.aperture_edge import smooth_step
+from metalens.optics.sharp_edge import smooth_step
 
 WAVELENGTH = 511e-9
 PROPAGATORS = [rayleigh_sommerfeld, angular_spectrum]

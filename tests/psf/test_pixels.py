@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.psf.engines.aperture_edge import smooth_step
+from metalens.optics.sharp_edge import smooth_step
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator, pixel_nodes, samples_across
 
 

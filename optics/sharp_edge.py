@@ -1,4 +1,4 @@
-"""The aperture's hard edge on a uniform grid.
+"""A hard edge, of an aperture or of a flat pixel, on a uniform grid.
 
 Summing samples of a function that jumps costs an error of first order in the sample step. Here the jump is
 replaced by one smoothed with a kernel whose moments vanish up to the eleventh, wide enough for the grid to
