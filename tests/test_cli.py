@@ -177,7 +177,7 @@ def test_pairs_of_another_lens_are_refused_before_training(run, psf, lens, photo
 def test_training_needs_a_budget(run, psf, photograph, tmp_path):
     assert run("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf)[0] == 0
     result = run("train", tmp_path / "pairs", "-o", tmp_path / "adapter", "--psf", psf)
-    refused(result, "training needs --steps or --minutes")
+    refused(result, "training: needs --steps or --minutes")
     assert not (tmp_path / "adapter").exists()
 
 

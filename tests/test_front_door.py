@@ -180,7 +180,7 @@ def test_a_picture_is_restored_as_by_the_stages_own_functions():
         (lambda f: metalens.design("held", f / "lens.toml", minutes=0), "minutes 0 must be more than 0"),
         (lambda f: metalens.design("no-such", f / "lens.toml"), "held"),
         (lambda f: metalens.generate_pairs(f / "none", "psf.h5", f / "pairs"), "none"),
-        (lambda f: metalens.generate_pairs("embedded", "psf.h5", f, settings={"noise": 1}), "unknown setting noise"),
+        (lambda f: metalens.generate_pairs("embedded", "psf.h5", f, settings={"noise": 1}), "unknown key noise"),
     ],
 )
 def test_a_job_that_cannot_be_done_is_refused_in_a_sentence(tmp_path, call, said):

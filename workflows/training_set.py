@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import fields
 from typing import Any
 
-from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
@@ -75,19 +73,9 @@ def generate_pairs(
         output,
         count=count,
         pixels=pixels,
-        settings=_settings(settings),
+        settings=settings if isinstance(settings, PairsSettings) else PairsSettings(**(settings or {})),
         seed=seed,
         shard_size=shard_size,
         resume=resume,
         execution=Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None)),
     )
-
-
-def _settings(given: Mapping[str, Any] | PairsSettings | None) -> PairsSettings:
-    if isinstance(given, PairsSettings):
-        return given
-    known = [each.name for each in fields(PairsSettings)]
-    for name in given or {}:
-        if name not in known:
-            raise InputError(f"generate_pairs: unknown setting {name}; expected one of {', '.join(known)}.")
-    return PairsSettings(**(given or {}))

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from difflib import get_close_matches
 from functools import wraps
 from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic.fields import FieldInfo
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
@@ -36,6 +38,7 @@ NotNegativeCount = Annotated[int, Field(ge=0)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")
+_UNITS = ("_um", "_mm", "_nm", "_rad", "_deg", "_e", "_dn")
 
 
 class Record(BaseModel):
@@ -86,7 +89,7 @@ def told_as_input_error(what: str) -> Callable[[type[Settings]], type[Settings]]
             try:
                 check(self, *values, **named)
             except ValidationError as error:
-                raise InputError(f"{what}: {first_problem(error)}") from error
+                raise InputError(f"{what}: {first_problem(error, record)}") from error
 
         record.__init__ = init  # type: ignore[method-assign, assignment]
         return record
@@ -108,11 +111,12 @@ def _represented(value: Any) -> str:
         return "a number of very many digits"
 
 
-def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) -> str:
+def first_problem(error: ValidationError, record: type, tags: frozenset[str] = frozenset()) -> str:
     """The first problem of a validation error as one sentence, and how many more there are.
 
     Args:
         error: what pydantic found.
+        record: that was to be made, whose keys an unknown one is compared with.
         tags: names of members of unions, which are no keys and are left out of the place.
     """
     # The unknown key is reported first: it shows more than the missing one.
@@ -121,7 +125,7 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
     first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])
     place = shown(".".join(str(part) for part in first["loc"] if part not in tags)) or "the file"
     if first["type"] in _UNKNOWN:
-        what = f"unknown key {place}; check its spelling and unit (keys end in _um, _mm, _nm, _rad, _deg, _e or _dn)"
+        what = f"unknown key {place}; {_advice(first['loc'], record, tags)}"
         lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
         if lacking:
             what += f"; missing: {', '.join(lacking)}"
@@ -129,8 +133,42 @@ def first_problem(error: ValidationError, tags: frozenset[str] = frozenset()) ->
     elif first["type"] == "missing":
         what = f"missing key {place}"
     else:
-        what = f"{place}: {shown(first['msg'].removeprefix('Value error, '), LONGEST_MESSAGE)}"
+        said = shown(first["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
+        what = said if first["type"] == "value_error" and not first["loc"] else f"{place}: {said}"
         if first["type"] not in ("value_error", "union_tag_invalid", "union_tag_not_found"):
             what += f", found {shown(_represented(first['input']))}"
     more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
     return f"{what}{more}."
+
+
+def _advice(place: Sequence[int | str], record: type, tags: frozenset[str]) -> str:
+    """What to do about an unknown key: the nearest known key, or all of them; and units, if they are in the keys."""
+    known = _keys_beside(place, record, tags)
+    units = [unit for unit in _UNITS if any(key.endswith(unit) for key in known)]
+    nearest = get_close_matches(str(place[-1]), known, 1)
+    advice = "check its spelling" + (f" and unit (keys end in {' or '.join(units)})" if units else "")
+    return f"{advice}: the nearest key is {nearest[0]}" if nearest else f"{advice}: expected one of {', '.join(known)}"
+
+
+def _keys_beside(place: Sequence[int | str], record: type, tags: frozenset[str]) -> list[str]:
+    """The known keys of the table in which a key stands, sorted."""
+    tables = [record]
+    for part in place[:-1]:
+        if part in tags:
+            # The tag of a union's member: one of its keys can have only this value.
+            inner = [each for each in tables if any(part in get_args(key.annotation) for key in _keys(each).values())]
+        else:
+            inner = [found for each in tables if part in _keys(each) for found in _tables(_keys(each)[part].annotation)]
+        tables = inner or tables  # the number of an entry in an array leads to no other table
+    return sorted({key for each in tables for key in _keys(each)})
+
+
+def _keys(table: Any) -> dict[Any, FieldInfo]:
+    return {each.alias or name: each for name, each in table.__pydantic_fields__.items()}
+
+
+def _tables(annotation: Any) -> list[type]:
+    """The records in an annotation such as ``tuple[A | B, ...]``."""
+    if hasattr(annotation, "__pydantic_fields__"):
+        return [annotation]
+    return [found for part in get_args(annotation) for found in _tables(part)]

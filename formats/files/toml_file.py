@@ -89,7 +89,7 @@ def validated(
     try:
         return record.model_validate(content)
     except ValidationError as error:
-        raise InputError(f"{origin}: {first_problem(error, tags)}") from error
+        raise InputError(f"{origin}: {first_problem(error, record, tags)}") from error
 
 
 def shipped_names(folder: str) -> list[str]:

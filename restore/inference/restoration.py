@@ -6,13 +6,17 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 import torch
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 from torch.nn import functional as F
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, Count, told_as_input_error
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import quality_map
@@ -29,8 +33,12 @@ LEAST_ALPHA, MOST_ALPHA = -1.0, 2.0
 
 _SATURATED_SHARE = 0.25
 
+_Pixel = Annotated[int, Field(strict=False)]
+"""NumPy's whole numbers too."""
 
-@dataclass(frozen=True)
+
+@told_as_input_error("restoration")
+@checked(frozen=True, config=STRICT)
 class Settings:
     """Settings of a restoration.
 
@@ -40,13 +48,9 @@ class Settings:
         place: (row, column) on the sensor of the capture's first pixel, if it is a part of the frame.
     """
 
-    steps: int = 1
-    tile: int = 512
-    place: tuple[int, int] | None = None
-
-    def __post_init__(self) -> None:
-        if not 1 <= self.steps <= MOST_STEPS:
-            raise InputError(f"--steps {self.steps}: expected 1 to {MOST_STEPS}.")
+    steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
+    tile: Count = 512
+    place: Annotated[tuple[_Pixel, _Pixel], Field(strict=False)] | None = None
 
 
 ONE_STEP = Settings()

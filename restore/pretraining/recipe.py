@@ -2,13 +2,25 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Literal
 
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass as settings
+
+from metalens.formats.files.record import (
+    STRICT,
+    Count,
+    NotNegative,
+    NotNegativeCount,
+    Positive,
+    Share,
+    told_as_input_error,
+)
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 
 
-@dataclass(frozen=True)
+@told_as_input_error("pretraining")
+@settings(frozen=True, config=STRICT)
 class PretrainConfig:
     """Size and recipe of a prior.
 
@@ -34,25 +46,35 @@ class PretrainConfig:
         seed: seed of weights, crops and noise.
     """
 
-    autoencoder_channels: tuple[int, ...] = (16, 32)
-    latent_channels: int = 8
-    norm_groups: int = 1
-    denoiser_channels: tuple[int, ...] = (32, 64, 96, 128)
-    prompt_tokens: int = 4
-    prompt_features: int = 64
-    crop: int = 64
-    denoiser_crop: int = 96
-    batch: int = 4
-    denoiser_batch: int = 4
-    learning_rate: float = 5e-4
-    denoiser_learning_rate: float = 5e-4
-    kl_weight: float = 1e-7
-    diffusion_share: float = 0.15
-    path_share: tuple[float, float, float] = (0.5, 0.25, 0.25)
+    autoencoder_channels: tuple[Count, ...] = (16, 32)
+    latent_channels: Count = 8
+    norm_groups: Count = 1
+    denoiser_channels: tuple[Count, ...] = (32, 64, 96, 128)
+    prompt_tokens: Count = 4
+    prompt_features: Count = 64
+    crop: Count = 64
+    denoiser_crop: Count = 96
+    batch: Count = 4
+    denoiser_batch: Count = 4
+    learning_rate: Positive = 5e-4
+    denoiser_learning_rate: Positive = 5e-4
+    kl_weight: NotNegative = 1e-7
+    diffusion_share: Share = 0.15
+    path_share: tuple[Share, Share, Share] = (0.5, 0.25, 0.25)
     precision: Literal["fp32", "bf16"] = "fp32"
     cuda_graphs: bool = False
-    checkpoint_every: int = 200
-    seed: int = 0
+    checkpoint_every: Count = 200
+    seed: NotNegativeCount = 0
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> PretrainConfig:
+        if abs(sum(self.path_share) - 1) > 1e-6:
+            raise ValueError(f"path_share must sum to 1, found {self.path_share}")
+        for name in ("autoencoder_channels", "denoiser_channels"):
+            channels = getattr(self, name)
+            if not channels or any(each % self.norm_groups for each in channels):
+                raise ValueError(f"{name} must be multiples of norm_groups = {self.norm_groups}, found {channels}")
+        return self
 
 
 def build_autoencoder(config: PretrainConfig) -> AutoencoderKL:

@@ -10,30 +10,32 @@ import math
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
+from pydantic import model_validator
+from pydantic.dataclasses import dataclass as settings
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, Count, Positive, told_as_input_error
 from metalens.restore.training.checkpoint import read_checkpoint, write_checkpoint
 
 
-@dataclass(frozen=True)
+@told_as_input_error("training")
+@settings(frozen=True, config=STRICT)
 class Budget:
     """Length of a training: steps, minutes, or whichever limit is reached first."""
 
-    steps: int | None = None
-    minutes: float | None = None
+    steps: Count | None = None
+    minutes: Positive | None = None
 
-    def __post_init__(self) -> None:
+    @model_validator(mode="after")
+    def _ends(self) -> Budget:
         if self.steps is None and self.minutes is None:
-            raise InputError("training needs --steps or --minutes.")
-        for name, value in (("steps", self.steps), ("minutes", self.minutes)):
-            if value is not None and not (value > 0 and math.isfinite(value)):
-                raise InputError(f"--{name} must be above 0, found {value}.")
+            raise ValueError("needs --steps or --minutes")
+        return self
 
     def progress(self, step: int, seconds: float) -> float:
         """Fraction of the budget that is used; above 1 when exceeded.

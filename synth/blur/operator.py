@@ -12,12 +12,16 @@ from __future__ import annotations
 
 from dataclasses import asdict, dataclass
 from functools import partial
+from typing import Annotated
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from pydantic import Field
+from pydantic.dataclasses import dataclass as checked
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.psf.bank import PsfBank
 from metalens.synth.blur.block_convolution import BlockBlur, block_blur
 from metalens.synth.blur.core_and_halo import Levels, spread, spread_adjoint
@@ -42,7 +46,8 @@ ROUNDING_SHARE = 0.2
 """Of the tolerance, that rounding may take; where it would take more, transforms stay as they are."""
 
 
-@dataclass(frozen=True)
+@told_as_input_error("blur")
+@checked(frozen=True, config=STRICT)
 class BlurSettings:
     """Settings of the blur operator.
 
@@ -56,14 +61,10 @@ class BlurSettings:
         natural_vignetting: the light falls off as cos⁴ of the chief ray's angle, or as the chief rays say.
     """
 
-    tolerance: float = 1e-3
+    tolerance: Annotated[float, Field(ge=1e-6, le=0.1, allow_inf_nan=False)] = 1e-3
     registered: bool | None = None
     distortion: bool = False
     natural_vignetting: bool = False
-
-    def __post_init__(self) -> None:
-        if not 1e-6 <= self.tolerance <= 0.1:
-            raise InputError(f"blur: tolerance {self.tolerance:g} must lie between 0.000001 and 0.1; 0.001 is usual.")
 
 
 @dataclass(frozen=True)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
-from typing import Any, Literal, get_args
+from dataclasses import asdict
+from typing import Annotated, Any, Literal
 
 import numpy as np
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, Positive, told_as_input_error
 from metalens.synth.sensor import Demosaicing
 
 Cropping = Literal["random", "centre"]
@@ -19,7 +22,8 @@ LARGE_SENSOR = 8
 """A sensor is large if it has this many times the pixels of a crop with its margins."""
 
 
-@dataclass(frozen=True)
+@told_as_input_error("settings of pairs")
+@settings(frozen=True, config=STRICT)
 class PairsSettings:
     """How samples are made.
 
@@ -40,23 +44,17 @@ class PairsSettings:
     cropping: Cropping = "random"
     mirror: bool = True
     turn: bool = True
-    exposure: tuple[float, float] = (1.0, 1.0)
-    candidates: int = 6
+    exposure: Annotated[tuple[Positive, Positive], Field(strict=False)] = (1.0, 1.0)
+    candidates: Annotated[int, Field(ge=1, le=1000)] = 6
     demosaicing: Demosaicing = "malvar2004"
-    validation: float = 0.05
+    validation: Annotated[float, Field(ge=0, lt=1, allow_inf_nan=False)] = 0.05
 
-    def __post_init__(self) -> None:
-        for name, kinds in (("cropping", Cropping), ("demosaicing", Demosaicing)):
-            if getattr(self, name) not in get_args(kinds):
-                words = " or ".join(repr(kind) for kind in get_args(kinds))
-                raise InputError(f"{name} {getattr(self, name)!r}: expected {words}.")
+    @model_validator(mode="after")
+    def _ascends(self) -> PairsSettings:
         low, high = self.exposure
-        if not 0 < low <= high <= 1:
-            raise InputError(f"exposure {low:g} to {high:g}: expected a range above 0 and up to 1, the darkest first.")
-        if not 1 <= self.candidates <= 1000:
-            raise InputError(f"candidates {self.candidates}: expected 1 to 1000.")
-        if not 0 <= self.validation < 1:
-            raise InputError(f"validation {self.validation:g}: expected a share from 0 to below 1.")
+        if not low <= high <= 1:
+            raise ValueError(f"exposure {low:g} to {high:g}: expected a range above 0 and up to 1, the darkest first")
+        return self
 
     def described(self) -> dict[str, Any]:
         """The settings as the manifest's ``config``."""
@@ -70,9 +68,9 @@ def described_settings(config: dict[str, Any]) -> PairsSettings:
         InputError: the pairs are of another kind or version.
     """
     try:
-        return PairsSettings(**(config | {"exposure": tuple(config["exposure"])}))
-    except (TypeError, KeyError) as error:
-        raise InputError(f"the manifest's config is not that of simulated pairs ({error}); make them anew.") from error
+        return PairsSettings(**config)
+    except InputError as error:
+        raise InputError(f"the manifest's config is not that of simulated pairs; make them anew ({error})") from error
 
 
 def source_of(number: int, total: int, photographs: int) -> int:

@@ -46,7 +46,11 @@ def test_a_name_and_a_file_give_the_same_camera(tmp_path):
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
-        ("aperture_um = 500.0", "aperture_mm = 0.5", "unknown key lens.aperture_mm; check its spelling and unit"),
+        (
+            "aperture_um = 500.0",
+            "aperture_mm = 0.5",
+            "unit (keys end in _um): the nearest key is aperture_um",
+        ),
         ("aperture_um = 500.0", "", "missing key lens.aperture_um"),
         ("aperture_um = 500.0", "aperture_um = -500.0", "lens.aperture_um: Input should be greater than 0, found -500"),
         ("aperture_um = 500.0", "aperture_um = nan", "lens.aperture_um: Input should be a finite number"),

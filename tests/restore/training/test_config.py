@@ -29,7 +29,10 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("[training]\nbach = 8", r"recipe\.toml: training: unknown key bach; check its spelling"),
+        (
+            "[training]\nbach = 8",
+            r"recipe\.toml: training: unknown key bach; .*: the nearest key is batch\.$",
+        ),
         ("[training]\nbatch = 8.5", "training: batch: Input should be a valid integer, found 8.5"),
         ("[training]\nbatch = true", "batch: Input should be a valid integer, found True"),
         ("[training]\nbatch = 0", "batch: Input should be greater than or equal to 1, found 0"),

@@ -26,9 +26,9 @@ def descend(optimised, steps=1):
 def test_a_budget_counts_whichever_comes_first():
     assert Budget(steps=10, minutes=1).progress(5, 6) == 0.5
     assert Budget(steps=10, minutes=1).progress(1, 54) == 0.9
-    with pytest.raises(InputError, match="training needs --steps or --minutes"):
+    with pytest.raises(InputError, match="training: needs --steps or --minutes"):
         Budget()
-    with pytest.raises(InputError, match="--minutes must be above 0, found nan"):
+    with pytest.raises(InputError, match="training: minutes: Input should be a finite number, found nan"):
         Budget(minutes=float("nan"))
 
 
