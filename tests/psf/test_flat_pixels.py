@@ -49,7 +49,7 @@ def focusing(pitch: float, count: int) -> np.ndarray:
 
 RANDOM = np.random.default_rng(4).uniform(0, 2 * np.pi, (20, 20))
 MAPS = {
-    "350 nm pixels that focus": (focusing(0.35e-6, 57), 0.35e-6, 14, 0.8e-6, 1e-3),
+    "350 nm pixels that focus": (focusing(0.35e-6, 56), 0.35e-6, 14, 0.35e-6, 1e-3),
     "1 µm pixels of random phase": (RANDOM, 1e-6, 40, 0.8e-6, 1e-2),
 }
 
