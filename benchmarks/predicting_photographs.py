@@ -1,0 +1,125 @@
+"""Which cheap measure of a camera predicts its restored photographs: rank correlation over cameras that differ.
+
+    python benchmarks/predicting_photographs.py photos/ runs/
+
+For each camera: its bank, captures of the photographs, and the mean PSNR that the joint Wiener filter restores, at the
+noise scale that is best on these photographs. Beside it stand the measures that a design could follow, each from the
+bank alone. All cameras have the metacamera's sensor and white level, so that a smaller aperture is exposed for longer.
+Banks and captures that lie in the folder are kept.
+"""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from scipy.stats import spearmanr
+
+from metalens.formats.camera.camera import Camera, read_camera, write_camera
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.pairs.reader import read_pairs
+from metalens.formats.pictures.photograph_statistics import photograph_statistics
+from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.psf.design.restoration_error import image_errors, joint_errors
+from metalens.restore.deconvolution.joint_wiener import wiener_joint
+from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
+from metalens.restore.metrics.measures import psnr
+
+NOISE_SCALES = (5.0, 10.0, 20.0)
+GREY = 0.2
+
+
+def textbook(aperture: float, focal: float = 900.0, nanometres: float = 532.0) -> Camera:
+    """A hyperbolic lens, lengths in micrometres."""
+    phase = {"family": "hyperbolic", "wavelength_nm": nanometres}
+    return read_camera("metacamera").with_(lens={"aperture_um": aperture, "focal_length_um": focal, "phase": phase})
+
+
+def stopped(diameter: float, length: float = 600.0) -> Camera:
+    """A quadratic lens behind a stop on glass; focal length and glass have one length, in micrometres."""
+    phase = {"family": "quadratic", "wavelength_nm": 532.0}
+    return read_camera("metacamera").with_(
+        lens={
+            "aperture_um": 2 * length,
+            "focal_length_um": length,
+            "phase": phase,
+            "stop": {"diameter_um": diameter, "distance_um": 0.0},
+            "substrate": {"thickness_um": length, "index": 1.4607},
+        }
+    )
+
+
+def cameras() -> dict[str, Camera]:
+    """Cameras that differ, by name."""
+    return {
+        "metacamera": read_camera("metacamera"),
+        "metacamera, 150 µm": read_camera("metacamera").with_(lens={"aperture_um": 150.0}),
+        **{f"hyperbolic, {side} µm": textbook(side) for side in (60, 75, 100, 150, 200)},
+        "hyperbolic, 150 µm for 500 nm": textbook(150, nanometres=500.0),
+        "hyperbolic, 120 µm, f = 700 µm": textbook(120, 700.0),
+        "stop of 150 µm": stopped(150),
+        "stop of 100 µm": stopped(100),
+    }
+
+
+def metalens(*arguments: object) -> None:
+    """Run a command line's command."""
+    subprocess.run([sys.executable, "-m", "metalens.cli", *map(str, arguments)], check=True)
+
+
+def measures(bank: PsfBank) -> dict[str, float]:
+    """Expected PSNR in dB of linear light by each measure, the fields weighted by their share of the sensor."""
+    axes = zip((bank.field_y, bank.field_x), bank.camera.sensor.pixels, strict=True)
+    share_y, share_x = (tile_weights(nodes, bank.pixel_pitch, count).sum(axis=1) for nodes, count in axes)
+    share = np.outer(share_y, share_x).ravel() / (share_y.sum() * share_x.sum())
+    functions = [jnp.asarray(each) for each in balanced_functions(bank)]
+    noise = jnp.asarray(noise_variance(bank.camera.sensor, GREY))
+    statistics = photograph_statistics()
+    found = {
+        "captured": [image_errors(each, noise)[0] for each in functions],
+        "separate, noise × 1": [joint_errors(each, noise, statistics.separate()) for each in functions],
+        "separate, noise × 10": [joint_errors(each, 10 * noise, statistics.separate()) for each in functions],
+        "joint, noise × 1": [joint_errors(each, noise, statistics) for each in functions],
+        "joint, noise × 10": [joint_errors(each, 10 * noise, statistics) for each in functions],
+    }
+    errors = {name: np.array([float(jnp.mean(each)) for each in values]) for name, values in found.items()}
+    return {name: float(-10 * np.log10(share @ values)) for name, values in errors.items()}
+
+
+def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> tuple[dict[str, float], float, float]:
+    """Measures of a camera, and the PSNR of its captures and of the restored ones."""
+    lens, psf, pairs = folder / f"{name}.toml", folder / f"{name}.h5", folder / f"{name} pairs"
+    if not psf.is_file():
+        write_camera(lens, camera)
+        metalens("psf", lens, "-o", psf)
+    if not pairs.is_dir():
+        metalens("synth", photographs, "--whole", "-o", pairs, "--psf", psf, "--seed", 1)
+    bank, opened = read_psf_bank(psf), read_pairs(pairs)
+    shots = [opened[number] for number in range(len(opened))]
+    restored = {
+        scale: float(np.mean([psnr(clean, wiener_joint(shot, bank, scale)) for clean, shot in shots]))
+        for scale in NOISE_SCALES
+    }
+    return measures(bank), float(np.mean([psnr(*shot) for shot in shots])), max(restored.values())
+
+
+def main() -> None:
+    """Measure, photograph, compare."""
+    photographs, folder = sys.argv[1:]
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    rows = {name: photographed(Path(folder), photographs, name, camera) for name, camera in cameras().items()}
+    names = list(next(iter(rows.values()))[0])
+    print("| camera | captured, dB | restored, dB |", " | ".join(names), "|")
+    print("| --- | --- | --- |", " | ".join(["---"] * len(names)), "|")
+    for camera, (told, captured, restored) in sorted(rows.items(), key=lambda row: -row[1][2]):
+        print(f"| {camera} | {captured:.2f} | {restored:.2f} |", " | ".join(f"{told[each]:.2f}" for each in names), "|")
+    restored = [row[2] for row in rows.values()]
+    order = {each: spearmanr([row[0][each] for row in rows.values()], restored).statistic for each in names}
+    print("| rank correlation | | |", " | ".join(f"{value:.2f}" for value in order.values()), "|")
+
+
+if __name__ == "__main__":
+    main()
