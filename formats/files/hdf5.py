@@ -7,6 +7,7 @@ in a file of this project, so it is refused before a single value is read.
 
 from __future__ import annotations
 
+import mmap
 import os
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -89,6 +90,7 @@ def open_guarded(
     """
     missing = f"no such file; give the path of a {schema} file."
     target = input_file(path, f"{schema} file", largest=MAXIMUM_BYTES, missing=missing)
+    _check_heaps(target)
     try:
         file = h5py.File(target, "r", locking=False)
     except OSError as error:
@@ -107,6 +109,43 @@ def open_guarded(
             raise InputError(
                 f"{target}: damaged or not a {schema} file ({error}); make it again with metalens."
             ) from error
+
+
+def _check_heaps(target: Path) -> None:
+    """Refuse heaps of strings in which libhdf5 would never come to an end.
+
+    A global heap ("GCOL": version, three reserved bytes, its size) is a row of objects (number and count of two bytes
+    each, four reserved bytes, size). The library goes from one to the next by their sizes, and stays for ever where the
+    object number 0, the free space, has a size of nothing.
+
+    Args:
+        target: the file.
+
+    Raises:
+        InputError: there is such a heap.
+    """
+    length = target.stat().st_size
+    if length == 0:
+        return
+    with target.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        start = content.find(b"GCOL")
+        while start >= 0:
+            size = int.from_bytes(content[start + 8 : start + 16], "little")
+            if content[start + 4 : start + 5] == b"\x01" and size <= length - start:
+                _check_heap(content[start : start + size], target)
+            start = content.find(b"GCOL", start + 4)
+
+
+def _check_heap(heap: bytes, target: Path) -> None:
+    place = 16
+    while place + 16 <= len(heap):
+        number = int.from_bytes(heap[place : place + 2], "little")
+        size = int.from_bytes(heap[place + 8 : place + 16], "little")
+        # Free space counts its own header; objects do not, and end on eight bytes.
+        step = size if number == 0 else 16 + -(-size // 8) * 8
+        if step == 0:
+            raise InputError(f"{target}: damaged: an entry of its strings has no size; make it again with metalens.")
+        place += step
 
 
 def _check_identity(file: h5py.File, target: Path, schema: str, version: int, remedy: str) -> None:

@@ -65,3 +65,16 @@ def test_a_bank_whose_window_is_none_is_refused_before_it_is_read(tmp_path):
         file.create_dataset("intensity", shape=(1, 3, 10**4, 10**4), dtype="f4", chunks=(1, 1, 10**3, 10**3))
     with h5py.File(path, "r+") as file, pytest.raises(InputError, match="at most 4096 pixels a side"):
         _check_window(file)
+
+
+def test_a_heap_of_strings_without_an_end_is_refused_before_the_library_meets_it(tmp_path):
+    """In an entry of number 0 and size 0 libhdf5 loops for ever, where no signal of Python is looked at."""
+    path = tmp_path / "heap.h5"
+    with written(path) as file:
+        file.attrs["text"] = "long enough for the heap"
+    content = bytearray(path.read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = bytes(16)
+    path.write_bytes(content)
+    with pytest.raises(InputError, match="an entry of its strings has no size"), open_guarded(path, "test", 1):
+        pass
