@@ -3,29 +3,13 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from metalens.cli import main
 from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.pictures.pictures import write_picture
-
-
-@pytest.fixture
-def run(monkeypatch, capfd):
-    """Run the command line in this process: arguments → (status, stdout, stderr)."""
-
-    def call(*arguments: object) -> tuple[int, str, str]:
-        monkeypatch.setattr(sys, "argv", ["metalens", *map(str, arguments)])
-        with pytest.raises(SystemExit) as stopped:
-            main()
-        captured = capfd.readouterr()
-        return int(stopped.value.code or 0), captured.out, captured.err
-
-    return call
 
 
 @pytest.fixture
