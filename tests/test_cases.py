@@ -18,6 +18,7 @@ from metalens.formats.camera.phase_map import read_phase_map
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import read_atom_library
+from metalens.formats.meta_atoms.table import import_library
 from metalens.formats.pictures.light import read_light
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.scene import linear_to_srgb
@@ -99,10 +100,11 @@ def test_an_outline_of_the_substrate_is_set_aside_and_named(run, library, tmp_pa
 @cases("files/touchstone_[blno]*.toml")
 def test_touchstone_of_every_order_and_default_is_read(run, tmp_path, case):
     answered(run("library", "import", "--about", case, "-o", tmp_path / "o.h5", "--json"))
-    found = read_atom_library(tmp_path / "o.h5")
-    assert found.wavelength.tolist() == sorted(found.wavelength.tolist())
     expected = np.load(CASES / "files" / "touchstone_expected_t.npy")
-    np.testing.assert_allclose(np.squeeze(found.transmission), expected, rtol=0, atol=1e-9)
+    # A library's file holds single precision.
+    for found, allowed in ((import_library(case, None), 1e-9), (read_atom_library(tmp_path / "o.h5"), 1e-7)):
+        assert found.wavelength.tolist() == sorted(found.wavelength.tolist())
+        np.testing.assert_allclose(found.transmission[0, 0], expected, rtol=0, atol=allowed)
 
 
 @cases("files/touchstone_v2.toml")
@@ -187,11 +189,12 @@ def test_an_adapter_that_is_broken_is_refused(run, tmp_path, case):
 
 @cases("hostile/pairs-*")
 def test_a_manifest_that_is_broken_is_refused_within_a_second(run, tmp_path, case):
-    run("data", "--help")
     for arguments in (("restore", case, "-o", tmp_path / "o"), ("data", "show", case)):
+        # The first run imports packages.
+        refused(run(*arguments), case.name)
         begin = time.process_time()
         refused(run(*arguments), case.name)
-        assert time.process_time() - begin < 20
+        assert time.process_time() - begin < 1
 
 
 @cases("hostile/aref-bomb-12.gds")
