@@ -6,13 +6,15 @@ over the picture and summed over the depths.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
+
 import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
 
 
-class FeatureDistance(nn.Module):
+class FeatureDistance(nn.Module, ABC):
     """Perceptual distance between pictures; its weights are frozen, and it is differentiable in both pictures.
 
     Attributes:
@@ -25,9 +27,9 @@ class FeatureDistance(nn.Module):
     shift: Tensor
     scale: Tensor
 
+    @abstractmethod
     def features(self, picture: Tensor) -> list[Tensor]:
         """The five feature maps of pictures ``[batch, 3, y, x]`` in 0..1, for :meth:`compare`."""
-        raise NotImplementedError
 
     def hold(self, name: str, value: Tensor) -> None:
         """Register a frozen weight.
