@@ -37,7 +37,7 @@ def design(
     """Design a lens for SPEC, a design.toml or the name of an included specification.
 
     Included: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with a
-        hyperbolic lens of the same size, for each field angle and colour.
+    hyperbolic lens of the same size, for each field angle and colour.
     """
     from metalens.formats.files.atomic import require_new_directory
     from metalens.workflows.design import checked_spec

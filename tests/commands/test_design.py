@@ -126,5 +126,5 @@ def test_another_seed_is_another_specification(spec: Path) -> None:
 
 def test_the_help_names_exactly_the_shipped_specifications() -> None:
     text = " ".join(design("--help").output.split())
-    listed = text.partition("Shipped: ")[2].partition(".")[0].split(", ")
+    listed = text.partition("Included: ")[2].partition(".")[0].split(", ")
     assert listed == design_names()
