@@ -18,7 +18,7 @@ class Number(click.FloatRange):
     """A number between two bounds; click's own lets NaN pass, which is between none."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Convert what was typed."""
+        """Convert what was typed. See :class:`click.ParamType`."""
         number = super().convert(value, param, ctx)
         if math.isnan(number):
             self.fail(f"{value!r} is no number.", param, ctx)
@@ -47,7 +47,16 @@ LENGTH_UM = Number(0.01, 10**6)
 
 
 def numbers(value: str, kind: click.ParamType, *, count: int | None = None) -> tuple[Any, ...] | None:
-    """The numbers of a list with commas, each of a type above; None if one is not, or they are not so many."""
+    """The numbers of a list with commas.
+
+    Args:
+        value: the list as it was typed.
+        kind: type of each number, one of those above.
+        count: how many are expected; None is any number of them.
+
+    Returns:
+        The numbers; None if one of them is no such number, or there are not so many.
+    """
     parts = value.split(",")
     try:
         return tuple(kind(part) for part in parts) if count in (None, len(parts)) else None

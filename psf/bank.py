@@ -225,7 +225,16 @@ def check_request(
     wavelengths: Sequence[float] | None = None,
     spectral_tolerance: float | None = None,
 ) -> None:
-    """Refuse what :func:`simulate_bank` would refuse before its first point spread function; arguments as there.
+    """Refuse what :func:`simulate_bank` would refuse before its first point spread function.
+
+    Args:
+        camera: whose bank is asked for.
+        fields: (rows, columns) of nodes over the sensor.
+        radii: nodes along a radius, in the place of a grid.
+        window: (rows, columns) of each function in pixels; None lets the light decide.
+        wavelengths_per_channel: quadrature nodes of each channel.
+        wavelengths: in metres, in the place of the quadrature's.
+        spectral_tolerance: relative change by which more wavelengths may alter the functions.
 
     Raises:
         InputError: as :func:`simulate_bank`.

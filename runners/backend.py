@@ -30,7 +30,11 @@ class BackendSettings:
     options: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, folder: Path, here: Mapping[str, Any]) -> Runner:
-        """The backend; ``here`` says what runs under each job's name in this process.
+        """Start the backend.
+
+        Args:
+            folder: of the output; files of a cluster's jobs lie beside it.
+            here: what runs under each job's name in this process.
 
         Raises:
             InputError: its package is missing, or there are no workers.

@@ -120,7 +120,12 @@ class Slurm:
 
 
 def do_jobs(job: str, specs: Specs) -> list[dict[str, Any]]:
-    """Do one job on several specs, in a process whose environment is not ours to begin with."""
+    """Do one job on several specs, in a process whose environment this package did not set.
+
+    Args:
+        job: its name.
+        specs: one for each time that it is done.
+    """
     os.environ.update(one_thread())
     return [do_job(job, spec) for spec in specs]
 

@@ -53,6 +53,11 @@ def job_of(name: str) -> Job:
 def do_job(job: str, spec: Mapping[str, Any], progress: Progress = lambda made: None) -> dict[str, Any]:
     """Do a job; what the user has to hear is part of the answer, so that it can cross any border.
 
+    Args:
+        job: its name, ``module:function``.
+        spec: of the job, of JSON's types.
+        progress: called with what is done so far.
+
     Returns:
         ``result``, or ``error``, the sentence of an :class:`InputError`, or ``failure``, a traceback.
     """

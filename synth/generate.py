@@ -127,7 +127,13 @@ def generate_pairs(
 def checked_cameras(
     banks: Sequence[Bank], pixels: tuple[int, int] | None, settings: PairsSettings, design_hash: str = ""
 ) -> tuple[tuple[PairsCamera, ...], tuple[int, int]]:
-    """The cameras of pairs and the size of their frames, refused if they do not go together; arguments as above.
+    """The cameras of pairs and the size of their frames, refused if they do not go together.
+
+    Args:
+        banks: point spread functions of each camera, or their files.
+        pixels: (rows, columns) of a crop; None is the whole frame.
+        settings: of the pairs.
+        design_hash: of the specification that the cameras come from, if there is one.
 
     Raises:
         InputError: a bank cannot be read, or pixels do not fit a sensor.

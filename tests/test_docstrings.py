@@ -7,7 +7,7 @@ import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FOLDERS = ("commands", "formats", "optics", "psf", "restore", "synth", "workflows")
+FOLDERS = ("commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
 """Folders in which every public function of two or more arguments has an ``Args`` section."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

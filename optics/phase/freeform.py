@@ -78,7 +78,7 @@ class Freeform(Phase):
         return _cubic(values, row, column, _turned if self.wrapped else jnp.subtract)
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
-        """exp(imφ), ``[m, n]``, the borders of flat pixels smoothed; arguments as of :meth:`Phase.sampled_phasor`."""
+        """exp(imφ), ``[m, n]``, the borders of flat pixels smoothed. See :class:`Phase`."""
         if self.interpolation == "nearest":
             return sampled_pixels(turned(order * jnp.asarray(self.values)), self.pitch, y, x, step)
         return super().sampled_phasor(y, x, order, step)

@@ -116,7 +116,7 @@ class Sum(Phase):
         return total
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
-        """The product of the terms', ``[m, n]``; arguments as of :meth:`Phase.sampled_phasor`."""
+        """The product of the terms' phasors, ``[m, n]``. See :class:`Phase`."""
         return functools.reduce(jnp.multiply, [term.sampled_phasor(y, x, order, step) for term in self.terms])
 
 

@@ -44,7 +44,7 @@ class Stretched(Phase):
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
-        """The drawn profile's, ``[m, n]``; arguments as of :meth:`Phase.sampled_phasor`."""
+        """The drawn profile's phasor, ``[m, n]``. See :class:`Phase`."""
         return self.phase.sampled_phasor(
             jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor, order, step / self.factor
         )

@@ -99,7 +99,13 @@ def transfer_adapter(
 
 
 def adapter_for(initial: str, bank: PsfBank, *, prior: str | os.PathLike[str] | None = None) -> Restorer:
-    """The adapter of other lenses, told a lens that it was not trained on; arguments as :func:`transfer_adapter`."""
+    """The adapter of other lenses, told a lens that it was not trained on.
+
+    Args:
+        initial: the adapter: its folder, or the name of an embedded one.
+        bank: point spread functions of the new lens.
+        prior: the latent diffusion model; None is the adapter's own.
+    """
     restorer = load_restorer(initial, prior=prior)
     before = restorer.camera
     use_for_lens(restorer, bank)

@@ -94,10 +94,6 @@ def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
         ((*QUICK[:3], "--crop", 96), "pairs of 64 pixels are smaller than the crop of 96; lower --crop"),
         (("--resume", "--only", "figures"), "holds no benchmark"),
         (("--resume",), "bench: holds no benchmark to go on with; to begin one, give its terms"),
-        (
-            (*QUICK[:1], *QUICK[3:], "--minutes-per-method", "nan"),
-            "minutes: Input should be a finite number",
-        ),
         ((*QUICK, "--device", "abacus"), "--device abacus: torch knows no such device; expected cpu, cuda"),
     ],
 )
