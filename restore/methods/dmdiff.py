@@ -61,7 +61,15 @@ def _fit(training: Training, form: Form) -> Fitted:
         trainable=int(summary["trainable_parameters"]),
         steps=int(summary["steps"]),
         seconds=float(summary["seconds"]),
-        chosen={"quality_metric": restorer.quality_metric, "skipped_steps": summary["skipped_steps"]},
+        chosen={
+            "quality_metric": restorer.quality_metric,
+            "skipped_steps": summary["skipped_steps"],
+            "last_losses": {
+                f"{path}, {term}": float(value)
+                for path, terms in summary["validation_after"].items()
+                for term, value in terms.items()
+            },
+        },
     )
 
 
