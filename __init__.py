@@ -43,7 +43,8 @@ if TYPE_CHECKING:
     from metalens.psf.bank import simulate_bank
     from metalens.psf.design.run import Design
     from metalens.psf.simulate import simulate_psf
-    from metalens.restore.adapter.restorer import Restorer, load_restorer
+    from metalens.restore.adapter.adapter_file import load_restorer
+    from metalens.restore.adapter.restorer import Restorer
     from metalens.restore.inference.picture import restore_picture as restore
     from metalens.synth.dataset.shard_scheduler import PairsReport
     from metalens.workflows.design import design
@@ -97,7 +98,7 @@ _HOMES = {
     "design_names": "formats.design.spec:design_names",
     "formats": "formats",
     "generate_pairs": "workflows.training_set:generate_pairs",
-    "load_restorer": "restore.adapter.restorer:load_restorer",
+    "load_restorer": "restore.adapter.adapter_file:load_restorer",
     "optics": "optics",
     "preset_names": "formats.camera.camera:preset_names",
     "psf": "psf",

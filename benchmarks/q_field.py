@@ -27,7 +27,8 @@ from measuring.adapters import mean_of, row_of, table_of
 from torch import Tensor
 
 from metalens.formats.pairs.reader import read_pairs
-from metalens.restore.adapter.restorer import Restorer, load_restorer
+from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.adapter.svda import Mixing
 from metalens.restore.inference.restoration import restore
 from metalens.restore.machine import machine_name

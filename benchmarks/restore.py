@@ -29,7 +29,8 @@ import torch
 from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera.camera import read_camera
-from metalens.restore.adapter.restorer import AdapterConfig, Restorer, load_restorer
+from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.inference.restoration import Settings, decode, degradation_map, latents_of, restore
 from metalens.restore.inference.tiled_networks import TiledNetworks

@@ -38,8 +38,8 @@ def pseudo(
         adapter that was trained on several lenses, --psf selects the lens.
     """
     from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.adapter.lens_transfer import use_for_lens
-    from metalens.restore.adapter.restorer import load_restorer
     from metalens.restore.inference.pseudo import make_pseudo_pairs
     from metalens.synth.photograph_sources import photographs_of
 

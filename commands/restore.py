@@ -105,7 +105,7 @@ def restore(
 
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank import read_psf_bank
-    from metalens.restore.adapter.restorer import load_restorer
+    from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.inference.data_consistency import DataConsistency
     from metalens.restore.inference.restoration import Settings, check_alphas
     from metalens.restore.inference.restored_files import captures_of, read_alpha_map, restore_files, take_camera

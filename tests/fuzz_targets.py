@@ -117,7 +117,7 @@ def _structure() -> Target:
 
 
 def _adapter() -> Target:
-    from metalens.restore.adapter.restorer import adapter_folder, load_restorer
+    from metalens.restore.adapter.adapter_file import adapter_folder, load_restorer
 
     def write(path: Path) -> None:
         for each in adapter_folder("metacamera").iterdir():
@@ -133,7 +133,7 @@ def _weights() -> Target:
 
 
 def _latents() -> Target:
-    from metalens.restore.adapter.restorer import load_restorer
+    from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.inference.latents_file import load_latents, save_latents
     from metalens.restore.inference.restoration import Settings, latents_of
 

@@ -8,7 +8,7 @@ import sys
 
 import pytest
 
-from metalens.restore.adapter.restorer import describe_adapter, load_restorer
+from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 
 
 # The whole road in processes of its own: three minutes.

@@ -7,7 +7,8 @@ In reading order:
 - ``lora``           LoRA layers with Q between A and B
 - ``skips``          skip connections from the encoder to the decoder
 - ``description``    ``adapter.json``
-- ``restorer``       prior and adapter: forward, save, load
+- ``restorer``       prior and adapter together: encode, one diffusion step, decode
+- ``adapter_file``   saving and loading an adapter
 - ``merging``        a fixed Q merged into the weights
 - ``lens_transfer``  using or starting from the adapter of another lens
 - ``model_card``     the ``README.md`` of every adapter

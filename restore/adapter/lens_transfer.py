@@ -10,10 +10,7 @@ from typing import Any
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.adapter.model_card import write_transfer_card
-from metalens.restore.adapter.restorer import (
-    AdapterConfig,
-    Restorer,
+from metalens.restore.adapter.adapter_file import (
     adapter_folder,
     describe_adapter,
     load_parameters,
@@ -21,6 +18,8 @@ from metalens.restore.adapter.restorer import (
     read_tensors,
     save_adapter,
 )
+from metalens.restore.adapter.model_card import write_transfer_card
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.lens_maps import LensMaps
 
 

@@ -27,7 +27,8 @@ from torch import Tensor
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import MAXIMUM_PIXELS
-from metalens.restore.adapter.restorer import Restorer, read_tensors
+from metalens.restore.adapter.adapter_file import read_tensors
+from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
 from metalens.restore.inference.restoration import ONE_STEP, Latents, Settings
 

@@ -8,7 +8,8 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Bank, as_bank
-from metalens.restore.adapter.restorer import Restorer, load_restorer
+from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import Settings, check_alphas, decode, latents_of
 from metalens.restore.inference.restored_files import take_camera

@@ -14,7 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
-from metalens.restore.adapter.restorer import AdapterConfig, load_restorer
+from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.adapter.svda import Form
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import Settings, restore

@@ -16,7 +16,7 @@ from metalens.formats.files.json_file import read_json
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
-from metalens.restore.adapter.restorer import adapter_folder, describe_adapter
+from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name
 from metalens.restore.machine import processor_name

@@ -16,9 +16,10 @@ from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.adapter_file import describe_adapter, save_adapter
 from metalens.restore.adapter.lens_transfer import initialise
 from metalens.restore.adapter.model_card import write_model_card
-from metalens.restore.adapter.restorer import Restorer, describe_adapter, save_adapter
+from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.machine import machine_name

@@ -25,7 +25,7 @@ from metalens.formats.pairs.reader import (
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
-from metalens.restore.adapter.restorer import load_restorer
+from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior.prior import PATHS, Prior, save_prior

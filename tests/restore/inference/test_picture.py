@@ -7,7 +7,7 @@ from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
-from metalens.restore.adapter.restorer import save_adapter
+from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.picture import restore_picture
 from metalens.restore.inference.restoration import restore

@@ -13,7 +13,8 @@ from diffusers import AutoencoderKL, AutoencoderTiny, EulerDiscreteScheduler, UN
 from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.adapter.restorer import AdapterConfig, Restorer, load_restorer, save_adapter
+from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.inference.restoration import restore
 from metalens.restore.prior.prior import PATHS, load_prior
 

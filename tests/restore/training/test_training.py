@@ -10,8 +10,9 @@ import torch
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.neutral_target import neutral_target
+from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 from metalens.restore.adapter.paths import PathShares, source_and_target
-from metalens.restore.adapter.restorer import AdapterConfig, describe_adapter, load_restorer
+from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
 from metalens.restore.prior.prior import PATHS, load_prior
 from metalens.restore.training.distributed import lower_precision, spoken_memory

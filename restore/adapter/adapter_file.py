@@ -1,0 +1,213 @@
+"""Adapters as files: ``adapter.safetensors``, ``adapter.json`` and the embedded ones."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import resources
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import safetensors
+import safetensors.torch
+import torch
+from torch import Tensor
+
+from metalens.formats.camera.camera import dump_camera, parse_camera
+from metalens.formats.files.atomic import atomic_file, write_text
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_record
+from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
+from metalens.restore.conditioning.degradation_map import CELLS
+from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.prior.text_prompts import read_prompt_bank
+
+
+def save_adapter(folder: Path, restorer: Restorer) -> None:
+    """Write ``adapter.safetensors`` (half precision) and ``adapter.json`` into a folder; the JSON comes last.
+
+    Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them.
+
+    Args:
+        folder: an existing folder.
+        restorer: prior and adapter.
+
+    Raises:
+        InputError: the disk refuses the write; neither file is left half-written.
+    """
+    tensors = {name: value.detach().half().contiguous().cpu() for name, value in restorer.parameters().items()}
+    tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.fwhm_map)).half()
+    with atomic_file(folder / "adapter.safetensors") as part:
+        safetensors.torch.save_file(tensors, part)
+    if not restorer.prior.own_prompts:
+        # With stored embeddings the adapter needs no text encoder later.
+        prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
+        with atomic_file(folder / "prompts.safetensors") as part:
+            safetensors.torch.save_file(prompts, part)
+    description = {
+        "schema": SCHEMA,
+        "version": VERSION,
+        "config": asdict(restorer.config),
+        "prior": {"name": restorer.prior.name, "identity": restorer.prior.identity},
+        "lens_hash": restorer.camera.hash,
+        "lens_toml": dump_camera(restorer.camera),
+        "quality_metric": restorer.quality_metric,
+        "training": restorer.training,
+    }
+    write_text(folder / "adapter.json", json.dumps(description, indent=1) + "\n")
+
+
+def adapter_folder(source: str | os.PathLike[str]) -> Path:
+    """The folder of an adapter: a path, or the name of one that comes with the package (``metacamera``)."""
+    embedded = Path(str(resources.files("metalens.restore") / "weights" / "adapters")) / os.fspath(source)
+    folder = Path(source)
+    if not folder.is_dir() and embedded.is_dir():
+        return embedded
+    return folder
+
+
+def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
+    """Read and check ``adapter.json``.
+
+    Raises:
+        InputError: there is no adapter, training has not finished, or it is of another schema or version.
+    """
+    folder = adapter_folder(source)
+    path = folder / "adapter.json"
+    if not path.is_file():
+        unfinished = (folder / "checkpoint.safetensors").is_file()
+        hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
+        raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")
+    record = read_record(path, AdapterDescription, "adapter", "copy the adapter again")
+    description = record.model_dump(by_alias=True)
+    try:
+        # An older adapter lacks newer settings: these have their defaults.
+        description["config"] = asdict(AdapterConfig(**description["config"]))
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    return description
+
+
+def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[str] | None = None) -> Restorer:
+    """Load an adapter together with its prior.
+
+    Args:
+        source: an adapter's folder, or the name of an embedded one.
+        prior: where its prior is, if not where it was on training.
+
+    Returns:
+        The restorer, on the CPU in float32; ``restorer.to("cuda")`` moves it. :func:`metalens.restore` takes it.
+
+    Raises:
+        InputError: the adapter is missing, damaged, or made for another prior.
+
+    Example:
+        >>> restorer = load_restorer("metacamera")
+        >>> restorer.camera.name, restorer.camera.sensor.pixels
+        ('metacamera', (400, 400))
+    """
+    folder = adapter_folder(source)
+    description = describe_adapter(folder)
+    config = AdapterConfig(**description["config"])
+    camera = parse_camera(description["lens_toml"], origin=f"{folder}/adapter.json: its lens_toml")
+    recorded, quality_metric = description["prior"], description["quality_metric"]
+    kept = folder / "prompts.safetensors"
+    prompts = read_prompt_bank(kept, PATHS) if kept.is_file() else None
+    loaded_prior = load_prior(prior if prior is not None else recorded["name"], prompts=prompts)
+    if loaded_prior.identity != recorded["identity"]:
+        raise InputError(
+            f"{folder}: was trained on prior {recorded['name']} ({recorded['identity'][:12]}), found "
+            f"{loaded_prior.name} ({loaded_prior.identity[:12]}); give its own prior with --prior."
+        )
+    restorer = Restorer(
+        prior=loaded_prior,
+        config=config,
+        camera=camera,
+        fwhm_map=np.zeros((3, CELLS, CELLS), np.float32),
+        quality_metric=quality_metric,
+        training=description["training"],
+    )
+    path = folder / "adapter.safetensors"
+    shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}
+    tensors = read_tensors(path, expected=shapes | {"fwhm_map": (3, CELLS, CELLS)})
+    fwhm_map = tensors.pop("fwhm_map").float()
+    if not torch.isfinite(fwhm_map).all():
+        raise InputError(f"{path}: fwhm_map holds NaN or infinity; copy or train the adapter again.")
+    restorer.fwhm_map = fwhm_map.numpy()
+    load_parameters(restorer, tensors, origin=str(path))
+    return restorer
+
+
+def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None = None) -> dict[str, Tensor]:
+    """Read a safetensors file.
+
+    Args:
+        path: the file.
+        expected: name → shape of the required tensors, checked in the header before any data is read.
+
+    Raises:
+        InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; copy it again.")
+    try:
+        if expected is not None:
+            with safetensors.safe_open(path, framework="pt") as file:
+                shapes = {name: tuple(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+            require_tensors(shapes, expected, origin=str(path))
+        # Copy: a memory-mapped tensor becomes invalid if the file is overwritten.
+        return {name: value.clone() for name, value in safetensors.torch.load_file(path).items()}
+    except InputError:
+        raise
+    except (safetensors.SafetensorError, OSError, ValueError) as error:
+        raise InputError(f"{path}: damaged or no safetensors file ({error}); copy it again.") from error
+
+
+def require_tensors(
+    shapes: Mapping[str, tuple[int, ...]], expected: Mapping[str, tuple[int, ...]], *, origin: str
+) -> None:
+    """Check names and shapes of tensors.
+
+    Args:
+        shapes: name → shape, as found.
+        expected: name → shape, as required.
+        origin: file or other source, for the error.
+
+    Raises:
+        InputError: one is missing, unknown or of another shape.
+    """
+    if set(shapes) != set(expected):
+        odd = sorted(set(shapes) ^ set(expected))[0]
+        raise InputError(f"{origin}: its tensors are not those that belong there (first difference: {odd}).")
+    for name, shape in sorted(shapes.items()):
+        if shape != expected[name]:
+            raise InputError(f"{origin}: {name} has shape {shape}, expected {expected[name]}.")
+
+
+def load_parameters(restorer: Restorer, tensors: dict[str, Tensor], *, origin: str) -> None:
+    """Replace the parameters of a restorer; names and shapes must match exactly.
+
+    Args:
+        restorer: takes the parameters, in place.
+        tensors: name → parameter.
+        origin: file or other source, for the error.
+
+    Raises:
+        InputError: a parameter is missing, unknown, of another shape or not finite.
+    """
+    parameters = restorer.parameters()
+    require_tensors(
+        {name: tuple(value.shape) for name, value in tensors.items()},
+        {name: tuple(parameter.shape) for name, parameter in parameters.items()},
+        origin=origin,
+    )
+    for name, parameter in parameters.items():
+        value = tensors[name]
+        if not torch.isfinite(value).all():
+            raise InputError(f"{origin}: {name} holds NaN or infinity; copy or train the adapter again.")
+        with torch.no_grad():
+            parameter.copy_(value)
