@@ -4,6 +4,7 @@ Files, in reading order:
 
 - ``rays``        geometrical optics: landing points of rays, from which windows and samplings are chosen
 - ``engines``     propagation methods: angular spectrum, direction cosines, Rayleigh–Sommerfeld; their choice
+- ``conjugates``  distance of the object, place of the sensor
 - ``validation``  checks of the arguments
 - ``simulator``   a batch of PSFs by any engine, as one compiled function of the lens
 - ``simulate``    one PSF

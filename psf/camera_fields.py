@@ -15,9 +15,11 @@ from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 from metalens.optics.source import PlaneWave, PointSource, Source
+from metalens.psf.conjugates import Conjugates, at_sensor
 from metalens.psf.engines.choice import Engine
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.rays import chief_ray, direction_to, pupil_points, ray_landing
-from metalens.psf.simulator import PsfSimulator, at_sensor, simulator_of_directions
+from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 
 _NEWTON_STEPS = 6
 
@@ -76,15 +78,11 @@ class CameraView:
             self.lens,
             wavelength,
             self.direction[fields],
+            ImageWindow(window, pixel_pitch, integrate_pixels),
             # Behind a stop the lens has lateral colour: the windows of all wavelengths lie at the same place.
             centres=None if self.lens.stop is None else self.position[fields],
-            window=window,
-            pixel_pitch=pixel_pitch,
             engine=engine,
-            integrate_pixels=integrate_pixels,
-            object_distance=self.object_distance,
-            defocus=self.defocus,
-            sensor_tilt=self.sensor_tilt,
+            conjugates=Conjugates(self.object_distance, self.defocus, self.sensor_tilt),
         )
 
     def farthest(self) -> slice:

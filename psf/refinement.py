@@ -37,14 +37,10 @@ def estimate_error(simulator: PsfSimulator, lens: Metalens) -> np.ndarray:
         lens,
         simulator.wavelength,
         simulator.direction,
+        simulator.window,
         centres=simulator.centre,
-        window=simulator.window,
-        pixel_pitch=simulator.pixel_pitch,
         engine=_judge(simulator, lens),
-        integrate_pixels=simulator.integrate_pixels,
-        object_distance=simulator.object_distance,
-        defocus=simulator.defocus,
-        sensor_tilt=simulator.sensor_tilt,
+        conjugates=simulator.conjugates,
         refinement=FINER,
     )
     exact, found = (

@@ -9,6 +9,8 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
+from metalens.psf.conjugates import Conjugates
+from metalens.psf.engines.image_window import ImageWindow
 
 LARGEST_FIELD_ANGLE = math.radians(75)
 """Largest field angle, in radians; beyond it a scalar model without cosine factors is not acceptable."""
@@ -35,22 +37,16 @@ def field_direction(field_angle: FieldAngle) -> tuple[float, float]:
 def check_request(
     lens: Metalens,
     wavelength: np.ndarray,
-    window: tuple[int, int],
-    pixel_pitch: float,
-    object_distance: float,
-    defocus: float,
-    sensor_tilt: tuple[float, float],
+    window: ImageWindow,
+    conjugates: Conjugates,
 ) -> None:
     """Check that all values of a simulation are finite and in range; units as in :func:`metalens.psf.simulate_psf`.
 
     Args:
         lens: the metalens.
         wavelength: ``[wavelength]`` in metres.
-        window: (rows, columns) of each PSF in samples.
-        pixel_pitch: sampling distance in metres.
-        object_distance: distance of the object in metres.
-        defocus: sensor displacement away from the lens, in metres.
-        sensor_tilt: slopes (dz/dy, dz/dx) of the sensor.
+        window: samples of each PSF.
+        conjugates: object and sensor.
 
     Raises:
         InputError: with the first such value.
@@ -59,9 +55,10 @@ def check_request(
         bad = wavelength[~((wavelength >= 200e-9) & (wavelength <= 20e-6))]
         found = f"wavelength {bad[0]:.4g} m is out of range" if bad.size else "no wavelength was given"
         raise InputError(f"psf: {found}; 2e-7 to 2e-5 was expected, in metres.")
-    distance = float(lens.focal_length) + defocus
+    distance = float(lens.focal_length) + conjugates.defocus
+    object_distance, sensor_tilt = conjugates.object_distance, conjugates.sensor_tilt
     for name, length in [
-        ("pixel_pitch", pixel_pitch),
+        ("pixel_pitch", window.pixel_pitch),
         ("aperture_diameter", float(lens.aperture_diameter)),
         ("focal_length", float(lens.focal_length)),
         ("focal_length + defocus", distance),
@@ -89,8 +86,8 @@ def check_request(
             "matter."
         )
     lens.check(wavelength)
-    if min(window) < 1:
-        raise InputError(f"psf: window {window[0]} × {window[1]} is empty; at least 1 × 1 was expected.")
+    if min(window.shape) < 1:
+        raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)
     phases = [lens.phase.at(jnp.zeros_like(rim), rim), lens.phase.at(rim, jnp.zeros_like(rim))]
     if not all(bool(jnp.isfinite(phase).all()) for phase in phases):

@@ -17,10 +17,10 @@ from metalens.formats.psf.bank import GREEN, Layout, PsfBank, grid_positions
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.captured.noise import border_level, without_negatives
 from metalens.psf.captured.registration import find_shifts, shift_images
+from metalens.psf.conjugates import at_sensor
 from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.measures import centroid
 from metalens.psf.rays import chief_ray
-from metalens.psf.simulator import at_sensor
 from metalens.psf.validation import field_direction
 
 MARGIN = 8

@@ -18,6 +18,8 @@ from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.psf.camera_fields import direction_on_moved_sensor
+from metalens.psf.conjugates import Conjugates
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.rays import direction_to
 from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
@@ -137,14 +139,10 @@ def lens_model(
         lens,
         wavelength,
         np.array([direction_to(lens, reference, float(y), float(x)) for y, x in position]),
+        ImageWindow(window, camera.sensor.pixel_pitch_m, integrate_pixels=True),
         centres=np.asarray(position),
-        window=window,
-        pixel_pitch=camera.sensor.pixel_pitch_m,
         engine="angular_spectrum",
-        integrate_pixels=True,
-        object_distance=camera.object_distance_m,
-        defocus=camera.lens.defocus_m,
-        sensor_tilt=(float(slopes[0]), float(slopes[1])),
+        conjugates=Conjugates(camera.object_distance_m, camera.lens.defocus_m, (float(slopes[0]), float(slopes[1]))),
     )
     error = float(lens.response.width_error) if isinstance(lens.response, MetaAtoms) else 0.0
     start = np.array([camera.lens.defocus_m, *slopes, *camera.lens.decentre_m, error])

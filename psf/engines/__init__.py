@@ -2,6 +2,7 @@
 
 Files, in reading order:
 
+- ``image_window``        samples of the sensor for which an engine computes
 - ``incoming``            the light that a function is a share of
 - ``phasor``              exp(2πic), fast
 - ``grid``                uniform grids: how fine and how large
@@ -11,4 +12,5 @@ Files, in reading order:
 - ``rayleigh_sommerfeld`` the reference engine, in float64
 - ``pixels``              from samples of an intensity to the energy of pixels
 - ``choice``              which engine is taken, and why
+- ``field_batch``         fields and wavelengths together, compiled
 """

@@ -15,6 +15,7 @@ A stop in front of the lens is one such step more.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -25,9 +26,14 @@ from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import PlaneWave, Source
 from metalens.psf.engines.grid import Grid
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
+from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_gradient
+
+FieldIntensity = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.Array]
+"""Lens, source, ``[wavelength]`` and the window's centre to ``[wavelength, y, x]`` energy per sample."""
 
 
 def shares_spectrum(lens: Metalens, source: Source) -> bool:
@@ -170,61 +176,79 @@ def _fft_order(length: int) -> np.ndarray:
     return np.fft.ifftshift(np.arange(length) - length // 2)
 
 
-def window_density(
+def shared_spectrum(
+    lens: Metalens, source: Source, wavelength: jax.Array, window: ImageWindow, grid: Grid
+) -> jax.Array | None:
+    """The spectrum from :func:`lens_spectrum` where :func:`shares_spectrum` says that one serves all fields.
+
+    Args:
+        lens: the metalens.
+        source: the light on the axis.
+        wavelength: scalar, in metres.
+        window: samples of each PSF.
+        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+    """
+    if not shares_spectrum(lens, source):
+        return None
+    return lens_spectrum(lens, source, wavelength, grid.pitch(window), grid.padding, size=grid.size)
+
+
+def field_intensity(
+    shared: jax.Array | None, window: ImageWindow, grid: Grid, *, mirrored: bool, paraxial: bool
+) -> FieldIntensity:
+    """Point spread functions of one source, as a function of lens, source, wavelengths and the window's centre.
+
+    Args:
+        shared: the spectrum from :func:`shared_spectrum`.
+        window: samples of each PSF.
+        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+        mirrored: lens and light are the same when y is turned over: half of the work.
+        paraxial: propagate by the Fresnel approximation.
+
+    Returns:
+        A function to ``[wavelength, y, x]`` energy per sample.
+    """
+    gather = pixel_integrator if window.integrate_pixels else pixel_centres
+    along_y, along_x = (jnp.asarray(gather(length, grid.subsamples)) for length in window.shape)
+    pitch, origin = grid.pitch(window), grid.origin(window.shape)
+    rows = grid.size[0] // 2 + 1 if mirrored else None
+
+    def of_field(lens: Metalens, source: Source, wavelength: jax.Array, centre: jax.Array | None) -> jax.Array:
+        @jax.checkpoint
+        def at(value: jax.Array) -> jax.Array:
+            spectrum = shared
+            if spectrum is None:
+                spectrum = lens_spectrum(lens, source, value, pitch, grid.padding, size=grid.size)
+            if paraxial:
+                gain = paraxial_transfer(jnp.asarray(lens.focal_length), grid.size, pitch, value, rows)
+            else:
+                gain = _transfer_behind(lens, source, value, centre, pitch, grid, rows)
+            field = jnp.fft.ifft(spectrum[:rows] * gain, axis=1)[:, _around(origin[1], grid.window[1])]
+            if mirrored:
+                field = jnp.concatenate([field, field[1 : grid.size[0] - field.shape[0] + 1][::-1]])
+            field = jnp.fft.ifft(field, axis=0)[_around(origin[0], grid.window[0])]
+            density = (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / incoming_light(lens, source)
+            return jnp.maximum(along_y @ density @ along_x.T, 0.0) * pitch**2
+
+        return jax.lax.map(at, wavelength)
+
+    return of_field
+
+
+def _transfer_behind(
     lens: Metalens,
     source: Source,
     wavelength: jax.Array,
     centre: jax.Array | None,
     pitch: float,
-    shared: jax.Array | None,
-    *,
     grid: Grid,
-    origin: tuple[int, int],
-    mirrored: bool,
-    paraxial: bool,
+    rows: int | None,
 ) -> jax.Array:
-    """Energy density on the samples of a window.
-
-    Args:
-        lens: the metalens.
-        source: the light.
-        wavelength: scalar, in metres.
-        centre: ``[2]`` (y, x) on the sensor of the window's middle; by default where the chief ray lands.
-        pitch: sample spacing in metres.
-        shared: the spectrum from :func:`lens_spectrum` where :func:`shares_spectrum` says that one serves all.
-        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
-        origin: sample (row, column) of the window at its middle.
-        mirrored: lens and light are the same when y is turned over: half of the work.
-        paraxial: propagate by the Fresnel approximation.
-
-    Returns:
-        ``[y, x]`` energy per area in 1/m²; its integral over the plane is the share of the light that the lens
-        sends on.
-    """
-    size = grid.size
-    spectrum = shared
-    if spectrum is None:
-        spectrum = lens_spectrum(lens, source, wavelength, pitch, grid.padding, size=size)
-    rows = size[0] // 2 + 1 if mirrored else None
-    if paraxial:
-        gain = paraxial_transfer(jnp.asarray(lens.focal_length), size, pitch, wavelength, rows)
-    else:
-        chief = chief_ray(lens, wavelength, source.direction)
-        gain = transfer(
-            layers_behind(lens),
-            size,
-            pitch,
-            wavelength,
-            chief.direction,
-            grid.padding,
-            offset=None if centre is None else centre - chief.landing,
-            rows=rows,
-        )
-    field = jnp.fft.ifft(spectrum[:rows] * gain, axis=1)[:, _around(origin[1], grid.window[1])]
-    if mirrored:
-        field = jnp.concatenate([field, field[1 : size[0] - field.shape[0] + 1][::-1]])
-    field = jnp.fft.ifft(field, axis=0)[_around(origin[0], grid.window[0])]
-    return (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / incoming_light(lens, source)
+    """:func:`transfer` from the lens to a window about ``centre``, or about the chief ray."""
+    chief = chief_ray(lens, wavelength, source.direction)
+    offset = None if centre is None else centre - chief.landing
+    layers = layers_behind(lens)
+    return transfer(layers, grid.size, pitch, wavelength, chief.direction, grid.padding, offset=offset, rows=rows)
 
 
 def _around(origin: int, length: int) -> np.ndarray:

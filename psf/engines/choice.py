@@ -16,6 +16,7 @@ from metalens.optics.source import Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.direction_cosine import seen_area, tile_side
 from metalens.psf.engines.grid import LARGEST_GRID, Grid, choose_grid
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.sampling import Sampling, choose_sampling
 
 AREA_TOLERANCE = 0.02
@@ -45,11 +46,9 @@ def plan_engine(
     lens: Metalens,
     wavelength: np.ndarray,
     sources: list[Source],
-    window: tuple[int, int],
-    pixel_pitch: float,
+    window: ImageWindow,
     *,
     engine: Engine = "auto",
-    integrate_pixels: bool = True,
     refinement: float = 1.0,
 ) -> EnginePlan:
     """Choose an engine and its samplings for all wavelengths and sources.
@@ -62,10 +61,8 @@ def plan_engine(
         lens: the metalens.
         wavelength: ``[wavelength]`` in metres.
         sources: the light.
-        window: (ny, nx) samples.
-        pixel_pitch: their spacing in metres.
+        window: samples of each PSF.
         engine: one of them, or ``auto``.
-        integrate_pixels: whether the intensity will be integrated over pixels.
         refinement: finer than necessary by this factor, to see the error shrink.
 
     Raises:
@@ -74,7 +71,7 @@ def plan_engine(
     if engine not in get_args(Engine):
         raise InputError(f"psf: no engine {engine!r}; one of {', '.join(get_args(Engine))} was expected.")
     if engine == "auto":
-        return _cheaper(lens, wavelength, sources, window, pixel_pitch, integrate_pixels, refinement)
+        return _cheaper(lens, wavelength, sources, window, refinement)
     reason = "it was asked for"
     if engine == "direction_cosine":
         obstacle = _obstacle(lens)
@@ -82,7 +79,7 @@ def plan_engine(
             raise InputError(
                 f'psf: the direction-cosine engine cannot follow {obstacle}; use engine="angular_spectrum" or "auto".'
             )
-        sampling = _sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
+        sampling = _sampling(lens, wavelength, sources, window, refinement)
         fault = _pupil_fault(lens, sources, sampling)
         if fault is not None:
             raise InputError(
@@ -101,16 +98,7 @@ def plan_engine(
             'glass or use engine="angular_spectrum".'
         )
     convolves = engine == "rayleigh_sommerfeld"
-    grid = choose_grid(
-        lens,
-        wavelength,
-        sources,
-        window,
-        pixel_pitch,
-        integrate_pixels=integrate_pixels,
-        convolves=convolves,
-        refinement=refinement,
-    )
+    grid = choose_grid(lens, wavelength, sources, window, convolves=convolves, refinement=refinement)
     return EnginePlan(engine, reason, grid=grid)
 
 
@@ -133,27 +121,16 @@ def _cheaper(
     lens: Metalens,
     wavelength: np.ndarray,
     sources: list[Source],
-    window: tuple[int, int],
-    pixel_pitch: float,
-    integrate_pixels: bool,
+    window: ImageWindow,
     refinement: float,
 ) -> EnginePlan:
     """Compare times: samples and matrix products of the tiles against the transforms of the grid."""
-    grid_for = partial(
-        choose_grid,
-        lens,
-        wavelength,
-        sources,
-        window,
-        pixel_pitch,
-        integrate_pixels=integrate_pixels,
-        refinement=refinement,
-    )
+    grid_for = partial(choose_grid, lens, wavelength, sources, window, refinement=refinement)
     obstacle = _obstacle(lens)
     if obstacle is not None:
         return _on_a_grid(lens, grid_for, f"the lens has {obstacle}")
     try:
-        sampling = _sampling(lens, wavelength, sources, window, pixel_pitch, refinement)
+        sampling = _sampling(lens, wavelength, sources, window, refinement)
     except InputError as error:
         return _on_a_grid(lens, grid_for, f"of the direction-cosine engine: {error}")
     fault = _pupil_fault(lens, sources, sampling)
@@ -165,7 +142,7 @@ def _cheaper(
     except InputError as error:
         return EnginePlan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
     shared = len(wavelength) * len(sources) if all(shares_spectrum(lens, source) for source in sources) else 1
-    by_tiles, by_grid = _tile_nanoseconds(sampling, window), _grid_nanoseconds(grid, shared)
+    by_tiles, by_grid = _tile_nanoseconds(sampling, window.shape), _grid_nanoseconds(grid, shared)
     costs = f"about {by_tiles / 1e6:.0f} ms for each function in tiles, {by_grid / 1e6:.0f} ms on a uniform grid"
     if by_tiles < by_grid:
         return EnginePlan("direction_cosine", f"the cheaper: {costs}", sampling=sampling)
@@ -197,17 +174,16 @@ def _sampling(
     lens: Metalens,
     wavelength: np.ndarray,
     sources: list[Source],
-    window: tuple[int, int],
-    pixel_pitch: float,
+    window: ImageWindow,
     refinement: float,
 ) -> Sampling:
     """What holds for all sources."""
-    half = 0.5 * pixel_pitch * max(window)
+    half = window.half_side
     chosen = [choose_sampling(lens, wavelength, source, half, refinement=refinement) for source in sources]
     tiles = max(each.tiles for each in chosen)
     if refinement > 1:
         plain = max(choose_sampling(lens, wavelength, source, half).tiles for source in sources)
-        tiles = max(tiles, _finer_tiles(max(window), plain))
+        tiles = max(tiles, _finer_tiles(max(window.shape), plain))
     return Sampling(tiles, max(each.pupil_samples for each in chosen))
 
 

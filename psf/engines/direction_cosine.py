@@ -27,8 +27,11 @@ import numpy as np
 from metalens.optics.metalens import Metalens
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
+from metalens.psf.engines.pixels import gauss_legendre
+from metalens.psf.engines.sampling import Sampling
 
 MOST_PUPIL_SAMPLES = 2_000_000
 """Of all tiles that are computed at once."""
@@ -220,13 +223,10 @@ def window_intensity(
     source: Source,
     wavelength: jax.Array,
     centre: jax.Array | None,
-    pixel_pitch: float,
-    node: np.ndarray,
-    node_weight: np.ndarray,
     *,
-    window: tuple[int, int],
-    tiles: int,
-    pupil_samples: int,
+    window: ImageWindow,
+    sampling: Sampling,
+    nodes: int,
     mirrored: bool,
 ) -> jax.Array:
     """Point spread functions of one source, integrated over pixels.
@@ -236,18 +236,17 @@ def window_intensity(
         source: the light.
         wavelength: ``[wavelength]`` in metres.
         centre: ``[2]`` (y, x) on the sensor of the window's middle; by default where the chief ray lands.
-        pixel_pitch: in metres.
-        node: ``[node]`` offsets from a pixel's centre in metres, the same along y and x.
-        node_weight: ``[node]`` shares of the pixel, summing to 1; a single node at 0 samples the pixel's centre.
-        window: (ny, nx) pixels; pixel (ny // 2, nx // 2) is the middle.
-        tiles: tiles along each side, odd.
-        pupil_samples: samples along each side of the pupil's grid.
+        window: its pixels.
+        sampling: tiles of the window, and samples of the pupil.
+        nodes: Gauss–Legendre nodes along a pixel's side, odd; a single one samples the pixel's centre.
         mirrored: lens and light are the same when y is turned over, so that the upper tiles mirror the lower ones.
 
     Returns:
         ``[wavelength, y, x]`` energy per pixel.
     """
-    side_y, side_x = (tile_side(length, tiles) for length in window)
+    pixel_pitch, tiles, samples = window.pixel_pitch, sampling.tiles, sampling.pupil_samples
+    node, node_weight = gauss_legendre(nodes, pixel_pitch)
+    side_y, side_x = (tile_side(length, tiles) for length in window.shape)
     middle_y, middle_x = side_y // 2, side_x // 2
     y = ((np.arange(side_y) - middle_y)[:, None] * pixel_pitch + node).ravel()
     x = ((np.arange(side_x) - middle_x)[:, None] * pixel_pitch + node).ravel()
@@ -257,21 +256,23 @@ def window_intensity(
     def tile(index: jax.Array) -> jax.Array:
         row, column = upper + index // tiles, index % tiles
         offset = start + pixel_pitch * jnp.stack([(row - tiles // 2) * side_y, (column - tiles // 2) * side_x])
-        density = tile_intensity(lens, source, wavelength, offset, jnp.asarray(y), jnp.asarray(x), pupil_samples)
+        density = tile_intensity(
+            lens, source, wavelength, offset, jnp.asarray(y), jnp.asarray(x), sampling.pupil_samples
+        )
         density = density.reshape(-1, side_y, len(node), side_x, len(node))
         return jnp.einsum("wyaxb,a,b->wyx", density, node_weight, node_weight)
 
     rows = tiles - upper
     # Some tiles at once keep all cores busy; more would only fill the memory.
-    together = max(1, MOST_PUPIL_SAMPLES // pupil_samples**2)
+    together = max(1, MOST_PUPIL_SAMPLES // samples**2)
     intensity = jax.lax.map(tile, jnp.arange(rows * tiles), batch_size=min(together, rows * tiles))
     intensity = intensity.reshape(rows, tiles, -1, side_y, side_x).transpose(2, 0, 3, 1, 4)
     intensity = intensity.reshape(-1, rows * side_y, tiles * side_x)
     if mirrored:
         below = intensity[:, middle_y:]
         intensity = jnp.concatenate([below[:, :0:-1], below], axis=1)
-    first = [tiles * side // 2 - length // 2 for side, length in zip((side_y, side_x), window, strict=True)]
-    kept = intensity[:, first[0] : first[0] + window[0], first[1] : first[1] + window[1]]
+    first = [tiles * side // 2 - length // 2 for side, length in zip((side_y, side_x), window.shape, strict=True)]
+    kept = intensity[:, first[0] : first[0] + window.shape[0], first[1] : first[1] + window.shape[1]]
     return kept * pixel_pitch**2
 
 

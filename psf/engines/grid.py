@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import samples_across
 from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
 
@@ -56,6 +57,10 @@ class Grid:
         row, column = (2 + (count // 2) * self.subsamples + self.subsamples // 2 for count in pixels)
         return row, column
 
+    def pitch(self, window: ImageWindow) -> float:
+        """Sample spacing in metres."""
+        return window.pixel_pitch / self.subsamples
+
 
 def stop_diameter(lens: Metalens) -> float:
     """Diameter in metres of the disc that limits the light: the stop's if there is one, else the lens'."""
@@ -66,10 +71,8 @@ def choose_grid(
     lens: Metalens,
     wavelength: float | np.ndarray,
     sources: list[Source],
-    window: tuple[int, int],
-    pixel_pitch: float,
+    window: ImageWindow,
     *,
-    integrate_pixels: bool = True,
     convolves: bool = False,
     refinement: float = 1.0,
     largest: int | None = None,
@@ -85,9 +88,7 @@ def choose_grid(
         lens: the metalens.
         wavelength: one or all wavelengths in metres.
         sources: the light; it matters behind a stop and at finite distance.
-        window: (ny, nx) pixels.
-        pixel_pitch: in metres.
-        integrate_pixels: whether the intensity will be integrated over pixels, or sampled at their centres.
+        window: samples of each PSF.
         convolves: also resolve the convolution kernel of the way from the stop to the lens.
         refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
         largest: samples a side that the grid may have without refinement; by default as many as memory holds.
@@ -97,9 +98,9 @@ def choose_grid(
     """
     radius, distance = 0.5 * stop_diameter(lens), float(lens.focal_length)
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
-    reach = radius + 0.5 * pixel_pitch * max(window)
+    reach, pixel_pitch = radius + window.half_side, window.pixel_pitch
     # An intensity has twice the frequencies of its field.
-    of_image = (2 if integrate_pixels else 1.05) * direction_spread(lens) / shortest
+    of_image = (2 if window.integrate_pixels else 1.05) * direction_spread(lens) / shortest
     rates = [of_image, 2 * reach / np.hypot(reach, distance) / shortest]
     rates += [
         2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
@@ -113,7 +114,7 @@ def choose_grid(
         # An estimate of the error must not compare a sampling with itself.
         subsamples = max(subsamples, 1 + int(np.ceil(max(rates) * pixel_pitch)))
     pitch = pixel_pitch / subsamples
-    inner = (samples_across(window[0], subsamples), samples_across(window[1], subsamples))
+    inner = (samples_across(window.shape[0], subsamples), samples_across(window.shape[1], subsamples))
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
     padding = refinement * PADDING
     room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
@@ -125,8 +126,8 @@ def choose_grid(
         if lens.flat_pixel is None:
             gentler = 'a smaller window, aperture_um or slope of the phase, or engine="direction_cosine".'
         raise InputError(
-            f"psf: the lens and a window of {window[0]} × {window[1]} pixels need a grid of {size[0]} × {size[1]} "
-            f"samples, more than {most:.0f} a side, which is what memory holds; use {gentler}"
+            f"psf: the lens and a window of {window.shape[0]} × {window.shape[1]} pixels need a grid of "
+            f"{size[0]} × {size[1]} samples, more than {most:.0f} a side, which is what memory holds; use {gentler}"
         )
     return Grid(subsamples, (size[0], size[1]), inner, padding)
 

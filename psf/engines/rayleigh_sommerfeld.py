@@ -13,6 +13,7 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
 from metalens.psf.engines.grid import Grid, stop_diameter
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_in_front, walk
@@ -26,10 +27,8 @@ def window_intensity(
     source: Source,
     wavelength: float,
     centre: tuple[float, float] | None,
-    window: tuple[int, int],
-    pixel_pitch: float,
+    window: ImageWindow,
     grid: Grid,
-    integrate_pixels: bool,
 ) -> np.ndarray:
     """Energy per sample ``[y, x]``.
 
@@ -38,16 +37,14 @@ def window_intensity(
         source: the light.
         wavelength: in metres.
         centre: (y, x) on the sensor of the window's middle; by default where the chief ray lands.
-        window: (ny, nx) samples.
-        pixel_pitch: their spacing in metres.
+        window: its samples.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
-        integrate_pixels: integrate over pixels; else sample their centres.
     """
-    step = pixel_pitch / grid.subsamples
+    step = grid.pitch(window)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
     middle = _pair(chief.landing) if centre is None else centre
     at_lens = _pair(chief.lens_point)
-    origin = grid.origin(window)
+    origin = grid.origin(window.shape)
     # The propagator centres its middle sample, the window its chief ray's pixel; both count from the field's middle.
     target = [middle[axis] - at_lens[axis] + step * (grid.window[axis] // 2 - origin[axis]) for axis in (0, 1)]
     field = np.zeros(grid.window, dtype=complex)
@@ -61,8 +58,8 @@ def window_intensity(
             shape=grid.window,
         )
     density = np.abs(field) ** 2 / float(incoming_light(lens, source))
-    gather = pixel_integrator if integrate_pixels else pixel_centres
-    along_y, along_x = (gather(length, grid.subsamples) for length in window)
+    gather = pixel_integrator if window.integrate_pixels else pixel_centres
+    along_y, along_x = (gather(length, grid.subsamples) for length in window.shape)
     return np.maximum(along_y @ density @ along_x.T, 0) * step**2
 
 

@@ -101,7 +101,7 @@ class Evaluation:
                 "tolerance: a drawn lens leaves a place of the sensor without light, or with no number at all; use "
                 "smaller errors, a limit for them, or a larger window."
             )
-        spacing = self.simulator.pixel_pitch
+        spacing = self.simulator.window.pixel_pitch
         shape = image.shape[:2]
         unaberrated = self.channel_weight @ unaberrated_peak(
             self.simulator.wavelength, float(self.lens.focal_length), float(self.lens.aperture_area)

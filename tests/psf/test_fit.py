@@ -14,6 +14,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 from metalens.optics import metalens_of
 from metalens.psf.captured.fit import LensFit, fit_lens, fitted_camera
+from metalens.psf.conjugates import Conjugates
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.simulator import simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
@@ -55,13 +57,10 @@ def images(
         metalens_of(camera),
         wavelength,
         (ray / np.linalg.norm(ray, axis=1, keepdims=True))[:, :2],
+        ImageWindow((side, side), camera.sensor.pixel_pitch_m, integrate_pixels=True),
         centres=(position if centre is None else centre) - np.array(decentre),
-        window=(side, side),
-        pixel_pitch=camera.sensor.pixel_pitch_m,
         engine="angular_spectrum",
-        integrate_pixels=True,
-        defocus=defocus,
-        sensor_tilt=slope,
+        conjugates=Conjugates(defocus=defocus, sensor_tilt=slope),
     )
     light = np.einsum("cw,nwyx->ncyx", weight, np.asarray(simulator(metalens_of(camera)), dtype=float))
     return light / light.sum(axis=(-2, -1), keepdims=True)

@@ -6,6 +6,7 @@ import pytest
 from metalens.formats.files.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens
 from metalens.psf.engines.grid import choose_grid
+from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.sampling import choose_sampling
 from metalens.psf.rays import plane_wave, pupil_points, ray_landing
 
@@ -26,7 +27,7 @@ def test_a_larger_window_takes_more_tiles_and_their_number_is_odd():
 
 
 def test_the_grid_resolves_the_light_of_every_field():
-    grid = choose_grid(LENS, 450e-9, [plane_wave((0.0, 0.2))], (101, 101), 1.75e-6)
+    grid = choose_grid(LENS, 450e-9, [plane_wave((0.0, 0.2))], ImageWindow((101, 101), 1.75e-6, integrate_pixels=True))
     step = 1.75e-6 / grid.subsamples
     # Nyquist for the waves from rim to window, and for the lens' own phase.
     assert 0.5 / step > np.sin(np.arctan((250e-6 + 88e-6) / 1e-3)) / 450e-9
@@ -37,4 +38,4 @@ def test_the_grid_resolves_the_light_of_every_field():
 def test_a_phase_too_steep_to_sample_is_refused():
     steep = Metalens(0.5e-3, 1e-3, EvenPolynomial(np.array([-3e4]), 0.25e-3))
     with pytest.raises(InputError, match="slope of the phase"):
-        choose_grid(steep, 450e-9, [plane_wave((0.0, 0.0))], (101, 101), 1.75e-6)
+        choose_grid(steep, 450e-9, [plane_wave((0.0, 0.0))], ImageWindow((101, 101), 1.75e-6, integrate_pixels=True))

@@ -67,12 +67,15 @@ NUMBERS = {
 
 
 def test_a_draw_shows_what_its_lens_toml_shows(camera, evaluation):
-    """By the bank's own road: other chief rays, another window and no common samplings."""
+    """As the bank is simulated: other chief rays, another window and no common samplings."""
     drawn = drawn_camera(camera, NUMBERS)
     simulator = evaluation.simulator
     view = view_of(drawn, evaluation.position, 530e-9)
     expected = view.simulator(
-        simulator.wavelength, window=simulator.window, pixel_pitch=simulator.pixel_pitch, engine="angular_spectrum"
+        simulator.wavelength,
+        window=simulator.window.shape,
+        pixel_pitch=simulator.window.pixel_pitch,
+        engine="angular_spectrum",
     )(view.lens)
     found, _, _ = evaluation.images(draw_of(NUMBERS))
     expected = np.einsum("cw,fwyx->fcyx", evaluation.channel_weight, expected)
