@@ -96,7 +96,8 @@ def simulate(
 
     camera = read_camera(lens)
     nodes = f"{fields[0]}×{fields[1]} fields" if radii is None else f"{radii} radii"
-    from metalens.psf.bank import check_request, simulate_bank
+    from metalens.psf.bank import simulate_bank
+    from metalens.psf.bank_request import BankRequest
 
     request: dict[str, Any] = {
         "fields": fields,
@@ -107,7 +108,7 @@ def simulate(
         "spectral_tolerance": spectral_tolerance,
     }
     require_place(output)
-    check_request(camera, **request)
+    BankRequest(**request).check(camera)
     if dry_run:
         plan = {
             "camera": camera.name,

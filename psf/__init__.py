@@ -14,6 +14,8 @@ Files, in reading order:
 - ``camera_fields``  chief rays and geometry of field points on the sensor
 - ``window``      choice of the window size
 - ``field_symmetry``  nodes of a grid, and their mirror symmetry
+- ``bank_request``  field points, window and wavelengths of a bank
+- ``bank_fields``  simulation of its field points
 - ``bank``        all PSFs of a camera
 - ``external_bank``  a bank of point spread functions from another source
 - ``captured``    measured PSFs: a bank from captures, and a lens fitted to it

@@ -1,0 +1,202 @@
+"""Simulation of all field points of a bank: wavelengths, window and sub-pixels."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from metalens.formats.camera.spectrum import Spectrum
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.figures import PsfFigures
+from metalens.psf.camera_fields import CameraView
+from metalens.psf.engines.choice import Engine, EnginePlan
+from metalens.psf.engines.grid import direction_spread, grids_in_memory
+from metalens.psf.measures import psf_figures, unaberrated_peak
+from metalens.psf.refinement import estimate_error
+from metalens.psf.spectra.wavelength_count import choose_wavelengths
+
+LARGEST_SUBPIXELS = 7
+"""Largest number of sub-pixels along a pixel's side in the file, to limit its size."""
+
+Progress = Callable[[int, int], None]
+"""Called with the number of fields done and their total."""
+
+_Found = TypeVar("_Found")
+
+
+@dataclass(frozen=True)
+class FieldTask:
+    """The fields of a camera and the light in which they are simulated.
+
+    Attributes:
+        view: lens, sensor and field points.
+        wavelength: ``[wavelength]`` in metres.
+        weight: ``[channel, wavelength]``, each row summing to 1.
+        pixel_pitch: of the sensor in metres.
+        engine: of :func:`metalens.psf.simulate_psf`.
+    """
+
+    view: CameraView
+    wavelength: np.ndarray
+    weight: np.ndarray
+    pixel_pitch: float
+    engine: Engine
+
+
+@dataclass(frozen=True)
+class SimulatedFields:
+    """Point spread functions of the simulated fields; symmetry gives the others.
+
+    Attributes:
+        subpixel_intensity: ``[field, channel, y · s, x · s]`` energy per sub-pixel.
+        subpixels: s.
+        by_wavelength: figures ``[field, wavelength]``.
+        engine: the propagation method, the reason for it, and its estimated error.
+    """
+
+    subpixel_intensity: np.ndarray
+    subpixels: int
+    by_wavelength: PsfFigures
+    engine: dict[str, str]
+
+    @property
+    def share(self) -> np.ndarray:
+        """``[field, channel]`` share of the light through the aperture inside the window."""
+        return self.subpixel_intensity.sum(axis=(-2, -1), dtype=np.float64)
+
+
+def with_converged_wavelengths(
+    task: FieldTask, spectrum: Spectrum, side: int, tolerance: float
+) -> tuple[FieldTask, dict[str, str]]:
+    """Choose wavelengths that meet a tolerance on the axis and at the farthest node.
+
+    Args:
+        task: the fields, with any wavelengths.
+        spectrum: of the camera.
+        side: of the window in pixels.
+        tolerance: largest relative L2 change of a channel.
+
+    Returns:
+        The task with these wavelengths, and the entries of the bank's provenance.
+
+    Raises:
+        InputError: as :func:`metalens.psf.spectra.wavelength_count.choose_wavelengths`.
+    """
+    view, pitch = task.view, task.pixel_pitch
+    nearest = int(np.hypot(*view.position.T).argmin())
+    probes = sorted({nearest, view.farthest().start})
+
+    def psf_at(wavelength: np.ndarray) -> np.ndarray:
+        images = [
+            view.simulator(
+                wavelength, window=(side, side), pixel_pitch=pitch, engine=task.engine, fields=slice(probe, probe + 1)
+            ).of_field(view.lens, 0)
+            for probe in probes
+        ]
+        return np.stack(images)
+
+    choice = choose_wavelengths(psf_at, spectrum, tolerance)
+    told = {"spectral_tolerance": f"{tolerance:g}", "spectral_residual": f"{choice.residual:.2e}"}
+    return replace(task, wavelength=choice.wavelength, weight=choice.channel_weight), told
+
+
+def simulate_until_held(
+    task: FieldTask, side: int, reachable: np.ndarray, share: float, progress: Progress | None
+) -> tuple[SimulatedFields, int]:
+    """Simulate all fields, in larger windows until they hold a share of the energy.
+
+    Args:
+        task: the fields and their light.
+        side: of the first window in pixels.
+        reachable: ``[field, channel]`` share of the light that reaches the sensor at all.
+        share: of the reachable light, wanted inside the window.
+        progress: called after each field.
+
+    Returns:
+        The fields and the side of their window in pixels.
+    """
+    found = simulate_fields(task, side, progress)
+    while (found.share / reachable).min() < share:
+        side = 2 * int(np.ceil(0.6 * side)) + 1
+        held = found.share.min()
+        found = simulate_fields(task, side, progress)
+        if found.share.min() < held + 1e-3:
+            # The missing light is not outside the window: it never leaves the lens.
+            break
+    return found, side
+
+
+def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> SimulatedFields:
+    """Simulate every field at every wavelength with one compiled function.
+
+    Args:
+        task: the fields and their light.
+        side: of the window in pixels.
+        progress: called after each field.
+    """
+    view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
+    # Sub-pixels resolve the light, so that figures and blur are accurate; their number is odd to have a central one.
+    resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
+    subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    across, spacing = (side * subpixels, side * subpixels), pitch / subpixels
+    simulator = view.simulator(wavelength, window=across, pixel_pitch=spacing, engine=task.engine)
+    unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+
+    def of_field(number: int) -> tuple[np.ndarray, PsfFigures]:
+        light = simulator.of_field(lens, number)
+        figures = psf_figures(light, spacing, view.position[number], sensor_pitch=pitch, unaberrated_peak=unaberrated)
+        return np.einsum("cw,wyx->cyx", task.weight, light).astype(np.float32), figures
+
+    done = _each_field(of_field, len(view.position), _fields_at_once(simulator.plan), progress)
+    intensity, figures = zip(*done, strict=True)
+    told = {
+        "engine": simulator.plan.engine,
+        "engine_reason": simulator.plan.reason,
+        "engine_error": _own_error(view, wavelength, across, spacing, simulator.plan.engine),
+    }
+    return SimulatedFields(np.stack(intensity), subpixels, PsfFigures.stack(list(figures)), told)
+
+
+def _fields_at_once(plan: EnginePlan) -> int:
+    """Fields that are computed at the same time: one a core, as far as the memory holds their grids."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return cores if plan.grid is None else max(1, min(cores, grids_in_memory(plan.grid)))
+
+
+def _each_field(of_field: Callable[[int], _Found], count: int, at_once: int, progress: Progress | None) -> list[_Found]:
+    """What each field gives, in their order. No field's bits depend on how many are computed at the same time."""
+    found = []
+    # The libraries' own threads would share sums between them, in an order that depends on their number.
+    with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=at_once) as pool:
+        # The first one compiles for all.
+        waiting = [pool.submit(of_field, 0)]
+        try:
+            for done in range(count):
+                found.append(waiting[done].result())
+                if done == 0:
+                    waiting += [pool.submit(of_field, number) for number in range(1, count)]
+                if progress is not None:
+                    progress(done + 1, count)
+        except BaseException:
+            pool.shutdown(wait=False, cancel_futures=True)
+            raise
+    return found
+
+
+def _own_error(
+    view: CameraView, wavelength: np.ndarray, window: tuple[int, int], pixel_pitch: float, engine: Engine
+) -> str:
+    """The engine's estimate of its error at the farthest field and the shortest wavelength, in words."""
+    simulator = view.simulator(
+        wavelength[:1], window=window, pixel_pitch=pixel_pitch, engine=engine, fields=view.farthest()
+    )
+    try:
+        return f"{float(estimate_error(simulator, view.lens)[0, 0]):.1e}"
+    except InputError as error:
+        return f"not known: {error}"
