@@ -32,9 +32,8 @@ from measuring.adapters import (
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.design.tolerance_spec import TYPICAL
 from metalens.formats.pairs.reader import read_pairs
-from metalens.optics.from_lens_toml import metalens_of
-from metalens.psf.tolerance.draws import applicable_errors
 from metalens.psf.tolerance.ensemble import simulate_ensemble
+from metalens.psf.tolerance.monte_carlo import tolerance_run_of
 
 FIELDS = (5, 5)
 TRAINING_SEED, TEST_SEED = 0, 1
@@ -79,8 +78,10 @@ def ensemble(given: argparse.Namespace, name: str, count: int, seed: int) -> Pat
     """The folder of the banks of lenses with typical errors."""
     folder = given.output / f"{name}-lenses"
     camera = read_camera(given.lens)
-    errors, _ = applicable_errors(TYPICAL.errors, metalens_of(camera))
-    simulate_ensemble(camera, errors, folder, count=count, seed=seed, fields=FIELDS, resume=folder.is_dir())
+    own = camera.spectrum.wavelengths_per_channel
+    settings = {"draws": count, "seed": seed, "fields": FIELDS, "wavelengths_per_channel": own}
+    run = tolerance_run_of(camera, TYPICAL, explicit=False, **settings)
+    simulate_ensemble(camera, run, folder, count=count, resume=folder.is_dir())
     return Path(folder)
 
 

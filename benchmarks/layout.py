@@ -44,10 +44,10 @@ STEPS = (
 
 def choose(folder: Path, diameter: float, pitch: float) -> str:
     from metalens.optics import Hyperbolic, Metalens
-    from metalens.optics.structure import choose_structure
+    from metalens.optics.structure import StructureOptions, choose_structure
 
     lens = Metalens(diameter, 2 * diameter, Hyperbolic(2 * diameter, 532e-9))
-    made = choose_structure(lens, "nano-optics-proxy", pitch=pitch, wavelengths=[532e-9])
+    made = choose_structure(lens, "nano-optics-proxy", StructureOptions(pitch=pitch, wavelengths=[532e-9]))
     write_structure(folder / "structure.h5", made)
     return f"{int(made.counts().sum())} sites, {int((made.counts() > 0).sum())} geometries"
 

@@ -24,7 +24,7 @@ from measuring import machine
 
 from metalens.formats.camera.structure import read_structure, write_structure
 from metalens.optics import Hyperbolic, MetaAtoms, Metalens, nano_optics_proxy
-from metalens.optics.structure import choose_structure, with_structure
+from metalens.optics.structure import StructureOptions, choose_structure, with_structure
 from metalens.psf import simulate_psf
 
 GREEN, PITCH, FOCAL_RATIO = 511e-9, 350e-9, 2.0
@@ -46,7 +46,9 @@ def choose_and_keep(diameter: float) -> dict[str, Any]:
     lens, found = lens_of(diameter), {}
     for name, wavelengths in (("one", [GREEN]), ("three", [462e-9, GREEN, 606e-9])):
         structure, found[f"choose_{name}_s"] = timed(
-            lambda nodes=wavelengths: choose_structure(lens, LIBRARY, pitch=PITCH, wavelengths=nodes, step=5e-9)
+            lambda nodes=wavelengths: choose_structure(
+                lens, LIBRARY, StructureOptions(pitch=PITCH, wavelengths=nodes, step=5e-9)
+            )
         )
         found[f"efficiency_{name}"] = structure.provenance["design_efficiency"]
     found["sites"] = int(structure.counts().sum())
@@ -62,7 +64,7 @@ def choose_and_keep(diameter: float) -> dict[str, Any]:
 def simulate(diameter: float) -> dict[str, Any]:
     """Seconds of a point spread function by sites and by the response to the phase, and the ratio of their peaks."""
     lens, library = lens_of(diameter), nano_optics_proxy()
-    structure = choose_structure(lens, LIBRARY, pitch=PITCH, wavelengths=[GREEN], step=5e-9)
+    structure = choose_structure(lens, LIBRARY, StructureOptions(pitch=PITCH, wavelengths=[GREEN], step=5e-9))
     lenses = {
         "sites": with_structure(lens, library, structure),
         "response": replace(lens, response=MetaAtoms(library, GREEN)),

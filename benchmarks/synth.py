@@ -37,7 +37,7 @@ from metalens.synth.blur import blur
 from metalens.synth.dataset.crops import choose_view, cut_scene, sharpness_of
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.embedded_photographs import embedded_photographs
-from metalens.synth.generate import Execution, PairsReport, generate_pairs, simulated_camera
+from metalens.synth.generate import Execution, PairsOptions, PairsReport, generate_pairs, simulated_camera
 from metalens.synth.sensor import develop, expose
 
 REPEATS = 7
@@ -93,9 +93,8 @@ def timed(psf: Path, folder: Path, count: int, **options: object) -> tuple[Pairs
         embedded_photographs(),
         psf,
         folder,
-        count=count,
+        PairsOptions(count=count, **options),
         execution=Execution(progress=lambda *_: moments.append(time.perf_counter())),
-        **options,  # type: ignore[arg-type]
     )
     end = time.perf_counter()
     return report, end - moments[1], end - moments[0]
@@ -133,11 +132,10 @@ def workers(bank: PsfBank, psf: Path, count: int) -> None:
                     embedded_photographs(),
                     psf,
                     Path(folder) / "pairs",
-                    count=count + warm,
-                    shard_size=4,
+                    PairsOptions(count=count + warm, shard_size=4),
                     execution=Execution(
                         place, progress=lambda done, _, seen=moments: seen.append((time.perf_counter(), done))
-                    ),  # type: ignore[misc]
+                    ),
                 )
             except Exception as error:
                 print(f"{name:>22} {error}")

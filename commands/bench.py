@@ -155,7 +155,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.restore.bench.plan import INPUTS, BenchPlan
     from metalens.restore.training.optimisation import Budget
     from metalens.synth.photograph_sources import photographs_of
-    from metalens.workflows.bench_inputs import make_inputs
+    from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
     if options["chart"] is not None and options["no_chart"]:
         raise click.UsageError("give either --chart or --no-chart.")
@@ -172,22 +172,12 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
-    for wanted, given in ((photos, options["pairs"]), (test_photos, options["test"])):
-        if not given:
-            photographs_of(wanted)
-    inputs = make_inputs(
-        output,
-        lens=options["lens"],
-        photos=photos,
-        test_photos=test_photos,
-        count=options["count"],
-        psf=options["psf"],
-        pairs=options["pairs"],
-        test=options["test"],
-        chart=options["chart"],
-        with_chart=not options["no_chart"],
-        say=lambda line: click.echo(line, err=True),
-    )
+    for sources, made in ((photos, options["pairs"]), (test_photos, options["test"])):
+        if not made:
+            photographs_of(sources)
+    given = {key: options[key] for key in ("lens", "count", "psf", "pairs", "test", "chart", "no_chart")}
+    wanted = WantedInputs(photos, test_photos, **given)
+    inputs = make_inputs(output, wanted, lambda line: click.echo(line, err=True))
     check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
     return BenchPlan(
         pairs=str(inputs.pairs.resolve()),

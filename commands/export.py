@@ -58,9 +58,13 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     metavar="NM,NM,…",
     help="Wavelengths for which meta-atoms are chosen. [default: the lens file's]",
 )
-@click.option("--grid-nm", type=Number(0.01, 1000), default=1.0, show_default=True, help="Grid of the layout in nm.")
+@click.option("--grid-nm", type=Number(0.01, 100), default=1.0, show_default=True, help="Grid of the layout in nm.")
 @click.option(
-    "--vertices", type=click.IntRange(3, 8190), default=32, show_default=True, help="Vertices of a round meta-atom."
+    "--vertices",
+    type=click.IntRange(8, 96),
+    default=32,
+    show_default=True,
+    help="Vertices of a round meta-atom, a multiple of 4.",
 )
 @click.option("--circles", is_flag=True, help="OASIS: write circles; radii are rounded to the grid.")
 @click.option("--atom-layer", metavar=LAYER, default="1/0", show_default=True, help="Layer of the meta-atoms.")
@@ -114,7 +118,7 @@ def export(
     if gds is not None or oasis is not None:
         require("layout", "gdstk")
     camera = read_camera(lens)
-    options = _mask_options(camera.name, **drawn)
+    options = _mask_options(camera.name, drawn)
     if options.circles and oasis is None:
         raise InputError("--circles: is for OASIS files; add --oasis, or leave it out.")
     if library is not None:
@@ -160,32 +164,18 @@ def _check_places(outputs: dict[str, Path]) -> None:
             raise InputError(f"{path}: exists already; choose another place.")
 
 
-def _mask_options(
-    name: str,
-    *,
-    grid_nm: float,
-    vertices: int,
-    circles: bool,
-    atom_layer: str,
-    boundary_layer: str,
-    mark_layer: str,
-    label_layer: str,
-    label: str | None,
-    no_marks: bool,
-    no_quadrants: bool,
-) -> MaskOptions:
+def _mask_options(name: str, drawn: dict[str, Any]) -> MaskOptions:
     from metalens.optics.layout.layers import LayerMap, parse_layer
     from metalens.optics.layout.mask import MaskOptions
 
-    layers = LayerMap(*(parse_layer(each) for each in (atom_layer, boundary_layer, mark_layer, label_layer)))
     return MaskOptions(
-        layers=layers,
-        vertices=vertices,
-        grid=grid_nm * 1e-9,
-        circles=circles,
-        label=name if label is None else label,
-        marks=not no_marks,
-        quadrants=not no_quadrants,
+        layers=LayerMap(*(parse_layer(drawn[f"{each}_layer"]) for each in ("atom", "boundary", "mark", "label"))),
+        vertices=drawn["vertices"],
+        grid=drawn["grid_nm"] * 1e-9,
+        circles=drawn["circles"],
+        label=name if drawn["label"] is None else drawn["label"],
+        marks=not drawn["no_marks"],
+        quadrants=not drawn["no_quadrants"],
     )
 
 

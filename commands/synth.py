@@ -132,7 +132,7 @@ def synth(
     found = photographs_of(photos or ("embedded:train",))
     from metalens.runners.backend import BackendSettings
     from metalens.runners.processes import available_cores
-    from metalens.synth.generate import Execution, PairsSettings, checked_cameras, generate_pairs
+    from metalens.synth.generate import Execution, PairsOptions, PairsSettings, checked_cameras, generate_pairs
 
     settings = PairsSettings(
         cropping="centre" if whole else "random",
@@ -141,30 +141,20 @@ def synth(
         exposure=exposure,
         validation=validation,
     )
+    options = PairsOptions(count, crops, seed, settings, design_hash, shard_size)
     backend = BackendSettings(backend_name, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
     if not resume:
         require_new_directory(output)
     if dry_run:
-        _, (rows, columns) = checked_cameras(banks, crops, settings, design_hash)
+        _, (rows, columns) = checked_cameras(banks, options)
         plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
         plan |= {"cameras": len(banks), "pixels": [rows, columns]}
         text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
         answer(plan, as_json, text)
         return
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
-        report = generate_pairs(
-            found,
-            banks,
-            output,
-            count=count,
-            pixels=crops,
-            seed=seed,
-            settings=settings,
-            design_hash=design_hash,
-            shard_size=shard_size,
-            resume=resume,
-            execution=Execution(backend, strict=strict, progress=tell, look=look),
-        )
+        execution = Execution(backend, strict=strict, progress=tell, look=look)
+        report = generate_pairs(found, banks, output, options, resume=resume, execution=execution)
     _report(report, output, as_json)
 
 

@@ -127,21 +127,9 @@ def _ensemble(
     """Simulate the banks of the first draws."""
     from metalens.psf.tolerance.ensemble import simulate_ensemble
 
-    errors = run.spec.errors.model_copy(update=dict.fromkeys(run.not_applied))
+    folder = output / "ensemble"
     with count_progress("banks", "bank") as tell:
-        made = simulate_ensemble(
-            camera,
-            errors,
-            output / "ensemble",
-            count=count,
-            seed=run.seed,
-            fields=run.fields,
-            wavelengths_per_channel=run.wavelengths_per_channel,
-            window=run.window,
-            workers=workers,
-            resume=resume,
-            progress=tell,
-        )
+        made = simulate_ensemble(camera, run, folder, count=count, workers=workers, resume=resume, progress=tell)
     return {"folder": str(made.folder), "members": len(made), "digest": made.digest}
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,9 +32,7 @@ from metalens.commands.progress import share_progress
 from metalens.formats.files.atomic import require_new_directory
 
 if TYPE_CHECKING:
-    from metalens.formats.pairs.reader import Pairs
     from metalens.formats.psf.bank import PsfBank
-    from metalens.restore.training.config import TrainConfig
     from metalens.restore.training.train import TrainingData
 
 
@@ -111,6 +108,7 @@ _RECIPE = (
     click.option("--workers", type=click.IntRange(0, 1024), help="Processes that prefetch crops. [default: 0]"),
     click.option("--seed", type=SEED, help="Seed of crops, paths and initial weights. [default: 0]"),
 )
+_PATHS = ("positive", "neutral", "negative")
 _KEYS = {
     "ema": "training.ema_decay",
     "unet_rank": "adapter.unet_rank",
@@ -194,9 +192,8 @@ def train(
         raise click.UsageError("Missing argument 'PAIRS...'.")
     from metalens.formats.pairs.reader import read_pairs
 
-    opened = [read_pairs(folder) for folder in pairs]
-    opened_pseudo = [read_pairs(folder) for folder in pseudo]
-    others = _banks(psf_paths[1:], psf_ensemble)
+    opened, opened_pseudo = ([read_pairs(folder) for folder in folders] for folders in (pairs, pseudo))
+    others = [*psf_paths[1:], *(ensemble_banks(psf_ensemble)[0] if psf_ensemble is not None else ())]
     if not resume:
         require_new_directory(output)
     from metalens.restore.training.optimisation import Budget
@@ -204,27 +201,28 @@ def train(
     # Check the options before importing the packages that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
-    from metalens.restore.prior.prior import load_prior
-    from metalens.restore.training.train import TrainingData, untrained
     from metalens.restore.training.train import train as train_adapter
+    from metalens.restore.training.train import untrained
+    from metalens.workflows.training import read_recipe, training_task
 
-    if psf_ensemble is None and len(psf_paths) == 1:
-        _require_known([*opened, *opened_pseudo], bank)
-    config = _config(recipe, initial, options)
-    data = TrainingData(opened, bank, other_banks=others, pseudo=opened_pseudo, quality_metric=quality)
-    loaded = load_prior(prior)
+    task = training_task(
+        opened,
+        [bank, *others],
+        pseudo=opened_pseudo,
+        prior=prior,
+        quality=quality,
+        initial=initial,
+        recipe=read_recipe(recipe, initial, _changes(options)),
+    )
     if dry_run:
-        untrained(data, loaded, config, initial)
-        _plan(data, output, as_json)
+        untrained(task)
+        _plan(task.data, output, as_json)
         return
     with share_progress("train") as tell:
         summary = train_adapter(
-            data,
+            task,
             output,
-            prior=loaded,
             budget=budget,
-            config=config,
-            initial=initial,
             device=device,
             resume=resume,
             command=shlex.join(["metalens", *sys.argv[1:]]),
@@ -238,25 +236,6 @@ def train(
     answer({"output": str(output), **summary}, as_json, text)
 
 
-def _banks(paths: tuple[Path, ...], ensemble: Path | None) -> Iterator[PsfBank]:
-    """The point spread functions of further lenses, read one at a time."""
-    from metalens.formats.psf.bank import read_psf_bank
-
-    for path in paths:
-        yield read_psf_bank(path)
-    if ensemble is not None:
-        for path in ensemble_banks(ensemble)[0]:
-            yield read_psf_bank(path)
-
-
-def _require_known(pairs: list[Pairs], bank: PsfBank) -> None:
-    """Check that the pairs belong to the camera, before torch is imported."""
-    from metalens.formats.pairs.reader import require_same_camera
-
-    for each in pairs:
-        require_same_camera(each, bank)
-
-
 def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
     """Say what would be trained."""
     hashes = {camera.lens_hash for each in (*data.pairs, *data.pseudo) for camera in each.manifest.cameras}
@@ -265,16 +244,11 @@ def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
     answer(plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {camera} into {output}")
 
 
-def _config(recipe: Path | None, initial: str | None, options: dict[str, Any]) -> TrainConfig:
-    """The recipe, overridden by options; sizes not given there are those of the initial adapter."""
-    from metalens.restore.adapter.lens_transfer import adapter_config
-    from metalens.restore.training.config import read_train_config
-
+def _changes(options: dict[str, Any]) -> dict[str, Any]:
+    """The recipe's keys that options set."""
     shares = options.pop("paths") or (None, None, None)
     given = {_KEYS.get(name, f"training.{name}"): value for name, value in options.items()}
-    given |= {f"paths.{path}": share for path, share in zip(("positive", "neutral", "negative"), shares, strict=True)}
-    start = None if initial is None else adapter_config(initial)
-    return read_train_config(recipe, given, adapter=start)
+    return given | {f"paths.{path}": share for path, share in zip(_PATHS, shares, strict=True)}
 
 
 def _transfer(

@@ -17,6 +17,7 @@ In reading order:
 from metalens.synth.blur import ShiftVariantBlur, shift_variant_blur
 from metalens.synth.generate import (
     Execution,
+    PairsOptions,
     PairsReport,
     PairsSettings,
     SimulatedCamera,
@@ -28,6 +29,7 @@ from metalens.synth.photographs import Photograph, find_photographs
 
 __all__ = [
     "Execution",
+    "PairsOptions",
     "PairsReport",
     "PairsSettings",
     "Photograph",

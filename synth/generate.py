@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,7 @@ from metalens.synth.photographs import Photograph
 __all__ = [
     "BackendSettings",
     "Execution",
+    "PairsOptions",
     "PairsReport",
     "PairsSettings",
     "SimulatedCamera",
@@ -46,17 +48,34 @@ _SHARD_BYTES = 2**28
 _LARGEST_SHARD = 64
 
 
+@dataclass(frozen=True)
+class PairsOptions:
+    """What pairs are asked for; with photographs and cameras, all that they depend on.
+
+    Attributes:
+        count: number of samples, divided evenly over the photographs (the first ones get one more if there is a
+            remainder); by default one per photograph.
+        pixels: rows, columns of the samples, each at a random position on the sensor; by default the whole sensor.
+        seed: of all random numbers, at least 0.
+        settings: how samples are made.
+        design_hash: hash of the nominal camera of an ensemble; training on the pairs uses the bank of that camera.
+        shard_size: samples per file; by default 256 MiB of pictures, at most 64 samples.
+    """
+
+    count: int | None = None
+    pixels: tuple[int, int] | None = None
+    seed: int = 0
+    settings: PairsSettings = field(default_factory=PairsSettings)
+    design_hash: str = ""
+    shard_size: int | None = None
+
+
 def generate_pairs(
     photographs: Sequence[Photograph],
     bank: Bank | Sequence[Bank],
     output: str | os.PathLike[str],
+    options: PairsOptions | None = None,
     *,
-    count: int | None = None,
-    pixels: tuple[int, int] | None = None,
-    seed: int = 0,
-    settings: PairsSettings | None = None,
-    design_hash: str = "",
-    shard_size: int | None = None,
     resume: bool = False,
     execution: Execution | None = None,
 ) -> PairsReport:
@@ -67,13 +86,7 @@ def generate_pairs(
         bank: the camera's point spread functions, or the path of its ``psf.h5``; several for an ensemble: each sample
             uses one of them.
         output: the folder to make.
-        count: number of samples, divided evenly over the photographs (the first ones get one more if there is a
-            remainder); by default one per photograph.
-        pixels: rows, columns of the samples, each at a random position on the sensor; by default the whole sensor.
-        seed: of all random numbers, at least 0.
-        settings: how samples are made; by default :class:`PairsSettings`.
-        design_hash: hash of the nominal camera of an ensemble; training on the pairs uses the bank of that camera.
-        shard_size: samples per file; by default 256 MiB of pictures, at most 64 samples.
+        options: number and size of the samples, and how they are made; by default :class:`PairsOptions`.
         resume: continue an interrupted run with the same arguments.
         execution: workers and progress; it changes no picture. By default this process, silently.
 
@@ -83,10 +96,11 @@ def generate_pairs(
     Raises:
         InputError: no photograph can be used, a setting is out of range, or the folder cannot be written.
     """
-    settings, execution = settings or PairsSettings(), execution or Execution()
+    options, execution = options or PairsOptions(), execution or Execution()
+    settings = options.settings
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
-    cameras, pixels = checked_cameras(given, pixels, settings, design_hash)
+    cameras, pixels = checked_cameras(given, options)
     folder, place = Path(output), execution.backend
     begun = read_manifest(folder) if resume and (folder / MANIFEST).is_file() else None
     job = DatasetRun(folder, given, settings)
@@ -99,7 +113,8 @@ def generate_pairs(
                 photographs, found, validation=settings.validation, strict=execution.strict
             )
             paths = dict(enumerate(listed))
-        total = count if count is not None else len(sources)
+        total = options.count if options.count is not None else len(sources)
+        seed, shard_size = options.seed, options.shard_size
         if shard_size is None:
             shard_size = min(max(1, _SHARD_BYTES // (9 * pixels[0] * pixels[1])), _LARGEST_SHARD)
         if total < 1 or shard_size < 1 or seed < 0:
@@ -124,22 +139,18 @@ def generate_pairs(
             return job.fill(writer, paths, backend, execution)
 
 
-def checked_cameras(
-    banks: Sequence[Bank], pixels: tuple[int, int] | None, settings: PairsSettings, design_hash: str = ""
-) -> tuple[tuple[PairsCamera, ...], tuple[int, int]]:
+def checked_cameras(banks: Sequence[Bank], options: PairsOptions) -> tuple[tuple[PairsCamera, ...], tuple[int, int]]:
     """The cameras of pairs and the size of their frames, refused if they do not go together.
 
     Args:
         banks: point spread functions of each camera, or their files.
-        pixels: (rows, columns) of a crop; None is the whole frame.
-        settings: of the pairs.
-        design_hash: of the specification that the cameras come from, if there is one.
+        options: of the pairs.
 
     Raises:
         InputError: a bank cannot be read, or pixels do not fit a sensor.
     """
-    cameras = tuple(_described_camera(as_bank(each), design_hash) for each in banks)
-    return cameras, _checked_pixels(pixels, cameras, settings)
+    cameras = tuple(_described_camera(as_bank(each), options.design_hash) for each in banks)
+    return cameras, _checked_pixels(options.pixels, cameras, options.settings)
 
 
 def _checked_pixels(

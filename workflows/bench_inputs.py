@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.files.extras import require
@@ -17,39 +18,46 @@ Say = Callable[[str], None]
 """Called with each command before it runs."""
 
 
-def make_inputs(
-    folder: Path,
-    *,
-    lens: str | None,
-    photos: Sequence[str],
-    test_photos: Sequence[str],
-    count: int,
-    psf: Path | None = None,
-    pairs: Path | None = None,
-    test: Sequence[Path] = (),
-    chart: Path | None = None,
-    with_chart: bool = True,
-    say: Say,
-) -> Inputs:
-    """Generate the inputs that are not given.
+@dataclass(frozen=True)
+class WantedInputs:
+    """The inputs of a benchmark: given ones, and the sources of those that are missing.
 
-    Args:
-        folder: folder of the benchmark.
-        lens: ``lens.toml`` or a preset, if ``psf`` is not given.
+    Attributes:
         photos: photographs for training pairs.
         test_photos: photographs for test pairs; none of them may be among ``photos``.
         count: training pairs to make.
+        lens: ``lens.toml`` or a preset, if ``psf`` is not given.
         psf: the camera's bank.
         pairs: folder of training pairs.
         test: folders of test pairs, whole frames; each folder is a set of its own.
         chart: folder of pairs with the edge chart.
-        with_chart: whether to include an edge chart.
+        no_chart: leave the edge chart out.
+    """
+
+    photos: Sequence[str]
+    test_photos: Sequence[str]
+    count: int
+    lens: str | None = None
+    psf: Path | None = None
+    pairs: Path | None = None
+    test: Sequence[Path] = ()
+    chart: Path | None = None
+    no_chart: bool = False
+
+
+def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
+    """Generate the inputs that are not given.
+
+    Args:
+        folder: folder of the benchmark.
+        wanted: what is given, and the sources of the rest.
         say: called with each command before it runs.
 
     Raises:
         InputError: a command failed; its own error is on stderr. Or the embedded photographs are not installed.
     """
-    sources = [*(photos if pairs is None else ()), *(() if test else test_photos)]
+    psf, pairs, test, chart = wanted.psf, wanted.pairs, wanted.test, wanted.chart
+    sources = [*(wanted.photos if pairs is None else ()), *(() if test else wanted.test_photos)]
     if any(source.startswith("embedded") for source in sources):
         require("embedded photographs", "skimage", "sklearn")
     made = folder / INPUTS
@@ -57,14 +65,14 @@ def make_inputs(
     if psf is None:
         psf = made / "psf.h5"
         if not psf.is_file():
-            run_command("psf", ["psf", str(lens), "-o", str(psf)], say)
+            run_command("psf", ["psf", str(wanted.lens), "-o", str(psf)], say)
     if pairs is None:
         pairs = made / "pairs"
-        _synth(photos, pairs, psf, ["--count", str(count)], say)
+        _synth(wanted.photos, pairs, psf, ["--count", str(wanted.count)], say)
     if not test:
         test = [made / "test"]
-        _synth(test_photos, test[0], psf, ["--whole", "--seed", "1"], say)
-    if chart is None and with_chart:
+        _synth(wanted.test_photos, test[0], psf, ["--whole", "--seed", "1"], say)
+    if chart is None and not wanted.no_chart:
         chart = _make_chart(made, psf, say)
     return Inputs(psf, pairs, tuple(test), chart)
 

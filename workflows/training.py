@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from metalens.formats.files.errors import InputError
@@ -14,7 +15,7 @@ from metalens.restore.adapter.lens_transfer import adapter_config
 from metalens.restore.prior.prior import load_prior
 from metalens.restore.training.config import TABLES, TrainConfig, read_train_config
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainingData
+from metalens.restore.training.train import TrainingData, TrainingTask
 from metalens.restore.training.train import train as train_adapter
 
 PairsSource = str | os.PathLike[str] | Pairs
@@ -83,24 +84,45 @@ def train(
     """
     # Check the arguments before anything is loaded.
     budget = Budget(steps=steps, minutes=minutes)
-    opened, opened_pseudo = _opened(pairs), _opened(pseudo)
-    first, *others = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank)
-    own = as_bank(first)
-    if not others:
-        for each in (*opened, *opened_pseudo):
-            require_same_camera(each, own)
+    banks = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank)
     start = None if initial is None else os.fspath(initial)
-    return train_adapter(
-        TrainingData(opened, own, _banks(others), opened_pseudo, quality),
-        Path(output),
-        prior=load_prior(prior),
-        budget=budget,
-        config=_config(recipe, start),
-        initial=start,
-        device=device,
-        resume=resume,
-        report=progress or (lambda share, figures: None),
-    )
+    task = training_task(pairs, banks, pseudo=pseudo, prior=prior, quality=quality, initial=start, recipe=recipe)
+    tell = progress or (lambda share, figures: None)
+    return train_adapter(task, Path(output), budget=budget, device=device, resume=resume, report=tell)
+
+
+def training_task(
+    pairs: PairsSource | Sequence[PairsSource],
+    banks: Sequence[Bank],
+    *,
+    pseudo: PairsSource | Sequence[PairsSource] = (),
+    prior: str | os.PathLike[str] = "embedded",
+    quality: str = "auto",
+    initial: str | None = None,
+    recipe: Recipe | TrainConfig | None = None,
+) -> TrainingTask:
+    """Read and check what a training takes.
+
+    Args:
+        pairs: folders of pairs, or opened ones.
+        banks: that of the adapter's camera, then those of other lenses, which are read one at a time.
+        pseudo: folders of pseudo pairs.
+        prior: the embedded one, a diffusers folder or a hub id.
+        quality: no-reference metric of the quality map.
+        initial: an adapter to start from.
+        recipe: a recipe in TOML, its tables, or one that was read already.
+
+    Raises:
+        InputError: a file is damaged, an unknown key, or pairs of another lens than the only bank's.
+    """
+    opened, opened_pseudo = _opened(pairs), _opened(pseudo)
+    first, *others = banks
+    own = as_bank(first)
+    for each in (*opened, *opened_pseudo) if not others else ():
+        require_same_camera(each, own)
+    config = recipe if isinstance(recipe, TrainConfig) else read_recipe(recipe, initial)
+    data = TrainingData(opened, own, (as_bank(each) for each in others), opened_pseudo, quality)
+    return TrainingTask(data, load_prior(prior), config, initial)
 
 
 def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:
@@ -108,16 +130,22 @@ def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:
     return [each if isinstance(each, Pairs) else read_pairs(each) for each in several]
 
 
-def _banks(sources: Sequence[Bank]) -> Iterator[PsfBank]:
-    """Further banks, read one at a time."""
-    return (as_bank(each) for each in sources)
+def read_recipe(
+    recipe: Recipe | None, initial: str | None, changes: Mapping[str, Any] = MappingProxyType({})
+) -> TrainConfig:
+    """Read a recipe; sizes that it does not give are those of the initial adapter.
 
+    Args:
+        recipe: a file, its tables, or None for the defaults.
+        initial: an adapter to start from.
+        changes: ``table.key`` to a value that overrides a file's; None changes nothing.
 
-def _config(recipe: Recipe | None, initial: str | None) -> TrainConfig:
-    """The recipe; sizes that it does not give are those of the initial adapter."""
+    Raises:
+        InputError: the file cannot be read, an unknown key, or a value out of range.
+    """
     start = None if initial is None else adapter_config(initial)
     if recipe is None or isinstance(recipe, str | os.PathLike):
-        return read_train_config(None if recipe is None else Path(recipe), {}, adapter=start)
+        return read_train_config(None if recipe is None else Path(recipe), changes, adapter=start)
     for name, table in recipe.items():
         if name not in TABLES or not isinstance(table, Mapping):
             raise InputError(f"recipe: found {name!r}, expected the tables {', '.join(TABLES)}.")

@@ -10,6 +10,7 @@ from metalens.formats.psf.bank import Bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard_scheduler import Execution, PairsReport
+from metalens.synth.generate import PairsOptions
 from metalens.synth.generate import generate_pairs as generate
 from metalens.synth.photograph_sources import PhotographSource, photographs_of
 
@@ -67,15 +68,7 @@ def generate_pairs(
         >>> report.count, clean.shape, captured.dtype
         (3, (16, 16, 3), dtype('uint8'))
     """
-    return generate(
-        photographs_of(photographs),
-        bank,
-        output,
-        count=count,
-        pixels=pixels,
-        settings=settings if isinstance(settings, PairsSettings) else PairsSettings(**(settings or {})),
-        seed=seed,
-        shard_size=shard_size,
-        resume=resume,
-        execution=Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None)),
-    )
+    chosen = settings if isinstance(settings, PairsSettings) else PairsSettings(**(settings or {}))
+    options = PairsOptions(count=count, pixels=pixels, seed=seed, settings=chosen, shard_size=shard_size)
+    execution = Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None))
+    return generate(photographs_of(photographs), bank, output, options, resume=resume, execution=execution)

@@ -16,7 +16,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice, library_path, read_atom_library
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms.named import PROXY
-from metalens.optics.structure import choose_structure
+from metalens.optics.structure import StructureOptions, choose_structure
 
 PROXY_PITCH = 350e-9
 """Of the published pillars, in metres."""
@@ -143,9 +143,6 @@ def structure_of_camera(
     return choose_structure(
         metalens_of(camera),
         choice.library,
-        pitch=choice.pitch,
-        lattice=choice.lattice,
-        wavelengths=choice.wavelengths,
-        name=camera.name,
+        StructureOptions(pitch=choice.pitch, lattice=choice.lattice, wavelengths=choice.wavelengths, name=camera.name),
         progress=progress,
     )

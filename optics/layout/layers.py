@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, fields
+from typing import Annotated
+
+from pydantic import Field, model_validator
+from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
-
-Layer = tuple[int, int]
-"""Number and datatype, 0 to 65535 each."""
+from metalens.formats.files.record import STRICT, told_as_input_error
 
 LARGEST_NUMBER = 65_535
 
+_Number = Annotated[int, Field(ge=0, le=LARGEST_NUMBER)]
 
-@dataclass(frozen=True)
+Layer = tuple[_Number, _Number]
+"""Number and datatype."""
+
+
+@told_as_input_error("layers of a layout")
+@settings(frozen=True, config=STRICT)
 class LayerMap:
     """The layers of a layout.
 
@@ -29,19 +36,14 @@ class LayerMap:
     marks: Layer = (3, 0)
     label: Layer = (4, 0)
 
-    def __post_init__(self) -> None:
-        for each in fields(self):
-            layer = getattr(self, each.name)
-            if not all(0 <= number <= LARGEST_NUMBER for number in layer):
-                raise InputError(
-                    f"layer {layer[0]}/{layer[1]} of {each.name} is out of range; numbers from 0 to {LARGEST_NUMBER} "
-                    "were expected."
-                )
+    @model_validator(mode="after")
+    def _atoms_alone(self) -> LayerMap:
         if self.atoms in (self.boundary, self.marks, self.label):
-            raise InputError(
+            raise ValueError(
                 f"layer {self.atoms[0]}/{self.atoms[1]} holds the meta-atoms and something else too; give the "
-                "meta-atoms a layer of their own."
+                "meta-atoms a layer of their own"
             )
+        return self
 
 
 def parse_layer(text: str) -> Layer:

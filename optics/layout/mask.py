@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
+from pydantic import AfterValidator, Field
+from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.camera.parts import Aperture
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.optics.layout import gds_cells, marks, oasis_cells
 from metalens.optics.layout.hierarchy import measure
 from metalens.optics.layout.layers import Layer, LayerMap
@@ -42,37 +45,34 @@ EPOCH = datetime(2000, 1, 1)
 LAYOUT_CELL, QUADRANT_CELL, MARK_CELL = "METALENS", "QUADRANT", "MARK"
 
 
-@dataclass(frozen=True)
+def _one_line(label: str) -> str:
+    if len(label) > 200 or not (label.isascii() and (label.isprintable() or not label)):
+        raise ValueError(f"{label[:40]!r} must be one line of at most 200 ASCII characters")
+    return label
+
+
+@told_as_input_error("layout")
+@settings(frozen=True, config=STRICT)
 class MaskOptions:
     """How a layout is drawn.
 
     Attributes:
         layers: what goes where.
         vertices: of a round outline, a multiple of 4 from 8 to 96.
-        grid: the layout's step in metres.
+        grid: the layout's step in metres, 0.01 to 100 nm.
         circles: OASIS: real circles in place of polygons; their radius is rounded to the grid.
-        label: the text beside the lens; none if empty.
+        label: the text beside the lens, one line of ASCII; none if empty.
         marks: draw alignment marks.
         quadrants: draw a quarter and turn it, where the structure is exactly symmetric.
     """
 
     layers: LayerMap = field(default_factory=LayerMap)
-    vertices: int = 32
-    grid: float = 1e-9
+    vertices: Annotated[int, Field(ge=8, le=MOST_VERTICES, multiple_of=4)] = 32
+    grid: Annotated[float, Field(ge=1e-11, le=1e-7, allow_inf_nan=False)] = 1e-9
     circles: bool = False
-    label: str = ""
+    label: Annotated[str, AfterValidator(_one_line)] = ""
     marks: bool = True
     quadrants: bool = True
-
-    def __post_init__(self) -> None:
-        if self.vertices % 4 or not 8 <= self.vertices <= MOST_VERTICES:
-            raise InputError(
-                f"layout: {self.vertices} vertices; a multiple of 4 from 8 to {MOST_VERTICES} was expected."
-            )
-        if not 1e-11 <= self.grid <= 1e-7:
-            raise InputError(f"layout: a grid of {1e9 * self.grid:g} nm is out of range; 0.01 to 100 nm was expected.")
-        if len(self.label) > 200 or not (self.label.isascii() and (self.label.isprintable() or not self.label)):
-            raise InputError(f"layout: the label {self.label[:40]!r} must be one line of at most 200 ASCII characters.")
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ Files, in reading order:
 from metalens.formats.camera.structure import AtomKind
 from metalens.optics.built import Built
 from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of, soft_transmission
-from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
+from metalens.optics.structure.choice import StructureOptions, choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of
 from metalens.optics.structure.radial_geometry import RadialGeometry, control_of, geometry_within
 from metalens.optics.structure.sites import Sites, sites_of
@@ -25,6 +25,7 @@ __all__ = [
     "Fit",
     "RadialGeometry",
     "Sites",
+    "StructureOptions",
     "best_candidate",
     "candidates_of",
     "choose_structure",

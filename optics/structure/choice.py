@@ -47,6 +47,37 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
+class StructureOptions:
+    """How a structure is chosen.
+
+    Attributes:
+        pitch: distance between neighbouring sites in metres.
+        wavelengths: ``[wavelength]`` of the design in metres, 1 to 64.
+        lattice: of the sites.
+        weights: ``[wavelength]`` what each wavelength is worth; by default they are equal.
+        geometry: widths in metres to choose from; by default the library's own.
+        step: in metres: choose from its multiples.
+        phases: a wanted phase for each wavelength, in the place of the lens' own for all.
+        weigh_amplitude: prefer meta-atoms that transmit more; else the nearest phase wins.
+        allow_gaps: also where the library cannot make the phase well.
+        kind: what the meta-atoms have in common, where a scalar library does not tell.
+        name: of the structure.
+    """
+
+    pitch: float
+    wavelengths: Sequence[float] | np.ndarray
+    lattice: Lattice = "square"
+    weights: Sequence[float] | np.ndarray | None = None
+    geometry: Sequence[float] | np.ndarray | None = None
+    step: float | None = None
+    phases: Sequence[Phase] | None = None
+    weigh_amplitude: bool = True
+    allow_gaps: bool = False
+    kind: AtomKind | None = None
+    name: str = "structure"
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What the sites are chosen for.
 
@@ -83,18 +114,8 @@ def _phases_at(phases: tuple[Phase, ...], y: jax.Array, x: jax.Array) -> jax.Arr
 def choose_structure(
     lens: Metalens,
     library: str | os.PathLike[str] | AtomLibrary | MetaAtomLibrary,
+    options: StructureOptions,
     *,
-    pitch: float,
-    lattice: Lattice = "square",
-    wavelengths: Sequence[float] | np.ndarray,
-    weights: Sequence[float] | np.ndarray | None = None,
-    geometry: Sequence[float] | np.ndarray | None = None,
-    step: float | None = None,
-    phases: Sequence[Phase] | None = None,
-    weigh_amplitude: bool = True,
-    allow_gaps: bool = False,
-    kind: AtomKind | None = None,
-    name: str = "structure",
     progress: Callable[[int, int], None] | None = None,
 ) -> Structure:
     """Choose a meta-atom for each site of a lens. Every site whose cell reaches into the opening gets one.
@@ -102,17 +123,7 @@ def choose_structure(
     Args:
         lens: whose phase is wanted; or, of a lens with a radial geometry, the meta-atom nearest to that.
         library: the meta-atoms: a library's name or file, one as it was computed, or a scalar one.
-        pitch: distance between neighbouring sites in metres.
-        lattice: of the sites.
-        wavelengths: of the design in metres.
-        weights: what each wavelength is worth; by default they are equal.
-        geometry: widths in metres to choose from; by default the library's own.
-        step: in metres: choose from its multiples.
-        phases: a wanted phase for each wavelength, in the place of the lens' own for all.
-        weigh_amplitude: prefer meta-atoms that transmit more; else the nearest phase wins.
-        allow_gaps: also where the library cannot make the phase well.
-        kind: what the meta-atoms have in common, where a scalar library does not tell.
-        name: of the structure.
+        options: pitch, lattice and wavelengths of the design, and what the choice goes by.
         progress: called with the number of rows done and their total.
 
     Returns:
@@ -121,18 +132,19 @@ def choose_structure(
 
     Raises:
         InputError: the library does not reach the phase (with its error, and what to do), the pitch is too large for
-            it, or the arguments do not fit together.
+            it, or the options do not fit together.
     """
-    wanted = _wanted(lens, wavelengths, weights, phases, weigh_amplitude)
+    wanted = _wanted(lens, options)
+    pitch, lattice = options.pitch, options.lattice
     if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * float(lens.aperture_diameter)):
         raise InputError(
             f"structure: a pitch of {1e9 * pitch:g} nm does not fit a lens of {1e6 * float(lens.aperture_diameter):g} "
             "µm; metres are expected, and more than two sites across."
         )
-    candidates = candidates_of(library, pitch, geometry=geometry, step=step, kind=kind)
+    candidates = candidates_of(library, pitch, geometry=options.geometry, step=options.step, kind=options.kind)
     remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
     offered = candidates.offered(wanted.wavelengths)
-    judged = offered if weigh_amplitude else offered / np.abs(offered)
+    judged = offered if options.weigh_amplitude else offered / np.abs(offered)
     piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), judged, wanted.weights)
     radial = lens.structure if isinstance(lens.structure, RadialGeometry) else None
 
@@ -143,29 +155,24 @@ def choose_structure(
 
     site_index = _fill(lens, pitch, lattice, choose, progress)
     fit = _fit(lens, site_index, pitch, lattice, wanted, offered)
-    remarks += _gaps(fit, wanted, allow_gaps or radial is not None)
+    remarks += _gaps(fit, wanted, options.allow_gaps or radial is not None)
     for remark in remarks:
-        _log.warning("structure %s: %s", name, remark)
+        _log.warning("structure %s: %s", options.name, remark)
     return Structure(
         lattice=lattice,
         pitch=pitch,
         site_index=site_index,
         geometry=np.asarray(candidates.geometry, dtype=np.float64),
         parameter_names=PARAMETERS[candidates.kind.shape],
-        name=name,
+        name=options.name,
         provenance=_provenance(wanted, fit, remarks),
         **vars(candidates.kind),
     )
 
 
-def _wanted(
-    lens: Metalens,
-    wavelengths: Sequence[float] | np.ndarray,
-    weights: Sequence[float] | np.ndarray | None,
-    phases: Sequence[Phase] | None,
-    weigh_amplitude: bool,
-) -> Wanted:
-    wavelength = np.atleast_1d(np.asarray(wavelengths, dtype=float))
+def _wanted(lens: Metalens, options: StructureOptions) -> Wanted:
+    weights, phases = options.weights, options.phases
+    wavelength = np.atleast_1d(np.asarray(options.wavelengths, dtype=float))
     if wavelength.ndim != 1 or not 1 <= len(wavelength) <= 64 or not (wavelength > 0).all():
         raise InputError("structure: 1 to 64 design wavelengths were expected, in metres.")
     weight = np.ones(len(wavelength)) if weights is None else np.asarray(weights, dtype=float)
@@ -179,7 +186,7 @@ def _wanted(
         raise InputError(
             f"structure: {len(asked)} phases for {len(wavelength)} wavelengths; give one for each, or leave them out."
         )
-    return Wanted(asked, wavelength, weight / weight.sum(), weigh_amplitude)
+    return Wanted(asked, wavelength, weight / weight.sum(), options.weigh_amplitude)
 
 
 def _fill(
@@ -294,7 +301,7 @@ def radial_geometry_of(
     """
     if not lens.phase.rotationally_symmetric:
         raise InputError("structure: a radial geometry was asked for a phase that is not rotationally symmetric.")
-    wanted = _wanted(lens, wavelengths, weights, None, True)
+    wanted = _wanted(lens, StructureOptions(spacing, wavelengths, weights=weights))
     radius = 0.5 * float(lens.aperture_diameter)
     if not (math.isfinite(spacing) and 0 < spacing <= radius):
         raise InputError(

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
-from metalens.formats.design.tolerance_spec import Errors
+from metalens.formats.design.tolerance_run import ToleranceRun
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
@@ -28,6 +28,7 @@ from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import drawn_camera, drawn_numbers
+from metalens.psf.tolerance.monte_carlo import applied_errors
 from metalens.psf.window import choose_window
 from metalens.runners.job import Progress
 from metalens.runners.local import check_workers, workers_of
@@ -42,14 +43,10 @@ _PACKAGES = ("metalens", "numpy", "jax")
 
 def simulate_ensemble(
     camera: Camera,
-    errors: Errors,
+    run: ToleranceRun,
     folder: str | os.PathLike[str],
     *,
     count: int,
-    seed: int = 0,
-    fields: tuple[int, int] = (7, 7),
-    wavelengths_per_channel: int | None = None,
-    window: int | None = None,
     workers: int = 1,
     resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
@@ -58,13 +55,11 @@ def simulate_ensemble(
 
     Args:
         camera: the camera.
-        errors: of :func:`metalens.psf.tolerance.draws.applicable_errors`.
+        run: errors, seed, field points, wavelengths and window, of :func:`metalens.psf.tolerance.monte_carlo
+            .tolerance_run_of`: member i is draw i of this Monte Carlo. Without a window, that of the nominal lens is
+            taken, with a margin.
         folder: new or empty, or of an interrupted run.
-        count: how many lenses.
-        seed: of the draws: member i is draw i of a Monte Carlo with this seed.
-        fields: rows and columns of nodes.
-        wavelengths_per_channel: by default the camera's own.
-        window: side in pixels, odd; by default that of the nominal lens with a margin.
+        count: number of lenses.
         workers: processes.
         resume: continue an interrupted run with the same arguments.
         progress: called with the number of banks done and their total.
@@ -75,49 +70,49 @@ def simulate_ensemble(
     check_workers(workers)
     check_count(count)
     target = Path(folder)
-    side = window or _common_window(camera, fields, wavelengths_per_channel)
-    settings = {"fields": fields, "wavelengths_per_channel": wavelengths_per_channel, "window": (side, side)}
-    asked = {"lens_hash": camera.hash, "errors": errors.model_dump(), "count": count, "seed": seed, **settings}
+    errors = applied_errors(run)
+    drawn = [drawn_numbers(errors, run.seed, index) for index in range(count)]
+    side = run.window or _common_window(camera, run.fields, run.wavelengths_per_channel)
+    settings = {"fields": run.fields, "wavelengths_per_channel": run.wavelengths_per_channel, "window": (side, side)}
+    asked = {"lens_hash": camera.hash, "errors": errors.model_dump(), "count": count, "seed": run.seed, **settings}
     with claimed_folder(target, SETTINGS, asked, resume=resume):
-        return _simulate_members(camera, errors, target, count, seed, settings, workers, progress)
+        cameras = [drawn_camera(camera, numbers) for numbers in drawn]
+        _simulate_members(cameras, target, settings, workers, progress)
+        members = [
+            EnsembleMember(
+                file=_name(index),
+                sha256=file_sha256(target / _name(index)),
+                lens_hash=each.hash,
+                draw=index,
+                errors=drawn[index],
+            )
+            for index, each in enumerate(cameras)
+        ]
+        versions = {package: version(package) for package in _PACKAGES}
+        manifest = EnsembleManifest(
+            camera_name=camera.name, lens_hash=camera.hash, seed=run.seed, members=tuple(members), versions=versions
+        )
+        write_ensemble_manifest(target, manifest)
+        return read_psf_ensemble(target)
 
 
 def _simulate_members(
-    camera: Camera,
-    errors: Errors,
+    drawn: list[Camera],
     target: Path,
-    count: int,
-    seed: int,
     settings: dict[str, Any],
     workers: int,
     progress: Callable[[int, int], None] | None,
-) -> PsfEnsemble:
-    drawn = [drawn_camera(camera, drawn_numbers(errors, seed, index)) for index in range(count)]
+) -> None:
+    """Write the banks that are missing."""
     missing = [
         {"camera": camera_to_json(each), "path": str(target / _name(index)), **settings}
         for index, each in enumerate(drawn)
         if not _is_done(target / _name(index), each)
     ]
     with closing(workers_of(workers)) as runner:
-        for done, _ in enumerate(runner.run(SIMULATE, missing), start=count - len(missing) + 1):
+        for done, _ in enumerate(runner.run(SIMULATE, missing), start=len(drawn) - len(missing) + 1):
             if progress is not None:
-                progress(done, count)
-    members = [
-        EnsembleMember(
-            file=_name(index),
-            sha256=file_sha256(target / _name(index)),
-            lens_hash=each.hash,
-            draw=index,
-            errors=drawn_numbers(errors, seed, index),
-        )
-        for index, each in enumerate(drawn)
-    ]
-    versions = {package: version(package) for package in _PACKAGES}
-    manifest = EnsembleManifest(
-        camera_name=camera.name, lens_hash=camera.hash, seed=seed, members=tuple(members), versions=versions
-    )
-    write_ensemble_manifest(target, manifest)
-    return read_psf_ensemble(target)
+                progress(done, len(drawn))
 
 
 def check_count(count: int) -> None:

@@ -112,6 +112,11 @@ def tolerance_run_of(
     )
 
 
+def applied_errors(run: ToleranceRun) -> Errors:
+    """The errors of a run, without those that do not apply to its lens."""
+    return run.spec.errors.model_copy(update=dict.fromkeys(run.not_applied))
+
+
 def run_monte_carlo(
     camera: Camera,
     run: ToleranceRun,
@@ -135,7 +140,7 @@ def run_monte_carlo(
         InputError: the folder cannot be used, the camera cannot be simulated, or a worker died.
     """
     check_workers(workers)
-    errors = run.spec.errors.model_copy(update=dict.fromkeys(run.not_applied))
+    errors = applied_errors(run)
     tasks = _tasks(errors, run)
     with open_tolerance_run(folder, run, resume=resume) as (done, append):
         missing = [task for task in tasks if task[0] not in done]

@@ -23,7 +23,7 @@ from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.prior.prior import load_prior
 from metalens.restore.training.config import TrainConfig
-from metalens.restore.training.train import TrainingData, train
+from metalens.restore.training.train import TrainingData, TrainingTask, train
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
 CONSISTENT = (0.75, 1.0)
@@ -77,23 +77,23 @@ def _fit(training: Training, form: Form) -> Fitted:
 def _train(training: Training, form: Form) -> None:
     prior = load_prior(training.prior)
     check_crop(training, prior.size_multiple)
+    # Other methods do not use the quality map: so its measurement does not count as training time.
+    data = TrainingData([training.pairs], training.bank, measure_first=True)
+    config = TrainConfig(
+        adapter=AdapterConfig(form=form),
+        batch=training.batch,
+        crop=training.crop,
+        precision=training.precision,
+        validation_batches=1,
+        validation_pictures=1,
+        validate_every=10**9,
+        checkpoint_every=500,
+        seed=training.seed,
+    )
     train(
-        # Other methods do not use the quality map: so its measurement does not count as training time.
-        TrainingData([training.pairs], training.bank, measure_first=True),
+        TrainingTask(data, prior, config),
         training.folder / ADAPTER,
-        prior=prior,
         budget=training.budget,
-        config=TrainConfig(
-            adapter=AdapterConfig(form=form),
-            batch=training.batch,
-            crop=training.crop,
-            precision=training.precision,
-            validation_batches=1,
-            validation_pictures=1,
-            validate_every=10**9,
-            checkpoint_every=500,
-            seed=training.seed,
-        ),
         device=training.device,
         resume=training.resume and (training.folder / ADAPTER).is_dir(),
         command="metalens bench",

@@ -126,12 +126,6 @@ class Optimisation:
         timed = self.budget.minutes is not None
         return self.budget.progress(self.step_number, self._agree(self.seconds) if timed else 0.0)
 
-    def step(self, loss: Tensor) -> float:
-        """One optimiser step on ``loss``: its backward pass and :meth:`descend`."""
-        self.clear()
-        loss.backward()
-        return self.descend(finite=bool(torch.isfinite(loss.detach())))
-
     def clear(self) -> None:
         """Clear the gradients."""
         self.adam.zero_grad(set_to_none=True)

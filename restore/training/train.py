@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Sequence
 from contextlib import nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -37,7 +37,7 @@ from metalens.restore.training.pairs import PairSource, TrainingPairs
 from metalens.restore.training.sampler import TrainingStream
 from metalens.restore.training.validation import Validation
 
-__all__ = ["TrainConfig", "TrainingData", "train"]
+__all__ = ["TrainConfig", "TrainingData", "TrainingTask", "train"]
 
 
 @dataclass(frozen=True)
@@ -63,14 +63,28 @@ class TrainingData:
     measure_first: bool = False
 
 
+@dataclass(frozen=True)
+class TrainingTask:
+    """What is trained, on what, and how.
+
+    Attributes:
+        data: pairs, and the point spread functions of their lenses.
+        prior: the latent diffusion model, into which LoRA is put.
+        config: the recipe.
+        initial: an adapter to start from, of any lens, of the same prior and sizes.
+    """
+
+    data: TrainingData
+    prior: Prior
+    config: TrainConfig = field(default_factory=TrainConfig)
+    initial: str | None = None
+
+
 def train(
-    data: TrainingData,
+    task: TrainingTask,
     output: Path,
     *,
-    prior: Prior,
     budget: Budget,
-    config: TrainConfig | None = None,
-    initial: str | None = None,
     device: str = "cpu",
     resume: bool = False,
     command: str = "",
@@ -79,12 +93,9 @@ def train(
     """Train an adapter and write it.
 
     Args:
-        data: pairs, and the point spread functions of their lenses.
+        task: what is trained.
         output: a new folder; it holds the checkpoint while training runs and the adapter afterwards.
-        prior: the latent diffusion model.
         budget: steps or minutes.
-        config: the recipe; by default :class:`TrainConfig`.
-        initial: an adapter to start from, of any lens, of the same prior and sizes.
         device: where to train; of several processes each takes its own.
         resume: continue from the checkpoint in ``output``.
         command: command line, for the model card.
@@ -97,9 +108,9 @@ def train(
         InputError: pairs of an unknown lens, an adapter of another prior, a damaged file, NaN that persists, or too
             little memory.
     """
-    config = config or TrainConfig()
+    data, config, initial = task.data, task.config, task.initial
     workplace = DistributedProcesses(device, config.precision)
-    restorer, lenses = untrained(data, prior, config, initial)
+    restorer, lenses = untrained(task)
     metric = restorer.quality_metric
     sources, pseudo_sources = (
         [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group]
@@ -109,7 +120,7 @@ def train(
     settings = {
         "pairs": [_describe(each, lenses) for each in data.pairs],
         "pseudo": [_describe(each, lenses) for each in data.pseudo],
-        "prior": prior.identity,
+        "prior": task.prior.identity,
         "quality_metric": metric,
         "perceptual_metric": loss.metric,
         "initial": initial,
@@ -125,7 +136,7 @@ def train(
         crops = config.batch * config.accumulate * workplace.processes
         trainee = AdapterTraining(
             restorer,
-            TrainingStream(drawn, pseudo, config, multiple=prior.latent_stride, crops_a_step=crops),
+            TrainingStream(drawn, pseudo, config, multiple=task.prior.latent_stride, crops_a_step=crops),
             Validation(restorer, drawn, loss, config, workplace.autocast),
             loss,
             config=config,
@@ -180,14 +191,8 @@ def _quality_metric(pairs: Pairs, wanted: str, initial: str | None) -> str:
     return quality_map(pairs[0][1], wanted)[1]
 
 
-def untrained(data: TrainingData, prior: Prior, config: TrainConfig, initial: str | None) -> tuple[Restorer, LensMaps]:
+def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
     """What a training starts from, when all that it is given has been checked.
-
-    Args:
-        data: pairs, and the point spread functions of their lenses.
-        prior: the latent diffusion model, which LoRA is put into.
-        config: the recipe.
-        initial: an adapter to start from, or None.
 
     Returns:
         The restorer before its first step, and the maps of all lenses.
@@ -195,6 +200,7 @@ def untrained(data: TrainingData, prior: Prior, config: TrainConfig, initial: st
     Raises:
         InputError: as :func:`train`.
     """
+    data, prior, config, initial = task.data, task.prior, task.config, task.initial
     for each in (*data.pairs, *data.pseudo):
         _check_crop(each, config, prior)
     lenses = LensMaps(chain([data.bank], data.other_banks))

@@ -23,7 +23,7 @@ from metalens.formats.pairs.reader import (
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
-from metalens.workflows.bench_inputs import make_inputs
+from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
 PIXELS = (64, 64)
 
@@ -174,14 +174,8 @@ def test_a_chart_of_the_sensors_size_is_sent_through_the_camera(tmp_path, made, 
     write_psf_bank(tmp_path / "psf.h5", grid_bank_of_functions(camera, functions + 1 / 25, {"engine": "made up"}))
     inputs = make_inputs(
         tmp_path / "bench",
-        lens=None,
-        photos=(),
-        test_photos=(),
-        count=1,
-        psf=tmp_path / "psf.h5",
-        pairs=made / "pairs",
-        test=[made / "pairs"],
-        say=lambda line: None,
+        WantedInputs((), (), 1, psf=tmp_path / "psf.h5", pairs=made / "pairs", test=[made / "pairs"]),
+        lambda line: None,
     )
     folder = tmp_path / "bench" / "inputs"
     assert read_picture(folder / "chart.png").shape == (*camera.sensor.pixels, 3)

@@ -15,7 +15,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_manifest
 from metalens.formats.psf.ensemble import read_psf_ensemble
 from metalens.optics.from_lens_toml import metalens_of
-from metalens.optics.structure import choose_structure
+from metalens.optics.structure import StructureOptions, choose_structure
 
 SPEC = """
 schema = "metalens.tolerance"
@@ -144,7 +144,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, small_camera_text: str) -> P
     place = tmp_path_factory.mktemp("built")
     text = small_camera_text.replace("aperture_um = 40.0", "aperture_um = 8.0").replace("100.0", "30.0")
     structure = choose_structure(
-        metalens_of(parse_camera(text)), "nano-optics-proxy", pitch=350e-9, wavelengths=[530e-9]
+        metalens_of(parse_camera(text)), "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[530e-9])
     )
     write_structure(place / "structure.h5", structure)
     digest = hashlib.sha256((place / "structure.h5").read_bytes()).hexdigest()

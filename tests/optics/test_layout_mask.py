@@ -188,9 +188,9 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, kind, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"vertices": 30}, "30 vertices; a multiple of 4 from 8 to 96"),
-        ({"grid": 1e-6}, "a grid of 1000 nm is out of range"),
-        ({"label": "λ"}, "must be one line of at most 200 ASCII"),
+        ({"vertices": 30}, "layout: vertices: Input should be a multiple of 4, found 30"),
+        ({"grid": 1e-6}, "layout: grid: Input should be less than or equal to 1e-07, found 1e-06"),
+        ({"label": "λ"}, "layout: label: 'λ' must be one line of at most 200 ASCII"),
         ({"circles": True}, "circles are for OASIS"),
         ({"layers": LayerMap(), "grid": 1e-7}, "vanish on a grid of 100 nm"),
     ],

@@ -26,6 +26,7 @@ from metalens.optics import (
 )
 from metalens.optics.structure import (
     AtomKind,
+    StructureOptions,
     best_candidate,
     candidates_of,
     choose_structure,
@@ -52,7 +53,7 @@ def turns_library(turns=1.0, levels=201, amplitude=1.0, empty=None):
 
 def chosen(lens=LENS, library=None, **keys):
     keys = {"pitch": PITCH, "wavelengths": [GREEN], "kind": KIND} | keys
-    return choose_structure(lens, turns_library() if library is None else library, **keys)
+    return choose_structure(lens, turns_library() if library is None else library, StructureOptions(**keys))
 
 
 @settings(deadline=None, max_examples=15)
@@ -130,7 +131,9 @@ def test_pistons_are_as_good_as_any(seed):
 def test_of_one_wavelength_the_nearest_phase_is_taken_as_by_the_response_to_a_phase():
     """Both choose by the design wavelength alone; the response has no piston, so that the sites get its."""
     library = nano_optics_proxy()
-    structure = choose_structure(LENS, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9], weigh_amplitude=False)
+    structure = choose_structure(
+        LENS, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9], weigh_amplitude=False)
+    )
     y, x = structure.positions(slice(60, 70))
     there = structure.site_index[60:70] != EMPTY
     phase = np.asarray(LENS.phase.at(jnp.asarray(y), jnp.asarray(x)))
@@ -149,7 +152,9 @@ def test_of_one_wavelength_the_nearest_phase_is_taken_as_by_the_response_to_a_ph
 def test_the_efficiency_told_is_that_of_the_response():
     response = MetaAtoms(nano_optics_proxy(), 511e-9)
     structure = choose_structure(
-        replace(LENS, aperture_diameter=100e-6), "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9]
+        replace(LENS, aperture_diameter=100e-6),
+        "nano-optics-proxy",
+        StructureOptions(pitch=350e-9, wavelengths=[511e-9]),
     )
     expected = float(jnp.abs(response.coefficients(jnp.asarray(511e-9))[0])) ** 2
     # The weights of phases in the gap are those of the lens' own phases, not even ones.
@@ -173,11 +178,7 @@ def test_several_wavelengths_are_weighed():
         structure = choose_structure(
             LENS,
             "nano-optics-proxy",
-            pitch=350e-9,
-            wavelengths=wavelengths,
-            weights=weights,
-            allow_gaps=True,
-            step=10e-9,
+            StructureOptions(pitch=350e-9, wavelengths=wavelengths, weights=weights, allow_gaps=True, step=10e-9),
         )
         return np.array([float(each) for each in structure.provenance["design_efficiency"].split()])
 
@@ -219,7 +220,9 @@ def test_a_step_gives_the_multiples_that_the_library_holds():
 
 
 def test_duty_cycles_become_widths():
-    structure = choose_structure(LENS, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9], step=5e-9)
+    structure = choose_structure(
+        LENS, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9], step=5e-9)
+    )
     assert structure.geometry[0, 0] == pytest.approx(105e-9)
     assert structure.geometry[-1, 0] == pytest.approx(285e-9)
     assert structure.height == 705e-9
@@ -249,12 +252,12 @@ def rectangles():
 
 
 def test_meta_atoms_of_two_parameters_are_chosen_from_the_table():
-    structure = choose_structure(LENS, rectangles(), pitch=PITCH, wavelengths=[GREEN])
+    structure = choose_structure(LENS, rectangles(), StructureOptions(pitch=PITCH, wavelengths=[GREEN]))
     assert structure.shape == "rectangular_pillar"
     assert structure.parameter_names == ("width_x", "width_y")
     assert float(structure.provenance["design_efficiency"]) == pytest.approx(np.sinc(1 / 9) ** 2, abs=5e-3)
     with pytest.raises(InputError, match="a step of widths needs a library of one parameter, this one has 2"):
-        choose_structure(LENS, rectangles(), pitch=PITCH, wavelengths=[GREEN], step=5e-9)
+        choose_structure(LENS, rectangles(), StructureOptions(pitch=PITCH, wavelengths=[GREEN], step=5e-9))
 
 
 def test_a_library_of_half_a_turn_is_refused_unless_gaps_are_allowed():
@@ -286,10 +289,10 @@ def test_a_pitch_that_diffracts_into_air_is_refused(lattice, limit):
 def test_diffraction_into_the_substrate_is_remarked():
     """Sites 350 nm apart have orders in glass of index 1.46 up to 511 nm: those of neural nano-optics too."""
     glass = replace(LENS, substrate=Plate(500e-6, 1.46))
-    structure = choose_structure(glass, "nano-optics-proxy", pitch=350e-9, wavelengths=[462e-9])
+    structure = choose_structure(glass, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[462e-9]))
     assert "in a substrate of index 1.46 at wavelengths up to 511 nm" in structure.provenance["remarks"]
     assert "a pitch under 316 nm has none" in structure.provenance["remarks"]
-    red = choose_structure(glass, "nano-optics-proxy", pitch=350e-9, wavelengths=[606e-9])
+    red = choose_structure(glass, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[606e-9]))
     assert "remarks" not in red.provenance
 
 
@@ -316,7 +319,7 @@ def test_what_does_not_fit_together_is_refused(keys, message):
 
 def test_a_library_of_another_pitch_is_refused():
     with pytest.raises(InputError, match="was made for a pitch of 250 nm, and sites 200 nm apart were asked for"):
-        choose_structure(LENS, rectangles(), pitch=200e-9, wavelengths=[GREEN])
+        choose_structure(LENS, rectangles(), StructureOptions(pitch=200e-9, wavelengths=[GREEN]))
 
 
 def test_a_polygon_is_filled_to_its_edges():

@@ -15,6 +15,7 @@ from metalens.optics.meta_atoms.library import is_duty_cycle
 from metalens.optics.structure import (
     AtomKind,
     RadialGeometry,
+    StructureOptions,
     choose_structure,
     control_of,
     fit_of,
@@ -38,7 +39,9 @@ def turns_library(levels=201, turns=1.0):
 
 
 def built(library, lattice="square", lens=LENS, **keys):
-    structure = choose_structure(lens, library, pitch=PITCH, lattice=lattice, wavelengths=[GREEN], kind=KIND, **keys)
+    structure = choose_structure(
+        lens, library, StructureOptions(pitch=PITCH, lattice=lattice, wavelengths=[GREEN], kind=KIND, **keys)
+    )
     return with_structure(lens, library, structure)
 
 
@@ -100,7 +103,7 @@ def test_levels_of_phase_have_the_efficiency_of_a_staircase(fine, levels):
 def test_the_efficiency_is_that_of_the_response_to_the_phase():
     """Sites at 350 nm with the published fit: |c₁|² of its response, less what flat cells lose."""
     library = nano_optics_proxy()
-    structure = choose_structure(LENS, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9])
+    structure = choose_structure(LENS, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9]))
     lens = with_structure(LENS, library, structure)
     for wavelength in (511e-9, 580e-9):
         response = MetaAtoms(library, 511e-9)
@@ -252,7 +255,9 @@ def camera_in(folder, tables=STRUCTURE):
 @pytest.fixture
 def folder(tmp_path):
     lens = Metalens(30e-6, 60e-6, Hyperbolic(60e-6, 511e-9))
-    structure = choose_structure(lens, "nano-optics-proxy", pitch=350e-9, wavelengths=[511e-9], step=5e-9)
+    structure = choose_structure(
+        lens, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9], step=5e-9)
+    )
     write_structure(tmp_path / "structure.h5", structure)
     return tmp_path
 

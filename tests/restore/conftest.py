@@ -28,6 +28,7 @@ from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior.prior import PATHS, Prior, load_prior, save_prior
+from metalens.restore.training.optimisation import Optimisation
 
 PIXELS = (64, 80)
 TINY = PretrainConfig(denoiser_channels=(32, 32), prompt_tokens=2, prompt_features=32, crop=32, denoiser_crop=32)
@@ -111,6 +112,13 @@ def own_colours(bank: PsfBank) -> PsfBank:
     development = Development(colour_matrix=matrix, gamma=1.8)
     sensor = bank.camera.sensor.model_copy(update={"development": development})
     return replace(bank, camera=bank.camera.model_copy(update={"sensor": sensor}))
+
+
+def step_on(optimisation: Optimisation, loss: torch.Tensor) -> float:
+    """One optimiser step on a loss, as the training loop takes it."""
+    optimisation.clear()
+    loss.backward()
+    return optimisation.descend(finite=bool(torch.isfinite(loss.detach())))
 
 
 def box_blur(picture: np.ndarray) -> np.ndarray:

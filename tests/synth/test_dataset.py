@@ -14,7 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs, require_same_camera
 from metalens.formats.pictures.scene import Crop
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Photograph, generate_pairs
+from metalens.synth import PairsOptions, Photograph, generate_pairs
 from metalens.synth.dataset import camera as dataset_camera
 from metalens.synth.dataset.camera import photograph_crop, photograph_scene, simulated_camera
 from metalens.synth.dataset.crops import View, choose_view, cut_scene, sharpness_of
@@ -157,7 +157,7 @@ def test_samples_are_told_with_all_that_made_them(
     banks = [make_bank(seed=0), make_bank(seed=1)]
     settings = PairsSettings(exposure=(0.25, 0.5), validation=0.3)
     options: dict = {"count": 40, "pixels": (16, 20), "settings": settings, "shard_size": 64}
-    generate_pairs(photographs, banks, tmp_path / "pairs", design_hash="d" * 64, **options)
+    generate_pairs(photographs, banks, tmp_path / "pairs", PairsOptions(design_hash="d" * 64, **options))
     pairs = read_pairs(tmp_path / "pairs")
     samples = [pairs.sample(number) for number in range(40)]
     assert pairs.manifest.pixels == (16, 20)
@@ -190,10 +190,13 @@ def test_crops_that_do_not_fit_the_sensor_are_refused(
     photographs: list[Photograph], make_bank: MakeBank, tmp_path: Path
 ) -> None:
     with pytest.raises(InputError, match="--crops of 33 × 8 pixels do not fit"):
-        generate_pairs(photographs, make_bank(), tmp_path / "pairs", pixels=(33, 8))
+        generate_pairs(photographs, make_bank(), tmp_path / "pairs", PairsOptions(pixels=(33, 8)))
     with pytest.raises(InputError, match="--whole shows the whole sensor"):
         generate_pairs(
-            photographs, make_bank(), tmp_path / "pairs", pixels=(8, 8), settings=PairsSettings(cropping="centre")
+            photographs,
+            make_bank(),
+            tmp_path / "pairs",
+            PairsOptions(pixels=(8, 8), settings=PairsSettings(cropping="centre")),
         )
     banks = [make_bank(), make_bank(pixels=(40, 40))]
     with pytest.raises(InputError, match="choose --crops that fit all"):

@@ -11,7 +11,7 @@ from metalens.formats.pairs.reader import read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.pictures.scene import linear_to_srgb, scene_from_picture, to_8_bit
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Execution, PairsSettings, Photograph, generate_pairs
+from metalens.synth import Execution, PairsOptions, PairsSettings, Photograph, generate_pairs
 from metalens.synth.dataset.settings import source_of
 
 from .conftest import MakeBank, bank_of
@@ -32,9 +32,7 @@ def test_folder_holds_what_was_asked_for(photographs: list[Photograph], bank: Ps
         photographs,
         bank,
         tmp_path / "pairs",
-        count=6,
-        shard_size=4,
-        seed=9,
+        PairsOptions(count=6, shard_size=4, seed=9),
         execution=Execution(progress=lambda done, total: seen.append((done, total))),
     )
     assert (report.count, report.made, report.sources, report.skipped) == (6, 6, 3, ())
@@ -57,7 +55,7 @@ def test_folder_holds_what_was_asked_for(photographs: list[Photograph], bank: Ps
 def test_test_set_shows_the_centre_of_each_photograph(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
-    generate_pairs(photographs, bank, tmp_path / "pairs", settings=PairsSettings(cropping="centre"))
+    generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(settings=PairsSettings(cropping="centre")))
     for photograph, (clean, _) in zip(photographs, read_pairs(tmp_path / "pairs"), strict=True):
         expected = to_8_bit(linear_to_srgb(scene_from_picture(read_picture(photograph.path), (32, 40))))
         assert (clean == expected).all()
@@ -76,7 +74,7 @@ def test_perfect_lens_and_quiet_sensor_show_a_smooth_photograph_almost_as_it_is(
     smooth = np.rint(50 + 200 * np.stack([y, x, 0.5 * (x + y)], axis=-1)).astype(np.uint8)
     write_picture(tmp_path / "smooth.png", smooth)
     scene = [Photograph("smooth", tmp_path / "smooth.png")]
-    generate_pairs(scene, perfect, tmp_path / "pairs", settings=PairsSettings(cropping="centre"))
+    generate_pairs(scene, perfect, tmp_path / "pairs", PairsOptions(settings=PairsSettings(cropping="centre")))
     clean, degraded = read_pairs(tmp_path / "pairs")[0]
     assert np.abs(clean.astype(int) - degraded)[2:-2, 2:-2].max() <= 4
 
@@ -85,7 +83,7 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     settings: dict = {"count": 7, "shard_size": 2, "seed": 3}
-    generate_pairs(photographs, bank, tmp_path / "whole", **settings)
+    generate_pairs(photographs, bank, tmp_path / "whole", PairsOptions(**settings))
 
     def stop_at(number: int) -> Callable[[int, int], None]:
         def progress(done: int, total: int) -> None:
@@ -98,16 +96,21 @@ def test_interrupted_run_resumes_to_the_same_bytes(
     for number in (1, 4, 7):
         with pytest.raises(KeyboardInterrupt):
             generate_pairs(
-                photographs, bank, target, resume=True, execution=Execution(progress=stop_at(number)), **settings
+                photographs,
+                bank,
+                target,
+                PairsOptions(**settings),
+                resume=True,
+                execution=Execution(progress=stop_at(number)),
             )
-    report = generate_pairs(photographs, bank, target, resume=True, **settings)
+    report = generate_pairs(photographs, bank, target, PairsOptions(**settings), resume=True)
     assert 0 < report.made < 7
     assert contents(target) == contents(tmp_path / "whole")
 
 
 def test_other_seed_gives_other_pictures(photographs: list[Photograph], bank: PsfBank, tmp_path: Path) -> None:
     for seed in (1, 2):
-        generate_pairs(photographs, bank, tmp_path / str(seed), seed=seed)
+        generate_pairs(photographs, bank, tmp_path / str(seed), PairsOptions(seed=seed))
     one, two = (read_pairs(tmp_path / str(seed))[0] for seed in (1, 2))
     assert not (one[0] == two[0]).all()
 
@@ -116,7 +119,7 @@ def test_sample_does_not_depend_on_the_shard_it_lies_in(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     for size in (1, 5):
-        generate_pairs(photographs, bank, tmp_path / str(size), count=5, shard_size=size)
+        generate_pairs(photographs, bank, tmp_path / str(size), PairsOptions(count=5, shard_size=size))
     for one, five in zip(read_pairs(tmp_path / "1"), read_pairs(tmp_path / "5"), strict=True):
         assert (one[0] == five[0]).all()
         assert (one[1] == five[1]).all()
@@ -152,7 +155,7 @@ def test_senseless_settings_are_refused(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path, changes: dict
 ) -> None:
     with pytest.raises(InputError, match="expected"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", **changes)
+        generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**changes))
     assert not (tmp_path / "pairs").exists()
 
 

@@ -17,7 +17,7 @@ from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.pictures import pictures
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Execution, Photograph, generate_pairs
+from metalens.synth import Execution, PairsOptions, Photograph, generate_pairs
 
 from .conftest import MakeBank
 
@@ -89,9 +89,11 @@ def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     whole = tmp_path / "whole"
-    generate_pairs(photographs, bank, whole, count=12, shard_size=2)
+    generate_pairs(photographs, bank, whole, PairsOptions(count=12, shard_size=2))
     folder, progress = tmp_path / "pairs", vanishing(photographs[2].path, 5)
-    report = generate_pairs(photographs, bank, folder, count=12, shard_size=2, execution=Execution(progress=progress))
+    report = generate_pairs(
+        photographs, bank, folder, PairsOptions(count=12, shard_size=2), execution=Execution(progress=progress)
+    )
     assert [entry.name for entry in report.lost] == ["picture-2"]
     pairs = read_pairs(folder)
     assert [(lost.source, "No such file" in lost.reason) for lost in pairs.manifest.lost] == [(2, True)]
@@ -103,7 +105,7 @@ def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     for shard in range(4):
         name = f"shard-{shard:05d}.h5"
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
-    assert generate_pairs(photographs, bank, folder, count=12, shard_size=2, resume=True).made == 0
+    assert generate_pairs(photographs, bank, folder, PairsOptions(count=12, shard_size=2), resume=True).made == 0
 
 
 def test_a_run_that_lost_a_photograph_resumes_without_it(
@@ -111,11 +113,13 @@ def test_a_run_that_lost_a_photograph_resumes_without_it(
 ) -> None:
     settings: dict = {"count": 12, "shard_size": 2}
     progress = vanishing(photographs[2].path, 5)
-    generate_pairs(photographs, bank, tmp_path / "pairs", execution=Execution(progress=progress), **settings)
+    generate_pairs(
+        photographs, bank, tmp_path / "pairs", PairsOptions(**settings), execution=Execution(progress=progress)
+    )
     before = contents(tmp_path / "pairs")
     for name in ("shard-00005.h5", "shard-00004.json"):
         (tmp_path / "pairs" / name).unlink()
-    generate_pairs(photographs, bank, tmp_path / "pairs", resume=True, **settings)
+    generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings), resume=True)
     assert contents(tmp_path / "pairs") == before
 
 
@@ -123,14 +127,14 @@ def test_a_strict_run_stops_at_a_lost_photograph_and_goes_on_when_it_is_back(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     settings: dict = {"count": 12, "shard_size": 2}
-    generate_pairs(photographs, bank, tmp_path / "whole", **settings)
+    generate_pairs(photographs, bank, tmp_path / "whole", PairsOptions(**settings))
     content = photographs[2].path.read_bytes()
     progress = vanishing(photographs[2].path, 5)
     execution = Execution(strict=True, progress=progress)
     with pytest.raises(InputError, match=r"picture-2 is lost: .* Put it back and run again with --resume"):
-        generate_pairs(photographs, bank, tmp_path / "pairs", execution=execution, **settings)
+        generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings), execution=execution)
     photographs[2].path.write_bytes(content)
-    generate_pairs(photographs, bank, tmp_path / "pairs", resume=True, **settings)
+    generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings), resume=True)
     assert contents(tmp_path / "pairs") == contents(tmp_path / "whole")
 
 
@@ -141,7 +145,9 @@ def test_a_photograph_that_is_changed_midway_counts_as_lost(
         if done == 1:
             write_picture(photographs[2].path, np.zeros((40, 50, 3), np.uint8))
 
-    report = generate_pairs(photographs, bank, tmp_path / "pairs", shard_size=1, execution=Execution(progress=progress))
+    report = generate_pairs(
+        photographs, bank, tmp_path / "pairs", PairsOptions(shard_size=1), execution=Execution(progress=progress)
+    )
     assert ["was changed since" in entry.reason for entry in report.lost] == [True]
 
 
@@ -155,7 +161,11 @@ def test_without_any_photograph_left_a_run_says_so(
 
     with pytest.raises(InputError, match="none of the photographs can be read any more"):
         generate_pairs(
-            photographs, bank, tmp_path / "pairs", shard_size=1, count=6, execution=Execution(progress=progress)
+            photographs,
+            bank,
+            tmp_path / "pairs",
+            PairsOptions(shard_size=1, count=6),
+            execution=Execution(progress=progress),
         )
 
 
@@ -163,7 +173,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_resumes_to_the_same_bytes(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     settings: dict = {"count": 6, "shard_size": 2}
-    generate_pairs(photographs, bank, tmp_path / "whole", **settings)
+    generate_pairs(photographs, bank, tmp_path / "whole", PairsOptions(**settings))
     shard = (tmp_path / "whole/shard-00000.h5").stat().st_size
     assert (tmp_path / "whole/manifest.json").stat().st_size < shard // 2
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -171,11 +181,11 @@ def test_a_full_disk_is_one_sentence_and_the_run_resumes_to_the_same_bytes(
     resource.setrlimit(resource.RLIMIT_FSIZE, (shard // 2, before[1]))
     try:
         with pytest.raises(InputError, match=r"shard-00000\.h5: could not be written .* Free some disk space"):
-            generate_pairs(photographs, bank, tmp_path / "pairs", **settings)
+            generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert set(contents(tmp_path / "pairs")) == {"manifest.json"}
-    generate_pairs(photographs, bank, tmp_path / "pairs", resume=True, **settings)
+    generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings), resume=True)
     assert contents(tmp_path / "pairs") == contents(tmp_path / "whole")
 
 
@@ -199,13 +209,13 @@ def test_a_flipped_bit_is_found_by_verify_and_remade_by_resume(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     folder = tmp_path / "pairs"
-    generate_pairs(photographs, bank, folder, count=6, shard_size=2)
+    generate_pairs(photographs, bank, folder, PairsOptions(count=6, shard_size=2))
     before = contents(folder)
     damaged = bytearray(before["shard-00001.h5"])
     damaged[len(damaged) // 2] ^= 16
     (folder / "shard-00001.h5").write_bytes(damaged)
     assert [each.name for each in verify_pairs(folder).damaged] == ["shard-00001.h5"]
-    assert generate_pairs(photographs, bank, folder, count=6, shard_size=2, resume=True).made == 2
+    assert generate_pairs(photographs, bank, folder, PairsOptions(count=6, shard_size=2), resume=True).made == 2
     assert contents(folder) == before
 
 

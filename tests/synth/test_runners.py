@@ -22,7 +22,7 @@ from metalens.runners.backend import BackendSettings
 from metalens.runners.job import answer_of, do_job
 from metalens.runners.local import Here, LocalWorkers
 from metalens.runners.processes import one_thread
-from metalens.synth import Execution, Photograph, generate_pairs
+from metalens.synth import Execution, PairsOptions, Photograph, generate_pairs
 from metalens.synth.dataset import shard
 from metalens.synth.dataset.photograph_survey import INSPECT
 from metalens.synth.dataset.shard import SHARD
@@ -42,14 +42,14 @@ def contents(folder: Path) -> dict[str, bytes]:
 KILLED_RUN = """
 import json, sys
 from pathlib import Path
-from metalens.synth.generate import BackendSettings, Execution, generate_pairs
+from metalens.synth.generate import BackendSettings, Execution, PairsOptions, generate_pairs
 from metalens.synth.photographs import Photograph
 
 given = json.loads(sys.argv[1])
 photographs = [Photograph(**each | {"path": Path(each["path"])}) for each in given["photographs"]]
 say = lambda done, total: print(done, flush=True)
 execution = Execution(BackendSettings(workers=2), progress=say)
-generate_pairs(photographs, given["bank"], given["output"], **given["settings"], execution=execution)
+generate_pairs(photographs, given["bank"], given["output"], PairsOptions(**given["settings"]), execution=execution)
 """
 
 
@@ -57,7 +57,7 @@ def test_workers_are_killed_with_their_master_and_any_number_of_them_makes_the_s
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
     settings = {"count": 20, "shard_size": 1, "seed": 4}
-    generate_pairs(photographs, bank, tmp_path / "whole", **settings)  # type: ignore[arg-type]
+    generate_pairs(photographs, bank, tmp_path / "whole", PairsOptions(**settings))  # type: ignore[arg-type]
     write_psf_bank(tmp_path / "psf.h5", bank)
     listed = [vars(each) | {"path": str(each.path)} for each in photographs]
     target = tmp_path / "pairs"
@@ -76,7 +76,7 @@ def test_workers_are_killed_with_their_master_and_any_number_of_them_makes_the_s
         time.sleep(0.02)
     assert not any(map(is_running, workers))
     assert all("not finished" in each.reason for each in verify_pairs(target, thorough=True).damaged)
-    made = generate_pairs(photographs, bank, target, resume=True, **settings).made  # type: ignore[arg-type]
+    made = generate_pairs(photographs, bank, target, PairsOptions(**settings), resume=True).made  # type: ignore[arg-type]
     assert 0 < made < 20
     assert contents(target) == contents(tmp_path / "whole")
 
@@ -140,7 +140,7 @@ def test_products_of_matrices_have_one_thread_where_the_process_has_more(
 
     monkeypatch.setattr(shard, "photograph_crop", watched)
     with threadpool_limits(limits=2):
-        generate_pairs(photographs, bank, tmp_path / "pairs", count=2, seed=4)
+        generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(count=2, seed=4))
     assert seen == {1}
 
 

@@ -12,6 +12,8 @@ from torch import nn
 from metalens.formats.files.errors import InputError
 from metalens.restore.training.optimisation import Budget, Optimisation
 
+from ..conftest import step_on
+
 
 def optimisation(size=2, **options):
     settings = {"learning_rate": 0.1, "budget": Budget(steps=30)} | options
@@ -20,7 +22,7 @@ def optimisation(size=2, **options):
 
 def descend(optimised, steps=1):
     for _ in range(steps):
-        optimised.step((optimised.parameters["w"] * torch.rand(2)).square().sum())
+        step_on(optimised, (optimised.parameters["w"] * torch.rand(2)).square().sum())
 
 
 def test_a_budget_counts_whichever_comes_first():
@@ -46,7 +48,7 @@ def test_parameters_may_have_a_rate_of_their_own():
     weights = {name: nn.Parameter(torch.zeros(1)) for name in ("lora.a", "svda.basis")}
     settings = {"learning_rate": 0.1, "budget": Budget(steps=1000), "warm_up": 0, "weight_decay": 0.0}
     optimised = Optimisation(weights, factors={"svda.": 10.0}, **settings)
-    optimised.step(sum(weight.sum() for weight in weights.values()))
+    step_on(optimised, sum(weight.sum() for weight in weights.values()))
     assert weights["lora.a"].item() == pytest.approx(-0.1, rel=1e-5)
     assert weights["svda.basis"].item() == pytest.approx(-1.0, rel=1e-5)
 
@@ -54,7 +56,7 @@ def test_parameters_may_have_a_rate_of_their_own():
 def test_a_loss_that_is_not_finite_is_refused_and_changes_nothing():
     optimised = optimisation()
     with pytest.raises(FloatingPointError, match="step 0"):
-        optimised.step((optimised.parameters["w"] * float("inf")).sum())
+        step_on(optimised, (optimised.parameters["w"] * float("inf")).sum())
     assert optimised.parameters["w"].tolist() == [1, 1]
     assert optimised.step_number == 0
 

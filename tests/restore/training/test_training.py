@@ -18,7 +18,7 @@ from metalens.restore.prior.prior import PATHS, load_prior
 from metalens.restore.training.distributed import lower_precision, spoken_memory
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, TrainingData, train
+from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train
 
 from ..conftest import textured, write_pairs
 
@@ -30,13 +30,15 @@ def config(**changes):
 
 
 def run(pairs, output, bank, prior_folder, steps, *, pseudo=(), **options):
-    settings = options.pop("config", config())
     return train(
-        TrainingData([pairs], bank, pseudo=pseudo, quality_metric="piqe"),
+        TrainingTask(
+            TrainingData([pairs], bank, pseudo=pseudo, quality_metric="piqe"),
+            load_prior(prior_folder),
+            options.pop("config", config()),
+            options.pop("initial", None),
+        ),
         output,
-        prior=load_prior(prior_folder),
         budget=Budget(steps=steps),
-        config=settings,
         **options,
     )
 

@@ -18,7 +18,7 @@ from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.prior.prior import load_prior
 from metalens.restore.training.log import read_history
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, TrainingData, train
+from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train
 
 SETTINGS = TrainConfig(
     adapter=AdapterConfig(unet_rank=4, encoder_rank=4),
@@ -56,11 +56,9 @@ main()
 def run(pairs, tmp_path, bank, prior_folder):
     def train_into(name, *, config=SETTINGS, **options):
         train(
-            TrainingData([pairs], bank, quality_metric="piqe"),
+            TrainingTask(TrainingData([pairs], bank, quality_metric="piqe"), load_prior(prior_folder), config),
             tmp_path / name,
-            prior=load_prior(prior_folder),
             budget=Budget(steps=STEPS),
-            config=config,
             **options,
         )
         return tmp_path / name
