@@ -1,5 +1,5 @@
 # Needs Python 3.11 to 3.14 and make; everything else goes into .venv.
-#   make demo                      the whole road once, from a lens to a restored photograph
+#   make demo                      the whole chain once, from a lens to a restored photograph
 #   make PYTHON=python3.12 test    with another interpreter
 
 PYTHON ?= python3
@@ -27,7 +27,7 @@ FUZZ_SECONDS ?= 600
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
 
-demo: $(INSTALLED) ## run the whole road on embedded defaults into demo/ (replaces an earlier one)
+demo: $(INSTALLED) ## run the whole chain on embedded defaults into demo/ (replaces an earlier one)
 	rm -rf demo
 	$(BIN)/metalens demo -o demo
 	@echo "Report: $(CURDIR)/demo/report.html"

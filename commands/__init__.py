@@ -1,6 +1,6 @@
 """The commands: each parses, converts units, calls its stage and reports. ``metalens.cli`` loads them by name.
 
-Commands, in the order of the road, each in the module of its name:
+Commands, in the order of the stages, each in the module of its name:
 
 - ``library``   libraries of meta-atom responses: compute, import, show; a group
 - ``design``    a lens for a specification

@@ -2,20 +2,20 @@
 
 Files, in reading order:
 
-- ``sharp_edge``   hard edges as a uniform grid holds them
-- ``flat_pixels``  a map of flat pixels as a uniform grid holds it
-- ``phase``        the folder of phase profiles, a family a file
+- ``sharp_edge``   hard edges sampled on a uniform grid
+- ``flat_pixels``  a map of flat pixels sampled on a uniform grid
+- ``phase``        phase profiles, one family per file
 - ``aperture``     the shape of the opening
-- ``response``     what the structure makes of the phase at each wavelength: diffraction orders
-- ``meta_atoms``   the folder of meta-atoms: their library, and a response from it
-- ``rcwa``         the folder that computes libraries
-- ``structure``    the folder of structures: a meta-atom at each site
-- ``layout``       the folder of files for fabrication
-- ``built``        the transmission of a lens by the meta-atoms that it consists of
-- ``metalens``     all of it behind an aperture, at a distance from the sensor
-- ``fabrication``  errors that a lens is made with
+- ``response``     diffraction orders of the structure at each wavelength
+- ``meta_atoms``   meta-atoms: their library, and the response computed from it
+- ``rcwa``         computation of libraries by rigorous coupled-wave analysis
+- ``structure``    structures: a meta-atom at each site
+- ``layout``       files for fabrication and ray tracing
+- ``built``        transmission of a lens that consists of given meta-atoms
+- ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
+- ``fabrication``  fabrication errors
 - ``from_lens_toml``  a lens from the tables of a ``lens.toml``
-- ``source``       the light that falls on it: plane waves and point sources
+- ``source``       incident light: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
 
 Conventions:

@@ -21,7 +21,7 @@ class Aperture(ABC):
     @property
     @abstractmethod
     def rotationally_symmetric(self) -> bool:
-        """Whether the opening looks the same from every side."""
+        """Whether the opening is rotationally symmetric."""
 
     @abstractmethod
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
@@ -72,7 +72,7 @@ class Annulus(Aperture):
     """A ring: the disc without a smaller one at its centre.
 
     Attributes:
-        inner_diameter: of the part that is covered, in metres; less than the disc's.
+        inner_diameter: of the central obscuration, in metres; less than that of the disc.
     """
 
     inner_diameter: Scalar

@@ -1,4 +1,4 @@
-"""What a lens is built of, in the place of a phase and a response to it."""
+"""The transmission of a lens that consists of given meta-atoms, instead of a phase and a response."""
 
 from __future__ import annotations
 
@@ -10,21 +10,21 @@ from metalens.optics.phase.profile import Scalar
 
 
 class Built(ABC):
-    """The complex transmission of a lens by the meta-atoms that it consists of; a frozen record and a JAX pytree.
+    """Complex transmission of a lens that consists of given meta-atoms; a frozen record and a JAX pytree.
 
     The transmission at a place is that of a periodic array of the meta-atom there: the local periodic approximation.
-    It holds where neighbours are alike, which they are not where the wanted phase jumps back by a turn.
+    It is valid where neighbours are similar, which is not the case where the phase is wrapped.
     """
 
     @property
     @abstractmethod
     def rotationally_symmetric(self) -> bool:
-        """Whether it looks the same from every side; known before anything is traced."""
+        """Whether it is rotationally symmetric; known before tracing."""
 
     @property
     @abstractmethod
     def flat_pixel(self) -> Scalar:
-        """Distance in metres within which the transmission may change altogether; it gets two samples."""
+        """Smallest distance in metres over which the transmission changes; it is sampled twice."""
 
     @abstractmethod
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
@@ -37,7 +37,7 @@ class Built(ABC):
         """
 
     def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:  # noqa: ARG002
-        """The same as a uniform grid holds it.
+        """Complex transmission on the samples of a uniform grid.
 
         Args:
             y: ``[m, 1]`` positions of the samples in metres from the lens' centre.

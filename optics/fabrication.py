@@ -1,4 +1,4 @@
-"""What fabrication makes of a lens: errors that all meta-atoms share, and those of each by itself."""
+"""Fabrication errors: those common to all meta-atoms, and independent ones of each meta-atom."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar, Stretched
 
 META_ATOM_ERRORS = ("width_error", "width_spread", "height_error", "index_error", "missing_share")
-"""Errors that only a lens of meta-atoms has."""
+"""Errors that are defined only for a lens with meta-atoms."""
 
 
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Fabrication:
-    """Errors of fabrication of a lens against its drawing; a JAX pytree. None leaves an error out.
+    """Fabrication errors of a lens relative to its design; a JAX pytree. None means no such error.
 
     Attributes:
         width_error: added to the geometry of every meta-atom, in the library's unit.
@@ -42,17 +42,17 @@ class Fabrication:
 
 
 def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
-    """The lens with the errors of fabrication; differentiable in the lens and in the errors.
+    """Apply fabrication errors to a lens; differentiable with respect to the lens and the errors.
 
     Errors already on the lens are accumulated. A pitch error stretches the phase and the lens' own opening; a stop in
     front of the lens, glass and sensor stay as they are.
 
     Args:
-        lens: as it was drawn.
+        lens: the nominal lens.
         errors: meta-atom errors require a :class:`metalens.optics.MetaAtoms` response or a structure.
 
     Raises:
-        InputError: an error of meta-atoms of a lens that has none.
+        InputError: a meta-atom error for a lens without meta-atoms.
     """
     named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
     if named and lens.structure is not None:
@@ -70,7 +70,7 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
 
 
 def errors_of_atoms(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtoms:
-    """Meta-atoms of a library with errors of fabrication: their mean transmission and energy, whatever chose them.
+    """Meta-atoms of a library with fabrication errors, for their mean transmission and energy.
 
     Args:
         library: of the meta-atoms.
@@ -83,7 +83,7 @@ def errors_of_atoms(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtoms:
 def _built_with_errors(structure: Any, errors: Fabrication) -> Any:
     """A structure with errors: everything except the width error is folded into the averaged library.
 
-    All kinds of structures hold a library and an error of width.
+    Every kind of structure has a library and a width error.
     """
     library, width_error = structure.library, errors.width_error
     if errors.missing_share is not None and library.empty is None:
@@ -106,7 +106,7 @@ def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:
         if before is None:
             changed[name] = error
         elif name == "width_spread":
-            # Independent errors add by their squares; the tiny number keeps the slope at 0 finite.
+            # Variances of independent errors add; the tiny number keeps the derivative at 0 finite.
             changed[name] = (before**2 + error**2 + 1e-30) ** 0.5
         elif name == "missing_share":
             changed[name] = 1 - (1 - before) * (1 - error)
@@ -138,7 +138,7 @@ def _stretched_aperture(aperture: Aperture, factor: Scalar) -> Aperture:
 
 
 def library_of(lens: Metalens) -> MetaAtomLibrary | None:
-    """The library of the meta-atoms that a lens is made of; None for one without."""
+    """The library of the lens' meta-atoms; None if it has none."""
     if lens.structure is not None:
         built: Any = lens.structure
         found: MetaAtomLibrary = built.library

@@ -39,11 +39,11 @@ MICRO, NANO = 1e-6, 1e-9
 
 
 def phase_of(record: families.Phase, lens: Lens) -> Phase:
-    """The phase profile that a ``[lens.phase]`` table describes, on its lens.
+    """The phase profile described by a ``[lens.phase]`` table.
 
     Args:
         record: the table.
-        lens: the table of the lens that has it.
+        lens: the ``[lens]`` table to which it belongs.
 
     Raises:
         InputError: a freeform map cannot be read, or is smaller than the lens.
@@ -127,7 +127,7 @@ def aperture_of(record: parts.Aperture | None) -> Aperture:
 
 
 def response_of(record: parts.Response | None) -> Response:
-    """What the structure makes of the phase; the ideal response where none is given."""
+    """The response described by a ``[lens.response]`` table; without one, the ideal response."""
     match record:
         case parts.KinoformResponse():
             return Kinoform(record.wavelength_nm * NANO, record.orders)
@@ -140,14 +140,14 @@ def response_of(record: parts.Response | None) -> Response:
 
 
 def structure_of(lens: Lens, aperture: Aperture) -> Built | None:
-    """What a ``[lens]`` table says that the lens is built of; None where it says phase and response alone.
+    """The structure described by a ``[lens]`` table; None if it has only phase and response.
 
     Args:
         lens: the table.
         aperture: of the lens.
 
     Raises:
-        InputError: a file cannot be read, does not fit the lens, or leaves open what the lens does to light.
+        InputError: a file cannot be read or does not fit the lens, or the transmission of an empty site is unknown.
     """
     if lens.structure is not None:
         return _sites(lens.structure, lens, aperture)
@@ -182,7 +182,7 @@ def _check_cover(name: str, structure: Structure, lens: Lens) -> None:
 
 
 def _check_filled(name: str, structure: Structure, lens: Lens, aperture: Aperture) -> None:
-    """Refuse empty sites in the opening of which nobody knows what they let through."""
+    """Refuse empty sites inside the opening if their transmission is unknown."""
     missing, rows = 0, max(1, 2**20 // structure.site_index.shape[1])
     for start in range(0, len(structure.site_index), rows):
         block = slice(start, start + rows)
@@ -245,7 +245,7 @@ def metalens_of(camera: Camera) -> Metalens:
 
 
 def atom_pitch(record: Lens, lens: Metalens) -> float | None:
-    """Metres from meta-atom to meta-atom: of a lens' own sites, or as its ``[lens.meta_atoms]`` says; None if unknown.
+    """Pitch of the meta-atoms in metres, from the structure or from ``[lens.meta_atoms]``; None if unknown.
 
     Args:
         record: of the ``lens.toml``.
@@ -258,7 +258,7 @@ def atom_pitch(record: Lens, lens: Metalens) -> float | None:
 
 
 def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
-    """The errors of fabrication that a ``[lens.fabrication]`` table tells, in SI and the library's unit."""
+    """Fabrication errors of a ``[lens.fabrication]`` table, in SI units and the unit of the library."""
     table, unit = lens.fabrication, 1.0
     assert table is not None
     library = library_of(drawn)

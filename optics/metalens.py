@@ -51,14 +51,14 @@ class Metalens:
     Attributes:
         aperture_diameter: D in metres, of the disc that holds the lens' opening.
         focal_length: distance f from the lens to the sensor in metres, a cover glass included.
-        phase: what the meta-atoms are to add to the phase of a wave.
+        phase: phase that the meta-atoms add to a wave.
         aperture: the shape of the lens' opening.
-        response: what the structure makes of the phase at each wavelength.
+        response: transmission of the structure at each wavelength, as a function of that phase.
         stop: an aperture stop in front of the lens.
         substrate: the glass between the stop, or the object, and the meta-atoms.
         cover_glass: a plate somewhere between the lens and the sensor.
-        structure: the meta-atoms that the lens is built of. They transmit in the place of phase and response; the
-            phase, for which they were chosen, still tells where rays go, and so windows and samplings.
+        structure: the meta-atoms of the lens. Their transmission replaces phase and response; the
+            phase, for which they were chosen, still gives the rays, and with them windows and samplings.
 
     Example:
         >>> from metalens.optics import Hyperbolic
@@ -87,7 +87,7 @@ class Metalens:
 
     @property
     def rotationally_symmetric(self) -> bool:
-        """Whether the lens looks the same from every side."""
+        """Whether the lens is rotationally symmetric."""
         parts: list[Phase | Aperture | Built] = [self.phase, self.aperture]
         if self.stop is not None:
             parts.append(self.stop.aperture)
@@ -97,7 +97,7 @@ class Metalens:
 
     @property
     def flat_pixel(self) -> Scalar | None:
-        """Side in metres of the flat pixels that the lens is made of; None where its phase's slope says all."""
+        """Side in metres of the flat pixels of the lens; None for a continuous phase."""
         return self.phase.flat_pixel if self.structure is None else self.structure.flat_pixel
 
     @property
@@ -118,7 +118,7 @@ class Metalens:
         return self.response.transmission(self.phase.at(y, x), wavelength)
 
     def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
-        """Complex transmission as a uniform grid holds it: the borders of flat pixels are smoothed.
+        """Complex transmission on the samples of a uniform grid; the borders of flat pixels are smoothed.
 
         Args:
             y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
@@ -141,6 +141,6 @@ class Metalens:
         """Make sure that the transmission is known at these wavelengths in metres; outside jit.
 
         Raises:
-            InputError: a wavelength lies outside the table that the lens is from.
+            InputError: a wavelength lies outside the table of the library.
         """
         (self.response if self.structure is None else self.structure).check(wavelength)

@@ -23,7 +23,7 @@ def rayleigh_sommerfeld(
     """Rayleigh–Sommerfeld integral of the first kind as a linear convolution by FFT.
 
     U(X) = ∬ U₀(x) h(X − x) dx dy with h = z/(iλR²) (1 + i/(kR)) exp(ikR), R² = |X − x|² + z².
-    Exact but for the sampling: the pitch must resolve the kernel, whose direction cosines spread by about
+    Exact except for the sampling: the pitch must resolve the kernel, whose direction cosines spread by about
     (aperture + window)/distance around the carrier.
 
     Args:
@@ -77,7 +77,7 @@ def angular_spectrum(
         distance: z in metres.
         centre: (y, x) of the window's middle sample in metres.
         shape: (ny, nx) of the result.
-        band_limit: ``False`` keeps the aliased waves, to show what the limit is for.
+        band_limit: ``False`` keeps the aliased waves, for comparison.
 
     Returns:
         ``[y, x]`` complex field on the sensor.

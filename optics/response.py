@@ -1,8 +1,8 @@
-"""What the structure of a lens makes of its phase profile, at each wavelength.
+"""Response of the structure: its transmission as a function of the phase profile, at each wavelength.
 
-Meta-atoms are chosen at each place by the wanted phase φ alone, so that the complex transmission is a function of φ
+Meta-atoms are chosen at each place by the design phase φ alone, so that the complex transmission is a function of φ
 with the period 2π, and a sum over diffraction orders: t(φ, λ) = Σ c_m(λ) exp(imφ). |c_m|² is the share of the light
-in the order m; m = 1 is the one that makes the image, m = 0 goes straight through.
+in the order m; m = 1 forms the image, m = 0 is the undiffracted light.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ class Response(ABC):
     @property
     @abstractmethod
     def orders(self) -> tuple[int, ...]:
-        """The diffraction orders m that are kept, ascending; known before anything is traced."""
+        """The diffraction orders m that are simulated, ascending; known before tracing."""
 
     @property
     @abstractmethod
@@ -41,11 +41,11 @@ class Response(ABC):
         For concrete numbers, before anything is traced: inside jit nothing can be raised.
 
         Raises:
-            InputError: a wavelength lies outside the table that the response is from.
+            InputError: a wavelength lies outside the table of the response.
         """
 
     def transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission where the profile asks for a phase.
+        """Complex transmission for phases of the profile.
 
         Args:
             phase: ``[...]`` in radians.
@@ -62,7 +62,7 @@ class Response(ABC):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class IdealPhase(Response):
-    """exp(iφ): the wanted phase at every wavelength, and no loss."""
+    """exp(iφ): the same phase at every wavelength, without loss."""
 
     @property
     def orders(self) -> tuple[int, ...]:
@@ -82,16 +82,16 @@ class IdealPhase(Response):
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Kinoform(Response):
-    """A blazed surface that gives the wanted phase, wrapped into 0 to 2π, at its design wavelength λ₀.
+    """A blazed surface relief with the phase wrapped to 0..2π at its design wavelength λ₀.
 
     At λ the same relief turns the phase λ₀/λ times as far, so that c_m = exp(iπ(λ₀/λ − m)) sinc(λ₀/λ − m) with
     sinc u = sin πu/(πu), and the order m has the efficiency sinc²(λ₀/λ − m) (Swanson, MIT Lincoln Laboratory Technical
     Report 854, 1989; O'Shea et al., Diffractive Optics, SPIE, 2004, ch. 4). The dispersion of the material, which
-    replaces λ₀/λ by λ₀(n(λ) − 1)/(λ(n(λ₀) − 1)), is left out, and so is what the steep flanks cast into shadow.
+    replaces λ₀/λ by λ₀(n(λ) − 1)/(λ(n(λ₀) − 1)), and shadowing by the steep flanks are neglected.
 
     Attributes:
         wavelength: λ₀ in metres.
-        orders: the diffraction orders that are kept, ascending; fixed, never traced.
+        orders: the diffraction orders that are simulated, ascending; static under tracing.
     """
 
     wavelength: Scalar
@@ -113,7 +113,7 @@ class Kinoform(Response):
 
 
 def checked_orders(orders: tuple[int, ...]) -> tuple[int, ...]:
-    """The diffraction orders as a tuple, which can be compared and hashed as everything fixed while tracing has to.
+    """The diffraction orders as a tuple, which is hashable, as static fields must be.
 
     Raises:
         InputError: there are none, or they do not ascend.

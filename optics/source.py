@@ -1,4 +1,4 @@
-"""The light that falls on a lens: from infinity, or from a point at a finite distance."""
+"""Incident light: a plane wave, or a spherical wave from a point at a finite distance."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from metalens.optics.phase.profile import Scalar
 
 
 class Source(ABC):
-    """A wave that falls on the plane of the lens; a frozen record and a JAX pytree.
+    """An incident wave in the plane of the lens; a frozen record and a JAX pytree.
 
     Attributes:
         direction: ``[2]`` direction cosines (y, x) of the chief ray, which passes the lens' centre.
@@ -22,7 +22,7 @@ class Source(ABC):
 
     @abstractmethod
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Optical path to places of the lens' plane, less that to its centre.
+        """Optical path to points of the lens' plane, relative to its centre.
 
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
@@ -34,7 +34,7 @@ class Source(ABC):
 
     @abstractmethod
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Amplitude at places of the lens' plane, over that at its centre.
+        """Amplitude at points of the lens' plane, relative to its centre.
 
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
@@ -109,7 +109,7 @@ class PointSource(Source):
             ``[...]`` in metres.
         """
         place_y, place_x, reach = self._place()
-        # R² − R₀² over R + R₀: the difference of two long distances without its cancellation.
+        # (R² − R₀²)/(R + R₀): R − R₀ without cancellation.
         squares = jnp.square(y) + jnp.square(x) - 2 * (y * place_y + x * place_x)
         return squares / (self._distance_to(y, x) + reach)
 

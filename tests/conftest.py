@@ -26,7 +26,7 @@ CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
 collect_ignore = [] if CASES.is_dir() else ["test_cases.py"]
 """The cases lie beside the repository, or nowhere."""
 
-LONGEST = ("test_road.py", "test_notebooks.py")
+LONGEST = ("test_demo.py", "test_notebooks.py")
 """Files of a few tests that take minutes each: begun first, or one process would be left with them in the end."""
 
 

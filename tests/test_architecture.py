@@ -41,7 +41,7 @@ def is_text(path: Path) -> bool:
         return b"\0" not in file.read(4096)
 
 
-def test_imports_follow_the_road():
+def test_imports_run_in_one_direction():
     program = Path(sys.executable).with_name("lint-imports")
     run = subprocess.run([program, "--no-cache"], cwd=ROOT, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr

@@ -71,12 +71,12 @@ def test_help_and_version_succeed_in_a_process_of_their_own(arguments):
     assert "metalens" in run.stdout
 
 
-def test_the_overview_lists_the_commands_in_the_order_of_the_road():
+def test_the_overview_lists_the_commands_in_the_order_of_the_stages():
     overview = help_of().partition("Commands:")[2]
     listed = [line.split()[0] for line in overview.splitlines() if line.startswith("  ") and line[2] != " "]
     assert listed == [names[0] for names in COMMANDS if len(names) == 1]
-    road = ["psf", "synth", "train", "restore"]
-    assert [name for name in listed if name in road] == road
+    stages = ["psf", "synth", "train", "restore"]
+    assert [name for name in listed if name in stages] == stages
 
 
 def test_the_help_of_psf_shows_how_to_simulate_and_lists_its_commands():

@@ -1,4 +1,4 @@
-"""A camera whose lens is what a file for fabrication says, in a folder that ``metalens psf`` simulates."""
+"""The camera of an imported fabrication file, written to a folder that ``metalens psf`` can simulate."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ TABLE_GRID = 1e-9
 
 @dataclass(frozen=True)
 class ImportOptions:
-    """What a file does not say itself; None leaves it to the file, the library or the camera.
+    """Options of an import; None takes the value from the file, the library or the camera.
 
     Attributes:
         library: the name or file of the library that tells what the meta-atoms do.
@@ -70,7 +70,7 @@ class ImportOptions:
 
 @dataclass(frozen=True)
 class Imported:
-    """What a file was found to hold: a structure, or a phase.
+    """Content of an imported file: a structure or a phase.
 
     Attributes:
         camera: like the one that was given, with the lens of the file.

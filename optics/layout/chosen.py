@@ -1,4 +1,4 @@
-"""The structure of a camera's lens that a layout draws: its own, or one that is chosen for its phase."""
+"""The structure of a camera for a layout: its own, or one chosen for its phase."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def choice_for(
     lattice: Lattice | None = None,
     wavelengths: tuple[float, ...] | None = None,
 ) -> Choice | None:
-    """How a camera's structure is to be chosen; what is not given, its ``lens.toml`` tells.
+    """Options for choosing the structure of a camera; defaults come from its ``lens.toml``.
 
     Args:
         camera: whose lens it is.
@@ -65,7 +65,7 @@ def choice_for(
     if camera.lens.structure is not None:
         if (library, pitch, lattice, wavelengths) != (None,) * 4:
             raise InputError(
-                f"{camera.name}: has [lens.structure], which says what stands where; leave out --library, --pitch-nm, "
+                f"{camera.name}: has a [lens.structure] already; leave out --library, --pitch-nm, "
                 "--lattice and --wavelengths-nm."
             )
         return None
@@ -109,7 +109,7 @@ def _wavelength_of(camera: Camera) -> float:
         return phase.wavelength_nm * 1e-9
     green = [channel.centre_nm for channel in camera.spectrum.channels or () if channel.name == "green"]
     if not green:
-        raise InputError(f"{camera.name}: does not tell for which wavelength it is to be made; give --wavelengths-nm.")
+        raise InputError(f"{camera.name}: has no design wavelength; give --wavelengths-nm.")
     return green[0] * 1e-9
 
 

@@ -1,4 +1,4 @@
-"""Which layer of a layout holds what."""
+"""The layers of a layout."""
 
 from __future__ import annotations
 
@@ -47,10 +47,10 @@ class LayerMap:
 
 
 def parse_layer(text: str) -> Layer:
-    """A layer as people write it: ``7/0``, or ``7`` for the datatype 0.
+    """Parse a layer: ``7/0``, or ``7`` for the datatype 0.
 
     Raises:
-        InputError: it is not written so.
+        InputError: it has another form.
     """
     found = re.fullmatch(r"(\d{1,5})(?:/(\d{1,5}))?", text.strip())
     if found is None or max(int(part or 0) for part in found.groups()) > LARGEST_NUMBER:

@@ -1,4 +1,4 @@
-"""What a layout holds besides meta-atoms: the aperture's outline, alignment marks and a label."""
+"""Parts of a layout besides meta-atoms: outline of the aperture, alignment marks, label."""
 
 from __future__ import annotations
 

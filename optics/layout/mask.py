@@ -54,16 +54,16 @@ def _one_line(label: str) -> str:
 @told_as_input_error("layout")
 @settings(frozen=True, config=STRICT)
 class MaskOptions:
-    """How a layout is drawn.
+    """Options of a layout.
 
     Attributes:
-        layers: what goes where.
+        layers: of meta-atoms, boundary, marks and label.
         vertices: of a round outline, a multiple of 4 from 8 to 96.
         grid: the layout's step in metres, 0.01 to 100 nm.
-        circles: OASIS: real circles in place of polygons; their radius is rounded to the grid.
+        circles: OASIS only: true circles instead of polygons; radii are rounded to the grid.
         label: the text beside the lens, one line of ASCII; none if empty.
         marks: draw alignment marks.
-        quadrants: draw a quarter and turn it, where the structure is exactly symmetric.
+        quadrants: draw one quadrant and rotate it, if the structure has exact fourfold symmetry.
     """
 
     layers: LayerMap = field(default_factory=LayerMap)
@@ -77,14 +77,14 @@ class MaskOptions:
 
 @dataclass(frozen=True)
 class MaskFigures:
-    """What was drawn.
+    """Summary of a written layout.
 
     Attributes:
         sites: with a meta-atom.
-        cells: of meta-atoms, one a geometry.
-        references: to them that the file holds.
-        quadrants: whether a quarter is drawn and turned.
-        width_error: largest difference in metres between a length asked for and the one that the grid allows.
+        cells: of meta-atoms, one per geometry.
+        references: to these cells.
+        quadrants: whether one quadrant is drawn and rotated.
+        width_error: largest rounding error of a length by the grid, in metres.
         size: of the file in bytes.
     """
 
@@ -105,11 +105,11 @@ def write_mask(
     aperture: Aperture | None = None,
     options: MaskOptions | None = None,
 ) -> MaskFigures:
-    """Write a structure as a layout; the file appears whole or not at all.
+    """Write a structure as a layout, atomically.
 
     Args:
         path: of the file.
-        structure: what stands at each site.
+        structure: the meta-atom at each site.
         kind: of the file.
         diameter: of the disc that holds the aperture, in metres, for the boundary and the marks.
         aperture: its shape.

@@ -1,4 +1,4 @@
-"""What a meta-atom looks like from above: its polygon on the grid of a layout, and its lengths from a polygon.
+"""Outline of a meta-atom: its polygon on the grid of a layout, and its dimensions from a polygon.
 
 Polygons of round outlines have the area of the circle, not its radius, so that the dose and the filling of the cell
 are those of the library. Lengths are found again from the area A and the polar second moment J about the centroid,

@@ -1,9 +1,9 @@
-"""Meta-atoms: what each of them does to light, and a lens that is built of them.
+"""Meta-atoms: their complex transmission, and the response of a lens that consists of them.
 
 Files, in reading order:
 
 - ``library``   complex transmission against geometry and wavelength
-- ``response``  a structure that takes the meta-atom nearest to each wanted phase: diffraction orders
+- ``response``  the meta-atom nearest in phase at each place: diffraction orders
 - ``proxy``     the published fit of neural nano-optics as a library
 - ``named``     a library by its name or from its ``library.h5``
 """

@@ -1,4 +1,4 @@
-"""A library of meta-atoms: what pillars of each width do to light of each wavelength.
+"""A library of meta-atoms: their complex transmission over geometry and wavelength.
 
 It is computed elsewhere (rigorous coupled-wave analysis) or published; this is its record.
 """
@@ -28,7 +28,7 @@ class MetaAtomLibrary:
         geometry: ``[geometry]`` ascending; a width in metres, or a duty cycle from 0 to 1.
         wavelength: ``[wavelength]`` ascending, in metres.
         transmission: ``[geometry, wavelength]`` complex amplitude behind the array over that before it.
-        empty: ``[wavelength]`` the same where a meta-atom is missing; None where that is not known.
+        empty: ``[wavelength]`` transmission of a site without a meta-atom; None if unknown.
         height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m, h the height of the meta-atoms; or None.
         index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n, n the refractive index of the meta-atoms; or None.
     """
@@ -44,8 +44,8 @@ class MetaAtomLibrary:
         """Complex transmission, interpolated in the table.
 
         Amplitude and phase are interpolated linearly each, so that pillars without loss stay so between the samples;
-        neighbouring samples have to differ by less than a quarter of a turn. Outside the table its rim holds:
-        nothing can be raised while JAX traces, so ask :func:`check_range` first.
+        neighbouring samples have to differ by less than a quarter of a turn. Outside the table
+        the values at its border are used, since nothing can be raised while JAX traces: call :func:`check_range` first.
 
         Args:
             geometry: ``[...]`` in the library's unit.
@@ -58,7 +58,7 @@ class MetaAtomLibrary:
         weights = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
         start = corners[0] / jnp.abs(corners[0])
         amplitude = sum(weight * jnp.abs(corner) for weight, corner in zip(weights, corners, strict=True))
-        # Turns are taken from the first corner on, where they are small and not wrapped.
+        # Phases relative to the first corner are small, so that they are not wrapped.
         turns = [jnp.angle(corner * jnp.conj(start)) for corner in corners]
         turn = sum(weight * turn for weight, turn in zip(weights, turns, strict=True))
         return start * jax.lax.complex(amplitude * jnp.cos(turn), amplitude * jnp.sin(turn))
@@ -131,7 +131,7 @@ def _checked(name: str, values: np.ndarray, shape: tuple[int, ...], axes: str) -
 
 
 def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: object = ()) -> None:
-    """Make sure that the library's table holds these wavelengths and geometries; for concrete numbers, outside jit.
+    """Check that wavelengths and geometries lie inside the table; for concrete numbers, outside jit.
 
     Args:
         library: the table.
@@ -146,7 +146,7 @@ def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: 
         ("geometry", geometry, library.geometry, 1.0, ""),
     ):
         values, table = np.asarray(wanted, dtype=float).ravel(), np.asarray(axis, dtype=float)
-        # A part in a million more, for numbers that have been through float32.
+        # A tolerance of 1e-6 for values that were rounded to float32.
         outside = values[~((values >= table[0] * (1 - 1e-6)) & (values <= table[-1] * (1 + 1e-6)))]
         if outside.size:
             raise InputError(
@@ -156,14 +156,14 @@ def check_range(library: MetaAtomLibrary, *, wavelength: object = (), geometry: 
 
 
 def check_width_error(library: MetaAtomLibrary, error: float) -> None:
-    """Refuse an error of width that reaches half across the library's table.
+    """Refuse a width error of more than half of the library's range.
 
     Args:
         library: of the meta-atoms.
         error: common to all geometries, in the library's unit.
 
     Raises:
-        InputError: it reaches half across the table.
+        InputError: it is larger.
     """
     span = float(library.geometry[-1] - library.geometry[0])
     if not abs(error) < 0.5 * span:
@@ -192,7 +192,7 @@ def width_unit(library: MetaAtomLibrary, pitch: float | None) -> float:
         return 1.0
     if pitch is None:
         raise InputError(
-            "fabrication: an error of width in nm of a library over duty cycles needs the pitch of the meta-atoms; "
+            "fabrication: a width error in nm of a library over duty cycles needs the pitch of the meta-atoms; "
             "give [lens.meta_atoms] with pitch_nm."
         )
     return pitch

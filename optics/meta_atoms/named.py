@@ -1,4 +1,4 @@
-"""A library of meta-atoms by its name or from its file, as the scalar one that lenses are made of."""
+"""A library of meta-atoms by its name or from its file, reduced to one geometry parameter."""
 
 from __future__ import annotations
 

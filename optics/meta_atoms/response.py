@@ -1,11 +1,11 @@
-"""A lens that is built of meta-atoms.
+"""The response of a lens that consists of meta-atoms.
 
 The pillar at a place is chosen by the wanted phase alone, so that the lens' transmission is a periodic function of the
 phase at every wavelength, and its Fourier coefficients are the diffraction orders.
 
-What fabrication does to each meta-atom by itself is known by its statistics alone. The mean of the light's amplitude
-over all outcomes makes the image, as if every meta-atom had the transmission t̄ = (1 − p) E[t(g + δ)] + p tₑ; what is
-missing to the mean energy, E|t|² − |t̄|², goes off in all directions (Goodman, Statistical Optics, 2nd ed., Wiley, 2015,
+Independent fabrication errors of the meta-atoms are described by their statistics. The ensemble mean of the
+field forms the image, as if every meta-atom had the transmission t̄ = (1 − p) E[t(g + δ)] + p tₑ; the remaining energy,
+E|t|² − |t̄|², is scattered diffusely (Goodman, Statistical Optics, 2nd ed., Wiley, 2015,
 ch. 8: the mean of a randomly perturbed pupil).
 """
 
@@ -35,21 +35,21 @@ NODES = 9
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class MetaAtoms(Response):
-    """A structure that takes, for each wanted phase, the meta-atom that comes closest at the design wavelength.
+    """For each design phase, the meta-atom that is nearest in phase at the design wavelength.
 
-    Where the library's phases at the design wavelength cover less than a turn, the gap gets what is nearest.
+    If the library covers less than 2π at the design wavelength, phases in the gap get the nearest meta-atom.
 
     Attributes:
         library: the meta-atoms to choose from.
         design_wavelength: in metres.
-        orders: the diffraction orders that are kept, ascending; fixed, never traced.
-        width_error: what fabrication adds to the geometry of every meta-atom, in the library's unit. The choice
-            does not know of it; gradients go through. Beyond the table's ends its rim holds.
-        width_spread: standard deviation of what each meta-atom's geometry has besides, normally distributed and
-            independent of its neighbours, in the library's unit; None or 0 for equal ones.
-        height_error: what all meta-atoms are higher than they should be, in metres, to first order by the library's
-            slope of ln t; None or 0 for none.
-        index_error: what their refractive index is larger, likewise.
+        orders: the diffraction orders that are simulated, ascending; static under tracing.
+        width_error: added to the geometry of every meta-atom after the choice, in the library's unit;
+            differentiable. Outside the table the values at its border are used.
+        width_spread: standard deviation of a further, independent, normally distributed error of each
+            meta-atom's geometry, in the library's unit; None or 0 for none.
+        height_error: added to the height of all meta-atoms, in metres, to first order by the library's
+            derivative of ln t; None or 0 for none.
+        index_error: added to their refractive index, likewise.
         missing_share: share p of the meta-atoms that are not there, independently of each other; None or 0 for none.
     """
 
@@ -88,15 +88,15 @@ class MetaAtoms(Response):
         return self.moments(self.chosen_geometry(phase), wavelength)[0]
 
     def diffuse_share(self, wavelength: jax.Array) -> jax.Array:
-        """Share ``[...]`` of the light on the lens that differences between meta-atoms scatter, at ``[...]`` in metres.
+        """Share ``[...]`` of the light that differences between meta-atoms scatter diffusely, at ``[...]`` in metres.
 
-        It is E|t|² − |t̄|², mean over all wanted phases. Where the library does not know the empty site, that one is
-        taken to let all light through.
+        It is E|t|² − |t̄|², mean over all wanted phases. If the library has no transmission of an
+        empty site, 1 is assumed.
         """
         phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
         mean, energy = self.moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
         scattered = energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean))
-        # Equal meta-atoms leave a difference of equal numbers, which rounding may turn negative.
+        # For equal meta-atoms the difference is zero and may become negative by rounding.
         return jnp.maximum(jnp.mean(scattered, axis=-1), 0.0)
 
     def moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -117,7 +117,7 @@ class MetaAtoms(Response):
             mean, energy = transmission @ share.astype(transmission.dtype), jnp.square(jnp.abs(transmission)) @ share
         if self.missing_share is None:
             return mean, energy
-        # A constant has no orders but the zeroth: what is unknown of an empty site does not matter to the others.
+        # A constant contributes to the zeroth order only: an unknown empty site does not affect the others.
         empty, through = jnp.zeros(()), jnp.ones(())
         if self.library.empty is not None:
             empty = _row_at(self.library, jnp.asarray(self.library.empty), wavelength)
@@ -126,7 +126,7 @@ class MetaAtoms(Response):
         return there * mean + self.missing_share * empty, there * energy + self.missing_share * through
 
     def _with_errors(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Transmission with the errors that all meta-atoms share."""
+        """Transmission with the errors common to all meta-atoms."""
         library, real = self.library, geometry + self.width_error
         transmission = library.at(real, wavelength)
         for error, slope in ((self.height_error, library.height_slope), (self.index_error, library.index_slope)):

@@ -2,16 +2,16 @@
 
 Files, in reading order:
 
-- ``profile``      what a phase profile is: a frozen record of numbers that can be traced and differentiated; sums
-- ``radial``       rotationally symmetric ones: hyperbolic, quadratic, even polynomial
-- ``log_asphere``  a rotationally symmetric one for a long depth of focus: its rings focus one behind another
-- ``cubic``        wavefront coding: a blur that depends little on the focus
+- ``profile``      interface of phase profiles (frozen records, differentiable by JAX); sums
+- ``radial``       rotationally symmetric profiles: hyperbolic, quadratic, even polynomial
+- ``log_asphere``  extended depth of focus: concentric zones focus at different distances
+- ``cubic``        wavefront coding: a PSF that depends little on defocus
 - ``zernike``      aberrations: Zernike polynomials by their OSA/ANSI index
 - ``freeform``     a map of samples
-- ``stretched``    any of them on a lens that came out larger or smaller
+- ``stretched``    a profile on a lens whose lateral scale is wrong
 
-A profile is the same at every wavelength: a design wavelength only fixes its shape. What the structure makes of it
-at another wavelength is the lens' ``response``.
+A profile is the same at every wavelength: a design wavelength only fixes its shape. The ``response`` of the lens
+describes the structure at other wavelengths.
 """
 
 from metalens.optics.phase.cubic import Cubic

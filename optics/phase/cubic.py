@@ -12,7 +12,7 @@ from metalens.optics.phase.profile import Phase, Scalar
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Cubic(Phase):
-    """α((x/R)³ + (y/R)³): a blur that depends little on the focus (Dowski and Cathey, doi:10.1364/AO.34.001859).
+    """α((x/R)³ + (y/R)³): a PSF that depends little on defocus (Dowski and Cathey, doi:10.1364/AO.34.001859).
 
     It does not focus by itself: add it to a profile that does, ``Hyperbolic(…) + Cubic(…)``.
 

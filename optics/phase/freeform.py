@@ -27,13 +27,13 @@ class Freeform(Phase):
     what the phasors turn by from sample to sample, which has to be less than half a turn. ``nearest`` makes each
     sample a flat pixel, as wide as the pitch: for maps of meta-atoms. Its slope is zero: see ``flat_pixel``.
 
-    Beyond the rim of its outermost pixels the map goes on with the value that it has there.
+    Outside the map, the value at its border continues.
 
     Attributes:
         values: ``[y, x]`` phase in radians, at least 3 samples a side.
         pitch: distance between samples in metres.
-        interpolation: ``cubic`` or ``nearest``; fixed, never traced.
-        wrapped: whether whole turns between samples mean nothing; fixed, never traced.
+        interpolation: ``cubic`` or ``nearest``; static under tracing.
+        wrapped: whether the phase is known modulo 2π only; static under tracing.
     """
 
     values: np.ndarray | jax.Array
@@ -54,7 +54,7 @@ class Freeform(Phase):
 
     @property
     def flat_pixel(self) -> Scalar | None:
-        """The pitch in metres where the map is not interpolated."""
+        """The pitch in metres if the map is not interpolated."""
         return self.pitch if self.interpolation == "nearest" else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
@@ -65,7 +65,7 @@ class Freeform(Phase):
             x: the same along x; shapes broadcast.
 
         Raises:
-            InputError: the map is no picture of at least 3 samples a side.
+            InputError: the map is not two-dimensional with at least 3 samples a side.
         """
         values = jnp.asarray(self.values)
         if values.ndim != 2 or min(values.shape) < 3:

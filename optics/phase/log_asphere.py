@@ -1,4 +1,4 @@
-"""The logarithmic asphere: a lens with a long depth of focus, whose rings focus one behind another."""
+"""The logarithmic asphere: an extended depth of focus by zones that focus at different distances."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class LogAsphere(RadialPhase):
 
         φ(r) = −k/(2|β|) · ln[(2|β|√(r² + z²) + 2β²r² + 1 + 2βs₁) / (2|β|s₁ + 1 + 2βs₁)],
 
-    the logarithm that the lens has its name from; at s₁ = s₂ it is the hyperbolic profile. The design is that of
+    the logarithm that gives the lens its name; for s₁ = s₂ it is the hyperbolic profile. The design is that of
     Chi and George (doi:10.1364/OL.26.000875); as a metalens for colour: Huang et al. (doi:10.1364/PRJ.396839).
 
     Attributes:

@@ -1,4 +1,4 @@
-"""What a phase profile is, and the sum of several."""
+"""Interface of phase profiles, and sums of them."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ Scalar = float | jax.Array
 
 
 class Phase(ABC):
-    """What a metalens adds to the phase of a wave, as a function of the place on it.
+    """Phase that a metalens adds to a wave, as a function of position.
 
     A family is a frozen record and a JAX pytree, so that its numbers can be traced, differentiated and optimised.
     Profiles add up: ``hyperbolic + zernike`` is their :class:`Sum`.
@@ -23,11 +23,11 @@ class Phase(ABC):
     @property
     @abstractmethod
     def rotationally_symmetric(self) -> bool:
-        """Whether the phase depends on the distance from the centre alone; known before anything is traced."""
+        """Whether the phase depends on the radius only; known before tracing."""
 
     @property
     def flat_pixel(self) -> Scalar | None:
-        """Side in metres of the flat pixels that the phase is made of; None where a slope tells how fast it turns."""
+        """Side in metres of the flat pixels of the phase; None for a continuous phase."""
         return None
 
     @abstractmethod
@@ -40,7 +40,7 @@ class Phase(ABC):
         """
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:  # noqa: ARG002
-        """exp(imφ) as a uniform grid holds it: where φ jumps, smoothed so that the grid resolves it.
+        """exp(imφ) on the samples of a uniform grid; jumps of φ are smoothed so that the grid resolves them.
 
         Args:
             y: ``[m, 1]`` positions of the samples in metres from the lens' centre.

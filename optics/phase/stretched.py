@@ -1,4 +1,4 @@
-"""A phase profile on a lens that came out larger or smaller than it was drawn."""
+"""A phase profile with an error of its lateral scale."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from metalens.optics.phase.profile import Phase, Scalar
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Stretched(Phase):
-    """A profile whose every place lies farther from the centre by a factor: φ(r / factor).
+    """A profile scaled laterally by a factor: φ(r / factor).
 
     Attributes:
-        phase: the profile as it was drawn.
-        factor: what all lengths in the plane of the lens are longer by.
+        phase: the nominal profile.
+        factor: ratio of actual to nominal lengths in the plane of the lens.
     """
 
     phase: Phase
@@ -25,12 +25,12 @@ class Stretched(Phase):
 
     @property
     def rotationally_symmetric(self) -> bool:
-        """Whether the drawn profile is."""
+        """Whether the nominal profile is."""
         return self.phase.rotationally_symmetric
 
     @property
     def flat_pixel(self) -> Scalar | None:
-        """The drawn profile's in metres, longer by the factor."""
+        """That of the nominal profile in metres, times the factor."""
         side = self.phase.flat_pixel
         return None if side is None else side * self.factor
 
@@ -44,7 +44,7 @@ class Stretched(Phase):
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
-        """The drawn profile's phasor, ``[m, n]``. See :class:`Phase`."""
+        """Phasor of the scaled profile, ``[m, n]``. See :class:`Phase`."""
         return self.phase.sampled_phasor(
             jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor, order, step / self.factor
         )

@@ -22,7 +22,7 @@ class Zernike(Phase):
     (ANSI Z80.28; Thibos et al., doi:10.3928/1081-597X-20020901-30). θ runs from +x to +y, which points down here.
 
     Attributes:
-        indices: j of each term, not negative; fixed, never traced.
+        indices: j of each term, not negative; static under tracing.
         coefficients: ``[term]`` aⱼ in radians.
         radius: normalisation radius R in metres.
     """
@@ -32,7 +32,7 @@ class Zernike(Phase):
     radius: Scalar
 
     def __post_init__(self) -> None:
-        # A tuple can be compared and hashed, as everything that is fixed while tracing has to be.
+        # A tuple is hashable, as static fields must be.
         object.__setattr__(self, "indices", tuple(int(index) for index in self.indices))
         if not self.indices or min(self.indices) < 0:
             raise InputError(

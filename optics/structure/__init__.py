@@ -1,12 +1,12 @@
-"""From phase to structure: a meta-atom for each site, and what such a lens does to light.
+"""From phase to structure: a meta-atom for each site, and the transmission of such a lens.
 
 Files, in reading order:
 
 - ``lattice``          sites of square and hexagonal lattices
-- ``sites``            a meta-atom at each site: what will really be made
+- ``sites``            the fabricated lens: a meta-atom at each site
 - ``radial_geometry``  a geometry over the distance from the centre, to be optimised
-- ``candidates``       the meta-atoms that may be chosen, and the best of them for a phase
-- ``fit``              how well a structure keeps to the wanted phase; which pitch it needs
+- ``candidates``       the available meta-atoms, and the best one for a phase
+- ``fit``              phase error and efficiency of a structure; the pitch it needs
 - ``choice``           the structure of a lens
 """
 

@@ -1,4 +1,4 @@
-"""The meta-atoms that may be chosen for a site, and the best of them for a wanted phase."""
+"""The available meta-atoms, and the best one for a target phase."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ class Candidates:
     Attributes:
         geometry: ``[atom, parameter]`` in metres.
         number: ``[atom]`` the same in the unit of the scalar library.
-        library: what they do to light.
-        kind: what they have in common.
+        library: their transmission.
+        kind: shape, height and materials.
     """
 
     geometry: np.ndarray
@@ -178,7 +178,7 @@ def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, p
 
 
 def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """Pistons c_λ ``[wavelength]`` that let the candidates fit best: a phase common to a wavelength changes no image.
+    """Best pistons c_λ ``[wavelength]``: a constant phase per wavelength does not change the image.
 
     Given the choice, the best piston of a wavelength is the angle of its mean first order; given the pistons, the
     choice is the best candidate of each site. Both steps raise the sum, so that their alternation ends; as it may end
@@ -220,10 +220,10 @@ def soft_transmission(
     weight: jax.Array,
     temperature: float | jax.Array,
 ) -> jax.Array:
-    """Transmission of a choice that JAX can differentiate: all candidates, by how well they fit.
+    """Differentiable choice: the mean transmission of all candidates, weighted by their fit.
 
-    A candidate counts as exp(fit/temperature), its fit as of :func:`best_candidate`; with a temperature that goes to
-    0, this is the transmission of the best candidate. It is for optimisation and describes no lens that can be made.
+    A softmax over the candidates' fit of :func:`best_candidate`, exp(fit/temperature); for temperature → 0 it is the
+    transmission of the best candidate. It serves for optimisation only: no such lens can be made.
 
     Args:
         phase: ``[..., wavelength]`` or ``[..., 1]`` wanted phases in radians at the design wavelengths.

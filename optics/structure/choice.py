@@ -1,12 +1,12 @@
 """From phase to structure: the best meta-atom for each site, by the local periodic approximation.
 
-A meta-atom does at its site what a periodic array of its like does. So it can be chosen site by site, by
+Each meta-atom transmits like a periodic array of equal ones. So it can be chosen site by site, maximising
 
     Σ_λ w_λ Re[t(g, λ) exp(−i(φ(r) + c_λ))],
 
-whose sum over all sites is what the wanted wave gets at each wavelength: Σ_λ w_λ √efficiency is as large as it can be.
-The pistons c_λ are free, for no image depends on them. The approximation holds where neighbours are alike; where the
-phase jumps back by a turn they are not, and more so the steeper it is.
+whose sum over all sites is the weighted amplitude of the desired wave: Σ_λ w_λ √efficiency is then maximal. The pistons
+c_λ are free, since the image does not depend on them. The approximation is valid where neighbours are similar, which is
+not the case where the phase is wrapped, all the more the steeper it is.
 """
 
 from __future__ import annotations
@@ -54,13 +54,13 @@ class StructureOptions:
         pitch: distance between neighbouring sites in metres.
         wavelengths: ``[wavelength]`` of the design in metres, 1 to 64.
         lattice: of the sites.
-        weights: ``[wavelength]`` what each wavelength is worth; by default they are equal.
+        weights: ``[wavelength]`` weight of each wavelength; by default equal.
         geometry: widths in metres to choose from; by default the library's own.
         step: in metres: choose from its multiples.
-        phases: a wanted phase for each wavelength, in the place of the lens' own for all.
-        weigh_amplitude: prefer meta-atoms that transmit more; else the nearest phase wins.
-        allow_gaps: also where the library cannot make the phase well.
-        kind: what the meta-atoms have in common, where a scalar library does not tell.
+        phases: a target phase for each wavelength, instead of the lens' phase for all.
+        weigh_amplitude: prefer meta-atoms that transmit more; otherwise only the phase counts.
+        allow_gaps: accept a library that does not cover the phase.
+        kind: shape, height and materials of the meta-atoms, if a scalar library does not give them.
         name: of the structure.
     """
 
@@ -79,13 +79,13 @@ class StructureOptions:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What the sites are chosen for.
+    """The target of the choice.
 
     Attributes:
         phases: one that all wavelengths share, or one for each.
         wavelengths: of the design in metres.
         weights: ``[wavelength]``; they sum to 1.
-        weigh_amplitude: whether a meta-atom that transmits more is better; else only its phase matters.
+        weigh_amplitude: whether higher transmission is preferred; otherwise only the phase counts.
     """
 
     phases: tuple[Phase, ...]
@@ -94,7 +94,7 @@ class Wanted:
     weigh_amplitude: bool = True
 
     def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """The wanted phases.
+        """The target phases.
 
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
@@ -121,17 +121,17 @@ def choose_structure(
     """Choose a meta-atom for each site of a lens. Every site whose cell reaches into the opening gets one.
 
     Args:
-        lens: whose phase is wanted; or, of a lens with a radial geometry, the meta-atom nearest to that.
+        lens: gives the target phase, or the target geometry if it has a radial geometry.
         library: the meta-atoms: a library's name or file, one as it was computed, or a scalar one.
-        options: pitch, lattice and wavelengths of the design, and what the choice goes by.
+        options: pitch, lattice, design wavelengths and criteria of the choice.
         progress: called with the number of rows done and their total.
 
     Returns:
-        The structure. Its ``provenance`` tells the design wavelengths, their weights, pistons and efficiencies, the
-        root mean square phase error, and what there is to remark.
+        The structure. Its ``provenance`` contains the design wavelengths, their weights, pistons and efficiencies,
+        the root mean square phase error, and remarks.
 
     Raises:
-        InputError: the library does not reach the phase (with its error, and what to do), the pitch is too large for
+        InputError: the library does not cover the phase (with the remaining error), the pitch is too large for
             it, or the options do not fit together.
     """
     wanted = _wanted(lens, options)
@@ -222,7 +222,7 @@ def _edge_distance(aperture: Aperture, y: jax.Array, x: jax.Array, radius: float
 
 
 def _nearest(offered: np.ndarray, asked: np.ndarray) -> np.ndarray:
-    """Numbers of the offered values that are nearest to those asked for."""
+    """Indices of the available values that are nearest to the requested ones."""
     order = np.argsort(offered)
     ascending = offered[order]
     return order[np.searchsorted(0.5 * (ascending[1:] + ascending[:-1]), asked)]
@@ -236,7 +236,7 @@ def _fit(
     wanted: Wanted,
     offered: np.ndarray,
 ) -> Fit:
-    """How well the choice keeps to the wanted phases, at the sites themselves."""
+    """Phase error and efficiency of the choice, at the sites themselves."""
     places = opening_points(lens, 2**16)
     size = (site_index.shape[0], site_index.shape[1])
     row, column = (np.asarray(each) for each in nearest_site(lattice, pitch, size, *map(jnp.asarray, places)))
@@ -246,7 +246,7 @@ def _fit(
 
 
 def _gaps(fit: Fit, wanted: Wanted, allowed: bool) -> list[str]:
-    """Refuse, or remark on, a library that does not reach the wanted phase."""
+    """Refuse, or remark on, a library that does not cover the target phase."""
     error = math.sqrt(float(wanted.weights @ fit.phase_error**2))
     if error <= LARGEST_PHASE_ERROR:
         return []
@@ -286,14 +286,14 @@ def radial_geometry_of(
     wavelengths: Sequence[float] | np.ndarray,
     weights: Sequence[float] | np.ndarray | None = None,
 ) -> RadialGeometry:
-    """The radial geometry that comes closest to the phase of a rotationally symmetric lens: where to begin.
+    """Starting geometry of a design: the radial geometry nearest to the phase of a rotationally symmetric lens.
 
     Args:
-        lens: whose phase is wanted.
+        lens: gives the target phase.
         library: the meta-atoms.
         spacing: of the control points in metres, such as the pitch.
         wavelengths: of the design in metres.
-        weights: what each wavelength is worth.
+        weights: weight of each wavelength.
 
     Raises:
         InputError: the lens is not rotationally symmetric, the spacing does not fit it, or a wavelength lies outside
@@ -318,7 +318,7 @@ def radial_geometry_of(
 
 
 def with_structure(lens: Metalens, library: MetaAtomLibrary | AtomLibrary, structure: Structure) -> Metalens:
-    """The lens as it will be made: its light follows from the sites, its windows and samplings from its phase.
+    """The lens as fabricated: its transmission follows from the sites, windows and samplings from its phase.
 
     Args:
         lens: as it was designed.

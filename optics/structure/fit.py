@@ -1,4 +1,4 @@
-"""How well a lens that is built of meta-atoms makes the phase that was wanted."""
+"""Phase error and efficiency of a lens that consists of meta-atoms."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ POINTS = 2**16
 
 @dataclass(frozen=True)
 class Fit:
-    """How a structure keeps to the wanted phase, at some wavelengths.
+    """Phase error and efficiency of a structure, at some wavelengths.
 
     Attributes:
-        efficiency: ``[wavelength]`` |mean of t exp(−iφ)|², the share of the light on the lens that makes the image.
+        efficiency: ``[wavelength]`` |mean of t exp(−iφ)|², the share of the incident light that forms the image.
         phase_error: ``[wavelength]`` root mean square of arg t − φ − c in radians.
-        piston: ``[wavelength]`` c, the phase in radians that is common to the whole lens.
+        piston: ``[wavelength]`` c, the constant phase in radians.
     """
 
     efficiency: np.ndarray
@@ -37,12 +37,12 @@ class Fit:
 
 
 def fit_of(lens: Metalens, wavelengths: np.ndarray, points: int = POINTS) -> Fit:
-    """Compare what a lens is built of with its phase, point by point: flat cells do not follow a slope.
+    """Compare the structure of a lens with its phase, point by point, so that the steps of flat cells count.
 
     Args:
         lens: with a structure.
         wavelengths: ``[wavelength]`` in metres.
-        points: how many of the lens are looked at, evenly.
+        points: number of points, evenly distributed.
 
     Raises:
         InputError: a wavelength lies outside the library, or the lens has no structure.
@@ -85,7 +85,7 @@ def opening_points(lens: Metalens, count: int) -> tuple[np.ndarray, np.ndarray]:
 def check_pitch(
     lens: Metalens, pitch: float, lattice: Lattice, wavelengths: np.ndarray, substrate_index: float | None = None
 ) -> list[str]:
-    """Refuse a lattice that cannot make the lens, and remark on one that wastes light.
+    """Check the lattice: it must sample the phase and have no diffraction orders in air.
 
     Args:
         lens: the metalens.

@@ -1,4 +1,4 @@
-"""Lattices of sites: how many rows and columns cover a lens, which sites are its own, and which is nearest."""
+"""Lattices of sites: their size for a given lens, and the site nearest to a point."""
 
 from __future__ import annotations
 

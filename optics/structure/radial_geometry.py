@@ -1,4 +1,4 @@
-"""A lens whose meta-atoms depend on the distance from its centre alone: the geometry itself, to be optimised."""
+"""A lens whose meta-atoms depend on the radius only: the geometry as variables of an optimisation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from metalens.optics.phase.profile import Scalar
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class RadialGeometry(Built):
-    """The geometry g(r) from control points at r = 0, s, 2s, …; beyond the last one it stays.
+    """The geometry g(r) from control points at r = 0, s, 2s, …; constant beyond the last one.
 
     ``nearest`` makes a flat ring, as wide as the spacing, of each. With a spacing of a pitch, as of
     :func:`metalens.optics.structure.radial_geometry_of`, that is a value for each ring of sites, and jumps from the
@@ -26,9 +26,9 @@ class RadialGeometry(Built):
     Attributes:
         geometry: ``[point]`` in the library's unit. :func:`geometry_within` keeps it in the library's range.
         spacing: s in metres.
-        library: what the meta-atoms do to light.
-        interpolation: ``nearest`` or ``linear``; fixed, never traced.
-        width_error: what is added to the geometry of all meta-atoms, in the library's unit.
+        library: transmission of the meta-atoms.
+        interpolation: ``nearest`` or ``linear``; static under tracing.
+        width_error: added to the geometry of all meta-atoms, in the library's unit.
     """
 
     geometry: np.ndarray | jax.Array

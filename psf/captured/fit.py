@@ -49,13 +49,13 @@ MOST_TRIALS = 2 * SCAN_REACH + 2 * MOST_STEPS
 
 @dataclass(frozen=True)
 class LensFit:
-    """What a fit found.
+    """Result of a fit.
 
     Attributes:
         names: ``[number]`` of :data:`metalens.psf.captured.fit_model.NUMBERS`, those that were free.
         value: ``[number]`` in metres, slopes, or the meta-atoms' unit.
         standard_error: ``[number]`` for noise that is the same in all samples; infinite where the functions do not
-            depend on the number. It knows of no error of the model.
+            depend on the number. It does not include model errors.
         correlation: ``[number, number]`` of the estimates.
         residual: √(Σ (measured − model)² / Σ measured²).
         residual_before: the same for the camera as it was.
@@ -74,14 +74,14 @@ class LensFit:
 
     @property
     def confused(self) -> list[tuple[str, str, float]]:
-        """Pairs of numbers, and their correlation, that the functions hardly tell apart."""
+        """Pairs of strongly correlated numbers, with their correlation."""
         count = len(self.names)
         pairs = [(i, j) for i in range(count) for j in range(i + 1, count) if abs(self.correlation[i, j]) > CONFUSED]
         return [(self.names[i], self.names[j], float(self.correlation[i, j])) for i, j in pairs]
 
     @property
     def unseen(self) -> list[str]:
-        """Numbers that the functions do not depend on, or not apart from others; they are where they started."""
+        """Numbers that the PSFs do not determine; they keep their start value."""
         return [name for name, error in zip(self.names, self.standard_error, strict=True) if not np.isfinite(error)]
 
 
@@ -103,15 +103,14 @@ def fit_lens(
     free_shift: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
 ) -> LensFit:
-    """Find the few numbers with which a camera's lens makes the point spread functions of a bank.
+    """Fit the parameters of a camera's lens to the point spread functions of a bank.
 
     The focus is searched for first, coarsely, since the misfit has several minima in it; from the two best of them all
     numbers are fitted.
 
     Args:
         bank: the functions, measured or simulated.
-        camera: the lens as it was meant to be; where it names a defocus, a tilt or an error of width, these are the
-            start.
+        camera: the nominal lens; its defocus, tilt and width error, if given, are the start of the fit.
         parameters: names of :data:`metalens.psf.captured.fit_model.PARAMETERS`: ``defocus`` in metres; ``tilt`` of
             the sensor; ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
@@ -289,7 +288,7 @@ class _Search:
         return spread
 
     def _held(self, shift: np.ndarray) -> np.ndarray:
-        """No further than a pixel at once: beyond, the image is not linear in its shift."""
+        """Limit each step to one pixel: beyond, the image is not linear in its shift."""
         return np.clip(shift, -self.pitch, self.pitch) if self.free_shift else np.zeros_like(shift)
 
     def _at(self, values: np.ndarray, shift: np.ndarray, *, centre: bool = True) -> _State:

@@ -1,4 +1,4 @@
-"""A lens whose place and structure are a little wrong: its point spread functions and their derivatives."""
+"""Model of a lens with small alignment and width errors: its PSFs and their derivatives."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
     "decentre": ("decentre_y", "decentre_x"),
     "width_error": ("width_error",),
 }
-"""What can be fitted, and the numbers that each is made of."""
+"""Parameters that can be fitted, and the numbers of each."""
 
 NUMBERS = tuple(name for names in PARAMETERS.values() for name in names)
 """Names of the numbers: metres, slopes dz/dy and dz/dx, metres, and the unit of the library of meta-atoms."""
@@ -41,7 +41,7 @@ class LensModel:
     """The point spread functions of a camera as functions of the numbers in :data:`NUMBERS`; of :func:`lens_model`.
 
     Attributes:
-        lens: the metalens as it was meant to be.
+        lens: the nominal metalens.
         wavelength: ``[wavelength]`` in metres.
         start: ``[number]`` as the camera says.
         simulate: compiled; lens, numbers and shifts to images.
@@ -158,7 +158,7 @@ def free_numbers(lens: Metalens, parameters: Sequence[str]) -> tuple[int, ...]:
         parameters: names of :data:`PARAMETERS`.
 
     Raises:
-        InputError: no such parameter, none at all, one twice, or an error of width of a lens without meta-atoms.
+        InputError: no such parameter, none at all, one twice, or a width error of a lens without meta-atoms.
     """
     for name in parameters:
         if name not in PARAMETERS:

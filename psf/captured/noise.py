@@ -1,4 +1,4 @@
-"""Noise of captured point spread functions: background, its strength, and what becomes of negative samples."""
+"""Noise of captured PSFs: background level, standard deviation, and negative samples."""
 
 from __future__ import annotations
 

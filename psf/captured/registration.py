@@ -1,4 +1,4 @@
-"""Small shifts of images: made, and found, to a fraction of a sample.
+"""Sub-sample shifts of images: applying and estimating them.
 
 A shift is a phase ramp in the Fourier domain: exact for what the samples resolve. Where a function is sharper than two
 samples, single frames ring; the mean of many frames that lie at different fractions of a sample does not.
@@ -28,7 +28,7 @@ def shift_images(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
 
 
 def find_shifts(images: np.ndarray) -> np.ndarray:
-    """How far each of several images of the same thing is moved from their common mean place.
+    """Shifts of several images of the same object relative to their mean position.
 
     Whole samples by the peak of the correlation with the first image, the fractions by Gauss–Newton steps against the
     mean of all (Lucas and Kanade).

@@ -33,7 +33,7 @@ class NormalEquations:
 
 
 def closest_factors(image: np.ndarray, measured: np.ndarray) -> np.ndarray:
-    """The factors by which images come nearest to measured ones.
+    """Least-squares factors between images and measured ones.
 
     Args:
         image: ``[node, channel, y, x]``.

@@ -1,4 +1,4 @@
-"""What a point spread function looks like, in numbers.
+"""Figures of merit of point spread functions.
 
 All take stacks ``[..., y, x]`` and compute in float64. Sample (ny // 2, nx // 2) is the origin.
 
@@ -6,13 +6,13 @@ Files, in reading order:
 
 - ``moments``       centroid, second moments, rms width
 - ``direction``     the tangential and the sagittal direction at a place of the sensor
-- ``least_squares`` the least-squares Gaussian from a given start
+- ``least_squares`` least-squares fit of a Gaussian from a given start
 - ``gaussian_fit``  the full width at half maximum of DMDiff's Eq. 2
-- ``peak``          the highest value between the samples
+- ``peak``          peak position and value between the samples
 - ``half_maximum``  the half-maximum contour's widths along the tangential and sagittal lines
-- ``energy``        energy within a radius, and the radius that holds a share
+- ``energy``        encircled energy, and radii that contain a given share
 - ``modulation``    modulation transfer function
-- ``strehl``        peak against that of an unaberrated lens
+- ``strehl``        Strehl ratio
 - ``figures``       all of them at once, as :class:`metalens.formats.psf.figures.PsfFigures`
 """
 

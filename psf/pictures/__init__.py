@@ -1,4 +1,4 @@
-"""What a bank of point spread functions looks like, in pictures that are ready for a paper.
+"""Figures of a bank of point spread functions, ready for publication.
 
 Each function draws one :class:`matplotlib.figure.Figure` of a bank of any layout, simulated or measured.
 
@@ -10,7 +10,7 @@ Files, in reading order:
 - ``by_wavelength``      Strehl ratio and the other figures over field and wavelength
 - ``channel_spectrum``   the channels' weights over wavelength
 - ``phase_profile``      the lens' phase over its radius, and its local period
-- ``folder``             all of them into a folder
+- ``folder``             all figures, written to a folder
 
 The point spread functions themselves and the maps of their figures over the field are drawn by
 ``metalens.formats.drawing``, which a restorer's report shares.

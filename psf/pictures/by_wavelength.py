@@ -1,4 +1,4 @@
-"""Figures of merit over field and wavelength, as they were simulated before the light is summed into channels."""
+"""Figures of merit over field and wavelength, before the sum over wavelengths."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def wavelength_figure(bank: PsfBank) -> Figure:
 
 
 def _draw_map(figure: Figure, axes: Any, bank: PsfBank, values: np.ndarray, label: str) -> None:
-    """A map of ``[node, wavelength]`` over wavelength and distance; nodes of equal distance count with their mean."""
+    """A map of ``[node, wavelength]`` over wavelength and distance; nodes at equal distance are averaged."""
     distance, means = _over_distance(bank, values)
     low, high = float(means.min()), float(means.max())
     edges = np.maximum(_edges(1e6 * distance), 0)

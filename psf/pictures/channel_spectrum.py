@@ -1,4 +1,4 @@
-"""What each channel is made of: its weights over wavelength."""
+"""Spectral weights of the colour channels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Where the light of each channel lies: against the chief ray, and against the green light."""
+"""Displacement of each channel: relative to the chief ray, and relative to green."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ MOST_ARROWS = 15
 """Along each side of a grid."""
 
 SHORTEST = 1e-9
-"""Metres that the scale of the arrows shows at least: shorter ones are rounding."""
+"""Smallest length in metres that the arrow scale represents; anything shorter is rounding error."""
 
 
 def centroid_figure(bank: PsfBank) -> Figure:

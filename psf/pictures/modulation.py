@@ -17,13 +17,13 @@ from metalens.psf.pictures.places import PLACE_COLOURS, chosen_places
 
 
 def channel_modulation_figure(bank: PsfBank) -> Figure:
-    """The transfer of each channel as the pixels hold it, up to the sensor's Nyquist frequency."""
+    """MTF of each channel including the pixel's, up to the sensor's Nyquist frequency."""
     titles = [channel_title(bank, channel) for channel in range(3)]
     return _figure(bank, bank.by_channel, [0, 1, 2], titles, list(CHANNEL_COLOURS), [None] * 3)
 
 
 def wavelength_modulation_figure(bank: PsfBank) -> Figure:
-    """The transfer of the light alone, at the wavelength next to each channel's mean, with the limit by diffraction.
+    """Optical MTF at the wavelength nearest to the mean of each channel, with the diffraction limit.
 
     The bank must have been simulated.
     """

@@ -1,4 +1,4 @@
-"""The lens' phase over its radius, and the local period that the structure has to follow."""
+"""Phase over radius, and the local period of the structure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from metalens.formats.psf.bank import PsfBank
 
 
 def phase_figure(bank: PsfBank) -> Figure:
-    """The phase along +x, and 2π over its slope: the period of the grating that the lens is there."""
+    """The phase along +x, and the local grating period 2π/|dφ/dr|."""
     figure, (profile, period) = panels(4.4, 2, 1, width=COLUMN_WIDTH, sharex=True)
     radius = 1e6 * bank.phase_radius
     profile.plot(radius, bank.phase, color=ACCENT)
@@ -25,6 +25,6 @@ def phase_figure(bank: PsfBank) -> Figure:
         period.axhline(2 * pitch, color=FAINT, linewidth=1, linestyle="--")
         period.text(0.01 * radius[-1], 2 * pitch, "two meta-atoms", color=FAINT, fontsize=7, va="bottom")
     finite = local[np.isfinite(local)]
-    # Where the phase is flat the period has no end.
+    # Where the phase is constant the period is infinite.
     period.set_ylim(0.7 * min(float(finite.min()), 2 * pitch if atoms else np.inf), 100 * float(np.median(finite)))
     return figure

@@ -1,4 +1,4 @@
-"""The places that stand for a field: its axis, its zone, its edge."""
+"""Representative field points: axis, zone, edge."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which wavelengths a bank is made of, and what each is worth to a colour channel.
+"""Wavelengths of a bank, and their weights in the colour channels.
 
 Files, in reading order:
 
-- ``spectral_density``  how much of each wavelength every colour channel sees
+- ``spectral_density``  spectral response of each colour channel, including the source
 - ``spectrum``          wavelengths and weights of the colour channels
-- ``wavelength_count``  how many wavelengths are enough for a stated tolerance
+- ``wavelength_count``  number of wavelengths for a given tolerance
 """

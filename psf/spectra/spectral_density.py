@@ -1,4 +1,4 @@
-"""How much of each wavelength every colour channel sees, ready to be integrated."""
+"""Spectral response of each colour channel, including source and filters, as quadrature points."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def spectral_range(spectrum: Spectrum) -> tuple[float, float]:
 
 
 def spectral_masses(spectrum: Spectrum, splits: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Wavelengths and what each channel sees there, whose sums are integrals over the spectrum.
+    """Quadrature points and the response of each channel there, for integrals over the spectrum.
 
     From tables a channel sees source × wavelength × filter × quantum efficiency: photons, where the source is given
     as power. The sums are exact for a function that is a polynomial of degree 3 in wavelength between the splits and
@@ -138,7 +138,7 @@ def _check_loss(tables: SpectralTables, low: float, high: float) -> None:
 
 
 def check_wavelengths(spectrum: Spectrum, wavelength: np.ndarray) -> None:
-    """Refuse wavelengths at which the spectrum is not known.
+    """Refuse wavelengths outside the known spectrum.
 
     Args:
         spectrum: of a camera.

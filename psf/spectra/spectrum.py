@@ -117,17 +117,16 @@ def node_positions(spectrum: Spectrum, share: np.ndarray) -> np.ndarray:
     point, mass = spectral_masses(spectrum, edges)
     seen = (mass / mass.sum(axis=1, keepdims=True)).mean(axis=0)
     bins = np.histogram(point, edges, weights=seen)[0]
-    # Even where nothing is seen the way goes on a little, so that it can be inverted.
+    # A small constant makes the cumulative function invertible where the response is zero.
     density = np.cbrt(bins) + 1e-3 * np.cbrt(bins.max())
     way = np.concatenate([[0.0], np.cumsum(density)])
     return np.asarray(np.interp(share, way / way[-1], edges))
 
 
 def channel_energy(spectrum: Spectrum) -> np.ndarray:
-    """Light that each channel sees of a white object, ``[channel]`` relative to the largest.
+    """Signal of each channel for a white object, ``[channel]`` relative to the largest.
 
-    The point spread functions of the channels each hold all of their light; this is how much there is of it. Gaussian
-    bands say nothing about it and have 1.
+    The PSF of each channel is normalised; this is the relative energy. For Gaussian bands it is unknown and set to 1.
     """
     if spectrum.channels:
         return np.ones(len(spectrum.channels))

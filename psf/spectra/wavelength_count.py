@@ -1,4 +1,4 @@
-"""How many wavelengths a camera needs: doubled until its channels' point spread functions stay the same."""
+"""Number of wavelengths of a camera: doubled until the PSFs of its channels have converged."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FEWEST_PER_CHANNEL = 3
 
 @dataclass(frozen=True)
 class WavelengthChoice:
-    """Wavelengths that are enough, and how well they do.
+    """Converged wavelengths and the remaining change.
 
     Attributes:
         wavelength: ``[wavelength]`` in metres, ascending.

@@ -1,4 +1,4 @@
-"""Scattering by cores on the pixels and halos on a coarser grid."""
+"""Blur by the core of each PSF on the pixel grid and its halo on a coarser grid."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ from metalens.synth.blur.image_frame import Frame
 )
 @dataclass(frozen=True)
 class Levels:
-    """Cores and halos of the functions of a frame, prepared for blurring.
+    """Cores and halos of the PSFs of a frame, prepared for blurring.
 
     Attributes:
-        core: the functions' cores on the frame's pixels.
+        core: cores of the PSFs on the frame's pixels.
         halo: their halos on a coarser grid; ``None`` without.
-        frame: the part of the sensor, and how far the scene goes beyond it.
-        halo_scale: pixels to a sample of the halo.
+        frame: the part of the sensor, and the margin of the scene around it.
+        halo_scale: pixels per sample of the halo.
         halo_kernel: rows, columns of the halo's kernels.
     """
 
@@ -38,8 +38,8 @@ class Levels:
 
     @property
     def rounding(self) -> float:
-        """Root mean square error of the image of scenes of values in 0..1 by rounding the transforms."""
-        # A sample of the halo stands for the light of scale² pixels, and spreads as much.
+        """RMS rounding error of the transforms, for scenes with values in 0..1."""
+        # A sample of the halo represents the light of scale² pixels, and is spread over as many.
         halo = 0.0 if self.halo is None else self.halo_scale**2 * self.halo.rounding
         return float(np.hypot(self.core.rounding, halo))
 

@@ -80,14 +80,14 @@ TRUE_DEFOCUS, TRUE_TILT_DEG, TRUE_DECENTRE = 6e-6, (1.5, -0.8), (2e-6, -1e-6)
 
 
 @pytest.fixture(scope="module")
-def road(write_captures, tmp_path_factory) -> dict:
+def measured_and_fitted(write_captures, tmp_path_factory) -> dict:
     """Captures of a lens that is out of place, 12 bits with noise and jitter; imported and fitted by the commands.
 
     The mean of six jitters is 0.1 µm off, and with it each position of the index. Pixels of 0.6 µm resolve the light,
     whose finest detail is λ / 2 NA / 2 = 0.58 µm at 455 nm: frames that do not resolve it cannot be laid on each other
     that exactly.
     """
-    folder: Path = tmp_path_factory.mktemp("road")
+    folder: Path = tmp_path_factory.mktemp("fit")
     camera = small_camera(pixel_pitch_um=0.6)
     (folder / "lens.toml").write_text(dump_camera(camera))
     repeats = 6
@@ -115,10 +115,10 @@ def road(write_captures, tmp_path_factory) -> dict:
     return found
 
 
-def test_defocus_tilt_and_decentre_are_recovered_from_noisy_captures(road):
-    assert road["measured"]["captures"] == "30"
-    assert road["measured"]["layout"] == "scattered"
-    value = {name: number["value"] for name, number in road["fitted"]["fitted"].items()}
+def test_defocus_tilt_and_decentre_are_recovered_from_noisy_captures(measured_and_fitted):
+    assert measured_and_fitted["measured"]["captures"] == "30"
+    assert measured_and_fitted["measured"]["layout"] == "scattered"
+    value = {name: number["value"] for name, number in measured_and_fitted["fitted"]["fitted"].items()}
     assert value["defocus_um"] == pytest.approx(6.0, abs=0.2)
     assert value["tilt_y_deg"] == pytest.approx(1.5, abs=0.15)
     assert value["tilt_x_deg"] == pytest.approx(-0.8, abs=0.15)
@@ -126,20 +126,20 @@ def test_defocus_tilt_and_decentre_are_recovered_from_noisy_captures(road):
     assert value["decentre_x_um"] == pytest.approx(-1.0, abs=0.15)
 
 
-def test_the_fit_explains_what_the_lens_as_meant_does_not(road):
-    assert road["fitted"]["residual_before"] > 0.2
-    assert road["fitted"]["residual"] < 0.06
-    assert road["fitted"]["undetermined"] == []
+def test_the_fit_explains_what_the_lens_as_meant_does_not(measured_and_fitted):
+    assert measured_and_fitted["fitted"]["residual_before"] > 0.2
+    assert measured_and_fitted["fitted"]["residual"] < 0.06
+    assert measured_and_fitted["fitted"]["undetermined"] == []
 
 
-def test_the_fitted_lens_is_a_lens_toml_with_the_numbers_in_their_keys(road):
-    camera = read_camera(road["folder"] / "fitted.toml")
-    fitted = road["fitted"]["fitted"]
+def test_the_fitted_lens_is_a_lens_toml_with_the_numbers_in_their_keys(measured_and_fitted):
+    camera = read_camera(measured_and_fitted["folder"] / "fitted.toml")
+    fitted = measured_and_fitted["fitted"]["fitted"]
     assert camera.lens.defocus_um == pytest.approx(fitted["defocus_um"]["value"], abs=1e-3)
     assert camera.sensor.tilt_deg == pytest.approx(
         (fitted["tilt_y_deg"]["value"], fitted["tilt_x_deg"]["value"]), abs=1e-4
     )
-    assert camera.hash == road["fitted"]["lens_hash"]
+    assert camera.hash == measured_and_fitted["fitted"]["lens_hash"]
 
 
 def test_the_answer_for_people_says_what_cannot_be_told():

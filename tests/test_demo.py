@@ -1,4 +1,4 @@
-"""The whole road on embedded defaults, in its quick form: every stage runs and the report holds its figures."""
+"""The whole chain on embedded defaults, in its quick form: every stage runs and the report holds its figures."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 
 
-# The whole road in processes of its own: three minutes.
+# The whole chain in processes of its own: three minutes.
 @pytest.mark.long
 def test_the_demo_goes_the_whole_road(tmp_path):
     finished = subprocess.run(
