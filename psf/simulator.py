@@ -35,12 +35,12 @@ _NOT_TRACED = 'psf: the Rayleigh–Sommerfeld engine cannot be traced; use engin
 
 
 class EngineFault(InputError):
-    """An engine's result cannot be right: it holds more light than came in."""
+    """An engine's result is wrong: it contains more energy than is incident."""
 
 
 @dataclass(frozen=True)
 class PsfSimulator:
-    """Point spread functions of any lens like the one that it was made for; from :func:`psf_simulator`.
+    """Computes the PSFs of lenses with the structure of a given lens; made by :func:`psf_simulator`.
 
     Attributes:
         plan: the engine, why it was chosen, and its samplings.
@@ -75,14 +75,14 @@ class PsfSimulator:
         """Simulate all fields and wavelengths, as one compiled function that JAX can differentiate.
 
         Args:
-            lens: of the structure of the one that the simulator was made for, with other numbers at will.
+            lens: with the structure of the lens for which the simulator was made; its parameters may differ.
 
         Returns:
             ``[field, wavelength, y, x]`` energy per sample, as of :func:`simulate_psf`. The Rayleigh–Sommerfeld
             engine has no derivatives.
 
         Raises:
-            EngineFault: the result holds more light than came in; nothing can be checked where JAX traces.
+            EngineFault: the result contains more energy than is incident; not checked while JAX traces.
         """
         if self.plan.engine == "rayleigh_sommerfeld":
             if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(lens)):
@@ -98,9 +98,9 @@ class PsfSimulator:
         centre: jax.Array,
         moved: tuple[jax.Array, jax.Array, jax.Array] | jax.Array,
     ) -> jax.Array:
-        """Simulate other chief rays on a sensor at another place, all of which JAX can trace: the base of fits.
+        """Simulate given chief rays on a displaced sensor; differentiable with respect to all of them, for fits.
 
-        Samplings are those that the simulator was made with, for chief rays and a sensor not far from these.
+        The samplings of the simulator are used: chief rays and sensor must not differ much from its own.
 
         Args:
             lens: of the structure of the one that the simulator was made for.
@@ -154,7 +154,7 @@ class PsfSimulator:
         if not highest <= 1 + ENERGY_TOLERANCE:
             raise EngineFault(
                 f"psf: the engine {self.plan.engine} finds {highest:.3g} of the light in the window, at most 1 was "
-                "expected, so that its result is not to be trusted for this lens; use another engine."
+                "expected: its result is wrong for this lens; use another engine."
             )
         return energy if highest <= 1 else energy / share.clip(min=1)
 
@@ -187,21 +187,21 @@ def psf_simulator(
 ) -> PsfSimulator:
     """Choose engine and samplings once, for a batch of wavelengths and field angles.
 
-    The result is a function of the lens' numbers that JAX can differentiate: the base of design and of fits. The
+    The result is a function of the lens that JAX can differentiate, for design and fits. The
     arguments are those of :func:`simulate_psf`, in batches.
 
     Args:
-        lens: the metalens; its samplings should serve the lenses that are asked for later.
+        lens: the metalens; its samplings are used for all lenses that are simulated later.
         wavelengths: ``[wavelength]`` in metres.
         field_angles: ``[field]`` of θ or (θ, φ) in radians.
         window: (ny, nx) samples.
         pixel_pitch: sample spacing in metres.
-        engine: which engine.
+        engine: propagation method.
         integrate_pixels: integrate the intensity over pixels.
         object_distance: in metres.
         defocus: in metres.
         sensor_tilt: slopes (dz/dy, dz/dx).
-        refinement: sample finer than necessary by this factor, to see the error shrink.
+        refinement: factor by which the sampling is finer than necessary, for convergence tests.
 
     Raises:
         InputError: as of :func:`simulate_psf`.

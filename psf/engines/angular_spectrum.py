@@ -8,9 +8,9 @@ each layer of thickness z and index n behind the lens γ₀ = √(n² − s²), 
 
     U(X₀ + δ) ∝ ∬ Û₀(t/λ) exp(ik Σ z [(γ/γ₀ − 1)(s·t) − t²]/(γ + γ₀)) exp(ikt·δ) dt,
 
-which is the phase t·X₀ + Σ z(γ − γ₀) written without its cancellation, so that float32 holds it. Waves that would
+which is the phase t·X₀ + Σ z(γ − γ₀) in a form without cancellation, for float32. Waves that would
 land outside the computed region and alias are faded out (the band limit of doi:10.1364/OE.18.018453, made smooth).
-A stop in front of the lens is one such step more.
+A stop in front of the lens adds one such propagation step.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ FieldIntensity = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.A
 
 
 def shares_spectrum(lens: Metalens, source: Source) -> bool:
-    """Whether the field behind the lens, its tilt removed, is the same at all field angles and wavelengths.
+    """Whether the field behind the lens, without its tilt, is the same at all field angles and wavelengths.
 
     Args:
         lens: with its stop and response.
@@ -71,7 +71,7 @@ def lens_spectrum(
         ``[row, column]`` in FFT order.
     """
     y, x = jnp.asarray(pitch * _fft_order(size[0])[:, None]), jnp.asarray(pitch * _fft_order(size[1])[None, :])
-    # Outside the opening, a steep phase could overflow; there is no light.
+    # Clipped, because outside the opening, where there is no light, a steep phase could overflow.
     reach = 1.2 * jnp.maximum(lens.aperture_diameter, 0.0 if lens.stop is None else lens.stop.diameter)
     near_y, near_x = jnp.clip(y, -reach, reach), jnp.clip(x, -reach, reach)
     light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
@@ -106,17 +106,17 @@ def transfer(
     offset: jax.Array | None = None,
     rows: int | None = None,
 ) -> jax.Array:
-    """What the plane waves about the chief ray gain on their way through layers.
+    """Transfer function of layers for the plane waves about the chief ray.
 
     Args:
-        layers: air and glass on the way.
+        layers: air and glass along the path.
         size: (ny, nx) of the grid.
         pitch: sample spacing in metres.
         wavelength: in metres.
         direction: ``[2]`` direction cosines (y, x) of the chief ray in air.
         padding: width of the fade at the region's edge in Fresnel lengths.
-        offset: ``[2]`` (y, x) in metres from where the chief ray arrives to the middle of the region.
-        rows: only the first so many rows.
+        offset: ``[2]`` (y, x) in metres from the landing point of the chief ray to the middle of the region.
+        rows: number of first rows to compute; by default all.
 
     Returns:
         ``[row, column]`` complex, in FFT order.
@@ -136,7 +136,7 @@ def transfer(
         # γ − γ₀ from γ² − γ₀², again without cancellation.
         difference = -(2 * along + squared) * inverse
         path += layer.thickness * (along * difference / chief_cosine - squared) * inverse
-        # Where a plane wave carries the aperture's centre, relative to the chief ray.
+        # Lateral shift of a plane wave, relative to the chief ray.
         reach, chief_reach = layer.thickness / cosine, layer.thickness / chief_cosine
         shift_y += (direction[0] + t_y) * reach - direction[0] * chief_reach
         shift_x += (direction[1] + t_x) * reach - direction[1] * chief_reach
@@ -159,7 +159,7 @@ def paraxial_transfer(
         size: samples (rows, columns) of the grid.
         pitch: of its samples in metres.
         wavelength: in metres.
-        rows: how many rows of the transform are wanted; by default all.
+        rows: number of first rows to compute; by default all.
     """
     t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
     t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
@@ -167,7 +167,7 @@ def paraxial_transfer(
 
 
 def _fade_in(depth: jax.Array) -> jax.Array:
-    """0 up to depth 0, 1 from depth 1, smooth between: a sharp limit would diffract like a second aperture."""
+    """Smooth step from 0 at depth 0 to 1 at depth 1: a sharp limit would diffract like a second aperture."""
     part = jnp.clip(depth, 0, 1)
     return part**3 * (part * (6 * part - 15) + 10)
 
@@ -202,7 +202,7 @@ def field_intensity(
         shared: the spectrum from :func:`shared_spectrum`.
         window: samples of each PSF.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
-        mirrored: lens and light are the same when y is turned over: half of the work.
+        mirrored: lens and light are symmetric in y, so that half of the work is enough.
         paraxial: propagate by the Fresnel approximation.
 
     Returns:
@@ -252,5 +252,5 @@ def _transfer_behind(
 
 
 def _around(origin: int, length: int) -> np.ndarray:
-    """Indices of a window about sample 0 of a grid that wraps; the window's sample ``origin`` is sample 0."""
+    """Indices of a window on a periodic grid; sample ``origin`` of the window is sample 0 of the grid."""
     return np.arange(length) - origin

@@ -1,4 +1,4 @@
-"""The engines, which of them is taken, and why."""
+"""Choice of the engine and its samplings, with the reason."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.sampling import Sampling, choose_sampling
 
 AREA_TOLERANCE = 0.02
-"""Of the pupil's area on the direction-cosine engine's grid, relative."""
+"""Largest relative error of the pupil's area on the grid of the direction-cosine engine."""
 
 Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]
 
 
 @dataclass(frozen=True)
 class EnginePlan:
-    """An engine and what it is compiled for; the same for all the light that it was made for.
+    """An engine with its samplings, for given sources and wavelengths.
 
     Attributes:
-        engine: which one.
-        reason: why, in a sentence.
-        grid: of the engines on a uniform grid.
+        engine: the chosen one.
+        reason: for the choice, in a sentence.
+        grid: of an engine on a uniform grid.
         sampling: of the direction-cosine engine.
     """
 
@@ -53,9 +53,9 @@ def plan_engine(
 ) -> EnginePlan:
     """Choose an engine and its samplings for all wavelengths and sources.
 
-    ``auto`` takes the direction-cosine engine for a lens whose phase it can follow, unless the angular spectrum is
-    cheaper: that one's cost grows with the aperture's area, the other's with the window's. Where neither can, a plain
-    lens is convolved in parts.
+    ``auto`` takes the direction-cosine engine for a lens with a smooth phase, unless the angular spectrum is faster:
+    the cost of the latter grows with the area of the aperture, of the former with that of the window. If neither is
+    possible, a plain lens is computed by the Rayleigh–Sommerfeld convolution, in parts.
 
     Args:
         lens: the metalens.
@@ -63,10 +63,10 @@ def plan_engine(
         sources: the light.
         window: samples of each PSF.
         engine: one of them, or ``auto``.
-        refinement: finer than necessary by this factor, to see the error shrink.
+        refinement: factor by which the sampling is finer than necessary, for convergence tests.
 
     Raises:
-        InputError: no such engine, or the request is beyond its reach.
+        InputError: no such engine, or it cannot compute this case.
     """
     if engine not in get_args(Engine):
         raise InputError(f"psf: no engine {engine!r}; one of {', '.join(get_args(Engine))} was expected.")
@@ -77,7 +77,7 @@ def plan_engine(
         obstacle = _obstacle(lens)
         if obstacle is not None:
             raise InputError(
-                f'psf: the direction-cosine engine cannot follow {obstacle}; use engine="angular_spectrum" or "auto".'
+                f'psf: the direction-cosine engine cannot simulate {obstacle}; use engine="angular_spectrum" or "auto".'
             )
         sampling = _sampling(lens, wavelength, sources, window, refinement)
         fault = _pupil_fault(lens, sources, sampling)
@@ -94,8 +94,8 @@ def plan_engine(
         )
     if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None):
         raise InputError(
-            "psf: the Fresnel control is made for a lens that is its own stop, in air; leave out stop and cover "
-            'glass or use engine="angular_spectrum".'
+            "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop "
+            'and cover glass or use engine="angular_spectrum".'
         )
     convolves = engine == "rayleigh_sommerfeld"
     grid = choose_grid(lens, wavelength, sources, window, convolves=convolves, refinement=refinement)
@@ -103,13 +103,13 @@ def plan_engine(
 
 
 def _obstacle(lens: Metalens) -> str | None:
-    """What of the lens the direction-cosine engine does not know."""
+    """Property of the lens that the direction-cosine engine cannot simulate; None if it can."""
     if lens.stop is not None:
-        return "a stop in front of the lens, whose edge diffracts on the way"
+        return "a stop in front of the lens, whose edge diffracts before the lens"
     if lens.cover_glass is not None:
         return "a cover glass, behind which the rays' paths have no closed form"
     if lens.structure is not None:
-        return "a structure of meta-atoms, each with a transmission of its own"
+        return "a structure of individual meta-atoms"
     if lens.phase.flat_pixel is not None:
         return "a phase of flat pixels"
     if len(lens.response.orders) > 1:
@@ -124,7 +124,7 @@ def _cheaper(
     window: ImageWindow,
     refinement: float,
 ) -> EnginePlan:
-    """Compare times: samples and matrix products of the tiles against the transforms of the grid."""
+    """The faster engine, by estimates of the time for tiles and for the FFTs of a grid."""
     grid_for = partial(choose_grid, lens, wavelength, sources, window, refinement=refinement)
     obstacle = _obstacle(lens)
     if obstacle is not None:
@@ -137,7 +137,7 @@ def _cheaper(
     if fault is not None:
         return _on_a_grid(lens, grid_for, f"the direction-cosine engine {fault}")
     try:
-        # The same on every machine: what memory holds beyond is for who asks for it.
+        # A fixed limit, so that the choice is the same on every machine; larger grids must be requested by name.
         grid = grid_for(largest=LARGEST_GRID)
     except InputError as error:
         return EnginePlan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
@@ -150,7 +150,7 @@ def _cheaper(
 
 
 def _on_a_grid(lens: Metalens, grid_for: Callable[..., Grid], reason: str) -> EnginePlan:
-    """The angular spectrum; where its grid would be too large, the convolution in parts, which a plain lens allows."""
+    """The angular spectrum or, if its grid would be too large and the lens is plain, the convolution in parts."""
     try:
         return EnginePlan("angular_spectrum", reason, grid=grid_for(largest=LARGEST_GRID))
     except InputError as error:
@@ -162,11 +162,11 @@ def _on_a_grid(lens: Metalens, grid_for: Callable[..., Grid], reason: str) -> En
 
 
 def _pupil_fault(lens: Metalens, sources: list[Source], sampling: Sampling) -> str | None:
-    """What is wrong with the pupil as the direction-cosine engine would see it, whose area has to be the aperture's."""
+    """Error of the sampled pupil: its area must be that of the aperture; None if it is."""
     for source in sources:
         share = float(seen_area(lens, source, sampling.pupil_samples))
         if not abs(share - 1) <= AREA_TOLERANCE:
-            return f"sees {share:.3g} of the aperture's area from the sensor, 1 was expected"
+            return f"samples {share:.3g} of the aperture's area, 1 was expected"
     return None
 
 
@@ -177,7 +177,7 @@ def _sampling(
     window: ImageWindow,
     refinement: float,
 ) -> Sampling:
-    """What holds for all sources."""
+    """Sampling that is sufficient for all sources."""
     half = window.half_side
     chosen = [choose_sampling(lens, wavelength, source, half, refinement=refinement) for source in sources]
     tiles = max(each.tiles for each in chosen)
@@ -188,7 +188,7 @@ def _sampling(
 
 
 def _finer_tiles(window: int, tiles: int) -> int:
-    """Tiles of fewer samples, of which there are whole numbers: an estimate must not compare a tile with itself."""
+    """More tiles, until a tile has fewer samples: an error estimate must not compare equal samplings."""
     side = tile_side(window, tiles)
     finer = tiles
     while side > 1 and tile_side(window, finer) >= side:
@@ -197,18 +197,18 @@ def _finer_tiles(window: int, tiles: int) -> int:
 
 
 # Fitted to measured times of both engines on one core of a 2.4 GHz processor with AVX2, over 0.05 to 2 mm and 32 to
-# 512 samples (benchmarks/psf_scaling.py goes the same range). Only their ratio matters: what is slow is slow for both.
+# 512 samples (benchmarks/psf_scaling.py covers the same range). Only their ratio matters, not the processor's speed.
 
 
 def _tile_nanoseconds(sampling: Sampling, window: tuple[int, int]) -> float:
-    """Of one function. The pupil's samples, their products with a tile's samples; one half mirrors the other."""
+    """Time of one PSF: pupil samples and matrix products of the tiles; half of them follow by symmetry."""
     tiles, samples = sampling.tiles, sampling.pupil_samples
     side = -(-max(window) // tiles)
     return tiles * (tiles + 1) / 2 * (samples**2 * (30 + 0.7 * side) + samples * side**2)
 
 
 def _grid_nanoseconds(grid: Grid, shared: int) -> float:
-    """Of one function, where so many share the spectrum behind the lens; slower out of a processor's cache."""
+    """Time of one PSF, if ``shared`` PSFs use one spectrum; slower if the grid exceeds the cache."""
     points = math.prod(grid.size)
     out_of_cache = 1 + 0.15 * max(0.0, math.log2(points) - 21)
     return points * (9 + 11 / shared) * out_of_cache

@@ -34,15 +34,15 @@ from metalens.psf.engines.pixels import gauss_legendre
 from metalens.psf.engines.sampling import Sampling
 
 MOST_PUPIL_SAMPLES = 2_000_000
-"""Of all tiles that are computed at once."""
+"""Largest number of pupil samples of all tiles that are computed at once."""
 
 
 LEAST_SQUARED_COSINE = 1e-3
-"""γ² of the most slanted samples: 88° from the axis."""
+"""Smallest γ² of a sample: 88° from the axis."""
 
 
 class PupilGrid(NamedTuple):
-    """The pupil as one tile sees it, on a grid uniform in direction cosines.
+    """The pupil seen from one tile, on a grid uniform in direction cosines.
 
     Attributes:
         q: ``[row]`` direction cosines along y, less the chief ray's.
@@ -74,7 +74,7 @@ def _landing(lens: Metalens, source: Source, tile_offset: jax.Array) -> jax.Arra
 
 
 def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: int) -> PupilGrid:
-    """See the pupil from a tile's centre.
+    """Sample the pupil as seen from the centre of a tile.
 
     Args:
         lens: the metalens.
@@ -92,13 +92,13 @@ def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: 
     rim = aperture * np.stack([np.sin(turn), np.cos(turn)])
     away = landing[:, None] - rim
     rim_cosine = away / jnp.sqrt(jnp.sum(away**2, axis=0) + focal_length**2) - chief[:, None]
-    # Where the samples lie does not change the integral, so no gradient flows through it.
+    # The integral does not depend on the positions of the samples, so no gradient flows through them.
     low, high = jax.lax.stop_gradient((rim_cosine.min(axis=1), rim_cosine.max(axis=1)))
     step = (high - low) / (samples - 1 - 2 * EDGE_REACH)
     q, p = (low - EDGE_REACH * step)[:, None] + step[:, None] * np.arange(samples)
 
     full_q, full_p = (chief[0] + q)[:, None], (chief[1] + p)[None, :]
-    # Corners of the square beyond the half-space, q² + p² > 1, are no places of the pupil.
+    # Corners of the square with q² + p² > 1 are not part of the pupil.
     squared_cosine = 1 - full_q**2 - full_p**2
     seen = squared_cosine > LEAST_SQUARED_COSINE
     squared_cosine = jnp.where(seen, squared_cosine, 1.0)
@@ -106,7 +106,7 @@ def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: 
     reach = focal_length / cosine
     y, x = jnp.where(seen, landing[0] - reach * full_q, 0.0), jnp.where(seen, landing[1] - reach * full_p, 0.0)
 
-    # R₀ − R at the lens' centre, without the cancellation of two large distances.
+    # R₀ relative to its value at the lens' centre, without cancellation of large distances.
     sphere = (y**2 + x**2 - 2 * (y * landing[0] + x * landing[1])) / (reach + chief_distance)
     inside = jnp.where(seen, _inside(lens, landing, y, x, full_q, full_p, step), 0.0)
     share = focal_length / squared_cosine * step[0] * step[1] * inside
@@ -144,13 +144,13 @@ def _inside(
     radius = 0.5 * lens.aperture_diameter
     distance, back = jax.vjp(lambda y, x: lens.aperture.edge_distance(y, x, radius), y, x)
     slope_y, slope_x = back(jnp.ones_like(distance))
-    # The nearest point of the edge, as the tile sees it. A distance in the lens' plane would have to be divided by a
-    # sample's width there, which grows as 1/γ³ and is another one at the edge than at the sample.
+    # Nearest point of the edge in direction cosines. In the plane of the lens, the width of a sample grows as 1/γ³
+    # and differs between the edge and the sample.
     edge_q, edge_p = _seen_from(lens, landing, y - distance * slope_y, x - distance * slope_x)
     normal_q = (slope_y * (1 - edge_p**2) + slope_x * edge_q * edge_p) * step[0]
     normal_p = (slope_x * (1 - edge_q**2) + slope_y * edge_q * edge_p) * step[1]
     beyond = (edge_q - q) / step[0] * normal_q + (edge_p - p) / step[1] * normal_p
-    # In the middle of a disc no side is the nearest one, and the root must not be taken at 0.
+    # At the centre of a disc the nearest edge is undefined, and the root must not be taken at 0.
     length = normal_q**2 + normal_p**2
     one_side = slope_y**2 + slope_x**2 > 0.25
     steps = beyond / jnp.sqrt(jnp.where(one_side, length, 1.0))
@@ -158,7 +158,7 @@ def _inside(
 
 
 def _seen_from(lens: Metalens, landing: jax.Array, y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Direction cosines (q, p) in which a place of the sensor sees points of the lens."""
+    """Direction cosines (q, p) of points of the lens, seen from a point of the sensor."""
     away_y, away_x = landing[0] - y, landing[1] - x
     distance = jnp.sqrt(away_y**2 + away_x**2 + lens.focal_length**2)
     return away_y / distance, away_x / distance
@@ -176,7 +176,7 @@ def tile_intensity(
     """Energy density of one tile at several wavelengths.
 
     Args:
-        lens: the metalens; of its response, the first order that it keeps.
+        lens: the metalens; only the first of its response's orders is used.
         source: the light.
         wavelength: ``[wavelength]`` in metres.
         tile_offset: ``[2]`` (y, x) from the chief ray's landing point to the tile's centre, in metres.
@@ -185,8 +185,8 @@ def tile_intensity(
         pupil_samples: samples along each side of the pupil's grid.
 
     Returns:
-        ``[wavelength, y, x]`` energy per area in 1/m²; its integral over the plane is the share of the light that
-        the lens sends on.
+        ``[wavelength, y, x]`` energy per area in 1/m²; its integral over the plane is the transmitted share of the
+        incident energy.
     """
     grid = pupil_grid(lens, source, tile_offset, pupil_samples)
     cycles = lens.response.orders[0] * lens.phase.at(grid.y, grid.x) / (2 * np.pi)
@@ -194,7 +194,7 @@ def tile_intensity(
     @jax.checkpoint
     def at_wavelength(wavelength: jax.Array) -> jax.Array:
         turn = 2j * np.pi / wavelength
-        # The near field's factor 1 + i/(kR₀) is as good as a phase of 1/(kR₀).
+        # The near-field factor 1 + i/(kR₀) is approximated by the phase 1/(kR₀).
         near = wavelength / (2 * np.pi) ** 2 * grid.nearness
         pupil = grid.weight * phasor(cycles + grid.path / wavelength + near)
         along_x = phasor(grid.p[:, None] * x / wavelength)
@@ -211,7 +211,7 @@ def tile_intensity(
 
 
 def _falloff(lens: Metalens, source: Source, tile_offset: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
-    """(R₀/R)⁴ of the chief ray: how the obliquity f/R² changes from the tile's centre to its other points."""
+    """(R₀/R)⁴ of the chief ray: change of the obliquity factor f/R² within the tile."""
     landing = _landing(lens, source, tile_offset)
     at_centre = jnp.sum(landing**2) + lens.focal_length**2
     at_point = (landing[0] + y[:, None]) ** 2 + (landing[1] + x) ** 2 + lens.focal_length**2
@@ -263,7 +263,7 @@ def window_intensity(
         return jnp.einsum("wyaxb,a,b->wyx", density, node_weight, node_weight)
 
     rows = tiles - upper
-    # Some tiles at once keep all cores busy; more would only fill the memory.
+    # Several tiles at once use all cores; more would only need memory.
     together = max(1, MOST_PUPIL_SAMPLES // samples**2)
     intensity = jax.lax.map(tile, jnp.arange(rows * tiles), batch_size=min(together, rows * tiles))
     intensity = intensity.reshape(rows, tiles, -1, side_y, side_x).transpose(2, 0, 3, 1, 4)

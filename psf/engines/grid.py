@@ -19,32 +19,32 @@ from metalens.psf.engines.pixels import samples_across
 from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
 
 LARGEST_GRID = 6000
-"""Samples a side up to which ``auto`` considers a grid; what is asked for by name may go as far as memory does."""
+"""Largest side of a grid that ``auto`` considers; an engine requested by name is limited by memory only."""
 
 LARGEST_CONVOLUTION = 60_000
-"""Samples along a side of a lens that is convolved in parts: what an hour of one core can do."""
+"""Largest side of a lens that is convolved in parts; about one hour on one core."""
 
 SAMPLE_BYTES = 64
-"""Of a sample of the transforms: some complex arrays in single precision at the same time."""
+"""Memory per sample of the transforms: several complex arrays in single precision."""
 
 MEMORY_SHARE = 0.5
-"""Of the machine's memory, that the transforms may take."""
+"""Share of the machine's memory that the transforms may use."""
 
 PADDING = 3.0
-"""Room beyond the aperture and the window on each side, in Fresnel lengths √(λz).
+"""Margin around aperture and window, in Fresnel lengths √(λz).
 
-The light that the rim diffracts spreads over this length, in which the angular spectrum fades out."""
+Light diffracted by the rim spreads over this length; there the angular spectrum is faded out."""
 
 
 @dataclass(frozen=True)
 class Grid:
-    """What an engine on a uniform grid is compiled for.
+    """Sampling of an engine on a uniform grid.
 
     Attributes:
         subsamples: samples along each side of a pixel.
         size: (ny, nx) of the transforms.
         window: (ny, nx) samples of the result, the integrator's margin included.
-        padding: room beyond aperture and window in Fresnel lengths.
+        padding: margin around aperture and window in Fresnel lengths.
     """
 
     subsamples: int
@@ -81,15 +81,15 @@ def choose_grid(
 
     The sample spacing h has to resolve, at the shortest wavelength, (1) the intensity, whose frequencies reach the
     pupil's spread of directions over λ, where it is integrated, else the field with half of them; (2) the waves that
-    connect the aperture's rim with the window's; (3) what the lens' phase adds to the chief ray's direction, which must
-    not turn by more than π between samples; a lens of flat pixels has two samples along each pixel.
+    connect the aperture's rim with the window's; (3) the lens' phase relative to the chief ray, which must
+    not change by more than π between samples; flat pixels are sampled twice along each side.
 
     Args:
         lens: the metalens.
         wavelength: one or all wavelengths in metres.
         sources: the light; it matters behind a stop and at finite distance.
         window: samples of each PSF.
-        convolves: also resolve the convolution kernel of the way from the stop to the lens.
+        convolves: also resolve the convolution kernel from the stop to the lens.
         refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
         largest: samples a side that the grid may have without refinement; by default as many as memory holds.
 
@@ -111,7 +111,7 @@ def choose_grid(
         rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
     subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))
     if convolves and refinement > 1:
-        # An estimate of the error must not compare a sampling with itself.
+        # An error estimate must not compare equal samplings.
         subsamples = max(subsamples, 1 + int(np.ceil(max(rates) * pixel_pitch)))
     pitch = pixel_pitch / subsamples
     inner = (samples_across(window.shape[0], subsamples), samples_across(window.shape[1], subsamples))
@@ -119,7 +119,7 @@ def choose_grid(
     padding = refinement * PADDING
     room = int(np.ceil(2 * padding * np.sqrt(longest * distance) / pitch))
     size = tuple(_round_up(aperture + length + room) for length in inner)
-    # What is refined only to be compared may be larger, in spacing and in padding.
+    # A refined grid, used for comparison only, may be larger.
     most = (largest or largest_grid(lens, convolves=convolves)) * refinement**2
     if max(size) > most:
         gentler = "a smaller window or aperture_um."
@@ -151,7 +151,7 @@ def largest_grid(lens: Metalens, *, convolves: bool) -> int:
 
 
 def grids_in_memory(grid: Grid) -> int:
-    """How many grids may be computed at the same time; double precision is reckoned with.
+    """Number of grids that fit into memory at the same time, in double precision.
 
     Args:
         grid: that of each of them.
@@ -165,14 +165,14 @@ def _memory() -> int:
 
 
 def _kernel_rate(layer: Plate, width: float, wavelength: float) -> float:
-    """Samples per metre that hold the Rayleigh–Sommerfeld kernel of a layer between two discs of a width."""
+    """Sampling rate in 1/m of the Rayleigh–Sommerfeld kernel of a layer between two discs."""
     shorter, thickness = wavelength / float(layer.index), float(layer.thickness)
     reach = width + PADDING * np.sqrt(shorter * thickness)
     return float(2 * reach / np.hypot(reach, thickness) / shorter) if thickness > 0 else 0.0
 
 
 def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) -> float:
-    """Largest spread of the direction cosines, along y or x, with which the stop is seen from a point of the sensor.
+    """Largest spread of direction cosines, along y or x, of the stop seen from a point of the sensor.
 
     Args:
         lens: whose stop it is.
@@ -185,14 +185,14 @@ def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) 
 
 
 def _round_up(length: int) -> int:
-    """A length that transforms fast, one of few: each is compiled anew."""
+    """A fast FFT length, rounded to few values because each is compiled separately."""
     step = 2 ** max(0, length.bit_length() - 5)
     return int(scipy.fft.next_fast_len(-(-length // step) * step))
 
 
 @jax.jit
 def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x: jax.Array) -> jax.Array:
-    """Largest slope, in cycles per metre along y or x, of what the grid holds behind the lens."""
+    """Largest phase gradient behind the lens, in cycles per metre along y or x."""
     total, back = jax.vjp(source.path, y, x)
     light = jnp.stack(back(jnp.ones_like(total)), axis=-1)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)

@@ -1,4 +1,4 @@
-"""The window of the sensor for which an engine computes."""
+"""The window of the sensor in which an engine computes a PSF."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The light that passes the opening which limits it: what a point spread function is a share of."""
+"""Incident energy: the light through the aperture stop, to which PSFs are normalised."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from metalens.optics.source import PlaneWave, Source
 
 RINGS = 48
 SPOKES = 64
-"""Points of equal area at which the brightness of a near point's light is averaged."""
+"""Points of equal area over which the irradiance of a near point source is averaged."""
 
 
 def incoming_light(lens: Metalens, source: Source) -> jax.Array:
     """∬|amplitude|² over the opening in m², the amplitude 1 at its centre.
 
-    A plane wave brings the opening's area. A near point lights the rim less than the middle: on the axis of a disc
-    πR₀² ln(1 + a²/R₀²) at the distance R₀, the closed form of ∬R₀²/(R₀² + r²).
+    For a plane wave it is the area of the opening. A near point source illuminates the rim less than the centre: on the
+    axis of a disc, at the distance R₀, the integral is ∬R₀²/(R₀² + r²) = πR₀² ln(1 + a²/R₀²).
 
     Args:
         lens: the metalens; its stop limits the light if there is one.

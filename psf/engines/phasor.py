@@ -1,4 +1,4 @@
-"""exp(2πic) of many cycles c, fast: the operation on which the engines spend their time."""
+"""Fast exp(2πic) for arrays c, which takes most of the time of the engines."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.polynomial import Chebyshev, Polynomial
 
 _DEGREE = 6
-"""Of the polynomials in c², c in [−½, ½]: they err by 4e-7, a few roundings of float32."""
+"""Degree of the polynomials in c², c in [−½, ½]: their error is 4e-7, a few roundings of float32."""
 
 
 def _coefficients() -> tuple[list[float], list[float]]:
@@ -29,8 +29,8 @@ _COSINE, _SINE = _coefficients()
 def phasor(cycles: jax.Array) -> jax.Array:
     """exp(2πi·cycles), complex, of the shape of ``cycles``.
 
-    Whole cycles are taken off first, which float32 does exactly; the library's sine and cosine take three times as
-    long. The derivative is that of the polynomials, right to 1e-5.
+    Whole cycles are subtracted first, which is exact in float32; the library's sine and cosine take three times as
+    long. The derivative is that of the polynomials, accurate to 1e-5.
     """
     part = cycles - jax.lax.stop_gradient(jnp.round(cycles))
     squared = part * part

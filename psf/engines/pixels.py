@@ -1,4 +1,4 @@
-"""From samples of an intensity to the energy of pixels."""
+"""Integration of sampled intensities over pixels."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
         nodes, so that the pixel's centre is one.
     """
     frequency = np.linspace(0, bandwidth, 65)[:-1]
-    # An unaberrated lens passes about 1 − ν/bandwidth, an aberrated one less.
+    # The MTF of an unaberrated lens is about 1 − ν/bandwidth, that of an aberrated one lower.
     passed = 1 - frequency / bandwidth
     for count in range(1, 64, 2):
         node, weight = gauss_legendre(count, pixel_pitch)
@@ -27,7 +27,7 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
         if np.max(passed * np.abs(found - np.sinc(frequency * pixel_pitch))) < 2e-3:
             return node, weight
     raise InputError(
-        f"psf: a pixel of {1e6 * pixel_pitch:.1f} µm spans too many waves of the image; "
+        f"psf: a pixel of {1e6 * pixel_pitch:.1f} µm is too large for the spatial frequencies of the image; "
         "use smaller pixels or a smaller aperture."
     )
 
@@ -49,14 +49,14 @@ def gauss_legendre(count: int, pixel_pitch: float) -> tuple[np.ndarray, np.ndarr
 def pixel_integrator(pixels: int, subsamples: int) -> np.ndarray:
     """Integrate samples over pixels along one axis, to sixth order in the sample spacing h.
 
-    With an odd number of samples a pixel, they are the middles of its parts; with an even number, their ends:
-    the pixel's centre is a sample either way. The midpoint and the trapezoid rule err by derivatives at the
+    With an odd number of samples per pixel, they are the centres of its parts; with an even number, their ends:
+    the pixel's centre is a sample in both cases. The midpoint and the trapezoid rule err by derivatives at the
     pixel's ends, which differences δ of neighbouring samples give: a part is h(1 + δ²/24 − 17δ⁴/5760)f about its
     middle, or h μ(1 − δ²/12 + 11δ⁴/720)f, μ the mean of its ends.
 
     Args:
         pixels: along the axis.
-        subsamples: samples a pixel.
+        subsamples: samples per pixel.
 
     Returns:
         ``[pixel, sample]`` weights for :func:`samples_across` samples, of which at least two on each side lie
@@ -80,7 +80,7 @@ def samples_across(pixels: int, subsamples: int) -> int:
 
     Args:
         pixels: along the axis.
-        subsamples: samples a pixel.
+        subsamples: samples per pixel.
     """
     return pixels * subsamples + 4 + (1 - subsamples % 2)
 
@@ -90,7 +90,7 @@ def pixel_centres(pixels: int, subsamples: int) -> np.ndarray:
 
     Args:
         pixels: along the axis.
-        subsamples: samples a pixel.
+        subsamples: samples per pixel.
     """
     weights = np.zeros((pixels, samples_across(pixels, subsamples)))
     middle = 2 + subsamples // 2 + subsamples * np.arange(pixels)

@@ -19,7 +19,7 @@ from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_in_front, walk
 
 LARGEST_PART = 6001
-"""Samples along each side of the lens that are held and transformed at once."""
+"""Largest side of a part of the lens that is transformed at once."""
 
 
 def window_intensity(
@@ -68,8 +68,8 @@ def _lens_fields(
 ) -> Iterator[tuple[np.ndarray, tuple[float, float]]]:
     """The field behind the lens in parts, with the places (y, x) in metres of their samples (n // 2, n // 2).
 
-    The integral is a sum over the lens, so that memory has to hold no more than a part of a large one. Behind a stop
-    the field is a result by itself, and comes whole.
+    The integral is a sum over the lens, so that only one part at a time is in memory. Behind a stop the
+    field itself is computed by propagation, and is not divided.
     """
     if lens.stop is not None:
         yield lens_field(lens, source, wavelength, pitch, padding), (0.0, 0.0)
@@ -102,7 +102,7 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
         source: the light; its amplitude is 1 at the centre of the stop.
         wavelength: in metres.
         pitch: sample spacing in metres.
-        padding: room around a stop's light on the lens, in Fresnel lengths.
+        padding: margin around the light from the stop on the lens, in Fresnel lengths.
     """
     radius = 0.5 * stop_diameter(lens)
     y, x = _positions(radius + EDGE_REACH * pitch, pitch)

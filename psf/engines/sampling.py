@@ -1,4 +1,4 @@
-"""How finely the direction-cosine engine has to compute: tiles of the window and samples of the pupil.
+"""Sampling of the direction-cosine engine: tiles of the window and samples of the pupil.
 
 All estimates are geometric and run once, in float64 on the host, before the engine is compiled.
 """
@@ -21,18 +21,18 @@ LARGEST_PUPIL_SAMPLES = 2048
 LARGEST_TILES = 63
 
 TOLERANCE = 0.12
-"""Largest phase in radians, root mean square over the pupil, that the sphere's curvature leaves at a tile's corner.
+"""Largest phase error by curvature at a corner of a tile, in radians rms over the pupil.
 
-Its first order is corrected, so that about half of its square remains, where a window has least light."""
+Its first order is corrected, so that about half of its square remains, where the intensity is lowest."""
 
 
 BRIGHTNESS_TOLERANCE = 0.006
-"""Largest relative change of 1/R², root mean square over the pupil, that a tile's corner may neglect."""
+"""Largest relative change of 1/R² that is neglected at a corner of a tile, rms over the pupil."""
 
 
 @dataclass(frozen=True)
 class Sampling:
-    """What the direction-cosine engine is compiled for.
+    """Sampling of the direction-cosine engine.
 
     Attributes:
         tiles: tiles along each side of the window, each with its own reference sphere; odd, so that the chief ray
@@ -52,17 +52,17 @@ def choose_sampling(
     *,
     refinement: float = 1.0,
 ) -> Sampling:
-    """Tiles and pupil samples that hold the engine's two errors.
+    """Tiles and pupil samples that limit both errors of the engine.
 
     Args:
         lens: the metalens.
         wavelength: one or all wavelengths in metres.
         source: the light.
         half_window: half of the window's longer side in metres.
-        refinement: finer than necessary by this factor, to see the error shrink.
+        refinement: factor by which the sampling is finer than necessary, for convergence tests.
 
     Raises:
-        InputError: the window or the lens' phase asks for more samples than the engine holds.
+        InputError: the window or the lens' phase needs more samples than the engine allows.
     """
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
     chief = np.asarray(chief_ray(lens, jnp.asarray(shortest), source.direction).landing, dtype=float)
@@ -78,7 +78,7 @@ def choose_sampling(
     )
     if tiles is None:
         raise InputError(
-            f"psf: a window of {2e6 * half_window:.0f} µm needs more than {LARGEST_TILES} tiles a side; "
+            f"psf: a window of {2e6 * half_window:.0f} µm needs more than {LARGEST_TILES} tiles along a side; "
             'ask for a smaller window or for engine="angular_spectrum".'
         )
     spread = direction_spread(lens, landing)
@@ -93,16 +93,16 @@ def choose_sampling(
     samples = max(samples, _near_horizon(lens, landing, half_window, spread))
     if not samples <= LARGEST_PUPIL_SAMPLES:
         raise InputError(
-            f"psf: the lens throws rays {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
+            f"psf: rays of the lens land up to {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
             f"{samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
             'or engine="angular_spectrum".'
         )
-    # More tiles in any case: an estimate of the error must not compare a sampling with itself.
+    # More tiles in any case: an error estimate must not compare equal samplings.
     return Sampling(2 * int(np.ceil((refinement * tiles - 1) / 2)) + 1, _round_up(refinement * samples))
 
 
 def _near_horizon(lens: Metalens, landing: tuple[float, float], half_window: float, spread: float) -> float:
-    """Samples with which the smoothed edge of the aperture ends before the horizon, where the pupil's grid does."""
+    """Samples for which the smoothed edge of the aperture ends before 90°, the end of the pupil grid."""
     y, x = pupil_points(lens, 1, 64)
     radius = float(np.hypot(landing[0] - y, landing[1] - x).max()) + half_window
     sine = radius / np.hypot(radius, float(lens.focal_length))
@@ -110,7 +110,7 @@ def _near_horizon(lens: Metalens, landing: tuple[float, float], half_window: flo
 
 
 def _round_up(samples: float) -> int:
-    """One of few numbers of samples: each is compiled anew."""
+    """Rounded to few values, because each is compiled separately."""
     step = 2 ** max(4, int(samples).bit_length() - 3)
     return max(64, step * int(np.ceil(samples / step)))
 

@@ -125,11 +125,11 @@ def test_a_pupil_that_is_seen_in_the_wrong_size_is_refused_and_auto_takes_anothe
     lens = lens_of(0.5, 30e-6)
     monkeypatch.setattr(choice, "seen_area", lambda *_: 1.3)
     options = {"window": (16, 16), "pixel_pitch": 0.2e-6}
-    with pytest.raises(InputError, match=r"sees 1\.3 of the aperture's area"):
+    with pytest.raises(InputError, match=r"samples 1\.3 of the aperture's area"):
         psf_simulator(lens, [WAVELENGTH], [0.0], engine="direction_cosine", **options)
     simulator = psf_simulator(lens, [WAVELENGTH], [0.0], **options)
     assert simulator.plan.engine == "angular_spectrum"
-    assert "sees 1.3 of the aperture's area" in simulator.plan.reason
+    assert "samples 1.3 of the aperture's area" in simulator.plan.reason
 
 
 def test_a_lens_that_is_convolved_in_parts_has_the_same_image(monkeypatch):

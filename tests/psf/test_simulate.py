@@ -273,7 +273,7 @@ REQUEST = {"window": (9, 9), "pixel_pitch": 0.5e-6}
         ),
         (
             {"lens": replace(SMALL_LENS, cover_glass=Plate(1e-5, 1.5)), "engine": "direction_cosine"},
-            "cannot follow a cover glass",
+            "cannot simulate a cover glass",
         ),
         ({"lens": replace(SMALL_LENS, stop=Stop(2e-5, 0.0)), "engine": "fresnel"}, "lens that is its own stop"),
         ({"least_share": 0.99}, "ask for a larger window"),

@@ -203,9 +203,7 @@ def test_a_wavelength_outside_the_library_is_refused(fine, radial):
 
 
 def test_the_direction_cosine_engine_is_refused(fine):
-    with pytest.raises(
-        InputError, match="cannot follow a structure of meta-atoms, each with a transmission of its own"
-    ):
+    with pytest.raises(InputError, match="cannot simulate a structure of individual meta-atoms"):
         simulate_psf(fine["square"], GREEN, 0.0, engine="direction_cosine", **WINDOW)
 
 
