@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -25,6 +22,7 @@ from metalens.commands.options import (
     output_option,
     resume_option,
 )
+from metalens.commands.progress import share_progress
 
 if TYPE_CHECKING:
     from metalens.restore.bench.plan import BenchPlan
@@ -114,7 +112,7 @@ def bench(context: click.Context, output: Path, only: str | None, resume: bool, 
 def _restore(output: Path, resume: bool) -> None:
     from metalens.restore.bench.run import restore_with_all
 
-    with _progress("bench") as tell:
+    with share_progress("bench") as tell:
         runs = restore_with_all(output, resume=resume, report=tell)
     for run in runs:
         if not run.finished:
@@ -124,7 +122,7 @@ def _restore(output: Path, resume: bool) -> None:
 def _judge(output: Path, device: str) -> None:
     from metalens.restore.bench.run import judge_all
 
-    with _progress("figures") as tell:
+    with share_progress("figures") as tell:
         judge_all(output, device, report=tell)
 
 
@@ -213,22 +211,3 @@ def _methods(names: str | None) -> tuple[str, ...]:
         if name not in METHODS:
             raise InputError(f"--methods {name}: no such method; expected some of {', '.join(METHODS)}.")
     return found
-
-
-@contextmanager
-def _progress(label: str) -> Iterator[Callable[[float, str], None]]:
-    """A progress bar on stderr; its callback takes (fraction done, current work)."""
-    from tqdm import tqdm
-
-    from metalens.formats.files.interruption import stop_if_interrupted
-
-    layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}{postfix}"
-    with tqdm(desc=label, total=1.0, file=sys.stderr, dynamic_ncols=True, bar_format=layout) as bar:
-
-        def tell(share: float, text: str) -> None:
-            bar.n = min(share, 1.0)
-            bar.set_postfix_str(text, refresh=False)
-            bar.refresh()
-            stop_if_interrupted()
-
-        yield tell

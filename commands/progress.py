@@ -34,16 +34,17 @@ def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]
 
 
 @contextmanager
-def share_progress(label: str) -> Iterator[Callable[[float, dict[str, float]], None]]:
-    """Show a progress bar on stderr; its callback takes (fraction done, figures)."""
+def share_progress(label: str) -> Iterator[Callable[[float, dict[str, float] | str], None]]:
+    """Show a progress bar on stderr; its callback takes (fraction done, figures or the current work)."""
     from tqdm import tqdm
 
     layout = "{desc}: {percentage:3.0f}%|{bar}| {elapsed}<{remaining}{postfix}"
     with tqdm(desc=label, total=1.0, file=sys.stderr, dynamic_ncols=True, bar_format=layout) as bar:
 
-        def tell(share: float, figures: dict[str, float]) -> None:
+        def tell(share: float, told: dict[str, float] | str) -> None:
             bar.n = min(share, 1.0)
-            bar.set_postfix({name: f"{value:.4f}" for name, value in figures.items()}, refresh=False)
+            text = told if isinstance(told, str) else ", ".join(f"{name}={value:.4f}" for name, value in told.items())
+            bar.set_postfix_str(text, refresh=False)
             bar.refresh()
             stop_if_interrupted()
 

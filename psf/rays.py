@@ -12,7 +12,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
-from metalens.optics.source import PlaneWave, Source
+from metalens.optics.source import Source
 
 ON_PLACE = 2e-6
 """Tolerance of a chief ray's landing point, relative to the focal length; float32 resolves 1e-7."""
@@ -274,8 +274,3 @@ def check_chief_ray(lens: Metalens, wavelength: float, direction: tuple[float, f
             f"axis, outside its opening of {1e6 * float(lens.aperture_diameter):.0f} µm; use a smaller field angle, a "
             "larger aperture_diameter or a stop nearer to the lens."
         )
-
-
-def plane_wave(direction: tuple[float, float]) -> PlaneWave:
-    """A plane wave of given direction cosines (y, x)."""
-    return PlaneWave(jnp.asarray(direction, dtype=float))

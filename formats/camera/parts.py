@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import Digest, FileName, LinkingTable, checked_sha256
 from metalens.formats.files.record import Finite, Micrometres, Nanometres, NotNegative, OpticalWavelength, Record
-from metalens.formats.meta_atoms.library import library_digest, library_path, shipped_libraries
+from metalens.formats.meta_atoms.library import library_path, shipped_libraries
 
 Point = tuple[Finite, Finite]
 
@@ -158,20 +157,12 @@ class NanoOpticsProxyResponse(_OrderedResponse):
     )
 
 
-class LibraryResponse(_OrderedResponse):
+class LibraryResponse(LinkingTable, _OrderedResponse):
     """Meta-atoms of a library: one that comes with the package, or a ``library.h5`` beside the ``lens.toml``."""
 
     kind: Literal["library"]
-    library: str = Field(min_length=1, max_length=255, description="a name, or a file in the lens.toml's folder")
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of the file; set when it is read")
-
-    _folder: Path | None = PrivateAttr(default=None)
-
-    @model_validator(mode="after")
-    def _below(self) -> LibraryResponse:
-        if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", self.library):
-            raise ValueError(f"library {self.library!r} must lie in the folder of the lens.toml or below it")
-        return self
+    library: FileName = Field(description="a name, or a file in the lens.toml's folder")
+    sha256: Digest | None = Field(default=None, description="of the file; set when it is read")
 
     def in_folder(self, folder: Path) -> LibraryResponse:
         """The same response with its library found in ``folder``, and the SHA-256 of the library in the record.
@@ -180,12 +171,8 @@ class LibraryResponse(_OrderedResponse):
             InputError: the library is missing, or not the one whose SHA-256 is recorded.
         """
         shipped = self.library in shipped_libraries()
-        digest = library_digest(library_path(self.library if shipped else folder / self.library))
-        if self.sha256 not in (None, digest):
-            raise InputError(
-                f"{self.library}: its SHA-256 is {digest}, but lens.response.sha256 is {self.sha256}; bring back that "
-                "library, or delete the line sha256 for another camera with this one."
-            )
+        path = library_path(self.library if shipped else folder / self.library)
+        digest = checked_sha256(path, self.sha256, "lens.response.sha256")
         found = self.model_copy(update={"sha256": digest})
         found._folder = folder
         return found
@@ -199,20 +186,9 @@ class LibraryResponse(_OrderedResponse):
         if self.library in shipped_libraries():
             self.in_folder(Path())
             return library_path(self.library)
-        if self._folder is None:
-            raise InputError(
-                f"lens.response: where {self.library} lies is not known, for the camera was not read from a file; put "
-                "its lens.toml beside the library and read that."
-            )
-        self.in_folder(self._folder)
-        return self._folder / self.library
-
-    def __eq__(self, other: object) -> bool:
-        """Equal content; where it was read from does not matter."""
-        return isinstance(other, LibraryResponse) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        return hash((self.library, self.sha256, self.wavelength_nm, self.orders))
+        path = self._place("lens.response", self.library)
+        checked_sha256(library_path(path), self.sha256, "lens.response.sha256")
+        return path
 
 
 Response = Annotated[

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import Field, PrivateAttr, model_validator
+from pydantic import Field, model_validator
 
-from metalens.formats.camera.phase_map import digest_of, read_phase_map
-from metalens.formats.files.errors import InputError
+from metalens.formats.camera.phase_map import existing_map, read_phase_map
+from metalens.formats.files.linked_file import Digest, FileName, LinkingTable, checked_sha256
 from metalens.formats.files.record import Finite, Micrometres, OpticalWavelength, Record
 
 LARGEST_ZERNIKE_INDEX = 230
@@ -77,11 +76,11 @@ class ZernikePhase(Record):
         return self
 
 
-class FreeformPhase(Record):
+class FreeformPhase(LinkingTable):
     """A map of samples in a file beside the ``lens.toml``."""
 
     family: Literal["freeform"]
-    file: str = Field(min_length=1, max_length=255, description="relative to the folder of the lens.toml")
+    file: FileName = Field(description="relative to the folder of the lens.toml")
     pitch_um: Micrometres
     interpolation: Literal["cubic", "nearest"] = "cubic"
     units: Literal["rad", "turns", "levels"] | None = Field(
@@ -90,15 +89,7 @@ class FreeformPhase(Record):
     wrapped: bool | None = Field(
         default=None, description="whether the map is wrapped into a turn; None for one that does not look like it"
     )
-    sha256: str | None = Field(default=None, pattern="^[0-9a-f]{64}$", description="of the file; set when it is read")
-
-    _folder: Path | None = PrivateAttr(default=None)
-
-    @model_validator(mode="after")
-    def _fit(self) -> FreeformPhase:
-        if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", self.file):
-            raise ValueError(f"file {self.file!r} must lie in the folder of the lens.toml or below it; copy it there")
-        return self
+    sha256: Digest | None = Field(default=None, description="of the file; set when it is read")
 
     def in_folder(self, folder: Path) -> FreeformPhase:
         """The same phase with its map found in ``folder``, and the SHA-256 of the map in the record.
@@ -106,12 +97,7 @@ class FreeformPhase(Record):
         Raises:
             InputError: the map is missing, or not the one whose SHA-256 is recorded.
         """
-        digest = digest_of(folder / self.file)
-        if self.sha256 not in (None, digest):
-            raise InputError(
-                f"{folder / self.file}: its SHA-256 is {digest}, but lens.phase.sha256 is {self.sha256}; bring back "
-                "that file, or delete the line sha256 for another camera with this one."
-            )
+        digest = checked_sha256(existing_map(folder / self.file), self.sha256, "lens.phase.sha256")
         found = self.model_copy(update={"sha256": digest})
         found._folder = folder
         return found
@@ -122,20 +108,9 @@ class FreeformPhase(Record):
         Raises:
             InputError: the camera was not read from a file, or the map cannot be read or has changed since.
         """
-        if self._folder is None:
-            raise InputError(
-                f"lens.phase: where {self.file} lies is not known, for the camera was not read from a file; put its "
-                "lens.toml beside the map and read that."
-            )
-        self.in_folder(self._folder)
-        return read_phase_map(self._folder / self.file)
-
-    def __eq__(self, other: object) -> bool:
-        """Equal content; where it was read from does not matter."""
-        return isinstance(other, FreeformPhase) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        return hash((self.file, self.pitch_um, self.interpolation, self.units, self.wrapped, self.sha256))
+        path = self._place("lens.phase", self.file)
+        checked_sha256(existing_map(path), self.sha256, "lens.phase.sha256")
+        return read_phase_map(path)
 
 
 PhaseTerm = Annotated[

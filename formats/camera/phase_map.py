@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from pathlib import Path
 
@@ -37,7 +36,7 @@ def read_phase_map(path: str | os.PathLike[str]) -> np.ndarray:
         InputError: the file is missing, of another kind, too large, or holds no finite map of at least 3 samples a
             side.
     """
-    target = _existing(path)
+    target = existing_map(path)
     readers = {".csv": _read_csv, ".npy": _read_npy, ".h5": _read_hdf5, ".hdf5": _read_hdf5}
     reader = readers.get(target.suffix.lower())
     if reader is None:
@@ -45,20 +44,12 @@ def read_phase_map(path: str | os.PathLike[str]) -> np.ndarray:
     return reader(target)
 
 
-def digest_of(path: str | os.PathLike[str]) -> str:
-    """SHA-256 of a phase map's bytes.
+def existing_map(path: str | os.PathLike[str]) -> Path:
+    """The path of a phase map.
 
     Raises:
         InputError: there is no such file, or it is too large.
     """
-    try:
-        with _existing(path).open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: could not be read ({error.strerror}); check its permissions.") from error
-
-
-def _existing(path: str | os.PathLike[str]) -> Path:
     missing = "no such file; a phase map lies beside its lens.toml, at the name in the key file."
     return input_file(path, "phase map", largest=LARGEST_FILE, missing=missing)
 

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import AfterValidator, Field, PrivateAttr
+from pydantic import Field
 
 from metalens.formats.camera.structure import LARGEST_SIDE, Structure, read_structure
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import Nanometres, Record
-from metalens.formats.meta_atoms.library import library_digest, library_path, shipped_libraries
+from metalens.formats.files.linked_file import Digest, FileName, LinkingTable, below_the_folder, checked_sha256
+from metalens.formats.files.record import Nanometres
+from metalens.formats.meta_atoms.library import library_path, shipped_libraries
 
 FITTED_LIBRARIES = ("nano-optics-proxy",)
 """Libraries that come with the package as a formula, without a file."""
@@ -21,40 +20,8 @@ LARGEST_FILE = 2**30
 """Bytes of a structure.h5: 16384² numbers of 16 bits, and as much again."""
 
 
-def below_the_folder(name: str) -> str:
-    """Refuse a name that leads out of the folder of the ``lens.toml``.
-
-    Raises:
-        ValueError: it does.
-    """
-    if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", name):
-        raise ValueError(f"{name!r} must lie in the folder of the lens.toml or below it; copy it there")
-    return name
-
-
-FileName = Annotated[str, Field(min_length=1, max_length=255), AfterValidator(below_the_folder)]
-Digest = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
-
-
-class _Found(Record):
-    """A table that names files in the folder of its ``lens.toml``."""
-
-    _folder: Path | None = PrivateAttr(default=None)
-
-    def __eq__(self, other: object) -> bool:
-        """Equal content; where it was read from does not matter."""
-        return type(other) is type(self) and isinstance(other, Record) and self.model_dump() == other.model_dump()
-
-    def __hash__(self) -> int:
-        return hash(self.model_dump_json())
-
-    def _place(self, table: str, name: str) -> Path:
-        if self._folder is None:
-            raise InputError(
-                f"{table}: where {name} lies is not known, for the camera was not read from a file; put its lens.toml "
-                "beside it and read that."
-            )
-        return self._folder / name
+class _LibraryTable(LinkingTable):
+    """A table that may name a library."""
 
     def _library(self, name: str, recorded: str | None, table: str) -> str | Path:
         """The name of a library that comes with the package, or the place of one's file; the right one."""
@@ -64,7 +31,7 @@ class _Found(Record):
         return source
 
 
-class StructureTable(_Found):
+class StructureTable(_LibraryTable):
     """A meta-atom at each site, from a ``structure.h5``; the library says what they do to light."""
 
     file: FileName = Field(description="structure.h5, in the lens.toml's folder")
@@ -117,7 +84,7 @@ class StructureTable(_Found):
         return self._library(name, recorded, "lens.structure")
 
 
-class RadialGeometryTable(_Found):
+class RadialGeometryTable(_LibraryTable):
     """Meta-atoms whose geometry depends on the distance from the centre alone."""
 
     library: FileName = Field(description="a name, or a file in the lens.toml's folder")
@@ -155,11 +122,7 @@ def _library_digest(source: str | Path, recorded: str | None, key: str) -> str |
             f"{source}: no such library beside the lens.toml, and none of this name comes with the package; copy it "
             f"there, or name one of {', '.join((*shipped_libraries(), *FITTED_LIBRARIES))}."
         )
-    path = library_path(source)
-    found = library_digest(path)
-    if recorded not in (None, found):
-        raise _changed(path, found, key, recorded)
-    return found
+    return checked_sha256(library_path(source), recorded, key)
 
 
 def _in_folder(folder: Path, name: str) -> str | Path:
@@ -171,18 +134,4 @@ def _digest(path: Path, recorded: str | None, key: str) -> str:
         raise InputError(f"{path}: no such file; it lies beside its lens.toml, at the name in the table.")
     if path.stat().st_size > LARGEST_FILE:
         raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file may have, {LARGEST_FILE}.")
-    try:
-        with path.open("rb") as file:
-            found = hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: could not be read ({error.strerror}); check its permissions.") from error
-    if recorded not in (None, found):
-        raise _changed(path, found, key, recorded)
-    return found
-
-
-def _changed(path: Path, found: str, key: str, recorded: str | None) -> InputError:
-    return InputError(
-        f"{path}: its SHA-256 is {found}, but {key} is {recorded}; bring back that file, or delete the recorded one "
-        "for another camera with this one."
-    )
+    return checked_sha256(path, recorded, key)

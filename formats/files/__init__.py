@@ -9,6 +9,7 @@ In reading order:
 - ``foreign_text``  text from files, made safe for printing
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and the shipped ones
+- ``linked_file``   files that a TOML file names, with their SHA-256
 - ``json_file``     guarded reading of JSON files
 - ``npy_file``      guarded reading of arrays in NPY format
 - ``hdf5``          guarded opening of HDF5 files

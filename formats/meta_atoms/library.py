@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass, field, fields
 from importlib import resources
@@ -314,16 +313,3 @@ def library_path(source: str | os.PathLike[str]) -> Path:
             f"{', '.join(shipped_libraries())}."
         )
     return Path(source)
-
-
-def library_digest(path: Path) -> str:
-    """SHA-256 of a library's bytes.
-
-    Raises:
-        InputError: the file cannot be read.
-    """
-    try:
-        with path.open("rb") as file:
-            return hashlib.file_digest(file, "sha256").hexdigest()
-    except OSError as error:
-        raise InputError(f"{path}: could not be read ({error.strerror}); check its permissions.") from error

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
-import re
 from pathlib import Path
 from typing import Literal
 
@@ -12,6 +10,7 @@ import numpy as np
 from pydantic import Field, model_validator
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import FileName, file_sha256
 from metalens.formats.files.record import Finite, Nanometres, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 from metalens.formats.meta_atoms.columns import ColumnMap
@@ -26,14 +25,8 @@ VERSION = 1
 class TouchstoneFile(Record):
     """One meta-atom's S-parameters, over frequency."""
 
-    file: str = Field(min_length=1, max_length=255, description="beside the TOML file")
+    file: FileName = Field(description="beside the TOML file")
     geometry_nm: tuple[Nanometres, ...] = Field(min_length=1, max_length=2)
-
-    @model_validator(mode="after")
-    def _below(self) -> TouchstoneFile:
-        if re.search(r"^([/\\]|[A-Za-z]:)|(^|[/\\])\.\.([/\\]|$)", self.file):
-            raise ValueError(f"file {self.file!r} must lie in the folder of the description or below it")
-        return self
 
 
 class TableDescription(Record):
@@ -163,4 +156,4 @@ def _to_power_at_the_array(description: TableDescription, angle: np.ndarray, wav
 def _digest(path: Path) -> str:
     if path.stat().st_size > LARGEST_FILE:
         raise InputError(f"{path}: more than {LARGEST_FILE} bytes.")
-    return hashlib.sha256(path.read_bytes()).hexdigest()
+    return file_sha256(path)

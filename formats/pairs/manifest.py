@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -11,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_record
+from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.pairs.photograph_split import Split
 
 SCHEMA = "metalens.pairs"
@@ -221,11 +221,6 @@ def read_marker(path: Path) -> ShardMarker:
     return read_record(path, ShardMarker, "marker of a shard", REMEDY, largest=LARGEST_JSON)
 
 
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def damage_of(folder: Path, shard: Shard) -> str | None:
     """Check a shard completely, pictures included.
 
@@ -244,7 +239,7 @@ def damage_of(folder: Path, shard: Shard) -> str | None:
         size = path.stat().st_size
         if marker.count != shard.count or marker.bytes != size:
             return f"{size} bytes, its marker says {marker.bytes} for {marker.count} samples"
-        if _sha256(path) != marker.sha256:
+        if file_sha256(path) != marker.sha256:
             return "its checksum is not that of its marker, the file was changed or damaged"
     except (InputError, OSError) as error:
         return f"it cannot be read ({error})"

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 
 SCHEMA = "metalens.psf_ensemble"
@@ -125,12 +126,6 @@ class PsfEnsemble:
         if file_sha256(path) != member.sha256:
             raise InputError(f"{path}: is not the file that {MANIFEST} names; make the ensemble again.")
         return path
-
-
-def file_sha256(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_ensemble_manifest(folder: Path, manifest: EnsembleManifest) -> None:

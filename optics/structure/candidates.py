@@ -14,10 +14,10 @@ import numpy as np
 
 from metalens.formats.camera.structure import AtomKind
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.meta_atoms.library import (
     PARAMETERS,
     AtomLibrary,
-    library_digest,
     library_path,
     read_atom_library,
     shipped_libraries,
@@ -94,7 +94,7 @@ def candidates_of(
             path = library_path(library)
             found = read_atom_library(path)
             name = os.fspath(library) if os.fspath(library) in shipped_libraries() else Path(library).name
-            kind = kind or replace(_kind_of(found), library_name=name, library_sha256=library_digest(path))
+            kind = kind or replace(_kind_of(found), library_name=name, library_sha256=file_sha256(path))
             library = found
     if isinstance(library, AtomLibrary):
         if not math.isclose(library.pitch, pitch, rel_tol=1e-6):

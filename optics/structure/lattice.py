@@ -27,16 +27,6 @@ def lattice_size(lattice: Lattice, pitch: float, diameter: float) -> tuple[int, 
     return 2 * half_rows + 1, 2 * math.ceil((reach + aside) / pitch) + 1
 
 
-def cell_area(lattice: Lattice, pitch: Scalar) -> Scalar:
-    """Area in m² that belongs to each site: p², or p²√3/2 on the hexagonal lattice.
-
-    Args:
-        lattice: of the sites.
-        pitch: distance between neighbouring sites in metres.
-    """
-    return pitch * row_pitch_of(lattice, 1.0) * pitch
-
-
 def cell_reach(lattice: Lattice, pitch: Scalar) -> Scalar:
     """Distance in metres from a site to the farthest corner of its cell.
 

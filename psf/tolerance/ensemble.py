@@ -13,13 +13,13 @@ from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_jso
 from metalens.formats.design.tolerance_run import ToleranceRun
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.psf.bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
 from metalens.formats.psf.ensemble import (
     SETTINGS,
     EnsembleManifest,
     EnsembleMember,
     PsfEnsemble,
-    file_sha256,
     read_psf_ensemble,
     write_ensemble_manifest,
 )

@@ -60,9 +60,9 @@ def test_another_library_makes_another_camera_and_is_refused_for_this_one(folder
     (folder / "lens.toml").write_text(dump_camera(camera), encoding="utf-8")
     assert read_camera(folder / "lens.toml").hash == camera.hash
     write_atom_library(folder / "library.h5", pillars(5.0))
-    with pytest.raises(InputError, match=r"but lens\.response\.sha256 is .*; bring back that library, or delete"):
+    with pytest.raises(InputError, match=r"but lens\.response\.sha256 is .*; bring back that file, or delete"):
         read_camera(folder / "lens.toml")
-    with pytest.raises(InputError, match="bring back that library"):
+    with pytest.raises(InputError, match="bring back that file"):
         metalens_of(camera)
 
 
@@ -71,7 +71,7 @@ def test_a_library_that_is_missing_or_elsewhere_is_told(folder):
     (folder / "library.h5").unlink()
     with pytest.raises(InputError, match=r"library\.h5: neither a file nor a library"):
         read_camera(folder / "lens.toml")
-    with pytest.raises(InputError, match=r"must lie in the folder of the lens\.toml or below it"):
+    with pytest.raises(InputError, match=r"must lie in the folder of the file that names it"):
         parse_camera(text.replace('"library.h5"', '"../library.h5"'))
     with pytest.raises(InputError, match=r"not read from a file; put its lens\.toml beside the library"):
         metalens_of(parse_camera(text))

@@ -4,8 +4,9 @@ import h5py
 import numpy as np
 import pytest
 
-from metalens.formats.camera.phase_map import digest_of, read_phase_map
+from metalens.formats.camera.phase_map import read_phase_map
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.linked_file import file_sha256
 
 MAP = np.random.default_rng(0).normal(size=(5, 7))
 BROKEN = MAP.copy()
@@ -37,7 +38,7 @@ def test_whole_numbers_and_single_precision_are_numbers_too(tmp_path):
 
 def test_the_digest_is_that_of_the_bytes(tmp_path):
     (tmp_path / "map.csv").write_bytes(b"abc")
-    assert digest_of(tmp_path / "map.csv") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "map.csv") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
 
 
 @pytest.mark.parametrize(
