@@ -189,7 +189,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, kind, monkeypatch):
     ("options", "message"),
     [
         ({"vertices": 30}, "layout: vertices: Input should be a multiple of 4, found 30"),
-        ({"grid": 1e-6}, "layout: grid: Input should be less than or equal to 1e-07, found 1e-06"),
+        ({"grid": 1e-6}, "layout: grid: Input should be less than or equal to 0.0000001"),
         ({"label": "λ"}, "layout: label: 'λ' must be one line of at most 200 ASCII"),
         ({"circles": True}, "circles are for OASIS"),
         ({"layers": LayerMap(), "grid": 1e-7}, "vanish on a grid of 100 nm"),
