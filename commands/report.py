@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -21,20 +22,10 @@ from metalens.commands.progress import count_progress
 @click.option("--curve", "curves", multiple=True, help="Another adapter whose loss is drawn; repeatable.")
 @click.option("--stages", type=PATH, help="stages.json with time and memory, as written by metalens demo.")
 @json_option
-def report(
-    output: Path,
-    psf_path: Path,
-    pairs: Path,
-    restored: Path,
-    adapter: str,
-    tune: Path,
-    curves: tuple[str, ...],
-    stages: Path | None,
-    as_json: bool,
-) -> None:
+def report(output: Path, psf_path: Path, as_json: bool, **inputs: Any) -> None:
     """Compare clean, captured, Wiener and restored pictures: report.html with figures, and report.json."""
-    from metalens.restore.report.evaluation import evaluate
+    from metalens.restore.report.evaluation import EvaluationInputs, evaluate
 
     with count_progress("report", "picture") as tell:
-        figures = evaluate(output, psf_path, pairs, restored, adapter, tune, stages, curves, tell)
+        figures = evaluate(output, EvaluationInputs(psf_path, **inputs), tell)
     answer(figures, as_json, f"{output / 'report.html'}")

@@ -108,7 +108,13 @@ def restore(
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.inference.data_consistency import DataConsistency
     from metalens.restore.inference.restoration import Settings, check_alphas
-    from metalens.restore.inference.restored_files import captures_of, read_alpha_map, restore_files, take_camera
+    from metalens.restore.inference.restored_files import (
+        RestoreOptions,
+        captures_of,
+        read_alpha_map,
+        restore_files,
+        take_camera,
+    )
 
     if consistent and psf_path is None:
         raise InputError("--consistent needs --psf, the psf.h5 of the camera that took the captures.")
@@ -121,18 +127,11 @@ def restore(
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
     restorer.to(device, getattr(torch, precision))
+    consistency = DataConsistency(bank, device=device) if consistent and bank is not None else None
+    options = RestoreOptions(alphas, settings, alpha_map, any_lens, consistency)
     with share_progress("restore") as tell:
         rows = restore_files(
-            restorer,
-            found,
-            alphas,
-            output,
-            settings=settings,
-            alpha_map=alpha_map,
-            latents=latents,
-            any_lens=any_lens,
-            consistency=DataConsistency(bank, device=device) if consistent and bank is not None else None,
-            report=lambda done, total: tell(done / total, {}),
+            restorer, found, output, options, latents=latents, report=lambda done, total: tell(done / total, {})
         )
     figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}
     if latents is not None:

@@ -138,17 +138,32 @@ def _require_known(hashes: set[str], name: str, restorer: Restorer, any_lens: bo
         )
 
 
+@dataclass(frozen=True)
+class RestoreOptions:
+    """How files are restored.
+
+    Attributes:
+        alphas: one picture for each; ignored with a map.
+        settings: steps, tiles, place.
+        alpha_map: α at every pixel, ``[y, x]`` of the photographs' size.
+        any_lens: accept captures of lenses on which the adapter was not trained.
+        consistency: data consistency to apply, if given; not for kept latents, which lack the capture.
+    """
+
+    alphas: Sequence[float]
+    settings: Settings = ONE_STEP
+    alpha_map: np.ndarray | None = None
+    any_lens: bool = False
+    consistency: DataConsistency | None = None
+
+
 def restore_files(
     restorer: Restorer,
     captures: Sequence[CaptureFile | KeptLatents],
-    alphas: Sequence[float],
     output: Path,
+    options: RestoreOptions,
     *,
-    settings: Settings = ONE_STEP,
-    alpha_map: np.ndarray | None = None,
     latents: Path | None = None,
-    any_lens: bool = False,
-    consistency: DataConsistency | None = None,
     report: Report = lambda done, total: None,
 ) -> list[dict[str, str]]:
     """Restore captures into a new folder: ``NAME-alpha0.75.png`` for each α, ``NAME-map.png`` with a map of α.
@@ -158,13 +173,9 @@ def restore_files(
     Args:
         restorer: prior and adapter.
         captures: result of :func:`captures_of`.
-        alphas: one picture for each; ignored with a map.
         output: the new folder.
-        settings: steps, tiles, place.
-        alpha_map: α at every pixel, ``[y, x]`` of the photographs' size.
+        options: α and the settings of the restoration.
         latents: a new folder for the latents of every capture.
-        any_lens: accept captures of lenses on which the adapter was not trained.
-        consistency: data consistency to apply, if given; not for kept latents, which lack the capture.
         report: progress callback.
 
     Returns:
@@ -173,13 +184,13 @@ def restore_files(
     Raises:
         InputError: a capture, kept latents or the map cannot be used, or the disk refuses the write.
     """
-    alphas = check_alphas(alphas)
+    alphas, settings, consistency = check_alphas(options.alphas), options.settings, options.consistency
     if latents is not None and any(isinstance(capture, KeptLatents) for capture in captures):
         raise InputError("--latents: the captures are latents already; leave the option out.")
     if consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
         raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
     for capture in captures:
-        _check(restorer, capture, settings, alpha_map, any_lens)
+        _check(restorer, capture, options)
     rows = []
     with ExitStack() as stack:
         folder = stack.enter_context(atomic_directory(output))
@@ -187,7 +198,7 @@ def restore_files(
         for done, capture in enumerate(captures):
             report(done, len(captures))
             found = _latents(restorer, capture, settings, kept, partial(_tell_part, report, done, len(captures)))
-            for name, label, alpha in _pictures(capture.name, alphas, alpha_map):
+            for name, label, alpha in _pictures(capture.name, alphas, options.alpha_map):
                 picture = decode(restorer, found, alpha, tile=settings.tile)
                 if consistency is not None and isinstance(capture, CaptureFile):
                     picture = consistency(picture, capture.read(), _settings_of(capture, settings).place)
@@ -230,21 +241,16 @@ def _settings_of(capture: CaptureFile, settings: Settings) -> Settings:
     return settings if capture.place is None else replace(settings, place=capture.place)
 
 
-def _check(
-    restorer: Restorer,
-    capture: CaptureFile | KeptLatents,
-    settings: Settings,
-    alpha_map: np.ndarray | None,
-    any_lens: bool,
-) -> None:
+def _check(restorer: Restorer, capture: CaptureFile | KeptLatents, options: RestoreOptions) -> None:
+    alpha_map = options.alpha_map
     if isinstance(capture, KeptLatents):
         pixels = load_latents(capture.path, restorer).pixels
     else:
-        _require_known(set(capture.lens_hashes), capture.name, restorer, any_lens)
+        _require_known(set(capture.lens_hashes), capture.name, restorer, options.any_lens)
         picture = capture.read()
         pixels = picture.shape[0], picture.shape[1]
         try:
-            check_capture(restorer, picture, _settings_of(capture, settings).place)
+            check_capture(restorer, picture, _settings_of(capture, options.settings).place)
         except InputError as error:
             raise InputError(f"{capture.name}: {error}") from error
     if alpha_map is not None and alpha_map.shape != pixels:

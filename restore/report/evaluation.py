@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
@@ -28,28 +29,35 @@ _VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
 _TUNING_PAIRS = 3
 
 
-def evaluate(
-    output: Path,
-    psf_path: Path,
-    pairs_path: Path,
-    restored_folder: Path,
-    adapter: str,
-    tune_path: Path,
-    stages_path: Path | None = None,
-    curves: Sequence[str] = (),
-    progress: Report = lambda done, total: None,
-) -> dict[str, Any]:
+@dataclass(frozen=True)
+class EvaluationInputs:
+    """What a report compares.
+
+    Attributes:
+        psf: the camera's ``psf.h5``.
+        pairs: held-out pairs.
+        restored: output of ``metalens restore`` for these pairs.
+        adapter: the adapter that restored them.
+        tune: other pairs, on which the regularisation of the Wiener filter is chosen.
+        stages: JSON file with time and memory of the stages, as the demo writes it.
+        curves: further adapters whose training losses are drawn.
+    """
+
+    psf: Path
+    pairs: Path
+    restored: Path
+    adapter: str
+    tune: Path
+    stages: Path | None = None
+    curves: Sequence[str] = ()
+
+
+def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda done, total: None) -> dict[str, Any]:
     """Write a report on held-out pairs.
 
     Args:
         output: the report's new folder.
-        psf_path: the camera's ``psf.h5``.
-        pairs_path: held-out pairs.
-        restored_folder: output of ``metalens restore`` for these pairs.
-        adapter: the adapter that restored them.
-        tune_path: other pairs, on which Wiener's regulariser is chosen.
-        stages_path: JSON file with time and memory of the stages, as the demo writes it.
-        curves: further adapters whose training losses are drawn.
+        inputs: what is compared.
         progress: progress callback: pictures done, pictures in all.
 
     Returns:
@@ -58,8 +66,8 @@ def evaluate(
     Raises:
         InputError: a file is missing, damaged or of another camera, or a restored picture is missing.
     """
-    bank = read_psf_bank(psf_path)
-    pairs, tuning = read_pairs(pairs_path), read_pairs(tune_path)
+    bank, adapter = read_psf_bank(inputs.psf), inputs.adapter
+    pairs, tuning = read_pairs(inputs.pairs), read_pairs(inputs.tune)
     require_same_camera(pairs, bank)
     require_same_camera(tuning, bank)
     description = describe_adapter(adapter)
@@ -67,17 +75,17 @@ def evaluate(
     samples = []
     for number, name in enumerate(pair_names(pairs)):
         progress(number, len(pairs))
-        samples.append(_sample(pairs, number, name, bank, restored_folder, noise_to_signal))
+        samples.append(_sample(pairs, number, name, bank, inputs.restored, noise_to_signal))
     progress(len(pairs), len(pairs))
     return write_report(
         output,
         bank=bank,
         samples=samples,
         training={
-            "curves": _curves([*curves, adapter]),
+            "curves": _curves([*inputs.curves, adapter]),
             "adapter": description["training"],
         },
-        stages=_stages(stages_path),
+        stages=_stages(inputs.stages),
         provenance={
             "versions": {"metalens": version("metalens"), "python": platform.python_version()}
             | {package: version(package) for package in _VERSIONED},

@@ -16,7 +16,7 @@ from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.inference import data_consistency
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import restore
-from metalens.restore.inference.restored_files import captures_of, restore_files
+from metalens.restore.inference.restored_files import RestoreOptions, captures_of, restore_files
 from metalens.restore.metrics.measures import psnr
 
 PIXELS = (64, 80)
@@ -171,15 +171,20 @@ def test_restoring_consistently_is_restoring_and_then_drawing_towards_the_captur
     both = restore(restorer, seen, [0, 1], consistency=towards)
     np.testing.assert_array_equal(both[1], towards(plain[1], seen))
     write_picture(tmp_path / "a.png", seen)
-    restore_files(restorer, captures_of([tmp_path]), [1], tmp_path / "out", consistency=towards)
+    restore_files(restorer, captures_of([tmp_path]), tmp_path / "out", RestoreOptions([1], consistency=towards))
     np.testing.assert_array_equal(read_picture(tmp_path / "out/a-alpha1.png"), both[1])
 
 
 def test_kept_latents_cannot_be_drawn_towards_what_they_do_not_hold(make_restorer, bank, tmp_path):
     restorer = make_restorer()
     write_picture(tmp_path / "a.png", picture(1))
-    restore_files(restorer, captures_of([tmp_path / "a.png"]), [1], tmp_path / "out", latents=tmp_path / "kept")
+    restore_files(
+        restorer, captures_of([tmp_path / "a.png"]), tmp_path / "out", RestoreOptions([1]), latents=tmp_path / "kept"
+    )
     with pytest.raises(InputError, match="--consistent: kept latents do not hold what the camera saw"):
         restore_files(
-            restorer, captures_of([tmp_path / "kept"]), [1], tmp_path / "b", consistency=DataConsistency(bank)
+            restorer,
+            captures_of([tmp_path / "kept"]),
+            tmp_path / "b",
+            RestoreOptions([1], consistency=DataConsistency(bank)),
         )

@@ -18,7 +18,13 @@ from metalens.restore.inference.restoration import (
     latents_of,
     restore,
 )
-from metalens.restore.inference.restored_files import captures_of, read_alpha_map, restore_files, take_camera
+from metalens.restore.inference.restored_files import (
+    RestoreOptions,
+    captures_of,
+    read_alpha_map,
+    restore_files,
+    take_camera,
+)
 from metalens.restore.metrics.picture_tensors import pad_to_multiple
 
 PIXELS = (64, 80)
@@ -78,7 +84,7 @@ def test_unusable_alphas_are_refused(alphas):
 def test_files_are_restored_into_a_new_folder(make_restorer, tmp_path):
     for name in ("a", "b"):
         write_picture(tmp_path / f"{name}.png", capture())
-    rows = restore_files(make_restorer(), captures_of([tmp_path]), [0, 0.75], tmp_path / "out")
+    rows = restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([0, 0.75]))
     names = sorted(entry.name for entry in (tmp_path / "out").iterdir())
     assert names == ["a-alpha0.75.png", "a-alpha0.png", "b-alpha0.75.png", "b-alpha0.png"]
     assert len(rows) == 4
@@ -95,7 +101,7 @@ def test_a_capture_of_another_size_stops_everything_before_anything_is_written(m
     write_picture(tmp_path / "a.png", capture())
     write_picture(tmp_path / "b.png", capture(pixels=(64, 64)))
     with pytest.raises(InputError, match=r"b: a capture of 64 × 64 pixels .* takes 64 × 80"):
-        restore_files(make_restorer(), captures_of([tmp_path]), [1], tmp_path / "out")
+        restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([1]))
     assert not (tmp_path / "out").exists()
 
 
@@ -169,7 +175,7 @@ def test_captures_of_another_lens_are_refused_unless_they_are_allowed(make_resto
     take_camera(restorer, other, any_lens=True)
     assert restorer.camera.name == "another"
     with pytest.raises(InputError, match="p0-0: taken with another lens"):
-        restore_files(restorer, captures_of([pairs.folder]), [1], tmp_path / "out")
+        restore_files(restorer, captures_of([pairs.folder]), tmp_path / "out", RestoreOptions([1]))
     restorer.training = {"pairs": [{"lens_hashes": [camera.hash]}]}
     take_camera(restorer, bank)
     assert restorer.camera == camera
