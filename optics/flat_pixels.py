@@ -1,10 +1,10 @@
-"""A map of flat pixels as a uniform grid holds it.
+"""Maps of flat pixels, sampled on a uniform grid.
 
 A sample that took the value of the pixel in which it lies would move the pixel's borders to the next samples, by up to
 half a step, and all to the same side where samples lie on the borders. Here each border is smoothed as the aperture's
-edge is (:mod:`metalens.optics.sharp_edge`): a sample holds the pixels around it with the weights that the smoothing
-kernel gives their areas. The kernel's spectrum is 1 where light goes, so that nothing has to be corrected after, and
-vanishes where it would alias.
+edge is (:mod:`metalens.optics.sharp_edge`): a sample is the mean of the pixels around it, weighted by the
+smoothing kernel over their areas. The spectrum of the kernel is 1 for propagating light, so that no correction is
+needed, and vanishes where it would alias.
 """
 
 from __future__ import annotations
@@ -18,14 +18,14 @@ from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 
 SAMPLES = 2
-"""Samples along a pixel that a grid has at least."""
+"""Smallest number of samples along a pixel."""
 
 _NEIGHBOURS = math.ceil(EDGE_REACH / SAMPLES + 0.5)
-"""Pixels on each side of a sample's own that its smoothed borders reach."""
+"""Neighbouring pixels on each side that contribute to a sample."""
 
 
 def sampled_pixels(values: jax.Array, pitch: Scalar, y: jax.Array, x: jax.Array, step: Scalar) -> jax.Array:
-    """Samples of a map of flat pixels with smoothed borders; beyond its rim the outermost pixels go on.
+    """Samples of a map of flat pixels with smoothed borders; outside the map its outermost pixels continue.
 
     Args:
         values: ``[row, column]`` of the pixels, complex transmissions; the map's centre is the lens' centre.

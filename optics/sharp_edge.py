@@ -1,8 +1,8 @@
-"""A hard edge, of an aperture or of a flat pixel, on a uniform grid.
+"""Hard edges of apertures and flat pixels, sampled on a uniform grid.
 
-Summing samples of a function that jumps costs an error of first order in the sample step. Here the jump is
+The sum over samples of a discontinuous function has an error of first order in the sample step. Here the jump is
 replaced by one smoothed with a kernel whose moments vanish up to the eleventh, wide enough for the grid to
-resolve: the sum converges fast in the step, and the shape stays the true disc.
+resolve: the sum converges fast, and the area of the shape is preserved.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _CORRECTION = _correction()
 
 
 def smooth_step(steps: jax.Array) -> jax.Array:
-    """1 inside to 0 outside.
+    """Smooth step from 1 inside to 0 outside.
 
     The kernel is a Gaussian of one step's width with its first ORDER moments in ω² cancelled: its spectrum
     exp(−u) Σⱼ uʲ/j!, j < ORDER, u = ω²/2, is over 0.97 up to 0.35 of the sampling frequency, so that what the edge

@@ -48,7 +48,7 @@ class CameraView:
 
     @property
     def rotationally_symmetric(self) -> bool:
-        """Whether all places at the same distance from the sensor's centre see the same, but for a rotation."""
+        """Whether PSFs at equal distance from the sensor's centre differ by a rotation only."""
         return self.lens.rotationally_symmetric and self.sensor_tilt == (0.0, 0.0) and self.centred
 
     def simulator(
@@ -91,7 +91,7 @@ class CameraView:
         return slice(field, field + 1)
 
     def rays(self, field: int, wavelength: float, rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:
-        """Where rays of equal shares of the light land about a field's place on the sensor.
+        """Landing points of rays of equal energy, relative to a field point on the sensor.
 
         Args:
             field: its number in the view.
@@ -129,7 +129,7 @@ def sensor_depth(view: CameraView, position: np.ndarray) -> float:
 
 
 def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraView:
-    """See the fields at places of a camera's sensor.
+    """Chief rays to given positions on a camera's sensor.
 
     Args:
         camera: the camera.
@@ -167,7 +167,7 @@ def direction_on_moved_sensor(
 ) -> jax.Array:
     """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
 
-    All of it can be traced: at the solution, the derivatives of the last step are those of the implicit function.
+    Differentiable: at the solution, the derivatives of the last step are those of the implicit function.
 
     Args:
         lens: the metalens.

@@ -45,7 +45,7 @@ def choose_window(
 def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray) -> np.ndarray:
     """Share of the light through the stop that the lens sends towards the window.
 
-    What is missing to 1 misses the lens behind its stop, or goes into other diffraction orders than the first.
+    The rest misses the lens behind its stop, or is diffracted into other orders.
 
     Args:
         view: lens and fields.
@@ -63,7 +63,7 @@ def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np
 
 
 def _image_share(lens: Metalens, wavelength: np.ndarray) -> np.ndarray:
-    """Share ``[wavelength]`` of the light through the lens that makes the image."""
+    """Share ``[wavelength]`` of the transmitted light that forms the image."""
     if lens.structure is not None:
         return fit_of(lens, wavelength).efficiency
     efficiency = np.abs(np.asarray(lens.response.coefficients(jnp.asarray(wavelength)))) ** 2

@@ -25,13 +25,13 @@ from metalens.optics.phase import EvenPolynomial, Phase
 MOST_TERMS = 20
 TABLE_LENGTH = 1001
 FINE = 4
-"""Samples for each of the table's, by which the polynomial is judged."""
+"""Number of check points of the polynomial per sample of the table."""
 
 TOLERANCE = 0.01
-"""Radians, by which a polynomial may differ from a phase: λ/628."""
+"""Largest difference of a polynomial from the phase in radians: λ/628."""
 
 READ_TOLERANCE = 0.05
-"""Radians, by which a table that was read may differ from its coefficients."""
+"""Largest difference in radians between a table and its coefficients in a file."""
 
 LARGEST_FILE = 2**26
 MILLI = 1e-3
@@ -44,7 +44,7 @@ EXPLAINED = (
 
 @dataclass(frozen=True)
 class RadialPhaseTable:
-    """A phase over the radius, as it is and as a polynomial.
+    """A phase over the radius, as a table and as a polynomial.
 
     Attributes:
         semi_diameter: of the lens in metres.
@@ -62,7 +62,7 @@ class RadialPhaseTable:
 
 
 def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLERANCE) -> RadialPhaseTable:
-    """The phase of a lens over its radius, and the even polynomial with the fewest terms that is as good as asked.
+    """The phase of a lens over its radius, and the shortest even polynomial within a tolerance.
 
     Args:
         phase: of the lens; an even polynomial keeps its coefficients.
@@ -70,7 +70,7 @@ def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLE
         tolerance: largest error of the polynomial in radians.
 
     Raises:
-        InputError: the phase is not rotationally symmetric, or no polynomial of up to 20 terms is as good.
+        InputError: the phase is not rotationally symmetric, or no polynomial of up to 20 terms is within the tolerance.
     """
     if not phase.rotationally_symmetric:
         raise InputError(
@@ -78,7 +78,7 @@ def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLE
             "without --zemax."
         )
     rim = 0.5 * diameter
-    # Nodes crowd towards both ends in ρ², which keeps the error even.
+    # Chebyshev-like nodes in ρ² distribute the error evenly.
     nodes = rim * np.sqrt(0.5 - 0.5 * np.cos(np.linspace(0, np.pi, 2 * TABLE_LENGTH)))
     values = _of_radius(phase, np.concatenate([np.linspace(0, rim, FINE * (TABLE_LENGTH - 1) + 1), nodes]))
     fine = np.stack([np.linspace(0, rim, FINE * (TABLE_LENGTH - 1) + 1), values[: -len(nodes)]], axis=1)

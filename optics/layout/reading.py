@@ -1,4 +1,4 @@
-"""The meta-atoms of a GDSII or OASIS file: where they are and how large, whoever wrote it."""
+"""The meta-atoms of a GDSII or OASIS file of any origin: positions and sizes."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from metalens.optics.layout.layers import Layer, LayerMap
 LARGEST_FILE = 2**31
 LISTED = 12
 SUFFIXES = (".gds", ".gdsii", ".gds2", ".oas", ".oasis")
-"""What layouts end in."""
+"""File name extensions of layouts."""
 
 PACKED = (b"\x1f\x8b", b"PK\x03\x04", b"BZh", b"\xfd7zXZ", b"7z\xbc\xaf")
-"""How files begin that gzip, zip, bzip2, xz and 7-Zip wrote."""
+"""First bytes of files written by gzip, zip, bzip2, xz and 7-Zip."""
 
 
 @dataclass(frozen=True)
 class DrawnAtoms:
-    """What a layout draws, in metres; x to the right and y up, as layouts have it.
+    """Meta-atoms of a layout, in metres; x to the right and y up.
 
     Attributes:
         drawn: where each meta-atom is, and which outline it has.
@@ -48,7 +48,7 @@ class DrawnAtoms:
 
 
 def layout_kind(path: str | os.PathLike[str]) -> str | None:
-    """``"gds"`` or ``"oasis"`` by how a file begins; None if it is neither.
+    """``"gds"`` or ``"oasis"`` by the first bytes of a file; None if it is neither.
 
     Raises:
         InputError: there is no such file, or it is too large.

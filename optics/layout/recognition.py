@@ -1,4 +1,4 @@
-"""From what a layout or a table says to a structure: which meta-atom stands at which site."""
+"""The structure of a layout or a table: assignment of meta-atoms to sites."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from metalens.optics.layout.reading import DrawnAtoms
 from metalens.optics.structure.lattice import cell_reach
 
 FINEST_STEP = 1e-14
-"""Lengths that differ by less are one, in metres: rounding in the last digits."""
+"""Lengths in metres that differ by less are equal: rounding of the last digits."""
 
 LARGEST_SPACINGS = 3
 """Mean spacings, above which a polygon is no meta-atom."""
@@ -31,13 +31,13 @@ LISTED = 4
 
 @dataclass(frozen=True)
 class Made:
-    """What meta-atoms are made of, which neither a layout nor a table says.
+    """Height and materials of meta-atoms, which layouts and tables do not contain.
 
     Attributes:
         height: in metres.
         material: of the meta-atoms.
         substrate: below them.
-        library_name: the library that tells what they do to light.
+        library_name: the library of their transmission.
         library_sha256: of that library.
         shape: of the meta-atoms; None takes pillars of the outline that is found.
     """
@@ -52,7 +52,7 @@ class Made:
 
 @dataclass(frozen=True)
 class Recognised:
-    """A structure, and how well what was read fits it.
+    """A recognised structure, and its deviations from what was read.
 
     Attributes:
         structure: a meta-atom at each site.

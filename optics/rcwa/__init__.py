@@ -4,12 +4,12 @@ Files, in reading order:
 
 - ``materials``  refractive indices, from refractiveindex.info's pages or constant
 - ``unit_cell``  the cell of one meta-atom as samples of a density
-- ``layer``      its Fourier matrices, by fmmax
-- ``solve``      a plane wave through one such layer: zeroth order and powers
+- ``layer``      Fourier matrices of its layer, by fmmax
+- ``solve``      scattering of a plane wave by the layer: zeroth order and powers
 - ``slab``       the same for a uniform slab, in closed form
 - ``plan``       a specification with its materials, checked
-- ``atom``       one meta-atom at all wavelengths and angles, with as many orders as it needs
-- ``build``      all of them, in parallel processes, into a library
+- ``atom``       one meta-atom at all wavelengths and angles, with converged orders
+- ``build``      a library from all meta-atoms, in parallel processes
 """
 
 from metalens.optics.rcwa.build import build_library

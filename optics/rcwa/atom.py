@@ -1,4 +1,4 @@
-"""One meta-atom at all wavelengths, angles and polarisations, with as many Fourier orders as it needs."""
+"""One meta-atom at all wavelengths, angles and polarisations, with a converged number of Fourier orders."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from metalens.optics.rcwa.unit_cell import cell_density
 
 FEWEST_ORDERS = 21
 GROWTH = 1.8
-"""From one number of Fourier orders to the next that is tried."""
+"""Factor between successive numbers of Fourier orders."""
 
 HEIGHT_STEP = 1e-5
 INDEX_STEP = 1e-5
-"""Relative and absolute, for slopes by differences in double precision."""
+"""Relative and absolute steps of finite differences in double precision."""
 
 
 def compute_atom(plan: LibraryPlan, atom: int) -> dict[str, np.ndarray]:
-    """Every table of one meta-atom.
+    """Compute all tables of one meta-atom.
 
     Args:
-        plan: what is asked for.
-        atom: which of its geometries.
+        plan: the checked specification.
+        atom: index of its geometry.
 
     Returns:
         ``transmission``, ``transmittance``, ``reflectance``, ``height_slope`` and ``index_slope``, each
@@ -44,18 +44,18 @@ def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int) -> dict[s
         if error <= plan.spec.accuracy.tolerance or orders == steps[-1]:
             break
         before, earlier = orders, found
-    # A slope needs less accuracy than t: both ends of its difference have the last orders but one.
+    # A derivative needs less accuracy than t: its differences use the second largest number of orders.
     shifted = _scattered(plan, _layer(plan, density, place, before, INDEX_STEP), place)["transmission"]
     found["index_slope"] = np.log(shifted / earlier["transmission"]) / INDEX_STEP
     return found | {"orders": np.array(orders), "error": np.array(error)}
 
 
 def order_steps(lattice: str, most: int) -> list[int]:
-    """Numbers of Fourier orders that are tried one after another, at least two.
+    """Increasing numbers of Fourier orders for the convergence test, at least two.
 
     Args:
         lattice: ``"square"`` or ``"hexagonal"``.
-        most: orders at most.
+        most: largest number of orders.
     """
     steps: list[int] = []
     wanted = float(FEWEST_ORDERS)

@@ -1,4 +1,4 @@
-"""A library from its specification, in parallel processes, a meta-atom at a time, resumable."""
+"""Computes a library from its specification, in parallel processes, one meta-atom per job, resumable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from metalens.runners.job import Progress
 from metalens.runners.local import LocalWorkers
 
 ASKED = "asked.json"
-"""In the folder of meta-atoms: what they are of."""
+"""File with the settings in the folder of meta-atoms."""
 
 _TABLES = ("transmission", "transmittance", "reflectance", "height_slope", "index_slope")
 
@@ -40,15 +40,15 @@ def build_library(
 ) -> AtomLibrary:
     """Compute a library.
 
-    Every meta-atom is kept in a file of its own as soon as it is known, so that a run that was stopped goes on. The
-    number of processes changes nothing of what comes out.
+    Every meta-atom is written to a file of its own at once, so that an interrupted run can be resumed. The
+    result does not depend on the number of processes.
 
     Args:
         text: of the specification.
         parts: a folder for these files; the caller removes it when the library is written.
         workers: processes.
-        resume: take the meta-atoms that are in the folder from an earlier run of the same specification.
-        progress: is told (done, total) meta-atoms.
+        resume: use the meta-atoms of an earlier run of the same specification in the folder.
+        progress: called with the number of meta-atoms done and their total.
 
     Raises:
         InputError: the specification cannot be used, or the folder holds another one's meta-atoms.
@@ -59,7 +59,7 @@ def build_library(
         missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
         progress(len(paths) - len(missing), len(paths))
         specs = [{"text": text, "parts": str(parts), "atom": atom} for atom in missing]
-        # Also one worker is another process, of one thread: sums in another order would change the last bits.
+        # A single worker is also a process with one thread: another order of sums would change the last bits.
         with closing(LocalWorkers(workers, {"JAX_PLATFORMS": "cpu"})) as runner:
             for done, _ in enumerate(runner.run(COMPUTE, specs), start=len(paths) - len(missing) + 1):
                 progress(done, len(paths))
@@ -67,7 +67,7 @@ def build_library(
 
 
 def asked_of(text: str) -> dict[str, Any]:
-    """What the meta-atoms of a run depend on: the specification and the versions of what computes them."""
+    """What the results of a run depend on: the specification and the versions of the packages."""
     versions = {name: version(name) for name in ("fmmax", "jax", "numpy", "scipy")}
     return {"specification": tomllib.loads(text), "versions": versions | {"materials": database_version()}}
 
@@ -132,7 +132,7 @@ def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]])
 
 
 def empty_cell(plan: LibraryPlan) -> np.ndarray:
-    """``[polarisation, angle, wavelength]`` transmission where the meta-atom is missing: a slab in closed form."""
+    """``[polarisation, angle, wavelength]`` transmission of a site without meta-atom: a slab, in closed form."""
     filling = plan.meta_atom if plan.spec.meta_atom.shape.endswith("hole") else plan.surrounding
     return np.array(
         [

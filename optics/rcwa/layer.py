@@ -11,7 +11,7 @@ import numpy as np
 from fmmax import basis, fft, fmm, fmm_matrices, vector
 
 FORMULATION = fmm.Formulation.JONES_DIRECT_FOURIER
-"""Of those that fmmax knows, the one that converges fastest for round pillars (docs/adr/0011-rcwa-by-fmmax.md)."""
+"""The formulation of fmmax that converges fastest for round pillars (docs/adr/0011-rcwa-by-fmmax.md)."""
 
 
 @dataclass(frozen=True)
@@ -19,7 +19,7 @@ class FourierLayer:
     """A patterned layer in the Fourier basis.
 
     Attributes:
-        coefficients: ``[order, 2]`` whole numbers: which reciprocal lattice vectors; the first one is (0, 0).
+        coefficients: ``[order, 2]`` integer coefficients of the reciprocal lattice vectors; the first is (0, 0).
         wave_vectors: ``[order, (x, y)]`` of the reciprocal lattice, in 1/m.
         inverse_z_permittivity: ``[order, order]`` inverse of the convolution with ε.
         transverse_permittivity: ``[2 order, 2 order]`` ε for (−E_y, E_x), with Li's rules along the tangents
@@ -38,11 +38,11 @@ def lattice_vectors(lattice: str) -> np.ndarray:
 
 
 def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:
-    """The Fourier orders of a lattice within a circle; mirror images come together.
+    """The Fourier orders of a lattice within a circle, closed under both mirror symmetries.
 
     Args:
         vectors: ``[2, 2]`` of the lattice in metres.
-        orders: how many are wanted, about.
+        orders: approximate number.
     """
     u, v = vectors / np.linalg.norm(vectors[0])
     return basis.generate_expansion(basis.LatticeVectors(jnp.asarray(u), jnp.asarray(v)), orders)
@@ -51,7 +51,7 @@ def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:
 def fourier_layer(
     density: np.ndarray, inside: complex, outside: complex, vectors: np.ndarray, orders: int
 ) -> FourierLayer:
-    """The matrices of a layer that is partly of one material and partly of another.
+    """The matrices of a layer of two materials.
 
     Args:
         density: ``[u, v]`` along the lattice vectors, the share of the first material in each sample of the cell.

@@ -29,7 +29,7 @@ def refractive_index(material: Material, wavelength: np.ndarray) -> np.ndarray:
 
 
 def material_name(material: Material) -> str:
-    """How a material is written down in a library."""
+    """Name of a material in a library file."""
     if isinstance(material, tuple):
         return f"{material[0]:g} + {material[1]:g}i"
     return material if isinstance(material, str) else f"{material:g}"

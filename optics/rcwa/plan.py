@@ -1,4 +1,4 @@
-"""What a specification asks for, checked against its materials before the long work begins."""
+"""A specification with its material data, checked before the computation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class LibraryPlan:
     """A specification with its numbers: metres, radians, complex refractive indices.
 
     Attributes:
-        spec: as it was read.
+        spec: the specification as read.
         geometry: ``[atom, parameter]``.
         wavelength: ``[wavelength]``.
         angle: ``[angle]``.
@@ -56,11 +56,11 @@ class LibraryPlan:
 
 
 def plan_library(spec: LibrarySpec) -> LibraryPlan:
-    """Look the materials up and make sure that the light can be what the specification says.
+    """Look up the materials and check that the incident wave is possible.
 
     Raises:
-        InputError: a material is unknown or does not reach a wavelength; light comes out of an absorbing or too thin
-            medium; or orders besides the zeroth leave the array and the specification does not allow it.
+        InputError: a material is unknown or does not reach a wavelength; light comes from an absorbing medium or one of
+            too low index; or the array has higher diffraction orders and the specification does not allow them.
     """
     wavelength = spec.light.wavelengths()
     indices = [

@@ -1,4 +1,4 @@
-"""A uniform slab between two half-spaces, in closed form: the empty cell, and what the solver is tested against."""
+"""A uniform slab between two half-spaces, in closed form: the empty cell, and a test of the solver."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def slab_transmission(
     angle: float,
     polarisation: str,
 ) -> complex:
-    """Amplitude that goes through a slab, |t|² the share of the incident power, by Airy's formula.
+    """Transmitted amplitude of a slab, |t|² the transmittance, by Airy's formula.
 
     Args:
         before: refractive index where light comes from, real.
@@ -29,7 +29,7 @@ def slab_transmission(
         polarisation: ``"s"`` or ``"p"``.
 
     Returns:
-        t from the slab's one side to the other, time running as exp(−iωt) (Born & Wolf, Principles of Optics, 1.6.4).
+        t from one side of the slab to the other, for exp(−iωt) (Born & Wolf, Principles of Optics, 1.6.4).
     """
     transverse = np.sin(angle)
     along = [_root(index**2 - transverse**2) for index in (before, slab, behind)]

@@ -1,9 +1,9 @@
 """One layer of meta-atoms between two half-spaces: the zeroth order and the powers, by rigorous coupled-wave analysis.
 
 The method is that of Liu and Fan (doi:10.1016/j.cpc.2012.04.026) for a single layer, with fmmax's Fourier matrices.
-Every cell here is its own mirror image across x and across y. Light whose plane of incidence is x–z then falls
-into two sorts, s and p, that the layer never mixes, and at normal incidence into four; each is solved by itself, on a
-half or a quarter of the unknowns, which takes a sixth to a fiftieth of the time.
+Every cell here is its own mirror image across x and across y. With the plane of incidence x–z, s- and p-polarised light
+do not couple, and at normal incidence there are four uncoupled symmetries; each is solved separately, with a half or a
+quarter of the unknowns, in a sixth to a fiftieth of the time.
 """
 
 from __future__ import annotations
@@ -20,15 +20,15 @@ from metalens.optics.rcwa.layer import FourierLayer
 
 @dataclass(frozen=True)
 class Scattered:
-    """What a periodic array makes of a plane wave.
+    """Scattering of a plane wave by a periodic array.
 
     Attributes:
         transmission: zeroth order, |t|² its share of the incident power, arg t the phase that the electric field gains
             from one side of the layer to the other; time runs as exp(−iωt).
-        transmittance: share of the incident power that goes through, all orders together.
-        reflectance: share that comes back.
+        transmittance: transmitted share of the incident power, all orders together.
+        reflectance: reflected share.
         order_shares: ``[order]`` share of the incident power that goes through in each of the layer's orders.
-        by_height: transmission with the layer higher by each of the steps that were asked for.
+        by_height: transmission with the height increased by each of the requested steps.
     """
 
     transmission: complex
@@ -49,7 +49,7 @@ def scatter_plane_wave(
     behind: complex,
     steps: tuple[float, ...] = (),
 ) -> Scattered:
-    """Send a plane wave through a layer whose cell is its own mirror image across x and across y.
+    """Scatter a plane wave by a layer whose cell has mirror symmetry in x and in y.
 
     Args:
         layer: from :func:`fourier_layer`.
@@ -82,7 +82,7 @@ def scatter_plane_wave(
 
 @dataclass(frozen=True)
 class _Stack:
-    """A layer between two half-spaces, in the basis of one sort of light.
+    """A layer between two half-spaces, in the basis of one symmetry of the field.
 
     Attributes:
         along: ``[mode]`` wave numbers along z of the layer's modes.
@@ -124,7 +124,7 @@ def _send(stack: _Stack, thickness: float) -> tuple[np.ndarray, np.ndarray]:
     """Magnetic fields ``[unknown]`` of what goes through and of what comes back; thickness times the wave number."""
     passed = np.exp(1j * thickness * stack.along)
     unit = np.eye(len(passed))
-    # No exponential grows: modes that go back are counted from the side where they begin.
+    # No exponential grows: reflected modes are normalised at the side where they start.
     there_and_back = passed[:, None] * stack.returned * passed
     forward, backward = unit + there_and_back, unit - there_and_back
     joined = stack.before @ stack.magnetic @ forward + stack.electric @ backward
@@ -135,7 +135,7 @@ def _send(stack: _Stack, thickness: float) -> tuple[np.ndarray, np.ndarray]:
 
 @dataclass(frozen=True)
 class _Basis:
-    """An orthonormal basis of the magnetic fields (H_x, H_y) of one sort of light, each a sum of up to four waves.
+    """An orthonormal basis of the magnetic fields (H_x, H_y) of one symmetry, each a sum of up to four waves.
 
     Attributes:
         waves: ``[unknown, 4]`` places among the H_x of all orders and then their H_y.
@@ -165,7 +165,7 @@ class _Basis:
 
 
 def _basis(layer: FourierLayer, polarisation: str, *, normal: bool) -> _Basis:
-    # In thousandths of the smallest step, so that mirror images meet as whole numbers.
+    # In thousandths of the smallest step, so that mirror images are equal as integers.
     step = np.abs(layer.wave_vectors[np.abs(layer.wave_vectors) > 0]).min()
     places = np.rint(layer.wave_vectors / step * 1e3).astype(np.int64)
     return _symmetric(places.tobytes(), len(places), polarisation, normal)
@@ -227,7 +227,7 @@ def _diagonal_blocks(first: np.ndarray, second: np.ndarray, third: np.ndarray, f
 def _upward_root(squares: np.ndarray) -> np.ndarray:
     """The root that decays upwards or, without decay, travels upwards."""
     root = np.sqrt(squares.astype(complex))
-    # A root that is real but for rounding belongs to a wave that travels, whatever the rounding's sign.
+    # A root that is real except for rounding belongs to a propagating wave, whatever the sign of the rounding.
     decays = np.abs(root.imag) > 1e-9 * np.abs(root)
     return np.where(np.where(decays, root.imag < 0, root.real < 0), -root, root)
 

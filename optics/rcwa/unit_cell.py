@@ -1,4 +1,4 @@
-"""The cell of one meta-atom: which share of each of its samples is material."""
+"""The unit cell of one meta-atom: filling factor of each sample."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import numpy as np
 from metalens.optics.rcwa.layer import lattice_vectors
 
 SAMPLES = 128
-"""Along each lattice vector; Fourier orders of the fields need 50 at most."""
+"""Samples along each lattice vector; the Fourier orders of the fields need 50 at most."""
 
 SUBSAMPLES = 8
-"""Along each side of a sample that an outline crosses."""
+"""Sub-samples along each side of a sample that an outline crosses."""
 
 
 def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES) -> np.ndarray:
-    """The share of each sample that is material, with outlines that are averaged and not jagged.
+    """Filling factor of each sample, averaged over samples that an outline crosses.
 
     Args:
         shape: a pillar or a hole, a key of ``metalens.formats.meta_atoms.library.PARAMETERS``.

@@ -1,4 +1,4 @@
-"""A lens that is a meta-atom at each site of a lattice: what will really be made."""
+"""The fabricated lens: a meta-atom at each site of a lattice."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from metalens.optics.phase.profile import Scalar
 from metalens.optics.structure.lattice import nearest_site
 
 BETWEEN = 1e-3
-"""Share of the pitch within which a point counts as lying between two cells; float32 knows sites to a tenth of it."""
+"""Share of the pitch within which a point counts as on the line between two cells; ten times the error of float32."""
 
 LARGEST_DIFFERENCE = 0.02
 """Of a structure's pitch or height from that of the arrays by which its meta-atoms are known, relative."""
@@ -34,7 +34,7 @@ LARGEST_DIFFERENCE = 0.02
 @jax.tree_util.register_dataclass
 @dataclass(frozen=True)
 class Sites(Built):
-    """A meta-atom of a table at each site; each cell transmits evenly what an array of its meta-atom does.
+    """A meta-atom of a table at each site; each cell transmits uniformly, like an array of its meta-atom.
 
     Gradients go through ``geometry``, ``library``, ``pitch`` and ``width_error``; ``site_index`` holds whole numbers,
     so that a derivative is taken of ``dataclasses.replace(sites, geometry=…)`` and not of the whole record.
@@ -43,10 +43,10 @@ class Sites(Built):
         site_index: ``[row, column]`` the meta-atom at each site; :data:`metalens.formats.camera.structure.EMPTY` for
             none.
         geometry: ``[atom]`` of the meta-atoms, in the library's unit.
-        library: what they do to light. An empty site transmits what it tells; where it does not, nothing.
+        library: their transmission. An empty site has that of the library, or zero if the library has none.
         pitch: distance between neighbouring sites in metres.
-        lattice: ``"square"`` or ``"hexagonal"``; fixed, never traced.
-        width_error: what is added to the geometry of all meta-atoms, or ``[row, column]`` to that at each site, in the
+        lattice: ``"square"`` or ``"hexagonal"``; static under tracing.
+        width_error: added to the geometry of all meta-atoms, or ``[row, column]`` to that at each site, in the
             library's unit.
     """
 
@@ -70,8 +70,8 @@ class Sites(Built):
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission at places of the lens: that of the site whose cell holds the place.
 
-        On the line between two cells it is their mean. A grid's samples often lie there by the dozen, and would shift
-        the lens if they were all given to the same side.
+        On the line between two cells it is their mean. Many samples of a grid may lie there, and would shift
+        the lens if they were all assigned to the same side.
 
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
@@ -87,7 +87,7 @@ class Sites(Built):
         return 0.5 * (first + second)
 
     def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
-        """As a uniform grid holds it, ``[m, n]``: the borders of square cells are smoothed.
+        """Complex transmission on the samples of a uniform grid, ``[m, n]``: the borders of square cells are smoothed.
 
         On the hexagonal lattice each sample has its own cell's value.
 
@@ -123,17 +123,17 @@ class Sites(Built):
         return jax.lax.complex(real, imaginary)
 
     def check(self, wavelength: object) -> None:
-        """Make sure that the table holds these wavelengths (m) and all meta-atoms as they were drawn.
+        """Check that wavelengths (m) and nominal meta-atoms lie inside the table.
 
         Raises:
-            InputError: one of them lies outside the table, or the error that they share reaches half across it.
+            InputError: one of them lies outside the table, or the common width error is more than half of its range.
         """
         check_range(self.library, wavelength=wavelength, geometry=self.geometry)
         check_width_error(self.library, float(np.mean(self.width_error)))
 
 
 def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Sites:
-    """The lens that a structure describes, with the library that says what its meta-atoms do.
+    """The lens of a structure, with the library of its meta-atoms.
 
     Args:
         structure: from a file, or chosen.
