@@ -47,7 +47,7 @@ Python keyword gets a trailing underscore there.
 """
 
 
-class _Road(click.Group):
+class _InOrder(click.Group):
     """Commands in the order of the pipeline, each imported on demand."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -62,7 +62,7 @@ class _Road(click.Group):
         return super().get_command(ctx, cmd_name)
 
 
-@click.group(cls=_Road, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="metalens")
 def metalens() -> None:
     """Simulate metalens cameras, make training sets from them, restore their photographs.

@@ -62,7 +62,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     shared = ("--shard-size", "2", "--workers", "2")
     weights, lines = ("adapter.safetensors",), ("lenses.jsonl",)
     return {
-        "psf": Command(("psf", lens, "--fields", "3x3"), resume=()),
+        "psf": Command(("psf", lens, "--fields", "3x3", "--window", "25"), resume=()),
         "synth": Command(("synth", photographs, "--psf", psf, "--crops", "32", "--count", "12", *shared)),
         "tolerance": Command(("tolerance", lens, *small, "--draws", "12"), kept=lambda path: path.name in lines),
         "design": Command(("design", str(given / "design.toml"))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import subprocess
 import sys
@@ -37,6 +38,26 @@ from metalens.cli import main
 main()
 """
 """The command line in an environment in which some packages are not installed."""
+
+SEVERAL = """
+import contextlib, io, json, sys
+
+sys.modules.update(dict.fromkeys({missing!r}))
+from metalens.cli import main
+
+told = []
+for arguments in {commands!r}:
+    sys.argv = ["metalens", *arguments]
+    stdout, stderr, status = io.StringIO(), io.StringIO(), 0
+    with contextlib.redirect_stdout(stdout), contextlib.redirect_stderr(stderr):
+        try:
+            main()
+        except SystemExit as end:
+            status = end.code
+    told.append((status, stdout.getvalue(), stderr.getvalue()))
+print(json.dumps(told))
+"""
+"""Several of its command lines, one after another in one process."""
 
 NOT_IN_BASE = sorted(EXTRA_OF)
 
@@ -107,50 +128,57 @@ def test_the_folder_of_a_package_is_found_without_importing_it():
     assert run.stdout.split() == ["stlpips_pytorch", "False"]
 
 
+REFUSED = {
+    "restore": (["restore", "PHOTO", "-o", "NEW"], "torch", "restore"),
+    "pretrain": (["pretrain", "PHOTO", "-o", "NEW", "--work", "NEW"], "torch", "restore"),
+    "design": (["design", "metacamera", "-o", "NEW"], "optax", "design"),
+    "export": (["export", "metacamera", "--gds", "NEW", "--library", "si3n4-on-sio2"], "gdstk", "design"),
+    "synth": (["synth", "embedded", "-o", "NEW", "--psf", "BANK"], "scikit-image", "photographs"),
+    "demo": (["demo", "-o", "NEW"], "torch", "restore"),
+}
+"""Command → its arguments, the package that it lacks, and the extra that has it."""
+
+
 @pytest.fixture(scope="module")
-def bank(small_camera_text, tmp_path_factory) -> Path:
-    """A bank that the base installation alone has made."""
+def base(small_camera_text, tmp_path_factory) -> tuple[Path, dict[str, tuple[int, str, str]]]:
+    """Commands of the base installation alone, in one process: name → status, stdout and stderr."""
     folder = tmp_path_factory.mktemp("base")
     (folder / "lens.toml").write_text(small_camera_text, encoding="utf-8")
-    run = run_without(NOT_IN_BASE, "psf", folder / "lens.toml", "-o", folder / "psf.h5", "--fields", "3x3")
-    assert run.returncode == 0, run.stderr
-    return folder / "psf.h5"
-
-
-def test_the_base_installation_makes_and_verifies_pairs(bank, tmp_path):
-    (tmp_path / "photos").mkdir()
+    (folder / "photos").mkdir()
     picture = np.random.default_rng(0).integers(0, 255, (90, 100, 3), dtype=np.uint8)
-    write_picture(tmp_path / "photos" / "a.png", picture)
-    made = run_without(
-        NOT_IN_BASE, "synth", tmp_path / "photos", "-o", tmp_path / "pairs", "--psf", bank, "--count", "1"
-    )
-    assert made.returncode == 0, made.stderr
-    looked_at = run_without(NOT_IN_BASE, "data", "verify", tmp_path / "pairs")
-    assert looked_at.returncode == 0, looked_at.stderr
+    write_picture(folder / "photos" / "a.png", picture)
+    bank, pairs = folder / "psf.h5", folder / "pairs"
+    commands: dict[str, list[object]] = {
+        "psf": ["psf", folder / "lens.toml", "-o", bank, "--fields", "3x3"],
+        "pairs": ["synth", folder / "photos", "-o", pairs, "--psf", bank, "--count", "1"],
+        "verify": ["data", "verify", pairs],
+    }
+    places = {"PHOTO": folder / "photos" / "a.png", "BANK": bank}
+    for name, (arguments, _, _) in REFUSED.items():
+        commands[name] = [(places | {"NEW": folder / name}).get(each, each) for each in arguments]
+    program = SEVERAL.format(missing=NOT_IN_BASE, commands=[[str(each) for each in one] for one in commands.values()])
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert run.returncode == 0, run.stderr
+    return folder, dict(zip(commands, map(tuple, json.loads(run.stdout)), strict=True))
 
 
-@pytest.mark.parametrize(
-    ("arguments", "package", "extra"),
-    [
-        (["restore", "PHOTO", "-o", "NEW"], "torch", "restore"),
-        (["pretrain", "PHOTO", "-o", "NEW", "--work", "NEW"], "torch", "restore"),
-        (["design", "metacamera", "-o", "NEW"], "optax", "design"),
-        (["export", "metacamera", "--gds", "NEW", "--library", "si3n4-on-sio2"], "gdstk", "design"),
-        (["synth", "embedded", "-o", "NEW", "--psf", "BANK"], "scikit-image", "photographs"),
-        (["demo", "-o", "NEW"], "torch", "restore"),
-    ],
-    ids=lambda value: value[0] if isinstance(value, list) else value,
-)
-def test_a_command_without_its_extra_names_it_and_leaves_nothing_behind(bank, tmp_path, arguments, package, extra):
-    write_picture(tmp_path / "photo.png", np.zeros((80, 80, 3), dtype=np.uint8))
-    places = {"PHOTO": tmp_path / "photo.png", "NEW": tmp_path / "new", "BANK": bank}
-    run = run_without(NOT_IN_BASE, *(places.get(each, each) for each in arguments))
-    assert (run.returncode, run.stdout) == (1, "")
-    (sentence,) = run.stderr.strip().splitlines()
+@pytest.mark.parametrize("name", ["psf", "pairs", "verify"])
+def test_the_base_installation_makes_a_bank_and_pairs_and_verifies_them(base, name):
+    status, _, stderr = base[1][name]
+    assert status == 0, stderr
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_a_command_without_its_extra_names_it_and_leaves_nothing_behind(base, name):
+    folder, told = base
+    _, package, extra = REFUSED[name]
+    status, stdout, stderr = told[name]
+    assert (status, stdout) == (1, "")
+    (sentence,) = stderr.strip().splitlines()
     assert sentence.startswith("metalens: ")
     assert package in sentence
     assert re.search(rf"not installed; run `pip install 'metalens\[[\w,]*{extra}[\w,]*\]'`", sentence)
-    assert not (tmp_path / "new").exists()
+    assert not (folder / name).exists()
 
 
 def test_a_missing_package_that_no_extra_brings_stays_a_fault_with_its_traceback(tmp_path):

@@ -30,6 +30,8 @@ def test_diffusers_and_peft_are_imported_at_one_place():
     assert found == ["networks.py"]
 
 
+# All of diffusers and transformers is imported: a quarter of a minute.
+@pytest.mark.long
 def test_whoever_imported_diffusers_before_can_use_the_restorer():
     program = "import diffusers; from metalens.restore.prior.networks import AutoencoderKL"
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)

@@ -24,11 +24,11 @@ SETTINGS = TrainConfig(
     adapter=AdapterConfig(unet_rank=4, encoder_rank=4),
     batch=2,
     crop=32,
-    checkpoint_every=3,
+    checkpoint_every=2,
     validation_batches=1,
     validation_pictures=1,
 )
-STEPS = 7
+STEPS = 5
 
 # The second checkpoint is being written when the process dies: half of it lies beside the first.
 KILLED_WHILE_IT_SAVES = """
@@ -82,7 +82,7 @@ def curve(folder):
 def test_a_killed_run_resumes_to_the_same_curve_and_weights(run, pairs, tmp_path, bank, prior_folder):
     write_psf_bank(tmp_path / "psf.h5", bank)
     (tmp_path / "recipe.toml").write_text(
-        "[training]\nbatch = 2\ncrop = 32\ncheckpoint_every = 3\nvalidation_batches = 1\nvalidation_pictures = 1\n"
+        "[training]\nbatch = 2\ncrop = 32\ncheckpoint_every = 2\nvalidation_batches = 1\nvalidation_pictures = 1\n"
         "[adapter]\nunet_rank = 4\nencoder_rank = 4\n"
     )
     killed = tmp_path / "killed"
