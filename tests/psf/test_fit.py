@@ -25,9 +25,9 @@ PROXY = {"kind": "nano_optics_proxy", "wavelength_nm": 532.0, "orders": [-1, 0, 
 
 
 def small_camera(response: dict | None = None, pixel_pitch_um: float = 1.0) -> Camera:
-    """D = 60 µm, f = 150 µm, three laser lines."""
+    """D = 40 µm, f = 100 µm, three laser lines."""
     content = read_camera("hyperbolic").model_dump(exclude_none=True)
-    content["lens"].update(aperture_um=60.0, focal_length_um=150.0)
+    content["lens"].update(aperture_um=40.0, focal_length_um=100.0)
     if response is not None:
         content["lens"]["response"] = response
     content["sensor"].update(pixels=(160, 160), pixel_pitch_um=pixel_pitch_um)

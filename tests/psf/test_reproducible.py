@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 TINY = """
 import sys
 from metalens.formats.camera.camera import read_camera
@@ -21,17 +23,23 @@ write_psf_bank(sys.argv[1], bank)
 """
 
 
-def _begin(path: Path, threads: int) -> subprocess.Popen[bytes]:
-    """Make the bank in a process of its own, compiled as a user's is."""
-    kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS" and not key.startswith("JAX_")}
+def _begin(path: Path, threads: int, kept: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Make the bank in a process of its own."""
     counted = ("NPROC", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS")
     environment = kept | {"JAX_PLATFORMS": "cpu"} | dict.fromkeys(counted, str(threads))
     return subprocess.Popen([sys.executable, "-c", TINY, str(path)], env=environment)
 
 
-def test_a_bank_has_the_same_bytes_with_one_thread_and_with_three(tmp_path):
+# As a user's process compiles, with all optimisations and no cache, it takes twenty seconds.
+@pytest.mark.parametrize("optimised", [False, pytest.param(True, marks=pytest.mark.long)])
+def test_a_bank_has_the_same_bytes_with_one_thread_and_with_three(tmp_path, optimised):
     """Two processes; with a remade bank that differs, synth --resume would refuse to go on."""
     made = {threads: tmp_path / f"{threads}.h5" for threads in (1, 3)}
-    running = [_begin(path, threads) for threads, path in made.items()]
+    kept = {
+        key: value
+        for key, value in os.environ.items()
+        if not (optimised and (key == "XLA_FLAGS" or key.startswith("JAX_")))
+    }
+    running = [_begin(path, threads, kept) for threads, path in made.items()]
     assert [each.wait() for each in running] == [0, 0]
     assert made[1].read_bytes() == made[3].read_bytes()
