@@ -267,7 +267,7 @@ def test_a_camera_of_a_structure_is_simulated_by_its_sites(folder):
     assert not lens.rotationally_symmetric
     bank = simulate_bank(camera, fields=(1, 1), window=(15, 15))
     assert bank.provenance["engine"] == "angular_spectrum"
-    assert "structure of meta-atoms" in bank.provenance["engine_reason"]
+    assert "structure of individual meta-atoms" in bank.provenance["engine_reason"]
     # All light of the first order is in the window: what is missing went elsewhere.
     efficiency = fit_of(lens, bank.wavelength).efficiency
     np.testing.assert_allclose(bank.intensity[0].sum(axis=(1, 2)), bank.channel_weight @ efficiency, atol=0.06)

@@ -257,5 +257,5 @@ def test_a_map_in_a_sum_is_found_too(folder):
 
 def test_a_camera_without_its_folder_says_what_to_do():
     phase = parse_camera(with_phase(FAMILIES["freeform"])).lens.phase
-    with pytest.raises(InputError, match=r"not read from a file; put its lens\.toml beside the map and read that"):
+    with pytest.raises(InputError, match=r"not read from a file; put its lens\.toml beside it and read that"):
         phase.samples()

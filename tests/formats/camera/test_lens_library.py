@@ -73,7 +73,7 @@ def test_a_library_that_is_missing_or_elsewhere_is_told(folder):
         read_camera(folder / "lens.toml")
     with pytest.raises(InputError, match=r"must lie in the folder of the file that names it"):
         parse_camera(text.replace('"library.h5"', '"../library.h5"'))
-    with pytest.raises(InputError, match=r"not read from a file; put its lens\.toml beside the library"):
+    with pytest.raises(InputError, match=r"not read from a file; put its lens\.toml beside it"):
         metalens_of(parse_camera(text))
 
 

@@ -190,8 +190,8 @@ def test_a_missing_package_that_no_extra_brings_stays_a_fault_with_its_traceback
 
 def test_the_restorer_runs_without_what_simulates(tmp_path):
     """JAX comes with the base installation; a machine that only restores may be without it."""
-    write_picture(tmp_path / "photo.png", np.zeros((400, 400, 3), dtype=np.uint8))
+    write_picture(tmp_path / "photo.png", np.zeros((64, 64, 3), dtype=np.uint8))
     missing = ["jax", "jaxlib", "optax", "fmmax", "gdstk", "pyiqa", "spandrel"]
-    run = run_without(missing, "restore", tmp_path / "photo.png", "-o", tmp_path / "new")
+    run = run_without(missing, "restore", tmp_path / "photo.png", "-o", tmp_path / "new", "--place", "0,0")
     assert run.returncode == 0, run.stderr
     assert (tmp_path / "new").is_dir()
