@@ -17,7 +17,8 @@ from torch import Tensor
 from metalens.formats.pictures.pictures import list_pictures, read_picture
 from metalens.restore.metrics.picture_tensors import as_tensor
 from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
-from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.prior.prior import PATHS
+from metalens.restore.prior.prior_folder import load_prior
 
 
 def decibels(first: Tensor, second: Tensor) -> float:

@@ -29,7 +29,7 @@ from measuring.random_prior import sd_turbo_sized
 from metalens.formats.camera.camera import read_camera
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.machine import machine_name
-from metalens.restore.prior.prior import load_prior
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.adapter_training import AdapterTraining
 from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.config import TrainConfig

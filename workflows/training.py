@@ -12,7 +12,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank
 from metalens.restore.adapter.lens_transfer import adapter_config
-from metalens.restore.prior.prior import load_prior
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.config import TABLES, TrainConfig, read_train_config
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainingData, TrainingTask

@@ -23,7 +23,8 @@ from metalens.formats.files.json_file import read_record
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import CELLS
-from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.prior.prior import PATHS
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.prior.text_prompts import read_prompt_bank
 
 

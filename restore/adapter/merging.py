@@ -21,7 +21,8 @@ _ALIKE = 1e-5
 def merged_prior(restorer: Restorer, maps: Tensor | None) -> Prior:
     """A prior of plain diffusers classes that is equivalent to the restorer for one degradation map.
 
-    Save it with :func:`metalens.restore.prior.prior.save_prior`, and any program that reads diffusers' folders runs it.
+    Save it with :func:`metalens.restore.prior.prior_folder.save_prior`: any program that reads diffusers' folders can
+    use it.
     The restorer stays as it is.
 
     Args:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from metalens.restore.methods.learning import Learner
 from metalens.restore.metrics.perceptual_loss import perceptual_network
-from metalens.restore.prior.prior import Prior, load_prior
+from metalens.restore.prior.prior import Prior
+from metalens.restore.prior.prior_folder import load_prior
 
 L2_WEIGHT = 40.0
 
@@ -20,7 +21,7 @@ class DiffusionLearner(Learner):
     """A learner on the diffusion prior, with L2 and a perceptual term as its picture loss.
 
     Args:
-        prior: path or name of the prior, as :func:`~metalens.restore.prior.prior.load_prior` takes it.
+        prior: path or name of the prior, as :func:`~metalens.restore.prior.prior_folder.load_prior` takes it.
         device: device of the networks.
         perceptual: weight of the perceptual term, where L2 has :data:`L2_WEIGHT`; 0 leaves it out.
     """

@@ -21,7 +21,7 @@ from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
-from metalens.restore.prior.prior import load_prior
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.train import TrainingData, TrainingTask, train
 

@@ -82,7 +82,7 @@ class Training:
     Attributes:
         pairs: clean and captured pictures of the camera; only the training split is used.
         bank: the camera's point spread functions.
-        prior: the latent diffusion model, as :func:`metalens.restore.prior.prior.load_prior` takes it.
+        prior: the latent diffusion model, as :func:`metalens.restore.prior.prior_folder.load_prior` takes it.
         budget: training budget of methods that learn.
         folder: folder of the method's checkpoint.
         batch: crops per step.

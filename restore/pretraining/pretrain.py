@@ -30,7 +30,8 @@ from metalens.restore.pretraining.linear_initialisation import start_autoencoder
 from metalens.restore.pretraining.losses import DenoiserBatch, autoencoder_loss, denoiser_batch, denoiser_loss
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler
-from metalens.restore.prior.prior import PATHS, Prior, save_prior
+from metalens.restore.prior.prior import PATHS, Prior
+from metalens.restore.prior.prior_folder import save_prior
 from metalens.restore.training.distributed import DistributedProcesses
 from metalens.restore.training.loop import Draw, LoopSettings, Trainee, TrainingLoop
 from metalens.restore.training.optimisation import Budget, Optimisation

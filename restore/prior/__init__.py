@@ -4,5 +4,6 @@ In reading order:
 
 - ``networks``      imports from diffusers and peft
 - ``text_prompts``  prompt embeddings
-- ``prior``         autoencoder, U-Net and prompts: loading, one-step prediction; the embedded prior is in ``weights/``
+- ``prior``         autoencoder, U-Net and prompts: one-step prediction
+- ``prior_folder``  loading and saving a prior; the embedded one is in ``weights/``
 """

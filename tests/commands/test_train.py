@@ -28,7 +28,8 @@ from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.prior import PATHS, Prior, save_prior
+from metalens.restore.prior.prior import PATHS, Prior
+from metalens.restore.prior.prior_folder import save_prior
 from metalens.restore.training.config import TrainConfig
 
 PIXELS = (64, 64)

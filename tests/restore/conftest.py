@@ -27,7 +27,8 @@ from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.prior import PATHS, Prior, load_prior, save_prior
+from metalens.restore.prior.prior import PATHS, Prior
+from metalens.restore.prior.prior_folder import load_prior, save_prior
 from metalens.restore.training.optimisation import Optimisation
 
 PIXELS = (64, 80)

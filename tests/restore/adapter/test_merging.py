@@ -8,7 +8,7 @@ from diffusers import DDPMScheduler
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.merging import merged_prior
-from metalens.restore.prior.prior import load_prior, save_prior
+from metalens.restore.prior.prior_folder import load_prior, save_prior
 
 
 def picture():

@@ -8,7 +8,7 @@ import torch
 
 from metalens.restore.adapter.svda import DegradationAttention, Mixing, rows_of_tokens
 from metalens.restore.conditioning.degradation_map import Region, fwhm_map, patch_centres, position_weights, resample
-from metalens.restore.prior.prior import load_prior
+from metalens.restore.prior.prior_folder import load_prior
 
 
 def picture(height=32, width=48):

@@ -16,7 +16,8 @@ from metalens.restore.pretraining.linear_initialisation import start_autoencoder
 from metalens.restore.pretraining.losses import denoiser_batch, denoiser_loss
 from metalens.restore.pretraining.pretrain import pretrain
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.prior import PATHS, Prior, load_prior
+from metalens.restore.prior.prior import PATHS, Prior
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.optimisation import Budget
 
 TINY = PretrainConfig(

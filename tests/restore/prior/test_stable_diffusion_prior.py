@@ -16,7 +16,8 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.inference.restoration import restore
-from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.prior.prior import PATHS
+from metalens.restore.prior.prior_folder import load_prior
 
 
 def write_tokenizer(folder, words):

@@ -14,7 +14,8 @@ from metalens.restore.adapter.adapter_file import describe_adapter, load_restore
 from metalens.restore.adapter.paths import PathShares, source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
-from metalens.restore.prior.prior import PATHS, load_prior
+from metalens.restore.prior.prior import PATHS
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.distributed import lower_precision, spoken_memory
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget

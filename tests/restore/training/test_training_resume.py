@@ -15,7 +15,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import AdapterConfig
-from metalens.restore.prior.prior import load_prior
+from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.log import read_history
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train
