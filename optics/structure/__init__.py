@@ -7,14 +7,16 @@ Files, in reading order:
 - ``radial_geometry``  a geometry over the distance from the centre, to be optimised
 - ``candidates``       the available meta-atoms, and the best one for a phase
 - ``fit``              phase error and efficiency of a structure; the pitch it needs
+- ``options``          options of the choice, and its target phases
 - ``choice``           the structure of a lens
 """
 
 from metalens.formats.camera.structure import AtomKind
 from metalens.optics.built import Built
 from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of, soft_transmission
-from metalens.optics.structure.choice import StructureOptions, choose_structure, radial_geometry_of, with_structure
+from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of
+from metalens.optics.structure.options import StructureOptions
 from metalens.optics.structure.radial_geometry import RadialGeometry, control_of, geometry_within
 from metalens.optics.structure.sites import Sites, sites_of
 

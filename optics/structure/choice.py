@@ -15,7 +15,7 @@ import logging
 import math
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
@@ -27,10 +27,10 @@ from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary
 from metalens.optics.metalens import Metalens
-from metalens.optics.phase.profile import Phase
 from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
 from metalens.optics.structure.lattice import cell_reach, lattice_size, nearest_site
+from metalens.optics.structure.options import StructureOptions, Wanted, wanted_of
 from metalens.optics.structure.radial_geometry import RadialGeometry
 from metalens.optics.structure.sites import sites_of
 
@@ -44,71 +44,6 @@ SAMPLES = 1024
 """Places of the lens that stand for all where pistons are sought."""
 
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class StructureOptions:
-    """How a structure is chosen.
-
-    Attributes:
-        pitch: distance between neighbouring sites in metres.
-        wavelengths: ``[wavelength]`` of the design in metres, 1 to 64.
-        lattice: of the sites.
-        weights: ``[wavelength]`` weight of each wavelength; by default equal.
-        geometry: widths in metres to choose from; by default the library's own.
-        step: in metres: choose from its multiples.
-        phases: a target phase for each wavelength, instead of the lens' phase for all.
-        weigh_amplitude: prefer meta-atoms that transmit more; otherwise only the phase counts.
-        allow_gaps: accept a library that does not cover the phase.
-        kind: shape, height and materials of the meta-atoms, if a scalar library does not give them.
-        name: of the structure.
-    """
-
-    pitch: float
-    wavelengths: Sequence[float] | np.ndarray
-    lattice: Lattice = "square"
-    weights: Sequence[float] | np.ndarray | None = None
-    geometry: Sequence[float] | np.ndarray | None = None
-    step: float | None = None
-    phases: Sequence[Phase] | None = None
-    weigh_amplitude: bool = True
-    allow_gaps: bool = False
-    kind: AtomKind | None = None
-    name: str = "structure"
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """The target of the choice.
-
-    Attributes:
-        phases: one that all wavelengths share, or one for each.
-        wavelengths: of the design in metres.
-        weights: ``[wavelength]``; they sum to 1.
-        weigh_amplitude: whether higher transmission is preferred; otherwise only the phase counts.
-    """
-
-    phases: tuple[Phase, ...]
-    wavelengths: np.ndarray
-    weights: np.ndarray
-    weigh_amplitude: bool = True
-
-    def at(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """The target phases.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-
-        Returns:
-            ``[..., wavelength]`` in radians, or ``[..., 1]`` where all wavelengths share one phase.
-        """
-        return np.asarray(_phases_at(self.phases, y, x))
-
-
-@jax.jit
-def _phases_at(phases: tuple[Phase, ...], y: jax.Array, x: jax.Array) -> jax.Array:
-    return jnp.stack([phase.at(y, x) for phase in phases], axis=-1)
 
 
 def choose_structure(
@@ -134,7 +69,7 @@ def choose_structure(
         InputError: the library does not cover the phase (with the remaining error), the pitch is too large for
             it, or the options do not fit together.
     """
-    wanted = _wanted(lens, options)
+    wanted = wanted_of(lens, options)
     pitch, lattice = options.pitch, options.lattice
     if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * float(lens.aperture_diameter)):
         raise InputError(
@@ -168,25 +103,6 @@ def choose_structure(
         provenance=_provenance(wanted, fit, remarks),
         **vars(candidates.kind),
     )
-
-
-def _wanted(lens: Metalens, options: StructureOptions) -> Wanted:
-    weights, phases = options.weights, options.phases
-    wavelength = np.atleast_1d(np.asarray(options.wavelengths, dtype=float))
-    if wavelength.ndim != 1 or not 1 <= len(wavelength) <= 64 or not (wavelength > 0).all():
-        raise InputError("structure: 1 to 64 design wavelengths were expected, in metres.")
-    weight = np.ones(len(wavelength)) if weights is None else np.asarray(weights, dtype=float)
-    if weight.shape != wavelength.shape or not np.isfinite(weight).all() or weight.min() < 0 or weight.sum() == 0:
-        raise InputError(
-            f"structure: weights {weight.tolist()} for {len(wavelength)} wavelengths; as many numbers from 0 on, not "
-            "all 0, were expected."
-        )
-    asked = (lens.phase,) if phases is None else tuple(phases)
-    if phases is not None and len(asked) != len(wavelength):
-        raise InputError(
-            f"structure: {len(asked)} phases for {len(wavelength)} wavelengths; give one for each, or leave them out."
-        )
-    return Wanted(asked, wavelength, weight / weight.sum(), options.weigh_amplitude)
 
 
 def _fill(
@@ -301,7 +217,7 @@ def radial_geometry_of(
     """
     if not lens.phase.rotationally_symmetric:
         raise InputError("structure: a radial geometry was asked for a phase that is not rotationally symmetric.")
-    wanted = _wanted(lens, StructureOptions(spacing, wavelengths, weights=weights))
+    wanted = wanted_of(lens, StructureOptions(spacing, wavelengths, weights=weights))
     radius = 0.5 * float(lens.aperture_diameter)
     if not (math.isfinite(spacing) and 0 < spacing <= radius):
         raise InputError(
