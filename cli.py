@@ -91,7 +91,9 @@ def main() -> None:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(file=told)
-        click.echo("\n".join(shown(line, LONGEST_MESSAGE) for line in told.getvalue().splitlines()), err=True)
+        # click lists choices below each other.
+        lines = told.getvalue().replace("\n\t", " ").splitlines()
+        click.echo("\n".join(shown(line, LONGEST_MESSAGE) for line in lines), err=True)
         sys.exit(error.exit_code)
     except InputError as error:
         _fail(str(error), 1)

@@ -45,11 +45,13 @@ def pairs(
     reason.
     """
     from metalens.formats.captures.screen_captures import read_alignment_set
-    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.atomic import require_apart, require_new_directory
+    from metalens.formats.files.claim import check_claim
+    from metalens.formats.pairs.manifest import MANIFEST
     from metalens.synth.alignment import align_captures, calibrate_rig
 
-    if not resume and not dry_run:
-        require_new_directory(output)
+    check_claim(output, MANIFEST, resume=resume)
+    require_apart(output, figures)
     if figures is not None:
         require_new_directory(figures)
     listed = read_alignment_set(captures)

@@ -146,6 +146,7 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
 
 def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     """The plan of a new benchmark; missing inputs are generated."""
+    from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank import read_psf_bank
@@ -163,16 +164,24 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
         raise click.UsageError("give --minutes-per-method or --steps-per-method.")
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
+    for photographs, pairs in (("photos", "pairs"), ("test_photos", "test")):
+        if options[photographs] and options[pairs]:
+            raise click.UsageError(f"give either --{photographs.replace('_', '-')} or --{pairs}.")
     methods = _methods(options["methods"])
+    if options["lens"] is not None:
+        read_camera(options["lens"])
+    _check_prior(options["prior"])
     # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
     check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
-    for sources, made in ((photos, options["pairs"]), (test_photos, options["test"])):
-        if not made:
-            photographs_of(sources)
+    generated = [each for each, made in ((photos, options["pairs"]), (test_photos, options["test"])) if not made]
+    places = [each.path.resolve() for sources in generated for each in photographs_of(sources)]
+    if len(set(places)) < len(places):
+        twice = next(place for place in places if places.count(place) > 1)
+        raise InputError(f"{twice}: is among the photographs of training and of the test; keep them apart.")
     given = {key: options[key] for key in ("lens", "count", "psf", "pairs", "test", "chart", "no_chart")}
     wanted = WantedInputs(photos, test_photos, **given)
     inputs = make_inputs(output, wanted, lambda line: click.echo(line, err=True))
@@ -192,6 +201,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
     """The plan of a resumed benchmark, with the options that were given now."""
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
+    _check_prior(changes.get("prior", "embedded"))
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}
     if "test" in given:
         changes["test"] = tuple(str(each.resolve()) for each in options["test"])
@@ -202,12 +212,22 @@ def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> Benc
     return replace(known, **changes)
 
 
+def _check_prior(name: str) -> None:
+    """Load a prior other than the embedded one before hours are spent on methods that need it."""
+    if name != "embedded":
+        from metalens.restore.prior.prior_folder import load_prior
+
+        load_prior(name)
+
+
 def _methods(names: str | None) -> tuple[str, ...]:
     from metalens.formats.files.errors import InputError
     from metalens.restore.methods import METHODS
 
     found = tuple(METHODS) if names is None else tuple(name.strip() for name in names.split(","))
     for name in found:
+        if found.count(name) > 1:
+            raise InputError(f"--methods {name}: is named twice; name each method once.")
         if name not in METHODS:
             raise InputError(f"--methods {name}: no such method; expected some of {', '.join(METHODS)}.")
     return found

@@ -39,14 +39,16 @@ def design(
     Included: held, held-restoration, held-robust, held-strehl, metacamera. The report compares the lens with a
     hyperbolic lens of the same size, for each field angle and colour.
     """
-    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.atomic import require_apart, require_new_directory
     from metalens.workflows.design import checked_spec
 
     if report_folder is not None:
         require_new_directory(report_folder)
+    require_apart(output, report_folder)
     asked = checked_spec(spec, output, minutes=minutes, seed=seed)
-    from metalens.psf.design.run import design_lens, task_of
+    from metalens.psf.design.run import check_output, design_lens, task_of
 
+    check_output(output, resume=resume)
     if dry_run:
         figures = plan_of(task_of(asked))
         answer(figures | {"output": str(output)}, as_json, plan_text(figures, output))

@@ -149,7 +149,7 @@ def export(
 
 def _check_places(outputs: dict[str, Path]) -> None:
     """Check, before the computation, that every output is new and can be written."""
-    from metalens.formats.files.atomic import require_place
+    from metalens.formats.files.atomic import require_new_file
     from metalens.formats.files.errors import InputError
 
     if not outputs:
@@ -159,9 +159,7 @@ def _check_places(outputs: dict[str, Path]) -> None:
     if len({path.resolve() for path in outputs.values()}) < len(outputs):
         raise InputError("export: two outputs have one name; give each a name of its own.")
     for path in outputs.values():
-        require_place(path)
-        if path.exists():
-            raise InputError(f"{path}: exists already; choose another place.")
+        require_new_file(path)
 
 
 def _mask_options(name: str, drawn: dict[str, Any]) -> MaskOptions:

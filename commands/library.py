@@ -10,7 +10,7 @@ import click
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, Number, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_place
+from metalens.formats.files.atomic import require_new_directory, require_new_file
 
 if TYPE_CHECKING:
     from metalens.formats.meta_atoms.library import AtomLibrary
@@ -36,10 +36,15 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     """
     import shutil
 
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.spec import read_library_spec
     from metalens.optics.rcwa import build_library, plan_library
+    from metalens.optics.rcwa.build import ASKED
 
+    require_new_file(output)
+    parts = output.with_name(output.name + ".parts")
+    check_claim(parts, ASKED, resume=resume)
     record, text = read_library_spec(spec)
     plan = plan_library(record)
     size = {
@@ -56,8 +61,6 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
         )
         answer({**size, "output": str(output)}, as_json, sentence)
         return
-    _require_new(output)
-    parts = output.with_name(output.name + ".parts")
     with count_progress("meta-atoms", "atom") as tell:
         found = build_library(text, parts, workers=workers, resume=resume and parts.exists(), progress=tell)
     write_atom_library(output, found)
@@ -78,7 +81,7 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.table import import_library
 
-    _require_new(output)
+    require_new_file(output)
     found = import_library(about, table)
     write_atom_library(output, found)
     _report(found, output, as_json)
@@ -105,20 +108,14 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
 
     from metalens.formats.meta_atoms.library import library_path, read_atom_library
 
+    if figures is not None:
+        require_new_directory(figures)
     found = read_atom_library(library_path(source))
     chosen = found.at_incidence(polarisation or found.polarisations[0], math.radians(angle))
     content = {**_summary(found), "by_wavelength": _by_wavelength(chosen)}
     if figures is not None:
         content["figures"] = _draw(found, figures)
     answer(content, as_json, _table(content))
-
-
-def _require_new(output: Path) -> None:
-    from metalens.formats.files.errors import InputError
-
-    require_place(output)
-    if output.exists():
-        raise InputError(f"{output}: exists already; choose another place with -o.")
 
 
 def _summary(found: AtomLibrary) -> dict[str, Any]:

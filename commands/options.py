@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,7 +38,7 @@ WORKERS = click.IntRange(1, 1024)
 STEPS = click.IntRange(1, 10**9)
 MINUTES = Number(1e-6, 10**7)
 BATCH = click.IntRange(1, 2**16)
-RANK = click.IntRange(1, 4096)
+RANK = click.IntRange(1, 1024)
 LEARNING_RATE = Number(0, 1, min_open=True)
 WEIGHT = Number(0, 10**6)
 SHARE = Number(0, 1)
@@ -62,6 +62,22 @@ def numbers(value: str, kind: click.ParamType, *, count: int | None = None) -> t
         return tuple(kind(part) for part in parts) if count in (None, len(parts)) else None
     except click.BadParameter:
         return None
+
+
+def check_each_once(option: str, paths: Sequence[Path]) -> None:
+    """Refuse a file that a repeatable option names twice.
+
+    Args:
+        option: its name, for the message.
+        paths: what was given.
+
+    Raises:
+        click.UsageError: one is there twice.
+    """
+    places = [path.resolve() for path in paths]
+    for path, place in zip(paths, places, strict=True):
+        if places.count(place) > 1:
+            raise click.UsageError(f"{option} {path}: is given twice; give each once.")
 
 
 def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:

@@ -20,6 +20,7 @@ from metalens.commands.options import (
     output_option,
 )
 from metalens.commands.progress import share_progress
+from metalens.formats.files.atomic import require_apart, require_new_directory
 from metalens.formats.files.errors import InputError
 
 if TYPE_CHECKING:
@@ -89,6 +90,7 @@ def pretrain(
 
     Writes a diffusers folder: vae/, unet/, scheduler/ and a prompt bank.
     """
+    from metalens.formats.files.claim import check_claim
     from metalens.restore.pretraining.pretrain import pretrain as pretrain_prior
     from metalens.restore.training.optimisation import Budget
     from metalens.synth.photograph_sources import photographs_of
@@ -97,6 +99,9 @@ def pretrain(
         Budget(steps=autoencoder_steps, minutes=autoencoder_minutes),
         Budget(steps=denoiser_steps, minutes=denoiser_minutes),
     )
+    require_new_directory(output)
+    check_claim(work, "config.json", resume=resume)
+    require_apart(output, work)
     config = _config({"seed": seed, **recipe}, device)
     found = photographs_of(photos, as_light=False)
     with share_progress("pretrain") as tell:

@@ -37,12 +37,15 @@ def pseudo(
     They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. For an
         adapter that was trained on several lenses, --psf selects the lens.
     """
+    from metalens.formats.files.claim import check_claim
+    from metalens.formats.pairs.manifest import MANIFEST
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.adapter.lens_transfer import use_for_lens
     from metalens.restore.inference.pseudo import make_pseudo_pairs
     from metalens.synth.photograph_sources import photographs_of
 
+    check_claim(output, MANIFEST, resume=resume)
     found = photographs_of(photos or ("embedded:train",), as_light=False)
     restorer = load_restorer(adapter, prior=prior).to(device)
     if psf_path is not None:

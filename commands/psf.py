@@ -23,7 +23,7 @@ from metalens.commands.options import (
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
-from metalens.formats.files.atomic import require_place
+from metalens.formats.files.atomic import require_apart, require_new_directory, require_new_file
 
 if TYPE_CHECKING:
     from metalens.formats.psf.bank import PsfBank
@@ -74,7 +74,9 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--figures", type=PATH, help="Folder for figures: PSFs, FWHM, MTF and more over the field.")
 @click.option("--dry-run", is_flag=True, help="Check the lens file and print the plan.")
 @json_option
+@click.pass_context
 def simulate(
+    context: click.Context,
     lens: str,
     output: Path,
     fields: tuple[int, int],
@@ -107,7 +109,12 @@ def simulate(
         "wavelengths": wavelengths if isinstance(wavelengths, list) else None,
         "spectral_tolerance": spectral_tolerance,
     }
-    require_place(output)
+    if radii is not None and context.get_parameter_source("fields") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("give either --fields, a grid, or --radii, one radius.")
+    require_new_file(output)
+    require_apart(output, figures)
+    if figures is not None:
+        require_new_directory(figures)
     BankRequest(**request).check(camera)
     if dry_run:
         plan = {
@@ -119,11 +126,13 @@ def simulate(
         }
         answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
+    from metalens.formats.files.claim import held
     from metalens.formats.psf.bank import write_psf_bank
 
-    with count_progress("PSF", "field") as tell:
+    # A second run into the same file would be lost when the first has ended.
+    with held(output.with_name(f".{output.name}.lock"), output), count_progress("PSF", "field") as tell:
         bank = simulate_bank(camera, **request, engine=engine, progress=tell)
-    write_psf_bank(output, bank)
+        write_psf_bank(output, bank)
     found = _found(bank, output)
     if figures is not None:
         from metalens.psf.pictures import write_pictures

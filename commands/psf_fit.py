@@ -10,7 +10,7 @@ import click
 from metalens.commands.answer import answer
 from metalens.commands.options import PATH, WAVELENGTHS, json_option, output_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_place
+from metalens.formats.files.atomic import require_new_file
 
 if TYPE_CHECKING:
     from metalens.psf.captured.fit import LensFit
@@ -37,7 +37,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.psf.captured.fit import fit_lens, fitted_camera
 
-    require_place(output)
+    require_new_file(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)
     # A lens.toml refers to files beside it, so they are written beside the new lens.toml as well.
     camera.in_folder(output.resolve().parent)

@@ -79,7 +79,9 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="First pixel of the captures on the sensor, if they are parts of the frame.",
 )
 @json_option
+@click.pass_context
 def restore(
+    context: click.Context,
     captures: tuple[str, ...],
     output: Path,
     adapter: str,
@@ -103,6 +105,7 @@ def restore(
     """
     import torch
 
+    from metalens.formats.files.atomic import require_apart, require_new_directory
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.restore.adapter.adapter_file import load_restorer
@@ -116,8 +119,14 @@ def restore(
         take_camera,
     )
 
+    if alpha_map_path is not None and context.get_parameter_source("alphas") is not click.core.ParameterSource.DEFAULT:
+        raise click.UsageError("give either --alpha or --alpha-map.")
     if consistent and psf_path is None:
         raise InputError("--consistent needs --psf, the psf.h5 of the camera that took the captures.")
+    for folder in (output, latents):
+        if folder is not None:
+            require_new_directory(folder)
+    require_apart(output, latents)
     alphas = check_alphas(alphas)
     settings = Settings(steps=steps, tile=tile, place=place)
     alpha_map = None if alpha_map_path is None else read_alpha_map(alpha_map_path)

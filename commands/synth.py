@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,16 +15,15 @@ from metalens.commands.options import (
     PATH,
     SEED,
     SHARD_SIZE,
-    SHARE,
     SIDE,
     Number,
+    check_each_once,
     json_option,
     numbers,
     output_option,
     resume_option,
 )
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_new_directory
 
 if TYPE_CHECKING:
     from metalens.synth.generate import PairsReport
@@ -51,9 +51,9 @@ class _Range(click.ParamType):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> tuple[float, float]:
         low, _, high = str(value).partition(",")
-        ends = numbers(f"{low},{high or low}", Number(0, 1000, min_open=True), count=2)
+        ends = numbers(f"{low},{high or low}", Number(0, 1, min_open=True), count=2)
         if ends is None or ends[0] > ends[1]:
-            self.fail(f"{value!r} is no range above 0 and at most 1000; write 0.3,1.", param, ctx)
+            self.fail(f"{value!r} is no range above 0 and at most 1; write 0.3,1.", param, ctx)
         return ends[0], ends[1]
 
 
@@ -73,7 +73,11 @@ class _Range(click.ParamType):
 @click.option("--no-mirror", is_flag=True, help="Do not mirror photographs.")
 @click.option("--no-turn", is_flag=True, help="Do not rotate photographs by 90°.")
 @click.option(
-    "--validation", type=SHARE, default=0.05, show_default=True, help="Fraction of photographs for validation."
+    "--validation",
+    type=Number(0, 1, max_open=True),
+    default=0.05,
+    show_default=True,
+    help="Fraction of photographs for validation.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and noise.")
 @click.option("--shard-size", type=SHARD_SIZE, help="Pairs per file. [default: 64, or fewer if they are large]")
@@ -121,15 +125,18 @@ def synth(
     quantisation and demosaicing. The result depends on photographs, cameras, settings and seed, not on backend or
     workers.
     """
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.synth.photograph_sources import photographs_of
 
+    check_each_once("--psf", psf_paths)
     ensemble, design_hash = ensemble_banks(psf_ensemble) if psf_ensemble is not None else ([], "")
     banks = [*psf_paths, *ensemble]
     if not banks:
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
     found = photographs_of(photos or ("embedded:train",))
+    from metalens.formats.pairs.manifest import MANIFEST
     from metalens.runners.backend import BackendSettings
     from metalens.runners.processes import available_cores
     from metalens.synth.generate import Execution, PairsOptions, PairsSettings, checked_cameras, generate_pairs
@@ -142,10 +149,13 @@ def synth(
         validation=validation,
     )
     options = PairsOptions(count, crops, seed, settings, design_hash, shard_size)
+    if slurm_options and backend_name != "slurm":
+        raise click.UsageError("--slurm is for --backend slurm; add that, or leave it out.")
     backend = BackendSettings(backend_name, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
-    if not resume:
-        require_new_directory(output)
+    check_claim(output, MANIFEST, resume=resume)
     if dry_run:
+        with closing(backend.open(output, {})):
+            pass
         _, (rows, columns) = checked_cameras(banks, options)
         plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
         plan |= {"cameras": len(banks), "pixels": [rows, columns]}
@@ -160,7 +170,7 @@ def synth(
 
 def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:
     pairs = [option.partition("=") for option in slurm_options]
-    if any(not separator for _, separator, _ in pairs):
+    if not all(key and separator for key, separator, _ in pairs):
         raise click.UsageError("--slurm takes KEY=VALUE, such as partition=short.")
     return {key: value for key, _, value in pairs}
 

@@ -68,11 +68,14 @@ def tolerance(
     --ensemble, banks of drawn lenses are kept for training.
     """
     from metalens.formats.camera.camera import read_camera
+    from metalens.formats.design.tolerance_run import RUN
     from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
+    from metalens.formats.files.claim import check_claim
     from metalens.psf.tolerance.ensemble import check_count
     from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
     from metalens.runners.local import check_workers
 
+    check_claim(output, RUN, resume=resume)
     camera = read_camera(lens)
     spec = TYPICAL if spec_path is None else read_tolerance_spec(spec_path)
     run = tolerance_run_of(

@@ -23,6 +23,7 @@ from metalens.commands.options import (
     STEPS,
     WEIGHT,
     Number,
+    check_each_once,
     device_option,
     json_option,
     numbers,
@@ -184,6 +185,7 @@ def train(
     """
     from metalens.formats.psf.bank import read_psf_bank
 
+    check_each_once("--psf", psf_paths)
     bank = read_psf_bank(psf_paths[0])
     if steps == 0 and not pairs:
         _transfer(initial, bank, output, None if prior == "embedded" else prior, dry_run, as_json)
@@ -201,10 +203,16 @@ def train(
     # Check the options before importing the packages that take longest.
     budget = Budget(steps=steps, minutes=minutes)
 
+    import torch
+
+    from metalens.restore.training.folder import check_folder
+    from metalens.restore.training.loop import check_recordable
+    from metalens.restore.training.loss import PathLoss
     from metalens.restore.training.train import train as train_adapter
     from metalens.restore.training.train import untrained
     from metalens.workflows.training import read_recipe, training_task
 
+    check_folder(output, resume=resume)
     task = training_task(
         opened,
         [bank, *others],
@@ -216,6 +224,9 @@ def train(
     )
     if dry_run:
         untrained(task)
+        PathLoss(task.config)
+        if task.config.cuda_graphs:
+            check_recordable(torch.device(device))
         _plan(task.data, output, as_json)
         return
     with share_progress("train") as tell:

@@ -9,11 +9,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.files.arguments import require_number, require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Layout, grid_positions
 from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
+
+LARGEST_WINDOW = 8191
+"""Largest side of a window in pixels; each function of one this large takes 0.3 GB."""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,7 @@ class BankRequest:
             InputError: as :func:`metalens.simulate_bank`.
         """
         fields, radii, window, tolerance = self.fields, self.radii, self.window, self.spectral_tolerance
+        self._check_kinds()
         if min(fields) < 1 or max(fields) > 129:
             raise InputError(
                 f"psf: fields {fields[0]} × {fields[1]} must lie between 1 and 129 on each side; 7 × 7 is usual."
@@ -72,6 +77,18 @@ class BankRequest:
                 f"psf: {camera.name} is not rotationally symmetric (phase, aperture, the sensor's tilt or a decentre), "
                 "so that a radius does not tell its other fields; ask for a grid with fields."
             )
+
+    def _check_kinds(self) -> None:
+        require_whole_pair(self.fields, "psf: fields")
+        for value, name in ((self.radii, "radii"), (self.wavelengths_per_channel, "wavelengths per channel")):
+            if value is not None:
+                require_whole(value, f"psf: {name}")
+        if self.window is not None:
+            require_whole_pair(self.window, "psf: window", most=LARGEST_WINDOW)
+        if self.spectral_tolerance is not None:
+            require_number(self.spectral_tolerance, "psf: spectral tolerance")
+        for each in () if self.wavelengths is None else self.wavelengths:
+            require_number(each, "psf: wavelengths in metres")
 
     def quadrature(self, camera: Camera) -> tuple[np.ndarray, np.ndarray]:
         """Wavelengths ``[wavelength]`` in metres and weights ``[channel, wavelength]``, before any convergence."""

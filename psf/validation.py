@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from numbers import Real
 
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.formats.files.arguments import require_number, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.psf.conjugates import Conjugates
@@ -25,7 +27,9 @@ def field_direction(field_angle: FieldAngle) -> tuple[float, float]:
     Raises:
         InputError: an angle is not finite or beyond 75°.
     """
-    theta, phi = field_angle if isinstance(field_angle, tuple) else (field_angle, 0.0)
+    theta, phi = field_angle if isinstance(field_angle, tuple) and len(field_angle) == 2 else (field_angle, 0.0)
+    if not isinstance(theta, Real) or not isinstance(phi, Real):
+        raise InputError(f"psf: field angle {field_angle!r}: θ, or a pair of θ and φ, was expected, in radians.")
     if not (math.isfinite(theta) and math.isfinite(phi)) or abs(theta) > LARGEST_FIELD_ANGLE:
         raise InputError(
             f"psf: field angle ({theta:.4g}, {phi:.4g}) rad is out of range; θ up to 75° (1.309 rad) and a finite "
@@ -55,6 +59,8 @@ def check_request(
         bad = wavelength[~((wavelength >= 200e-9) & (wavelength <= 20e-6))]
         found = f"wavelength {bad[0]:.4g} m is out of range" if bad.size else "no wavelength was given"
         raise InputError(f"psf: {found}; 2e-7 to 2e-5 was expected, in metres.")
+    require_whole_pair(window.shape, "psf: window", most=2**16)
+    require_number(window.pixel_pitch, "psf: pixel_pitch")
     distance = float(lens.focal_length) + conjugates.defocus
     object_distance, sensor_tilt = conjugates.object_distance, conjugates.sensor_tilt
     for name, length in [

@@ -7,10 +7,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from metalens.formats.files.errors import InputError
 from metalens.runners.clusters import Ray, Slurm
 from metalens.runners.job import Runner
-from metalens.runners.local import Here, LocalWorkers
+from metalens.runners.local import Here, LocalWorkers, check_workers
 
 BackendName = Literal["local", "ray", "slurm"]
 
@@ -39,8 +38,7 @@ class BackendSettings:
         Raises:
             InputError: its package is missing, or there are no workers.
         """
-        if self.workers < 1:
-            raise InputError(f"--workers {self.workers}: at least 1 is needed.")
+        check_workers(self.workers)
         if self.backend == "ray":
             return Ray(self.workers)
         if self.backend == "slurm":

@@ -10,6 +10,7 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any
 
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 from metalens.runners.job import Job, Runner, Specs, Tell, answer_of, job_of
 from metalens.runners.processes import end, one_thread, start_python
@@ -23,6 +24,7 @@ def check_workers(workers: int) -> None:
     Raises:
         InputError: it is below 1 or very large.
     """
+    require_whole(workers, "--workers")
     if not 1 <= workers <= MOST_WORKERS:
         raise InputError(f"--workers {workers}: at least 1 and at most {MOST_WORKERS} can be asked for.")
 

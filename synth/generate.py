@@ -16,7 +16,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
+from metalens.formats.files.arguments import require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import first_problem
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
 from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank, write_psf_bank
@@ -46,6 +50,8 @@ _PACKAGES = ("metalens", "numpy", "scipy", "jax", "jaxlib", "h5py", "pillow")
 
 _SHARD_BYTES = 2**28
 _LARGEST_SHARD = 64
+_MOST = {"count": 10**9, "shard size": 10**6, "seed": 2**63 - 1}
+"""As far as a manifest goes."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +104,10 @@ def generate_pairs(
     """
     options, execution = options or PairsOptions(), execution or Execution()
     settings = options.settings
+    asked = {"count": options.count, "shard size": options.shard_size, "seed": options.seed}
+    for name, number in asked.items():
+        if number is not None:
+            require_whole(number, f"pairs: {name}", most=_MOST[name])
     several = isinstance(bank, Sequence) and not isinstance(bank, str)
     given: list[Bank] = list(bank) if several else [bank]  # type: ignore[arg-type, list-item]
     cameras, pixels = checked_cameras(given, options)
@@ -122,19 +132,28 @@ def generate_pairs(
                 f"pairs: count {total}, shard size {shard_size} and seed {seed} were asked for; "
                 "expected at least 1, 1 and 0."
             )
-        manifest = PairsManifest(
-            kind="simulated",
-            count=total,
-            shard_size=shard_size,
-            pixels=pixels,
-            seed=seed,
-            cameras=cameras,
-            config=settings.described(),
-            sources=sources,
-            skipped=skipped,
-            versions={package: version(package) for package in _PACKAGES},
-        )
-        with open_pairs_writer(folder, manifest, resume=resume) as writer, _bank_paths(given, place) as bank_paths:
+        content = {
+            "kind": "simulated",
+            "count": total,
+            "shard_size": shard_size,
+            "pixels": pixels,
+            "seed": seed,
+            "cameras": cameras,
+            "config": settings.described(),
+            "sources": sources,
+            "skipped": skipped,
+            "versions": {package: version(package) for package in _PACKAGES},
+        }
+        try:
+            manifest = PairsManifest.model_validate(content)
+        except ValidationError as error:
+            raise InputError(f"pairs: {first_problem(error, PairsManifest)}") from error
+        # The workers end before the folder is left, whatever ends this: none writes there any more.
+        with (
+            open_pairs_writer(folder, manifest, resume=resume) as writer,
+            _bank_paths(given, place) as bank_paths,
+            closing(backend),
+        ):
             job.bank_paths = bank_paths
             return job.fill(writer, paths, backend, execution)
 
@@ -163,6 +182,7 @@ def _checked_pixels(
         if len(sensors) > 1:
             raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose --crops that fit all.")
         return sensors[0]
+    require_whole_pair(pixels, "pairs: pixels")
     if min(pixels) < 1 or any(pixels[axis] > sensor[axis] for sensor in sensors for axis in (0, 1)):
         sensor = f"{sensors[0][0]} × {sensors[0][1]}"
         raise InputError(f"--crops of {pixels[0]} × {pixels[1]} pixels do not fit on a sensor of {sensor}.")

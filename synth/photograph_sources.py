@@ -29,6 +29,9 @@ def photographs_of(
         sources: one or several: paths, ``embedded:…`` names, or photographs, which are returned unchanged.
         as_light: include OpenEXR files (linear light) of folders; by default they are ignored.
 
+    Returns:
+        The photographs in the order of the sources, none twice.
+
     Raises:
         InputError: a file or folder is missing, or a folder holds no picture.
 
@@ -36,12 +39,14 @@ def photographs_of(
         >>> [each.name for each in photographs_of("embedded:held-out")]
         ['china', 'coffee', 'motorcycle']
     """
-    found: list[Photograph] = []
+    found: dict[object, Photograph] = {}
     for source in [sources] if isinstance(sources, str | os.PathLike | Photograph) else sources:
         if isinstance(source, Photograph):
-            found.append(source)
+            several = [source]
         elif isinstance(source, str) and source in EMBEDDED:
-            found += embedded_photographs(EMBEDDED[source])
+            several = embedded_photographs(EMBEDDED[source])
         else:
-            found += find_photographs([source], LIGHT_SUFFIXES if as_light else SUFFIXES)
-    return found
+            several = find_photographs([source], LIGHT_SUFFIXES if as_light else SUFFIXES)
+        for each in several:
+            found.setdefault(each.path.resolve(), each)
+    return list(found.values())

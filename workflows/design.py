@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from metalens.formats.design.spec import DesignSpec, read_design
+from metalens.formats.files.arguments import require_number, require_whole
 from metalens.formats.files.atomic import require_place
 from metalens.formats.files.errors import InputError
 from metalens.psf.design.run import Design, design_lens
@@ -79,11 +80,14 @@ def checked_spec(
     """
     asked = spec if isinstance(spec, DesignSpec) else read_design(spec)
     if seed is not None:
+        require_whole(seed, "design: seed")
         if not 0 <= seed < 2**63:
             raise InputError(f"design: seed {seed} must lie between 0 and 2^63 - 1.")
         asked = asked.with_(search={"seed": seed})
-    if minutes is not None and not minutes > 0:
-        raise InputError(f"design: minutes {minutes:g} must be more than 0.")
+    if minutes is not None:
+        require_number(minutes, "design: minutes")
+        if not minutes > 0:
+            raise InputError(f"design: minutes {minutes:g} must be more than 0.")
     require_place(output)
     # The files that a lens.toml names lie beside it, also beside the one that is written.
     asked.camera.in_folder(output.resolve().parent)

@@ -10,32 +10,39 @@ from __future__ import annotations
 import hashlib
 import math
 import os
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import Field, model_validator
 
-from metalens.formats.camera.changes import folder_of, merged_tables
+from metalens.formats.camera.changes import folder_of, merged_tables, named_files
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.parts import Aperture, Response
 from metalens.formats.camera.phase import Phase
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.camera.spectrum import Spectrum
-from metalens.formats.files.atomic import write_text
+from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.record import Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
 SCHEMA = "metalens.camera"
 VERSION = 1
+NAME = r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"
+"""Pattern of a camera's name."""
+
+LENS_FILE = "lens.toml"
+"""The usual name of a camera's file."""
+
 TAGS = tags_of(Phase, Aperture, Response)
 
 
 class Camera(Record):
     """A metalens in front of a colour sensor, seeing a scene in a plane at infinity or at a distance."""
 
-    name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
+    name: str = Field(min_length=1, max_length=80, pattern=NAME)
     description: str = ""
     lens: Lens
     sensor: Sensor
@@ -48,11 +55,12 @@ class Camera(Record):
     def _fit(self) -> Camera:
         rows, columns = self.sensor.pixels
         half_diagonal = 0.5 * math.hypot(rows, columns) * self.sensor.pixel_pitch_um
-        corner = math.degrees(math.atan2(half_diagonal, self.lens.focal_length_um))
+        away = half_diagonal + math.hypot(*(self.lens.decentre_um or (0.0, 0.0)))
+        corner = math.degrees(math.atan2(away, self.lens.focal_length_um))
         if corner > 75:
             raise ValueError(
                 f"the sensor's corner lies {corner:.1f}° off axis, more than the 75° that a scalar model holds; "
-                "use a longer focal_length_um, fewer pixels or a smaller pixel_pitch_um"
+                "use a longer focal_length_um, fewer pixels, a smaller pixel_pitch_um or a smaller decentre_um"
             )
         return self
 
@@ -171,6 +179,25 @@ def write_camera(path: str | os.PathLike[str], camera: Camera) -> None:
         True
     """
     write_text(path, dump_camera(camera))
+
+
+def copy_camera(camera: Camera, folder: Path) -> None:
+    """Write a camera as ``lens.toml`` into a folder, with copies of the files that it names.
+
+    Args:
+        camera: as :func:`read_camera` gives it.
+        folder: where to.
+
+    Raises:
+        InputError: the disk refuses the write.
+    """
+    origin = folder_of(camera)
+    for place in named_files(camera):
+        copy = folder / place.relative_to(origin)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        with atomic_file(copy) as part:
+            shutil.copyfile(place, part)
+    write_camera(folder / LENS_FILE, camera)
 
 
 def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = None) -> Camera:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from metalens.formats.camera.phase import SumPhase
+from metalens.formats.files.input_file import is_file
 
 if TYPE_CHECKING:
     from metalens.formats.camera.camera import Camera
@@ -46,6 +47,21 @@ def _without_old_digest(table: Mapping[str, Any], changes: Mapping[str, Any]) ->
     if not any(key in changes and changes[key] != table.get(key) for key in _FILES):
         return dict(table)
     return {key: value for key, value in table.items() if not key.endswith("sha256")}
+
+
+def named_files(camera: Camera) -> list[Path]:
+    """Where the files lie that a camera names, such as maps, tables and libraries."""
+    folder = folder_of(camera)
+    places = (folder / name for name in _names_in(camera.model_dump(exclude_none=True)))
+    return [place for place in places if is_file(place)]
+
+
+def _names_in(value: Any) -> Iterator[str]:
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+        if isinstance(each, str) and key in _FILES:
+            yield each
+        elif isinstance(each, dict | list | tuple):
+            yield from _names_in(each)
 
 
 def folder_of(camera: Camera) -> Path:

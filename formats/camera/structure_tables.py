@@ -9,6 +9,7 @@ from pydantic import Field
 
 from metalens.formats.camera.structure import LARGEST_SIDE, Structure, read_structure
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file
 from metalens.formats.files.linked_file import Digest, FileName, LinkingTable, below_the_folder, checked_sha256
 from metalens.formats.files.record import Nanometres
 from metalens.formats.meta_atoms.library import library_path, shipped_libraries
@@ -117,7 +118,7 @@ def _library_digest(source: str | Path, recorded: str | None, key: str) -> str |
     """SHA-256 of a library; None of a formula."""
     if source in FITTED_LIBRARIES:
         return None
-    if isinstance(source, Path) and not source.is_file():
+    if isinstance(source, Path) and not is_file(source):
         raise InputError(
             f"{source}: no such library beside the lens.toml, and none of this name comes with the package; copy it "
             f"there, or name one of {', '.join((*shipped_libraries(), *FITTED_LIBRARIES))}."
@@ -130,7 +131,7 @@ def _in_folder(folder: Path, name: str) -> str | Path:
 
 
 def _digest(path: Path, recorded: str | None, key: str) -> str:
-    if not path.is_file():
+    if not is_file(path):
         raise InputError(f"{path}: no such file; it lies beside its lens.toml, at the name in the table.")
     if path.stat().st_size > LARGEST_FILE:
         raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file may have, {LARGEST_FILE}.")

@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.formats.captures.raw_frames import SUFFIXES, read_raw_frames
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file, is_folder
 
 
 @dataclass(frozen=True)
@@ -51,13 +52,18 @@ def list_flat_fields(sources: Iterable[str | os.PathLike[str]]) -> list[FlatFiel
     Raises:
         InputError: a source does not exist or holds no frames, or a folder holds both files of frames and folders.
     """
-    return [level for source in sources for level in _levels_of(Path(source), may_hold_folders=True)]
+    levels = [level for source in sources for level in _levels_of(Path(source), may_hold_folders=True)]
+    places = [level.files[0].resolve() for level in levels]
+    for place in places:
+        if places.count(place) > 1:
+            raise InputError(f"{place}: is given twice; a level of light counts once.")
+    return levels
 
 
 def _levels_of(source: Path, *, may_hold_folders: bool) -> list[FlatField]:
-    if source.is_file():
+    if is_file(source):
         return [FlatField(str(source), (source,))]
-    if not source.is_dir():
+    if not is_folder(source):
         raise InputError(f"{source}: no such file or folder; give stacks of frames, or folders of them.")
     entries = sorted(entry for entry in source.iterdir() if not entry.name.startswith("."))
     files = [entry for entry in entries if entry.is_file() and entry.suffix.lower() in SUFFIXES]

@@ -11,6 +11,7 @@ from pydantic import Field, PrivateAttr, model_validator
 
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.record import Finite, NotNegative, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 
@@ -124,7 +125,7 @@ def read_capture_set(source: str | os.PathLike[str]) -> CaptureSet:
         InputError: there is none, or it does not describe captures.
     """
     path = Path(source)
-    if path.is_dir():
+    if is_folder(path):
         path = path / INDEX
     missing = f"no such file; a folder of captures has a {INDEX} that says which file shows the pinhole where."
     text = read_text(path, INDEX, missing=missing, largest=2**25)

@@ -12,6 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file
 from metalens.formats.files.record import Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 
@@ -170,7 +171,7 @@ def read_alignment_set(source: str | os.PathLike[str]) -> AlignmentSet:
     content = parse_toml(text, SCHEMA, VERSION, origin=str(path), remedy="copy them from docs/captured-pairs.md")
     captures = validated(AlignmentSet, content, origin=str(path))
     captures._origin = path
-    missing = [name for name in captures.files if not captures.path(name).is_file()]
+    missing = [name for name in captures.files if not is_file(captures.path(name))]
     if missing:
         more = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
         raise InputError(f"{path}: names {missing[0]}{more}, which is no file in its folder; check the name.")

@@ -21,6 +21,7 @@ from metalens.formats.design.objectives import Objective
 from metalens.formats.design.tolerance_spec import TYPICAL, Distribution, Errors
 from metalens.formats.design.variables import Variables
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file
 from metalens.formats.files.record import (
     NotNegative,
     OpticalWavelength,
@@ -210,7 +211,7 @@ def _camera_table(content: dict[str, Any], origin: str, folder: Path | None) -> 
         if not isinstance(base, str):
             raise InputError(f"{origin}: camera.base {base!r} must be the name of a preset or of a file.")
         beside = None if folder is None else folder / base
-        camera = read_camera(beside if beside is not None and beside.is_file() else base)
+        camera = read_camera(beside if beside is not None and is_file(beside) else base)
         found = camera.model_dump(exclude_none=True, exclude={"name", "description"})
     if isinstance(table.get("sensor"), dict):
         table["sensor"] = with_sensor_preset(table["sensor"], folder)

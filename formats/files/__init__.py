@@ -3,6 +3,7 @@
 In reading order:
 
 - ``errors``        the error for invalid input
+- ``arguments``     kinds of the numbers that a caller gives in Python
 - ``extras``        optional packages, and the extra that installs each
 - ``input_file``    checks of input paths
 - ``text_file``     tables of numbers that other programs wrote

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_folder
 
 
 def _sync(path: Path) -> None:
@@ -27,6 +28,9 @@ _NUMBER = re.compile(r"(?:os error |errno = |\[Errno )(\d+)")
 
 DISK_REFUSES = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS, errno.EIO)
 """Error numbers of a failed write."""
+
+LONGEST_ENDING = 32
+"""Bytes by which the names of unfinished files and of what lies beside outputs are longer than the outputs' own."""
 
 _UNFINISHED: set[Path] = set()
 """Unfinished files of this process."""
@@ -72,10 +76,7 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
         InputError: the folder does not exist, or the disk is full or refuses the write.
     """
     target = Path(path)
-    if not target.parent.is_dir():
-        raise InputError(f"{target}: its folder {target.parent} does not exist; make it first.")
-    if target.is_dir():
-        raise InputError(f"{target}: is a folder, a file was expected; choose another place with -o.")
+    require_place(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with _told_of(target, part):
         yield part
@@ -162,8 +163,6 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     require_new_directory(target)
-    if not target.resolve().parent.is_dir():
-        raise InputError(f"{target}: its folder {target.parent} does not exist; make it first.")
     part = target.resolve().with_name(f".{target.resolve().name}.{os.getpid()}.part")
     with _told_of(target, part):
         part.mkdir()
@@ -178,13 +177,13 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
 
 
 def require_new_directory(path: str | os.PathLike[str]) -> None:
-    """Check that an output folder is new or empty.
+    """Check that an output folder is new or empty, and can be made.
 
     Raises:
-        InputError: ``path`` is a file or a folder with entries.
+        InputError: ``path`` is a file or a folder with entries, or its own folder does not exist.
     """
     target = Path(path)
-    if target.is_dir():
+    if is_folder(target):
         entries = sorted(entry.name for entry in target.iterdir())
         if entries:
             raise InputError(
@@ -192,17 +191,56 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
                 f"{f' and {len(entries) - 1} more' if len(entries) > 1 else ''}); "
                 "choose a new one with -o, or pass --resume where the command offers it."
             )
-    elif target.exists():
+    elif os.path.lexists(target):
         raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")
+    else:
+        _require_folder_of(target)
 
 
 def require_place(output: Path) -> None:
     """Check an output path before a long computation.
 
     Raises:
-        InputError: its folder does not exist, or it is itself a folder.
+        InputError: its folder does not exist, it is itself a folder, or no file can have its name.
     """
-    if not output.resolve().parent.is_dir():
-        raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
+    _require_folder_of(output)
     if output.is_dir():
         raise InputError(f"{output}: is a folder, a file was expected; choose another place with -o.")
+
+
+def require_new_file(output: Path) -> None:
+    """Check an output path before a long computation: nothing is overwritten.
+
+    Raises:
+        InputError: as :func:`require_place`, or there is something already.
+    """
+    require_place(output)
+    if os.path.lexists(output):
+        raise InputError(f"{output}: exists already; choose another place with -o.")
+
+
+def require_apart(*outputs: Path | None) -> None:
+    """Check, before a long computation, that outputs do not lie at one place or in each other.
+
+    Args:
+        outputs: their paths; ``None`` is one that was not asked for.
+
+    Raises:
+        InputError: two have one path, or one lies in another.
+    """
+    places = [(each, each.resolve()) for each in outputs if each is not None]
+    for one, place in places:
+        for other, outer in places:
+            if one is not other and (place == outer or outer in place.parents):
+                raise InputError(f"{one}: lies in another output, {other}; give each a place of its own.")
+
+
+def _require_folder_of(output: Path) -> None:
+    parent = output.resolve().parent
+    # Of a/../b both are needed, whatever is resolved without looking.
+    if not is_folder(parent) or not is_folder(output.parent):
+        raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
+    # A part of the output has a longer name for a while.
+    longest = os.pathconf(parent, "PC_NAME_MAX") - LONGEST_ENDING
+    if len(os.fsencode(output.resolve().name)) > longest:
+        raise InputError(f"{output}: its name has more than {longest} bytes; choose a shorter one.")

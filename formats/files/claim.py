@@ -13,6 +13,7 @@ from filelock import FileLock, Timeout
 
 from metalens.formats.files.atomic import require_new_directory, write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.json_file import read_json
 
 LOCK = ".lock"
@@ -50,9 +51,7 @@ def claimed_folder(
         InputError: the folder holds something else or an unequal run, is in use, or cannot be written.
     """
     target = Path(folder)
-    entries = {entry.name for entry in target.iterdir()} if target.is_dir() else set()
-    if (not resume and not entries <= set(beside)) or (target.exists() and not target.is_dir()):
-        require_new_directory(target)
+    check_claim(target, note, resume=resume, beside=beside)
     _make(target)
     with held(target / LOCK, target):
         for leftover in target.glob(".*.part"):
@@ -64,17 +63,41 @@ def claimed_folder(
             found = _read_note(target / note)
             require_same(found, asked, target, may_differ=may_differ)
         else:
-            strangers = sorted({entry.name for entry in target.iterdir()} - {LOCK, *beside})
-            if strangers:
-                raise InputError(
-                    f"{target}: cannot be resumed, it has no {note} but holds {strangers[0]!r}; choose a new folder "
-                    "with -o."
-                )
+            _require_no_strangers(target, note, beside)
             write_note(target / note, asked)
-        yield found
-        # Workers of a run that was killed may have outlived it by a moment, and have died in a write of their own.
-        for leftover in target.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
+        try:
+            yield found
+        finally:
+            # Workers that were ended have died in a write of their own.
+            for leftover in target.glob(".*.part"):
+                leftover.unlink(missing_ok=True)
+
+
+def check_claim(folder: Path, note: str, *, resume: bool, beside: Collection[str] = ()) -> None:
+    """Check, before a long computation, that a folder can be claimed: it is new, or holds a run to resume.
+
+    Args:
+        folder: as :func:`claimed_folder`.
+        note: as :func:`claimed_folder`.
+        resume: as :func:`claimed_folder`.
+        beside: as :func:`claimed_folder`.
+
+    Raises:
+        InputError: it holds something else, is a file, or its own folder does not exist.
+    """
+    entries = {entry.name for entry in folder.iterdir()} if is_folder(folder) else set()
+    if not entries or not (resume or entries <= set(beside)):
+        require_new_directory(folder)
+    elif note not in entries:
+        _require_no_strangers(folder, note, beside)
+
+
+def _require_no_strangers(folder: Path, note: str, beside: Collection[str]) -> None:
+    strangers = sorted({entry.name for entry in folder.iterdir()} - {LOCK, *beside})
+    if strangers:
+        raise InputError(
+            f"{folder}: cannot be resumed, it has no {note} but holds {strangers[0]!r}; choose a new folder with -o."
+        )
 
 
 def write_note(path: Path, asked: Mapping[str, Any]) -> None:
@@ -169,8 +192,6 @@ def difference(name: str, before: Any, now: Any) -> str:
 
 
 def _make(folder: Path) -> None:
-    if not folder.resolve().parent.is_dir():
-        raise InputError(f"{folder}: its folder {folder.parent} does not exist; make it first.")
     try:
         folder.mkdir(exist_ok=True)
     except OSError as error:

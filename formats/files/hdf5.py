@@ -99,6 +99,7 @@ def open_guarded(
         ) from error
     with file:
         try:
+            _check_attributes(file["/"], target)
             _check_identity(file, target, schema, version, remedy)
             _check_contents(file, target)
             yield file
@@ -174,6 +175,7 @@ def _check_contents(file: h5py.File, target: Path) -> None:
             if _address(item) in seen:
                 raise InputError(f"{target}: {item.name} is there under a second name; refused.")
             seen.add(_address(item))
+            _check_attributes(item, target)
             if len(seen) > MOST_OBJECTS:
                 raise InputError(f"{target}: holds more than {MOST_OBJECTS} groups and datasets; refused as hostile.")
             if isinstance(item, h5py.Group):
@@ -185,6 +187,14 @@ def _check_contents(file: h5py.File, target: Path) -> None:
             total += item.size * item.dtype.itemsize
             if total > MAXIMUM_BYTES:
                 raise InputError(f"{target}: declares {total} bytes of data; refused as hostile.")
+
+
+def _check_attributes(item: h5py.Group | h5py.Dataset, target: Path) -> None:
+    """Refuse attributes other than numbers and text before one is read: sequences of a damaged type crash libhdf5."""
+    for name in item.attrs:
+        kind = item.attrs.get_id(name).get_type().get_class()
+        if kind not in (h5py.h5t.INTEGER, h5py.h5t.FLOAT, h5py.h5t.STRING, h5py.h5t.ENUM):
+            raise InputError(f"{target}: the attribute {name} of {item.name} is neither number nor text; refused.")
 
 
 def _address(item: h5py.Group | h5py.Dataset) -> int:
@@ -234,7 +244,11 @@ def read_array(
         raise InputError(f"{file.filename}: {name} declares {dataset.size} numbers; at most {most} are read.")
     if dataset.dtype.kind not in "biuf":
         raise InputError(f"{file.filename}: {name} holds {dataset.dtype}, numbers were expected.")
-    array = np.asarray(dataset[()]).astype(dtype)
+    stored = np.asarray(dataset[()])
+    with np.errstate(over="ignore", invalid="ignore"):
+        array = stored.astype(dtype)
+    if np.issubdtype(dtype, np.integer) and not np.array_equal(array, stored):
+        raise InputError(f"{file.filename}: {name} holds numbers that are not whole or too large; make it again.")
     if finite and not np.isfinite(array).all():
         raise InputError(f"{file.filename}: {name} holds NaN or infinity; make the file again.")
     return array

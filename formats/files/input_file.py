@@ -2,11 +2,31 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
 
 from metalens.formats.files.errors import InputError
+
+
+def is_file(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a regular file; a name that no file can have, such as one of 5000 letters, is none."""
+    return _is_there(path) and Path(path).is_file()
+
+
+def is_folder(path: str | os.PathLike[str]) -> bool:
+    """Whether there is a folder; a name that none can have is none."""
+    return _is_there(path) and Path(path).is_dir()
+
+
+def _is_there(path: str | os.PathLike[str]) -> bool:
+    try:
+        return Path(path).exists()
+    except OSError as error:
+        if error.errno != errno.ENAMETOOLONG:
+            raise
+        return False
 
 
 def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing: str) -> Path:

@@ -33,8 +33,8 @@ OpticalWavelength = Annotated[float, Field(ge=200, le=20_000, allow_inf_nan=Fals
 LearningRate = Annotated[Positive, Field(le=1)]
 
 
-Count = Annotated[int, Field(ge=1)]
-NotNegativeCount = Annotated[int, Field(ge=0)]
+Count = Annotated[int, Field(ge=1, le=10**12)]
+NotNegativeCount = Annotated[int, Field(ge=0, le=2**63 - 1)]
 Share = Annotated[float, Field(ge=0, le=1, allow_inf_nan=False)]
 
 _UNKNOWN = ("extra_forbidden", "unexpected_keyword_argument")

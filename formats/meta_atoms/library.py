@@ -14,6 +14,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
+from metalens.formats.files.input_file import is_file
 
 SCHEMA = "metalens.atom_library"
 VERSION = 1
@@ -307,7 +308,7 @@ def library_path(source: str | os.PathLike[str]) -> Path:
     name = os.fspath(source)
     if name in shipped_libraries():
         return Path(str(resources.files("metalens.formats.meta_atoms") / "libraries" / f"{name}.h5"))
-    if not Path(source).is_file():
+    if not is_file(source):
         raise InputError(
             f"{name}: neither a file nor a library that comes with the package; give a library.h5 or one of "
             f"{', '.join(shipped_libraries())}."

@@ -18,6 +18,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 from PIL import Image
 
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
@@ -62,6 +63,7 @@ def export_pairs(
     Raises:
         InputError: the form is unknown, a sample is damaged, or the folder cannot be written.
     """
+    require_whole(tar_samples, "export: samples in each tar")
     if form not in get_args(Form) or tar_samples < 1:
         raise InputError(f"export to {form!r} in tars of {tar_samples}: expected {', '.join(get_args(Form))}, and 1.")
     counts = dict.fromkeys(SPLITS, 0)

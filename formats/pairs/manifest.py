@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.pairs.photograph_split import Split
@@ -204,7 +205,7 @@ def read_manifest(folder: Path) -> PairsManifest:
     Raises:
         InputError: there is no such folder or manifest, or it is of another schema or version.
     """
-    if not folder.is_dir():
+    if not is_folder(folder):
         raise InputError(f"{folder}: no such folder; give a folder that `metalens synth` wrote.")
     path = folder / MANIFEST
     if not path.is_file():

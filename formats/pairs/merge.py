@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import (
     PairsCamera,
@@ -48,6 +49,10 @@ def merge_pairs(
     Raises:
         InputError: the sizes differ, a folder is given twice, is damaged, or the output cannot be written.
     """
+    if shard_size is not None:
+        require_whole(shard_size, "merge: shard size", most=10**6)
+        if shard_size < 1:
+            raise InputError(f"merge: shard size {shard_size} must be 1 or more.")
     if len(folders) < 2 or len({Path(folder).resolve() for folder in folders}) < len(folders):
         raise InputError("merge: give two or more different folders of pairs.")
     sets = [read_pairs(folder, open_shards=1) for folder in folders]
@@ -58,7 +63,7 @@ def merge_pairs(
     for each in sets:
         each.verify()
     plan = _Plan(sets)
-    manifest = plan.manifest(shard_size or sets[0].manifest.shard_size)
+    manifest = plan.manifest(sets[0].manifest.shard_size if shard_size is None else shard_size)
     with open_pairs_writer(output, manifest, resume=resume) as writer:
         done = manifest.count - sum(shard.count for shard in writer.missing)
         for shard in writer.missing:

@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import input_file
+from metalens.formats.files.input_file import input_file, is_file, is_folder
 from metalens.formats.pictures.colour_profile import encoding_of, matrix_profile
 from metalens.formats.pictures.scene import linear_to_srgb
 
@@ -156,10 +156,10 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collectio
     found: dict[Path, Path] = {}
     named = [Path(source) for source in sources]
     for source in named:
-        if source.is_dir():
+        if is_folder(source):
             inside = [path for path in source.rglob("*") if _is_listed(path, source, suffixes)]
             entries = sorted(inside, key=lambda path: path.relative_to(source).as_posix())
-        elif source.is_file():
+        elif is_file(source):
             entries = [source]
         else:
             raise InputError(f"{source}: no such file or folder; give pictures or folders that hold them.")

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 
@@ -121,7 +122,7 @@ class PsfEnsemble:
         """
         member = self.manifest.members[number]
         path = self.folder / member.file
-        if not path.is_file() or path.is_symlink():
+        if not is_file(path) or path.is_symlink():
             raise InputError(f"{path}: is missing or no plain file; make the ensemble again.")
         if file_sha256(path) != member.sha256:
             raise InputError(f"{path}: is not the file that {MANIFEST} names; make the ensemble again.")

@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from metalens.formats.camera.camera import Camera, dump_camera, read_camera
+from metalens.formats.camera.camera import NAME, Camera, dump_camera, read_camera
 from metalens.formats.camera.phase import EvenPolynomialPhase, FreeformPhase, SumPhase
 from metalens.formats.camera.spectral_table import is_file_name
 from metalens.formats.camera.spectrum import KINDS
@@ -167,6 +167,11 @@ def _imported_phase(path: Path, table: RadialPhaseTable, like: Camera, options: 
 
 def _name(wanted: str | None, path: Path) -> str:
     """Of the camera: the one that was asked for, or the file's."""
+    if wanted is not None and (len(wanted) > 80 or re.match(NAME, wanted) is None):
+        raise InputError(
+            f"--name {wanted!r}: expected at most 80 letters, digits, spaces, dots, underscores and hyphens, a letter "
+            "or digit first."
+        )
     return wanted or re.sub(r"[^A-Za-z0-9 ._-]", "-", path.stem).lstrip(" ._-")[:80] or "imported"
 
 

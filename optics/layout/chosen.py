@@ -12,11 +12,13 @@ from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.parts import KinoformResponse, LibraryResponse, NanoOpticsProxyResponse
 from metalens.formats.camera.phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
 from metalens.formats.camera.structure import Structure, row_pitch_of
+from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice, library_path, read_atom_library
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import StructureOptions, choose_structure
+from metalens.optics.structure.choice import check_choice
 
 PROXY_PITCH = 350e-9
 """Of the published pillars, in metres."""
@@ -70,10 +72,21 @@ def choice_for(
             )
         return None
     source = library or library_of(camera)
-    chosen = pitch or _pitch_of(camera, source)
+    chosen = _pitch_of(camera, source) if pitch is None else pitch
+    require_number(chosen, "structure: pitch in metres")
+    for each in wavelengths or ():
+        require_number(each, "structure: wavelengths in metres")
     if not (math.isfinite(chosen) and chosen > 0):
         raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
-    return Choice(source, chosen, lattice or "square", wavelengths or (_wavelength_of(camera),))
+    choice = Choice(source, chosen, lattice or "square", wavelengths or (_wavelength_of(camera),))
+    check_choice(metalens_of(camera), choice.library, _structure_options(camera, choice))
+    return choice
+
+
+def _structure_options(camera: Camera, choice: Choice) -> StructureOptions:
+    return StructureOptions(
+        pitch=choice.pitch, lattice=choice.lattice, wavelengths=choice.wavelengths, name=camera.name
+    )
 
 
 def library_of(camera: Camera) -> str | Path:
@@ -143,6 +156,6 @@ def structure_of_camera(
     return choose_structure(
         metalens_of(camera),
         choice.library,
-        StructureOptions(pitch=choice.pitch, lattice=choice.lattice, wavelengths=choice.wavelengths, name=camera.name),
+        _structure_options(camera, choice),
         progress=progress,
     )

@@ -68,7 +68,7 @@ class MaskOptions:
 
     layers: LayerMap = field(default_factory=LayerMap)
     vertices: Annotated[int, Field(ge=8, le=MOST_VERTICES, multiple_of=4)] = 32
-    grid: Annotated[float, Field(ge=1e-11, le=1e-7, allow_inf_nan=False)] = 1e-9
+    grid: Annotated[float, Field(ge=0.999e-11, le=1.001e-7, allow_inf_nan=False)] = 1e-9
     circles: bool = False
     label: Annotated[str, AfterValidator(_one_line)] = ""
     marks: bool = True

@@ -155,6 +155,7 @@ def _boundary(cell: Cell, layer: Layer) -> tuple[float, float, float] | None:
         return None
     area, moment, width, height, x, y = polygons[int(np.argmax(polygons[:, 0]))].tolist()
     # The second moment of a disc is area²/2π; the box then is the circle's.
-    if abs(2 * np.pi * moment / area**2 - 1) > 0.01 or abs(width - height) > 0.01 * width:
+    # Written as a product: a polygon may be without an area.
+    if abs(2 * np.pi * moment - area**2) > 0.01 * area**2 or area == 0 or abs(width - height) > 0.01 * width:
         return None
     return x, y, max(width, height)

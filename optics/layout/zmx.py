@@ -93,7 +93,11 @@ def _phase(surface: Surface, unit: float) -> RadialPhaseTable:
         )
     coefficients = order * np.array([_number(surface, f"XDAT {3 + term}") for term in range(int(terms))])
     r = np.linspace(0, rim, SAMPLES)
-    table = np.stack([r, binary_2(coefficients, radius, r)], axis=1)
+    with np.errstate(over="ignore", invalid="ignore"):
+        phase = binary_2(coefficients, radius, r)
+    if not np.isfinite(phase).all():
+        raise ValueError("its phase is too large for a number; check the coefficients and their radius (XDAT 2)")
+    table = np.stack([r, phase], axis=1)
     return RadialPhaseTable(rim, radius, coefficients, 0.0, table)
 
 

@@ -21,11 +21,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera.structure import EMPTY, AtomKind, Structure, site_positions
+from metalens.formats.camera.structure import EMPTY, LARGEST_SIDE, AtomKind, Structure, site_positions
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice
 from metalens.optics.aperture import Aperture
-from metalens.optics.meta_atoms.library import MetaAtomLibrary
+from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
@@ -71,11 +71,7 @@ def choose_structure(
     """
     wanted = wanted_of(lens, options)
     pitch, lattice = options.pitch, options.lattice
-    if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * float(lens.aperture_diameter)):
-        raise InputError(
-            f"structure: a pitch of {1e9 * pitch:g} nm does not fit a lens of {1e6 * float(lens.aperture_diameter):g} "
-            "µm; metres are expected, and more than two sites across."
-        )
+    _check_size(lens, pitch, lattice)
     candidates = candidates_of(library, pitch, geometry=options.geometry, step=options.step, kind=options.kind)
     remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
     offered = candidates.offered(wanted.wavelengths)
@@ -103,6 +99,38 @@ def choose_structure(
         provenance=_provenance(wanted, fit, remarks),
         **vars(candidates.kind),
     )
+
+
+def check_choice(lens: Metalens, library: str | os.PathLike[str], options: StructureOptions) -> None:
+    """Check what :func:`choose_structure` is asked for, before the sites are gone through.
+
+    Args:
+        lens: as :func:`choose_structure`.
+        library: as :func:`choose_structure`, a name or a file.
+        options: as :func:`choose_structure`.
+
+    Raises:
+        InputError: as :func:`choose_structure`.
+    """
+    wanted = wanted_of(lens, options)
+    _check_size(lens, options.pitch, options.lattice)
+    check_range(candidates_of(library, options.pitch).library, wavelength=wanted.wavelengths)
+    check_pitch(lens, options.pitch, options.lattice, wanted.wavelengths)
+
+
+def _check_size(lens: Metalens, pitch: float, lattice: Lattice) -> None:
+    diameter = float(lens.aperture_diameter)
+    if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * diameter):
+        raise InputError(
+            f"structure: a pitch of {1e9 * pitch:g} nm does not fit a lens of {1e6 * diameter:g} "
+            "µm; metres are expected, and more than two sites across."
+        )
+    rows, columns = lattice_size(lattice, pitch, diameter)
+    if max(rows, columns) > LARGEST_SIDE:
+        raise InputError(
+            f"structure: {rows} × {columns} sites, {1e9 * pitch:g} nm apart, are more than {LARGEST_SIDE} a side; "
+            "choose a larger pitch."
+        )
 
 
 def _fill(

@@ -90,8 +90,6 @@ def read_state(path: Path, asked: Mapping[str, Any]) -> SearchState:
         before = dict(told.pop("asked"))
         state = SearchState(**arrays, **{name: told[name] for name in _SCALARS})
     except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise InputError(
-            f"{path}: could not be read as a checkpoint ({error}); delete it and begin again without --resume."
-        ) from error
+        raise InputError(f"{path}: damaged or no checkpoint; delete it and begin again without --resume.") from error
     require_same(before, asked, path)
     return state

@@ -90,6 +90,25 @@ def checkpoint_of(output: Path) -> Path:
     return output.with_name(f"{output.stem}.checkpoint.npz")
 
 
+def check_output(output: Path, *, resume: bool) -> None:
+    """Check, before a search, that its output is new or can be continued.
+
+    Args:
+        output: as :func:`design_lens`.
+        resume: as :func:`design_lens`.
+
+    Raises:
+        InputError: the output or the state of a search exists, or the search that is to be continued is finished.
+    """
+    place = checkpoint_of(output)
+    if not resume:
+        for path, what in ((output, "give another place with -o"), (place, "go on with --resume, or delete it")):
+            if path.exists():
+                raise InputError(f"{path}: exists already, and nothing is overwritten; {what}.")
+    elif not place.exists() and output.exists():
+        raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")
+
+
 def design_lens(
     spec: DesignSpec,
     output: Path,
@@ -113,13 +132,8 @@ def design_lens(
         InputError: the specification contradicts itself, the output exists, is being written by another run, or was
             begun with another specification.
     """
+    check_output(output, resume=resume)
     place = checkpoint_of(output)
-    if not resume:
-        for path, what in ((output, "give another place with -o"), (place, "go on with --resume, or delete it")):
-            if path.exists():
-                raise InputError(f"{path}: exists already, and nothing is overwritten; {what}.")
-    elif not place.exists() and output.exists():
-        raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")
     # Descriptions decide nothing.
     asked = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
     with held(output.with_name(f".{output.name}.lock"), output):

@@ -145,7 +145,8 @@ def check_wavelengths(spectrum: Spectrum, wavelength: np.ndarray) -> None:
         wavelength: ``[wavelength]`` in metres.
 
     Raises:
-        InputError: one is not finite, given twice, out of 200 nm to 20 µm, or outside the tables.
+        InputError: one is not finite, given twice, out of 200 nm to 20 µm, or outside the tables; or none lies in the
+            bands.
     """
     if wavelength.size == 0 or not np.isfinite(wavelength).all() or len(np.unique(wavelength)) < wavelength.size:
         raise InputError(
@@ -155,6 +156,12 @@ def check_wavelengths(spectrum: Spectrum, wavelength: np.ndarray) -> None:
     ends = (1e9 * wavelength.min(), 1e9 * wavelength.max())
     if spectrum.channels:
         _check_inside(ends, 1e-9 * np.array([SHORTEST_NM, LONGEST_NM]), "psf: wavelengths", "the simulation's range")
+        low, high = spectral_range(spectrum)
+        if not any(low <= each <= high for each in wavelength):
+            raise InputError(
+                f"psf: wavelengths {ends[0]:.6g} to {ends[1]:.6g} nm: none lies in the camera's bands, which go from "
+                f"{1e9 * low:.6g} to {1e9 * high:.6g} nm; give wavelengths that it sees."
+            )
     else:
         known = np.array(spectral_range(spectrum))
         _check_inside(ends, known, "psf: wavelengths", _names(read_tables(spectrum)))

@@ -11,6 +11,7 @@ from typing import Any
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
 from metalens.formats.design.tolerance_run import ToleranceRun
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
@@ -121,6 +122,7 @@ def check_count(count: int) -> None:
     Raises:
         InputError: it is below 1 or very large.
     """
+    require_whole(count, "tolerance: lenses of the ensemble")
     if not 1 <= count <= LARGEST_ENSEMBLE:
         raise InputError(f"tolerance: an ensemble of {count} was asked for, 1 to {LARGEST_ENSEMBLE} were expected.")
 

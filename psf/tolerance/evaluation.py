@@ -12,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.files.arguments import require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, grid_positions
 from metalens.optics.fabrication import errors_of_atoms, library_of
@@ -245,6 +246,10 @@ def check_places(fields: tuple[int, int], wavelengths_per_channel: int, window: 
     Raises:
         InputError: a number is out of range.
     """
+    require_whole_pair(fields, "tolerance: fields")
+    require_whole(wavelengths_per_channel, "tolerance: wavelengths a channel")
+    if window is not None:
+        require_whole(window, "tolerance: window")
     if min(fields) < 1 or max(fields) > 25:
         raise InputError(f"tolerance: fields {fields[0]}x{fields[1]} must lie between 1 and 25 a side; 3x3 is usual.")
     if not 1 <= wavelengths_per_channel <= 31:

@@ -16,6 +16,7 @@ import numpy as np
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json, dump_camera
 from metalens.formats.design.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
 from metalens.formats.design.tolerance_spec import Errors, Fixed, ToleranceSpec
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
@@ -81,6 +82,8 @@ def tolerance_run_of(
     Raises:
         InputError: the lens cannot have an error, has none of them, or a number is out of range.
     """
+    require_whole(draws, "tolerance: draws")
+    require_whole(seed, "tolerance: seed")
     if not 1 <= draws <= 10**6:
         raise InputError(f"tolerance: {draws} draws were asked for, 1 to 1000000 were expected; 200 is usual.")
     if not 0 <= seed < 2**63:

@@ -19,6 +19,7 @@ from torch import Tensor
 from metalens.formats.camera.camera import dump_camera, parse_camera
 from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_file, is_folder
 from metalens.formats.files.json_file import read_record
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
@@ -66,7 +67,7 @@ def adapter_folder(source: str | os.PathLike[str]) -> Path:
     """The folder of an adapter: a path, or the name of one that comes with the package (``metacamera``)."""
     embedded = Path(str(resources.files("metalens.restore") / "weights" / "adapters")) / os.fspath(source)
     folder = Path(source)
-    if not folder.is_dir() and embedded.is_dir():
+    if not is_folder(folder) and is_folder(embedded):
         return embedded
     return folder
 
@@ -79,7 +80,7 @@ def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:
     """
     folder = adapter_folder(source)
     path = folder / "adapter.json"
-    if not path.is_file():
+    if not is_file(path):
         unfinished = (folder / "checkpoint.safetensors").is_file()
         hint = "its training has not finished; run metalens train with --resume" if unfinished else "no adapter.json"
         raise InputError(f"{folder}: is not an adapter ({hint}); give a folder that metalens train wrote.")

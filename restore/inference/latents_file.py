@@ -26,6 +26,7 @@ from torch import Tensor
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
 from metalens.formats.pictures.pictures import MAXIMUM_PIXELS
 from metalens.restore.adapter.adapter_file import read_tensors
 from metalens.restore.adapter.restorer import Restorer
@@ -35,6 +36,9 @@ from metalens.restore.inference.restoration import ONE_STEP, Latents, Settings
 SCHEMA = "metalens.latents"
 VERSION = "1"
 SUFFIX = ".safetensors"
+
+LARGEST_FILE = 2**33
+"""Of a photograph of the largest size that is read there are 2 GB."""
 
 
 def save_latents(
@@ -111,6 +115,7 @@ def _on_device(values: Tensor, restorer: Restorer) -> Tensor:
 
 
 def _metadata(path: Path) -> dict[str, str]:
+    input_file(path, "file of latents", largest=LARGEST_FILE, missing="no such file; restore the photograph again.")
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             return file.metadata() or {}

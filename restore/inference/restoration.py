@@ -15,8 +15,9 @@ from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 from torch.nn import functional as F
 
+from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import STRICT, Count, told_as_input_error
+from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import quality_map
@@ -33,7 +34,7 @@ LEAST_ALPHA, MOST_ALPHA = -1.0, 2.0
 
 _SATURATED_SHARE = 0.25
 
-_Pixel = Annotated[int, Field(strict=False)]
+_Pixel = Annotated[int, Field(strict=False, ge=0, le=2**16)]
 """NumPy's whole numbers too."""
 
 
@@ -49,7 +50,7 @@ class Settings:
     """
 
     steps: Annotated[int, Field(ge=1, le=MOST_STEPS)] = 1
-    tile: Count = 512
+    tile: Annotated[int, Field(ge=1, le=2**16)] = 512
     place: Annotated[tuple[_Pixel, _Pixel], Field(strict=False)] | None = None
 
 
@@ -81,6 +82,10 @@ def check_alphas(alphas: Sequence[float]) -> tuple[float, ...]:
     Raises:
         InputError: there is none, or one is not a number between −1 and 2, or two are equal.
     """
+    if not isinstance(alphas, Sequence) or isinstance(alphas, str):
+        raise InputError(f"--alpha {alphas!r}: expected a sequence of numbers.")
+    for each in alphas:
+        require_number(each, "--alpha")
     checked = tuple(float(alpha) for alpha in alphas)
     for alpha in checked:
         if not math.isfinite(alpha) or not LEAST_ALPHA <= alpha <= MOST_ALPHA:

@@ -23,7 +23,7 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from metalens.formats.files.atomic import atomic_directory
+from metalens.formats.files.atomic import atomic_directory, require_new_directory
 from metalens.formats.files.claim import claimed_folder
 from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
@@ -71,21 +71,22 @@ def pretrain(
     Raises:
         InputError: photographs cannot be read, ``work`` holds another run, or the disk refuses the writes.
     """
+    require_new_directory(output)
     workplace = DistributedProcesses(device, config.precision)
-    work.parent.mkdir(parents=True, exist_ok=True)
+    crops = PhotographCrops(photographs, config.crop, device)
+    smaller = crops.resized(config.denoiser_crop)
     with claimed_folder(work, "config.json", asdict(config), resume=resume):
         torch.manual_seed(config.seed)
         autoencoder = build_autoencoder(config)
         start_autoencoder(autoencoder)
         autoencoder.to(device=device, memory_format=torch.channels_last)
-        crops = PhotographCrops(photographs, config.crop, device)
         first = AutoencoderTraining(autoencoder, crops, config)
         figures = _train(first, autoencoder_budget, work, workplace, resume=resume, report=report)
         autoencoder.eval().requires_grad_(False)
         autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config))
         scheduler = build_scheduler()
         prior = _untrained(str(output), autoencoder, scheduler, config, device)
-        second = DenoiserTraining(prior, crops.resized(config.denoiser_crop), config, workplace)
+        second = DenoiserTraining(prior, smaller, config, workplace)
         figures |= _train(second, denoiser_budget, work, workplace, resume=resume, report=report)
         with atomic_directory(output) as folder:
             save_prior(prior.to("cpu"), folder, scheduler)

@@ -74,6 +74,13 @@ class PretrainConfig:
             channels = getattr(self, name)
             if not channels or any(each % self.norm_groups for each in channels):
                 raise ValueError(f"{name} must be multiples of norm_groups = {self.norm_groups}, found {channels}")
+        stride = 2 ** (len(self.autoencoder_channels) - 1)
+        least = stride * 2 ** (len(self.denoiser_channels) - 1)
+        if self.crop % stride or self.denoiser_crop % stride or self.denoiser_crop < least:
+            raise ValueError(
+                f"crop {self.crop} and denoiser_crop {self.denoiser_crop} must be multiples of {stride}, the latter "
+                f"{least} or more for {len(self.denoiser_channels)} levels"
+            )
         return self
 
 

@@ -19,9 +19,13 @@ import torch
 from torch import Tensor
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import is_folder
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.prior.prior import PATHS, PROMPTS, Prior, clean_from_prediction
 from metalens.restore.prior.text_prompts import embed_texts, read_prompt_bank, variant_of
+
+MOST_LAYERS = 64
+"""Layers a block of a network; those of known priors have 1 to 4."""
 
 HUB_SECONDS = 5.0
 """How long the model hub may take to say that it is there."""
@@ -42,11 +46,11 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     """
     name = os.fspath(source)
     folder = embedded_prior_folder() if name == "embedded" else Path(name)
-    if not folder.is_dir() and (name.startswith((".", "/")) or name.count("/") != 1):
+    if not is_folder(folder) and (name.startswith((".", "/")) or name.count("/") != 1):
         raise InputError(
             f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
         )
-    location = str(folder) if folder.is_dir() else _hub_location(name)
+    location = str(folder) if is_folder(folder) else _hub_location(name)
     bank = folder / "prompts.safetensors"
     try:
         vae = _load_module(AutoencoderKL, location, "vae")
@@ -99,7 +103,15 @@ def save_prior(prior: Prior, folder: Path, scheduler: DDPMScheduler) -> None:
 
 def _load_module(kind: type[Any], location: str, part: str) -> Any:
     """Load one network in float32; every weight must be in its file: diffusers would draw missing ones at random."""
-    found = kind.load_config(location, subfolder=part).get("_class_name", kind.__name__)
+    config = kind.load_config(location, subfolder=part)
+    found = config.get("_class_name", kind.__name__)
+    layers = config.get("layers_per_block", 1)
+    several = layers if isinstance(layers, list) else [layers]
+    if not all(isinstance(each, int) and each <= MOST_LAYERS for each in several):
+        raise InputError(
+            f"{location}/{part}: config.json has {layers!r} layers a block, at most {MOST_LAYERS} are built; give "
+            "another prior."
+        )
     if found != kind.__name__:
         raise InputError(f"{location}/{part}: holds a {found}, expected {kind.__name__}; give another prior.")
     variant = variant_of(Path(location) / part, "diffusion_pytorch_model")

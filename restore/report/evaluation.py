@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from glob import escape
@@ -12,11 +13,12 @@ from typing import Any
 
 import numpy as np
 
+from metalens.formats.files.atomic import require_new_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
-from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
+from metalens.formats.pairs.reader import pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name
@@ -27,6 +29,8 @@ Report = Callable[[int, int], None]
 
 _VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
 _TUNING_PAIRS = 3
+_NUMBER = re.compile(r"-?\d+(\.\d+)?(e-\d+)?")
+"""α in the name of a restored picture."""
 
 
 @dataclass(frozen=True)
@@ -66,26 +70,34 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     Raises:
         InputError: a file is missing, damaged or of another camera, or a restored picture is missing.
     """
+    require_new_directory(output)
     bank, adapter = read_psf_bank(inputs.psf), inputs.adapter
     pairs, tuning = read_pairs(inputs.pairs), read_pairs(inputs.tune)
     require_same_camera(pairs, bank)
     require_same_camera(tuning, bank)
     description = describe_adapter(adapter)
+    for each in inputs.curves:
+        describe_adapter(each)
+    drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
+    names = pair_names(pairs)
+    restored = [_restored(name, inputs.restored) for name in names]
     noise_to_signal = tune_regulariser([tuning[i] for i in range(min(_TUNING_PAIRS, len(tuning)))], bank)
     samples = []
-    for number, name in enumerate(pair_names(pairs)):
+    for number, name in enumerate(names):
         progress(number, len(pairs))
-        samples.append(_sample(pairs, number, name, bank, inputs.restored, noise_to_signal))
+        clean, captured = pairs[number]
+        wiener = wiener_tiled(captured, bank, noise_to_signal)
+        samples.append(Sample(name, clean, captured, wiener, restored[number]))
     progress(len(pairs), len(pairs))
     return write_report(
         output,
         bank=bank,
         samples=samples,
         training={
-            "curves": _curves([*inputs.curves, adapter]),
+            "curves": drawn,
             "adapter": description["training"],
         },
-        stages=_stages(inputs.stages),
+        stages=stages,
         provenance={
             "versions": {"metalens": version("metalens"), "python": platform.python_version()}
             | {package: version(package) for package in _VERSIONED},
@@ -101,23 +113,19 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     )
 
 
-def _sample(
-    pairs: Pairs, number: int, name: str, bank: PsfBank, restored_folder: Path, noise_to_signal: float
-) -> Sample:
-    clean, captured = pairs[number]
+def _restored(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
+    """The restored pictures of one pair by their α."""
     paths = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
     prefix = restored_name(name, 0).removesuffix("0.png")
     restored: dict[float, np.ndarray] = {}
     for path in paths:
         alpha = path.name.removeprefix(prefix).removesuffix(".png")
-        try:
-            restored[float(alpha)] = read_picture(path)
-        except ValueError as error:
-            raise InputError(f"{path}: {error}") from error
+        if not _NUMBER.fullmatch(alpha):
+            raise InputError(f"{path}: its name tells α as {alpha!r}, a number was expected; restore it again.")
+        restored[float(alpha)] = read_picture(path)
     if not restored:
         raise InputError(f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it.")
-    wiener = wiener_tiled(captured, bank, noise_to_signal)
-    return Sample(name=name, clean=clean, captured=captured, wiener=wiener, restored=restored)
+    return restored
 
 
 def _curves(adapters: Sequence[str]) -> dict[str, dict[str, list[float]]]:

@@ -8,6 +8,7 @@ from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
+from pydantic import model_validator
 from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
@@ -21,14 +22,13 @@ from metalens.formats.files.record import (
     Share,
     told_as_input_error,
 )
+from metalens.formats.files.toml_file import read_text
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig
 
 AnySettings = TypeVar("AnySettings")
 
 Precision = Literal["fp32", "bf16"]
-
-LARGEST_FILE = 2**20
 
 TABLES = ("training", "adapter", "paths")
 """Of a recipe."""
@@ -101,6 +101,12 @@ class TrainConfig:
     workers: NotNegativeCount = 0
     seed: NotNegativeCount = 0
 
+    @model_validator(mode="after")
+    def _learns(self) -> TrainConfig:
+        if self.l2_weight == 0 and self.perceptual_weight == 0:
+            raise ValueError("l2_weight and perceptual_weight are both 0, so that nothing is learnt; raise one of them")
+        return self
+
 
 def read_train_config(
     path: Path | None, overrides: Mapping[str, Any], *, adapter: AdapterConfig | None = None
@@ -134,13 +140,10 @@ def read_train_config(
 
 
 def _read_tables(path: Path, known: set[str]) -> dict[str, dict[str, Any]]:
+    text = read_text(path, "recipe", missing="no such file; give a recipe in TOML.")
     try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: {path.stat().st_size} bytes is no recipe; at most 1 MiB is read.")
-        found = tomllib.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError, RecursionError) as error:
-        if isinstance(error, InputError):
-            raise
+        found = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not a readable TOML file ({error}).") from error
     for name, table in found.items():
         if name not in known or not isinstance(table, dict):

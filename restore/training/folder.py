@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.claim import claimed_folder
+from metalens.formats.files.claim import check_claim, claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.log import HISTORY
@@ -29,10 +29,24 @@ def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[No
         InputError: the folder holds something else, or a training with other settings, or one that has finished, or
             is in use.
     """
-    if resume and not (output / SETTINGS).is_file() and (output / "adapter.json").is_file():
-        raise InputError(f"{output}: its training has finished; go on from it with --init {output} and another -o.")
+    check_folder(output, resume=resume)
     with claimed_folder(output, SETTINGS, settings, resume=resume):
         yield
+
+
+def check_folder(output: Path, *, resume: bool) -> None:
+    """Check, before a training, that its folder is new or holds an unfinished one.
+
+    Args:
+        output: as :func:`claimed`.
+        resume: as :func:`claimed`.
+
+    Raises:
+        InputError: the folder holds something else, or a training that has finished.
+    """
+    if resume and not (output / SETTINGS).is_file() and (output / "adapter.json").is_file():
+        raise InputError(f"{output}: its training has finished; go on from it with --init {output} and another -o.")
+    check_claim(output, SETTINGS, resume=resume)
 
 
 def finish(output: Path) -> None:

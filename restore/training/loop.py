@@ -14,6 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
@@ -181,6 +182,20 @@ class Skipped:
             raise InputError(f"{found} gave NaN or infinity and were skipped; {remedy}")
 
 
+def check_recordable(device: torch.device, processes: int = 1) -> None:
+    """Check that steps can be recorded as CUDA graphs.
+
+    Args:
+        device: where the training runs.
+        processes: how many train together.
+
+    Raises:
+        InputError: the device is none of CUDA, or there are several processes.
+    """
+    if device.type != "cuda" or processes > 1:
+        raise InputError("--cuda-graphs needs --device cuda and one process; train without it.")
+
+
 class TrainingLoop:
     """One training, from its first step or from a checkpoint to the end of its budget.
 
@@ -206,8 +221,7 @@ class TrainingLoop:
         self._kept = time.monotonic()
         self._recorded: RecordedGradients | None = None
         if settings.cuda_graphs:
-            if workplace.device.type != "cuda" or workplace.processes > 1:
-                raise InputError("--cuda-graphs needs --device cuda and one process; train without it.")
+            check_recordable(workplace.device, workplace.processes)
             self._recorded = RecordedGradients(trainee.losses, list(self.optimisation.parameters.values()))
 
     def run(self, *, resume: bool, report: Report) -> None:

@@ -30,7 +30,7 @@ from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.distributed import DistributedProcesses
 from metalens.restore.training.folder import claimed, finish
 from metalens.restore.training.log import PICTURES, picture_name
-from metalens.restore.training.loop import LoopSettings, Report, TrainingLoop
+from metalens.restore.training.loop import LoopSettings, Report, TrainingLoop, check_recordable
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.pairs import PairSource, TrainingPairs
@@ -110,6 +110,8 @@ def train(
     """
     data, config, initial = task.data, task.config, task.initial
     workplace = DistributedProcesses(device, config.precision)
+    if config.cuda_graphs:
+        check_recordable(workplace.device, workplace.processes)
     restorer, lenses = untrained(task)
     metric = restorer.quality_metric
     sources, pseudo_sources = (
@@ -201,6 +203,10 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
         InputError: as :func:`train`.
     """
     data, prior, config, initial = task.data, task.prior, task.config, task.initial
+    for folders in ([each.folder.resolve() for each in group] for group in (data.pairs, data.pseudo)):
+        twice = next((folder for folder in folders if folders.count(folder) > 1), None)
+        if twice is not None:
+            raise InputError(f"{twice}: is given twice; name each folder of pairs once.")
     for each in (*data.pairs, *data.pseudo):
         _check_crop(each, config, prior)
     lenses = LensMaps(chain([data.bank], data.other_banks))

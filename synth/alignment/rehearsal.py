@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.camera.camera import Camera, dump_camera
+from metalens.formats.camera.camera import Camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.synth.alignment.screens import DISPLAY, write_screens
 from metalens.synth.alignment.simulated_rig import SimulatedRig
@@ -39,8 +39,7 @@ def rehearse(
     Raises:
         InputError: the folder is not empty, or a photograph cannot be read.
     """
-    write_screens(folder, target, photographs, lens="lens.toml")
-    (folder / "lens.toml").write_text(dump_camera(camera), encoding="utf-8")
+    write_screens(folder, target, photographs, lens=camera)
     (folder / "capture").mkdir()
     np.save(folder / "capture" / "dark.npy", rig.capture(None, generator, frames=frames))
     for path in sorted((folder / DISPLAY).iterdir()):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
+from metalens.formats.camera.camera import LENS_FILE, Camera, copy_camera
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
@@ -27,7 +28,7 @@ def write_screens(
     target: DotTarget,
     photographs: Sequence[Photograph],
     *,
-    lens: str,
+    lens: Camera | str,
     progress: Callable[[int, int], None] | None = None,
 ) -> int:
     """Write pictures to display, in ``display/``, and a ``captures.toml`` that names a capture of each.
@@ -36,7 +37,8 @@ def write_screens(
         folder: to make.
         target: the grid of dots.
         photographs: that become pairs; cut and scaled to the display, whose pixels they then fill one by one.
-        lens: the camera, as the list names it.
+        lens: the camera, or the name of a preset. A camera's ``lens.toml`` is written beside the list, with copies of
+            the files that it names.
         progress: is told the photographs done and their number.
 
     Returns:
@@ -63,7 +65,10 @@ def write_screens(
             write_picture(part / DISPLAY / f"photograph-{number:05d}.png", picture)
             if progress is not None:
                 progress(number, len(photographs))
-        (part / INDEX).write_text(_index(target, photographs, lens), encoding="utf-8")
+        if isinstance(lens, Camera):
+            copy_camera(lens, part)
+        name = lens if isinstance(lens, str) else LENS_FILE
+        (part / INDEX).write_text(_index(target, photographs, name), encoding="utf-8")
     return len(screens) + len(photographs)
 
 

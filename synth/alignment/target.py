@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from metalens.formats.files.arguments import require_number, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 
@@ -17,6 +18,10 @@ No turn of the grid by a right angle and no mirror image puts this triple onto i
 
 MARK_SIZE = 1.45
 """Radius of a marked dot relative to the others: twice the light, whatever the blur, without touching a neighbour."""
+
+
+LARGEST_DISPLAY = 2**27
+"""Pixels: four times those of an 8K display."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +41,14 @@ class DotTarget:
     radius: float
 
     def __post_init__(self) -> None:
+        require_whole_pair(self.pixels, "target: pixels")
+        require_number(self.spacing, "target: spacing")
+        require_number(self.radius, "target: radius")
+        if self.pixels[0] * self.pixels[1] > LARGEST_DISPLAY:
+            raise InputError(
+                f"target: {self.pixels[0]} × {self.pixels[1]} px are more than any display has; at most "
+                f"{LARGEST_DISPLAY} in all are drawn."
+            )
         if not (self.radius >= 2 and 2 * MARK_SIZE * self.radius <= 0.8 * self.spacing):
             raise InputError(
                 f"target: dots of radius {self.radius:g} px every {self.spacing:g} px; expected a radius of 2 px at "

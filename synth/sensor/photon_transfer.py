@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metalens.formats.captures.flat_fields import FlatField
+from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 
 LINEAR_SHARE = 0.7
@@ -227,6 +228,10 @@ def _step(levels: list[_Level]) -> float:
 
 
 def _bit_depth(brightest: _Level, given: int | None) -> int:
+    if given is not None:
+        require_whole(given, "calibration: bit depth", most=16)
+        if given < 4:
+            raise InputError(f"calibration: bit depth {given} must lie between 4 and 16.")
     needed = max(4, math.ceil(math.log2(brightest.largest + 1)))
     if needed > (given or 16):
         raise InputError(

@@ -10,7 +10,7 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
@@ -35,7 +35,7 @@ def texture(seed: int) -> np.ndarray:
     return np.repeat(np.clip(128 + 48 * picture / picture.std(), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
     place = tmp_path_factory.mktemp("align")
     preset = read_camera("metacamera")
@@ -105,6 +105,7 @@ def test_screens_are_everything_to_display_and_a_list(tmp_path: Path) -> None:
     assert {picture.shape for picture in shown.values()} == {(240, 320, 3)}
     assert {int(shown[f"grey-{value:03d}"].mean()) for value in (0, 96, 224)} == {0, 96, 224}
     assert (shown["red"] == [255, 0, 0]).all()
+    assert [path.name for path in (tmp_path / "set").iterdir() if path.is_file()] == ["captures.toml"]
     missing = align(tmp_path / "set" / "captures.toml", "-o", tmp_path / "pairs")
     assert "names capture/dots.npy and 14 more, which is no file in its folder" in sentence(missing)
 
@@ -115,3 +116,19 @@ def test_what_is_no_list_leaves_nothing_behind(tmp_path: Path) -> None:
     assert "could not be read as UTF-8 text" in sentence(align(tmp_path / "captures.toml", "-o", tmp_path / "pairs"))
     assert align(tmp_path / "captures.toml").exit_code == 2
     assert [path.name for path in tmp_path.iterdir()] == ["captures.toml"]
+
+
+def test_a_camera_of_a_file_is_copied_beside_the_list_with_what_it_names(tmp_path: Path) -> None:
+    write_picture(tmp_path / "a.png", texture(0)[:300])
+    (tmp_path / "lamp.csv").write_text("wavelength_nm,power\n400,1\n700,2\n")
+    camera = read_camera("metacamera")
+    own = camera.with_(spectrum={"source": "equal_energy", "sensor": "generic_rgb", "wavelengths_per_channel": 1})
+    text = dump_camera(own).replace("equal_energy", "lamp.csv")
+    (tmp_path / "own.toml").write_text(text)
+    wanted = read_camera(tmp_path / "own.toml")
+    arguments = ("--lens", tmp_path / "own.toml", "--pixels", "240x320", "--spacing", "24")
+    result = align("screens", tmp_path / "a.png", "-o", tmp_path / "set", *arguments)
+    assert result.exit_code == 0, result.output
+    assert read_camera(tmp_path / "set" / "lens.toml").hash == wanted.hash
+    assert (tmp_path / "set" / "lamp.csv").read_bytes() == (tmp_path / "lamp.csv").read_bytes()
+    assert 'lens = "lens.toml"' in (tmp_path / "set" / "captures.toml").read_text()

@@ -1,21 +1,24 @@
 """Hundreds of ways to use the command line wrongly: each ends with one sentence about it, and leaves nothing behind.
 
-No simulation and no training starts: all of it is refused before.
+No simulation and no training starts, and no file appears, beside the outputs or among the inputs: all of it is refused
+before.
 """
 
 from __future__ import annotations
 
 import shlex
 import sys
+from pathlib import Path
 
 import pytest
 
 from metalens.cli import COMMANDS, main
 
 from ..restore.conftest import bank, camera, prior_folder
-from .test_full_disk import given
+from .test_align import rig
+from .test_full_disk import captured, given, write_captures
 
-__all__ = ["bank", "camera", "given", "prior_folder"]
+__all__ = ["bank", "camera", "captured", "given", "prior_folder", "rig", "write_captures"]
 
 BASES = {
     "psf": "psf {lens} -o OUT.h5",
@@ -178,6 +181,8 @@ OPTIONS = {
 }
 """Of each command the options that take no file, with values that none of them takes: the sentence names the option."""
 
+REPORT = "report --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}"
+
 FILES = [
     ("psf nowhere.toml -o OUT.h5", "nowhere.toml"),
     ("psf {photographs} -o OUT.h5", "photographs"),
@@ -229,7 +234,7 @@ FILES = [
     ("synth {photographs} -o OUT --psf-ensemble nowhere --dry-run", "nowhere"),
     ("synth {photographs} -o OUT --psf {psf} --crops 4096 --dry-run", "4096"),
     ("synth {photographs} -o {pairs} --psf {psf} --dry-run", "not empty"),
-    ("synth {photographs} -o OUT --psf {psf} --slurm nothing --dry-run", "KEY=VALUE"),
+    ("synth {photographs} -o OUT --psf {psf} --backend slurm --slurm nothing --dry-run", "KEY=VALUE"),
     ("data verify nowhere", "nowhere"),
     ("data verify {photographs}", "photographs"),
     ("data show nowhere", "nowhere"),
@@ -284,6 +289,60 @@ FILES = [
     ("pretrain {photographs} -o OUT --work OUT.w", "--steps or --minutes"),
     ("pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --cuda-graphs", "cuda"),
     ("demo -o {photographs}", "not empty"),
+    ("psf {lens} -o {lens}", "exists already"),
+    ("psf {lens} -o OUT.h5 --figures no/figures --dry-run", "its folder no does not exist"),
+    ("psf {lens} -o OUT.h5 --figures {photographs}", "not empty"),
+    ("psf measured {pinholes} -o {psf} --lens {lens}", "exists already"),
+    ("psf fit {psf} -o {lens} --lens metacamera", "exists already"),
+    ("psf fit {psf} -o OUT.toml --lens metacamera --parameters nothing", "nothing"),
+    ("psf fit {psf} -o OUT.toml --lens metacamera --parameters defocus,defocus", "each once"),
+    ("psf fit {psf} -o OUT.toml --lens {lens}", "the bank's pixels are 1.75 µm, those of small 1 µm"),
+    ("library build {library} -o {library} --dry-run", "exists already"),
+    ("library show si3n4-on-sio2 --figures no/figures", "its folder no does not exist"),
+    ("design {design} -o {lens} --dry-run", "exists already"),
+    ("tolerance {lens} -o {photographs} --dry-run", "not empty"),
+    ("tolerance {lens} -o no/OUT --dry-run", "its folder no does not exist"),
+    ("tolerance {lens} -o {photographs} --resume", "cannot be resumed"),
+    ("export {lens} --gds {lens} --library si3n4-on-sio2", "exists already"),
+    ("export {lens} --gds no/OUT.gds --library si3n4-on-sio2", "its folder no does not exist"),
+    ("import {sites} -o OUT --like {lens} --library si3n4-on-sio2 --name ../x --dry-run", "--name"),
+    ("sensor calibrate {flats} --dark {dark} -o no/OUT.toml", "its folder no does not exist"),
+    ("sensor calibrate {flats} --dark {flats} -o OUT.toml", "holds 9 levels"),
+    ("synth {photographs} -o {photographs} --resume --psf {psf} --dry-run", "cannot be resumed"),
+    ("synth {photographs} -o no/OUT --psf {psf} --dry-run", "its folder no does not exist"),
+    ("data merge {pairs} {pairs} -o OUT", "different folders"),
+    ("data merge {pairs} {others} -o {photographs}", "not empty"),
+    ("data export {pairs} -o {photographs} --to png", "not empty"),
+    ("data show {pairs} -o no/OUT.png", "its folder no does not exist"),
+    ("align {rig} -o OUT --figures no/figures", "its folder no does not exist"),
+    ("align {rig} -o {photographs} --dry-run", "not empty"),
+    ("align {rig} -o {photographs} --resume", "cannot be resumed"),
+    ("align screens {photographs} -o OUT --lens nowhere", "nowhere"),
+    ("align screens {photographs} -o OUT --lens {psf}", "psf.h5"),
+    ("align screens {photographs} -o {photographs} --lens {lens}", "not empty"),
+    ("train {pairs} -o no/OUT --psf {psf} --prior {prior} --crop 32 --steps 1 --dry-run", "does not exist"),
+    ("train {pairs} -o {photographs} --psf {psf} --prior {prior} --crop 32 --steps 1 --resume --dry-run", "resumed"),
+    (
+        "train {pairs} -o OUT --psf {psf} --psf-ensemble nowhere --prior {prior} --crop 32 --steps 1 --dry-run",
+        "nowhere",
+    ),
+    ("train -o no/OUT --psf {psf} --steps 0 --init metacamera --dry-run", "its folder no does not exist"),
+    ("pseudo {photographs} -o {photographs} --adapter metacamera", "not empty"),
+    ("pseudo {photographs} -o {photographs} --adapter metacamera --resume", "cannot be resumed"),
+    ("restore {photographs} -o OUT --latents OUT --any-lens --psf {psf}", "in another output"),
+    ("restore {photographs} -o OUT --latents no/l --any-lens --psf {psf}", "its folder no does not exist"),
+    ("restore {photographs} -o {photographs}", "not empty"),
+    (f"{REPORT} -o OUT --curve nowhere", "nowhere"),
+    (f"{REPORT} -o OUT --stages nowhere", "nowhere"),
+    (f"{REPORT} -o {{photographs}}", "not empty"),
+    (f"{REPORT} -o no/OUT", "its folder no does not exist"),
+    ("bench -o OUT --lens nowhere --steps-per-method 1", "nowhere"),
+    ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --steps-per-method 1 --prior nope", "nope"),
+    ("pretrain {photographs} -o {photographs} --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", "not empty"),
+    ("pretrain {photographs} -o OUT --work {photographs} --autoencoder-steps 1 --denoiser-steps 1", "not empty"),
+    ("pretrain {photographs} -o OUT --work OUT --autoencoder-steps 1 --denoiser-steps 1", "in another output"),
+    ("pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", "at least 96 pixels"),
+    ("demo -o no/OUT", "its folder no does not exist"),
     ("unheard-of", "unheard-of"),
 ]
 """Invocations, and what the sentence tells of what is wrong with them."""
@@ -301,14 +360,55 @@ LENS_KEYS = {
 """Keys of lens.toml, with values that they do not take."""
 
 
+WORK = (
+    "os.posix_spawn",
+    "torch.nn.Module.__call__",
+    "metalens.optics.rcwa.atom.scatter_plane_wave",
+    "metalens.psf.captured.captures.find_shifts",
+    "metalens.psf.captured.fit._Search.run",
+    "metalens.psf.design.search.Gradients.planned_for",
+    "metalens.psf.simulator.PsfSimulator.__call__",
+    "metalens.psf.simulator.PsfSimulator.of_field",
+    "metalens.restore.bench.process.start_python",
+    "metalens.restore.report.evaluation.tune_regulariser",
+    "metalens.restore.training.optimisation.Optimisation.descend",
+    "metalens.runners.local.start_python",
+    "metalens.synth.alignment.calibration.find_dots",
+    "metalens.synth.blur.operator.ShiftVariantBlur.__call__",
+)
+"""What computes: the engines, a step of each optimisation, the networks, the blur, and the start of other processes."""
+
+
+def everything_in(*folders: Path) -> list[Path]:
+    return sorted(path for folder in folders for path in folder.rglob("*"))
+
+
 @pytest.fixture
-def refused(given, tmp_path, monkeypatch, capfd):
+def begun(monkeypatch) -> list[str]:
+    """Names of what has computed; it fails, for nothing should."""
+    names: list[str] = []
+
+    def forbidden(name: str):
+        def begin(*_: object, **__: object) -> None:
+            names.append(name)
+            raise AssertionError(f"{name} has begun to compute")
+
+        return begin
+
+    for name in WORK:
+        monkeypatch.setattr(name, forbidden(name))
+    return names
+
+
+@pytest.fixture
+def refused(captured, begun, tmp_path, monkeypatch, capfd):
     """Run what is wrong in an empty folder; it ends with one sentence that holds these words."""
     monkeypatch.chdir(tmp_path)
+    inputs = [Path(captured[name]).parent for name in ("lens", "sites", "rig")]
 
     def call(line: str, word: str) -> None:
-        before = sorted(tmp_path.rglob("*"))
-        monkeypatch.setattr(sys, "argv", ["metalens", *shlex.split(line.format(**given))])
+        before = everything_in(tmp_path, *inputs)
+        monkeypatch.setattr(sys, "argv", ["metalens", *shlex.split(line.format(**captured))])
         with pytest.raises(SystemExit) as stopped:
             main()
         out, err = capfd.readouterr()
@@ -321,7 +421,9 @@ def refused(given, tmp_path, monkeypatch, capfd):
         assert len(said) == 1, err
         assert said[0].startswith(("metalens: ", "Error: "))
         assert word in said[0]
-        assert sorted(tmp_path.rglob("*")) == before
+        assert "this is a bug" not in said[0]
+        assert begun == [], line
+        assert everything_in(tmp_path, *inputs) == before, line
 
     return call
 

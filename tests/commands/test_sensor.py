@@ -31,17 +31,21 @@ def calibrate(*arguments: object) -> Result:
     return CliRunner().invoke(metalens, ["sensor", "calibrate", *map(str, arguments)])
 
 
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
+def write_flat_fields(folder: Path) -> None:
     """Pairs of 16-bit PNGs in ``flats/LEVEL/``, dark frames in ``dark/``."""
     generator = np.random.default_rng(0)
     for level in (0.0, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.8, 1.0, 1.5):
-        place = tmp_path / "flats" / f"{level}" if level else tmp_path / "dark"
+        place = folder / "flats" / f"{level}" if level else folder / "dark"
         place.mkdir(parents=True)
         for repeat in range(2):
             light = np.full((*SENSOR.pixels, 3), level, dtype=np.float32)
             frame = expose(SENSOR, light, exposure_for(SENSOR), generator)
             Image.fromarray(frame).save(place / f"{repeat}.png")
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    write_flat_fields(tmp_path)
     return tmp_path
 
 

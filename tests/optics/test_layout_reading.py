@@ -374,6 +374,13 @@ def test_a_layout_beside_its_origin_is_taken_by_its_middle(tmp_path):
     assert found.diameter == pytest.approx(2 * (2.5 * 350e-9 * 2**0.5 - 350e-9 / 2**0.5))
 
 
+def test_a_boundary_without_an_area_is_none(tmp_path):
+    top = gdstk.Cell("TOP")
+    top.add(*(disc().translate(0.35 * row, 0.35 * column) for row in range(3) for column in range(3)))
+    top.add(gdstk.Polygon([(0, 0), (1, 1), (2, 2)], layer=2))
+    assert read_drawn_atoms(saved(tmp_path, library(top), "oasis")).boundary is None
+
+
 def test_the_boundary_says_where_the_centre_is_and_how_large_the_lens(tmp_path):
     wanted = structure([[0, 1, 2], [0, 0, 0], [65535, 65535, 65535], [65535, 65535, 65535], [65535, 65535, 65535]])
     path = tmp_path / "lens.gds"

@@ -57,6 +57,7 @@ def test_a_phase_that_was_exported_comes_back(tmp_path):
         ("VERS 1\nSURF 0\n", "0 Binary 2 surfaces; exactly one was expected"),
         (lens([1.0]) + lens([1.0]), "2 Binary 2 surfaces"),
         (lens([1.0], curvature="0.01"), "is no plane, CURV is not 0"),
+        (lens([1.0], radius=1e-300), "its phase is too large for a number"),
         (lens([1.0], extra="  PARM 2 0.5\n"), "is no plane, PARM 2 is not 0"),
         (lens([1.0], rim=0.0), "semi-diameter .* set both"),
         (lens([]), "XDAT 1 tells 0 terms"),

@@ -119,3 +119,9 @@ def test_what_is_wrong_is_named(before: str, after: str, message: str) -> None:
 def test_a_specification_that_is_not_there_is_told_with_the_shipped_ones(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"give a design.toml or one of .*metacamera"):
         read_design(tmp_path / "none.toml")
+
+
+def test_a_base_whose_name_no_file_can_have_is_no_file(tmp_path):
+    (tmp_path / "design.toml").write_text(f'schema = "metalens.design"\nversion = 1\n[camera]\nbase = "{"x" * 5000}"\n')
+    with pytest.raises(InputError, match="could not be read"):
+        read_design(tmp_path / "design.toml")

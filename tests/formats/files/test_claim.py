@@ -40,6 +40,17 @@ def test_an_equal_run_goes_on_and_is_told_what_was_asked(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
 
 
+def test_what_workers_have_left_half_written_is_removed_when_a_run_is_stopped(tmp_path):
+    def stopped():
+        with claimed_folder(tmp_path / "run", "note.json", ASKED, resume=False):
+            (tmp_path / "run" / ".shard.h5.123.part").write_text("half")
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        stopped()
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
+
+
 def test_without_resume_what_is_there_is_left_alone(tmp_path):
     claim(tmp_path / "run")
     with pytest.raises(InputError, match="not empty"):

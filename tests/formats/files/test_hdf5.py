@@ -78,3 +78,36 @@ def test_a_heap_of_strings_without_an_end_is_refused_before_the_library_meets_it
     path.write_bytes(content)
     with pytest.raises(InputError, match="an entry of its strings has no size"), open_guarded(path, "test", 1):
         pass
+
+
+def test_an_attribute_of_a_damaged_type_is_refused_before_the_library_meets_it(tmp_path):
+    path = tmp_path / "type.h5"
+    with written(path) as file:
+        file.attrs["text"] = "long enough for the heap"
+    content = bytearray(path.read_bytes())
+    # Version 1, class 9: of variable length; in its bits, that it is text.
+    kind = content.index(bytes.fromhex("19010100 10000000"), content.index(b"text"))
+    content[kind + 1] = 0xFF
+    path.write_bytes(content)
+    with (
+        pytest.raises(InputError, match="the attribute text of / is neither number nor text; refused"),
+        open_guarded(path, "test", 1),
+    ):
+        pass
+
+
+@pytest.mark.parametrize(
+    ("stored", "dtype", "message"),
+    [
+        (np.longdouble(10) ** 4000 * np.ones(2), np.float64, "values holds NaN or infinity"),
+        (np.array([1.0, np.nan]), np.int64, "holds numbers that are not whole or too large"),
+        (np.array([1.0, 1.5]), np.int64, "holds numbers that are not whole or too large"),
+        (np.array([1, 2**63], dtype=np.uint64), np.int64, "holds numbers that are not whole or too large"),
+    ],
+)
+def test_a_number_that_its_kind_cannot_hold_is_refused(tmp_path, stored, dtype, message):
+    path = tmp_path / "numbers.h5"
+    with written(path) as file:
+        file["values"] = stored
+    with open_guarded(path, "test", 1) as file, pytest.raises(InputError, match=message):
+        read_array(file, "values", dtype=dtype, shape=(None,))
