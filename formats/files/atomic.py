@@ -53,9 +53,10 @@ def disk_error(error: BaseException) -> OSError | None:
 
 
 def _explain(error: OSError, path: Path) -> InputError:
+    remedy = "Free some disk space or choose" if error.errno in DISK_REFUSES else "Choose"
     return InputError(
         f"{path}: could not be written ({error.strerror or error}); nothing was left behind. "
-        "Free some disk space or choose another place with -o."
+        f"{remedy} another place with -o."
     )
 
 
@@ -170,6 +171,8 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         for entry in part.rglob("*"):
             if entry.is_file():
                 _sync(entry)
+        # Another run may have written here meanwhile.
+        require_new_directory(target)
         if target.is_dir():
             target.rmdir()
         part.replace(target)

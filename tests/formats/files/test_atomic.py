@@ -10,7 +10,9 @@ from metalens.formats.files.atomic import (
     atomic_directory,
     atomic_file,
     remove_unfinished,
+    require_apart,
     require_new_directory,
+    require_new_file,
     write_text,
 )
 from metalens.formats.files.errors import InputError
@@ -158,3 +160,36 @@ def test_what_a_full_disk_cuts_short_is_not_appended(tmp_path):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert path.read_text() == "one\ntwo\n"
+
+
+def test_a_folder_that_another_run_has_filled_meanwhile_is_left_as_it_is(tmp_path):
+    def write():
+        with atomic_directory(tmp_path / "out") as part:
+            (part / "mine").touch()
+            (tmp_path / "out").mkdir()
+            (tmp_path / "out" / "theirs").touch()
+
+    with pytest.raises(InputError, match="the output folder is not empty"):
+        write()
+    assert [path.name for path in tmp_path.rglob("*")] == ["out", "theirs"]
+
+
+def test_outputs_lie_apart(tmp_path):
+    require_apart(tmp_path / "a", None, tmp_path / "b")
+    for other in (tmp_path / "a", tmp_path / "a" / "b", tmp_path / "c" / ".." / "a"):
+        with pytest.raises(InputError, match="lies in another output"):
+            require_apart(tmp_path / "a", other)
+
+
+@pytest.mark.parametrize("check", [require_new_file, require_new_directory])
+def test_a_place_that_cannot_be_written_is_refused_before_the_work(tmp_path, check):
+    (tmp_path / "link").symlink_to("nowhere")
+    for name, message in {
+        "no/out": "its folder .*no does not exist",
+        "no/../out": "does not exist",
+        "x" * 250: "its name has more than",
+        "link": "exists already|is a file",
+    }.items():
+        with pytest.raises(InputError, match=message):
+            check(tmp_path / name)
+    check(tmp_path / "out")
