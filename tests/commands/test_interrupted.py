@@ -58,7 +58,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     )
     lens, psf, photographs = (str(given / name) for name in ("lens.toml", "psf.h5", "photographs"))
     small = ("--fields", "1x1", "--window", "9")
-    learn = ("--prior", str(prior_folder), "--config", str(given / "recipe.toml"), "--steps", "6", "--quality", "piqe")
+    learn = ("--prior", str(prior_folder), "--config", str(given / "recipe.toml"), "--steps", "4", "--quality", "piqe")
     shared = ("--shard-size", "2", "--workers", "2")
     weights, lines = ("adapter.safetensors",), ("lenses.jsonl",)
     return {
@@ -113,7 +113,7 @@ def signal_at_random(name: str, command: Command, folder: Path, moments: int) ->
             with start(command.words, place / output, *command.resume) as process:
                 said = process.communicate()[1]
             # The signal may have come when all was written and only the answer was left.
-            assert process.returncode == 0 or " finished; " in said, said
+            assert process.returncode == 0 or " finished; " in said or "exists already" in said, said
         assert made(command, place / output) == whole
 
 
