@@ -153,6 +153,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
     from metalens.restore.training.optimisation import Budget
+    from metalens.synth.dataset.photograph_survey import require_usable
     from metalens.synth.photograph_sources import photographs_of
     from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
@@ -164,12 +165,12 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
         raise click.UsageError("give --minutes-per-method or --steps-per-method.")
     if (options["lens"] is None) == (options["psf"] is None):
         raise click.UsageError("give either --lens or --psf.")
-    for photographs, pairs in (("photos", "pairs"), ("test_photos", "test")):
-        if options[photographs] and options[pairs]:
-            raise click.UsageError(f"give either --{photographs.replace('_', '-')} or --{pairs}.")
+    for made, pairs in (("photos", "pairs"), ("test_photos", "test")):
+        if options[made] and options[pairs]:
+            raise click.UsageError(f"give either --{made.replace('_', '-')} or --{pairs}.")
     methods = _methods(options["methods"])
-    if options["lens"] is not None:
-        read_camera(options["lens"])
+    by_lens = options["lens"] is not None
+    camera = read_camera(options["lens"]) if by_lens else read_psf_bank(options["psf"]).camera
     _check_prior(options["prior"])
     # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
@@ -178,7 +179,10 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
     generated = [each for each, made in ((photos, options["pairs"]), (test_photos, options["test"])) if not made]
-    places = [each.path.resolve() for sources in generated for each in photographs_of(sources)]
+    sets = [photographs_of(sources) for sources in generated]
+    for each in sets:
+        require_usable(each, camera.sensor.pixels)
+    places = [each.path.resolve() for photographs in sets for each in photographs]
     if len(set(places)) < len(places):
         twice = next(place for place in places if places.count(place) > 1)
         raise InputError(f"{twice}: is among the photographs of training and of the test; keep them apart.")

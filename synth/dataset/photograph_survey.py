@@ -59,6 +59,33 @@ def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
     return {"sha256": hashlib.sha256(data).hexdigest(), "look": look_of(picture)}
 
 
+def require_usable(photographs: Sequence[Photograph], pixels: tuple[int, int]) -> None:
+    """Check, before a long computation, that one of the photographs can be used at least.
+
+    Args:
+        photographs: that samples are to be made from; read until one can be used.
+        pixels: rows, columns of the samples.
+
+    Raises:
+        InputError: none can be used.
+    """
+    reasons = []
+    for photograph in photographs:
+        found = _inspect(photograph.path, pixels)
+        if "error" not in found:
+            return
+        reasons.append(found["error"])
+    raise _unusable(reasons)
+
+
+def _unusable(reasons: Sequence[str]) -> InputError:
+    first = reasons[0] if reasons else "there is none"
+    return InputError(
+        f"pairs: none of the {len(reasons)} photographs can be used; the first: {first} Give a folder of colour "
+        "photographs."
+    )
+
+
 def read_bytes(path: Path) -> bytes:
     """Read a photograph's file.
 
@@ -97,11 +124,7 @@ def take_stock(
             raise InputError(entry["error"])
         skipped.append(SkippedSource(name=photograph.name, reason=entry["error"]))
     if not usable:
-        reason = f"; the first: {skipped[0].reason}" if skipped else ""
-        raise InputError(
-            f"pairs: none of the {len(photographs)} photographs can be used{reason} "
-            "Give a folder of colour photographs."
-        )
+        raise _unusable([each.reason for each in skipped])
     hashes, looks = ([entry[key] for _, entry in usable] for key in ("sha256", "look"))
     sides = split_photographs(hashes, looks, validation)
     sources = tuple(

@@ -114,6 +114,7 @@ CONTRADICTIONS = [
         "bench -o OUT --lens {lens} --photos {photographs} --test-photos {photographs} --steps-per-method 1",
         "training and of the test",
     ),
+    ("bench -o OUT --lens {lens} --photos {lens} --steps-per-method 1", "none of the 1 photographs can be used"),
     ("bench -o OUT --resume --only figures", "holds no benchmark"),
     (f"{PRETRAIN} --denoiser-crop 64 --crop 17", "must be multiples of 2"),
     (f"{PRETRAIN} --denoiser-crop 16 --channels 32,32,32,32,32,32", "for 6 levels"),
