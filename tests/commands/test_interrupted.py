@@ -63,7 +63,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     weights, lines = ("adapter.safetensors",), ("lenses.jsonl",)
     return {
         "psf": Command(("psf", lens, "--fields", "3x3", "--window", "25"), resume=()),
-        "synth": Command(("synth", photographs, "--psf", psf, "--crops", "32", "--count", "12", *shared)),
+        "synth": Command(("synth", photographs, "--psf", psf, "--crops", "32", "--count", "8", *shared)),
         "tolerance": Command(("tolerance", lens, *small, "--draws", "12"), kept=lambda path: path.name in lines),
         "design": Command(("design", str(given / "design.toml"))),
         "train": Command(("train", str(pairs.folder), "--psf", psf, *learn), kept=lambda path: path.name in weights),
