@@ -148,16 +148,6 @@ def test_a_bank_survives_its_file(bank: PsfBank, tmp_path):
     assert found.provenance == bank.provenance
 
 
-@pytest.mark.parametrize(
-    ("request_", "message"),
-    [
-        ({"window": (5, 5)}, "ask for a larger window"),
-        ({"window": (32, 32)}, "odd side"),
-        ({"window": (31, 33)}, "square"),
-        ({"fields": (0, 3)}, "between 1 and 129"),
-        ({"wavelengths_per_channel": 0}, "between 1 and 99"),
-    ],
-)
-def test_a_request_that_cannot_be_met_is_refused(camera: Camera, request_, message):
-    with pytest.raises(InputError, match=message):
-        simulate_bank(camera, **{"fields": (1, 1), "wavelengths_per_channel": 1, **request_})
+def test_a_window_that_loses_the_light_is_refused(camera: Camera):
+    with pytest.raises(InputError, match="ask for a larger window"):
+        simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(5, 5))
