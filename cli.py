@@ -11,14 +11,18 @@ import io
 import sys
 import tempfile
 import traceback
+import warnings
+from collections.abc import Callable
+from functools import partial
 from importlib import import_module
 from keyword import iskeyword
+from typing import Any
 
 import click
 
 from metalens import __version__
 from metalens.formats.files.atomic import DISK_REFUSES
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.files.extras import missing_package
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
@@ -81,6 +85,8 @@ _INTERRUPTED = "interrupted; nothing half-written was left. Commands with --resu
 def main() -> None:
     """Run the command line; every failure becomes one sentence and an exit status."""
     terminate_as_interrupt()
+    warnings.simplefilter("always", InputWarning)
+    warnings.showwarning = partial(_show_warning, warnings.showwarning)
     try:
         status = metalens.main(prog_name="metalens", standalone_mode=False)
         if is_interrupted():
@@ -116,6 +122,16 @@ def main() -> None:
         if not is_interrupted():
             _fail(_reported(error), 1)
         _fail(_INTERRUPTED, STATUS)
+
+
+def _show_warning(
+    otherwise: Callable[..., None], message: Warning | str, category: type[Warning], *place: Any, **told: Any
+) -> None:
+    """Print a warning about the user's input as a sentence, and any other one as Python does."""
+    if issubclass(category, InputWarning):
+        click.echo(f"metalens: warning: {shown(str(message), LONGEST_MESSAGE)}", err=True)
+    else:
+        otherwise(message, category, *place, **told)
 
 
 def _reported(error: Exception) -> str:

@@ -20,7 +20,7 @@ from metalens.psf.bank_request import BankRequest
 from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine
 from metalens.psf.field_symmetry import Octant, each_node, octant_of, unfold_figures, unfold_images
-from metalens.psf.measures import psf_figures
+from metalens.psf.measures import psf_figures, warn_of_small_window
 from metalens.psf.spectra.spectrum import channel_energy
 from metalens.psf.window import choose_window, reachable_light
 
@@ -94,11 +94,12 @@ def simulate_bank(
     spectral: dict[str, str] = {}
     if tolerance is not None:
         task, spectral = with_converged_wavelengths(task, camera.spectrum, side, tolerance)
-    reachable = reachable_light(view, task.wavelength, task.weight)
+    reachable = reachable_light(view, task.wavelength) @ task.weight.T
     # A window that was asked for does not grow.
     wanted = WANTED_SHARE if window is None else 0.0
     found, side = simulate_until_held(task, side, reachable, wanted, progress)
     _check_share(found.share / reachable, octant.position, side)
+    warn_of_small_window(np.minimum(found.share / reachable, 1), (side, side), task.pixel_pitch)
     return _bank_of(camera, layout, position, octant, task, found, reachable, spectral)
 
 
@@ -115,7 +116,7 @@ def _bank_of(
     """Expand the simulated fields to all nodes by symmetry."""
     view, wavelength, weight = task.view, task.wavelength, task.weight
     intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
-    by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, view.position[:, None])
+    by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, view.position[:, None], light=reachable)
     radius, phase = phase_profile(view.lens)
     energy = channel_energy(camera.spectrum)
     return PsfBank(

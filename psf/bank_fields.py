@@ -20,6 +20,7 @@ from metalens.psf.engines.grid import direction_spread, grids_in_memory
 from metalens.psf.measures import psf_figures, unaberrated_peak
 from metalens.psf.refinement import estimate_error
 from metalens.psf.spectra.wavelength_count import choose_wavelengths
+from metalens.psf.window import reachable_light
 
 LARGEST_SUBPIXELS = 7
 """Largest number of sub-pixels along a pixel's side in the file, to limit its size."""
@@ -147,10 +148,18 @@ def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> Si
     across, spacing = (side * subpixels, side * subpixels), pitch / subpixels
     simulator = view.simulator(wavelength, window=across, pixel_pitch=spacing, engine=task.engine)
     unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+    whole = reachable_light(view, wavelength)
 
     def of_field(number: int) -> tuple[np.ndarray, PsfFigures]:
         light = simulator.of_field(lens, number)
-        figures = psf_figures(light, spacing, view.position[number], sensor_pitch=pitch, unaberrated_peak=unaberrated)
+        figures = psf_figures(
+            light,
+            spacing,
+            view.position[number],
+            sensor_pitch=pitch,
+            unaberrated_peak=unaberrated,
+            light=whole[number],
+        )
         return np.einsum("cw,wyx->cyx", task.weight, light).astype(np.float32), figures
 
     done = _each_field(of_field, len(view.position), _fields_at_once(simulator.plan), progress)

@@ -42,24 +42,23 @@ def choose_window(
         pixels += 2
 
 
-def reachable_light(view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray) -> np.ndarray:
-    """Share of the light through the stop that the lens sends towards the window.
+def reachable_light(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
+    """Share of the light through the stop that the lens sends into the image, inside the window and outside.
 
     The rest misses the lens behind its stop, or is diffracted into other orders.
 
     Args:
         view: lens and fields.
         wavelength: ``[wavelength]`` in metres.
-        channel_weight: ``[channel, wavelength]``, each row summing to 1.
 
     Returns:
-        ``[field, channel]`` in 0..1.
+        ``[field, wavelength]`` in 0..1.
     """
     inside = np.ones((len(view.position), len(wavelength)))
     if view.lens.stop is not None:
         for field in range(len(view.position)):
             inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
-    return (inside * _image_share(view.lens, wavelength)) @ channel_weight.T
+    return inside * _image_share(view.lens, wavelength)
 
 
 def _image_share(lens: Metalens, wavelength: np.ndarray) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""The error that every reader, writer and stage raises for invalid input."""
+"""The error that every reader, writer and stage raises for invalid input, and the warning about a poor one."""
 
 
 class InputError(ValueError):
@@ -6,4 +6,12 @@ class InputError(ValueError):
 
     The message is one sentence (or two) that says where, what was found, what was expected and what to do;
     the command line prints it alone, without a traceback, and exits with status 1.
+    """
+
+
+class InputWarning(UserWarning):
+    """Input of the user gives a result that is less accurate than usual.
+
+    The message says where, what was found and what to do, as that of :class:`InputError`; the command line prints it
+    alone on stderr and goes on.
     """

@@ -29,7 +29,9 @@ class PsfFigures:
         window_share: ``[...]`` share of the light through the aperture that reaches the window.
         frequency: ``[frequency]`` in cycles/m, ascending from 0.
         modulation: ``[..., (tangential, sagittal), frequency]`` modulation transfer for gratings that vary along
-            either direction, 1 at frequency 0.
+            either direction, of all light that goes into the image: at frequency 0 it is the share of that light in
+            the window, and what is missing to 1 bounds the error at every frequency. Measured functions, and those of
+            version 0.2 and before, refer to the light in the window and read 1 there.
         nyquist_modulation: ``[..., (tangential, sagittal)]`` the same at the sensor's Nyquist frequency, 1/(2 pitch).
         strehl_ratio: ``[...]`` peak against that of the unaberrated lens of equal aperture and focal length; ``None``
             where there is no such lens: a colour channel is a mixture of wavelengths, and a measured function does

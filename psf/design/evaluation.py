@@ -18,7 +18,13 @@ from metalens.psf.camera_fields import view_of
 from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
 from metalens.psf.design.restoration_error import image_errors
 from metalens.psf.engines.grid import direction_spread
-from metalens.psf.measures import find_peak, half_energy_radius, modulation_transfer, unaberrated_peak
+from metalens.psf.measures import (
+    find_peak,
+    fourier_modulus,
+    half_energy_radius,
+    unaberrated_peak,
+    warn_of_small_window,
+)
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import choose_window, reachable_light
 
@@ -86,7 +92,7 @@ def evaluate_camera(
     parts = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     simulator = view.simulator(wavelength, window=(side * parts,) * 2, pixel_pitch=pitch / parts, engine="auto")
     peak = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
-    efficiency = reachable_light(view, wavelength, weight)
+    efficiency = reachable_light(view, wavelength) @ weight.T
     strehl, modulation, radius, captured, restored, share = [], [], [], [], [], []
     noise = jnp.asarray(noise_variance(camera.sensor, grey))
     for field in range(len(position)):
@@ -95,14 +101,14 @@ def evaluate_camera(
         pixels = fine.reshape(len(wavelength), side, parts, side, parts).sum(axis=(2, 4))
         channel = np.einsum("cw,wyx->cyx", weight, pixels)
         inside = channel.sum(axis=(-2, -1)) / efficiency[field]
-        contrast = modulation_transfer(channel, pitch, np.array([QUARTER * 0.5 / pitch]), tangential[field])
-        # Of all light: what lies beyond the window has no contrast.
-        modulation.append(contrast[..., 0] * inside[:, None])
-        radius.append(half_energy_radius(channel, pitch))
+        contrast = fourier_modulus(channel, pitch, np.array([QUARTER * 0.5 / pitch]), tangential[field])
+        modulation.append(contrast[..., 0] / efficiency[field][:, None])
+        radius.append(half_energy_radius(channel, pitch, integrated=True))
         errors = image_errors(jnp.asarray(channel / efficiency[field][:, None, None]), noise, image_variance)
         captured.append(np.asarray(errors[0]))
         restored.append(np.asarray(errors[1]))
         share.append(inside)
+    warn_of_small_window(np.array(share), (side, side), pitch)
     return Evaluation(
         name,
         fields_deg,

@@ -10,7 +10,7 @@ from metalens.psf.measures.direction import tangential_direction
 from metalens.psf.measures.energy import energy_radius
 from metalens.psf.measures.gaussian_fit import full_width_half_maximum
 from metalens.psf.measures.half_maximum import half_maximum_widths
-from metalens.psf.measures.modulation import modulation_transfer
+from metalens.psf.measures.modulation import fourier_modulus
 from metalens.psf.measures.moments import centroid, rms_width
 from metalens.psf.measures.peak import find_peak
 
@@ -25,6 +25,7 @@ def psf_figures(
     *,
     sensor_pitch: float | None = None,
     unaberrated_peak: np.ndarray | None = None,
+    light: np.ndarray | None = None,
 ) -> PsfFigures:
     """Measure point spread functions.
 
@@ -36,6 +37,9 @@ def psf_figures(
         sensor_pitch: spacing of the sensor's pixels in metres, if it is not the samples'.
         unaberrated_peak: ``[...]`` from :func:`metalens.psf.measures.unaberrated_peak`, broadcast to the leading axes;
             without it there is no Strehl ratio.
+        light: ``[...]`` all light that goes into the image, inside the window and outside, to which modulation refers, in
+            the unit of the intensity and broadcast to the leading axes. Without it, as for captured functions, of which
+            no more is known, modulation refers to the light in the window.
 
     Returns:
         Figures with the intensity's leading axes.
@@ -48,9 +52,12 @@ def psf_figures(
     tangential = np.broadcast_to(tangential_direction(position), (*leading, 2))
     nyquist = 0.5 / (pixel_pitch if sensor_pitch is None else sensor_pitch)
     frequency = np.linspace(0, 0.5 / pixel_pitch, FREQUENCIES)
-    modulation = modulation_transfer(intensity, pixel_pitch, np.append(frequency, nyquist), tangential)
+    inside = np.sum(intensity, axis=(-2, -1), dtype=np.float64)
+    whole = inside if light is None else np.maximum(light, inside)
+    modulation = fourier_modulus(intensity, pixel_pitch, np.append(frequency, nyquist), tangential)
+    modulation /= whole[..., None, None]
     widths = half_maximum_widths(intensity, pixel_pitch, tangential)
-    radii = energy_radius(intensity, pixel_pitch, (0.5, 0.8))
+    radii = energy_radius(intensity, pixel_pitch, (0.5, 0.8), integrated=True)
     strehl = None
     if unaberrated_peak is not None:
         strehl = np.asarray(find_peak(intensity, integrated=True)[1] / pixel_pitch**2 / unaberrated_peak)
@@ -62,7 +69,7 @@ def psf_figures(
         half_energy_radius=radii[..., 0],
         eighty_percent_energy_radius=radii[..., 1],
         centroid=centroid(intensity, pixel_pitch),
-        window_share=np.asarray(np.sum(intensity, axis=(-2, -1), dtype=np.float64)),
+        window_share=np.asarray(inside),
         frequency=frequency,
         modulation=modulation[..., :-1],
         nyquist_modulation=modulation[..., -1],

@@ -1,9 +1,4 @@
-"""The highest value of a point spread function between its samples.
-
-A function whose sampling resolves it is known between the samples: windowed-sinc interpolation gives it there. Where
-a sample holds the energy of its whole pixel, the same sum also undoes the pixel's averaging, whose transfer is
-sinc(ν · pitch).
-"""
+"""The highest value of a point spread function between its samples."""
 
 from __future__ import annotations
 
@@ -11,8 +6,7 @@ from functools import cache
 
 import numpy as np
 
-REACH = 16
-"""Samples on each side that take part in the interpolation."""
+from metalens.psf.measures.interpolation import REACH, interpolation_weights
 
 FINE = 8
 """Points of the search between two samples; a parabola through the best three refines it."""
@@ -48,14 +42,7 @@ def find_peak(intensity: np.ndarray, *, integrated: bool) -> tuple[np.ndarray, n
 def _interpolation(integrated: bool) -> np.ndarray:
     """``[point, sample]`` weights of the samples −REACH … REACH for points −1 … 1 at steps of 1/FINE."""
     point = np.arange(-FINE, FINE + 1) / FINE
-    distance = point[:, None] - np.arange(-REACH, REACH + 1)
-    frequency, weight = np.polynomial.legendre.leggauss(128)
-    frequency = 0.5 * frequency
-    transfer = np.sinc(frequency) if integrated else np.ones_like(frequency)
-    kernel = np.cos(2 * np.pi * distance[..., None] * frequency) @ (0.5 * weight / transfer)
-    window = np.i0(4 * np.sqrt(np.maximum(0, 1 - (distance / (REACH + 1)) ** 2))) / np.i0(4)
-    weights = kernel * window
-    return weights / weights.sum(axis=1, keepdims=True)
+    return interpolation_weights(point[:, None] - np.arange(-REACH, REACH + 1), integrated=integrated)
 
 
 def _patch(image: np.ndarray, place: np.ndarray) -> np.ndarray:

@@ -62,7 +62,16 @@ def _figure(
         axes.set_title(title, color=colour)
     curves[0].set_ylabel("modulation transfer")
     figure.legend(handles=_legend(list(places), any(cutoffs)), loc="outside lower center", ncols=6)
+    shown = [*places.values()]
+    figure.suptitle(_window(bank, float(figures.modulation[np.ix_(shown, chosen)][..., 0].min())), fontsize=7.5)
     return figure
+
+
+def _window(bank: PsfBank, share: float) -> str:
+    """The window in words, and the light to which modulation refers."""
+    rows, columns = bank.intensity.shape[-2:]
+    side = f"window of {rows} × {columns} px ({1e6 * columns * bank.pixel_pitch:.0f} µm)"
+    return f"of the light in a {side}" if share == 1 else f"of all light; the {side} holds {share:.1%} or more"
 
 
 def _legend(places: list[str], limited: bool) -> list[Any]:

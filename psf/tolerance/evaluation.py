@@ -19,21 +19,23 @@ from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure import RadialGeometry, Sites
-from metalens.psf.camera_fields import direction_on_moved_sensor, view_of
+from metalens.psf.camera_fields import CameraView, direction_on_moved_sensor, view_of
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.measures import (
+    SMALL_WINDOW_SHARE,
     find_peak,
+    fourier_modulus,
     full_width_half_maximum,
     half_energy_radius,
-    modulation_transfer,
     tangential_direction,
     unaberrated_peak,
+    warn_of_small_window,
 )
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import Assembly, Draw, perturbed
-from metalens.psf.window import choose_window
+from metalens.psf.window import choose_window, reachable_light
 
 FIGURES = {
     "strehl_ratio": "least",
@@ -67,6 +69,7 @@ class Evaluation:
         position: ``[field, (y, x)]`` on the sensor in metres.
         channel_weight: ``[channel, wavelength]``.
         pixel_pitch: of the sensor in metres.
+        image_share: ``[field, channel]`` of the light that the efficiency counts, what goes into the image.
         simulate: compiled function of lens, draw and nominal sensor position; returns ``[field, channel, y, x]``, and
             efficiency and diffuse share, ``[channel]`` each.
     """
@@ -77,6 +80,7 @@ class Evaluation:
     position: np.ndarray
     channel_weight: np.ndarray
     pixel_pitch: float
+    image_share: np.ndarray
     simulate: Callable[[Metalens, Draw, Assembly], tuple[jax.Array, jax.Array, jax.Array]]
 
     def images(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -90,7 +94,7 @@ class Evaluation:
 
         The Strehl ratio of a channel is the peak of its light against that of an unaberrated lens at the same
         wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
-        sensor's Nyquist frequency. Efficiency is the share of the light that goes into the order of the image; of a
+        sensor's Nyquist frequency, of all light that goes into the image. Efficiency is the share of the light that goes into the order of the image; of a
         lens with a structure, into all orders.
 
         Raises:
@@ -110,15 +114,17 @@ class Evaluation:
         peak = find_peak(image, integrated=True)[1] / spacing**2
         nyquist = 0.5 / self.pixel_pitch
         tangential = tangential_direction(self.position)[:, None]
-        modulation = modulation_transfer(image, spacing, np.array([0.25, 0.5]) * nyquist, tangential).mean(axis=-2)
+        inside = image.sum(axis=(-2, -1))
+        modulus = fourier_modulus(image, spacing, np.array([0.25, 0.5]) * nyquist, tangential).mean(axis=-2)
+        modulation = modulus / np.maximum(self.image_share * efficiency, inside)[..., None]
         return np.stack(
             [
                 peak / unaberrated,
                 modulation[..., 0],
                 modulation[..., 1],
                 1e6 * full_width_half_maximum(image, spacing),
-                1e6 * half_energy_radius(image, spacing),
-                image.sum(axis=(-2, -1)),
+                1e6 * half_energy_radius(image, spacing, integrated=True),
+                inside,
                 np.broadcast_to(efficiency, shape),
                 np.broadcast_to(diffuse, shape),
             ]
@@ -168,11 +174,8 @@ def evaluation_of(
     """
     check_places(fields, wavelengths_per_channel, window)
     pitch = camera.sensor.pixel_pitch_m
-    sides = (pixels * pitch for pixels in camera.sensor.pixels)
-    position = grid_positions(*(nodes_across(count, side) for count, side in zip(fields, sides, strict=True)))
-    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    view, position, wavelength, weight = _fields_of(camera, fields, wavelengths_per_channel)
     reference = float(weight[GREEN] @ wavelength)
-    view = view_of(camera, position, reference)
     side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
     resolved = math.ceil(2 * direction_spread(view.lens) / float(wavelength.min()) * pitch)
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
@@ -181,8 +184,42 @@ def evaluation_of(
     )
     decentre = camera.lens.decentre_m
     assembly = Assembly(view.defocus, *view.sensor_tilt, *decentre)
-    simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, _sites(view.lens)))
-    return Evaluation(view.lens, assembly, simulator, position, weight, pitch, simulate)
+    sites = _sites(view.lens)
+    efficiency = weight @ np.asarray(_shares(view.lens, Draw(), jnp.asarray(wavelength), sites)[0], dtype=float)
+    image_share = reachable_light(view, wavelength) @ weight.T / efficiency
+    simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, sites))
+    return Evaluation(view.lens, assembly, simulator, position, weight, pitch, image_share, simulate)
+
+
+def warn_of_window(
+    camera: Camera, fields: tuple[int, int], wavelengths_per_channel: int, window: int | None, held: np.ndarray
+) -> None:
+    """Warn where the window of :func:`evaluation_of` holds too little light of the lens as drawn.
+
+    Args:
+        camera: the camera.
+        fields: rows and columns of places.
+        wavelengths_per_channel: quadrature nodes of each colour channel.
+        window: side of each function in pixels, if it was asked for.
+        held: ``[field, channel]`` share of the light through the aperture that the window holds.
+    """
+    view, _, wavelength, weight = _fields_of(camera, fields, wavelengths_per_channel)
+    share = np.minimum(held / (reachable_light(view, wavelength) @ weight.T), 1)
+    if share.min() >= SMALL_WINDOW_SHARE:
+        return
+    pitch = camera.sensor.pixel_pitch_m
+    side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
+    warn_of_small_window(share, (side, side), pitch)
+
+
+def _fields_of(
+    camera: Camera, fields: tuple[int, int], wavelengths_per_channel: int
+) -> tuple[CameraView, np.ndarray, np.ndarray, np.ndarray]:
+    """The camera at places from edge to edge, ``[field, (y, x)]`` places, wavelengths and weights of the channels."""
+    sides = (pixels * camera.sensor.pixel_pitch_m for pixels in camera.sensor.pixels)
+    position = grid_positions(*(nodes_across(count, side) for count, side in zip(fields, sides, strict=True)))
+    wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
+    return view_of(camera, position, float(weight[GREEN] @ wavelength)), position, wavelength, weight
 
 
 def _simulate(

@@ -20,7 +20,7 @@ from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
-from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of
+from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of, warn_of_window
 from metalens.runners.job import Progress, in_order
 from metalens.runners.local import check_workers, workers_of
 
@@ -152,6 +152,8 @@ def run_monte_carlo(
             append(done[key])
             if progress is not None:
                 progress(len(done), len(tasks))
+    drawn = done["drawn"].figures[list(FIGURES).index("window_share")]
+    warn_of_window(camera, run.fields, run.wavelengths_per_channel, run.window, drawn)
     return _collected(run, errors, done)
 
 

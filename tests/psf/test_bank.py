@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from metalens.formats.camera.camera import Camera, read_camera
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank import PsfBank, read_psf_bank, sum_subpixels, write_psf_bank
 from metalens.optics import metalens_of
 from metalens.psf import measures, simulate_bank
@@ -79,6 +79,16 @@ def test_the_default_window_holds_the_light(bank: PsfBank):
     assert share.min() >= 0.97
     assert share.max() <= 1.001
     assert float(bank.provenance["captured_share_lowest"]) == pytest.approx(share.min(), abs=1e-4)
+
+
+def test_modulation_refers_to_all_light_of_the_image(bank: PsfBank):
+    for figures in (bank.by_channel, bank.by_wavelength):
+        np.testing.assert_allclose(figures.modulation[..., 0, 0], np.minimum(figures.window_share, 1), rtol=1e-6)
+
+
+def test_a_window_that_holds_less_than_most_light_is_told(camera: Camera):
+    with pytest.warns(InputWarning, match=r"a window of 9 × 9 samples \(15.8 × 15.8 µm\) holds 94.*use a larger"):
+        simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(9, 9))
 
 
 @pytest.mark.parametrize("group", ["by_channel", "by_wavelength"])

@@ -120,6 +120,8 @@ def test_light_that_the_lens_does_not_send_is_not_missed_by_the_window():
     assert bank.by_wavelength.window_share[0, 0] < 0.8
     assert float(bank.provenance["efficiency_lowest"]) < 0.9
     assert float(bank.provenance["captured_share_lowest"]) >= 0.97
+    # The contrast of the image does not suffer from light that makes none.
+    assert bank.by_wavelength.modulation[..., 0].min() > 0.95
 
 
 def test_the_bank_tells_engine_reason_and_error(tmp_path):

@@ -13,14 +13,14 @@ import pytest
 
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.design.tolerance_spec import TYPICAL, ToleranceSpec, parse_tolerance_spec
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
 from metalens.psf.tolerance.report import write_report
 from metalens.psf.tolerance.summary import summarise, worst_draw, worst_of, yields
 
 HEAD = 'schema = "metalens.tolerance"\nversion = 1\n'
-SETTINGS = {"explicit": True, "fields": (1, 1), "window": 9}
+SETTINGS = {"explicit": True, "fields": (1, 1), "window": 11}
 
 
 def spec_of(errors: str, limits: str = "") -> ToleranceSpec:
@@ -51,6 +51,12 @@ def found(camera, folder):
     done = run_monte_carlo(camera, run, folder / "whole")
     write_report(done, camera.name, folder / "whole")
     return done
+
+
+def test_a_window_too_small_for_the_lens_as_drawn_is_told(camera, tmp_path):
+    run = tolerance_run_of(camera, FOCUS, draws=1, **SETTINGS | {"window": 5})
+    with pytest.warns(InputWarning, match=r"a window of 5 × 5 samples .*at least 95% was expected"):
+        run_monte_carlo(camera, run, tmp_path / "small")
 
 
 def test_where_only_the_focus_moves_it_ranks_first(found):
@@ -134,7 +140,7 @@ def test_a_killed_run_goes_on_to_the_same_numbers(camera, found, folder):
         + 'tilt_y_deg = { distribution = "normal", sigma = 0.01 }\n[limits]\nstrehl_ratio = 0.7\n'
     )
     command = [sys.executable, "-m", "metalens.cli", "tolerance", str(lens), "-o", str(target), "--spec", str(spec)]
-    options = ["--draws", "40", "--fields", "1x1", "--window", "9"]
+    options = ["--draws", "40", "--fields", "1x1", "--window", "11"]
     run = subprocess.Popen([*command, *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
         lines = target / "lenses.jsonl"
