@@ -1,9 +1,9 @@
 """Energy within a radius, and the radius that holds a share of it.
 
-Near the centre a function is interpolated between its samples (:mod:`metalens.psf.measures.interpolation`): that is exact
-for a function which the samples resolve, where spreading each sample over its own pixel widens a spot. An Airy pattern of
-2.5 samples to λN would read a radius of 80 % energy that is 6 % too large, one of 10 samples 0.3 %. Farther out than
-:data:`FINE_REACH` samples the spread matters no more.
+Near the centre a function is interpolated between its samples (:mod:`metalens.psf.measures.interpolation`): that is
+exact for a function which the samples resolve, where spreading each sample over its own pixel widens a spot. An Airy
+pattern of 2.5 samples to λN would read a radius of 80 % energy that is 6 % too large, one of 10 samples 0.3 %. Farther
+out than :data:`FINE_REACH` samples the spread matters no more.
 """
 
 from __future__ import annotations
@@ -92,7 +92,7 @@ def half_energy_radius(intensity: np.ndarray, pixel_pitch: float, *, integrated:
 
 
 def _profile(image: np.ndarray, middle: np.ndarray, *, integrated: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Energy within radii about a place (y, x) from the middle sample: energies and radii in samples, both ascending."""
+    """Energy within ascending radii about a place (y, x) from the middle sample: energies, and radii in samples."""
     energy, radius = _sorted_energy(image, *sample_positions(image.shape, 1.0), middle)
     nearest = np.rint(middle).astype(int)
     patch = _patch(image, nearest + np.array(image.shape) // 2)

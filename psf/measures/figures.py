@@ -37,9 +37,9 @@ def psf_figures(
         sensor_pitch: spacing of the sensor's pixels in metres, if it is not the samples'.
         unaberrated_peak: ``[...]`` from :func:`metalens.psf.measures.unaberrated_peak`, broadcast to the leading axes;
             without it there is no Strehl ratio.
-        light: ``[...]`` all light that goes into the image, inside the window and outside, to which modulation refers, in
-            the unit of the intensity and broadcast to the leading axes. Without it, as for captured functions, of which
-            no more is known, modulation refers to the light in the window.
+        light: ``[...]`` all light that goes into the image, inside the window and outside, to which modulation
+            refers, in the unit of the intensity and broadcast to the leading axes. Without it, as for captured
+            functions, of which no more is known, modulation refers to the light in the window.
 
     Returns:
         Figures with the intensity's leading axes.

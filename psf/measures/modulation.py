@@ -1,10 +1,9 @@
 """Modulation transfer function along the tangential and the sagittal direction.
 
-It refers to all light that goes into the image, not to the light in the window: a window cuts off the halo, whose share
-of the low frequencies is then missing from both the function and its sum, and a function that is divided by the sum of a
-small window shows a contrast that no image has. What lies outside of the window counts as spread evenly: it adds to the
-sum alone. The result at frequency 0 is the share of the image's light in the window, and what is missing to 1 bounds the
-error at every frequency.
+It refers to all light that goes into the image, not to the light in the window: a function that is divided by its sum
+over a small window shows a contrast that no image has. What lies outside the window counts as spread evenly, and adds
+nothing to the transform. The result at frequency 0 is the share of the image's light in the window, and what is missing
+to 1 bounds the error at every frequency.
 """
 
 from __future__ import annotations

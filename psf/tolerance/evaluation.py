@@ -94,8 +94,8 @@ class Evaluation:
 
         The Strehl ratio of a channel is the peak of its light against that of an unaberrated lens at the same
         wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
-        sensor's Nyquist frequency, of all light that goes into the image. Efficiency is the share of the light that goes into the order of the image; of a
-        lens with a structure, into all orders.
+        sensor's Nyquist frequency, of all light that goes into the image. Efficiency is the share of the light that
+        goes into the order of the image; of a lens with a structure, into all orders.
 
         Raises:
             InputError: the drawn lens is beyond what can be simulated.

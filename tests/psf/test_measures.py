@@ -82,7 +82,7 @@ def test_energy_radii_of_a_gaussian(sigma):
 @pytest.mark.parametrize("at", [(0.0, 0.0), (0.3, -0.45)])
 @pytest.mark.parametrize("sampling", [2.2, 2.5, 4.0, 10.0])
 def test_energy_radii_of_an_airy_pattern_do_not_depend_on_its_sampling(sampling, at, inside):
-    """1 − J₀² − J₁² of all light, 4/π (λN)²: 0.535 and 0.897 λN. Spread over their pixels, samples read up to 6 % more."""
+    """1 − J₀² − J₁² of all light, 4/π (λN)²: 0.535 and 0.897 λN. Samples spread over their pixels read 6 % more."""
     image = airy(sampling, 2 * int(12 * sampling) + 1, at, inside)
     window = image.sum() / (4 / np.pi * sampling**2)
     found = measures.energy_radius(image, 1 / sampling, (0.5 / window, 0.8 / window), integrated=inside > 1)
