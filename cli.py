@@ -129,7 +129,10 @@ def _show_warning(
 ) -> None:
     """Print a warning about the user's input as a sentence, and any other one as Python does."""
     if issubclass(category, InputWarning):
-        click.echo(f"metalens: warning: {shown(str(message), LONGEST_MESSAGE)}", err=True)
+        from tqdm import tqdm
+
+        # Not onto the line of a progress bar.
+        tqdm.write(f"metalens: warning: {shown(str(message), LONGEST_MESSAGE)}", file=sys.stderr)
     else:
         otherwise(message, category, *place, **told)
 

@@ -96,7 +96,7 @@ def test_a_small_window_is_a_warning_on_stderr_alone(run, lens, tmp_path):
     status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", *options)
     assert status == 0
     (line,) = (each for each in err.splitlines() if "warning" in each)
-    assert line.startswith("metalens: warning: psf: a window of 33 × 33 samples")
+    assert line.split("\r")[-1].startswith("metalens: warning: psf: a window of 33 × 33 samples")
     assert json.loads(out)["window"] == [33, 33]
 
 
