@@ -53,7 +53,7 @@ def psf_figures(
     nyquist = 0.5 / (pixel_pitch if sensor_pitch is None else sensor_pitch)
     frequency = np.linspace(0, 0.5 / pixel_pitch, FREQUENCIES)
     inside = np.sum(intensity, axis=(-2, -1), dtype=np.float64)
-    whole = inside if light is None else np.maximum(light, inside)
+    whole = np.asarray(inside if light is None else np.maximum(light, inside))
     modulation = fourier_modulus(intensity, pixel_pitch, np.append(frequency, nyquist), tangential)
     modulation /= whole[..., None, None]
     widths = half_maximum_widths(intensity, pixel_pitch, tangential)
