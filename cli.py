@@ -43,6 +43,7 @@ COMMANDS = (
     "restore",
     "report",
     "bench",
+    "compare",
     "pretrain",
     "demo",
 )

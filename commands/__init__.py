@@ -25,6 +25,7 @@ Commands, in the order of the stages, each in the module of its name:
 - ``restore``   captures to photographs
 - ``report``    a page that compares clean, captured and restored pictures
 - ``bench``     every restoration method side by side
+- ``compare``   lenses side by side, by their restored photographs
 - ``pretrain``  a small prior
 - ``demo``      the whole pipeline, once
 

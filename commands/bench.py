@@ -31,6 +31,7 @@ PHOTOS, TEST_PHOTOS = ("embedded:train",), ("embedded:held-out",)
 
 _IN_PLAN = {
     "prior": "prior",
+    "initial": "initial",
     "minutes_per_method": "minutes",
     "steps_per_method": "steps",
     "batch": "batch",
@@ -61,6 +62,7 @@ _IN_PLAN = {
 @click.option("--chart", type=PATH, help="Folder of pairs with the edge chart. [default: simulated]")
 @click.option("--no-chart", is_flag=True, help="Skip the edge chart and the resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
+@click.option("--init", "initial", help="Adapter from which DMDiff starts. [default: it starts anew]")
 @click.option("--methods", help="Comma-separated names. [default: all]")
 @click.option("--minutes-per-method", type=MINUTES, help="Training time of each method and seed.")
 @click.option("--steps-per-method", type=STEPS, help="Training steps; with both limits, the first one reached.")

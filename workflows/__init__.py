@@ -11,4 +11,5 @@ Sequences of stages. Each stage is a normal command in a process of its own:
 - ``command``       one command, run and measured
 - ``bench_inputs``  generation of a benchmark's missing inputs
 - ``demo``          the whole pipeline once
+- ``compare``       a folder: lenses compared by their restored photographs
 """

@@ -5,6 +5,7 @@ In reading order:
 - ``camera``            the complete file; ``presets/`` holds the shipped cameras
 - ``changes``           a camera with some of its keys changed
 - ``lens``              its ``[lens]`` table, made of these:
+- ``size``              length, diameter and light-gathering area of a lens
 - ``phase``             the ``[lens.phase]`` table, a record a family
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5
 - ``parts``             opening, stop, plates, response, meta-atoms

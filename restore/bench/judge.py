@@ -74,9 +74,10 @@ def judge(
     Raises:
         InputError: a picture or a file is missing or damaged.
     """
-    bank = read_psf_bank(folder / "psf.h5")
+    bank, plan = read_psf_bank(folder / "psf.h5"), read_plan(folder)
     pixels = read_picture(next(judged_pictures(folder))[1]).shape
-    missing = {metric.key: reason for metric in METRICS if (reason := metric.reason(pixels)) is not None}
+    metrics = [metric for metric in METRICS if plan.wants(metric.key)]
+    missing = {metric.key: reason for metric in metrics if (reason := metric.reason(pixels)) is not None}
     loaded: dict[str, Compare] = {}
     # Distributed from the longest to the shortest, so that all processes have about the same work.
     subjects = sorted(subjects_of(folder), key=lambda subject: -len(subject.variants))[part::parts]
@@ -84,8 +85,8 @@ def judge(
     for number, subject in enumerate(subjects):
         figures = _known(subject)
         for done, (name, clean_path, captured_path) in enumerate(pictures):
-            wanted = [m for m in METRICS if m.key not in missing and not _has(figures, subject, m.key, name)]
-            again = not _has(figures, subject, CONSISTENCY, name)
+            wanted = [m for m in metrics if m.key not in missing and not _has(figures, subject, m.key, name)]
+            again = plan.wants(CONSISTENCY) and not _has(figures, subject, CONSISTENCY, name)
             if not (wanted or again):
                 continue
             for metric in wanted:
@@ -100,7 +101,11 @@ def judge(
                 _put(figures, subject, CONSISTENCY, name, [{WHOLE: value} for value in found])
             _write(subject, figures)
             tell("judge", (number + (done + 1) / len(pictures)) / len(subjects), {})
-        if chart_pictures(folder) is not None and not _has(figures, subject, RESOLUTION, CHART):
+        if (
+            plan.wants(RESOLUTION)
+            and chart_pictures(folder) is not None
+            and not _has(figures, subject, RESOLUTION, CHART)
+        ):
             _measure_charts(subject, figures)
         _write(subject, figures)
         tell("judge", (number + 1) / len(subjects), {})

@@ -23,6 +23,8 @@ _ANEW = "start anew in another folder"
 _MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
 """Entries that a resumed run may change: more methods and seeds, paths and device of another machine."""
 
+_LISTS = ("test", "methods", "seeds", "variants", "metrics")
+
 
 @dataclass(frozen=True)
 class BenchPlan:
@@ -44,6 +46,9 @@ class BenchPlan:
         device: device name of torch.
         parallel: number of simultaneous processes.
         chart: folder of pairs with the edge chart, or ``None``.
+        initial: adapter from which DMDiff starts, or ``None``.
+        variants: variants to restore of methods that have several; ``None`` for all.
+        metrics: keys of the metrics to compute; ``None`` for all.
     """
 
     pairs: str
@@ -61,6 +66,18 @@ class BenchPlan:
     device: str = "cpu"
     parallel: int = 1
     chart: str | None = None
+    initial: str | None = None
+    variants: tuple[str, ...] | None = None
+    metrics: tuple[str, ...] | None = None
+
+    def wants(self, metric: str) -> bool:
+        """Whether a metric is to be computed."""
+        return self.metrics is None or metric in self.metrics
+
+    def variants_of(self, all_variants: tuple[str, ...]) -> tuple[str, ...]:
+        """The variants of a method that are to be restored, at least one."""
+        wanted = tuple(each for each in all_variants if self.variants is None or each in self.variants)
+        return wanted or all_variants
 
 
 def write_plan(folder: Path, plan: BenchPlan) -> None:
@@ -90,10 +107,10 @@ def read_plan(folder: Path) -> BenchPlan:
     try:
         if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
             raise ValueError(f"it is not {SCHEMA} version {VERSION}")
-        plan = BenchPlan(**found)
-        if isinstance(plan.test, str):
+        if isinstance(found.get("test"), str):
             raise ValueError("test is one folder, not a list")
-        return replace(plan, test=tuple(plan.test), methods=tuple(plan.methods), seeds=tuple(plan.seeds))
+        lists = [name for name in _LISTS if found.get(name) is not None]
+        return BenchPlan(**found | {name: tuple(found[name]) for name in lists})
     except (ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: not a readable benchmark's plan ({error}); {_ANEW}.") from error
 

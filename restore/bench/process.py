@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import threading
 import time
@@ -140,3 +141,10 @@ def teller() -> Tell:
         print(json.dumps({"stage": stage, "share": share, "figures": figures}), flush=True)
 
     return tell
+
+
+def ending_sentence(status: int) -> str:
+    """How a process ended that said nothing itself, by its exit status."""
+    if status == -signal.SIGKILL:
+        return "its process was killed, as systems do where memory ends: lower --batch, --crop or --parallel"
+    return f"its process ended with status {status}"

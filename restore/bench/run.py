@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import signal
 import threading
 from collections.abc import Callable
 from contextlib import closing
@@ -17,7 +16,7 @@ from metalens.restore.bench.folder import FAILURE, LOG, Run, runs_of
 from metalens.restore.bench.inputs import check_inputs
 from metalens.restore.bench.judged_sets import read_test_sets, store_test_pictures
 from metalens.restore.bench.plan import BenchPlan, read_plan
-from metalens.restore.bench.process import Program, run_programs
+from metalens.restore.bench.process import Program, ending_sentence, run_programs
 
 Report = Callable[[float, str], None]
 """Progress callback: fraction done in 0..1, and a description of the current work."""
@@ -73,7 +72,7 @@ def restore_with_all(folder: Path, *, resume: bool, report: Report = lambda shar
         for place, status in ending:
             run = waiting[place]
             if status and run.failure() is None:
-                write_text(run.folder / FAILURE, f"{_ending(status)}; see {run.folder / LOG}\n")
+                write_text(run.folder / FAILURE, f"{ending_sentence(status)}; see {run.folder / LOG}\n")
             board.finish(names[place])
     return runs
 
@@ -150,9 +149,3 @@ class _Board:
         begun = sum(parts[stage] + lengths[stage] * share for stage, share in self.running.values())
         text = ", ".join(f"{name} {stage} {share:.0%}" for name, (stage, share) in self.running.items())
         self.report((self.done + begun) / max(1, self.total), text)
-
-
-def _ending(status: int) -> str:
-    if status == -signal.SIGKILL:
-        return "its process was killed, as systems do where memory ends: lower --batch, --crop or --parallel"
-    return f"its process ended with status {status}"

@@ -78,7 +78,7 @@ def summarise(folder: Path) -> dict[str, Any]:
         "plan": asdict(plan),
         "pictures": [name for name, _, _ in judged_pictures(folder)],
         "sets": sets,
-        "columns": list(COLUMNS),
+        "columns": [column for column in COLUMNS if plan.wants(str(column["key"]))],
         "missing": missing,
         "failed": {f"{run.method}, seed {run.seed}": _why(run) for run in runs if not run.finished},
         "rows": rows,

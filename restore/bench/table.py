@@ -108,7 +108,7 @@ def set_table(summary: Mapping[str, Any]) -> Table:
 def _zoned(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """The columns that are given by zone, in the order of the rows."""
     columns = {column["key"]: column for column in summary["columns"]}
-    return [columns[key] for key in summary["rows"][0]["zones"]]
+    return [columns[key] for key in summary["rows"][0]["zones"] if key in columns]
 
 
 def _judged(summary: Mapping[str, Any]) -> list[Mapping[str, Any]]:

@@ -79,6 +79,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
             device=plan.device,
             seed=run.seed,
             resume=resume,
+            initial=plan.initial,
             report=fitting_on,
         )
     )
@@ -87,7 +88,7 @@ def work(folder: Path, run: Run, *, resume: bool, tell: Tell) -> dict[str, Any]:
     costs = _memory(plan.device, "training")
     # Existing pictures belong to these weights only if no training was left to do.
     costs |= _restore_all(method, fitted, list(judged_pairs(tests)), run, plan, tell, keep=resume and not trained)
-    _restore_chart(folder, method, fitted, run)
+    _restore_chart(folder, plan.variants_of(method.describe.variants), fitted, run)
     return _write(run, method, fitted, costs | {"fitting_seconds": fitting}, plan)
 
 
@@ -95,7 +96,7 @@ def _restore_all(
     method: Method, fitted: Fitted, tests: Sequence[Judged], run: Run, plan: BenchPlan, tell: Tell, *, keep: bool
 ) -> dict[str, Any]:
     """Restore and store every test picture (with ``keep`` only missing ones); returns the cost of one picture."""
-    variants = method.describe.variants
+    variants = plan.variants_of(method.describe.variants)
     for variant in variants:
         run.pictures(variant).mkdir(parents=True, exist_ok=True)
     spent = []
@@ -118,13 +119,13 @@ def _restore_all(
     return {"seconds_per_picture": statistics.median(warm), "timed_pictures": len(warm), **memory}
 
 
-def _restore_chart(folder: Path, method: Method, fitted: Fitted, run: Run) -> None:
-    """Restore the edge chart with every variant, if the benchmark has a chart."""
+def _restore_chart(folder: Path, variants: Sequence[str], fitted: Fitted, run: Run) -> None:
+    """Restore the edge chart with every wanted variant, if the benchmark has a chart."""
     chart = chart_pictures(folder)
     if chart is None:
         return
     (run.folder / "chart").mkdir(exist_ok=True)
-    for variant, picture in fitted.restore(Capture(read_picture(chart[1])), method.describe.variants).items():
+    for variant, picture in fitted.restore(Capture(read_picture(chart[1])), variants).items():
         write_picture(run.chart(variant), picture)
 
 
@@ -144,7 +145,7 @@ def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan
         "differs": description.differs,
         "learns": description.learns,
         "uses_prior": description.uses_prior,
-        "variants": list(description.variants),
+        "variants": list(plan.variants_of(description.variants)),
         "parameters": fitted.parameters,
         "trainable_parameters": fitted.trainable,
         "steps": fitted.steps,

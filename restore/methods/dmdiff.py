@@ -14,7 +14,9 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 
+from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.lens_transfer import adapter_config
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.adapter.svda import Form
 from metalens.restore.inference.data_consistency import DataConsistency
@@ -80,7 +82,7 @@ def _train(training: Training, form: Form) -> None:
     # Other methods do not use the quality map: so its measurement does not count as training time.
     data = TrainingData([training.pairs], training.bank, measure_first=True)
     config = TrainConfig(
-        adapter=AdapterConfig(form=form),
+        adapter=_sizes(training.initial, form),
         batch=training.batch,
         crop=training.crop,
         precision=training.precision,
@@ -91,7 +93,7 @@ def _train(training: Training, form: Form) -> None:
         seed=training.seed,
     )
     train(
-        TrainingTask(data, prior, config),
+        TrainingTask(data, prior, config, training.initial),
         training.folder / ADAPTER,
         budget=training.budget,
         device=training.device,
@@ -99,6 +101,18 @@ def _train(training: Training, form: Form) -> None:
         command="metalens bench",
         report=training.report,
     )
+
+
+def _sizes(initial: str | None, form: Form) -> AdapterConfig:
+    """Sizes of the adapter: those of the one that it starts from, which must have the same form of Q."""
+    if initial is None:
+        return AdapterConfig(form=form)
+    found = adapter_config(initial)
+    if found.form != form:
+        raise InputError(
+            f"--init {initial}: has a {found.form} Q; take --methods dmdiff-{found.form}, or another adapter."
+        )
+    return found
 
 
 def _method(form: Form, differs: str) -> Method:

@@ -91,6 +91,7 @@ class Training:
         device: device name of torch.
         seed: seed of crops, noise and initial weights.
         resume: continue from the checkpoint in the folder, if there is one.
+        initial: adapter from which DMDiff starts, of any lens; ``None`` starts anew. Other methods ignore it.
         report: progress callback.
     """
 
@@ -105,6 +106,7 @@ class Training:
     device: str = "cpu"
     seed: int = 0
     resume: bool = False
+    initial: str | None = None
     report: Report = lambda share, figures: None
 
 

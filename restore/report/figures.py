@@ -115,7 +115,7 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
     """
     figure, axes = panels(3.0, width=COLUMN_WIDTH, grid=None)
     width = 0.8 / len(means)
-    colours = ("#9aa5b4", "#4c78a8", ACCENT, "#6b4c9a")
+    colours = ("#9aa5b4", "#4c78a8", ACCENT, "#6b4c9a", "#3a8f6b", "#b8860b", "#c23b7b")
     for number, (method, values) in enumerate(means.items()):
         place = np.arange(len(zones)) + (number - (len(means) - 1) / 2) * width
         heights = [values[zone] for zone in zones]
@@ -126,7 +126,7 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
     lowest = min(values[zone] for values in means.values() for zone in zones)
     highest = max(values[zone] for values in means.values() for zone in zones)
     axes.set_ylim(max(0.0, lowest - 4), highest + 0.25 * (highest - lowest) + 1.5)
-    axes.legend(loc="upper right", ncols=len(means))
+    axes.legend(loc="upper right", ncols=min(len(means), 4))
     return figure
 
 

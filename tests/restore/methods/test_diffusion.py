@@ -8,7 +8,10 @@ import numpy as np
 import pytest
 import torch
 
+from metalens.formats.files.errors import InputError
+from metalens.restore.adapter.adapter_file import describe_adapter, save_adapter
 from metalens.restore.conditioning.degradation_map import Region
+from metalens.restore.methods import load_method
 from metalens.restore.methods.diffusion import guided, noised, prediction_target
 from metalens.restore.methods.gaussian_blur import EdgeModel
 from metalens.restore.methods.learning import Crops
@@ -177,3 +180,13 @@ def test_a_controlnet_that_is_not_trained_leaves_the_prior_as_it_is(make, crops)
         prompts = learner.prior.prompt(["positive", "negative"])
         plain = learner.prior.unet(latents, times, encoder_hidden_states=prompts).sample
     torch.testing.assert_close(steered, plain)
+
+
+def test_dmdiff_starts_from_an_adapter_of_its_own_form(training, make_restorer, tmp_path):
+    (tmp_path / "adapter").mkdir()
+    save_adapter(tmp_path / "adapter", make_restorer(form="global", perturb=0.1))
+    given = training(initial=str(tmp_path / "adapter"))
+    with pytest.raises(InputError, match="has a global Q; take --methods dmdiff-global, or another adapter"):
+        load_method("dmdiff-local").fit(given)
+    load_method("dmdiff-global").fit(given)
+    assert describe_adapter(given.folder / "adapter")["training"]["initial"] == str(tmp_path / "adapter")

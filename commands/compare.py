@@ -1,0 +1,141 @@
+"""``metalens compare``: lenses compared by their restored photographs."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import (
+    BATCH,
+    LENSES,
+    PAIRS,
+    SIDE,
+    STEPS,
+    WAVELENGTHS,
+    Number,
+    device_option,
+    json_option,
+    output_option,
+    parse_grid,
+    resume_option,
+)
+from metalens.commands.progress import share_progress
+
+if TYPE_CHECKING:
+    from metalens.workflows.compare.stages import LensWork
+
+DEFAULT_MINUTES = 5.0
+
+
+@click.command(short_help="lenses side by side, by their restored photographs")
+@click.argument("lenses", nargs=-1, required=True, metavar="LENS...")
+@output_option("The comparison's folder.")
+@click.option("--photos", multiple=True, help="Photographs for training pairs. [default: embedded:train]")
+@click.option(
+    "--test-photos",
+    multiple=True,
+    help="Photographs that are captured and restored. [default: a quarter of --photos, 8 at most]",
+)
+@click.option("--count", type=PAIRS, default=200, show_default=True, help="Training pairs of each lens.")
+@click.option(
+    "--minutes",
+    type=Number(0, 10**7),
+    help=f"Training time of each restorer; 0 for baselines alone. [default: {DEFAULT_MINUTES:g} without --steps]",
+)
+@click.option("--steps", type=STEPS, help="Training steps; with both limits, the first one reached.")
+@click.option(
+    "--init", "initial", default="metacamera", show_default=True, help="Adapter from which every restorer starts."
+)
+@click.option("--prior", default="embedded", show_default=True, help="The adapter's prior.")
+@click.option("--batch", type=BATCH, default=4, show_default=True, help="Crops per step.")
+@click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels.")
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16"]),
+    default="fp32",
+    show_default=True,
+    help="Precision of forward passes in training and restoration.",
+)
+@click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
+@click.option(
+    "--wavelengths", type=WAVELENGTHS, help="Wavelengths per colour channel. [default: those of each lens file]"
+)
+@click.option("--draws", type=LENSES, help="Also draw this many lenses with typical errors, by metalens tolerance.")
+@click.option(
+    "--exposure",
+    type=click.Choice(["white", "time"]),
+    default="white",
+    show_default=True,
+    help="white: equal electrons of a white scene; time: equal exposure times, relative to the first lens.",
+)
+@device_option
+@resume_option
+@click.option("--dry-run", is_flag=True, help="Check everything and print time and size.")
+@json_option
+def compare(
+    lenses: tuple[str, ...],
+    output: Path,
+    photos: tuple[str, ...],
+    test_photos: tuple[str, ...],
+    minutes: float | None,
+    steps: int | None,
+    draws: int | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+    **terms: Any,
+) -> None:
+    """Compare lenses by what a restorer makes of their photographs.
+
+    LENS is the name of a preset, a lens.toml, or the output of metalens design; all have one sensor. For each:
+    point spread functions, training pairs, captures, baselines, and a restorer adapted from --init. compare.html,
+    compare.md and compare.json tell PSNR, SSIM and ST-LPIPS by zone, MTF50, light, size and time.
+
+    A lens that fails ends no other. With --resume, lenses, photographs and terms may change; what does not depend on
+    a change is kept.
+    """
+    from metalens.workflows.compare.estimate import estimate
+    from metalens.workflows.compare.run import checked_request, compare_lenses, works_of
+    from metalens.workflows.compare.terms import ComparisonTerms
+
+    if minutes is None and steps is None:
+        minutes = DEFAULT_MINUTES
+    asked = ComparisonTerms(minutes=minutes, steps=steps, draws=draws or 0, **terms)
+    found, photographs = checked_request(lenses, photos, test_photos, asked)
+    for name, why in photographs.left_out.items():
+        click.echo(f"left out {name}: {why}", err=True)
+    if dry_run:
+        works = works_of(output, found, photographs, asked)
+        expected = estimate(works)
+        answer({"output": str(output), **expected}, as_json, _plan(works, expected))
+        return
+    with share_progress("compare") as tell:
+        summary = compare_lenses(output, found, photographs, asked, resume=resume, report=tell)
+    failed = {lens["name"]: lens["failures"] for lens in summary["lenses"] if lens["failures"]}
+    for name, failures in failed.items():
+        for step, why in failures.items():
+            click.echo(f"{name}, {step}: {why}", err=True)
+    from metalens.workflows.compare.page import PAGE, TABLE
+
+    text = f"{output}: {len(found) - len(failed)} of {len(found)} lenses compared in full"
+    answer(
+        {"output": str(output), "page": str(output / PAGE), "failed": failed, "lenses": summary["lenses"]},
+        as_json,
+        f"{text}; {output / PAGE} and {output / TABLE} compare them",
+    )
+
+
+def _plan(works: list[LensWork], expected: dict[str, Any]) -> str:
+    """The steps that are still to be done, their time and their size."""
+    tests, training = len(works[0].photographs.test), len(works[0].photographs.training)
+    lines = [
+        f"would compare {len(works)} lenses on {tests} test photographs, with {training} for training: about "
+        f"{expected['seconds'] / 60:.0f} minutes on two cores and {expected['bytes'] / 1e6:.0f} MB"
+    ]
+    for name, steps in expected["lenses"].items():
+        told = ", ".join(f"{step} {'done' if not seconds else f'{seconds:.0f} s'}" for step, seconds in steps.items())
+        lines.append(f"  {name}: {told}")
+    return "\n".join(lines)
