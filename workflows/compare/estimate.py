@@ -1,4 +1,4 @@
-"""Time and size of a comparison before it is run, from what its steps took on two cores of an Intel Xeon.
+"""Time and size of a comparison before it is run, from what its steps took on one core of an AMD EPYC.
 
 The constants are those of lenses of about 1 mm³ and a sensor of 400 × 400 pixels. Times of training are exact if they
 are given in minutes; everything else is right within a factor of two on such a machine.
@@ -17,12 +17,12 @@ PIXELS = 400 * 400
 START = 10.0
 """Seconds in which a command or a method starts."""
 
-PSF_PER_NODE = 0.6
+PSF_PER_NODE = 0.2
 PAIR = 0.25
 BASELINES_PER_PICTURE = 12.0
 RESTORER_PER_PICTURE = 12.0
 TRAINING_STEP = 1.5
-DRAW = 1.5
+DRAW = 1.0
 """Seconds."""
 
 PSF_NODE_BYTES = 0.6e6
@@ -41,7 +41,7 @@ def seconds_of(work: LensWork, name: str) -> float:
         name: name of the step, of :meth:`LensWork.names`.
 
     Returns:
-        Seconds on two cores of an Intel Xeon.
+        Seconds on one core of an AMD EPYC.
     """
     step = work.steps.get(name)
     if step is not None and step.done:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.pages.builder import number, render
+from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.bench.page import SHOWN, zooms
 from metalens.restore.metrics.measures import ZONES
-from metalens.restore.report.figures import save_figure, zone_figure
+from metalens.restore.report.figures import comparison_figure, save_figure, zone_figure
 from metalens.workflows.compare.summary import CLEAN, JOINT
 from metalens.workflows.compare.tables import (
     RESTORED,
@@ -37,6 +39,10 @@ def write_page(folder: Path, summary: Mapping[str, Any]) -> None:
     zones = _zones(summary)
     if zones:
         save_figure(folder, "zones", lambda: zone_figure(zones, ZONES))
+    photographs = _photographs(summary)
+    prints = {name: f"photograph-{place:02d}" for place, name in enumerate(photographs, start=1)}
+    for name, stem in prints.items() if zones else ():
+        _print(folder, stem, summary, name)
     told = {
         "headline": headline(summary),
         "conditions": conditions(summary),
@@ -61,7 +67,8 @@ def write_page(folder: Path, summary: Mapping[str, Any]) -> None:
             has_zones=bool(zones),
             zoned=_last(summary),
             boxes=zooms(tuple(summary["sensor"]["pixels"])),
-            photographs=_photographs(summary),
+            photographs=photographs,
+            prints=prints,
             pictures=len(summary["photographs"]["test"]),
         ),
     }
@@ -98,6 +105,20 @@ def _photographs(summary: Mapping[str, Any]) -> dict[str, list[dict[str, Any]]]:
         ]
         for name in names[:SHOWN]
     }
+
+
+def _print(folder: Path, stem: str, summary: Mapping[str, Any], name: str) -> None:
+    """Draw a photograph as every lens' restored version shows it, with the same zooms."""
+    rows, columns = summary["sensor"]["pixels"]
+    lenses = [lens for lens in summary["lenses"] if _last(summary) in lens["versions"]]
+    paths = {lens["name"]: lens["versions"][_last(summary)]["pictures"][name] for lens in lenses}
+    clean = {"clean": lenses[0]["versions"][CLEAN]["pictures"][name]}
+    pictures = {title: read_picture(folder / path) for title, path in (clean | paths).items()}
+    boxes = {
+        zoom: (round(top * rows), round(left * columns), round(height * rows))
+        for zoom, (top, left, height, _) in zooms((rows, columns)).items()
+    }
+    save_figure(folder, stem, partial(comparison_figure, pictures, {}, boxes))
 
 
 def _version(version: str, found: Mapping[str, Any], name: str) -> dict[str, Any]:
