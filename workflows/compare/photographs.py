@@ -37,7 +37,15 @@ class HashedPhotograph:
     pixels: tuple[int, int]
 
     def covers(self, pixels: tuple[int, int], enlarged: float = 1.0) -> bool:
-        """Whether it fills a frame of (rows, columns), enlarged by at most this factor."""
+        """Whether it fills a frame.
+
+        Args:
+            pixels: rows, columns of the frame.
+            enlarged: factor by which it may be enlarged, at least 1.
+
+        Returns:
+            True if both sides are long enough.
+        """
         return all(enlarged * own >= wanted for own, wanted in zip(self.pixels, pixels, strict=True))
 
 

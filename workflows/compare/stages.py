@@ -219,6 +219,13 @@ def relative_light(bank: PsfBank, lens: ComparedLens) -> float:
 
     Opening area over the square of the focal length, times what arrives. A sensor whose photons are given counts the
     losses of the lens by itself.
+
+    Args:
+        bank: point spread functions of the lens.
+        lens: the lens.
+
+    Returns:
+        Opening area over f², without unit, times the share of a white scene's light that arrives.
     """
     arrives = 1.0 if bank.camera.sensor.white_photons is not None else float(white_level(bank).max())
     return lens.light * arrives
