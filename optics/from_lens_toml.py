@@ -83,11 +83,8 @@ def _freeform(record: families.FreeformPhase, lens: Lens) -> Freeform:
             "a smaller aperture_um."
         )
     samples = samples * RADIANS[_units(record, samples)]
-    if record.wrapped is None and record.interpolation == "cubic" and _looks_wrapped(samples):
-        raise InputError(
-            f"{record.file}: neighbours jump by about 2π within a range of one turn, so that the map looks wrapped, "
-            "which cubic interpolation would take for slopes; give wrapped = true, or false if it is meant so."
-        )
+    if record.wrapped is None and record.interpolation == "cubic":
+        _refuse_wrapped(record.file, samples)
     return Freeform(samples, record.pitch_um * MICRO, record.interpolation, wrapped=bool(record.wrapped))
 
 
@@ -109,10 +106,20 @@ def _units(record: families.FreeformPhase, samples: np.ndarray) -> str:
     return "rad"
 
 
-def _looks_wrapped(samples: np.ndarray) -> bool:
-    """Whether neighbours differ by more than half a turn though all samples lie within one."""
+def _refuse_wrapped(file: str, samples: np.ndarray) -> None:
+    """Refuse a map whose neighbours differ by more than half a turn within one, or whose samples just fill 0 to 2π."""
+    turn = 2 * np.pi
     jumps = max(np.abs(np.diff(samples, axis=axis)).max() for axis in (0, 1))
-    return bool(np.ptp(samples) <= 2 * np.pi * (1 + 1e-3) and jumps > np.pi)
+    if np.ptp(samples) <= turn * (1 + 1e-3) and jumps > np.pi:
+        found = "neighbours jump by about 2π within a range of one turn"
+    elif 0 <= samples.min() < 0.01 * turn and 0.99 * turn < samples.max() <= turn * (1 + 1e-3):
+        found = "its numbers just fill 0 to 2π"
+    else:
+        return
+    raise InputError(
+        f"{file}: {found}, so that the map looks wrapped, which cubic interpolation would take for slopes; give "
+        "wrapped = true, or false if it is meant so."
+    )
 
 
 def aperture_of(record: parts.Aperture | None) -> Aperture:

@@ -102,6 +102,26 @@ def test_a_wrapped_map_of_known_units_makes_the_same_image_as_the_lens(tmp_path,
     assert np.linalg.norm(psf - expected) < 2e-3 * np.linalg.norm(expected)
 
 
+def smooth_turn(phase):
+    """Numbers from 0 to 2π without a jump between neighbours, like a spiral's half or a map that was rescaled."""
+    return np.broadcast_to(np.linspace(0, 2 * np.pi, phase.shape[1]), phase.shape)
+
+
+@pytest.mark.parametrize("change", [smooth_turn, lambda phase: 0.995 * smooth_turn(phase) + 0.02])
+def test_a_map_that_just_fills_a_turn_is_told_although_no_neighbours_jump(tmp_path, change):
+    with pytest.raises(InputError, match=r"map.npy: its numbers just fill 0 to 2π, .* give wrapped = true, or false"):
+        wrapped_hyperbola(tmp_path, change)
+
+
+@pytest.mark.parametrize("keys", [{"wrapped": False}, {"wrapped": True}, {"interpolation": "nearest"}])
+def test_a_map_that_fills_a_turn_is_read_once_it_is_said_what_is_meant(tmp_path, keys):
+    assert wrapped_hyperbola(tmp_path, smooth_turn, **keys).phase.wrapped == keys.get("wrapped", False)
+
+
+def test_a_smooth_map_of_another_range_needs_no_key(tmp_path):
+    assert not wrapped_hyperbola(tmp_path, lambda phase: 1.1 * smooth_turn(phase)).phase.wrapped
+
+
 @pytest.mark.parametrize(
     ("change", "message"),
     [
