@@ -42,6 +42,16 @@ def remove_unfinished() -> None:
         _remove(part)
 
 
+@contextmanager
+def removed_on_ending(path: Path) -> Iterator[None]:
+    """Remove a file, such as a lock, if the process ends at once while the block runs."""
+    _UNFINISHED.add(path)
+    try:
+        yield
+    finally:
+        _UNFINISHED.discard(path)
+
+
 def disk_error(error: BaseException) -> OSError | None:
     """The operating system's error inside a library's exception; ``None`` if it is not a disk error."""
     if isinstance(error, OSError) and error.errno is not None:

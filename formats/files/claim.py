@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metalens.formats.files.atomic import require_new_directory, write_text
+from metalens.formats.files.atomic import removed_on_ending, require_new_directory, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.json_file import read_json
@@ -134,7 +134,8 @@ def held(lock: Path, place: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError(f"{place}: could not be written ({error.strerror or error}).") from error
     try:
-        yield
+        with removed_on_ending(lock):
+            yield
     finally:
         # Removed while it is held: whoever waits for it then finds it gone and makes a new one.
         with suppress(OSError):

@@ -50,6 +50,21 @@ with atomic_file({place!r}) as part:
 """
 )
 
+HOLDING = (
+    HEAD
+    + """
+from pathlib import Path
+from metalens.formats.files.claim import held
+with held(Path({place!r}), Path("out")):
+    try:
+        print("begun", flush=True)
+        time.sleep(60)
+    except KeyboardInterrupt:
+        print("saving", flush=True)
+        time.sleep(60)
+"""
+)
+
 DROPPING = (
     HEAD
     + """
@@ -124,11 +139,12 @@ def test_what_is_started_in_the_background_where_interrupts_are_ignored_still_en
     assert (told, process.returncode) == ("saving\nsaved\n", 0)
 
 
-def test_a_second_signal_ends_at_once_and_removes_what_is_half_written(begun, tmp_path):
-    process = begun("default_int_handler", WRITING, place=str(tmp_path / "out"))
+@pytest.mark.parametrize(("program", "name", "suffix"), [(WRITING, "out", ".part"), (HOLDING, "out.lock", ".lock")])
+def test_a_second_signal_ends_at_once_and_removes_what_is_half_written(begun, tmp_path, program, name, suffix):
+    process = begun("default_int_handler", program, place=str(tmp_path / name))
     process.send_signal(signal.SIGTERM)
     assert process.stdout.readline() == "saving\n"
-    assert [path.suffix for path in tmp_path.iterdir()] == [".part"]
+    assert [path.suffix for path in tmp_path.iterdir()] == [suffix]
     time.sleep(SAME_SIGNAL + 0.2)
     process.send_signal(signal.SIGTERM)
     assert process.communicate(timeout=30)[0] == ""
