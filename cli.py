@@ -30,6 +30,7 @@ from metalens.formats.files.interruption import STATUS, is_interrupted, terminat
 COMMANDS = (
     "library",
     "design",
+    "explore",
     "psf",
     "tolerance",
     "export",

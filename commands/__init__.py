@@ -4,6 +4,7 @@ Commands, in the order of the stages, each in the module of its name:
 
 - ``library``   libraries of meta-atom responses: compute, import, show; a group
 - ``design``    a lens for a specification
+- ``explore``   the architecture of a camera, each candidate with a lens of its own
 - ``psf``       point spread functions of a lens; a group whose default is to simulate them
 
   - ``psf_measured``  the same from captures

@@ -5,9 +5,12 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from metalens.runners.backend import BackendSettings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -34,6 +37,7 @@ WINDOW = click.IntRange(1, 8191)
 SIDE = click.IntRange(1, 2**16)
 """Of a picture or a crop, in pixels."""
 LENSES = click.IntRange(1, 10**6)
+CANDIDATES = click.IntRange(1, 10**5)
 WORKERS = click.IntRange(1, 1024)
 STEPS = click.IntRange(1, 10**9)
 MINUTES = Number(1e-6, 10**7)
@@ -146,3 +150,50 @@ def restorer_options(*, default: str | None = None) -> Callable[[Function], Func
         return function
 
     return with_options
+
+
+def backend_options(function: Function) -> Function:
+    """``--backend``, ``--workers`` and ``--slurm``: where jobs run; see :func:`backend_settings`."""
+    options = (
+        click.option(
+            "--backend",
+            "backend_name",
+            type=click.Choice(["local", "ray", "slurm"]),
+            default="local",
+            help="Where the jobs run.",
+        ),
+        click.option(
+            "--workers",
+            type=click.IntRange(0, 1024),
+            default=1,
+            show_default=True,
+            help="Parallel processes; 0 for all cores.",
+        ),
+        click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def backend_settings(name: str, workers: int, slurm_options: tuple[str, ...]) -> BackendSettings:
+    """What :func:`backend_options` gave.
+
+    Args:
+        name: of the backend.
+        workers: processes; 0 for all cores.
+        slurm_options: KEY=VALUE.
+
+    Raises:
+        click.UsageError: an option has another form.
+    """
+    from metalens.runners.backend import BackendSettings
+    from metalens.runners.processes import available_cores
+
+    pairs = [option.partition("=") for option in slurm_options]
+    if slurm_options and name != "slurm":
+        raise click.UsageError("--slurm is for --backend slurm; add that, or leave it out.")
+    if not all(key and separator for key, separator, _ in pairs):
+        raise click.UsageError("--slurm takes KEY=VALUE, such as partition=short.")
+    options = {key: value for key, _, value in pairs}
+    return BackendSettings(name, workers or available_cores(), options)  # type: ignore[arg-type]

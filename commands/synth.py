@@ -17,6 +17,8 @@ from metalens.commands.options import (
     SHARD_SIZE,
     SIDE,
     Number,
+    backend_options,
+    backend_settings,
     check_each_once,
     json_option,
     numbers,
@@ -81,17 +83,7 @@ class _Range(click.ParamType):
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and noise.")
 @click.option("--shard-size", type=SHARD_SIZE, help="Pairs per file. [default: 64, or fewer if they are large]")
-@click.option(
-    "--backend",
-    "backend_name",
-    type=click.Choice(["local", "ray", "slurm"]),
-    default="local",
-    help="Where the jobs run.",
-)
-@click.option(
-    "--workers", type=click.IntRange(0, 1024), default=1, show_default=True, help="Parallel processes; 0 for all cores."
-)
-@click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short.")
+@backend_options
 @click.option("--strict", is_flag=True, help="Stop at an unreadable photograph instead of skipping it.")
 @resume_option
 @click.option("--dry-run", is_flag=True, help="Print the plan.")
@@ -137,8 +129,6 @@ def synth(
     first = read_psf_bank(banks[0])
     found = photographs_of(photos or ("embedded:train",))
     from metalens.formats.pairs.manifest import MANIFEST
-    from metalens.runners.backend import BackendSettings
-    from metalens.runners.processes import available_cores
     from metalens.synth.generate import Execution, PairsOptions, PairsSettings, checked_cameras, generate_pairs
 
     settings = PairsSettings(
@@ -149,9 +139,7 @@ def synth(
         validation=validation,
     )
     options = PairsOptions(count, crops, seed, settings, design_hash, shard_size)
-    if slurm_options and backend_name != "slurm":
-        raise click.UsageError("--slurm is for --backend slurm; add that, or leave it out.")
-    backend = BackendSettings(backend_name, workers or available_cores(), _options(slurm_options))  # type: ignore[arg-type]
+    backend = backend_settings(backend_name, workers, slurm_options)
     check_claim(output, MANIFEST, resume=resume)
     if dry_run:
         with closing(backend.open(output, {})):
@@ -166,13 +154,6 @@ def synth(
         execution = Execution(backend, strict=strict, progress=tell, look=look)
         report = generate_pairs(found, banks, output, options, resume=resume, execution=execution)
     _report(report, output, as_json)
-
-
-def _options(slurm_options: tuple[str, ...]) -> dict[str, str]:
-    pairs = [option.partition("=") for option in slurm_options]
-    if not all(key and separator for key, separator, _ in pairs):
-        raise click.UsageError("--slurm takes KEY=VALUE, such as partition=short.")
-    return {key: value for key, _, value in pairs}
 
 
 def _report(report: PairsReport, output: Path, as_json: bool) -> None:

@@ -79,6 +79,11 @@ def checked_spec(
         InputError: as :func:`design`.
     """
     asked = spec if isinstance(spec, DesignSpec) else read_design(spec)
+    if asked.explore is not None:
+        raise InputError(
+            f"design {asked.name}: has a table [explore], so its architecture is free; use metalens explore, or take "
+            "the table out to design a lens for its camera as it is."
+        )
     if seed is not None:
         require_whole(seed, "design: seed")
         if not 0 <= seed < 2**63:

@@ -17,6 +17,7 @@ from metalens.formats.camera.camera import TAGS as CAMERA_TAGS
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.camera.changes import merged_tables
 from metalens.formats.camera.sensor_preset import with_sensor_preset
+from metalens.formats.design.exploration import Exploration
 from metalens.formats.design.objectives import Objective
 from metalens.formats.design.tolerance_spec import TYPICAL, Distribution, Errors
 from metalens.formats.design.variables import Variables
@@ -121,6 +122,7 @@ class DesignSpec(Record):
     objectives: tuple[Objective, ...] = Field(min_length=1, max_length=16)
     fabrication: FabricationSamples | None = None
     search: Search = Search()
+    explore: Exploration | None = Field(default=None, description="architectures for `metalens explore`")
 
     @property
     def hash(self) -> str:

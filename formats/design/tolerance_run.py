@@ -21,11 +21,10 @@ from metalens.formats.design.tolerance_spec import ToleranceSpec
 from metalens.formats.files.atomic import append_text
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_lines import LARGEST_FILE, whole_lines
 
 RUN = "run.json"
 LENSES = "lenses.jsonl"
-
-LARGEST_FILE = 2**30
 
 
 class ToleranceRun(BaseModel):
@@ -123,18 +122,8 @@ def read_tolerance_run(folder: str | os.PathLike[str]) -> ToleranceRun:
 
 
 def _read_lines(path: Path, run: ToleranceRun) -> dict[str, LensLine]:
-    """The lenses that are done; a torn last line is cut off."""
-    if not path.exists():
-        return {}
-    if path.stat().st_size > LARGEST_FILE:
-        raise InputError(f"{path}: {path.stat().st_size} bytes is more than is read, {LARGEST_FILE}.")
-    content = path.read_bytes()
-    whole = content.rfind(b"\n") + 1
-    if whole < len(content):
-        with path.open("r+b") as file:
-            file.truncate(whole)
-            os.fsync(file.fileno())
-    lines = [_line_of(each, path, run) for each in content[:whole].splitlines()]
+    """The lenses that are done."""
+    lines = [_line_of(each, path, run) for each in whole_lines(path)]
     return {line.key: line for line in lines}
 
 

@@ -12,6 +12,7 @@ In reading order:
 - ``toml_file``     guarded reading of TOML files, and the shipped ones
 - ``linked_file``   files that a TOML file names, with their SHA-256
 - ``json_file``     guarded reading of JSON files
+- ``json_lines``    files of one JSON object a line, to which a run appends
 - ``npy_file``      guarded reading of arrays in NPY format
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        atomic writes: a file appears complete or not at all

@@ -18,6 +18,10 @@ Files, in reading order:
 - ``comparison``         the hyperbolic lens of the same size
 - ``pictures``           the figures of a report
 - ``report``             the report
+- ``architecture``   an architecture in numbers: the lens behind a stop, the envelope, the candidate's specification
+- ``architecture_sampling`` which architectures are tried: a Sobol sequence, then steps from the Pareto front
+- ``exploration``    designs of many architectures, in parallel and resumable
+- ``exploration_report`` their report and Pareto chart
 """
 
 from metalens.psf.design.run import Design, design_lens, task_of

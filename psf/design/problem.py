@@ -23,6 +23,9 @@ from metalens.psf.tolerance.draws import applicable_errors
 LARGEST_SUBPIXELS = 9
 """Largest number of sub-pixels along a pixel's side; more would mean pixels far larger than the light's detail."""
 
+NEGLIGIBLE = 0.01
+"""Weight below which a wavelength does not bound a lattice: that of the outermost nodes of a band."""
+
 
 @dataclass(frozen=True)
 class Problem:
@@ -76,8 +79,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     camera, sampling = spec.camera, spec.sampling
     wavelength, weight = spectral_quadrature(camera.spectrum, sampling.wavelengths_per_channel)
     _check_fields(spec)
-    # The outermost nodes of a band have negligible weight.
-    _check_lattice(spec, float(wavelength[weight.max(axis=0) >= 0.01].min()))
+    _check_lattice(spec, float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min()))
     _check_window(spec)
     _check_objectives(spec)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
@@ -136,18 +138,26 @@ def _polar(fields_deg: tuple[float, ...], azimuths_deg: tuple[float, ...]) -> tu
 
 def _field_weights(spec: DesignSpec) -> np.ndarray:
     """``[field]`` weights: given, or the share of the sensor's pixels that lie nearest to each field's radius."""
-    camera, sampling = spec.camera, spec.sampling
-    if sampling.weights is not None:
-        shares = np.array(sampling.weights)
-    else:
-        radius = camera.lens.focal_length_m * np.tan(np.radians(sampling.fields_deg))
-        y, x = (np.arange(count) - (count - 1) / 2 for count in camera.sensor.pixels)
-        distance = camera.sensor.pixel_pitch_m * np.hypot(y[:, None], x)
-        nearest = np.searchsorted(0.5 * (radius[1:] + radius[:-1]), distance.ravel())
-        shares = np.bincount(nearest, minlength=len(radius)) + 1.0
+    sampling = spec.sampling
+    given = sampling.weights
+    shares = sensor_shares(spec.camera, sampling.fields_deg) if given is None else np.array(given)
     sides = [1 if field == 0 else len(sampling.azimuths_deg) for field in sampling.fields_deg]
     weights = np.repeat(shares / np.array(sides), sides)
     return weights / weights.sum()
+
+
+def sensor_shares(camera: Camera, fields_deg: tuple[float, ...]) -> np.ndarray:
+    """Number of the sensor's pixels that lie nearest to each field's radius, and one ``[field]``.
+
+    Args:
+        camera: whose sensor it is.
+        fields_deg: ascending.
+    """
+    radius = camera.lens.focal_length_m * np.tan(np.radians(fields_deg))
+    y, x = (np.arange(count) - (count - 1) / 2 for count in camera.sensor.pixels)
+    distance = camera.sensor.pixel_pitch_m * np.hypot(y[:, None], x)
+    nearest = np.searchsorted(0.5 * (radius[1:] + radius[:-1]), distance.ravel())
+    return np.bincount(nearest, minlength=len(radius)) + 1.0
 
 
 def _subpixels(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray) -> int:
