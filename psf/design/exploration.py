@@ -229,7 +229,7 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
     f_number = lens.focal_length_um / pupil
     position, _ = field_positions(camera, found.fields_deg)
     view = view_of(camera, position, float(weight[1] @ wavelength))
-    efficiency = float(share @ _by_field(reachable_light(view, wavelength, weight)))
+    efficiency = float(share @ _by_field(reachable_light(view, wavelength) @ weight.T))
     corner = view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).direction[0]
     return {
         "restored_db": decibels(float(share @ restored)),
