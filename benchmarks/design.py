@@ -26,7 +26,7 @@ from measuring import machine
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.design.spec import DesignSpec, read_design
-from metalens.formats.pictures.scene import scene_from_picture
+from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.psf import simulate_bank
 from metalens.psf.design.comparison import candidate_wavelengths, hyperbolic_camera
 from metalens.psf.design.evaluation import decibels, evaluate_for

@@ -29,7 +29,7 @@ from blur import smooth_bank
 
 from metalens.formats.pairs.neutral_target import neutral_target
 from metalens.formats.pairs.shard import PairSample, store_sample
-from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.light import read_stored_light
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
 from metalens.runners.backend import BackendSettings
@@ -60,7 +60,7 @@ def stages(bank: PsfBank, psf: Path, count: int) -> None:
     del psf, count
     camera, sensor, pixels = simulated_camera(bank), bank.camera.sensor, bank.camera.sensor.pixels
     path = embedded_photographs()[0].path
-    picture = read_picture(path)
+    picture = read_stored_light(path)
     sharpness, settings = sharpness_of(picture), PairsSettings()
     view = choose_view(sharpness, pixels, settings, np.random.default_rng(0))
     scene = cut_scene(picture, view, pixels)
@@ -70,7 +70,7 @@ def stages(bank: PsfBank, psf: Path, count: int) -> None:
     clean, degraded = to_8_bit(linear_to_srgb(scene)), develop(sensor, raw, camera.exposure)
     sample = PairSample(clean, degraded, 0, 0, neutral=neutral_target(clean))
     steps: dict[str, Callable[[], object]] = {
-        "read the photograph": lambda: read_picture(path),
+        "read the photograph": lambda: read_stored_light(path),
         "measure its sharpness": lambda: sharpness_of(picture),
         "choose a crop": lambda: choose_view(sharpness, pixels, settings, np.random.default_rng(0)),
         "cut and resize": lambda: cut_scene(picture, view, pixels),
@@ -151,7 +151,7 @@ def crops(bank: PsfBank, psf: Path, count: int) -> None:
     for candidates in (1, 6, 20):
         settings, found = PairsSettings(candidates=candidates), []
         for photograph in embedded_photographs():
-            sharpness = sharpness_of(read_picture(photograph.path))
+            sharpness = sharpness_of(read_stored_light(photograph.path))
             for number in range(200):
                 crop = choose_view(sharpness, (128, 128), settings, np.random.default_rng([0, number])).crop
                 found.append(255 * sharpness.of(crop, crop.height / 128))

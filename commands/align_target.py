@@ -41,7 +41,12 @@ def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float 
         raise InputError(f"{output}: the grid of dots is a PNG file; give a name that ends in .png.")
     dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)
     write_picture(output, dots.picture())
-    table = f"[target]\npixels = [{pixels[0]}, {pixels[1]}]\nspacing_px = {dots.spacing!r}\nradius_px = {dots.radius!r}"
+    table = [
+        "[target]",
+        f"pixels = [{pixels[0]}, {pixels[1]}]",
+        f"spacing_px = {dots.spacing!r}",
+        f"radius_px = {dots.radius!r}",
+    ]
     figures = {
         "output": str(output),
         "dots": len(dots.labels()),
@@ -49,4 +54,5 @@ def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float 
         "spacing_px": dots.spacing,
         "radius_px": dots.radius,
     }
-    answer(figures, as_json, f"{output}: {figures['dots']} dots; in the list of captures they are\n\n{table}")
+    sentence = f"{output}: {figures['dots']} dots; in the list of captures they are"
+    answer(figures, as_json, [sentence, "", *table])

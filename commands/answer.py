@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,16 +14,25 @@ if TYPE_CHECKING:
     from metalens.formats.pairs.manifest import SkippedSource
 
 
-def answer(figures: dict[str, Any], as_json: bool, text: str) -> None:
-    """Print the result on stdout, as JSON or as a sentence.
+LONGEST_LINE = 20_000
+"""Letters of a line of an answer."""
+
+
+def answer(figures: dict[str, Any], as_json: bool, text: str | Sequence[str]) -> None:
+    """Print the result on stdout, as JSON or as text.
 
     Args:
         figures: content of the JSON object.
         as_json: whether ``--json`` was given.
-        text: the sentence.
+        text: a sentence, or several lines; a line end within one of them is a name's, and shown as such.
     """
-    lines = (shown(line, len(line)) for line in text.split("\n"))
-    click.echo(json.dumps(figures) if as_json else "\n".join(lines))
+    lines = [text] if isinstance(text, str) else text
+    click.echo(json.dumps(figures) if as_json else "\n".join(shown(line, LONGEST_LINE) for line in lines))
+
+
+def tell_line(line: str) -> None:
+    """Print a line on stderr, beside the result."""
+    click.echo(shown(line, LONGEST_MESSAGE), err=True)
 
 
 def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> None:
@@ -34,4 +43,4 @@ def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> Non
         word: first word of each line.
     """
     for each in skipped:
-        click.echo(f"{word} {shown(each.name)}: {shown(each.reason, LONGEST_MESSAGE)}", err=True)
+        tell_line(f"{word} {shown(each.name)}: {each.reason}")

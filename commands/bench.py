@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import (
     BATCH,
     MINUTES,
@@ -118,7 +118,7 @@ def _restore(output: Path, resume: bool) -> None:
         runs = restore_with_all(output, resume=resume, report=tell)
     for run in runs:
         if not run.finished:
-            click.echo(f"{run.method}, seed {run.seed}: {run.failure()}", err=True)
+            tell_line(f"{run.method}, seed {run.seed}: {run.failure()}")
 
 
 def _judge(output: Path, device: str) -> None:
@@ -154,6 +154,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
+    from metalens.restore.prior.prior_folder import place_of_prior
     from metalens.restore.training.optimisation import Budget
     from metalens.synth.dataset.photograph_survey import require_usable
     from metalens.synth.photograph_sources import photographs_of
@@ -176,6 +177,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     _check_prior(options["prior"])
     # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
+    place_of_prior(options["prior"])
     check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
@@ -190,7 +192,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
         raise InputError(f"{twice}: is among the photographs of training and of the test; keep them apart.")
     given = {key: options[key] for key in ("lens", "count", "psf", "pairs", "test", "chart", "no_chart")}
     wanted = WantedInputs(photos, test_photos, **given)
-    inputs = make_inputs(output, wanted, lambda line: click.echo(line, err=True))
+    inputs = make_inputs(output, wanted, tell_line)
     check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
     return BenchPlan(
         pairs=str(inputs.pairs.resolve()),

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
@@ -38,13 +38,13 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
         found = verify_pairs(pairs, thorough=thorough, progress=tell)
     damaged = [{"shard": each.name, "reason": each.reason} for each in found.damaged]
     for each in found.damaged:
-        click.echo(f"{pairs / each.name}: {each.reason}", err=True)
+        tell_line(f"{pairs / each.name}: {each.reason}")
     for name in found.strangers:
-        click.echo(f"{pairs / name}: does not belong to the pairs", err=True)
+        tell_line(f"{pairs / name}: does not belong to the pairs")
     figures = {"shards": found.shards, "samples": found.samples, "damaged": damaged, "strangers": found.strangers}
     if damaged:
         if as_json:
-            answer({"output": str(pairs), "whole": False, **figures}, as_json, "")
+            answer({"output": str(pairs), "whole": False, **figures}, as_json, [])
         names = ", ".join(each.name for each in found.damaged[:3]) + (" and others" if len(damaged) > 3 else "")
         raise InputError(
             f"{pairs}: {len(damaged)} of {found.shards} shards are missing or damaged ({names}); run the command that "
@@ -104,10 +104,10 @@ def _summary(pairs: Pairs) -> dict[str, Any]:
     }
 
 
-def _as_text(folder: Path, figures: dict[str, Any]) -> str:
+def _as_text(folder: Path, figures: dict[str, Any]) -> list[str]:
     rows, columns = figures["pixels"]
     cameras = dict.fromkeys(camera["name"] for camera in figures["cameras"])
-    lines = [
+    return [
         f"{folder}: {figures['count']} {figures['kind']} pairs of {rows} × {columns} pixels in {figures['shards']} "
         f"shards of {figures['bytes'] / 2**20:.1f} MiB together",
         f"  {len(figures['cameras'])} cameras: {', '.join(cameras)}",
@@ -115,7 +115,6 @@ def _as_text(folder: Path, figures: dict[str, Any]) -> str:
         f"{figures['skipped']} photographs were skipped, {figures['lost']} lost",
         *(f"  {count} photographs: {licence}" for licence, count in figures["licences"].items()),
     ]
-    return "\n".join(lines)
 
 
 def _draw(pairs: Pairs, output: Path, rows: int) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import PATH, json_option
 
 
@@ -21,5 +21,5 @@ def demo(output: Path, quick: bool, as_json: bool) -> None:
     """
     from metalens.workflows.demo import run_demo
 
-    page = run_demo(output, quick=quick, say=lambda line: click.echo(line, err=True))
+    page = run_demo(output, quick=quick, say=tell_line)
     answer({"report": str(page), "figures": str(page.with_name("report.json"))}, as_json, str(page))

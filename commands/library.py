@@ -173,7 +173,7 @@ def _draw(found: AtomLibrary, folder: Path) -> list[str]:
     return [str(folder / name) for name in made]
 
 
-def _table(content: dict[str, Any]) -> str:
+def _table(content: dict[str, Any]) -> list[str]:
     first = (
         f"{content['library']}: {content['atoms']} {content['shape'].replace('_', ' ')}s, {content['height_nm']:g} nm "
         f"high, pitch {content['pitch_nm']:g} nm"
@@ -184,7 +184,7 @@ def _table(content: dict[str, Any]) -> str:
             f"{row['wavelength_nm']:13.6g}  {row['phase_range_rad']:15.2f}  {row['covered_rad']:11.2f}"
             f"  {row['lowest_amplitude']:16.3f}  {row['mean_power']:10.3f}"
         )
-    return "\n".join([*lines, *content.get("figures", [])])
+    return [*lines, *content.get("figures", [])]
 
 
 def _report(found: AtomLibrary, output: Path, as_json: bool) -> None:

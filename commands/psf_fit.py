@@ -82,7 +82,7 @@ def fitted_numbers(found: LensFit) -> dict[str, dict[str, Any]]:
     return numbers
 
 
-def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> str:
+def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -> list[str]:
     """Describe a fit: one line for each number, then what could not be determined.
 
     Args:
@@ -91,7 +91,7 @@ def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -
         numbers: what :func:`fitted_numbers` returned.
 
     Returns:
-        The text.
+        Its lines.
     """
     lines = [
         f"{output}: {found.residual:.1%} of the PSFs is left unexplained on {found.nodes} nodes, "
@@ -104,4 +104,4 @@ def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -
         lines.append(f"  {first} and {second} are hard to tell apart here: their correlation is {rho:.3f}")
     for name in found.unseen:
         lines.append(f"  these PSFs do not tell {name}: it is as it was; add positions across the field")
-    return "\n".join(lines)
+    return lines

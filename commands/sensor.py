@@ -56,5 +56,5 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
     )
     if found.step != 1:
         sentence += f"; the files' numbers go in steps of {found.step:.5g}, and DN is such a step"
-    where = f"{output}: {sentence}" if output is not None else f"{text.rstrip()}\n# {sentence}"
+    where = [f"{output}: {sentence}"] if output is not None else [*text.rstrip().splitlines(), f"# {sentence}"]
     answer({"output": str(output) if output is not None else None, **asdict(found)}, as_json, where)

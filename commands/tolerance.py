@@ -136,7 +136,7 @@ def _ensemble(
     return {"folder": str(made.folder), "members": len(made), "digest": made.digest}
 
 
-def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None) -> str:
+def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None) -> list[str]:
     """A summary: the main figure of merit, its largest error, and omitted errors."""
     strehl = summary["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
     ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
@@ -150,4 +150,4 @@ def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None
     lines += [f"  not applied: {name}: {reason}" for name, reason in summary["not_applied"].items()]
     if ensemble is not None:
         lines.append(f"  {ensemble['members']} banks in {ensemble['folder']}")
-    return "\n".join(lines)
+    return lines

@@ -26,7 +26,7 @@ from qt_resource import read_qt_resources
 from metalens.formats.files.atomic import atomic_directory, require_new_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import decode_picture, write_picture
-from metalens.formats.pictures.scene import shrink
+from metalens.formats.pictures.resizing import shrink
 from metalens.synth.photographs import MANIFEST
 
 SHORTEST_SIDE = 448

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from metalens.formats.pictures.photograph_statistics import SCHEMA, measured_statistics
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.pictures.scene import scene_from_picture
+from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.synth.photograph_sources import photographs_of
 
 PIXELS = (400, 400)

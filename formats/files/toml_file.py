@@ -54,14 +54,7 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
     Raises:
         InputError: it is not valid TOML (with line and column), or of another schema or version.
     """
-    try:
-        if _DEEP_KEY.search(text):
-            raise ValueError("a key of more than 64 parts")
-        content = tomllib.loads(text)
-    except ValueError as error:
-        raise InputError(f"{origin}: not valid TOML ({error}).") from error
-    except RecursionError as error:
-        raise InputError(f"{origin}: not valid TOML (brackets nested too deeply).") from error
+    content = toml_tables(text, origin=origin)
     found = {key: content.pop(key, None) for key in ("schema", "version")}
     if found != {"schema": schema, "version": version}:
         said = " and ".join(f"{key} = {_short(value)}" for key, value in found.items() if value is not None)
@@ -70,6 +63,26 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
             f"{said or 'neither'}{'; ' if remedy else ''}{remedy}."
         )
     return content
+
+
+def toml_tables(text: str, *, origin: str) -> dict[str, Any]:
+    """Parse TOML of any schema.
+
+    Args:
+        text: the file's content.
+        origin: how error messages name it.
+
+    Raises:
+        InputError: it is not valid TOML (with line and column).
+    """
+    try:
+        if _DEEP_KEY.search(text):
+            raise ValueError("a key of more than 64 parts")
+        return tomllib.loads(text)
+    except ValueError as error:
+        raise InputError(f"{origin}: not valid TOML ({error}).") from error
+    except RecursionError as error:
+        raise InputError(f"{origin}: not valid TOML (brackets nested too deeply).") from error
 
 
 def validated(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -26,6 +26,11 @@ Kind = Literal["simulated", "pseudo", "captured", "mixed"]
 
 _HASH = r"^[0-9a-f]{64}$"
 
+_Name = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
+"""Of a photograph or a camera; files are named after it."""
+
+_Remark = Annotated[str, Field(max_length=100_000)]
+
 
 class _Record(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -43,9 +48,9 @@ class PairsSource(_Record):
         split: whether its samples train or validate.
     """
 
-    name: str
-    licence: str = ""
-    credit: str = ""
+    name: _Name
+    licence: _Remark = ""
+    credit: _Remark = ""
     sha256: str = Field(pattern=_HASH)
     look: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     split: Split = "train"
@@ -63,7 +68,7 @@ class PairsCamera(_Record):
         provenance: what the bank says about itself.
     """
 
-    name: str
+    name: _Name
     lens_hash: str = Field(pattern=_HASH)
     design_hash: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
     sensor: tuple[int, int]
@@ -74,8 +79,8 @@ class PairsCamera(_Record):
 class SkippedSource(_Record):
     """A photograph that could not be used, and why."""
 
-    name: str
-    reason: str
+    name: _Name
+    reason: _Remark
 
 
 class LostSource(_Record):
@@ -85,13 +90,13 @@ class LostSource(_Record):
     """
 
     source: int = Field(ge=0)
-    reason: str
+    reason: _Remark
 
 
 class PairsPart(_Record):
     """What a merged folder was made of."""
 
-    name: str
+    name: _Name
     kind: Kind
     count: int = Field(ge=1)
     seed: int

@@ -14,6 +14,8 @@ from typing import Literal
 import numpy as np
 from PIL import Image
 
+from metalens.formats.pictures.resizing import strips
+
 Split = Literal["train", "validation"]
 
 _SIDE = 16
@@ -39,7 +41,8 @@ def look_of(picture: np.ndarray) -> str:
     Returns:
         64 hexadecimal digits.
     """
-    grey = Image.fromarray(picture).convert("L").resize((_SIDE + 1, _SIDE), Image.Resampling.BOX)
+    parts = [np.asarray(Image.fromarray(picture[rows]).convert("L")) for rows in strips(picture.shape[:2])]
+    grey = Image.fromarray(np.concatenate(parts)).resize((_SIDE + 1, _SIDE), Image.Resampling.BOX)
     values = np.asarray(grey).astype(np.int16)
     return np.packbits(np.diff(values, axis=1) > 0).tobytes().hex()
 

@@ -7,5 +7,6 @@ In reading order:
 - ``colour_profile``  embedded ICC profiles, in floats
 - ``encoding``        encoding of light in a camera's pictures, and its inverse
 - ``photograph_statistics``  cross-spectral density of the colours of photographs
-- ``scene``           from a photograph to the light on a sensor's grid
+- ``scene``           sRGB and linear light; rectangles of a photograph
+- ``resizing``        cutting and resizing photographs in linear light, part by part
 """

@@ -43,14 +43,31 @@ class MatrixProfile:
 
     def to_light(self, values: np.ndarray) -> np.ndarray:
         """Linear light ``[y, x, 3]`` float32 from encoded values in 0..1; colours outside sRGB go below 0."""
-        steps = np.linspace(0, 1, self.curves.shape[1])
-        linear = np.stack([np.interp(values[..., each], steps, self.curves[each]) for each in range(3)], axis=-1)
+        return self.mixed(np.stack([self.curve(each, values[..., each]) for each in range(3)], axis=-1))
+
+    def curve(self, channel: int, values: np.ndarray) -> np.ndarray:
+        """Linear light of one channel before the matrix.
+
+        Args:
+            channel: 0 to 2.
+            values: encoded, in 0..1; any shape.
+
+        Returns:
+            The same shape.
+        """
+        return np.interp(values, np.linspace(0, 1, self.curves.shape[1]), self.curves[channel])
+
+    def mixed(self, linear: np.ndarray) -> np.ndarray:
+        """Light of sRGB's primaries ``[y, x, 3]`` float32 from that of the profile's, after its curves."""
         return np.asarray(linear @ self.matrix.T, dtype=np.float32)
 
 
 def matrix_profile(data: bytes) -> MatrixProfile | None:
-    """Read a matrix profile; ``None`` if it is another kind of profile, or broken."""
+    """Read a matrix profile, or the curve of a grey one; ``None`` if it is another kind of profile, or broken."""
     try:
+        if data[16:20] == b"GRAY":
+            curve = _curve(_tags(data)[b"kTRC"])
+            return MatrixProfile(np.stack([curve] * 3), np.eye(3)) if np.isfinite(curve).all() else None
         if data[16:20] != b"RGB " or data[20:24] != b"XYZ ":
             return None
         tags = _tags(data)
@@ -94,6 +111,19 @@ def _is_srgb(profile: MatrixProfile) -> bool:
     wanted = srgb_to_linear(np.linspace(0, 1, _CURVE_VALUES))
     matrix = np.abs(profile.matrix - np.eye(3)).max() < 5 * SRGB_TOLERANCE
     return bool(matrix and np.abs(profile.curves - wanted).max() < SRGB_TOLERANCE)
+
+
+def has_tables(info: Mapping[Any, Any]) -> bool:
+    """Whether a picture's profile is one of tables for RGB, which is left to Pillow, in 8 bits.
+
+    Args:
+        info: of a picture, as Pillow has it.
+    """
+    icc = info.get("icc_profile") or b""
+    try:
+        return icc[16:20] == b"RGB " and matrix_profile(icc) is None and b"A2B0" in _tags(icc)
+    except (ValueError, struct.error):
+        return False
 
 
 def _tags(data: bytes) -> dict[bytes, bytes]:

@@ -12,11 +12,11 @@ from pathlib import Path
 
 import numpy as np
 import OpenEXR
-from PIL import Image, ImageFile, ImageOps
+from PIL import Image, ImageFile
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
-from metalens.formats.pictures.colour_profile import encoding_of
+from metalens.formats.pictures.colour_profile import MatrixProfile, encoding_of, has_tables
 from metalens.formats.pictures.pictures import (
     MAXIMUM_FILE_BYTES,
     MAXIMUM_PIXELS,
@@ -24,8 +24,10 @@ from metalens.formats.pictures.pictures import (
     as_rgb,
     flattened,
     read_bytes,
+    upright,
     with_picture,
 )
+from metalens.formats.pictures.resizing import StoredLight, stored_light, strips
 from metalens.formats.pictures.scene import srgb_to_linear
 
 LIGHT_SUFFIXES = SUFFIXES | {".exr"}
@@ -52,14 +54,26 @@ def read_light(path: str | os.PathLike[str]) -> np.ndarray:
         InputError: as of :func:`metalens.formats.pictures.pictures.read_picture`; or an OpenEXR file has no three
             colours, other primaries than sRGB's, or holds NaN or infinity.
     """
+    return read_stored_light(path).whole()
+
+
+def read_stored_light(path: str | os.PathLike[str]) -> StoredLight:
+    """Read a photograph as :func:`read_light` does; its light is computed part by part.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: as of :func:`read_light`.
+    """
     target = Path(path)
     if target.suffix.lower() == ".exr":
         return _read_exr(target)
     return decode_light(read_bytes(target), origin=str(target))
 
 
-def decode_light(data: bytes, *, origin: str) -> np.ndarray:
-    """Decode the bytes of a picture file, not of an OpenEXR file; see :func:`read_light`.
+def decode_light(data: bytes, *, origin: str) -> StoredLight:
+    """Decode the bytes of a picture file, not of an OpenEXR file; see :func:`read_stored_light`.
 
     Args:
         data: the file's content.
@@ -68,25 +82,49 @@ def decode_light(data: bytes, *, origin: str) -> np.ndarray:
     return with_picture(data, origin, lambda picture: _light_of(picture, data, origin))
 
 
-def _light_of(picture: Image.Image, data: bytes, origin: str) -> np.ndarray:
+def _light_of(picture: Image.Image, data: bytes, origin: str) -> StoredLight:
     encoding = encoding_of(picture.info)
     # Before the picture is decoded, which forgets how its bytes lie.
     low = _low_bytes(picture, data) if isinstance(picture, ImageFile.ImageFile) else None
-    upright = ImageOps.exif_transpose(picture)
+    picture = upright(picture)
+    if has_tables(picture.info):
+        return stored_light(as_rgb(picture, origin))
     if picture.mode.startswith("I;16"):
-        grey = np.asarray(upright).astype(np.float32) / 65535
-        values = np.repeat(grey[..., None], 3, axis=2)
-    elif low is not None:
-        values = (256 * np.array(flattened(upright, origin)).astype(np.float32) + low) / 65535
-    elif encoding is None:
-        # Tables in profiles, palettes and grey are left to Pillow, in 8 bits.
-        return srgb_to_linear(np.array(as_rgb(upright, origin)))
+        picture.load()
+        return _of_numbers([picture], 65535, encoding)
+    picture = flattened(picture, origin)
+    picture.load()
+    return _of_numbers([picture], 255, encoding) if low is None else _of_numbers([picture, low], 65535, encoding)
+
+
+def _of_numbers(pictures: list[Image.Image], most: int, encoding: MatrixProfile | None) -> StoredLight:
+    """Light of pictures whose pixels are the digits of its numbers, the highest first.
+
+    Args:
+        pictures: grey or RGB.
+        most: largest number.
+        encoding: of the numbers; ``None`` is sRGB.
+    """
+    # Of each number once; a profile mixes the channels after its curves.
+    steps = np.arange(most + 1, dtype=np.float32) / most
+    if encoding is None:
+        curves = [srgb_to_linear(np.arange(256, dtype=np.uint8) if most == 255 else steps)] * 3
     else:
-        values = np.array(flattened(upright, origin)).astype(np.float32) / 255
-    return np.clip(srgb_to_linear(values) if encoding is None else encoding.to_light(values), 0, None)
+        curves = [encoding.curve(each, steps) for each in range(3)]
+
+    def part(rows: slice, columns: slice) -> np.ndarray:
+        box = (columns.start, rows.start, columns.stop, rows.stop)
+        digits = [np.asarray(picture.crop(box)) for picture in pictures]
+        numbers = digits[0] if len(digits) == 1 else 256 * digits[0].astype(np.uint16) + digits[1]
+        linear = np.empty((*numbers.shape[:2], 3), dtype=curves[0].dtype)
+        for each, curve in enumerate(curves):
+            linear[..., each] = curve[numbers if numbers.ndim == 2 else numbers[..., each]]
+        return linear if encoding is None else np.clip(encoding.mixed(linear), 0, None)
+
+    return StoredLight((pictures[0].height, pictures[0].width), part)
 
 
-def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
+def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The low bytes of 16-bit colours, which Pillow drops; ``None`` if the picture has no such."""
     modes = [str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in picture.tile]
     if not modes or any(mode not in _OTHER_BYTE for mode in modes):
@@ -97,10 +135,11 @@ def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> np.ndarray | None:
             other = _OTHER_BYTE[mode]
             tiles.append(tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other))
         again.tile = tiles
-        return np.array(ImageOps.exif_transpose(again))
+        again.load()
+        return upright(again)
 
 
-def _read_exr(path: Path) -> np.ndarray:
+def _read_exr(path: Path) -> StoredLight:
     """Read an OpenEXR file of red, green and blue light."""
     missing = "could not be read (no such file); give the path of a picture."
     input_file(path, "picture", largest=MAXIMUM_FILE_BYTES, missing=missing)
@@ -108,7 +147,7 @@ def _read_exr(path: Path) -> np.ndarray:
         with OpenEXR.File(str(path), header_only=True) as file:
             _check_exr_header(path, file.header())
         with OpenEXR.File(str(path), separate_channels=True) as file:
-            channels = {name: np.array(file.channels()[name].pixels) for name in "RGB"}
+            channels = {name: np.asarray(file.channels()[name].pixels) for name in "RGB"}
     except InputError:
         raise
     except KeyError as error:
@@ -116,10 +155,16 @@ def _read_exr(path: Path) -> np.ndarray:
     # The library lets many kinds of error through on damaged files.
     except Exception as error:
         raise InputError(f"{path}: damaged, or no OpenEXR file ({error}); get the picture again.") from error
-    light = np.stack([channels[name] for name in "RGB"], axis=-1).astype(np.float32)
-    if not np.isfinite(light).all():
-        raise InputError(f"{path}: holds NaN or infinity; replace those pixels first.")
-    return np.clip(light, 0, None)
+    pixels = channels["R"].shape
+    for rows in strips(pixels):
+        if not all(np.isfinite(channel[rows]).all() for channel in channels.values()):
+            raise InputError(f"{path}: holds NaN or infinity; replace those pixels first.")
+
+    def part(rows: slice, columns: slice) -> np.ndarray:
+        light = np.stack([channels[name][rows, columns] for name in "RGB"], axis=-1)
+        return np.clip(light.astype(np.float32), 0, None)
+
+    return StoredLight(pixels, part)
 
 
 def _check_exr_header(path: Path, header: dict[str, object]) -> None:

@@ -19,7 +19,8 @@ from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file, is_file, is_folder
-from metalens.formats.pictures.colour_profile import encoding_of, matrix_profile
+from metalens.formats.pictures.colour_profile import encoding_of, has_tables
+from metalens.formats.pictures.resizing import strips
 from metalens.formats.pictures.scene import linear_to_srgb
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
@@ -29,6 +30,8 @@ MAXIMUM_PIXELS = 128_000_000
 """The largest picture that is decoded, in pixels."""
 
 MAXIMUM_FILE_BYTES = 2**30
+
+_GREY_OF_16_BITS = np.rint(np.arange(65536, dtype=np.float32) * (255 / 65535)).astype(np.uint8)
 
 _Result = TypeVar("_Result")
 
@@ -75,7 +78,7 @@ def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
         data: the file's content.
         origin: what to call it in an error message.
     """
-    return with_picture(data, origin, lambda picture: np.array(as_rgb(ImageOps.exif_transpose(picture), origin)))
+    return with_picture(data, origin, lambda picture: as_rgb(upright(picture), origin))
 
 
 def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]) -> _Result:
@@ -233,16 +236,22 @@ def flattened(picture: Image.Image, origin: str) -> Image.Image:
         InputError: it has transparent pixels.
     """
     if picture.mode.startswith("I;16"):
-        grey = np.asarray(picture).astype(np.float32) * (255 / 65535)
-        return Image.fromarray(np.rint(grey).astype(np.uint8)).convert("RGB")
+        return Image.fromarray(_GREY_OF_16_BITS[np.asarray(picture)]).convert("RGB")
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
         if picture.getchannel("A").getextrema() != (255, 255):
             raise InputError(f"{origin}: has transparent pixels; flatten it onto a background first.")
-    return picture.convert("RGB")
+    # Pillow copies what it need not convert.
+    return picture if picture.mode == "RGB" else picture.convert("RGB")
 
 
-def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
+def upright(picture: Image.Image) -> Image.Image:
+    """Turn a picture the way its EXIF orientation says, in place."""
+    ImageOps.exif_transpose(picture, in_place=True)
+    return picture
+
+
+def as_rgb(picture: Image.Image, origin: str) -> np.ndarray:
     """Convert a picture to 8-bit sRGB by its profile or its gamma.
 
     Args:
@@ -250,26 +259,29 @@ def as_rgb(picture: Image.Image, origin: str) -> Image.Image:
         origin: name of the file, for messages.
 
     Returns:
-        In mode ``RGB``.
+        ``[y, x, 3]`` uint8.
 
     Raises:
         InputError: it has transparent pixels.
     """
-    encoding, icc = encoding_of(picture.info), picture.info.get("icc_profile")
+    encoding, info = encoding_of(picture.info), picture.info
     values = flattened(picture, origin)
-    if encoding is None:
-        # Tables in profiles are left to Pillow.
-        return _by_tables(values, icc) if icc and matrix_profile(icc) is None else values
-    light = encoding.to_light(np.asarray(values).astype(np.float32) / 255)
-    return Image.fromarray(np.rint(255 * linear_to_srgb(np.clip(light, 0, 1))).astype(np.uint8))
+    if has_tables(info):
+        values = _by_tables(values, info["icc_profile"])
+    result = np.empty((values.height, values.width, 3), dtype=np.uint8)
+    for rows in strips((values.height, values.width)):
+        part = np.asarray(values.crop((0, rows.start, values.width, rows.stop)))
+        if encoding is not None:
+            light = encoding.to_light(part.astype(np.float32) / 255)
+            part = np.rint(255 * linear_to_srgb(np.clip(light, 0, 1))).astype(np.uint8)
+        result[rows] = part
+    return result
 
 
 def _by_tables(picture: Image.Image, profile: bytes) -> Image.Image:
-    """Convert from an embedded profile of tables; grey profiles, and broken ones, change nothing."""
+    """Convert from an embedded profile of tables; a broken one changes nothing."""
     try:
         source = ImageCms.ImageCmsProfile(io.BytesIO(profile))
-        if source.profile.xcolor_space.strip() != "RGB":
-            return picture
         converted = ImageCms.profileToProfile(picture, source, ImageCms.createProfile("sRGB"))
     except (ImageCms.PyCMSError, OSError):
         return picture

@@ -1,6 +1,6 @@
-"""From a photograph to the light that a sensor's pixels would see: linear radiance on the sensor's own grid.
+"""sRGB and linear light, and rectangles of a photograph.
 
-Photographs are sRGB; light adds up in linear values, so every cut and resize here happens in linear light.
+Photographs are sRGB; light adds up in linear values, so every cut and resize happens in linear light.
 """
 
 from __future__ import annotations
@@ -9,9 +9,6 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-from PIL import Image
-
-from metalens.formats.files.errors import InputError
 
 _SRGB_TO_LINEAR = np.where(
     np.arange(256) / 255 <= 0.04045,
@@ -109,61 +106,3 @@ def _fit(shape: tuple[int, int], aspect: float) -> tuple[float, float]:
     rows, columns = shape
     height = min(float(rows), columns / aspect)
     return height, height * aspect
-
-
-def scene_from_picture(picture: np.ndarray, pixels: tuple[int, int], crop: Crop | None = None) -> np.ndarray:
-    """Cut a photograph and resize it to the sensor's pixels.
-
-    Args:
-        picture: ``[y, x, 3]`` uint8 sRGB.
-        pixels: rows, columns of the sensor.
-        crop: what to cut; by default the centre, at the sensor's aspect.
-
-    Returns:
-        ``[y, x, 3]`` float32 linear light in 0..1; antialiased by a bicubic filter that is stretched to the
-        scale of the reduction.
-
-    Raises:
-        InputError: the picture has another shape or type.
-    """
-    if picture.ndim != 3 or picture.shape[2] != 3 or picture.dtype != np.uint8 or 0 in picture.shape:
-        raise InputError(
-            f"scene: found a picture of shape {picture.shape} and type {picture.dtype}, expected uint8 [y, x, 3]."
-        )
-    crop = crop or centre_crop(picture.shape[:2], pixels[1] / pixels[0])
-    scene = _resize(srgb_to_linear(picture), pixels, crop, Image.Resampling.BICUBIC)
-    return np.ascontiguousarray(scene[:, ::-1] if crop.flip else scene)
-
-
-def shrink(picture: np.ndarray, pixels: tuple[int, int]) -> np.ndarray:
-    """Shrink a photograph by averaging the light over each new pixel's area.
-
-    Args:
-        picture: ``[y, x, 3]`` uint8 sRGB.
-        pixels: new rows, columns.
-
-    Returns:
-        ``[y, x, 3]`` uint8 sRGB.
-    """
-    rows, columns = picture.shape[:2]
-    whole = Crop(0, 0, rows, columns)
-    return to_8_bit(linear_to_srgb(_resize(srgb_to_linear(picture), pixels, whole, Image.Resampling.BOX)))
-
-
-def _resize(light: np.ndarray, pixels: tuple[int, int], crop: Crop, resampling: Image.Resampling) -> np.ndarray:
-    rows, columns = light.shape[:2]
-    box = (
-        max(crop.left, 0.0),
-        max(crop.top, 0.0),
-        min(crop.left + crop.width, float(columns)),
-        min(crop.top + crop.height, float(rows)),
-    )
-    planes = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(light[..., channel])).resize(
-                (pixels[1], pixels[0]), resampling, box=box
-            )
-        )
-        for channel in range(light.shape[2])
-    ]
-    return np.clip(np.stack(planes, axis=-1), 0, 1)

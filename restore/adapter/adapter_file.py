@@ -19,7 +19,7 @@ from torch import Tensor
 from metalens.formats.camera.camera import dump_camera, parse_camera
 from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_file, is_folder
+from metalens.formats.files.input_file import input_file, is_file, is_folder
 from metalens.formats.files.json_file import read_record
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
@@ -27,6 +27,9 @@ from metalens.restore.conditioning.degradation_map import CELLS
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.prior.text_prompts import read_prompt_bank
+
+LARGEST_WEIGHTS = 2**36
+"""Bytes of a safetensors file; its header says what is read of it."""
 
 
 def save_adapter(folder: Path, restorer: Restorer) -> None:
@@ -154,8 +157,7 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
     Raises:
         InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; copy it again.")
+    input_file(path, "safetensors file", largest=LARGEST_WEIGHTS, missing="no such file; copy it again.")
     try:
         if expected is not None:
             with safetensors.safe_open(path, framework="pt") as file:

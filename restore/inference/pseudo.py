@@ -16,7 +16,8 @@ from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, s
 from metalens.formats.pairs.shard import PairSample
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.pictures.scene import linear_to_srgb, random_crop, scene_from_picture, to_8_bit
+from metalens.formats.pictures.resizing import scene_from_picture
+from metalens.formats.pictures.scene import linear_to_srgb, random_crop, to_8_bit
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple

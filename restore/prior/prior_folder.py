@@ -44,12 +44,7 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
         InputError: the prior is not there, incomplete, damaged or of another kind; for a hub id without a network the
             message says what to download and where to put it.
     """
-    name = os.fspath(source)
-    folder = embedded_prior_folder() if name == "embedded" else Path(name)
-    if not is_folder(folder) and (name.startswith((".", "/")) or name.count("/") != 1):
-        raise InputError(
-            f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
-        )
+    name, folder = os.fspath(source), place_of_prior(source)
     location = str(folder) if is_folder(folder) else _hub_location(name)
     bank = folder / "prompts.safetensors"
     try:
@@ -78,6 +73,24 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     )
     _check_consistency(prior)
     return prior
+
+
+def place_of_prior(source: str | os.PathLike[str]) -> Path:
+    """The folder of a prior; a hub id has none, and its path does not exist.
+
+    Args:
+        source: ``embedded``, a folder or a hub id.
+
+    Raises:
+        InputError: it is none of them.
+    """
+    name = os.fspath(source)
+    folder = embedded_prior_folder() if name == "embedded" else Path(name)
+    if not is_folder(folder) and (name.startswith((".", "/")) or name.count("/") != 1):
+        raise InputError(
+            f"{name}: no such prior; give 'embedded', a folder with vae/, unet/ and scheduler/, or a hub id."
+        )
+    return folder
 
 
 def embedded_prior_folder() -> Path:

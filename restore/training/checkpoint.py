@@ -20,6 +20,7 @@ from torch import Tensor
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
 
 CHECKPOINT = "checkpoint.safetensors"
 """File name in a training's folder."""
@@ -72,15 +73,10 @@ def read_checkpoint(
     Raises:
         InputError: the file is missing, damaged, too large, of another stage or schema, or of other tensors.
     """
-    if not path.is_file():
-        raise InputError(f"{path}: no such checkpoint; start anew without --resume.")
     known = {**expected, **optional}
     most = sum(each.numel() * each.element_size() for each in known.values()) + _SLACK
-    if path.stat().st_size > most:
-        raise InputError(
-            f"{path}: {path.stat().st_size} bytes, a checkpoint of this training has at most {most}; start anew in "
-            "another folder."
-        )
+    missing = "no such checkpoint; start anew without --resume."
+    input_file(path, "checkpoint of this training", largest=most, missing=missing)
     try:
         with safetensors.safe_open(path, "pt") as file:
             state = _state_of(path, (file.metadata() or {}).get("state", "{}"), stage)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
@@ -22,7 +21,7 @@ from metalens.formats.files.record import (
     Share,
     told_as_input_error,
 )
-from metalens.formats.files.toml_file import read_text
+from metalens.formats.files.toml_file import read_text, toml_tables
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig
 
@@ -140,11 +139,8 @@ def read_train_config(
 
 
 def _read_tables(path: Path, known: set[str]) -> dict[str, dict[str, Any]]:
-    text = read_text(path, "recipe", missing="no such file; give a recipe in TOML.")
-    try:
-        found = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable TOML file ({error}).") from error
+    text = read_text(path, "recipe of a training", missing="no such file; give a TOML file.")
+    found = toml_tables(text, origin=str(path))
     for name, table in found.items():
         if name not in known or not isinstance(table, dict):
             raise InputError(f"{path}: found {name!r}, expected the tables {', '.join(sorted(known))}.")

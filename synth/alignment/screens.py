@@ -12,7 +12,8 @@ from metalens.formats.camera.camera import LENS_FILE, Camera, copy_camera
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.pictures.scene import centre_crop, linear_to_srgb, scene_from_picture, to_8_bit
+from metalens.formats.pictures.resizing import scene_from_picture
+from metalens.formats.pictures.scene import centre_crop, linear_to_srgb, to_8_bit
 from metalens.synth.alignment.target import DotTarget
 from metalens.synth.photographs import Photograph
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 from PIL import Image
 
-from metalens.formats.pictures.scene import Crop, centre_crop, linear_to_srgb, srgb_to_linear
+from metalens.formats.pictures.resizing import StoredLight, resized, strips
+from metalens.formats.pictures.scene import Crop, centre_crop, linear_to_srgb
 from metalens.synth.dataset.settings import PairsSettings
 
 _TILE = 16
@@ -66,34 +68,47 @@ class Sharpness:
         return math.sqrt(max(float(total), 0.0) / ((bottom - top) * (right - left) * _TILE**2))
 
 
-def sharpness_of(picture: np.ndarray) -> Sharpness:
-    """Measure a photograph's sharpness.
+def sharpness_of(photograph: StoredLight) -> Sharpness:
+    """Measure a photograph's sharpness, a strip at a time."""
+
+    def grey_of(rows: slice) -> np.ndarray:
+        light = photograph.part(rows, slice(0, photograph.pixels[1]))
+        # In sRGB values, which follow perception: an edge in the shadows counts as much as one in bright parts.
+        return linear_to_srgb(light.sum(axis=-1, dtype=np.float32) * np.float32(1 / 3))
+
+    levels, pixels = [], photograph.pixels
+    read: Callable[[slice], np.ndarray] = grey_of
+    while True:
+        energy, halved = _level(pixels, read)
+        levels.append(np.pad(energy.cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0))))
+        if min(halved.shape) < _TILE:
+            return Sharpness(photograph.pixels, tuple(levels))
+        pixels, read = (halved.shape[0], halved.shape[1]), halved.__getitem__
+
+
+def _level(pixels: tuple[int, int], read: Callable[[slice], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """Energy of the Laplacian in the tiles of one level, and the grey values of the next.
 
     Args:
-        picture: ``[y, x, 3]``, uint8 sRGB or linear light in 0..1.
+        pixels: rows, columns of the level.
+        read: gives the grey values of its rows.
+
+    Returns:
+        ``[tile, tile]`` float64, and ``[y, x]`` float32 of half the size.
     """
-    if picture.dtype == np.uint8:
-        grey = picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 255 / 3)
-    else:
-        # In sRGB values, which follow perception: an edge in the shadows counts as much as one in bright parts.
-        grey = linear_to_srgb(picture.sum(axis=-1, dtype=np.float32) * np.float32(1 / 3))
-    levels = []
-    while True:
-        levels.append(_summed(grey))
-        rows, columns = grey.shape[0] // 2, grey.shape[1] // 2
-        if min(rows, columns) < _TILE:
-            return Sharpness((picture.shape[0], picture.shape[1]), tuple(levels))
-        grey = grey[: 2 * rows, : 2 * columns].reshape(rows, 2, columns, 2).mean(axis=(1, 3))
-
-
-def _summed(grey: np.ndarray) -> np.ndarray:
-    inner = np.pad(grey, 1, mode="edge")
-    laplacian = 4 * grey - inner[:-2, 1:-1] - inner[2:, 1:-1] - inner[1:-1, :-2] - inner[1:-1, 2:]
-    energy = np.square(laplacian)
-    rows, columns = (-length % _TILE for length in energy.shape)
-    tiles = np.pad(energy, ((0, rows), (0, columns)))
-    sums = tiles.reshape(tiles.shape[0] // _TILE, _TILE, tiles.shape[1] // _TILE, _TILE).sum(axis=(1, 3))
-    return np.pad(sums.astype(np.float64).cumsum(axis=0).cumsum(axis=1), ((1, 0), (1, 0)))
+    energy, halved = [], []
+    for rows in strips(pixels, _TILE):
+        above, below = rows.start > 0, rows.stop < pixels[0]
+        grey = read(slice(rows.start - above, rows.stop + below))
+        inner = np.pad(grey, ((1 - above, 1 - below), (1, 1)), mode="edge")
+        middle = inner[1:-1, 1:-1]
+        squared = np.square(4 * middle - inner[:-2, 1:-1] - inner[2:, 1:-1] - inner[1:-1, :-2] - inner[1:-1, 2:])
+        tiles = np.pad(squared, [(0, -length % _TILE) for length in squared.shape])
+        shape = (tiles.shape[0] // _TILE, _TILE, tiles.shape[1] // _TILE, _TILE)
+        energy.append(tiles.reshape(shape).sum(axis=(1, 3)))
+        height, width = (length // 2 for length in middle.shape)
+        halved.append(middle[: 2 * height, : 2 * width].reshape(height, 2, width, 2).mean(axis=(1, 3)))
+    return np.concatenate(energy).astype(np.float64), np.concatenate(halved)
 
 
 def choose_view(
@@ -131,11 +146,11 @@ def _draw(shape: tuple[int, int], pixels: tuple[int, int], generator: np.random.
     return Crop(generator.uniform(0, rows - height), generator.uniform(0, columns - width), height, width)
 
 
-def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: int = 0) -> np.ndarray:
+def cut_scene(photograph: StoredLight, view: View, pixels: tuple[int, int], margin: int = 0) -> np.ndarray:
     """Cut and resize the scene that a view shows, with a margin.
 
     Args:
-        picture: the photograph: ``[y, x, 3]`` uint8 sRGB, or float32 linear light.
+        photograph: to be cut.
         view: what to cut.
         pixels: rows, columns of the sample.
         margin: more pixels on each side; beyond its border the photograph is continued by its mirror image.
@@ -145,7 +160,7 @@ def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: 
         reduction, against aliasing; above 1 where the photograph is.
     """
     rows, columns = pixels if view.turns % 2 == 0 else (pixels[1], pixels[0])
-    crop, shape = view.crop, picture.shape
+    crop, shape = view.crop, photograph.pixels
     step_y, step_x = crop.height / rows, crop.width / columns
     before = [min(margin, int(crop.top / step_y)), min(margin, int(crop.left / step_x))]
     after = [
@@ -154,36 +169,7 @@ def cut_scene(picture: np.ndarray, view: View, pixels: tuple[int, int], margin: 
     ]
     size = (rows + before[0] + after[0], columns + before[1] + after[1])
     whole = Crop(crop.top - before[0] * step_y, crop.left - before[1] * step_x, size[0] * step_y, size[1] * step_x)
-    scene = _resized(picture, size, whole)
+    scene = np.maximum(resized(photograph, size, whole, Image.Resampling.BICUBIC), 0)
     missing = [(margin - first, margin - last) for first, last in zip(before, after, strict=True)]
     scene = np.rot90(np.pad(scene, (*missing, (0, 0)), mode="symmetric"), view.turns)
     return np.ascontiguousarray(scene[:, ::-1] if view.mirrored else scene)
-
-
-def _resized(picture: np.ndarray, size: tuple[int, int], crop: Crop) -> np.ndarray:
-    """Resize a rectangle; only the pixels that the filter reaches are converted to linear light."""
-    first, last = [], []
-    for begin, length, pixels, whole in zip(
-        (crop.top, crop.left), (crop.height, crop.width), size, picture.shape[:2], strict=True
-    ):
-        reach = math.ceil(2 * max(length / pixels, 1.0)) + 2
-        first.append(max(int(begin) - reach, 0))
-        last.append(min(math.ceil(begin + length) + reach, whole))
-    part = picture[first[0] : last[0], first[1] : last[1]]
-    light = srgb_to_linear(part) if part.dtype == np.uint8 else part
-    rows, columns = light.shape[:2]
-    box = (
-        max(crop.left - first[1], 0.0),
-        max(crop.top - first[0], 0.0),
-        min(crop.left - first[1] + crop.width, float(columns)),
-        min(crop.top - first[0] + crop.height, float(rows)),
-    )
-    planes = [
-        np.asarray(
-            Image.fromarray(np.ascontiguousarray(light[..., channel])).resize(
-                (size[1], size[0]), Image.Resampling.BICUBIC, box=box
-            )
-        )
-        for channel in range(3)
-    ]
-    return np.maximum(np.stack(planes, axis=-1), 0)

@@ -7,11 +7,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsManifest, PairsSource, SkippedSource
 from metalens.formats.pairs.photograph_split import look_of, split_photographs
-from metalens.formats.pictures.light import read_light
+from metalens.formats.pictures.light import read_stored_light
 from metalens.formats.pictures.pictures import decode_picture
+from metalens.formats.pictures.resizing import strips
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.runners.job import Progress
 from metalens.synth.photographs import Photograph
@@ -45,7 +48,10 @@ def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
     try:
         data = read_bytes(path)
         if path.suffix.lower() == ".exr":
-            picture = to_8_bit(linear_to_srgb(read_light(path)))
+            light = read_stored_light(path)
+            columns = slice(0, light.pixels[1])
+            parts = [to_8_bit(linear_to_srgb(light.part(rows, columns))) for rows in strips(light.pixels)]
+            picture = np.concatenate(parts)
         else:
             picture = decode_picture(data, origin=str(path))
     except InputError as error:

@@ -18,7 +18,8 @@ from metalens.formats.pairs.manifest import PairsManifest, Shard, read_manifest
 from metalens.formats.pairs.neutral_target import neutral_target
 from metalens.formats.pairs.shard import PairSample, StoredSample, store_sample
 from metalens.formats.pairs.writer import write_shard
-from metalens.formats.pictures.light import read_light
+from metalens.formats.pictures.light import read_stored_light
+from metalens.formats.pictures.resizing import StoredLight
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.runners.job import Progress
@@ -209,7 +210,7 @@ class _SampleMaker:
         self.settings: PairsSettings = described_settings(manifest.config)
         self.seconds = seconds
         self._source = -1
-        self._picture = np.zeros((0, 0, 3), dtype=np.uint8)
+        self._photograph: StoredLight
         self._sharpness: Sharpness
 
     def make(self, number: int, source: int) -> StoredSample:
@@ -237,7 +238,7 @@ class _SampleMaker:
         exposure = 1.0 if self.settings.cropping == "centre" else _log_uniform(self.settings.exposure, generator)
         margin = camera.margin(pixels)
         position = position_of(number, self.manifest.seed, pixels, camera.pixels, margin)
-        scene = cut_scene(self._picture, view, pixels, margin) * np.float32(exposure)
+        scene = cut_scene(self._photograph, view, pixels, margin) * np.float32(exposure)
         inner = (slice(margin, margin + pixels[0]), slice(margin, margin + pixels[1]))
         clean = to_8_bit(linear_to_srgb(scene[inner]))
         watch.lap("scene")
@@ -272,13 +273,12 @@ class _SampleMaker:
             if source not in self.photographs:
                 raise InputError("it is not among the photographs any more.")
             path = self.photographs[source]
-            data = read_bytes(path)
-            if hashlib.sha256(data).hexdigest() != self.manifest.sources[source].sha256:
+            if hashlib.sha256(read_bytes(path)).hexdigest() != self.manifest.sources[source].sha256:
                 raise InputError(f"{path}: was changed since the pairs were begun.")
-            self._picture = read_light(path)
+            self._photograph = read_stored_light(path)
         except InputError as error:
             raise LostPhotograph(source, str(error)) from error
-        self._sharpness = sharpness_of(self._picture)
+        self._sharpness = sharpness_of(self._photograph)
         self._source = source
 
 

@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs, require_same_camera
+from metalens.formats.pictures import resizing
+from metalens.formats.pictures.resizing import stored_light
 from metalens.formats.pictures.scene import Crop
 from metalens.formats.psf.bank import PsfBank
 from metalens.synth import PairsOptions, Photograph, generate_pairs
@@ -31,7 +33,7 @@ def half_sharp(rows: int = 256, columns: int = 320) -> np.ndarray:
 
 
 def test_crops_are_taken_where_the_photograph_is_sharp() -> None:
-    sharpness = sharpness_of(half_sharp())
+    sharpness = sharpness_of(stored_light(half_sharp()))
     chosen = {1: [], 6: []}  # type: ignore[var-annotated]
     for candidates, centres in chosen.items():
         for number in range(300):
@@ -48,10 +50,18 @@ def test_sharpness_is_measured_at_the_crops_own_scale() -> None:
     # A chequerboard of single pixels is sharp in its own pixels and grey when shrunk by 2.
     board = np.zeros((128, 128, 3), np.uint8)
     board[::2, ::2] = board[1::2, 1::2] = 255
-    sharpness, whole = sharpness_of(board), Crop(0, 0, 128, 128)
+    sharpness, whole = sharpness_of(stored_light(board)), Crop(0, 0, 128, 128)
     # The Laplacian of a ±1/2 chequerboard is ±4; the borders see one neighbour less.
     assert sharpness.of(whole, 1.0) == pytest.approx(4, rel=0.05)
     assert sharpness.of(whole, 2.0) < 1e-3
+
+
+def test_the_sharpness_of_strips_is_that_of_the_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    photograph = stored_light(np.random.default_rng(0).integers(0, 256, (201, 157, 3), dtype=np.uint8))
+    whole = sharpness_of(photograph)
+    monkeypatch.setattr(resizing, "PART_PIXELS", 100)
+    for found, expected in zip(sharpness_of(photograph).levels, whole.levels, strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-5)
 
 
 @settings(max_examples=200, deadline=None)
@@ -64,32 +74,32 @@ def test_what_a_sample_shows_lies_within_the_photograph(
     shape: tuple[int, int], pixels: tuple[int, int], seed: int
 ) -> None:
     picture = np.zeros((*shape, 3), np.uint8)
-    view = choose_view(sharpness_of(picture), pixels, PairsSettings(), np.random.default_rng(seed))
+    view = choose_view(sharpness_of(stored_light(picture)), pixels, PairsSettings(), np.random.default_rng(seed))
     crop = view.crop
     assert crop.top >= 0
     assert crop.left >= 0
     assert crop.top + crop.height <= shape[0] + 1e-6
     assert crop.left + crop.width <= shape[1] + 1e-6
-    assert cut_scene(picture, view, pixels, margin=5).shape == (pixels[0] + 10, pixels[1] + 10, 3)
+    assert cut_scene(stored_light(picture), view, pixels, margin=5).shape == (pixels[0] + 10, pixels[1] + 10, 3)
 
 
 def test_turns_and_mirrors_are_those_of_numpy() -> None:
     picture = half_sharp(60, 80)
     crop = Crop(8, 10, 24, 40)
-    plain = cut_scene(picture, View(crop), (24, 40))
-    turned = cut_scene(picture, View(crop, turns=1), (40, 24))
-    mirrored = cut_scene(picture, View(crop, turns=2, mirrored=True), (24, 40))
+    plain = cut_scene(stored_light(picture), View(crop), (24, 40))
+    turned = cut_scene(stored_light(picture), View(crop, turns=1), (40, 24))
+    mirrored = cut_scene(stored_light(picture), View(crop, turns=2, mirrored=True), (24, 40))
     assert (turned == np.rot90(plain)).all()
     assert (mirrored == np.rot90(plain, 2)[:, ::-1]).all()
 
 
 def test_the_surroundings_of_a_crop_are_the_photographs_own_and_then_its_mirror_image() -> None:
     picture = half_sharp(60, 80)
-    plain = cut_scene(picture, View(Crop(0, 20, 24, 40)), (24, 40))
-    around = cut_scene(picture, View(Crop(0, 20, 24, 40)), (24, 40), margin=6)
+    plain = cut_scene(stored_light(picture), View(Crop(0, 20, 24, 40)), (24, 40))
+    around = cut_scene(stored_light(picture), View(Crop(0, 20, 24, 40)), (24, 40), margin=6)
     np.testing.assert_allclose(around[6:-6, 6:-6], plain, atol=1e-6)
     np.testing.assert_allclose(around[:6], around[6:12][::-1], atol=1e-6)
-    beside = cut_scene(picture, View(Crop(0, 14, 24, 40)), (24, 40))
+    beside = cut_scene(stored_light(picture), View(Crop(0, 14, 24, 40)), (24, 40))
     np.testing.assert_allclose(around[6:-6, :40], beside, atol=1e-6)
 
 

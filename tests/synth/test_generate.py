@@ -9,7 +9,8 @@ import pytest
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.pictures.scene import linear_to_srgb, scene_from_picture, to_8_bit
+from metalens.formats.pictures.resizing import scene_from_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Execution, PairsOptions, PairsSettings, Photograph, generate_pairs
 from metalens.synth.dataset.settings import source_of

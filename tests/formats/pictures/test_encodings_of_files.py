@@ -38,6 +38,15 @@ def profile(name: str, gamma: float, matrix: np.ndarray = SRGB_TO_XYZ) -> bytes:
     return struct.pack(">I", len(whole)) + whole[4:]
 
 
+def grey_profile(gamma: float) -> bytes:
+    """An ICC profile of one curve."""
+    curve = b"curv\0\0\0\0" + struct.pack(">IH", 1, round(256 * gamma))
+    head = bytearray(128)
+    head[8:12], head[12:16], head[16:20], head[20:24] = b"\x02\x10\0\0", b"mntr", b"GRAY", b"XYZ "
+    whole = bytes(head) + struct.pack(">I4sII", 1, b"kTRC", 144, len(curve)) + curve
+    return struct.pack(">I", len(whole)) + whole[4:]
+
+
 def png(picture: np.ndarray, **options: object) -> bytes:
     data = io.BytesIO()
     Image.fromarray(picture).save(data, "PNG", **options)
@@ -58,7 +67,7 @@ def with_gamma(data: bytes, gamma: float) -> bytes:
 def test_a_profile_is_what_it_holds_and_not_what_it_is_called(name, gamma, matrix):
     data = png(PICTURE, icc_profile=profile(name, gamma, matrix))
     light = np.clip((PICTURE / 255) ** (round(256 * gamma) / 256) @ (XYZ_D50_TO_SRGB @ matrix).T, 0, None)
-    assert decode_light(data, origin="a") == pytest.approx(light, abs=2e-3)
+    assert decode_light(data, origin="a").whole() == pytest.approx(light, abs=2e-3)
     found = decode_picture(data, origin="a")
     assert np.abs(found - 255 * linear_to_srgb(light)).max() <= 3
 
@@ -67,15 +76,24 @@ def test_a_profile_is_what_it_holds_and_not_what_it_is_called(name, gamma, matri
 def test_the_gamma_of_a_png_is_followed(gamma):
     data = with_gamma(png(PICTURE), gamma)
     light = srgb_to_linear(PICTURE) if gamma == 0.45455 else (PICTURE / 255) ** (1 / gamma)
-    assert decode_light(data, origin="a") == pytest.approx(light, abs=1e-4)
+    assert decode_light(data, origin="a").whole() == pytest.approx(light, abs=1e-4)
     assert np.abs(decode_picture(data, origin="a") - 255 * linear_to_srgb(light)).max() <= 1
     grey = with_gamma(png(PICTURE[..., 0]), gamma)
-    assert decode_light(grey, origin="a")[..., 1] == pytest.approx(light[..., 0], abs=1e-4)
+    assert decode_light(grey, origin="a").whole()[..., 1] == pytest.approx(light[..., 0], abs=1e-4)
+
+
+@pytest.mark.parametrize("bits", [8, 16])
+def test_the_curve_of_a_grey_profile_is_followed(bits):
+    grey = PICTURE[..., 0] if bits == 8 else PICTURE[..., 0].astype(np.uint16) * 257
+    data = png(grey, icc_profile=grey_profile(1.0))
+    light = np.repeat(PICTURE[..., :1] / 255, 3, axis=-1)
+    assert decode_light(data, origin="a").whole() == pytest.approx(light, abs=1e-4)
+    assert np.abs(decode_picture(data, origin="a") - 255 * linear_to_srgb(light)).max() <= 1
 
 
 def test_a_profile_counts_more_than_a_gamma():
     data = with_gamma(png(PICTURE, icc_profile=profile("a", 1.0)), 0.3)
-    assert decode_light(data, origin="a") == pytest.approx(PICTURE / 255, abs=2e-3)
+    assert decode_light(data, origin="a").whole() == pytest.approx(PICTURE / 255, abs=2e-3)
 
 
 @pytest.mark.parametrize(
@@ -94,7 +112,7 @@ def test_the_preview_of_a_raw_file_is_not_the_picture(tmp_path, tags, message):
     Image.fromarray(PICTURE[..., 0]).save(path, tiffinfo=info)
     for read in (
         lambda: decode_picture(path.read_bytes(), origin="raw.tif"),
-        lambda: decode_light(path.read_bytes(), origin="raw.tif"),
+        lambda: decode_light(path.read_bytes(), origin="raw.tif").whole(),
         lambda: read_raw_frames(path, planes=1),
     ):
         with pytest.raises(InputError, match=message):

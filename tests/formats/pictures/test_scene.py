@@ -1,19 +1,16 @@
+import tracemalloc
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.scene import (
-    Crop,
-    centre_crop,
-    linear_to_srgb,
-    random_crop,
-    scene_from_picture,
-    shrink,
-    srgb_to_linear,
-    to_8_bit,
-)
+from metalens.formats.pictures import resizing
+from metalens.formats.pictures.light import read_stored_light
+from metalens.formats.pictures.resizing import resized, scene_from_picture, shrink
+from metalens.formats.pictures.scene import Crop, centre_crop, linear_to_srgb, random_crop, srgb_to_linear, to_8_bit
 
 SIZES = st.tuples(st.integers(1, 3000), st.integers(1, 3000))
 
@@ -90,6 +87,29 @@ def test_shrink_averages_light_over_each_new_pixel() -> None:
     picture[::2, ::2] = 255
     expected = round(255 * float(linear_to_srgb(np.array(0.25))))
     assert (shrink(picture, (2, 3)) == expected).all()
+
+
+@pytest.mark.parametrize("crop", [Crop(0, 0, 300, 200), Crop(13.3, 7.1, 250.5, 120.25), Crop(0, 0, 300, 3)])
+@pytest.mark.parametrize("pixels", [(290, 180), (37, 41), (1, 1), (600, 500)])
+def test_a_photograph_in_strips_is_the_photograph_as_a_whole(monkeypatch, crop, pixels) -> None:
+    picture = np.random.default_rng(0).integers(0, 256, (300, 200, 3), dtype=np.uint8)
+    whole = scene_from_picture(picture, pixels, crop)
+    monkeypatch.setattr(resizing, "PART_PIXELS", 1000)
+    # Pillow keeps a box in single precision: 300 rows to a hundred thousandth of one.
+    np.testing.assert_allclose(scene_from_picture(picture, pixels, crop), whole, rtol=0, atol=2e-4)
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg", "tif"])
+def test_a_large_photograph_is_never_light_as_a_whole(tmp_path, suffix) -> None:
+    # 24 megapixels: 96 MB as Pillow keeps them, 288 MB of light; tracemalloc sees NumPy's arrays, not Pillow's.
+    Image.new("RGB", (6000, 4000), (180, 90, 40)).save(tmp_path / f"large.{suffix}")
+    tracemalloc.start()
+    light = read_stored_light(tmp_path / f"large.{suffix}")
+    scene = resized(light, (40, 60), Crop(0, 0, 4000, 6000), Image.Resampling.BICUBIC)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert scene == pytest.approx(np.broadcast_to(srgb_to_linear(np.array([180, 90, 40]) / 255), scene.shape), abs=0.01)
+    assert peak < 288e6
 
 
 @pytest.mark.parametrize("picture", [np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3)), np.zeros((0, 4, 3), np.uint8)])

@@ -6,9 +6,10 @@ import shutil
 
 import pytest
 import safetensors.torch
+from huggingface_hub import HfApi, constants
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.prior.prior_folder import load_prior
+from metalens.restore.prior.prior_folder import HUB_SECONDS, load_prior
 
 
 def test_loading_twice_gives_the_same_identity_and_other_weights_another(prior_folder, tmp_path, prior):
@@ -36,8 +37,25 @@ def test_what_is_no_prior_is_refused_with_what_to_do(tmp_path, prior_folder):
 
 
 def test_a_hub_id_without_a_network_says_what_to_download(monkeypatch):
-    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    # The variable of the environment is read when the package is imported.
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", True)
+    monkeypatch.setattr(HfApi, "model_info", lambda *_, **__: pytest.fail("asked, although told to stay offline"))
     with pytest.raises(
         InputError, match=r"download its folders vae/, unet/, scheduler/.* --local-dir FOLDER.* --prior FOLDER"
     ):
         load_prior("nobody/nothing-of-this-name")
+
+
+def test_the_hub_is_asked_once_and_shortly(monkeypatch):
+    asked = []
+
+    def model_info(_, name, timeout):
+        asked.append((name, timeout))
+        raise TimeoutError("no answer")
+
+    monkeypatch.setattr(constants, "HF_HUB_OFFLINE", False)
+    monkeypatch.setattr(HfApi, "model_info", model_info)
+    with pytest.raises(InputError, match=r"nosuch/repo: could not be fetched from the model hub \(no answer\)"):
+        load_prior("nosuch/repo")
+    assert asked == [("nosuch/repo", HUB_SECONDS)]
+    assert HUB_SECONDS <= 5

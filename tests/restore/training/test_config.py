@@ -43,7 +43,7 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
         ("[paths]\npositive = 0.5", "must be 0 or more and sum to 1"),
         ("[path]\npositive = 1.0", "found 'path', expected the tables adapter, paths, training"),
         ("training = 3", "found 'training', expected the tables"),
-        ("[training", "not a readable TOML file"),
+        ("[training", "not valid TOML"),
     ],
 )
 def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, text, message):
@@ -53,7 +53,7 @@ def test_a_recipe_that_makes_no_sense_is_refused(tmp_path, text, message):
 
 
 def test_a_recipe_that_is_not_there_or_far_too_large_is_refused(tmp_path):
-    with pytest.raises(InputError, match="no such file; give a recipe"):
+    with pytest.raises(InputError, match="no such file"):
         read_train_config(tmp_path / "none.toml", {})
     with (tmp_path / "large.toml").open("wb") as file:
         file.truncate(2**21)

@@ -113,7 +113,7 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(tmp_path):
     with path.open("wb") as file:
         file.write(sound)
         file.truncate(2**30)  # a file with a hole takes no room on the disk
-    with pytest.raises(InputError, match="1073741824 bytes, a checkpoint of this training has at most"):
+    with pytest.raises(InputError, match="1073741824 bytes is no checkpoint of this training; at most"):
         optimisation().load(path, stage="adapter")
 
 

@@ -1,0 +1,143 @@
+"""Devices, pipes, links to themselves, and names that forge a line: one sentence for every option that takes a file.
+
+A pipe that nobody writes to and a device without an end would hold a reader for ever, or fill the memory.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+
+import pytest
+
+from ..restore.conftest import bank, camera, prior_folder
+from .test_bad_invocations import refused
+from .test_full_disk import given
+
+__all__ = ["bank", "camera", "given", "prior_folder", "refused"]
+
+REPORT = "report -o OUT --psf {psf} --pairs {pairs} --restored {pairs} --adapter metacamera --tune {others} "
+
+INPUTS = [
+    ("psf EVIL -o OUT.h5", ".toml"),
+    ("psf EVIL -o OUT.h5 --dry-run", ".toml"),
+    ("psf measured EVIL -o OUT.h5 --lens {lens}", ".toml"),
+    ("psf measured {design} -o OUT.h5 --lens EVIL", ".toml"),
+    ("psf fit EVIL -o OUT.toml --lens {lens}", ".h5"),
+    ("psf fit {psf} -o OUT.toml --lens EVIL", ".toml"),
+    ("library build EVIL -o OUT.h5", ".toml"),
+    ("library import --about EVIL -o OUT.h5", ".toml"),
+    ("library import EVIL --about {table} -o OUT.h5", ".csv"),
+    ("library import EVIL --about {table} -o OUT.h5", ".h5"),
+    ("library show EVIL", ".h5"),
+    ("design EVIL -o OUT.toml", ".toml"),
+    ("tolerance EVIL -o OUT", ".toml"),
+    ("tolerance {lens} -o OUT --spec EVIL", ".toml"),
+    ("export EVIL --gds OUT.gds --library si3n4-on-sio2", ".toml"),
+    ("export {lens} --gds OUT.gds --library EVIL", ".h5"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".gds"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".oas"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".csv"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".npy"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".zmx"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".dxf"),
+    ("import EVIL -o OUT --like {lens} --library si3n4-on-sio2", ".h5"),
+    ("import {psf} -o OUT --like EVIL --library si3n4-on-sio2", ".toml"),
+    ("import {sites} -o OUT --like {lens} --library EVIL", ".h5"),
+    ("sensor calibrate EVIL --dark {frames}", ".npy"),
+    ("sensor calibrate EVIL --dark {frames}", ".tif"),
+    ("sensor calibrate EVIL --dark {frames}", ".png"),
+    ("sensor calibrate EVIL --dark {frames}", ".h5"),
+    ("sensor calibrate {frames} --dark EVIL", ".npy"),
+    ("synth EVIL -o OUT --psf {psf}", ".png"),
+    ("synth EVIL -o OUT --psf {psf}", ".exr"),
+    ("synth {photographs} -o OUT --psf EVIL", ".h5"),
+    ("synth {photographs} -o OUT --psf-ensemble EVIL", ""),
+    ("data verify EVIL", ""),
+    ("data show EVIL", ""),
+    ("data merge {pairs} EVIL -o OUT", ""),
+    ("data export EVIL -o OUT --to png", ""),
+    ("align EVIL -o OUT", ".toml"),
+    ("align screens EVIL -o OUT --lens {lens}", ".png"),
+    ("train EVIL -o OUT --psf {psf} --steps 1 --dry-run", ""),
+    ("train {pairs} -o OUT --psf EVIL --steps 1 --dry-run", ".h5"),
+    ("train {pairs} -o OUT --psf {psf} --psf-ensemble EVIL --steps 1 --crop 32 --prior {prior} --dry-run", ""),
+    ("train {pairs} -o OUT --psf {psf} --steps 1 --pseudo EVIL --dry-run", ""),
+    ("train {pairs} -o OUT --psf {psf} --steps 1 --init EVIL --dry-run", ""),
+    ("train {pairs} -o OUT --psf {psf} --steps 1 --prior EVIL --dry-run", ""),
+    ("train {pairs} -o OUT --psf {psf} --steps 1 --config EVIL --dry-run", ".toml"),
+    ("pseudo EVIL -o OUT --adapter metacamera", ".png"),
+    ("pseudo {photographs} -o OUT --adapter EVIL", ""),
+    ("pseudo {photographs} -o OUT --adapter metacamera --psf EVIL", ".h5"),
+    ("restore EVIL -o OUT --any-lens", ".png"),
+    ("restore EVIL -o OUT --any-lens", ".safetensors"),
+    ("restore {photographs} -o OUT --any-lens --adapter EVIL", ""),
+    ("restore {photographs} -o OUT --any-lens --prior EVIL", ""),
+    ("restore {photographs} -o OUT --any-lens --alpha-map EVIL", ".png"),
+    ("restore {photographs} -o OUT --psf EVIL", ".h5"),
+    ("report -o OUT --psf EVIL --pairs {pairs} --restored {pairs} --adapter metacamera --tune {others}", ".h5"),
+    ("report -o OUT --psf {psf} --pairs EVIL --restored {pairs} --adapter metacamera --tune {others}", ""),
+    ("report -o OUT --psf {psf} --pairs {pairs} --restored EVIL --adapter metacamera --tune {others}", ""),
+    ("report -o OUT --psf {psf} --pairs {pairs} --restored {pairs} --adapter EVIL --tune {others}", ""),
+    ("report -o OUT --psf {psf} --pairs {pairs} --restored {pairs} --adapter metacamera --tune EVIL", ""),
+    (REPORT + "--curve EVIL", ""),
+    (REPORT + "--stages EVIL", ".json"),
+    ("bench -o OUT --psf EVIL --pairs {pairs} --test {others} --steps-per-method 1", ".h5"),
+    ("bench -o OUT --psf {psf} --pairs EVIL --test {others} --steps-per-method 1", ""),
+    ("bench -o OUT --psf {psf} --pairs {pairs} --test EVIL --steps-per-method 1", ""),
+    ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --chart EVIL --steps-per-method 1", ""),
+    ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --prior EVIL --crop 32 --steps-per-method 1", ""),
+    ("pretrain EVIL -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", ".png"),
+]  # fmt: skip
+"""Invocations in which EVIL stands for what is no file, and how its name ends."""
+
+LONGEST = 6.0
+"""Seconds; all of these are refused at once, but the first one of a process imports packages."""
+
+KINDS = {
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "pipe": os.mkfifo,
+    "loop": lambda path: path.symlink_to(path),
+}
+
+
+@pytest.fixture(scope="session")
+def more(given, tmp_path_factory):
+    """What these invocations need besides."""
+    import numpy as np
+
+    folder = tmp_path_factory.mktemp("more")
+    np.save(folder / "frames.npy", np.ones((2, 8, 8), np.uint16))
+    (folder / "sites.csv").write_text("x_um,y_um,width_nm\n0,0,200\n")
+    from ..formats.meta_atoms.test_columns import ABOUT
+
+    (folder / "table.toml").write_text(ABOUT)
+    return given | {name.partition(".")[0]: str(folder / name) for name in ("frames.npy", "sites.csv", "table.toml")}
+
+
+class Hangs(BaseException):
+    """Not caught by whatever a reader expects."""
+
+
+@pytest.fixture
+def soon() -> Iterator[None]:
+    """A reader that waits for a pipe fails its test."""
+
+    def stop(*_: object) -> None:
+        raise Hangs
+
+    before = signal.signal(signal.SIGALRM, stop)
+    signal.setitimer(signal.ITIMER_REAL, LONGEST, LONGEST)
+    yield
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+@pytest.mark.usefixtures("soon")
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("line", "suffix"), INPUTS, ids=lambda value: value)
+def test_what_is_no_file_is_refused_by_its_name(refused, more, tmp_path, line, suffix, kind):
+    evil = tmp_path / f"evil{suffix}"
+    KINDS[kind](evil)
+    refused(line.replace("EVIL", str(evil)).format(**more), evil.name)
