@@ -153,7 +153,7 @@ def test_the_answer_for_people_says_what_cannot_be_told():
         shift=None,
         nodes=3,
     )
-    text = fit_text(Path("fitted.toml"), fit, fitted_numbers(fit))
+    text = "\n".join(fit_text(Path("fitted.toml"), fit, fitted_numbers(fit)))
     assert text.splitlines() == [
         "fitted.toml: 3.0% of the PSFs is left unexplained on 3 nodes, 40.0% before the fit",
         "  defocus_um = 1.5 ± 0.01",
