@@ -67,7 +67,20 @@ class LateralWarp:
 
     def back(self, picture: Tensor) -> Tensor:
         """A picture ``[3, y, x]`` of even brightness, each colour taken from where the lens shows it."""
-        return _Taps(self._landing, (picture.shape[1], picture.shape[2]), self._device).forward(picture)
+        return taken_from(picture, self._landing)
+
+
+def taken_from(picture: Tensor, place: np.ndarray) -> Tensor:
+    """Take each colour of a picture from other places; beyond the ends the last samples hold.
+
+    Args:
+        picture: ``[3, y, x]``.
+        place: ``[3, y', x', (y, x)]`` rows and columns in the picture.
+
+    Returns:
+        ``[3, y', x']``.
+    """
+    return _Taps(place, (picture.shape[1], picture.shape[2]), picture.device).forward(picture)
 
 
 def _turned_round(there: np.ndarray) -> np.ndarray:

@@ -10,18 +10,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
 import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional as F
 
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.lateral_colour import displacement, has_lateral_colour
 from metalens.restore.conditioning.degradation_map import Region
+from metalens.restore.deconvolution.lateral_warp import taken_from
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 
 
 class PsfField:
     """Point spread functions of a bank on a device, interpolated over the field.
+
+    With lateral colour they are registered: moved to their centroids before they are interpolated, as interpolating
+    shifted functions makes double images. The picture's colours are moved back instead (:meth:`registered`).
 
     Args:
         bank: its nodes must form a grid.
@@ -36,12 +42,36 @@ class PsfField:
     """
 
     def __init__(self, bank: PsfBank, device: torch.device) -> None:
-        self.functions = torch.from_numpy(bank.as_grid(balanced_functions(bank))).to(device)
+        registered = has_lateral_colour(bank)
+        self.functions = torch.from_numpy(bank.as_grid(balanced_functions(bank, registered=registered))).to(device)
         self.sensor = bank.camera.sensor.pixels
         self._hats = [
             torch.from_numpy(tile_weights(nodes, bank.pixel_pitch, side)).to(device)
             for nodes, side in zip((bank.field_y, bank.field_x), self.sensor, strict=True)
         ]
+
+        places = ((np.arange(side) - (side - 1) / 2) * bank.pixel_pitch for side in self.sensor)
+        self._displacement = displacement(bank, *places) if registered else None
+
+    def registered(self, pictures: Tensor, regions: Sequence[Region]) -> Tensor:
+        """Take each colour of pictures from where the lens shows it, if the lens has lateral colour.
+
+        Args:
+            pictures: ``[batch, 3, y, x]`` captured, padding included.
+            regions: parts of the sensor, one for each picture.
+
+        Returns:
+            ``[batch, 3, y, x]``, to be deconvolved by :attr:`functions`.
+        """
+        if self._displacement is None:
+            return pictures
+        found = []
+        for picture, region in zip(pictures, regions, strict=True):
+            grid = np.stack(np.meshgrid(*(np.arange(side) for side in picture.shape[1:]), indexing="ij"), axis=-1)
+            first = np.array([round(region.top * self.sensor[0]), round(region.left * self.sensor[1])])
+            row, column = np.moveaxis(np.minimum(grid + first, np.array(self.sensor) - 1), -1, 0)
+            found.append(taken_from(picture, grid + self._displacement[:, row, column]))
+        return torch.stack(found)
 
     def hats(self, region: Region, pixels: tuple[int, int]) -> tuple[Tensor, Tensor]:
         """Linear interpolation weights of the bank's nodes over the rows and the columns of a region.

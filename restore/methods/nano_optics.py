@@ -68,11 +68,11 @@ class NanoOpticsLearner(Learner):
         pixels = crops.captured.shape[-2], crops.captured.shape[-1]
         with full_precision(crops.captured):
             functions = self.field.at(crops.regions, pixels)
+            captured = self.field.registered(crops.captured, crops.regions)
         deconvolved = [
-            self._deconvolve(features, functions, scale)
-            for scale, features in enumerate(self._features(crops.captured))
+            self._deconvolve(features, functions, scale) for scale, features in enumerate(self._features(captured))
         ]
-        restored = crops.captured + self.decode(deconvolved).float()
+        restored = captured + self.decode(deconvolved).float()
         l1 = (restored - crops.clean).abs().mean()
         if self.perceptual is None:
             return {"loss": l1}
@@ -82,6 +82,7 @@ class NanoOpticsLearner(Learner):
     def restored(self, captured: Tensor, region: Region, variant: str) -> Tensor:
         """Deconvolve the features by the function of every node, then blend. See :class:`Learner`."""
         del variant
+        captured = self.field.registered(captured, [region])
         rows, columns = self.field.hats(region, (captured.shape[-2], captured.shape[-1]))
         nodes = [(i, j) for i in range(len(rows)) for j in range(len(columns)) if rows[i].any() and columns[j].any()]
         blended = []

@@ -7,6 +7,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
+from metalens.formats.camera.camera import read_camera
+from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.conditioning.degradation_map import Region
 from metalens.restore.methods.feature_wiener import PsfField, deconvolve, middle_of, resized
 
@@ -49,3 +51,52 @@ def test_the_function_of_a_place_is_the_one_of_the_nearest_node_there_and_a_mixt
     rows, columns = field.hats(Region(), (64, 80))
     np.testing.assert_allclose(rows.sum(dim=0), 1, atol=1e-6)
     np.testing.assert_allclose(columns.sum(dim=0), 1, atol=1e-6)
+
+
+SLOPES = (-0.1, 0.0, 0.05)
+"""Of the centroids of red, green and blue over the field."""
+
+
+def coloured_bank(nodes: int, side: int = 96, kernel: int = 31):
+    """Round spots of 1.5 pixels, whose red lies 5 pixels inside the green at the edge."""
+    camera = read_camera("metacamera").with_(sensor={"pixels": (side, side)})
+    y, x = np.mgrid[:kernel, :kernel] - kernel // 2
+    along = np.linspace(-side / 2, side / 2, nodes)
+    spots = [
+        [[np.exp(-0.5 * ((y - c * row) ** 2 + (x - c * column) ** 2) / 1.5**2) for c in SLOPES] for column in along]
+        for row in along
+    ]
+    return grid_bank_of_functions(camera, np.array(spots) / (2 * np.pi * 1.5**2), {"engine": "made up"})
+
+
+def test_lateral_colour_is_taken_out_before_functions_are_interpolated():
+    """Half-way between nodes 24 pixels apart the shifted spots would be two, and twice as wide."""
+    field = PsfField(coloured_bank(5), torch.device("cpu"))
+    place = Region(12 / 96, 36 / 96, 1 / 96, 1 / 96)  # red wanders by 2.4 pixels from node to node
+    found = field.at([place], (1, 1))[0].numpy()
+    y, x = np.mgrid[:31, :31] - 15
+    expected = np.exp(-0.5 * (y**2 + x**2) / 1.5**2) / (2 * np.pi * 1.5**2)
+    for image in found:
+        assert np.linalg.norm(image - expected) < 0.01 * np.linalg.norm(expected)
+
+
+@pytest.mark.parametrize(("top", "left", "side"), [(0, 0, 96), (40, 16, 48)])
+def test_the_colours_of_a_picture_are_taken_from_where_the_lens_shows_them(top, left, side):
+    """The point at s of a smooth scene is seen at (1 + c) s."""
+
+    def scene(y: np.ndarray, x: np.ndarray) -> np.ndarray:
+        return 0.5 + 0.3 * np.sin(y / 9) * np.cos(x / 11)
+
+    y, x = np.mgrid[:side, :side] + np.array([top, left])[:, None, None] - 47.5
+    picture = torch.tensor(np.stack([scene(y / (1 + c), x / (1 + c)) for c in SLOPES]), dtype=torch.float32)
+    region = Region(top / 96, left / 96, side / 96, side / 96)
+    found = PsfField(coloured_bank(5), torch.device("cpu")).registered(picture[None], [region])[0]
+    inner = slice(8, -8)
+    torch.testing.assert_close(
+        found[:, inner, inner], torch.tensor(scene(y, x)).float().expand(3, -1, -1)[:, inner, inner], atol=2e-3, rtol=0
+    )
+
+
+def test_without_lateral_colour_a_picture_stays_as_it_is(bank):
+    picture = torch.rand(1, 3, 64, 80, generator=torch.Generator().manual_seed(0))
+    assert PsfField(bank, torch.device("cpu")).registered(picture, [Region()]) is picture
