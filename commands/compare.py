@@ -97,13 +97,15 @@ def compare(
     A lens that fails ends no other. With --resume, lenses, photographs and terms may change; what does not depend on
     a change is kept.
     """
+    from metalens.formats.files.claim import check_claim
     from metalens.workflows.compare.estimate import estimate
     from metalens.workflows.compare.run import checked_request, compare_lenses, works_of
-    from metalens.workflows.compare.terms import ComparisonTerms
+    from metalens.workflows.compare.terms import NOTE, ComparisonTerms
 
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
     asked = ComparisonTerms(minutes=minutes, steps=steps, draws=draws or 0, **terms)
+    check_claim(output, NOTE, resume=resume)
     found, photographs = checked_request(lenses, photos, test_photos, asked)
     for name, why in photographs.left_out.items():
         click.echo(f"left out {name}: {why}", err=True)
