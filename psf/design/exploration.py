@@ -185,6 +185,9 @@ def evaluate_candidate(spec: Mapping[str, Any], progress: Progress) -> dict[str,
 
     Returns:
         ``figures``, or ``failed``, the sentence that says why there are none; and ``seconds``.
+
+    Raises:
+        InputError: the disk refuses the lens.toml.
     """
     del progress
     began = time.monotonic()
@@ -192,6 +195,8 @@ def evaluate_candidate(spec: Mapping[str, Any], progress: Progress) -> dict[str,
     try:
         told: dict[str, Any] = {"figures": _designed(DesignSpec.model_validate(content), Path(spec["output"]))}
     except InputError as error:
+        if isinstance(error.__cause__, OSError):
+            raise  # a full disk is no fault of the architecture: --resume does the candidate again
         told = {"failed": str(error)}
     finally:
         # Each architecture has samplings of its own: what was compiled for it is of no more use.

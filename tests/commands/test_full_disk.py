@@ -86,6 +86,7 @@ COMMANDS = {
     "psf": "psf {lens} -o OUT.h5 --fields 1x1",
     "library": "library build {library} -o OUT.h5",
     "design": "design {design} -o OUT.toml",
+    "explore": "explore explore-1mm3 -o OUT",
     "tolerance": "tolerance {lens} -o OUT --draws 4 --fields 1x1 --window 9",
     "export": "export {lens} --zemax OUT.zmx",
     "synth": "synth {photographs} -o OUT --psf {psf} --crops 32",

@@ -122,6 +122,18 @@ def test_a_damaged_line_is_refused(tmp_path: Path) -> None:
         explored(tmp_path / "run", Made(), resume=True)
 
 
+def test_a_full_disk_ends_the_run_and_is_no_fault_of_the_candidate(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(spec: DesignSpec, output: Path) -> dict[str, Any]:
+        raise InputError(f"{spec.name} at {output.name}: no space.") from OSError(28, "No space left on device")
+
+    monkeypatch.setattr("metalens.psf.design.exploration._designed", refuse)
+    with pytest.raises(InputError, match=r"explore-1mm3 000 at 000\.toml: no space"):
+        explore_architectures(SPEC, tmp_path / "run")
+    assert not (tmp_path / "run" / "candidates.jsonl").exists()
+
+
 def test_files_of_ones_own_are_refused_before_the_work(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     shutil.copyfile(library_path("si3n4-on-sio2"), "own.h5")
