@@ -51,7 +51,7 @@ def explore(
     from metalens.formats.design.exploration_run import RUN
     from metalens.formats.design.spec import read_design
     from metalens.formats.files.claim import check_claim
-    from metalens.psf.design.exploration import check_files, explore_architectures, sampler_of
+    from metalens.psf.design.exploration import check_designs, check_files, explore_architectures, sampler_of
 
     asked = read_design(spec)
     if candidates is not None and asked.explore is not None:
@@ -60,6 +60,7 @@ def explore(
     sampler = sampler_of(asked)
     check_files(sampler, output)
     check_claim(output, RUN, resume=resume)
+    check_designs(sampler)
     if dry_run:
         with closing(backend.open(output, {})):
             pass

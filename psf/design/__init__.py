@@ -20,6 +20,7 @@ Files, in reading order:
 - ``report``             the report
 - ``architecture``   an architecture in numbers: the lens behind a stop, the envelope, the candidate's specification
 - ``architecture_sampling`` which architectures are tried: a Sobol sequence, then steps from the Pareto front
+- ``candidate``      one candidate: search, check and figures
 - ``exploration``    designs of many architectures, in parallel and resumable
 - ``exploration_report`` their report and Pareto chart
 """

@@ -82,10 +82,11 @@ class Sampler:
         problems = self.explore.contradictions() + problems
         self.branches = {branch.choice: branch for branch in branches}
         moving = any((branch.high > branch.low).any() for branch in branches)
-        # Without a number that varies there is nothing between the candidates.
-        refined = round(self.explore.refine * self.explore.candidates) if moving else 0
+        # Without a number that varies there is nothing between the candidates; and a front begins with one.
+        asked = self.explore.candidates
+        refined = min(round(self.explore.refine * asked), asked - 1) if moving else 0
         if branches and all((branch.high >= branch.low).all() for branch in branches):
-            self.first, lacking = self._first(self.explore.candidates - refined)
+            self.first, lacking = self._first(asked - refined)
             problems += lacking
         if problems:
             raise InputError(f"design {spec.name}: explore: {'; '.join(problems)}.")

@@ -106,6 +106,7 @@ def test_a_dry_run_says_what_would_be_tried_and_does_nothing(tmp_path: Path) -> 
         (SPEC + EXPLORE.replace("[16, 20]", "[20, 16]"), "range.pupil_um begins at 20 and ends at 16"),
         (SPEC + "[explore.envelope]\ntrack_length_um = 10\n", "envelope.track_length_um by 0.00%"),
         (SPEC + "[explore]\ncolour = 1\n", "unknown key explore.colour"),
+        (SPEC.replace("mtf", "uniformity").replace("0.0, 12.0", "0.0") + EXPLORE, "objectives[0] compares fields"),
     ],
 )
 def test_what_cannot_be_is_refused_and_leaves_nothing(tmp_path: Path, text: str, message: str) -> None:

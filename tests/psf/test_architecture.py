@@ -27,7 +27,7 @@ from metalens.psf.design.architecture import (
     quantities_of,
 )
 from metalens.psf.design.architecture_sampling import GENERATION, Sampler, fronts, pareto_front, reflected
-from metalens.psf.design.exploration import check_corners
+from metalens.psf.design.candidate import check_corners
 from metalens.psf.rays import chief_ray, direction_to, ray_landing
 
 SPEC = read_design("explore-1mm3")
@@ -156,6 +156,11 @@ def test_candidates_lie_within_the_envelope_and_differ() -> None:
         assert quantities["track_length_um"][0] <= 1100
         assert quantities["diameter_um"][0] <= 800
     assert Sampler(explored(seed=1)).first != sampler.first == Sampler(SPEC).first
+
+
+def test_a_front_begins_with_one_candidate_at_least() -> None:
+    sampler = Sampler(explored(candidates=3, refine=0.95))
+    assert list(sampler.batches()) == [range(1), range(1, 3)]
 
 
 def measured(number: int, architecture: Architecture, restored: float) -> Candidate:

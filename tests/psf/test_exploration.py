@@ -128,7 +128,7 @@ def test_a_full_disk_ends_the_run_and_is_no_fault_of_the_candidate(
     def refuse(spec: DesignSpec, output: Path) -> dict[str, Any]:
         raise InputError(f"{spec.name} at {output.name}: no space.") from OSError(28, "No space left on device")
 
-    monkeypatch.setattr("metalens.psf.design.exploration._designed", refuse)
+    monkeypatch.setattr("metalens.psf.design.candidate._designed", refuse)
     with pytest.raises(InputError, match=r"explore-1mm3 000 at 000\.toml: no space"):
         explore_architectures(SPEC, tmp_path / "run")
     assert not (tmp_path / "run" / "candidates.jsonl").exists()
