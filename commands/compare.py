@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import (
     BATCH,
     LENSES,
@@ -108,7 +108,7 @@ def compare(
     check_claim(output, NOTE, resume=resume)
     found, photographs = checked_request(lenses, photos, test_photos, asked)
     for name, why in photographs.left_out.items():
-        click.echo(f"left out {name}: {why}", err=True)
+        tell_line(f"left out {name}: {why}")
     if dry_run:
         works = works_of(output, found, photographs, asked)
         expected = estimate(works)
@@ -119,7 +119,7 @@ def compare(
     failed = {lens["name"]: lens["failures"] for lens in summary["lenses"] if lens["failures"]}
     for name, failures in failed.items():
         for step, why in failures.items():
-            click.echo(f"{name}, {step}: {why}", err=True)
+            tell_line(f"{name}, {step}: {why}")
     from metalens.workflows.compare.page import PAGE, TABLE
 
     text = f"{output}: {len(found) - len(failed)} of {len(found)} lenses compared in full"
@@ -130,7 +130,7 @@ def compare(
     )
 
 
-def _plan(works: list[LensWork], expected: dict[str, Any]) -> str:
+def _plan(works: list[LensWork], expected: dict[str, Any]) -> list[str]:
     """The steps that are still to be done, their time and their size."""
     tests, training = len(works[0].photographs.test), len(works[0].photographs.training)
     lines = [
@@ -140,4 +140,4 @@ def _plan(works: list[LensWork], expected: dict[str, Any]) -> str:
     for name, steps in expected["lenses"].items():
         told = ", ".join(f"{step} {'done' if not seconds else f'{seconds:.0f} s'}" for step, seconds in steps.items())
         lines.append(f"  {name}: {told}")
-    return "\n".join(lines)
+    return lines

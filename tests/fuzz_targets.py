@@ -310,6 +310,55 @@ def _spectrum() -> Target:
     )
 
 
+def _plan() -> Target:
+    from metalens.restore.bench.plan import BenchPlan, read_plan, write_plan
+
+    def write(path: Path) -> None:
+        write_plan(path.parent, BenchPlan("pairs", ("test",), "psf.h5", "0" * 64, "embedded", ("dmdiff",), steps=3))
+
+    return Target("plan.json", write, lambda path: read_plan(path.parent), is_text=True)
+
+
+def _history() -> Target:
+    from metalens.restore.training.log import read_history
+
+    lines = [f'{{"step": {step}, "path": "positive", "loss": 0.5, "l2": 0.25}}\n' for step in range(5)]
+    return Target("history.jsonl", _text("".join(lines)), lambda path: read_history(path, before=9), is_text=True)
+
+
+def _checkpoint() -> Target:
+    import torch
+
+    from metalens.restore.training.checkpoint import read_checkpoint, write_checkpoint
+
+    tensors = {"parameter.w": torch.ones(2)}
+
+    def write(path: Path) -> None:
+        write_checkpoint(path, tensors, {"stage": "adapter", "step": 3, "seconds": 1.5, "extra": {"seen": 7}})
+
+    def read(path: Path) -> object:
+        return read_checkpoint(path, stage="adapter", expected=tensors, optional={})
+
+    return Target("checkpoint.safetensors", write, read, is_text=True)
+
+
+def _photographs() -> Target:
+    from metalens.synth.photographs import find_photographs
+
+    def write(path: Path) -> None:
+        (path.parent / "a.png").write_bytes(b"")
+        path.write_text('{"photographs": [{"file": "a.png", "licence": "CC0", "credit": "somebody"}]}')
+
+    return Target("manifest.json", write, lambda path: find_photographs([path.parent]), is_text=True)
+
+
+def _stages() -> Target:
+    from metalens.restore.report.evaluation import _stages as read_stages
+
+    content = '[{"name": "psf", "command": "metalens psf", "seconds": 1.5, "peak_memory_mb": 300.0}]'
+    return Target("stages.json", _text(content), read_stages, is_text=True)
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     "lens": _lens,
     "design": _design,
@@ -343,5 +392,10 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "map-h5": lambda: _phase_map("h5"),
     "recipe": _recipe,
     "spectrum": _spectrum,
+    "plan": _plan,
+    "history": _history,
+    "checkpoint": _checkpoint,
+    "photographs": _photographs,
+    "stages": _stages,
 }
 """Of each format its target; a target imports what it needs when it is made."""

@@ -234,7 +234,11 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
         content |= {name: float(file.attrs[name]) for name in _LENGTHS}
         content["parameter_names"] = tuple(_text(file, "parameter_names").split(","))
         content["provenance"] = provenance_of(file)
-        content["geometry"] = read_array(file, "geometry", dtype=np.float64, shape=(None, None))
+        parameters = len(content["parameter_names"])
+        # The index of a site has 16 bits.
+        content["geometry"] = read_array(
+            file, "geometry", dtype=np.float64, shape=(None, parameters), most=2**16 * parameters
+        )
         content["site_index"] = _site_index(file)
     try:
         return Structure(**content)

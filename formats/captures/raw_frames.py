@@ -13,7 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.npy_file import read_npy
-from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS, refuse_preview
+from metalens.formats.pictures.pictures import MAXIMUM_FILE_BYTES, MAXIMUM_PIXELS, refuse_preview, tiff_samples
 
 SCHEMA = "metalens.frames"
 VERSION = 1
@@ -78,10 +78,8 @@ def _read_pictures(path: Path, kind: str) -> np.ndarray:
     except InputError:
         raise
     except UnidentifiedImageError as error:
-        raise InputError(
-            f"{path}: not a {kind} file of grey or RGB, or with its samples in planes of their own; give raw frames "
-            f"as {', '.join(SUFFIXES)}."
-        ) from error
+        what = tiff_samples(path.read_bytes()) or f"not a {kind} file that can be read"
+        raise InputError(f"{path}: {what}; give raw frames of grey or RGB as {', '.join(SUFFIXES)}.") from error
     # Pillow's decoders let many kinds of error through on damaged files, and stack refuses pages of unequal size.
     except Exception as error:
         raise InputError(f"{path}: damaged or of unequal pages ({type(error).__name__}: {error}).") from error
@@ -91,6 +89,11 @@ def _check(picture: Image.Image, path: Path) -> None:
     pixels = picture.size[0] * picture.size[1] * getattr(picture, "n_frames", 1)
     if pixels > MAXIMUM_PIXELS:
         raise InputError(f"{path}: {pixels} pixels, at most {MAXIMUM_PIXELS} are read; split the stack.")
+    if getattr(picture, "tag_v2", {}).get(284) == 2 and picture.mode != "RGB":
+        raise InputError(
+            f"{path}: is stored in planes (PlanarConfiguration 2), which is not read for grey; export it as an array "
+            "in .npy, or without planes."
+        )
     if picture.mode not in ("L", "RGB") and not picture.mode.startswith("I;16"):
         raise InputError(
             f"{path}: its pixels are {picture.mode}, expected grey of 8 or 16 bits or RGB of 8 bits; export the "

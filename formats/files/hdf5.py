@@ -246,7 +246,7 @@ def read_array(
         raise InputError(f"{file.filename}: {name} holds {dataset.dtype}, numbers were expected.")
     stored = np.asarray(dataset[()])
     with np.errstate(over="ignore", invalid="ignore"):
-        array = stored.astype(dtype)
+        array = stored.astype(dtype, copy=False)
     if np.issubdtype(dtype, np.integer) and not np.array_equal(array, stored):
         raise InputError(f"{file.filename}: {name} holds numbers that are not whole or too large; make it again.")
     if finite and not np.isfinite(array).all():

@@ -62,9 +62,29 @@ def read_record(
     """
     target = input_file(path, what, largest=largest, missing=f"no such file; {advice}.")
     try:
-        return model.model_validate_json(target.read_bytes())
-    except (OSError, ValidationError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable {what} ({_first(error)}); {advice}.") from error
+        content = target.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: not a readable {what} ({error}); {advice}.") from error
+    return parse_record(content, model, what, advice, origin=str(path))
+
+
+def parse_record(content: bytes | str, model: type[AnyModel], what: str, advice: str, *, origin: str) -> AnyModel:
+    """Read JSON of a known schema that lies in another file, or is a line of one.
+
+    Args:
+        content: the JSON text.
+        model: the record that it holds.
+        what: as of :func:`read_json`.
+        advice: as of :func:`read_json`.
+        origin: how error messages name the file.
+
+    Raises:
+        InputError: it is no JSON, or does not describe such a record.
+    """
+    try:
+        return model.model_validate_json(content)
+    except (ValidationError, RecursionError) as error:
+        raise InputError(f"{origin}: not a readable {what} ({_first(error)}); {advice}.") from error
 
 
 def _first(error: Exception) -> str:

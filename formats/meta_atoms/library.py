@@ -37,6 +37,13 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 LARGEST_FILE = 2**28
 """Bytes."""
 
+MOST_ATOMS = 10**6
+MOST_SAMPLES = 10**4
+"""Of an axis of wavelengths or angles."""
+
+MOST_ENTRIES = 2**26
+"""Of a table: 10⁶ meta-atoms at 60 wavelengths."""
+
 _TEXTS = ("name", "shape", "material", "substrate", "surrounding", "lattice", "light_from")
 _AXES = ("geometry", "wavelength", "angle")
 _TABLES = ("transmission", "transmittance", "reflectance", "height_slope", "index_slope")
@@ -195,8 +202,18 @@ def _check_axes(library: AtomLibrary) -> None:
 
 
 def _shapes(library: AtomLibrary) -> dict[str, tuple[int, ...]]:
-    atoms, wavelengths = len(library.geometry), len(library.wavelength)
     incidences = (len(library.polarisations), len(library.angle))
+    return _shapes_of(incidences, len(library.geometry), len(library.wavelength))
+
+
+def _shapes_of(incidences: tuple[int, int], atoms: int, wavelengths: int) -> dict[str, tuple[int, ...]]:
+    """The shape of each table.
+
+    Args:
+        incidences: polarisations and angles.
+        atoms: number of meta-atoms.
+        wavelengths: their number.
+    """
     shapes: dict[str, tuple[int, ...]] = dict.fromkeys(_TABLES, (*incidences, atoms, wavelengths))
     shapes |= {"empty": (*incidences, wavelengths)} | dict.fromkeys(_BY_ATOM, (atoms, wavelengths))
     return shapes | dict.fromkeys(_INDICES, (wavelengths,))
@@ -268,12 +285,17 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
         content |= {name: float(file.attrs[name]) for name in ("pitch", "height")}
         for name in ("parameter_names", "polarisations"):
             content[name] = tuple(str(file.attrs[name]).split(","))
-        content["geometry"] = read_array(file, "geometry", dtype=np.float64, shape=(None, None))
+        parameters = len(content["parameter_names"])
+        content["geometry"] = read_array(
+            file, "geometry", dtype=np.float64, shape=(None, parameters), most=MOST_ATOMS * parameters
+        )
         for name in ("wavelength", "angle"):
-            content[name] = read_array(file, name, dtype=np.float64, shape=(None,))
-        for name, rank in {**dict.fromkeys(_TABLES, 4), "empty": 3, "orders": 2, "error": 2, **_rank_one()}.items():
+            content[name] = read_array(file, name, dtype=np.float64, shape=(None,), most=MOST_SAMPLES)
+        incidences = (len(content["polarisations"]), len(content["angle"]))
+        # Tables as large as their axes, which are read: a packed file can declare any size.
+        for name, shape in _shapes_of(incidences, len(content["geometry"]), len(content["wavelength"])).items():
             if name in file or name == "transmission":
-                content[name] = _read(file, name, rank)
+                content[name] = _read(file, name, shape)
         content["provenance"] = provenance_of(file)
     try:
         return AtomLibrary(**content)
@@ -281,14 +303,12 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
         raise InputError(f"{target}: {error}") from error
 
 
-def _rank_one() -> dict[str, int]:
-    return dict.fromkeys(_INDICES, 1)
-
-
-def _read(file: h5py.File, name: str, rank: int) -> np.ndarray:
+def _read(file: h5py.File, name: str, shape: tuple[int, ...]) -> np.ndarray:
     if name not in _COMPLEX:
-        return read_array(file, name, dtype=np.int64 if name == "orders" else np.float64, shape=(None,) * rank)
-    pair = read_array(file, name, dtype=np.float64, shape=(*(None,) * rank, 2))
+        return read_array(
+            file, name, dtype=np.int64 if name == "orders" else np.float64, shape=shape, most=MOST_ENTRIES
+        )
+    pair = read_array(file, name, dtype=np.float64, shape=(*shape, 2), most=2 * MOST_ENTRIES)
     return pair[..., 0] + 1j * pair[..., 1]
 
 

@@ -18,6 +18,9 @@ from metalens.formats.meta_atoms.touchstone import LARGEST_FILE, read_touchstone
 
 LIGHT_SPEED = 299_792_458.0
 
+MOST_SAMPLES = 10**7
+"""Lines of a table: as many as its largest file holds."""
+
 _LENGTHS = {"nm": 1e-9, "um": 1e-6, "m": 1.0}
 _FREQUENCIES = {"hz": 1.0, "ghz": 1e9, "thz": 1e12}
 _COMPLEX = (("t_re", "t_im"), ("s21_re", "s21_im"), ("t_abs", "t_phase_rad"), ("t_abs", "t_phase_deg"))
@@ -191,7 +194,7 @@ def _from_hdf5(path: Path, parameters: tuple[str, ...]) -> Samples:
         names = (*parameters, "wavelength", "t_re", "t_im", "angle", "transmittance", "reflectance")
         optional = names[len(parameters) + 3 :]
         columns = {
-            name: read_array(file, name, dtype=np.float64, shape=(None,))
+            name: read_array(file, name, dtype=np.float64, shape=(None,), most=MOST_SAMPLES)
             for name in names
             if name not in optional or name in file
         }

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
-from PIL import Image, ImageCms, ImageOps, UnidentifiedImageError
+from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageError
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
@@ -34,6 +34,9 @@ MAXIMUM_FILE_BYTES = 2**30
 _GREY_OF_16_BITS = np.rint(np.arange(65536, dtype=np.float32) * (255 / 65535)).astype(np.uint8)
 
 _Result = TypeVar("_Result")
+
+_BITS, _SAMPLES, _PLANAR = 258, 277, 284
+"""Tags of TIFF 6.0: BitsPerSample, SamplesPerPixel, PlanarConfiguration."""
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
 
@@ -108,7 +111,8 @@ def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]
         raise InputError(f"{origin}: more than {MAXIMUM_PIXELS} pixels; cut or shrink the picture first.") from error
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{origin}: not a picture that can be read; give a PNG, JPEG, WebP, TIFF, BMP or PPM file."
+            f"{origin}: {tiff_samples(data) or 'not a picture that can be read'}; give a PNG, JPEG, WebP, TIFF, BMP or "
+            "PPM file of grey or RGB."
         ) from error
     # Pillow's decoders let many kinds of error through on damaged files.
     except Exception as error:
@@ -202,6 +206,30 @@ def _check(picture: Image.Image, origin: str) -> None:
         raise InputError(
             f"{origin}: its pixels are {picture.mode}, expected RGB or grey of 8 or 16 bits; convert it to sRGB."
         )
+
+
+def tiff_samples(data: bytes) -> str | None:
+    """What the first page of a TIFF file holds that Pillow does not read, as the middle of a sentence.
+
+    Args:
+        data: the file's content.
+
+    Returns:
+        ``None`` if it is no TIFF file, or a damaged one.
+    """
+    if data[:4] not in (b"II*\0", b"MM\0*"):
+        return None
+    try:
+        tags = TiffImagePlugin.ImageFileDirectory_v2(data[:8])
+        file = io.BytesIO(data)
+        file.seek(tags.next)
+        tags.load(file)
+        bits = tags.get(_BITS, (1,))
+        planes = " in planes of their own" if tags.get(_PLANAR) == 2 else ""
+        return f"holds {int(tags.get(_SAMPLES, 1))} samples of {max(bits)} bits a pixel{planes}"
+    # As Pillow's readers do, on damaged files.
+    except Exception:
+        return None
 
 
 def refuse_preview(picture: Image.Image, origin: str) -> None:

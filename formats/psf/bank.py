@@ -44,6 +44,14 @@ _SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
 LARGEST_WINDOW = 4096
 """Pixels a side."""
 
+MOST_NODES = 129 * 129
+"""What ``metalens psf`` simulates at most."""
+
+MOST_WAVELENGTHS = 1000
+MOST_RADII = 2**20
+MOST_SUBPIXELS = 64
+"""Along the side of a pixel."""
+
 
 @dataclass(frozen=True)
 class PsfBank:
@@ -313,16 +321,15 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
         camera = parse_camera(str(file.attrs["lens_toml"]), origin=f"{Path(path)}: its lens_toml")
         if camera.hash != file.attrs["lens_hash"]:
             raise InputError(f"{path}: its lens_toml and lens_hash disagree; the file was changed, make it again.")
-        names = dict(_ARRAYS)
-        if any(name in file for name in _SUBPIXEL_ARRAYS):
-            names |= _SUBPIXEL_ARRAYS
-        _check_window(file)
+        shapes = _declared_shapes(file)
         content: dict[str, Any] = {
-            name: read_array(file, name, dtype=dtype, shape=shape) for name, (dtype, shape) in names.items()
+            name: read_array(file, name, dtype=(_ARRAYS | _SUBPIXEL_ARRAYS)[name][0], shape=shape)
+            for name, shape in shapes.items()
         }
-        content["by_channel"] = _read_figures(file, "by_channel", (None, 3), strehl=False)
+        nodes, wavelengths = shapes["position"][0], shapes["wavelength"][0]
+        content["by_channel"] = _read_figures(file, "by_channel", (nodes, 3), strehl=False)
         if "by_wavelength" in file:
-            content["by_wavelength"] = _read_figures(file, "by_wavelength", (None, None), strehl=True)
+            content["by_wavelength"] = _read_figures(file, "by_wavelength", (nodes, wavelengths), strehl=True)
         content["provenance"] = provenance_of(file)
         content["layout"] = str(file.attrs["layout"])
     try:
@@ -331,15 +338,51 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
         raise InputError(f"{path}: {error}") from error
 
 
-def _check_window(file: h5py.File) -> None:
-    """Refuse a window that no bank has, before any of it is read."""
-    nodes = getattr(file.get("position"), "shape", (0,))[0]
-    shape: tuple[int, ...] = getattr(file.get("intensity"), "shape", ())
-    if len(shape) != 4 or shape[0] != nodes or max(shape[2:]) > LARGEST_WINDOW:
+def _declared_shapes(file: h5py.File) -> dict[str, tuple[int, ...]]:
+    """The shape of every array, from the nodes, wavelengths and window that the file declares, before any is read."""
+    nodes = _declared(file, "position", MOST_NODES)
+    wavelengths = _declared(file, "wavelength", MOST_WAVELENGTHS)
+    radii = _declared(file, "phase_radius", MOST_RADII)
+    window = _declared_window(file, "intensity", nodes, LARGEST_WINDOW)
+    shapes: dict[str, tuple[int, ...]] = {
+        "position": (nodes, 2),
+        "intensity": (nodes, 3, *window),
+        "wavelength": (wavelengths,),
+        "channel_weight": (3, wavelengths),
+        "phase_radius": (radii,),
+        "phase": (radii,),
+    }
+    if any(name in file for name in _SUBPIXEL_ARRAYS):
+        simulated = _declared(file, "simulated_position", MOST_NODES)
+        largest = MOST_SUBPIXELS * LARGEST_WINDOW
+        shapes["simulated_position"] = (simulated, 2)
+        shapes["subpixel_intensity"] = (
+            simulated,
+            3,
+            *_declared_window(file, "subpixel_intensity", simulated, largest),
+        )
+    return shapes
+
+
+def _declared(file: h5py.File, name: str, most: int) -> int:
+    """The length of an array's first axis."""
+    if name not in file:
+        raise InputError(f"{file.filename}: has no dataset {name!r}; make the file again with metalens.")
+    shape: tuple[int, ...] = getattr(file.get(name), "shape", ()) or (0,)
+    if shape[0] > most:
+        raise InputError(f"{file.filename}: {name} has shape {shape}, at most {most} entries are read; make it again.")
+    return shape[0]
+
+
+def _declared_window(file: h5py.File, name: str, nodes: int, largest: int) -> tuple[int, int]:
+    """The last two axes of an array of functions."""
+    shape: tuple[int, ...] = getattr(file.get(name), "shape", ())
+    if len(shape) != 4 or shape[0] != nodes or max(shape[2:]) > largest:
         raise InputError(
-            f"{file.filename}: intensity has shape {shape}, expected [{nodes}, 3, y, x] with at most {LARGEST_WINDOW} "
+            f"{file.filename}: {name} has shape {shape}, expected [{nodes}, 3, y, x] with at most {largest} "
             "pixels a side; make the file again."
         )
+    return shape[2], shape[3]
 
 
 def _read_figures(file: h5py.File, group: str, leading: tuple[int | None, ...], *, strehl: bool) -> PsfFigures:

@@ -126,8 +126,11 @@ def _layer(cells: Mapping[str, Cell], wanted: Layer | None, standard: Layer) -> 
     if wanted is None and len(found) == 1:
         return found.pop()
     listed = ", ".join(f"{number}/{datatype}" for number, datatype in sorted(found)[:LISTED]) or "none"
+    drawn = sorted({layer for cell in cells.values() for layer in cell.path_layers})
+    paths = ", ".join(f"{number}/{datatype}" for number, datatype in drawn[:LISTED])
     raise InputError(
         f"no polygons on layer {candidate[0]}/{candidate[1]}; those with polygons: {listed}; name one with --atom-layer"
+        + (f"; layers with paths, which are no polygons: {paths}; export them as polygons" if paths else "")
     )
 
 

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.claim import claimed_folder, write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
+from metalens.formats.files.record import Positive, first_problem
 
 SCHEMA = "metalens.bench"
 VERSION = 1
@@ -23,10 +27,11 @@ _ANEW = "start anew in another folder"
 _MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
 """Entries that a resumed run may change: more methods and seeds, paths and device of another machine."""
 
-_LISTS = ("test", "methods", "seeds", "variants", "metrics")
+
+WholeNumber = Annotated[int, Field(strict=True, ge=1, le=2**40)]
 
 
-@dataclass(frozen=True)
+@settings(frozen=True, config=ConfigDict(extra="forbid"))
 class BenchPlan:
     """Configuration of a benchmark.
 
@@ -56,15 +61,15 @@ class BenchPlan:
     psf: str
     lens_hash: str
     prior: str
-    methods: tuple[str, ...]
-    seeds: tuple[int, ...] = (0,)
-    minutes: float | None = None
-    steps: int | None = None
-    batch: int = 4
-    crop: int = 96
+    methods: tuple[Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")], ...]
+    seeds: tuple[Annotated[int, Field(strict=True, ge=0, lt=2**32)], ...] = (0,)
+    minutes: Positive | None = None
+    steps: WholeNumber | None = None
+    batch: WholeNumber = 4
+    crop: WholeNumber = 96
     precision: str = "fp32"
     device: str = "cpu"
-    parallel: int = 1
+    parallel: WholeNumber = 1
     chart: str | None = None
     initial: str | None = None
     variants: tuple[str, ...] | None = None
@@ -104,15 +109,14 @@ def read_plan(folder: Path) -> BenchPlan:
     if not path.is_file():
         raise InputError(f"{folder}: holds no benchmark ({PLAN} is missing); start one without --resume.")
     found: dict[str, Any] = read_json(path, "benchmark's plan", _ANEW)
+    identity = found.pop("schema", None), found.pop("version", None)
+    if identity != (SCHEMA, VERSION):
+        raise InputError(f"{path}: not a readable benchmark's plan (it is not {SCHEMA} version {VERSION}); {_ANEW}.")
     try:
-        if (found.pop("schema"), found.pop("version")) != (SCHEMA, VERSION):
-            raise ValueError(f"it is not {SCHEMA} version {VERSION}")
-        if isinstance(found.get("test"), str):
-            raise ValueError("test is one folder, not a list")
-        lists = [name for name in _LISTS if found.get(name) is not None]
-        return BenchPlan(**found | {name: tuple(found[name]) for name in lists})
-    except (ValueError, KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a readable benchmark's plan ({error}); {_ANEW}.") from error
+        return TypeAdapter(BenchPlan).validate_python(found)
+    except ValidationError as error:
+        problem = first_problem(error, BenchPlan).rstrip(".")
+        raise InputError(f"{path}: not a readable benchmark's plan ({problem}); {_ANEW}.") from error
 
 
 @contextmanager

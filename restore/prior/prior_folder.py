@@ -20,12 +20,16 @@ from torch import Tensor
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_folder
+from metalens.restore.prior.configuration import (
+    AutoencoderConfiguration,
+    Configuration,
+    DenoiserConfiguration,
+    ScheduleConfiguration,
+    check_configuration,
+)
 from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler, UNet2DConditionModel
 from metalens.restore.prior.prior import PATHS, PROMPTS, Prior, clean_from_prediction
 from metalens.restore.prior.text_prompts import embed_texts, read_prompt_bank, variant_of
-
-MOST_LAYERS = 64
-"""Layers a block of a network; those of known priors have 1 to 4."""
 
 HUB_SECONDS = 5.0
 """How long the model hub may take to say that it is there."""
@@ -50,7 +54,9 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     try:
         vae = _load_module(AutoencoderKL, location, "vae")
         unet = _load_module(UNet2DConditionModel, location, "unet")
-        scheduler = DDPMScheduler.from_pretrained(location, subfolder="scheduler")
+        schedule = DDPMScheduler.load_config(location, subfolder="scheduler")
+        check_configuration(ScheduleConfiguration, schedule, origin=f"{location}/scheduler")
+        scheduler = DDPMScheduler.from_config(schedule)
         if prompts is None and not bank.is_file():
             embedded = embed_texts(location, [PROMPTS[path] for path in PATHS])
             prompts = dict(zip(PATHS, embedded, strict=True))
@@ -114,19 +120,16 @@ def save_prior(prior: Prior, folder: Path, scheduler: DDPMScheduler) -> None:
     safetensors.torch.save_file(bank, folder / "prompts.safetensors")
 
 
+_CONFIGURATIONS: dict[str, type[Configuration]] = {"vae": AutoencoderConfiguration, "unet": DenoiserConfiguration}
+
+
 def _load_module(kind: type[Any], location: str, part: str) -> Any:
     """Load one network in float32; every weight must be in its file: diffusers would draw missing ones at random."""
-    config = kind.load_config(location, subfolder=part)
-    found = config.get("_class_name", kind.__name__)
-    layers = config.get("layers_per_block", 1)
-    several = layers if isinstance(layers, list) else [layers]
-    if not all(isinstance(each, int) and each <= MOST_LAYERS for each in several):
-        raise InputError(
-            f"{location}/{part}: config.json has {layers!r} layers a block, at most {MOST_LAYERS} are built; give "
-            "another prior."
-        )
+    configuration = kind.load_config(location, subfolder=part)
+    found = configuration.get("_class_name", kind.__name__)
     if found != kind.__name__:
         raise InputError(f"{location}/{part}: holds a {found}, expected {kind.__name__}; give another prior.")
+    check_configuration(_CONFIGURATIONS[part], configuration, origin=f"{location}/{part}")
     variant = variant_of(Path(location) / part, "diffusion_pytorch_model")
     module, info = kind.from_pretrained(
         location, subfolder=part, use_safetensors=True, output_loading_info=True, **variant

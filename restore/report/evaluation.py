@@ -15,7 +15,7 @@ import numpy as np
 
 from metalens.formats.files.atomic import require_new_directory
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_json, read_record
 from metalens.formats.pairs.reader import pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import read_psf_bank
@@ -24,6 +24,7 @@ from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name
 from metalens.restore.machine import processor_name
 from metalens.restore.report.report import Sample, write_report
+from metalens.restore.training.log import TrainingHistory
 
 Report = Callable[[int, int], None]
 
@@ -141,12 +142,9 @@ def _has_history(adapter: str) -> bool:
 def _curve(adapter: str) -> dict[str, list[float]]:
     """The training loss of an adapter on its positive path; the levels of the paths differ too much to join them."""
     path = adapter_folder(adapter) / "training.json"
-    told = read_json(path, "training history", "train again")
-    try:
-        positive = [row for row in told["history"] if row["path"] == "positive"] or told["history"]
-        return {"step": [row["step"] for row in positive], "loss": [row["loss"] for row in positive]}
-    except (KeyError, TypeError) as error:
-        raise InputError(f"{path}: not a training history ({error}); train again.") from error
+    history = read_record(path, TrainingHistory, "training history", "train again").history
+    positive = [row for row in history if row.path == "positive"] or history
+    return {"step": [row.step for row in positive], "loss": [row.loss for row in positive]}
 
 
 def _stages(path: Path | None) -> list[dict[str, Any]]:

@@ -11,16 +11,18 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import BaseModel, ConfigDict, Field
 from torch import Tensor
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.json_file import parse_record
 
 CHECKPOINT = "checkpoint.safetensors"
 """File name in a training's folder."""
@@ -38,7 +40,7 @@ _NAMES = {torch.float32: "F32", torch.float16: "F16", torch.bfloat16: "BF16", to
 class Checkpoint:
     """Content of a checkpoint: ``state``, its counters, and ``tensors`` by name."""
 
-    state: dict[str, Any]
+    state: TrainingState
     tensors: dict[str, Tensor]
 
 
@@ -89,16 +91,32 @@ def read_checkpoint(
         raise InputError(f"{path}: not a readable checkpoint ({error}); start anew without --resume.") from error
 
 
-def _state_of(path: Path, text: str, stage: str) -> dict[str, Any]:
-    try:
-        state = json.loads(text)
-        found = state.get("schema"), state.get("version")
-    except (ValueError, AttributeError, RecursionError) as error:
-        raise InputError(f"{path}: not a readable checkpoint ({error}); start anew without --resume.") from error
-    if found != (SCHEMA, VERSION):
-        raise InputError(f"{path}: found {found[0]!r} version {found[1]!r}, expected {SCHEMA} version {VERSION}.")
-    if state.get("stage") != stage:
-        raise InputError(f"{path}: is a checkpoint of {state.get('stage')!r}, expected {stage!r}.")
+class TrainingState(BaseModel):
+    """Counters of a checkpoint.
+
+    Attributes:
+        schema_: of the file.
+        version: of the file.
+        stage: that it belongs to.
+        step: steps that are done.
+        seconds: that they took.
+        extra: what the stage keeps besides; it checks that itself.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+    schema_: Literal["metalens.checkpoint"] = Field(alias="schema")
+    version: Literal[2]
+    stage: str = Field(max_length=200)
+    step: int = Field(ge=0, le=10**12)
+    seconds: float = Field(ge=0, le=1e12, allow_inf_nan=False)
+    extra: dict[str, Any]
+
+
+def _state_of(path: Path, text: str, stage: str) -> TrainingState:
+    state = parse_record(text, TrainingState, "checkpoint", "start anew without --resume", origin=str(path))
+    if state.stage != stage:
+        raise InputError(f"{path}: is a checkpoint of {state.stage!r}, expected {stage!r}.")
     return state
 
 

@@ -7,14 +7,42 @@ import os
 from pathlib import Path
 from typing import Any
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from metalens.formats.files.atomic import write_text
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import input_file
+from metalens.formats.files.json_file import parse_record
 from metalens.formats.pictures.pictures import write_picture
 from metalens.restore.training.validation import Pictures
 
 HISTORY = "history.jsonl"
 PICTURES = "validation"
 CURVES = "tensorboard"
+
+
+LARGEST_HISTORY = 2**30
+
+
+class HistoryRow(BaseModel):
+    """A step of a training; what else was measured is kept with it.
+
+    Attributes:
+        step: number of the step.
+        path: prompt path of its batch.
+        loss: of the step.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True, strict=True)
+
+    step: int = Field(ge=0)
+    path: str
+    loss: float
+
+
+class TrainingHistory(BaseModel):
+    """``training.json`` of an adapter: its history, beside a summary."""
+
+    history: list[HistoryRow]
 
 
 class TrainingLog:
@@ -125,14 +153,14 @@ def read_history(path: Path, *, before: int) -> list[dict[str, Any]]:
     """
     if before == 0 or not path.is_file():
         return []
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-    if lines and not lines[-1].endswith("\n"):
-        lines = lines[:-1]
-    try:
-        rows = [json.loads(line) for line in lines]
-        return [row for row in rows if row["step"] < before]
-    except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise InputError(f"{path}: not a training history ({error}); start anew in another folder.") from error
+    what, advice = "training history", "start anew in another folder"
+    input_file(path, what, largest=LARGEST_HISTORY, missing=f"no such file; {advice}.")
+    # A line that a stop has torn is left out.
+    lines = path.read_bytes().split(b"\n")[:-1]
+    for line in lines:
+        parse_record(line, HistoryRow, what, advice, origin=str(path))
+    rows = [json.loads(line) for line in lines]
+    return [row for row in rows if row["step"] < before]
 
 
 def _line(row: dict[str, Any]) -> str:

@@ -18,7 +18,6 @@ from pydantic import model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor, nn
 
-from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, Count, Positive, told_as_input_error
 from metalens.restore.training.checkpoint import read_checkpoint, write_checkpoint
 
@@ -219,24 +218,21 @@ class Optimisation:
         found = read_checkpoint(
             path, stage=stage, expected=self._tensors(), optional=moments | _random_state() | _ACCELERATOR_STATE
         )
-        try:
-            step, seconds, extra = int(found.state["step"]), float(found.state["seconds"]), dict(found.state["extra"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise InputError(f"{path}: lacks or garbles {error}; start anew in another folder.") from error
+        state = found.state
         with torch.no_grad():
             for name, tensor in self._tensors().items():
                 tensor.copy_(found.tensors[name])
         for name, parameter in self.parameters.items():
             if f"first_moment.{name}" in found.tensors and f"second_moment.{name}" in found.tensors:
                 self.adam.state[parameter] = {
-                    "step": torch.tensor(float(step)),
+                    "step": torch.tensor(float(state.step)),
                     "exp_avg": found.tensors[f"first_moment.{name}"].to(parameter).clone(),
                     "exp_avg_sq": found.tensors[f"second_moment.{name}"].to(parameter).clone(),
                 }
         _restore_random_state(found.tensors)
-        self.step_number = step
-        self._seconds_before, self._started = seconds, None
-        return extra
+        self.step_number = state.step
+        self._seconds_before, self._started = state.seconds, None
+        return state.extra
 
     def _tensors(self) -> dict[str, Tensor]:
         parameters = {f"parameter.{name}": parameter.detach() for name, parameter in self.parameters.items()}

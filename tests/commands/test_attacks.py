@@ -277,7 +277,7 @@ PREPARED = {
     "a network of 100000 layers": (
         prior_with("unet/config.json", '"layers_per_block": 1', '"layers_per_block": 100000'),
         OTHER_PRIOR,
-        "100000 layers a block",
+        "layers_per_block",
     ),
     "a network of a list": (prior_with("vae/config.json", "{", "[{"), OTHER_PRIOR, "not a complete prior"),
 }

@@ -1,5 +1,7 @@
 """Raw frames: numbers as they are, and nothing that only looks like them."""
 
+import struct
+
 import h5py
 import numpy as np
 import pytest
@@ -7,6 +9,7 @@ from PIL import Image, PngImagePlugin
 
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture
 
 GREY = np.arange(60, dtype=np.uint16).reshape(2, 5, 6) * 1092
 COLOUR = np.arange(90, dtype=np.uint8).reshape(5, 6, 3)
@@ -120,3 +123,42 @@ def test_arrays_of_matlab_are_turned(tmp_path):
     np.testing.assert_array_equal(found, np.moveaxis(frames, -1, 1))
     with pytest.raises(InputError, match='MATLAB writes its axes in the opposite order: say axes = "xy"'):
         read_raw_frames(path, planes=3)
+
+
+def planar_tiff(samples: int, bits: int, pages: int = 1) -> bytes:
+    """A TIFF file with each sample in a plane of its own (PlanarConfiguration 2), 5 × 4 pixels."""
+    body, previous = bytearray(b"II*\0\0\0\0\0"), 4
+    for _ in range(pages):
+        planes = len(body)
+        body += bytes(20 * samples * bits // 8)
+        offsets, counts, depths = len(body), len(body) + 4 * samples, len(body) + 8 * samples
+        body += struct.pack(f"<{samples}I", *(planes + 20 * bits // 8 * each for each in range(samples)))
+        body += struct.pack(f"<{samples}I{samples}H", *[20 * bits // 8] * samples, *[bits] * samples)
+        body += bytes(len(body) % 2)
+        struct.pack_into("<I", body, previous, len(body))
+        one = samples == 1
+        tags = [(256, 4, 1, 5), (257, 4, 1, 4), (258, 3, samples, bits if one else depths), (259, 3, 1, 1)]
+        tags += [(262, 3, 1, 1), (273, 4, samples, planes if one else offsets), (277, 3, 1, samples), (278, 4, 1, 4)]
+        tags += [(279, 4, samples, 20 * bits // 8 if one else counts), (284, 3, 1, 2)]
+        body += struct.pack("<H", len(tags)) + b"".join(struct.pack("<HHII", *tag) for tag in tags)
+        previous = len(body)
+        body += bytes(4)
+    return bytes(body)
+
+
+@pytest.mark.parametrize(
+    ("samples", "bits", "pages", "message"),
+    [
+        (5, 16, 1, "holds 5 samples of 16 bits a pixel in planes of their own"),
+        (7, 8, 1, "holds 7 samples of 8 bits a pixel in planes of their own"),
+        (1, 16, 3, r"is stored in planes \(PlanarConfiguration 2\), which is not read for grey"),
+    ],
+)
+def test_planes_of_a_tiff_file_are_refused_with_the_true_reason(tmp_path, samples, bits, pages, message):
+    path = tmp_path / "stack.tif"
+    path.write_bytes(planar_tiff(samples, bits, pages))
+    with pytest.raises(InputError, match=message):
+        read_raw_frames(path, planes=1)
+    if pages == 1:
+        with pytest.raises(InputError, match=message):
+            read_picture(path)

@@ -1,6 +1,7 @@
 """HDF5 files of anyone: as many paths, nested groups and packed zeros as they like, they cost little to refuse."""
 
 import time
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -8,7 +9,11 @@ import pytest
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import MOST_OBJECTS, open_guarded, read_array
-from metalens.formats.psf.bank import _check_window
+from metalens.formats.meta_atoms.library import read_atom_library, write_atom_library
+from metalens.formats.psf.bank import _declared_shapes, read_psf_bank, write_psf_bank
+
+from ..meta_atoms.test_library import library
+from ..psf.test_bank import make_bank
 
 
 def written(path, schema="test"):
@@ -63,8 +68,55 @@ def test_a_bank_whose_window_is_none_is_refused_before_it_is_read(tmp_path):
     with written(path, "metalens.psf") as file:
         file["position"] = np.zeros((1, 2))
         file.create_dataset("intensity", shape=(1, 3, 10**4, 10**4), dtype="f4", chunks=(1, 1, 10**3, 10**3))
+        file["wavelength"], file["phase_radius"] = np.zeros(1), np.zeros(1)
     with h5py.File(path, "r+") as file, pytest.raises(InputError, match="at most 4096 pixels a side"):
-        _check_window(file)
+        _declared_shapes(file)
+
+
+def packed(file, name, shape):
+    """A dataset of zeros in the place of another: any size in a few kilobytes."""
+    del file[name]
+    file.create_dataset(name, shape=shape, dtype="f8", chunks=True, compression="gzip", fillvalue=0)
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("position", (10**7, 2)),
+        ("wavelength", (10**7,)),
+        ("channel_weight", (3, 10**7)),
+        ("phase_radius", (10**7,)),
+        ("phase", (10**7,)),
+        ("subpixel_intensity", (7, 3, 4000, 4000)),
+        ("by_channel/rms_width", (6, 10**7)),
+        ("by_wavelength/centroid", (10**6, 20, 2)),
+    ],
+)
+def test_an_array_of_a_bank_has_the_shape_that_its_nodes_and_window_ask_for(tmp_path, name, shape):
+    path = tmp_path / "psf.h5"
+    write_psf_bank(path, make_bank())
+    with h5py.File(path, "r+") as file:
+        packed(file, name, shape)
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"psf\.h5.* shape"):
+        read_psf_bank(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
+
+
+@pytest.mark.parametrize("name", ["geometry", "wavelength", "transmission", "transmittance", "orders"])
+def test_a_table_of_a_library_has_the_shape_that_its_axes_ask_for(tmp_path, name):
+    path = tmp_path / "library.h5"
+    write_atom_library(path, library())
+    with h5py.File(path, "r+") as file:
+        packed(file, name, (*(30 for _ in file[name].shape[1:]), 10**6))
+    tracemalloc.start()
+    with pytest.raises(InputError, match=r"library\.h5.* (shape|declares)"):
+        read_atom_library(path)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < 20e6
 
 
 def test_a_heap_of_strings_without_an_end_is_refused_before_the_library_meets_it(tmp_path):

@@ -57,7 +57,9 @@ def test_a_benchmark_goes_on_with_its_own_terms_only(tmp_path, make_plan):
     assert read_plan(folder).device == "cuda"
 
 
-@pytest.mark.parametrize("text", ["{", "[]", '{"schema": "metalens.bench", "version": 9}', '{"schema": "x"}'])
+@pytest.mark.parametrize(
+    "text", ["{", "[]", '{"schema": "metalens.bench", "version": 9}', '{"schema": "x"}', "[" * 10**5]
+)
 def test_a_plan_that_is_none_is_refused(tmp_path, text):
     (tmp_path / PLAN).write_text(text, encoding="utf-8")
     with pytest.raises(InputError, match="not a readable benchmark's plan"):
@@ -312,6 +314,29 @@ def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_p
     path = tmp_path / "bench" / PLAN
     path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": "kodak"}), encoding="utf-8")
     with pytest.raises(InputError, match="not a readable benchmark's plan"):
+        read_plan(tmp_path / "bench")
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"batch": 0},
+        {"crop": "32"},
+        {"minutes": -1},
+        {"steps": True},
+        {"methods": "dmdiff"},
+        {"methods": ["../../elsewhere"]},
+        {"seeds": [0.5]},
+        {"parallel": 1e300},
+        {"prior": None},
+        {"unheard": 1},
+    ],
+)
+def test_a_plan_of_other_types_is_refused(tmp_path, make_plan, change):
+    begin(tmp_path / "bench", make_plan(), resume=False)
+    path = tmp_path / "bench" / PLAN
+    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
+    with pytest.raises(InputError, match=f"not a readable benchmark's plan .*{next(iter(change))}"):
         read_plan(tmp_path / "bench")
 
 

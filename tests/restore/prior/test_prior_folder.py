@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 
 import pytest
@@ -34,6 +35,33 @@ def test_what_is_no_prior_is_refused_with_what_to_do(tmp_path, prior_folder):
     weights.write_bytes(weights.read_bytes()[:1000])
     with pytest.raises(InputError, match="not a complete prior"):
         load_prior(damaged)
+
+
+@pytest.mark.parametrize(
+    ("name", "change", "message"),
+    [
+        ("vae/config.json", {"block_out_channels": [10**6, 10**6]}, "block_out_channels"),
+        ("vae/config.json", {"latent_channels": 10**9}, "latent_channels"),
+        ("vae/config.json", {"scaling_factor": 0}, "scaling_factor"),
+        ("unet/config.json", {"layers_per_block": 10**9}, "layers_per_block"),
+        ("unet/config.json", {"cross_attention_dim": "wide"}, "cross_attention_dim"),
+        ("unet/config.json", {"transformer_layers_per_block": 10**9}, "transformer_layers_per_block"),
+        ("scheduler/scheduler_config.json", {"num_train_timesteps": 10**12}, "num_train_timesteps"),
+        ("scheduler/scheduler_config.json", {"beta_end": "much"}, "beta_end"),
+        ("scheduler/scheduler_config.json", {"prediction_type": 3}, "prediction_type"),
+        ("unet/config.json", None, "not a complete prior"),
+        ("scheduler/scheduler_config.json", None, "not a complete prior"),
+    ],
+)
+def test_configurations_beyond_bounds_are_refused_before_a_network_is_made(
+    tmp_path, prior_folder, name, change, message
+):
+    copy = tmp_path / "copy"
+    shutil.copytree(prior_folder, copy)
+    content = json.loads((copy / name).read_text())
+    (copy / name).write_text("[" * 100_000 if change is None else json.dumps(content | change))
+    with pytest.raises(InputError, match=message):
+        load_prior(copy)
 
 
 def test_a_hub_id_without_a_network_says_what_to_download(monkeypatch):

@@ -117,11 +117,25 @@ def test_a_damaged_or_hostile_checkpoint_is_refused(tmp_path):
         optimisation().load(path, stage="adapter")
 
 
+COUNTERS = {
+    "schema": "metalens.checkpoint",
+    "version": 2,
+    "stage": "adapter",
+    "step": 1,
+    "seconds": 1.0,
+    "extra": {},
+}
+
+
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"schema": "other", "version": 2}, "found 'other' version 2, expected metalens.checkpoint"),
-        ({"schema": "metalens.checkpoint", "version": 2, "stage": "adapter"}, "lacks or garbles 'step'"),
+        ({"schema": "other", "version": 2}, "schema: Input should be 'metalens.checkpoint', found 'other'"),
+        ({"schema": "metalens.checkpoint", "version": 2, "stage": "adapter"}, "step: Field required"),
+        (COUNTERS | {"step": "1"}, "step: Input should be a valid integer"),
+        (COUNTERS | {"step": -1}, "step: Input should be greater than or equal to 0"),
+        (COUNTERS | {"seconds": float("nan")}, "seconds: Input should be a finite number"),
+        (COUNTERS | {"extra": []}, "extra: Input should be "),
         ([], "not a readable checkpoint"),
     ],
 )

@@ -150,6 +150,15 @@ def test_a_history_is_cut_back_to_the_checkpoint(tmp_path):
     path.write_text("\n".join(lines) + '\n{"step": 4, "pa')
     assert [row["step"] for row in read_history(path, before=3)] == [0, 1, 2]
     assert [row["step"] for row in read_history(path, before=9)] == [0, 1, 2, 3]
-    path.write_text("no history\n")
-    with pytest.raises(InputError, match="not a training history"):
+
+
+@pytest.mark.parametrize(
+    "line",
+    ["no history", "[]", "3", '{"step": "2"}', '{"step": true, "path": "positive", "loss": 1}', "[" * 100_000, "\xff"],
+    ids=lambda line: line[:20],
+)
+def test_a_history_of_other_lines_is_refused(tmp_path, line):
+    path = tmp_path / "history.jsonl"
+    path.write_bytes(line.encode("latin-1") + b"\n")
+    with pytest.raises(InputError, match="not a readable training history"):
         read_history(path, before=3)
