@@ -12,10 +12,11 @@ from collections.abc import Iterator
 import pytest
 
 from ..restore.conftest import bank, camera, prior_folder
-from .test_bad_invocations import refused
-from .test_full_disk import given
+from .test_align import rig
+from .test_bad_invocations import begun, refused
+from .test_full_disk import captured, given, write_captures
 
-__all__ = ["bank", "camera", "given", "prior_folder", "refused"]
+__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
 
 REPORT = "report -o OUT --psf {psf} --pairs {pairs} --restored {pairs} --adapter metacamera --tune {others} "
 
