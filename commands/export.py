@@ -12,6 +12,7 @@ import click
 from metalens.commands.answer import answer
 from metalens.commands.options import LENGTH_NM, PATH, Number, json_option, numbers
 from metalens.commands.progress import count_progress
+from metalens.formats.files.input_file import real_path
 
 if TYPE_CHECKING:
     from metalens.formats.camera.camera import Camera
@@ -156,7 +157,7 @@ def _check_places(outputs: dict[str, Path]) -> None:
         raise InputError(
             "export: nothing to write; add --gds, --oasis, --csv, --zemax or --structure with a file name."
         )
-    if len({path.resolve() for path in outputs.values()}) < len(outputs):
+    if len({real_path(path) for path in outputs.values()}) < len(outputs):
         raise InputError("export: two outputs have one name; give each a name of its own.")
     for path in outputs.values():
         require_new_file(path)

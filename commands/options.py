@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from metalens.runners.backend import BackendSettings
+    from metalens.formats.files.input_file import real_path
+from metalens.runners.backend import BackendSettings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -78,7 +79,7 @@ def check_each_once(option: str, paths: Sequence[Path]) -> None:
     Raises:
         click.UsageError: one is there twice.
     """
-    places = [path.resolve() for path in paths]
+    places = [real_path(path) for path in paths]
     for path, place in zip(paths, places, strict=True):
         if places.count(place) > 1:
             raise click.UsageError(f"{option} {path}: is given twice; give each once.")

@@ -20,6 +20,7 @@ from pydantic import ValidationError
 
 from metalens.formats.files.arguments import require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import real_path
 from metalens.formats.files.record import first_problem
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
 from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
@@ -226,7 +227,7 @@ def _bank_paths(banks: Sequence[Bank], place: BackendSettings) -> Iterator[list[
         paths = []
         for number, bank in enumerate(banks):
             if not isinstance(bank, PsfBank):
-                paths.append(str(Path(bank).resolve()))
+                paths.append(str(real_path(bank)))
                 continue
             paths.append(str(Path(folder) / f"psf-{number}.h5"))
             if place.backend != "local":

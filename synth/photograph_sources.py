@@ -6,6 +6,7 @@ import os
 from collections.abc import Sequence
 from typing import Literal
 
+from metalens.formats.files.input_file import real_path
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import SUFFIXES
 from metalens.synth.embedded_photographs import embedded_photographs
@@ -48,5 +49,5 @@ def photographs_of(
         else:
             several = find_photographs([source], LIGHT_SUFFIXES if as_light else SUFFIXES)
         for each in several:
-            found.setdefault(each.path.resolve(), each)
+            found.setdefault(real_path(each.path), each)
     return list(found.values())

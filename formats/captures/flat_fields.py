@@ -11,7 +11,7 @@ import numpy as np
 
 from metalens.formats.captures.raw_frames import SUFFIXES, read_raw_frames
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_file, is_folder
+from metalens.formats.files.input_file import is_file, is_folder, real_path
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def list_flat_fields(sources: Iterable[str | os.PathLike[str]]) -> list[FlatFiel
         InputError: a source does not exist or holds no frames, or a folder holds both files of frames and folders.
     """
     levels = [level for source in sources for level in _levels_of(Path(source), may_hold_folders=True)]
-    places = [level.files[0].resolve() for level in levels]
+    places = [real_path(level.files[0]) for level in levels]
     for place in places:
         if places.count(place) > 1:
             raise InputError(f"{place}: is given twice; a level of light counts once.")

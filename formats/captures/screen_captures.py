@@ -12,7 +12,7 @@ from pydantic import Field, PrivateAttr, model_validator
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_file
+from metalens.formats.files.input_file import is_file, real_path
 from metalens.formats.files.record import Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 
@@ -123,7 +123,7 @@ class AlignmentSet(Record):
             InputError: it is a link that leads out of the folder.
         """
         place = self._origin.parent / name
-        if not place.resolve().is_relative_to(self._origin.parent.resolve()):
+        if not real_path(place).is_relative_to(real_path(self._origin.parent)):
             raise InputError(f"{place}: leads out of the folder of {self._origin.name}; move the file there.")
         return place
 

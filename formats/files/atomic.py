@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder
+from metalens.formats.files.input_file import is_folder, real_path
 
 
 def _sync(path: Path) -> None:
@@ -174,7 +174,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """
     target = Path(path)
     require_new_directory(target)
-    part = target.resolve().with_name(f".{target.resolve().name}.{os.getpid()}.part")
+    part = real_path(target).with_name(f".{real_path(target).name}.{os.getpid()}.part")
     with _told_of(target, part):
         part.mkdir()
         yield part
@@ -186,7 +186,7 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
         if target.is_dir():
             target.rmdir()
         part.replace(target)
-        _sync(target.resolve().parent)
+        _sync(real_path(target).parent)
 
 
 def require_new_directory(path: str | os.PathLike[str]) -> None:
@@ -241,7 +241,7 @@ def require_apart(*outputs: Path | None) -> None:
     Raises:
         InputError: two have one path, or one lies in another.
     """
-    places = [(each, each.resolve()) for each in outputs if each is not None]
+    places = [(each, real_path(each)) for each in outputs if each is not None]
     for one, place in places:
         for other, outer in places:
             if one is not other and (place == outer or outer in place.parents):
@@ -249,11 +249,11 @@ def require_apart(*outputs: Path | None) -> None:
 
 
 def _require_folder_of(output: Path) -> None:
-    parent = output.resolve().parent
+    parent = real_path(output).parent
     # Of a/../b both are needed, whatever is resolved without looking.
     if not is_folder(parent) or not is_folder(output.parent):
         raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
     # A part of the output has a longer name for a while.
     longest = os.pathconf(parent, "PC_NAME_MAX") - LONGEST_ENDING
-    if len(os.fsencode(output.resolve().name)) > longest:
+    if len(os.fsencode(real_path(output).name)) > longest:
         raise InputError(f"{output}: its name has more than {longest} bytes; choose a shorter one.")

@@ -20,6 +20,11 @@ def is_folder(path: str | os.PathLike[str]) -> bool:
     return _is_there(path) and Path(path).is_dir()
 
 
+def real_path(path: str | os.PathLike[str]) -> Path:
+    """The absolute path without links; a link to itself stays one, where Python's own would raise a RuntimeError."""
+    return Path(os.path.realpath(path))
+
+
 def _is_there(path: str | os.PathLike[str]) -> bool:
     try:
         return Path(path).exists()

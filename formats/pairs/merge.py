@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import real_path
 from metalens.formats.pairs.manifest import (
     PairsCamera,
     PairsManifest,
@@ -53,7 +53,7 @@ def merge_pairs(
         require_whole(shard_size, "merge: shard size", most=10**6)
         if shard_size < 1:
             raise InputError(f"merge: shard size {shard_size} must be 1 or more.")
-    if len(folders) < 2 or len({Path(folder).resolve() for folder in folders}) < len(folders):
+    if len(folders) < 2 or len({real_path(folder) for folder in folders}) < len(folders):
         raise InputError("merge: give two or more different folders of pairs.")
     sets = [read_pairs(folder, open_shards=1) for folder in folders]
     sizes = {each.manifest.pixels: each.folder for each in sets}

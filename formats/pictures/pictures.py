@@ -18,7 +18,7 @@ from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import input_file, is_file, is_folder
+from metalens.formats.files.input_file import input_file, is_file, is_folder, real_path
 from metalens.formats.pictures.colour_profile import encoding_of, has_tables
 from metalens.formats.pictures.resizing import strips
 from metalens.formats.pictures.scene import linear_to_srgb
@@ -172,7 +172,7 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collectio
             raise InputError(f"{source}: no such file or folder; give pictures or folders that hold them.")
         for entry in entries:
             _require_printable(entry)
-            found.setdefault(entry.resolve(), entry)
+            found.setdefault(real_path(entry), entry)
     if not found:
         places = ", ".join(str(source) for source in named) or "nothing was given"
         raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(suffixes))}.")

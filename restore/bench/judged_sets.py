@@ -9,6 +9,7 @@ from pathlib import Path
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import real_path
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs
 from metalens.formats.pairs.shard import PairSample
 from metalens.formats.pictures.pictures import write_picture
@@ -47,7 +48,7 @@ def read_test_sets(folders: Sequence[str | Path]) -> dict[str, Pairs]:
     """
     found: dict[str, Pairs] = {}
     for folder in folders:
-        name = Path(folder).resolve().name
+        name = real_path(folder).name
         if name in found:
             raise InputError(f"--test {folder}: two sets are named {name}; the table could not tell them apart.")
         found[name] = read_pairs(folder)

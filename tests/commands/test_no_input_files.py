@@ -103,6 +103,26 @@ KINDS = {
 }
 
 
+OUTPUTS = [
+    "psf {lens} -o EVIL --fields 1x1 --dry-run",
+    "design {design} -o EVIL --dry-run",
+    "tolerance {lens} -o EVIL --dry-run",
+    "export {lens} --gds EVIL --library si3n4-on-sio2 --dry-run",
+    "synth {photographs} -o EVIL --psf {psf} --dry-run",
+    "data merge {pairs} {others} -o EVIL",
+    "train {pairs} -o EVIL --psf {psf} --steps 1 --crop 32 --prior {prior} --dry-run",
+    "restore {photographs} -o EVIL --any-lens",
+]
+"""Invocations whose output is a link to itself."""
+
+
+@pytest.mark.parametrize("line", OUTPUTS)
+def test_an_output_that_is_a_link_to_itself_is_refused(refused, more, tmp_path, line):
+    evil = tmp_path / "evil"
+    KINDS["loop"](evil)
+    refused(line.replace("EVIL", str(evil)).format(**more), evil.name)
+
+
 @pytest.fixture(scope="session")
 def more(given, tmp_path_factory):
     """What these invocations need besides."""
