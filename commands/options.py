@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from metalens.formats.files.input_file import real_path
+
 if TYPE_CHECKING:
-    from metalens.formats.files.input_file import real_path
-from metalens.runners.backend import BackendSettings
+    from metalens.runners.backend import BackendSettings
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
