@@ -11,6 +11,7 @@ from metalens.commands.answer import answer
 from metalens.commands.options import PATH, WAVELENGTHS, json_option, output_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_new_file
+from metalens.formats.files.input_file import real_path
 
 if TYPE_CHECKING:
     from metalens.psf.captured.fit import LensFit
@@ -40,7 +41,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     require_new_file(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)
     # A lens.toml refers to files beside it, so they are written beside the new lens.toml as well.
-    camera.in_folder(output.resolve().parent)
+    camera.in_folder(real_path(output).parent)
     names = [name.strip() for name in parameters.split(",") if name.strip()]
     with count_progress("fit", "trial") as tell:
         found = fit_lens(functions, camera, parameters=names, wavelengths_per_channel=wavelengths, progress=tell)

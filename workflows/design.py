@@ -10,6 +10,7 @@ from metalens.formats.design.spec import DesignSpec, read_design
 from metalens.formats.files.arguments import require_number, require_whole
 from metalens.formats.files.atomic import require_place
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import real_path
 from metalens.psf.design.run import Design, design_lens
 
 
@@ -95,5 +96,5 @@ def checked_spec(
             raise InputError(f"design: minutes {minutes:g} must be more than 0.")
     require_place(output)
     # The files that a lens.toml names lie beside it, also beside the one that is written.
-    asked.camera.in_folder(output.resolve().parent)
+    asked.camera.in_folder(real_path(output).parent)
     return asked

@@ -13,6 +13,7 @@ import numpy as np
 from metalens.formats.camera.structure_tables import RadialGeometryTable
 from metalens.formats.design.variables import RadialGeometryVariables
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import real_path
 from metalens.optics.meta_atoms import MetaAtomLibrary, check_range
 from metalens.optics.meta_atoms.library import width_unit
 from metalens.optics.meta_atoms.named import library_named
@@ -90,7 +91,7 @@ class GeometryVariables(LensVariables):
         table = RadialGeometryTable(
             library=self.record.library, spacing_nm=self.record.spacing_nm, geometry_nm=tuple(map(float, nanometres))
         )
-        return {"radial_geometry": table.in_folder(output.resolve().parent)}
+        return {"radial_geometry": table.in_folder(real_path(output).parent)}
 
 
 def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> GeometryVariables:

@@ -17,6 +17,7 @@ import numpy as np
 
 from metalens.formats.camera import phase as lens_phase
 from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.input_file import real_path
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import EvenPolynomial, Freeform, Phase, Zernike
 from metalens.optics.phase.zernike import degrees_of
@@ -240,7 +241,7 @@ class FreeformVariables(PhaseVariables):
             file=place.name,
             # A map may end where the aperture does, but not before.
             pitch_um=1e6 * self.pitch,
-        ).in_folder(place.resolve().parent)
+        ).in_folder(real_path(place).parent)
 
 
 def zernike_indices(order: int, symmetry: str) -> tuple[int, ...]:
