@@ -105,7 +105,6 @@ KINDS = {
 
 OUTPUTS = [
     "psf {lens} -o EVIL --fields 1x1 --dry-run",
-    "design {design} -o EVIL --dry-run",
     "tolerance {lens} -o EVIL --dry-run",
     "export {lens} --gds EVIL --library si3n4-on-sio2 --dry-run",
     "synth {photographs} -o EVIL --psf {psf} --dry-run",
