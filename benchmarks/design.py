@@ -3,7 +3,7 @@
     python benchmarks/design.py held --designs designs/
     python benchmarks/design.py robust --designs designs/ [--draws 100]
     python benchmarks/design.py restored --designs designs/ --photographs photos/ [--count 8]
-    python benchmarks/design.py metacamera --designs designs/
+    python benchmarks/design.py metacamera-200um --designs designs/
 
 Each part designs the lenses that it needs from the shipped specifications and keeps them in ``--designs``; a lens that
 lies there already is taken as it is. Seconds are those of the search, compilation included. docs/design.md holds the
@@ -166,8 +166,8 @@ def restored(folder: Path, photographs: Path, count: int) -> None:
 
 def metacamera(folder: Path) -> None:
     """The preset as it ships, plain lenses, and the lens of its specification, on a grid of fields."""
-    spec = read_design("metacamera")
-    base = read_camera("metacamera")
+    spec = read_design("metacamera-200um")
+    base = read_camera("metacamera-200um")
     cameras = {f"hyperbolic {each:g} nm": hyperbolic_camera(base, each) for each in (490.0, 532.0, 570.0)}
     cameras |= {"preset as it ships": base, "designed": designed(spec, folder)}
     print(
@@ -190,7 +190,7 @@ def metacamera(folder: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("part", nargs="?", default="held", choices=("held", "robust", "restored", "metacamera"))
+    parser.add_argument("part", nargs="?", default="held", choices=("held", "robust", "restored", "metacamera-200um"))
     parser.add_argument("--designs", type=Path, help="folder for the lenses, or with them; a new one is the default")
     parser.add_argument("--draws", type=int, default=100)
     parser.add_argument("--photographs", type=Path, help="folder; the first ones judge, the next two tune")
@@ -205,7 +205,7 @@ def main() -> None:
         held(folder)
     elif options.part == "robust":
         robust(folder, options.draws)
-    elif options.part == "metacamera":
+    elif options.part == "metacamera-200um":
         metacamera(folder)
     else:
         restored(folder, options.photographs, options.count)

@@ -14,6 +14,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from scipy.stats import spearmanr
@@ -22,6 +23,7 @@ from metalens.formats.camera.camera import Camera, read_camera, write_camera
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.photograph_statistics import photograph_statistics
+from metalens.formats.pictures.scene import linear_to_srgb
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.psf.design.restoration_error import image_errors, joint_errors
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
@@ -29,7 +31,10 @@ from metalens.restore.deconvolution.wiener import balanced_functions, tile_weigh
 from metalens.restore.metrics.measures import psnr
 
 NOISE_SCALES = (5.0, 10.0, 20.0)
+GREYS = (0.03, 0.1, 0.3, 0.7)
 GREY = 0.2
+NODES = "13x13"
+"""Fields of a bank: with the default 7x7 the blur between nodes is known too poorly at the edge."""
 
 
 def textbook(aperture: float, focal: float = 900.0, nanometres: float = 532.0) -> Camera:
@@ -65,6 +70,11 @@ def cameras() -> dict[str, Camera]:
     }
 
 
+def srgb_of(light: float) -> float:
+    """Encoded value of linear light."""
+    return float(linear_to_srgb(np.float64(light)))
+
+
 def metalens(*arguments: object) -> None:
     """Run a command line's command."""
     subprocess.run([sys.executable, "-m", "metalens.cli", *map(str, arguments)], check=True)
@@ -76,14 +86,26 @@ def measures(bank: PsfBank) -> dict[str, float]:
     share_y, share_x = (tile_weights(nodes, bank.pixel_pitch, count).sum(axis=1) for nodes, count in axes)
     share = np.outer(share_y, share_x).ravel() / (share_y.sum() * share_x.sum())
     functions = [jnp.asarray(each) for each in balanced_functions(bank)]
-    noise = jnp.asarray(noise_variance(bank.camera.sensor, GREY))
-    statistics = photograph_statistics()
+    sensor, statistics = bank.camera.sensor, photograph_statistics()
+    noise = jnp.asarray(noise_variance(sensor, GREY))
+
+    def displayed(psf: jax.Array, scale: float) -> jax.Array:
+        """Error of the encoded picture: that of the light times the squared slope of the curve, over several greys."""
+        slopes = [(srgb_of(grey + 1e-3) - srgb_of(grey - 1e-3)) / 2e-3 for grey in GREYS]
+        variances = [jnp.asarray(scale * noise_variance(sensor, grey)) for grey in GREYS]
+        found = [slope**2 * joint_errors(psf, each, statistics) for slope, each in zip(slopes, variances, strict=True)]
+        return jnp.mean(jnp.stack(found), axis=0)
+
     found = {
         "captured": [image_errors(each, noise)[0] for each in functions],
         "separate, noise × 1": [joint_errors(each, noise, statistics.separate()) for each in functions],
         "separate, noise × 10": [joint_errors(each, 10 * noise, statistics.separate()) for each in functions],
         "joint, noise × 1": [joint_errors(each, noise, statistics) for each in functions],
+        "joint, noise × 3": [joint_errors(each, 3 * noise, statistics) for each in functions],
         "joint, noise × 10": [joint_errors(each, 10 * noise, statistics) for each in functions],
+        "joint, noise × 30": [joint_errors(each, 30 * noise, statistics) for each in functions],
+        "display, noise × 3": [displayed(each, 3.0) for each in functions],
+        "display, noise × 10": [displayed(each, 10.0) for each in functions],
     }
     errors = {name: np.array([float(jnp.mean(each)) for each in values]) for name, values in found.items()}
     return {name: float(-10 * np.log10(share @ values)) for name, values in errors.items()}
@@ -94,7 +116,7 @@ def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> t
     lens, psf, pairs = folder / f"{name}.toml", folder / f"{name}.h5", folder / f"{name} pairs"
     if not psf.is_file():
         write_camera(lens, camera)
-        metalens("psf", lens, "-o", psf)
+        metalens("psf", lens, "-o", psf, "--fields", NODES)
     if not pairs.is_dir():
         metalens("synth", photographs, "--whole", "-o", pairs, "--psf", psf, "--seed", 1)
     bank, opened = read_psf_bank(psf), read_pairs(pairs)

@@ -7,7 +7,7 @@ import numpy as np
 from metalens.formats.camera.sensor import Sensor
 
 
-def noise_variance(sensor: Sensor, light: float | np.ndarray) -> np.ndarray:
+def noise_variance(sensor: Sensor, light: float | np.ndarray, *, exposure: float = 1.0) -> np.ndarray:
     """Variance of a pixel, in units of white squared.
 
     The sum of shot noise of light and dark signal, read noise, the patterns that are left without correction, and
@@ -16,6 +16,8 @@ def noise_variance(sensor: Sensor, light: float | np.ndarray) -> np.ndarray:
     Args:
         sensor: whose.
         light: linear, in shares of white: one number for all channels, or ``[..., channel]``.
+        exposure: above 0, electrons of white as a multiple of those that the sensor's white level names; a darker
+            exposure is amplified to the same white.
 
     Returns:
         ``[..., channel]``.
@@ -25,6 +27,7 @@ def noise_variance(sensor: Sensor, light: float | np.ndarray) -> np.ndarray:
         white = sensor.white_photons * efficiency
     else:
         white = sensor.white_level * sensor.saturation_e * efficiency / efficiency.max()
+    white = exposure * white
     signal = np.asarray(light) * white
     counted = signal + sensor.dark_signal_e if sensor.shot_noise is not False else np.zeros_like(signal)
     terms = (

@@ -65,6 +65,11 @@ class _ImageObjective(_Objective):
         default=0.06, gt=0, le=1, allow_inf_nan=False, description="of photographs, in units of white squared"
     )
     grey: Share = Field(default=0.2, description="share of white at which the sensor's noise is taken")
+    exposure_f_number: Positive | None = Field(
+        default=None,
+        description="f-number at which the scene fills the sensor's white level in the exposure time; a slower lens "
+        "gets less light. None exposes every lens to the white level",
+    )
 
 
 class RestorationObjective(_ImageObjective):

@@ -8,15 +8,19 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from typing import Any
 
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.design.objectives import RestorationObjective
+from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.psf.camera_fields import view_of
+from metalens.psf.design.objectives import relative_exposure
 from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
-from metalens.psf.design.restoration_error import image_errors
+from metalens.psf.design.restoration_error import image_errors, joint_errors
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import (
     find_peak,
@@ -47,7 +51,7 @@ class Evaluation:
         modulation: ``[field, channel, (tangential, sagittal)]`` at a quarter of Nyquist, of all light in the image.
         half_energy_radius: ``[field, channel]`` in metres.
         captured: ``[field, channel]`` expected squared error of captured pictures.
-        restored: ``[field, channel]`` the same of restored ones.
+        restored: ``[field, channel]`` the same after the Wiener filter over all channels together.
         share: ``[field, channel]`` light in the window, of that which the structure sends into the image.
         window: side in pixels.
     """
@@ -72,6 +76,8 @@ def evaluate_camera(
     wavelengths_per_channel: int | None = None,
     image_variance: float = 0.06,
     grey: float = 0.2,
+    noise_scale: float = RestorationObjective.model_fields["noise_scale"].default,
+    exposure_f_number: float | None = None,
 ) -> Evaluation:
     """Simulate and measure a camera along +x.
 
@@ -82,6 +88,8 @@ def evaluate_camera(
         wavelengths_per_channel: quadrature nodes; by default the camera's own.
         image_variance: of photographs, see :mod:`metalens.psf.design.restoration_error`.
         grey: share of white at which the noise is taken.
+        noise_scale: multiple of the sensor's noise that the joint filter expects.
+        exposure_f_number: see :func:`metalens.psf.design.objectives.relative_exposure`.
     """
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
     position, tangential = field_positions(camera, fields_deg)
@@ -94,7 +102,8 @@ def evaluate_camera(
     peak = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
     efficiency = reachable_light(view, wavelength) @ weight.T
     strehl, modulation, radius, captured, restored, share = [], [], [], [], [], []
-    noise = jnp.asarray(noise_variance(camera.sensor, grey))
+    exposure = relative_exposure(lens, exposure_f_number)
+    noise = jnp.asarray(noise_variance(camera.sensor, grey, exposure=exposure))
     for field in range(len(position)):
         fine = simulator.of_field(lens, field)
         strehl.append(find_peak(fine, integrated=True)[1] / (pitch / parts) ** 2 / peak)
@@ -104,9 +113,9 @@ def evaluate_camera(
         contrast = fourier_modulus(channel, pitch, np.array([QUARTER * 0.5 / pitch]), tangential[field])
         modulation.append(contrast[..., 0] / efficiency[field][:, None])
         radius.append(half_energy_radius(channel, pitch, integrated=True))
-        errors = image_errors(jnp.asarray(channel / efficiency[field][:, None, None]), noise, image_variance)
-        captured.append(np.asarray(errors[0]))
-        restored.append(np.asarray(errors[1]))
+        exposed = jnp.asarray(channel / efficiency[field][:, None, None])
+        captured.append(np.asarray(image_errors(exposed, noise, image_variance)[0]))
+        restored.append(np.asarray(joint_errors(exposed, noise_scale * noise, photograph_statistics())))
         share.append(inside)
     warn_of_small_window(np.array(share), (side, side), pitch)
     return Evaluation(
@@ -150,9 +159,11 @@ def evaluate_for(problem: Problem, camera: Camera, name: str) -> Evaluation:
         wavelengths_per_channel=sampling.wavelengths_per_channel,
         image_variance=_of_objectives(problem, "image_variance", 0.06),
         grey=_of_objectives(problem, "grey", 0.2),
+        noise_scale=_of_objectives(problem, "noise_scale", RestorationObjective.model_fields["noise_scale"].default),
+        exposure_f_number=_of_objectives(problem, "exposure_f_number", None),
     )
 
 
-def _of_objectives(problem: Problem, key: str, default: float) -> float:
+def _of_objectives(problem: Problem, key: str, default: Any) -> Any:
     found = [getattr(each, key) for each in problem.spec.objectives if hasattr(each, key)]
-    return float(found[0]) if found else default
+    return found[0] if found else default

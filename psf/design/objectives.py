@@ -15,9 +15,11 @@ import numpy as np
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.design import objectives as kinds
 from metalens.formats.pictures.photograph_statistics import photograph_statistics
+from metalens.optics.metalens import Metalens
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.restoration_error import image_errors, joint_errors, transform_length
+from metalens.psf.engines.grid import stop_diameter
 
 
 class Figure(NamedTuple):
@@ -62,7 +64,8 @@ def figure_of(objective: kinds.Objective, problem: Problem, light: Light, exposu
         case kinds.EfficiencyObjective():
             return _by_field(problem, energy_within(problem, light, 1e-6 * objective.radius_um), better=True)
         case kinds.RestorationObjective() | kinds.CapturedObjective():
-            noise = jnp.asarray(noise_variance(problem.camera.sensor, objective.grey))
+            exposed_by = relative_exposure(problem.view.lens, objective.exposure_f_number)
+            noise = jnp.asarray(noise_variance(problem.camera.sensor, objective.grey, exposure=exposed_by))
             exposed = light.channel / exposure[:, None, None]
             return _by_field(problem, _image_errors(objective, exposed, noise), better=False)
 
@@ -74,6 +77,23 @@ def _image_errors(
         return joint_errors(exposed, objective.noise_scale * noise, photograph_statistics())
     captured, restored = image_errors(exposed, noise, objective.image_variance)
     return restored if isinstance(objective, kinds.RestorationObjective) else captured
+
+
+def relative_exposure(lens: Metalens, f_number: float | None) -> float:
+    """Light on the sensor, (N₀/N)², where the exposure time is set for the f-number N₀; at most 1.
+
+    A faster lens than N₀ is exposed for a shorter time, since the sensor would saturate.
+
+    Args:
+        lens: of the f-number N, the focal length over the diameter of the stop.
+        f_number: N₀; None where every lens is exposed to the sensor's white level.
+
+    Returns:
+        Electrons of white, as a share of the sensor's white level, in 0..1.
+    """
+    if f_number is None:
+        return 1.0
+    return min(1.0, (f_number * stop_diameter(lens) / float(lens.focal_length)) ** 2)
 
 
 def _by_field(problem: Problem, values: jax.Array, *, better: bool) -> Figure:

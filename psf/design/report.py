@@ -125,7 +125,7 @@ _ROWS = (
     ("half_energy_radius_um_median", "median half-energy radius, µm", ".1f"),
     ("half_energy_radius_um_worst", "largest half-energy radius, µm", ".1f"),
     ("captured_db", "captured, expected, dB", ".2f"),
-    ("restored_db", "restored by Wiener, expected, dB", ".2f"),
+    ("restored_db", "restored by the joint Wiener filter, expected, dB", ".2f"),
     ("restored_worst_db", "the same at the worst field and channel, dB", ".2f"),
     ("window_share_worst", "least share of the light in the window", ".3f"),
 )

@@ -9,6 +9,8 @@ from metalens.formats.camera.camera import read_camera
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
+from metalens.psf.camera_fields import view_of
+from metalens.psf.design.objectives import relative_exposure
 from metalens.psf.design.restoration_error import (
     LEAST_LENGTH,
     image_errors,
@@ -155,3 +157,24 @@ def test_without_light_all_that_varies_is_lost() -> None:
     variance = np.linalg.inv(statistics.precision(frequency)).sum(axis=0) / LEAST_LENGTH**2
     found = joint_errors(jnp.zeros((3, 9, 9)), jnp.asarray(NOISE), statistics)
     np.testing.assert_allclose(found, np.diag(variance), rtol=1e-3)
+
+
+def test_an_exposure_in_a_fixed_time_collects_the_light_of_the_aperture() -> None:
+    lens = view_of(read_camera("metacamera"), np.zeros((1, 2)), 532e-9).lens
+    assert relative_exposure(lens, None) == 1
+    assert relative_exposure(lens, 4.5) == pytest.approx(1)  # 900 µm behind 200 µm
+    assert relative_exposure(lens, 2.25) == pytest.approx(0.25)
+    assert relative_exposure(lens, 9.0) == 1  # faster than the exposure was set for: exposed for a shorter time
+
+
+def test_less_light_leaves_more_noise_and_a_poorer_restored_picture() -> None:
+    sensor = read_camera("metacamera").sensor
+    shot = noise_variance(sensor.model_copy(update={"read_noise_e": 0.0, "dark_current_e": 0.0}), 0.2)
+    darker = noise_variance(sensor.model_copy(update={"read_noise_e": 0.0, "dark_current_e": 0.0}), 0.2, exposure=0.25)
+    assert darker == pytest.approx(4 * shot, rel=0.05)
+    light = jnp.asarray(np.stack([gaussian(31, 1.5)] * 3))
+    errors = [
+        joint_errors(light, jnp.asarray(noise_variance(sensor, 0.2, exposure=each)), photograph_statistics())
+        for each in (1.0, 0.25)
+    ]
+    assert (errors[1] > 1.2 * errors[0]).all()
