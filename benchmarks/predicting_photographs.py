@@ -1,6 +1,6 @@
 """Which cheap measure of a camera predicts its restored photographs: rank correlation over cameras that differ.
 
-    python benchmarks/predicting_photographs.py photos/ runs/
+    python benchmarks/predicting_photographs.py photos/ runs/ [lens.toml ...]
 
 For each camera: its bank, captures of the photographs, and the mean PSNR that the joint Wiener filter restores, at the
 noise scale that is best on these photographs. Beside it stand the measures that a design could follow, each from the
@@ -33,8 +33,6 @@ from metalens.restore.metrics.measures import psnr
 NOISE_SCALES = (5.0, 10.0, 20.0)
 GREYS = (0.03, 0.1, 0.3, 0.7)
 GREY = 0.2
-NODES = "13x13"
-"""Fields of a bank: with the default 7x7 the blur between nodes is known too poorly at the edge."""
 
 
 def textbook(aperture: float, focal: float = 900.0, nanometres: float = 532.0) -> Camera:
@@ -61,7 +59,8 @@ def cameras() -> dict[str, Camera]:
     """Cameras that differ, by name."""
     return {
         "metacamera": read_camera("metacamera"),
-        "metacamera, 150 µm": read_camera("metacamera").with_(lens={"aperture_um": 150.0}),
+        "metacamera-200um": read_camera("metacamera-200um"),
+        "metacamera-200um, 150 µm": read_camera("metacamera-200um").with_(lens={"aperture_um": 150.0}),
         **{f"hyperbolic, {side} µm": textbook(side) for side in (60, 75, 100, 150, 200)},
         "hyperbolic, 150 µm for 500 nm": textbook(150, nanometres=500.0),
         "hyperbolic, 120 µm, f = 700 µm": textbook(120, 700.0),
@@ -116,7 +115,7 @@ def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> t
     lens, psf, pairs = folder / f"{name}.toml", folder / f"{name}.h5", folder / f"{name} pairs"
     if not psf.is_file():
         write_camera(lens, camera)
-        metalens("psf", lens, "-o", psf, "--fields", NODES)
+        metalens("psf", lens, "-o", psf)
     if not pairs.is_dir():
         metalens("synth", photographs, "--whole", "-o", pairs, "--psf", psf, "--seed", 1)
     bank, opened = read_psf_bank(psf), read_pairs(pairs)
@@ -130,9 +129,10 @@ def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> t
 
 def main() -> None:
     """Measure, photograph, compare."""
-    photographs, folder = sys.argv[1:]
+    photographs, folder, *further = sys.argv[1:]
     Path(folder).mkdir(parents=True, exist_ok=True)
-    rows = {name: photographed(Path(folder), photographs, name, camera) for name, camera in cameras().items()}
+    asked = cameras() | {Path(lens).stem: read_camera(lens) for lens in further}
+    rows = {name: photographed(Path(folder), photographs, name, camera) for name, camera in asked.items()}
     names = list(next(iter(rows.values()))[0])
     print("| camera | captured, dB | restored, dB |", " | ".join(names), "|")
     print("| --- | --- | --- |", " | ".join(["---"] * len(names)), "|")

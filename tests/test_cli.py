@@ -62,8 +62,8 @@ def test_a_lens_that_is_neither_file_nor_preset(run, tmp_path):
     ("old", "new", "parts"),
     [
         ("aperture_um", "aperture_mm", ["aperture_mm", "unit"]),
-        ("aperture_um = 200.0", "aperture_um = -200.0", ["lens.aperture_um", "greater than 0", "-200"]),
-        ("aperture_um = 200.0", "aperture_um = nan", ["lens.aperture_um", "finite"]),
+        ("aperture_um = 110.0", "aperture_um = -110.0", ["lens.aperture_um", "greater than 0", "-110"]),
+        ("aperture_um = 110.0", "aperture_um = nan", ["lens.aperture_um", "finite"]),
         ('family = "even_polynomial"', 'family = "spherical"', ["lens.phase", "spherical"]),
         ("[lens]", "[lens", ["not valid TOML"]),
         ("version = 1", "version = 2", ['schema = "metalens.camera" and version = 1']),
@@ -160,7 +160,7 @@ def test_pairs_are_made_resumed_and_guarded(run, psf, photograph, tmp_path):
 
 def test_pairs_of_another_lens_are_refused_before_training(run, psf, lens, photograph, tmp_path):
     assert run("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf)[0] == 0
-    lens.write_text(lens.read_text().replace("aperture_um = 200.0", "aperture_um = 190.0"))
+    lens.write_text(lens.read_text().replace("aperture_um = 110.0", "aperture_um = 100.0"))
     assert run("psf", lens, "-o", tmp_path / "other.h5", "--fields", "3x3")[0] == 0
     result = run("train", tmp_path / "pairs", "-o", tmp_path / "adapter", "--psf", tmp_path / "other.h5", "--steps", 1)
     refused(result, "made for camera", "give the bank that the pairs were made with")
