@@ -92,12 +92,12 @@ def test_a_window_that_cuts_off_light_says_how_much(run, lens, tmp_path):
 
 
 def test_a_small_window_is_a_warning_on_stderr_alone(run, lens, tmp_path):
-    options = ("--fields", "1x1", "--window", "33", "--json")
+    options = ("--fields", "1x1", "--window", "17", "--json")
     status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", *options)
     assert status == 0
     (line,) = (each for each in err.splitlines() if "warning" in each)
-    assert line.split("\r")[-1].startswith("metalens: warning: psf: a window of 33 × 33 samples")
-    assert json.loads(out)["window"] == [33, 33]
+    assert line.split("\r")[-1].startswith("metalens: warning: psf: a window of 17 × 17 samples")
+    assert json.loads(out)["window"] == [17, 17]
 
 
 def test_psf_simulates_a_lens_that_is_a_file_or_a_preset_with_or_without_the_word(run, lens, tmp_path):

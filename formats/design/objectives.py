@@ -80,7 +80,7 @@ class RestorationObjective(_ImageObjective):
         default="joint", description="whether the filter uses the correlation of the colours, or takes each alone"
     )
     noise_scale: Positive = Field(
-        default=10.0,
+        default=30.0,
         description="of joint: multiple of the sensor's noise; stands for mosaic, rounding and other unmodelled noise",
     )
 

@@ -173,7 +173,7 @@ def test_light_falls_off_as_the_fourth_power_of_the_cosine_where_chief_rays_run_
     bank = replace(bank_of(gaussians((2, 2), (3, 3)), camera.sensor.pixels), camera=camera)
     y = x = np.linspace(-3.5e-4, 3.5e-4, 9)
     rays = chief_rays(bank)
-    slope = (y[:, None] ** 2 + x**2) / (900e-6) ** 2
+    slope = (y[:, None] ** 2 + x**2) / camera.lens.focal_length_m**2
     assert rays.gain(y, x) == pytest.approx((1 + slope) ** -2, rel=1e-4)
     expected = np.stack(np.meshgrid(y, x, indexing="ij"), axis=-1)
     assert rays.rectilinear(y, x) == pytest.approx(expected, abs=1e-9)
