@@ -140,7 +140,11 @@ def restorer_options(*, default: str | None = None) -> Callable[[Function], Func
     """
     choice: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
     options = (
-        click.option("--adapter", help="An adapter's folder, or 'metacamera', the embedded one.", **choice),
+        click.option(
+            "--adapter",
+            help="An adapter's folder, or 'metacamera', the embedded one (metacamera-200um: the former camera's).",
+            **choice,
+        ),
         click.option("--prior", help="The adapter's prior, if it has moved since training."),
         device_option,
     )
