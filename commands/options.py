@@ -142,7 +142,7 @@ def restorer_options(*, default: str | None = None) -> Callable[[Function], Func
     options = (
         click.option(
             "--adapter",
-            help="An adapter's folder, or 'metacamera', the embedded one (metacamera-200um: the former camera's).",
+            help="An adapter's folder, or 'metacamera', the embedded one.",
             **choice,
         ),
         click.option("--prior", help="The adapter's prior, if it has moved since training."),
