@@ -37,7 +37,12 @@ def test_the_demo_goes_the_whole_road(tmp_path):
         assert stage["seconds"] > 0
         assert stage["peak_memory_mb"] > 10
     assert set(report["means"]["restored"]) == {"0", "0.5", "0.75", "1", "1.05"}
-    for figures in (report["means"]["captured"], report["means"]["wiener"], *report["means"]["restored"].values()):
+    for figures in (
+        report["means"]["captured"],
+        report["means"]["wiener"],
+        report["means"]["wiener_joint"],
+        *report["means"]["restored"].values(),
+    ):
         assert 5 < figures["psnr"] < 60
         assert 0 < figures["ssim"] <= 1
     page = (tmp_path / "demo" / "report.html").read_text()

@@ -20,6 +20,7 @@ from metalens.formats.pairs.reader import pair_names, read_pairs, require_same_c
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
+from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name
 from metalens.restore.machine import processor_name
@@ -43,7 +44,7 @@ class EvaluationInputs:
         pairs: held-out pairs.
         restored: output of ``metalens restore`` for these pairs.
         adapter: the adapter that restored them.
-        tune: other pairs, on which the regularisation of the Wiener filter is chosen.
+        tune: other pairs, on which the regularisation of the Wiener filters is chosen.
         stages: JSON file with time and memory of the stages, as the demo writes it.
         curves: further adapters whose training losses are drawn.
     """
@@ -82,13 +83,14 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
     names = pair_names(pairs)
     restored = [_restored(name, inputs.restored) for name in names]
-    noise_to_signal = tune_regulariser([tuning[i] for i in range(min(_TUNING_PAIRS, len(tuning)))], bank)
+    tuned_on = [tuning[i] for i in range(min(_TUNING_PAIRS, len(tuning)))]
+    noise_to_signal, noise_scale = tune_regulariser(tuned_on, bank), tune_noise_scale(tuned_on, bank)
     samples = []
     for number, name in enumerate(names):
         progress(number, len(pairs))
         clean, captured = pairs[number]
-        wiener = wiener_tiled(captured, bank, noise_to_signal)
-        samples.append(Sample(name, clean, captured, wiener, restored[number]))
+        filtered = wiener_tiled(captured, bank, noise_to_signal), wiener_joint(captured, bank, noise_scale)
+        samples.append(Sample(name, clean, captured, *filtered, restored[number]))
     progress(len(pairs), len(pairs))
     return write_report(
         output,
@@ -110,6 +112,7 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
             },
             "hashes": {"lens": bank.camera.hash, "prior": description["prior"]["identity"]},
             "wiener_noise_to_signal": noise_to_signal,
+            "wiener_joint_noise_scale": noise_scale,
         },
     )
 

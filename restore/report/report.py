@@ -39,6 +39,9 @@ MEASURES = {
 }
 """Key in report.json → heading on the page."""
 
+BASELINES = {"captured": "captured", "wiener": "Wiener, tiled", "wiener_joint": "Wiener, joint"}
+"""Versions that no restorer made: key in report.json → name on the page."""
+
 
 @dataclass(frozen=True)
 class Sample:
@@ -48,7 +51,8 @@ class Sample:
         name: name on the page.
         clean: the scene.
         captured: the capture through the metalens.
-        wiener: the capture, deconvolved by the tiled Wiener filter.
+        wiener: the capture, deconvolved by the tiled Wiener filter, each colour alone.
+        wiener_joint: the capture, deconvolved by the Wiener filter over all colours together.
         restored: α → the capture, restored.
     """
 
@@ -56,6 +60,7 @@ class Sample:
     clean: np.ndarray
     captured: np.ndarray
     wiener: np.ndarray
+    wiener_joint: np.ndarray
     restored: Mapping[float, np.ndarray]
 
 
@@ -79,8 +84,8 @@ def write_report(
         provenance: heading → value or {name: value}: versions, seeds, hashes.
 
     Returns:
-        What ``report.json`` holds. ``samples[i]["captured"]`` and ``["wiener"]`` are the figures of
-        :data:`MEASURES`, ``["restored"]`` is α → figures; ``means`` has the same form; ``best_alpha`` is
+        What ``report.json`` holds. ``samples[i]["captured"]`` and those of the other :data:`BASELINES` are the
+        figures of :data:`MEASURES`, ``["restored"]`` is α → figures; ``means`` has the same form; ``best_alpha`` is
         measure → α of the best mean.
 
     Raises:
@@ -123,15 +128,15 @@ def write_report(
         for number, sample in enumerate(samples, start=1):
             _draw_comparison(folder, number, sample, report["samples"][number - 1])
         (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
-        page = render_page(report, MEASURES, pictures, has_curves=bool(curves))
+        page = render_page(report, MEASURES, BASELINES, pictures, has_curves=bool(curves))
         (folder / "report.html").write_text(page, encoding="utf-8")
     return report
 
 
 def versions_of(sample: Sample) -> dict[str, np.ndarray]:
-    """All versions but the clean one: ``captured``, ``wiener``, and each α as text, ascending."""
+    """All versions but the clean one: :data:`BASELINES`, and each α as text, ascending."""
     restored = {f"{alpha:g}": sample.restored[alpha] for alpha in sorted(sample.restored)}
-    return {"captured": sample.captured, "wiener": sample.wiener, **restored}
+    return {**{name: getattr(sample, name) for name in BASELINES}, **restored}
 
 
 def _check(samples: Sequence[Sample]) -> None:
@@ -183,7 +188,7 @@ def _means(entries: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, di
 
 
 def _best_alpha(means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
-    alphas = [version for version in means if version not in ("captured", "wiener")]
+    alphas = [version for version in means if version not in BASELINES]
     best = {}
     for measure in MEASURES:
         sign = -1 if measure.startswith("perceptual") else 1
@@ -192,8 +197,8 @@ def _best_alpha(means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
 
 
 def _grouped(versions: Mapping[str, Any]) -> dict[str, Any]:
-    restored = {version: values for version, values in versions.items() if version not in ("captured", "wiener")}
-    return {"captured": versions["captured"], "wiener": versions["wiener"], "restored": restored}
+    restored = {version: values for version, values in versions.items() if version not in BASELINES}
+    return {**{name: versions[name] for name in BASELINES}, "restored": restored}
 
 
 def _spread(values: np.ndarray) -> dict[str, float]:
@@ -230,14 +235,12 @@ def _draw_figures(folder: Path, bank: PsfBank, report: Mapping[str, Any], curves
         for measure in ("psnr", "perceptual_vgg")
     )
     references = {
-        title: (_drawn(means[name]["psnr"]), _drawn(means[name]["perceptual_vgg"]))
-        for name, title in (("captured", "captured"), ("wiener", "Wiener"))
+        title: (_drawn(means[name]["psnr"]), _drawn(means[name]["perceptual_vgg"])) for name, title in BASELINES.items()
     }
     figures.save_figure(folder, "alpha", lambda: figures.alpha_figure(psnrs, distances, references))
     best = f"{report['best_alpha']['psnr']:g}"
     methods = {
-        "captured": means["captured"],
-        "Wiener": means["wiener"],
+        **{title: means[name] for name, title in BASELINES.items()},
         f"restored, α = {best}": means["restored"][best],
     }
     zones = {method: {zone: _drawn(values[f"psnr_{zone}"]) for zone in ZONES} for method, values in methods.items()}
@@ -277,9 +280,8 @@ def _draw_comparison(folder: Path, number: int, sample: Sample, entry: Mapping[s
     pictures = {"clean": sample.clean}
     captions = {"clean": "PSNR / ST-LPIPS"}
     for version, picture in versions_of(sample).items():
-        known = {"captured": "captured", "wiener": "Wiener, tiled"}
-        title = known.get(version, f"α = {version}")
-        values = entry[version] if version in known else entry["restored"][version]
+        title = BASELINES.get(version, f"α = {version}")
+        values = entry[version] if version in BASELINES else entry["restored"][version]
         pictures[title] = picture
         decibels = "∞" if values["psnr"] is None else f"{values['psnr']:.2f}"
         captions[title] = f"{decibels} dB / {values['perceptual_vgg']:.3f}"

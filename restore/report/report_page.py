@@ -7,12 +7,11 @@ from typing import Any
 
 from metalens.formats.pages.builder import Best, Table, number, render
 
-_TITLES = {"clean": "clean", "captured": "captured", "wiener": "Wiener, tiled"}
-
 
 def render_page(
     report: Mapping[str, Any],
     measures: Mapping[str, str],
+    baselines: Mapping[str, str],
     pictures: Sequence[Mapping[str, Any]],
     *,
     has_curves: bool,
@@ -22,6 +21,7 @@ def render_page(
     Args:
         report: what ``report.json`` holds.
         measures: key → heading.
+        baselines: versions that no restorer made, key → name.
         pictures: for each sample its files (version → stem), zoom boxes, shape and number.
         has_curves: whether there is a figure of the training losses.
 
@@ -32,8 +32,8 @@ def render_page(
         "restoration.html",
         **{
             **report,
-            "summary": _summary(report["means"], measures),
-            "photographs": [_photograph(*each) for each in zip(report["samples"], pictures, strict=True)],
+            "summary": _summary(report["means"], measures, baselines),
+            "photographs": [_photograph(*each, baselines) for each in zip(report["samples"], pictures, strict=True)],
             "training": {key: value for key, value in report["training"].items() if key != "curves"},
             "has_curves": has_curves,
             "whole": _whole(report["stages"]),
@@ -50,8 +50,8 @@ def _whole(stages: Sequence[Mapping[str, Any]]) -> dict[str, float | None]:
     }
 
 
-def _summary(means: Mapping[str, Any], measures: Mapping[str, str]) -> Table:
-    lines = {"captured": means["captured"], "Wiener, tiled": means["wiener"]}
+def _summary(means: Mapping[str, Any], measures: Mapping[str, str], baselines: Mapping[str, str]) -> Table:
+    lines = {title: means[name] for name, title in baselines.items()}
     lines |= {f"restored, α = {alpha}": values for alpha, values in means["restored"].items()}
     best, lower = {}, {measure: measure.startswith("perceptual") for measure in measures}
     for measure in measures:
@@ -67,10 +67,11 @@ def _summary(means: Mapping[str, Any], measures: Mapping[str, str]) -> Table:
     return Table(headings, [(name, *(cell(name, measure) for measure in measures)) for name in lines])
 
 
-def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
+def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any], baselines: Mapping[str, str]) -> dict[str, Any]:
     """A photograph's versions, each with its figures, and its zooms as shares of the frame."""
     rows, columns = found["shape"]
-    figures = {"clean": None, "captured": entry["captured"], "wiener": entry["wiener"], **entry["restored"]}
+    figures = {"clean": None, **{name: entry[name] for name in baselines}, **entry["restored"]}
+    titles = {"clean": "clean", **baselines}
     return {
         "name": entry["name"],
         "print": f"comparison-{found['number']:02d}",
@@ -79,7 +80,7 @@ def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str,
             for zoom, (top, left, side) in found["boxes"].items()
         },
         "versions": [
-            {"title": _TITLES.get(version, f"α = {version}"), "stem": stem, "figures": figures[version]}
+            {"title": titles.get(version, f"α = {version}"), "stem": stem, "figures": figures[version]}
             for version, stem in found["files"].items()
         ],
     }

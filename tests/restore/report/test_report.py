@@ -26,7 +26,7 @@ def sample(name: str, seed: int) -> Sample:
         return np.clip(clean + random.normal(0, sigma, clean.shape), 0, 255).astype(np.uint8)
 
     restored = {alpha: noisy(5 + 10 * abs(1 - alpha)) for alpha in ALPHAS}
-    return Sample(name, clean, noisy(40), noisy(20), restored)
+    return Sample(name, clean, noisy(40), noisy(20), noisy(15), restored)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +71,7 @@ def test_numbers_equal_those_computed_anew(written: tuple[Path, dict], samples: 
     _, report = written
     for entry, given in zip(report["samples"], samples, strict=True):
         assert entry["name"] == given.name
-        versions = {"captured": given.captured, "wiener": given.wiener}
+        versions = {"captured": given.captured, "wiener": given.wiener, "wiener_joint": given.wiener_joint}
         for version, picture in versions.items():
             assert entry[version]["psnr"] == psnr(given.clean, picture)
             assert entry[version]["ssim"] == ssim(given.clean, picture)
@@ -130,9 +130,9 @@ def test_samples_that_do_not_fit_are_refused_before_anything_is_written(
     tmp_path: Path, bank: PsfBank, samples: list[Sample]
 ) -> None:
     one = samples[0]
-    other_alphas = Sample("c", one.clean, one.captured, one.wiener, {0.5: one.wiener})
-    other_shape = Sample("d", one.clean, one.captured[1:], one.wiener, one.restored)
-    floats = Sample("e", one.clean, one.captured / 255, one.wiener, one.restored)
+    other_alphas = Sample("c", one.clean, one.captured, one.wiener, one.wiener, {0.5: one.wiener})
+    other_shape = Sample("d", one.clean, one.captured[1:], one.wiener, one.wiener, one.restored)
+    floats = Sample("e", one.clean, one.captured / 255, one.wiener, one.wiener, one.restored)
     cases = {"at least one": [], "same, and": [one, other_alphas], "uint8 of one shape": [other_shape]}
     for message, given in {**cases, "float64": [floats]}.items():
         with pytest.raises(InputError, match=message):
