@@ -97,7 +97,7 @@ class Camera(Record):
             >>> camera = read_camera("metacamera")
             >>> small = camera.with_(name="small", lens={"aperture_um": 150}, sensor={"pixels": (96, 96)})
             >>> small.lens.aperture_um, small.lens.focal_length_um, small.sensor.pixels
-            (150.0, 900.0, (96, 96))
+            (150.0, 1000.0, (96, 96))
             >>> camera.with_(lens={"phase": {"family": "hyperbolic", "wavelength_nm": 530}}).lens.phase.family
             'hyperbolic'
             >>> camera.with_(lens={"aperture_mm": 0.15})  # doctest: +ELLIPSIS
@@ -149,7 +149,7 @@ def read_camera(source: str | os.PathLike[str]) -> Camera:
     Example:
         >>> camera = read_camera("metacamera")
         >>> camera.lens.aperture_um, camera.lens.focal_length_um, camera.sensor.pixels
-        (200.0, 900.0, (400, 400))
+        (110.0, 1000.0, (400, 400))
     """
     name = os.fspath(source)
     if name in preset_names():

@@ -156,7 +156,7 @@ def design_names() -> list[str]:
 
     Example:
         >>> design_names()[:2]
-        ['held', 'held-restoration']
+        ['explore-1mm3', 'held']
     """
     return shipped_names("design/designs")
 

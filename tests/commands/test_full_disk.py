@@ -115,6 +115,7 @@ COMMANDS = {
     "latents": "restore {photographs} -o OUT --psf {psf} --any-lens --latents OUT.l",
     "report": "report -o OUT --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}",
     "bench": "bench -o OUT --psf {psf} --pairs {pairs} --test {others} --steps-per-method 1 --crop 32 --no-chart",
+    "compare": "compare {lens} -o OUT --photos {photographs} --minutes 0",
     "demo": "demo -o OUT --quick",
 }
 
@@ -153,7 +154,7 @@ def is_told(status: int, said: str, place: Path) -> None:
     assert not list(place.rglob("*.part"))
 
 
-SLOW = ("train", "restore", "pseudo", "pretrain", "transfer", "latents", "report", "demo")
+SLOW = ("train", "restore", "pseudo", "pretrain", "transfer", "latents", "report", "compare", "demo")
 """They import for ten seconds; one of them is below, on a file system that is full."""
 
 

@@ -75,7 +75,7 @@ def test_psf_simulates_what_was_imported(exported: Path, tmp_path: Path) -> None
     answer_of("import", exported / "l.gds", "-o", tmp_path / "made", "--like", exported / "lens.toml")
     output = tmp_path / "psf.h5"
     lens = tmp_path / "made" / "lens.toml"
-    found = answer_of("psf", lens, "-o", output, "--fields", "1x1", "--wavelengths", "532", "--window", "15")
+    found = answer_of("psf", lens, "-o", output, "--fields", "1x1", "--wavelengths", "532", "--window", "25")
     assert found["engine"] == "angular_spectrum"
     # λf/D is 5.3 µm on pixels of 2 µm; the width of Eq. 2 is √2 times that along an axis.
     assert 5 < found["fwhm_um"]["least"] < 12

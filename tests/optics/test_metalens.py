@@ -184,7 +184,7 @@ def test_a_map_that_is_smaller_than_the_lens_is_refused(tmp_path):
 
 def test_without_its_file_a_freeform_lens_says_what_to_do(tmp_path):
     camera = parse_camera(dump_camera(camera_with_a_map(tmp_path, np.zeros((51, 51)), 10)))
-    with pytest.raises(InputError, match=r"put its lens\.toml beside the map and read that"):
+    with pytest.raises(InputError, match=r"put its lens\.toml beside it and read that"):
         metalens_of(camera)
 
 

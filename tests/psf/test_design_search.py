@@ -185,11 +185,11 @@ def test_a_broken_checkpoint_is_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no search to go on with"):
         read_state(place, {"name": "small"})
     place.write_bytes(b"PK nothing")
-    with pytest.raises(InputError, match="could not be read as a checkpoint"):
+    with pytest.raises(InputError, match="damaged or no checkpoint"):
         read_state(place, {"name": "small"})
     with place.open("wb") as file:
         np.savez(file, state=np.array({"pickled": 1}, dtype=object))
-    with pytest.raises(InputError, match="could not be read as a checkpoint"):
+    with pytest.raises(InputError, match="damaged or no checkpoint"):
         read_state(place, {"name": "small"})
 
 

@@ -60,7 +60,7 @@ def test_the_grid_is_centred_and_leaves_half_a_spacing_free() -> None:
     [
         ((300, 300), 40, 1, "expected a radius of 2 px at least"),
         ((300, 300), 40, 15, "0.28 of the spacing at most"),
-        ((300, 300), 40, float("nan"), "expected a radius"),
+        ((300, 300), 40, float("nan"), "radius nan: a finite number was expected"),
         ((150, 300), 40, 8, "fewer than five dots of spacing 40 px a side"),
     ],
 )
