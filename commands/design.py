@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,6 +13,7 @@ from metalens.commands.options import MINUTES, PATH, SEED, json_option, output_o
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
+    from metalens.formats.design.spec import DesignSpec
     from metalens.psf.design.search import Task
 
 
@@ -54,9 +56,11 @@ def design(
         answer(figures | {"output": str(output)}, as_json, plan_text(figures, output))
         return
     with count_progress("design", "step") as tell:
-        made = design_lens(
-            asked, output, resume=resume, minutes=minutes, progress=lambda done, all_, _: tell(done, all_)
-        )
+
+        def progress(done: int, total: int, loss: float) -> None:
+            tell(done, total, loss_text(asked, loss))
+
+        made = design_lens(asked, output, resume=resume, minutes=minutes, progress=progress)
     found: dict[str, Any] = {
         "output": str(output),
         "design": asked.name,
@@ -66,7 +70,7 @@ def design(
         "loss": made.loss,
         "finished": made.state.finished,
     }
-    text = f"{output}: {asked.name}, loss {made.loss:.4f} after {found['steps']} steps"
+    text = f"{output}: {asked.name}, {loss_text(asked, made.loss)} after {found['steps']} steps"
     if not made.state.finished:
         text += "; its time was up, --resume goes on"
     if report_folder is not None:
@@ -76,6 +80,20 @@ def design(
         found |= {"lenses": write_report(made, report_folder)["lenses"]}
         text += f"; {report_folder / 'report.md'}"
     answer(found, as_json, text)
+
+
+def loss_text(spec: DesignSpec, loss: float) -> str:
+    """The loss, and the restored PSNR where the loss is the logarithm of the restored picture's error alone.
+
+    Args:
+        spec: the specification.
+        loss: of the best lens.
+    """
+    text = f"loss {loss:.4f}"
+    objective = spec.objectives[0]
+    if len(spec.objectives) == 1 and objective.kind == "restoration" and spec.fabrication is None:
+        text += f" (restored, expected: {-10 / math.log(10) * loss / objective.weight:.2f} dB)"
+    return text
 
 
 def plan_of(task: Task) -> dict[str, Any]:

@@ -5,12 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import Protocol
 
 from metalens.formats.files.interruption import stop_if_interrupted
 
 
+class CountProgress(Protocol):
+    """Takes items done, items in all, and text."""
+
+    def __call__(self, done: int, total: int, text: str = "") -> None:
+        """Show it."""
+
+
 @contextmanager
-def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]]:
+def count_progress(label: str, unit: str) -> Iterator[CountProgress]:
     """Show a progress bar on stderr while the block runs.
 
     Args:
@@ -18,15 +26,16 @@ def count_progress(label: str, unit: str) -> Iterator[Callable[[int, int], None]
         unit: name of one item.
 
     Yields:
-        Progress callback: items done, items in all.
+        Progress callback: items done, items in all, and text that stands behind the bar.
     """
     from tqdm import tqdm
 
     with tqdm(desc=label, unit=unit, file=sys.stderr, dynamic_ncols=True, total=1) as bar:
 
-        def tell(done: int, total: int) -> None:
+        def tell(done: int, total: int, text: str = "") -> None:
             bar.total = total
             bar.n = done
+            bar.set_postfix_str(text, refresh=False)
             bar.refresh()
             stop_if_interrupted()
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
+from metalens.commands.design import loss_text
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.design.spec import design_names, read_design
 from metalens.formats.files.errors import InputError
@@ -128,3 +130,10 @@ def test_the_help_names_exactly_the_shipped_specifications() -> None:
     text = " ".join(design("--help").output.split())
     listed = text.partition("Included: ")[2].partition(".")[0].split(", ")
     assert listed == [name for name in design_names() if read_design(name).explore is None]
+
+
+def test_the_loss_of_a_restored_picture_is_told_in_decibels() -> None:
+    restored = read_design("metacamera")
+    assert loss_text(restored, math.log(1e-3)) == "loss -6.9078 (restored, expected: 30.00 dB)"
+    two = restored.with_(objectives=[{"kind": "restoration"}, {"kind": "strehl"}])
+    assert loss_text(two, 1.0) == "loss 1.0000"
