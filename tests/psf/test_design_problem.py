@@ -21,7 +21,7 @@ version = 1
 name = "mine"
 
 [camera]
-base = "metacamera"
+base = "metacamera-200um"
 
 [variables]
 family = "even_polynomial"

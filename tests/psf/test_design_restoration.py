@@ -160,7 +160,7 @@ def test_without_light_all_that_varies_is_lost() -> None:
 
 
 def test_an_exposure_in_a_fixed_time_collects_the_light_of_the_aperture() -> None:
-    lens = view_of(read_camera("metacamera"), np.zeros((1, 2)), 532e-9).lens
+    lens = view_of(read_camera("metacamera-200um"), np.zeros((1, 2)), 532e-9).lens
     assert relative_exposure(lens, None) == 1
     assert relative_exposure(lens, 4.5) == pytest.approx(1)  # 900 µm behind 200 µm
     assert relative_exposure(lens, 2.25) == pytest.approx(0.25)

@@ -83,9 +83,9 @@ def test_zernike_variables_leave_out_what_does_nothing() -> None:
 
 
 def test_the_polynomials_are_those_of_the_shipped_preset() -> None:
-    lens = read_camera("metacamera").lens
+    lens = read_camera("metacamera-200um").lens
     phase = phase_of(lens.phase, lens)
-    variables = variables_of(problem_of(read_design("metacamera")))
+    variables = variables_of(problem_of(read_design("metacamera-200um")))
     assert isinstance(variables, PolynomialVariables)
     numbers = variables.closest(phase)
     record = variables.record(numbers, Path("lens.toml"))
