@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -56,7 +57,7 @@ def explore(
     asked = read_design(spec)
     if candidates is not None and asked.explore is not None:
         asked = asked.with_(explore={"candidates": candidates})
-    backend = backend_settings(backend_name, workers, slurm_options)
+    backend = replace(backend_settings(backend_name, workers, slurm_options), own_process=True)
     sampler = sampler_of(asked)
     check_files(sampler, output)
     check_claim(output, RUN, resume=resume)

@@ -202,4 +202,4 @@ def backend_settings(name: str, workers: int, slurm_options: tuple[str, ...]) ->
     if not all(key and separator for key, separator, _ in pairs):
         raise click.UsageError("--slurm takes KEY=VALUE, such as partition=short.")
     options = {key: value for key, _, value in pairs}
-    return BackendSettings(name, workers or available_cores(), options)  # type: ignore[arg-type]
+    return BackendSettings(name, workers or available_cores(), options=options)  # type: ignore[arg-type]

@@ -21,11 +21,14 @@ class BackendSettings:
     Attributes:
         backend: ``local``, ``ray`` or ``slurm``.
         workers: processes at the same time; 1 with ``local`` is this process itself.
+        own_process: whether one local worker is a process of its own, of one thread as several are: sums over more
+            threads differ in the last bits, which a search of many steps enlarges.
         options: of submitit's executor.
     """
 
     backend: BackendName = "local"
     workers: int = 1
+    own_process: bool = False
     options: Mapping[str, str] = field(default_factory=dict)
 
     def open(self, folder: Path, here: Mapping[str, Any]) -> Runner:
@@ -44,4 +47,4 @@ class BackendSettings:
         if self.backend == "slurm":
             target = folder.resolve()
             return Slurm(self.workers, target.with_name(f"{target.name}-slurm"), self.options)
-        return LocalWorkers(self.workers) if self.workers > 1 else Here(here)
+        return LocalWorkers(self.workers) if self.workers > 1 or self.own_process else Here(here)
