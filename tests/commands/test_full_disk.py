@@ -94,7 +94,8 @@ COMMANDS = {
     "train": "train {pairs} -o OUT --psf {psf} --prior {prior} --config {recipe} --steps 1 --quality piqe",
     "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",
     "pseudo": "pseudo {photographs} -o OUT --adapter metacamera",
-    "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --channels 32,32",
+    "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --channels 32,32"
+    " --denoiser-crop 64",
     "merge": "data merge {pairs} {others} -o OUT",
     "imported library": "library import {table} --about {about} -o OUT.h5",
     "shown library": "library show si3n4-on-sio2 --figures OUT",
