@@ -17,8 +17,9 @@ import pytest
 from metalens.formats.files.claim import held
 
 from ..restore.conftest import bank, camera, prior_folder
+from .bad_invocations import REPORT
+from .refusing import begun, refused
 from .test_align import rig
-from .test_bad_invocations import REPORT, begun, refused
 from .test_full_disk import captured, given, write_captures
 
 __all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]

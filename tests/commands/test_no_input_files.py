@@ -12,8 +12,8 @@ from collections.abc import Iterator
 import pytest
 
 from ..restore.conftest import bank, camera, prior_folder
+from .refusing import begun, refused
 from .test_align import rig
-from .test_bad_invocations import begun, refused
 from .test_full_disk import captured, given, write_captures
 
 __all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]

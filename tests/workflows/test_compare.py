@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-from html.parser import HTMLParser
 from pathlib import Path
 
 import numpy as np
@@ -12,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
-from metalens.formats.camera.camera import Camera, parse_camera
-from metalens.formats.camera.size import entrance_area_um2, f_number, track_length_um
+from metalens.formats.camera.camera import parse_camera
 from metalens.formats.files.claim import LOCK, held
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
@@ -29,6 +27,7 @@ from metalens.workflows.compare.stages import exposed_camera
 from metalens.workflows.compare.step import run_logged, step_in
 
 from ..conftest import SMALL_CAMERA
+from ..page_links import Sources
 from ..restore.conftest import bank, camera, make_restorer, prior_folder
 
 __all__ = ["bank", "camera", "make_restorer", "prior_folder"]
@@ -107,18 +106,6 @@ def copied(whole, in_one_process, tmp_path) -> Path:
 
 def summary_of(folder: Path) -> dict:
     return json.loads((folder / "compare.json").read_text(encoding="utf-8"))
-
-
-class Sources(HTMLParser):
-    """The files that a page shows and links."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = set()
-
-    def handle_starttag(self, tag, attrs):
-        del tag
-        self.found |= {value for name, value in attrs if name in ("src", "href")}
 
 
 def test_every_lens_is_photographed_restored_and_told(whole):
@@ -380,25 +367,6 @@ def test_a_step_is_done_once_for_all_that_it_depends_on(tmp_path):
     step.do(lambda: work(step.output))
     assert step.done
     assert step.seconds() is None
-
-
-def with_lens(**lens: object) -> Camera:
-    return parse_camera(SMALL_CAMERA).with_(lens=lens)
-
-
-def test_light_and_length_of_a_lens_have_closed_forms():
-    disc = with_lens(aperture_um=40.0).lens
-    assert entrance_area_um2(disc) == pytest.approx(np.pi * 20**2)
-    assert (f_number(disc), track_length_um(disc)) == (2.5, 100.0)
-    ring = with_lens(aperture={"shape": "annulus", "inner_diameter_um": 20.0}).lens
-    assert entrance_area_um2(ring) == pytest.approx(np.pi * (20**2 - 10**2))
-    square = [(-10.0, -10.0), (-10.0, 10.0), (10.0, 10.0), (10.0, -10.0)]
-    assert entrance_area_um2(with_lens(aperture={"shape": "polygon", "vertices_um": square}).lens) == pytest.approx(400)
-    stopped = with_lens(
-        stop={"diameter_um": 20.0, "distance_um": 30.0}, substrate={"thickness_um": 50.0, "index": 1.46}, defocus_um=2.0
-    ).lens
-    assert entrance_area_um2(stopped) == pytest.approx(np.pi * 10**2)
-    assert (f_number(stopped), track_length_um(stopped)) == (5.0, 182.0)
 
 
 def test_light_that_would_saturate_the_sensor_is_refused():

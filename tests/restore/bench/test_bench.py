@@ -9,7 +9,6 @@ import shutil
 import subprocess
 import sys
 from dataclasses import replace
-from html.parser import HTMLParser
 
 import numpy as np
 import pytest
@@ -31,6 +30,7 @@ from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.edge_chart import edge_chart
 from metalens.restore.training.checkpoint import CHECKPOINT
 
+from ...page_links import Sources
 from ..conftest import textured, write_pairs
 from .conftest import begin
 
@@ -160,18 +160,6 @@ def test_nothing_is_started_again_that_has_finished(restored):
 
     write_plan(restored, replace(finished, pairs="gone", psf="gone"))
     assert all(run.finished for run in restore_with_all(restored, resume=True))
-
-
-class Sources(HTMLParser):
-    """The files that a page shows and links."""
-
-    def __init__(self):
-        super().__init__()
-        self.found = set()
-
-    def handle_starttag(self, tag, attrs):
-        del tag
-        self.found |= {value for name, value in attrs if name in ("src", "href")}
 
 
 def test_tables_and_page_tell_what_was_found_and_what_was_not(restored, few_metrics):
