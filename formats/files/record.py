@@ -9,9 +9,13 @@ from typing import Annotated, Any, TypeVar, get_args
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
+
+MOST_TOLD = 4
+"""Problems beside the first that a message tells; further ones are counted."""
 
 LEAST, MOST = 1e-12, 1e12
 """Between these a number of a file is a quantity in its key's unit; squares and products of such are no overflow."""
@@ -112,15 +116,25 @@ def _represented(value: Any) -> str:
 
 
 def first_problem(error: ValidationError, record: type, tags: frozenset[str] = frozenset()) -> str:
-    """The first problem of a validation error as one sentence, and how many more there are.
+    """The problems of a validation error as one sentence, the plainest one first.
 
     Args:
         error: what pydantic found.
         record: that was to be made, whose keys an unknown one is compared with.
         tags: names of members of unions, which are no keys and are left out of the place.
     """
+    found = error.errors(include_url=False)
+    # An array that lacks what is wrong in it is counted as too short: that is no problem of its own.
+    found = [
+        each
+        for each in found
+        if each["type"] != "too_short"
+        or not any(
+            len(other["loc"]) > len(each["loc"]) and other["loc"][: len(each["loc"])] == each["loc"] for other in found
+        )
+    ]
     # The unknown key is reported first: it shows more than the missing one.
-    problems = sorted(error.errors(include_url=False), key=lambda problem: problem["type"] not in _UNKNOWN)
+    problems = sorted(found, key=lambda problem: problem["type"] not in _UNKNOWN)
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
     first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])
     place = shown(".".join(str(part) for part in first["loc"] if part not in tags)) or "the file"
@@ -133,12 +147,21 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
     elif first["type"] == "missing":
         what = f"missing key {place}"
     else:
-        said = shown(first["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
-        what = said if first["type"] == "value_error" and not first["loc"] else f"{place}: {said}"
-        if first["type"] not in ("value_error", "union_tag_invalid", "union_tag_not_found"):
-            what += f", found {shown(_represented(first['input']))}"
-    more = f" ({len(problems) - 1} more problems)" if len(problems) > 1 else ""
-    return f"{what}{more}."
+        what = _told(first, tags)
+    others = [_told(each, tags) for each in problems if each is not first]
+    if len(others) > MOST_TOLD:
+        others = [*others[:MOST_TOLD], f"and {len(others) - MOST_TOLD} more"]
+    return "; ".join([what, *others]) + "."
+
+
+def _told(problem: ErrorDetails, tags: frozenset[str]) -> str:
+    """A problem of one key: its place, what is wrong, and what was found."""
+    place = shown(".".join(str(part) for part in problem["loc"] if part not in tags)) or "the file"
+    said = shown(problem["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
+    what = said if problem["type"] == "value_error" and not problem["loc"] else f"{place}: {said}"
+    if problem["type"] not in ("value_error", "missing", "union_tag_invalid", "union_tag_not_found"):
+        what += f", found {shown(_represented(problem['input']))}"
+    return what
 
 
 def _advice(place: Sequence[int | str], record: type, tags: frozenset[str]) -> str:
