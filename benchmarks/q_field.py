@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--pictures", type=int, help="the first so many")
     given = parser.parse_args()
     restorer = load_restorer(given.adapter)
-    known = np.asarray(restorer.fwhm_map)
+    known = np.asarray(restorer.lens_map)
     flat = np.broadcast_to(known.mean(axis=(1, 2), keepdims=True), known.shape).copy()
     ways: dict[str, tuple[np.ndarray, Change]] = {
         "as learned": (known, lambda mixing: mixing),
@@ -91,7 +91,7 @@ def main() -> None:
         clean, captured = pairs[number]
         pictures = {"captured": captured}
         for name, (fwhm, change) in ways.items():
-            restorer.fwhm_map = fwhm
+            restorer.lens_map = fwhm
             pictures[name] = restored(restorer, captured, given.alpha, change)
         for name, row in zip(pictures, row_of(clean, list(pictures.values())), strict=True):
             rows.setdefault(name, []).append(row)

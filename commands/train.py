@@ -98,6 +98,23 @@ _RECIPE = (
         type=click.Choice(["local", "global", "plain"]),
         help="A field of Q, one Q per picture (as published), or no Q. [default: local]",
     ),
+    click.option(
+        "--conditioning",
+        type=click.Choice(["published", "optics"]),
+        help="What the networks know of the lens: its FWHM, or also its contrast and linear restorations. "
+        "[default: published]",
+    ),
+    click.option(
+        "--tuning",
+        type=click.Choice(["lora", "full"]),
+        help="LoRA with Q, or all weights of the prior without Q. [default: lora]",
+    ),
+    click.option(
+        "--neutral",
+        type=click.Choice(["smooth", "fidelity"]),
+        help="Target of the neutral path: a low-pass of the clean picture, or that picture by L1. [default: smooth]",
+    ),
+    click.option("--edge-weight", type=Number(1, 100), help="How often crops at the edge are drawn. [default: 1]"),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
     click.option("--checkpoint-every", type=STEPS, help="Steps between checkpoints. [default: 100]"),
     click.option("--validate-every", type=STEPS, help="Steps between validations. [default: 500]"),
@@ -116,6 +133,8 @@ _KEYS = {
     "encoder_rank": "adapter.encoder_rank",
     "q": "adapter.form",
     "fwhm": "adapter.fwhm",
+    "conditioning": "adapter.conditioning",
+    "tuning": "adapter.tuning",
 }
 
 

@@ -49,7 +49,7 @@ def test_an_adapter_is_the_same_restorer_and_restores():
     restorer, values = metalens.load_restorer(FOLDER / "adapter"), VALUES["adapter"]
     assert (restorer.identity, restorer.prior.identity) == (values["identity"], values["prior"])
     assert restorer.camera.hash == values["lens_hash"]
-    assert restorer.fwhm_map.sum(dtype=float) == pytest.approx(values["fwhm_map"], rel=1e-12)
+    assert restorer.lens_map.sum(dtype=float) == pytest.approx(values["fwhm_map"], rel=1e-12)
     assert (restorer.training["steps"], restorer.quality_metric) == (values["steps"], values["quality_metric"])
     captured = np.random.default_rng(0).integers(20, 200, (64, 64, 3), dtype=np.uint8)
     restored = metalens.restore(captured, restorer)

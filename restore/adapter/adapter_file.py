@@ -21,12 +21,16 @@ from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file, is_file, is_folder
 from metalens.formats.files.json_file import read_record
+from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
-from metalens.restore.conditioning.degradation_map import CELLS
+from metalens.restore.conditioning.degradation_map import CELLS, lens_channels
+from metalens.restore.conditioning.lens_maps import slim
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.prior.text_prompts import read_prompt_bank
+
+FUNCTIONS = "psf.h5"
 
 LARGEST_WEIGHTS = 2**36
 """Bytes of a safetensors file; its header says what is read of it."""
@@ -35,7 +39,8 @@ LARGEST_WEIGHTS = 2**36
 def save_adapter(folder: Path, restorer: Restorer) -> None:
     """Write ``adapter.safetensors`` (half precision) and ``adapter.json`` into a folder; the JSON comes last.
 
-    Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them.
+    Where a text encoder embedded the prompts, ``prompts.safetensors`` keeps them. An adapter conditioned by optics has
+    its camera's ``psf.h5`` beside it.
 
     Args:
         folder: an existing folder.
@@ -45,7 +50,8 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
         InputError: the disk refuses the write; neither file is left half-written.
     """
     tensors = {name: value.detach().half().contiguous().cpu() for name, value in restorer.parameters().items()}
-    tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.fwhm_map)).half()
+    # The name of its first three channels, from when there were no others.
+    tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.lens_map)).half()
     with atomic_file(folder / "adapter.safetensors") as part:
         safetensors.torch.save_file(tensors, part)
     if not restorer.prior.own_prompts:
@@ -53,6 +59,10 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
         prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
         with atomic_file(folder / "prompts.safetensors") as part:
             safetensors.torch.save_file(prompts, part)
+    if restorer.config.conditioning == "optics":
+        if restorer.bank is None:
+            raise InputError("an adapter conditioned by optics cannot be saved without its point spread functions.")
+        write_psf_bank(folder / FUNCTIONS, slim(restorer.bank))
     description = {
         "schema": SCHEMA,
         "version": VERSION,
@@ -132,17 +142,23 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
         prior=loaded_prior,
         config=config,
         camera=camera,
-        fwhm_map=np.zeros((3, CELLS, CELLS), np.float32),
+        lens_map=np.zeros((lens_channels(config.conditioning), CELLS, CELLS), np.float32),
         quality_metric=quality_metric,
         training=description["training"],
+        bank=read_psf_bank(folder / FUNCTIONS) if config.conditioning == "optics" else None,
     )
+    if restorer.bank is not None and (found := restorer.bank.camera).hash != camera.hash:
+        raise InputError(
+            f"{folder / FUNCTIONS}: is of camera {found.name!r} ({found.hash[:12]}…), the "
+            f"adapter of {camera.name!r} ({camera.hash[:12]}…); copy the adapter again."
+        )
     path = folder / "adapter.safetensors"
     shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}
-    tensors = read_tensors(path, expected=shapes | {"fwhm_map": (3, CELLS, CELLS)})
-    fwhm_map = tensors.pop("fwhm_map").float()
-    if not torch.isfinite(fwhm_map).all():
+    tensors = read_tensors(path, expected=shapes | {"fwhm_map": restorer.lens_map.shape})
+    lens_map = tensors.pop("fwhm_map").float()
+    if not torch.isfinite(lens_map).all():
         raise InputError(f"{path}: fwhm_map holds NaN or infinity; copy or train the adapter again.")
-    restorer.fwhm_map = fwhm_map.numpy()
+    restorer.lens_map = lens_map.numpy()
     load_parameters(restorer, tensors, origin=str(path))
     return restorer
 

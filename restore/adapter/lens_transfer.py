@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
+
+import torch
+from torch import Tensor
 
 from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
@@ -18,9 +21,16 @@ from metalens.restore.adapter.adapter_file import (
     read_tensors,
     save_adapter,
 )
+from metalens.restore.adapter.merging import merged_prior
 from metalens.restore.adapter.model_card import write_transfer_card
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
+from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
 from metalens.restore.conditioning.lens_maps import LensMaps
+
+_TYPICAL_QUALITY = 0.5
+
+_OF_MAPS = ("svda.local.0.weight", "svda.whole.1.weight")
+"""Parameters that take the degradation map."""
 
 
 def initialise(restorer: Restorer, initial: str) -> None:
@@ -32,18 +42,54 @@ def initialise(restorer: Restorer, initial: str) -> None:
 
     Raises:
         InputError: it is of another prior or of other sizes, or its file is damaged.
+
+    An adapter with published conditioning can start one by optics, whose further inputs begin at 0; LoRA can start the
+    tuning of all weights, merged at the mean of its lens map.
     """
     description = describe_adapter(initial)
     if description["prior"]["identity"] != restorer.prior.identity:
         raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
-    if description["config"] != asdict(restorer.config):
+    config = AdapterConfig(**description["config"])
+    known = {"conditioning": restorer.config.conditioning, "tuning": restorer.config.tuning}
+    started = config.conditioning in ("published", known["conditioning"]) and config.tuning in ("lora", known["tuning"])
+    sized = known if config.tuning == known["tuning"] else asdict(restorer.config)
+    if not started or replace(config, **sized) != restorer.config:
         raise InputError(
             f"{initial}: is of size {description['config']}, this training asks for {asdict(restorer.config)}."
         )
     path = adapter_folder(initial) / "adapter.safetensors"
-    tensors = read_tensors(path)
-    tensors.pop("fwhm_map", None)
-    load_parameters(restorer, tensors, origin=str(path))
+    if config.tuning != known["tuning"]:
+        tensors = _merged(initial, restorer)
+    else:
+        tensors = read_tensors(path)
+        tensors.pop("fwhm_map", None)
+    load_parameters(restorer, _widened(tensors, restorer), origin=str(path))
+
+
+def _merged(initial: str, restorer: Restorer) -> dict[str, Tensor]:
+    """All weights of the prior with LoRA of another adapter merged into them, and its other parameters."""
+    other = load_restorer(initial, prior=restorer.prior.name)
+    quality = torch.full((1, CELLS, CELLS), _TYPICAL_QUALITY)
+    maps = other.maps(quality).mean((-2, -1), keepdim=True).expand(-1, -1, CELLS, CELLS)
+    prior = merged_prior(other, None if other.config.form == "plain" else maps)
+    tensors = {f"unet.{name}": value for name, value in prior.unet.state_dict().items()}
+    tensors |= {f"vae.{name}": value for name, value in prior.vae.state_dict().items()}
+    return tensors | {name: value for name, value in other.parameters().items() if name.startswith("optics.")}
+
+
+def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor]:
+    """Parameters with published conditioning, for a restorer that is told more: further inputs begin at 0."""
+    wider = dict(tensors)
+    for name, parameter in restorer.parameters().items():
+        if name.startswith("optics.") and name not in wider:
+            wider[name] = torch.zeros_like(parameter)
+        elif name in wider and name in _OF_MAPS and wider[name].shape[1] != parameter.shape[1]:
+            # The lens' further channels stand before the last one, which is the quality.
+            old = wider[name].unflatten(1, (CHANNELS, -1))
+            new = old.new_zeros(len(old), restorer.lens_map.shape[0] + 1, *old.shape[2:])
+            new[:, : CHANNELS - 1], new[:, -1] = old[:, :-1], old[:, -1]
+            wider[name] = new.reshape(parameter.shape)
+    return wider
 
 
 def adapter_config(initial: str) -> AdapterConfig:
@@ -66,8 +112,8 @@ def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:
         restorer: prior and adapter.
         bank: point spread functions of the new lens.
     """
-    restorer.camera = bank.camera
-    restorer.fwhm_map = LensMaps([bank]).of_bank(bank)
+    lens = LensMaps([bank], restorer.config.conditioning).of_bank(bank)
+    restorer.camera, restorer.lens_map, restorer.bank = bank.camera, lens.values, lens.bank
 
 
 def transfer_adapter(

@@ -74,7 +74,8 @@ def _source(pairs: Mapping[str, Any]) -> dict[str, Any]:
 
 def _before_and_after(training: Mapping[str, Any], path: str) -> list[str]:
     sides = (training["validation_before"][path], training["validation_after"][path])
-    return [number(side[key], digits) for key, digits in _DIGITS.items() for side in sides]
+    # A neutral path of fidelity has no perceptual term.
+    return [number(side[key], digits) if key in side else "–" for key, digits in _DIGITS.items() for side in sides]
 
 
 def write_transfer_card(folder: Path, restorer: Restorer) -> None:

@@ -6,6 +6,7 @@ import torch
 from pydantic import model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor
+from torch.nn import functional as F
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, Share, told_as_input_error
@@ -38,17 +39,19 @@ def source_and_target(path: str, clean: Tensor, neutral: Tensor, captured: Tenso
     """Input and target of one path.
 
     positive: captured → clean; neutral: captured → edge-preserving low-pass of the clean; negative: clean → captured.
+    Where linear restorations follow the capture's channels, the clean picture as an input has zeros in their place.
 
     Args:
         path: one of the three.
         clean: ``[batch, 3, y, x]`` in 0..1.
         neutral: its edge-preserving low-pass, which the pairs hold (:mod:`metalens.formats.pairs.neutral_target`).
-        captured: of the same shape.
+        captured: of the same shape, or with further channels.
     """
     if path == "positive":
         return captured, clean
     if path == "neutral":
         return captured, neutral
     if path == "negative":
-        return clean, captured
+        further = captured.shape[1] - clean.shape[1]
+        return (F.pad(clean, (0, 0, 0, 0, 0, further)), captured[:, :-further]) if further else (clean, captured)
     raise InputError(f"path {path!r} is unknown; expected one of {', '.join(PATHS)}.")

@@ -6,20 +6,27 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 import numpy as np
 import torch
-from pydantic import Field
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.full_tuning import FullTuning
 from metalens.restore.adapter.lora import LoraLayers
+from metalens.restore.adapter.optics_input import OpticsInput
 from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
-from metalens.restore.conditioning.degradation_map import WHOLE, Region
+from metalens.restore.conditioning.degradation_map import WHOLE, Conditioning, Region, lens_channels
+from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, LinearEstimates
+from metalens.restore.metrics.picture_tensors import as_tensor
 from metalens.restore.prior.prior import Prior
 
 
@@ -35,6 +42,11 @@ class AdapterConfig:
         bases: K, basis matrices per block (local form).
         fwhm: whether Q depends on the FWHM map; otherwise S_f is set to 0.
         skips: whether the decoder takes the encoder's features (:mod:`metalens.restore.adapter.skips`).
+        conditioning: what the networks are told of the lens: ``published``, its FWHM through Q; ``optics``, also its
+            contrast through Q, and linear restorations of the capture as further input channels
+            (:mod:`metalens.restore.adapter.optics_input`).
+        tuning: what is trained: ``lora``, LoRA with Q as published; ``full``, all weights of the prior, without Q, so
+            that ranks and form do not matter.
     """
 
     unet_rank: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -43,6 +55,14 @@ class AdapterConfig:
     bases: Annotated[int, Field(ge=1, le=64)] = 3
     fwhm: bool = True
     skips: bool = False
+    conditioning: Conditioning = "published"
+    tuning: Literal["lora", "full"] = "lora"
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> AdapterConfig:
+        if self.skips and self.conditioning == "optics":
+            raise ValueError("skips are not offered together with conditioning by optics; leave one of them out")
+        return self
 
 
 @dataclass
@@ -53,24 +73,37 @@ class Restorer:
         prior: the latent diffusion model, with LoRA injected.
         config: size and form of the adapter.
         camera: the adapter's camera.
-        fwhm_map: ``[3, n, n]`` of that camera (S_f), in 0..1.
+        lens_map: ``[3, n, n]`` of that camera (S_f), in 0..1; ``[9, n, n]`` with conditioning by optics.
         quality_metric: metric of S_i in training, also used for captures.
         training: record of the training, for the model card.
+        bank: the camera's point spread functions, which conditioning by optics needs.
     """
 
     prior: Prior
     config: AdapterConfig
     camera: Camera
-    fwhm_map: np.ndarray
+    lens_map: np.ndarray
     quality_metric: str
     training: dict[str, Any] = field(default_factory=dict)
+    bank: PsfBank | None = None
 
     def __post_init__(self) -> None:
-        self.layers = LoraLayers(self.prior, unet_rank=self.config.unet_rank, encoder_rank=self.config.encoder_rank)
+        config = self.config
+        self.layers: LoraLayers | FullTuning
+        if config.tuning == "full":
+            self.layers = FullTuning(self.prior)
+        else:
+            self.layers = LoraLayers(self.prior, unet_rank=config.unet_rank, encoder_rank=config.encoder_rank)
         self.attention = DegradationAttention(
-            self.layers.ranks, form=self.config.form, bases=self.config.bases, fwhm=self.config.fwhm
+            self.layers.ranks,
+            form="plain" if config.tuning == "full" else config.form,
+            bases=config.bases,
+            fwhm=config.fwhm,
+            channels=lens_channels(config.conditioning) + 1,
         )
-        self.skips = EncoderSkips(self.prior.vae) if self.config.skips else None
+        self.skips = EncoderSkips(self.prior.vae) if config.skips else None
+        self.optics = OpticsInput(self.prior) if config.conditioning == "optics" else None
+        self._estimates: LinearEstimates | None = None
         self._identity = ""
 
     @property
@@ -90,20 +123,49 @@ class Restorer:
         found |= {f"svda.{name}": parameter for name, parameter in self.attention.named_parameters()}
         if self.skips is not None:
             found |= {f"skips.{name}": parameter for name, parameter in self.skips.named_parameters()}
+        if self.optics is not None:
+            found |= {f"optics.{name}": parameter for name, parameter in self.optics.named_parameters()}
         return dict(sorted(found.items()))
 
-    def maps(self, quality: Tensor, fwhm_map: np.ndarray | None = None) -> Tensor:
-        """Build degradation maps from quality maps and an FWHM map.
+    def network_input(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> Tensor:
+        """What the encoder takes of a capture: itself, and with conditioning by optics its linear restorations.
+
+        Args:
+            capture: ``[y, x, 3]`` uint8.
+            place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
+
+        Returns:
+            ``[1, channel, y, x]`` in 0..1.
+
+        Raises:
+            InputError: the capture does not lie on the bank's sensor, or the adapter lacks its functions.
+        """
+        if self.optics is None:
+            return as_tensor(capture)[None]
+        if self.bank is None:
+            raise InputError("an adapter conditioned by optics needs its camera's point spread functions; give psf.h5.")
+        if self._estimates is None or self._estimates.bank is not self.bank:
+            self._estimates = LinearEstimates(self.bank, device=self.prior.device)
+        return as_tensor(np.concatenate([capture, self._estimates(capture, place)], axis=-1))[None]
+
+    def clean_input(self, pictures: Tensor) -> Tensor:
+        """What the encoder takes of clean pictures ``[batch, 3, y, x]``, which have no linear restorations: zeros."""
+        if self.optics is None:
+            return pictures
+        return F.pad(pictures, (0, 0, 0, 0, 0, ESTIMATE_CHANNELS))
+
+    def maps(self, quality: Tensor, lens_map: np.ndarray | None = None) -> Tensor:
+        """Build degradation maps from quality maps and a lens map.
 
         Args:
             quality: ``[batch, n, n]`` quality maps in 0..1, 1 being worst.
-            fwhm_map: ``[3, n, n]`` in 0..1; by default that of the adapter's camera.
+            lens_map: ``[3 or 9, n, n]`` in 0..1; by default that of the adapter's camera.
 
         Returns:
-            ``[batch, 4, n, n]``.
+            ``[batch, 4 or 10, n, n]``.
         """
-        fwhm = torch.from_numpy(np.asarray(self.fwhm_map if fwhm_map is None else fwhm_map)).to(quality)
-        return torch.cat([fwhm.expand(len(quality), -1, -1, -1), quality[:, None]], dim=1)
+        lens = torch.from_numpy(np.asarray(self.lens_map if lens_map is None else lens_map)).to(quality)
+        return torch.cat([lens.expand(len(quality), -1, -1, -1), quality[:, None]], dim=1)
 
     @contextmanager
     def conditioned(self, maps: Tensor, aspect: float, regions: Sequence[Region] = WHOLE) -> Iterator[None]:
@@ -118,15 +180,25 @@ class Restorer:
             yield
 
     def encode(self, pictures: Tensor, maps: Tensor, regions: Sequence[Region] = WHOLE) -> Tensor:
-        """Latents ``[batch, …]`` of pictures ``[batch, 3, y, x]`` in 0..1, by the adapted encoder.
+        """Latents of pictures by the adapted encoder.
 
         Args:
-            pictures: to encode.
+            pictures: ``[batch, channel, y, x]`` in 0..1: captures as :meth:`network_input` gives them, or clean
+                pictures as :meth:`clean_input` does.
             maps: ``[batch, 4, n, n]`` degradation maps of the frames.
             regions: which part of its frame each picture is; one for all, or one each.
+
+        Returns:
+            ``[batch, channel, y, x]``; with conditioning by optics, the estimates at the latents' resolution follow
+            the latents.
         """
         with self.conditioned(maps, pictures.shape[-2] / pictures.shape[-1], regions):
-            return self.prior.encode(pictures)
+            if self.optics is None:
+                return self.prior.encode(pictures)
+            captured, estimates = pictures[:, :3], pictures[:, 3:]
+            with self.optics.given(estimates):
+                latents = self.prior.encode(captured)
+            return torch.cat([latents, self.optics.at_latents(estimates).to(latents)], dim=1)
 
     def step(
         self,
@@ -141,25 +213,31 @@ class Restorer:
         ``regions`` as in :meth:`encode`; ``timestep`` is that of the latents, by default the last one.
 
         Args:
-            latents: ``[batch, channel, y, x]``.
+            latents: ``[batch, channel, y, x]`` as :meth:`encode` gives them.
             maps: ``[batch, 4, n, n]`` degradation maps of the frames.
             paths: prompt path of each sample of the batch.
             regions: which part of its frame each picture shows; one for all, or one each.
             timestep: timestep of the latents, by default the last one.
 
         Returns:
-            x̂₀ of the latents' shape, float32.
+            ``[batch, channel, y, x]`` x̂₀, float32, without estimates.
         """
         if not len(latents) == len(maps) == len(paths):
             raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
         with self.conditioned(maps, latents.shape[-2] / latents.shape[-1], regions):
-            return self.prior.predict_clean(latents, self.prior.prompt(paths), timestep)
+            prompts = self.prior.prompt(paths)
+            if self.optics is None:
+                return self.prior.predict_clean(latents, prompts, timestep)
+            own = int(self.prior.vae.config.latent_channels)
+            with self.optics.given(latents[:, own:]):
+                return self.prior.predict_clean(latents[:, :own], prompts, timestep)
 
     def forward(self, pictures: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
         """Encode, one diffusion step, decode.
 
         Args:
-            pictures: ``[batch, 3, y, x]`` in 0..1, sides multiples of the prior's ``size_multiple``.
+            pictures: ``[batch, channel, y, x]`` in 0..1 as :meth:`encode` takes them, sides multiples of the prior's
+                ``size_multiple``.
             maps: ``[batch, 4, n, n]`` degradation maps.
             paths: prompt path of each picture.
 
@@ -186,6 +264,9 @@ class Restorer:
             self._identity = self.identity
         self.prior.to(device, dtype)
         self.attention.to(device)
+        if self.optics is not None:
+            self.optics.to(device)
+            self._estimates = None
         if self.skips is not None:
             self.skips.to(device)
         return self

@@ -4,11 +4,15 @@ The map has n × n values per channel, at the centres of overlapping patches of 
 of an eighth (DMDiff: 100-pixel patches at stride 50 of 400 pixels, n = 7). Three channels are the FWHM of the point
 spread function in red, green and blue (S_f), the fourth the no-reference quality of the network's input (S_i). All
 values are in 0..1, 1 being worst, on the same scale for all lenses and pictures.
+
+With conditioning by optics six more channels follow the FWHM: the contrast that red, green and blue lose at two
+frequencies. The FWHM alone misleads where a sharp core stands in a wide halo.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 import torch
@@ -18,6 +22,14 @@ from metalens.formats.psf.bank import PsfBank
 
 CELLS = 7
 CHANNELS = 4
+
+Conditioning = Literal["published", "optics"]
+"""What a restorer is told of its lens: its FWHM, as in DMDiff; or its contrast and linear restorations too."""
+
+CONTRAST_FREQUENCIES = (0.05, 0.1)
+"""Cycles per pixel of the contrast maps."""
+
+_DIRECTIONS = 8
 WIDEST_FWHM = 64.0
 """The FWHM in pixels along one axis that maps to 1."""
 
@@ -41,15 +53,66 @@ def fwhm_map(bank: PsfBank, cells: int = CELLS) -> np.ndarray:
     Raises:
         InputError: the bank's nodes are no grid.
     """
+    pixels = bank.by_channel.full_width_half_maximum / np.sqrt(2) / bank.pixel_pitch
+    return _at_patches(bank, np.clip(np.log2(1 + pixels) / np.log2(1 + WIDEST_FWHM), 0, 1), cells)
+
+
+def lens_channels(conditioning: Conditioning) -> int:
+    """Channels of :func:`lens_map`."""
+    return 3 if conditioning == "published" else 3 + 3 * len(CONTRAST_FREQUENCIES)
+
+
+def lens_map(bank: PsfBank, conditioning: Conditioning = "published", cells: int = CELLS) -> np.ndarray:
+    """The channels of the degradation map that describe the lens.
+
+    Args:
+        bank: the camera's point spread functions, on a grid.
+        conditioning: ``published`` is S_f alone, ``optics`` S_f and the lost contrast.
+        cells: n.
+
+    Returns:
+        ``[3, n, n]`` or ``[9, n, n]`` float32 in 0..1: the FWHM of the channels, then their lost contrast at each of
+        ``CONTRAST_FREQUENCIES``.
+
+    Raises:
+        InputError: the bank's nodes are no grid.
+    """
+    width = fwhm_map(bank, cells)
+    if conditioning == "published":
+        return width
+    return np.concatenate([width, *(lost_contrast_map(bank, at, cells) for at in CONTRAST_FREQUENCIES)])
+
+
+def lost_contrast_map(bank: PsfBank, frequency: float, cells: int = CELLS) -> np.ndarray:
+    """1 − contrast of each channel at a frequency, the mean over directions, at the patches' centres.
+
+    Args:
+        bank: the camera's point spread functions, on a grid.
+        frequency: in cycles per pixel.
+        cells: n.
+
+    Returns:
+        ``[3, n, n]`` float32 in 0..1.
+
+    Raises:
+        InputError: the bank's nodes are no grid.
+    """
+    height, width = bank.intensity.shape[-2:]
+    angle = np.pi * np.arange(_DIRECTIONS) / _DIRECTIONS
+    phase_y = np.exp(-2j * np.pi * frequency * np.sin(angle)[:, None] * np.arange(height))
+    phase_x = np.exp(-2j * np.pi * frequency * np.cos(angle)[:, None] * np.arange(width))
+    transfer = np.einsum("ncyx,dy,dx->ncd", bank.intensity, phase_y, phase_x, optimize=True)
+    contrast = np.abs(transfer).mean(axis=-1) / bank.intensity.sum(axis=(-2, -1), dtype=np.float64)
+    return _at_patches(bank, np.clip(1 - contrast, 0, 1), cells)
+
+
+def _at_patches(bank: PsfBank, values: np.ndarray, cells: int) -> np.ndarray:
+    """``[node, 3]`` values of a grid at the patches' centres, ``[3, n, n]``."""
     rows, columns = bank.camera.sensor.pixels
-    pitch = bank.pixel_pitch
-    y = (patch_centres(cells) - 0.5) * rows * pitch
-    x = (patch_centres(cells) - 0.5) * columns * pitch
-    pixels = bank.as_grid(bank.by_channel.full_width_half_maximum) / np.sqrt(2) / pitch
-    scaled = np.clip(np.log2(1 + pixels) / np.log2(1 + WIDEST_FWHM), 0, 1)
-    along_y = _interpolation(y, bank.field_y)
-    along_x = _interpolation(x, bank.field_x)
-    return np.einsum("ia,abc,jb->cij", along_y, scaled, along_x).astype(np.float32)
+    y = (patch_centres(cells) - 0.5) * rows * bank.pixel_pitch
+    x = (patch_centres(cells) - 0.5) * columns * bank.pixel_pitch
+    along_y, along_x = _interpolation(y, bank.field_y), _interpolation(x, bank.field_x)
+    return np.einsum("ia,abc,jb->cij", along_y, bank.as_grid(values), along_x).astype(np.float32)
 
 
 def _interpolation(at: np.ndarray, nodes: np.ndarray) -> np.ndarray:

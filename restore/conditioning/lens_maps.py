@@ -1,9 +1,9 @@
-"""FWHM maps of all cameras in a training, for SVDA."""
+"""What SVDA and the linear estimates need of all cameras in a training."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -11,31 +11,39 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.conditioning.degradation_map import fwhm_map
+from metalens.restore.conditioning.degradation_map import Conditioning, lens_map
 
 
 @dataclass(frozen=True)
 class LensMap:
-    """Name of a camera and its FWHM map ``[3, n, n]`` in 0..1."""
+    """Name of a camera, its lens map ``[3 or 9, n, n]`` in 0..1, and its functions if linear estimates need them."""
 
     name: str
-    fwhm_map: np.ndarray
+    values: np.ndarray
+    bank: PsfBank | None = None
+
+
+def slim(bank: PsfBank) -> PsfBank:
+    """The bank without its sub-pixels and its figures by wavelength, which no restorer reads."""
+    return replace(bank, subpixel_intensity=None, simulated_position=None, by_wavelength=None)
 
 
 class LensMaps:
-    """FWHM maps by the hash of their camera.
+    """Lens maps by the hash of their camera.
 
     Args:
         banks: point spread functions of the cameras; read one at a time, and only the maps are kept.
+        conditioning: what the restorer is told; ``optics`` keeps the functions too.
 
     Raises:
         InputError: a bank's nodes are no grid.
     """
 
-    def __init__(self, banks: Iterable[PsfBank]) -> None:
+    def __init__(self, banks: Iterable[PsfBank], conditioning: Conditioning = "published") -> None:
         self._known: dict[str, LensMap] = {}
         for bank in banks:
-            self._known[bank.camera.hash] = LensMap(bank.camera.name, fwhm_map(bank))
+            kept = slim(bank) if conditioning == "optics" else None
+            self._known[bank.camera.hash] = LensMap(bank.camera.name, lens_map(bank, conditioning), kept)
 
     def of(self, pairs: Pairs) -> list[LensMap]:
         """The map of each camera of a set of pairs, in the manifest's order.
@@ -47,9 +55,9 @@ class LensMaps:
         """
         return [self._one(pairs, camera) for camera in pairs.manifest.cameras]
 
-    def of_bank(self, bank: PsfBank) -> np.ndarray:
+    def of_bank(self, bank: PsfBank) -> LensMap:
         """The map of one of the given banks."""
-        return self._known[bank.camera.hash].fwhm_map
+        return self._known[bank.camera.hash]
 
     def is_its_own(self, camera: PairsCamera) -> bool:
         """Whether a camera has its own map, not that of the nominal design."""

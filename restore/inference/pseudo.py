@@ -19,7 +19,7 @@ from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.pictures.scene import linear_to_srgb, random_crop, to_8_bit
 from metalens.restore.adapter.restorer import Restorer
-from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.inference.restoration import degradation_map
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
 
 Report = Callable[[int, int], None]
@@ -106,9 +106,8 @@ def degrade(restorer: Restorer, clean: np.ndarray) -> np.ndarray:
         ``[y, x, 3]`` uint8.
     """
     device = restorer.prior.alpha_cumprod.device
-    quality, _ = quality_map(clean, restorer.quality_metric)
-    maps = restorer.maps(torch.from_numpy(quality)[None].to(device))
-    padded = pad_to_multiple(as_tensor(clean)[None].to(device), restorer.prior.size_multiple)
+    maps = degradation_map(restorer, clean, None)
+    padded = pad_to_multiple(restorer.clean_input(as_tensor(clean)[None].to(device)), restorer.prior.size_multiple)
     height, width = clean.shape[:2]
     return as_picture(restorer.forward(padded, maps, ["negative"])[0, :, :height, :width])
 

@@ -20,7 +20,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
-from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.conditioning.quality import GRID, quality_map
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
@@ -154,7 +154,7 @@ def latents_of(
     check_capture(restorer, capture, settings.place)
     prior = restorer.prior
     maps = degradation_map(restorer, capture, settings.place)
-    picture = pad_to_multiple(as_tensor(capture)[None], prior.size_multiple)
+    picture = pad_to_multiple(restorer.network_input(capture, settings.place), prior.size_multiple)
     frame, padded = (capture.shape[0], capture.shape[1]), (picture.shape[-2], picture.shape[-1])
     with _memory(settings.tile):
         networks = TiledNetworks(restorer, maps, frame=frame, padded=padded, tile=settings.tile)
@@ -164,7 +164,9 @@ def latents_of(
         for timestep, following in zip(timesteps, [*timesteps[1:], None], strict=True):
             clean = networks.step(both, timestep)
             if following is not None:
-                both = ddim_step(both, clean, prior.alpha_cumprod[timestep], prior.alpha_cumprod[following])
+                noisy, beside = both[:, : clean.shape[1]], both[:, clean.shape[1] :]
+                noisy = ddim_step(noisy, clean, prior.alpha_cumprod[timestep], prior.alpha_cumprod[following])
+                both = torch.cat([noisy, beside], dim=1)
     _require_finite(clean, prior.vae.dtype)
     kept = (capture, maps) if restorer.skips is not None else None
     return Latents(clean[:1], clean[1:], frame, kept)
@@ -205,22 +207,26 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
 
 
 def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> Tensor:
-    """Degradation map of a capture: its own quality, and the FWHM at its place on the sensor.
+    """Degradation map of a capture: its own quality, and that of the lens at its place on the sensor.
 
     Args:
-        restorer: gives the quality metric and the FWHM map.
+        restorer: gives the quality metric and the lens map.
         capture: ``[y, x, 3]`` uint8.
         place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
 
     Returns:
-        ``[1, 4, n, n]`` in 0..1.
+        ``[1, 4 or 10, n, n]`` in 0..1.
     """
-    quality, _ = quality_map(capture, restorer.quality_metric)
-    fwhm = torch.from_numpy(restorer.fwhm_map)
+    if restorer.layers.ranks:
+        quality, _ = quality_map(capture, restorer.quality_metric)
+    else:
+        # Without Q nothing reads the quality.
+        quality = np.zeros((GRID, GRID), np.float32)
+    lens = torch.from_numpy(restorer.lens_map)
     if place is not None:
         on_sensor = region_of(*place, capture.shape[0], capture.shape[1], restorer.camera.sensor.pixels)
-        fwhm = resample(fwhm, on_sensor)
-    return restorer.maps(torch.from_numpy(quality)[None].to(restorer.prior.device), fwhm.numpy())
+        lens = resample(lens, on_sensor)
+    return restorer.maps(torch.from_numpy(quality)[None].to(restorer.prior.device), lens.numpy())
 
 
 @contextmanager

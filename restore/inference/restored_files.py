@@ -16,8 +16,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, is_pairs_folder, pair_names, read_pairs
 from metalens.formats.pictures.pictures import list_pictures, read_picture, write_picture
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.lens_transfer import use_for_lens
 from metalens.restore.adapter.restorer import Restorer
-from metalens.restore.conditioning.degradation_map import fwhm_map
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.latents_file import SUFFIX, load_latents, save_latents
 from metalens.restore.inference.restoration import (
@@ -113,7 +113,7 @@ def known_lenses(restorer: Restorer) -> set[str]:
 
 
 def take_camera(restorer: Restorer, bank: PsfBank, *, any_lens: bool = False) -> None:
-    """Switch a restorer, in place, to the camera of a bank: its sensor and its FWHM map.
+    """Switch a restorer, in place, to the camera of a bank: its sensor and its lens map.
 
     Args:
         restorer: prior and adapter.
@@ -124,8 +124,7 @@ def take_camera(restorer: Restorer, bank: PsfBank, *, any_lens: bool = False) ->
         InputError: the adapter was not trained for that camera, and ``any_lens`` does not allow it.
     """
     _require_known({bank.camera.hash}, bank.camera.name, restorer, any_lens)
-    restorer.camera = bank.camera
-    restorer.fwhm_map = fwhm_map(bank)
+    use_for_lens(restorer, bank)
 
 
 def _require_known(hashes: set[str], name: str, restorer: Restorer, any_lens: bool) -> None:

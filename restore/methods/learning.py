@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.conditioning.degradation_map import CELLS, Region, region_of
+from metalens.restore.conditioning.lens_maps import LensMap
 from metalens.restore.methods.method import Capture, Fitted, Training
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
 from metalens.restore.training.checkpoint import CHECKPOINT
@@ -148,9 +149,10 @@ def _restored(
         return as_picture(learner.restored(padded, region, variant).float()[0, :, :height, :width])
 
 
-def _no_maps(training: Training) -> list[np.ndarray]:
+def _no_maps(training: Training) -> list[LensMap]:
     """Empty conditioning maps: learners read the bank themselves."""
-    return [np.zeros((3, CELLS, CELLS), np.float32) for _ in training.pairs.manifest.cameras]
+    empty = np.zeros((3, CELLS, CELLS), np.float32)
+    return [LensMap(camera.name, empty) for camera in training.pairs.manifest.cameras]
 
 
 class _LearnerTraining(Trainee):

@@ -9,7 +9,6 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from metalens.restore.adapter.paths import source_and_target
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.distributed import DistributedProcesses, lower_precision, spoken_memory
@@ -17,7 +16,7 @@ from metalens.restore.training.log import TrainingLog, save_pictures
 from metalens.restore.training.loop import Draw, Step, Trainee
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget, Optimisation
-from metalens.restore.training.pairs import Example
+from metalens.restore.training.pairs import Example, inputs_of
 from metalens.restore.training.sampler import TrainingStream
 from metalens.restore.training.validation import Validation
 
@@ -29,13 +28,14 @@ class PathStep(nn.Module):
         super().__init__()
         self.restorer = restorer
         # Registered here so that distributed processes average their gradients.
-        self.parts = nn.ModuleList([restorer.prior.vae, restorer.prior.unet, restorer.attention])
+        parts = [restorer.prior.vae, restorer.prior.unet, restorer.attention]
+        self.parts = nn.ModuleList(parts if restorer.optics is None else [*parts, restorer.optics])
 
     def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
         """One diffusion step on one path.
 
         Args:
-            source: ``[batch, 3, y, x]`` in 0..1.
+            source: ``[batch, channel, y, x]`` in 0..1, what the encoder takes.
             maps: ``[batch, 4, n, n]`` degradation maps.
             path: ``"positive"``, ``"neutral"`` or ``"negative"``.
 
@@ -117,13 +117,13 @@ class AdapterTraining(Trainee):
         if self._batches is None:
             self._batches = self.stream.batches(position, process=workplace.process, processes=workplace.processes)
         batches = [next(self._batches) for _ in range(self.config.accumulate)]
-        return Draw(path, [(*source_and_target(path, *each[:3]), each.degradation_map) for each in batches])
+        return Draw(path, [(*inputs_of(path, each, self.config.neutral), each.degradation_map) for each in batches])
 
     def losses(self, kind: str, source: Tensor, target: Tensor, maps: Tensor) -> dict[str, Tensor]:
         """Loss of a path and its terms. See :class:`Trainee`."""
         with self.workplace.autocast():
             predicted = self.model(source, maps, kind)
-        return self.loss(predicted.float(), target)
+        return self.loss(predicted.float(), target, kind)
 
     def around(self, source: Tensor, target: Tensor, maps: Tensor) -> AbstractContextManager[None]:
         """Keep Q applied in the backward pass, where gradient checkpointing runs blocks again. See :class:`Trainee`."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
-from pydantic import model_validator
+from pydantic import Field, model_validator
 from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
@@ -28,6 +28,8 @@ from metalens.restore.adapter.restorer import AdapterConfig
 AnySettings = TypeVar("AnySettings")
 
 Precision = Literal["fp32", "bf16"]
+
+EdgeWeight = Annotated[float, Field(ge=1, le=100)]
 
 TABLES = ("training", "adapter", "paths")
 """Of a recipe."""
@@ -59,6 +61,11 @@ class TrainConfig:
         ema_decay: decay of the moving average that is validated and exported.
         l2_weight: weight of the squared error.
         perceptual_weight: weight of the perceptual distance (their ratio is λ).
+        neutral: the neutral path's target and loss: ``smooth``, the edge-preserving low-pass of the clean picture with
+            the loss of the other paths, as published; ``fidelity``, the clean picture itself with ``l1_weight`` · L1,
+            in display values and in linear light, and no perceptual term.
+        l1_weight: weight of that absolute error.
+        edge_weight: how often a crop beyond two thirds of the frame's half diagonal is drawn, as a multiple of others.
         perceptual: ``lpips``, ``st-lpips``, or ``auto``: LPIPS if its weights are on this machine.
         pseudo_share: probability that a step of the positive or neutral path takes pseudo pairs, if there are any.
         pseudo_noise_probability: probability of extra noise on a pseudo capture.
@@ -88,6 +95,9 @@ class TrainConfig:
     ema_decay: Share = 0.99
     l2_weight: NotNegative = 40.0
     perceptual_weight: NotNegative = 1.0
+    neutral: Literal["smooth", "fidelity"] = "smooth"
+    l1_weight: NotNegative = 4.0
+    edge_weight: EdgeWeight = 1.0
     perceptual: Literal["auto", "lpips", "st-lpips"] = "auto"
     pseudo_share: Share = 0.3
     pseudo_noise_probability: Share = 0.6

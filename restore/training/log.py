@@ -45,6 +45,10 @@ class TrainingHistory(BaseModel):
     history: list[HistoryRow]
 
 
+_TERMS = {"loss", "l2", "l1", "perceptual"}
+"""Of a path's loss; each path has some."""
+
+
 class TrainingLog:
     """The log of one training, in its output folder; only the first process writes one.
 
@@ -79,7 +83,7 @@ class TrainingLog:
         if not self.writes:
             return
         self._file.write(_line(row))
-        for name in ("loss", "l2", "perceptual"):
+        for name in _TERMS & row.keys():
             self._curves.add_scalar(f"train/{row['path']}/{name}", row[name], row["step"])
         for name in ("gradient_norm", "learning_rate"):
             self._curves.add_scalar(f"train/{name}", row[name], row["step"])

@@ -1,4 +1,4 @@
-"""L2 + λ perceptual, the loss of every path (DMDiff Eq. 7)."""
+"""L2 + λ perceptual, the loss of every path (DMDiff Eq. 7); or L1 alone, for a neutral path of fidelity."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class PathLoss(nn.Module):
     """Loss between predicted pictures and targets; its networks are frozen.
 
     Args:
-        config: the weights of both terms, and the perceptual metric.
+        config: the weights of the terms, and the perceptual metric.
 
     Raises:
         InputError: the metric's weights are not on this machine.
@@ -23,21 +23,35 @@ class PathLoss(nn.Module):
         super().__init__()
         self.l2_weight = config.l2_weight
         self.perceptual_weight = config.perceptual_weight
+        self.l1_weight = config.l1_weight
+        self.fidelity = config.neutral == "fidelity"
         self.metric, self.perceptual = perceptual_network(config.perceptual)
 
-    def forward(self, predicted: Tensor, target: Tensor) -> dict[str, Tensor]:
+    def forward(self, predicted: Tensor, target: Tensor, path: str = "positive") -> dict[str, Tensor]:
         """Loss between predicted and target pictures.
 
         Args:
             predicted: ``[batch, 3, y, x]``, nominally in 0..1.
             target: of the same shape, in 0..1.
+            path: the path that predicted them.
 
         Returns:
-            ``loss``, and its terms ``l2`` and ``perceptual`` without their weights.
+            ``loss``, and its terms without their weights: ``l2`` and ``perceptual``; ``l2`` and ``l1`` for a neutral
+            path of fidelity.
         """
         l2 = (predicted - target).square().mean()
+        if self.fidelity and path == "neutral":
+            l1 = (predicted - target).abs().mean() + (_light(predicted) - _light(target)).abs().mean()
+            return {"loss": self.l1_weight * l1, "l2": l2, "l1": l1}
         if self.perceptual_weight:
             perceptual = self.perceptual(predicted.clamp(0, 1), target.clamp(0, 1)).mean()
         else:
             perceptual = torch.zeros_like(l2)
         return {"loss": self.l2_weight * l2 + self.perceptual_weight * perceptual, "l2": l2, "perceptual": perceptual}
+
+
+def _light(display: Tensor) -> Tensor:
+    """Linear light of sRGB display values; beyond 0..1 its slope at the ends goes on, so that gradients stay."""
+    inside = display.clamp(0, 1)
+    curve = torch.where(inside > 0.04045, ((inside.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, inside / 12.92)
+    return curve + (display - inside)

@@ -14,9 +14,15 @@ from torch import Tensor
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.pairs.shard import PairSample
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.paths import source_and_target
 from metalens.restore.conditioning.degradation_map import Region, region_of, resample
+from metalens.restore.conditioning.lens_maps import LensMap
 from metalens.restore.conditioning.quality import GRID, quality_map
+from metalens.restore.deconvolution.linear_estimates import LinearEstimates
 from metalens.restore.metrics.picture_tensors import as_tensor
+
+_KEPT_FILTERS = 2
 
 Place = tuple[int, int]
 """A pair: index of its folder, and index in the folder."""
@@ -25,7 +31,8 @@ Place = tuple[int, int]
 class Example(NamedTuple):
     """Crops: ``clean``, ``neutral`` and ``captured`` ``[3, y, x]`` in 0..1, with their degradation map.
 
-    ``degradation_map`` ``[4, n, n]`` goes with the captured one as the input, or with the clean one if that is asked
+    With conditioning by optics the linear restorations follow the channels of ``captured``. ``degradation_map`` ``[4 or
+    10, n, n]`` goes with the captured one as the input, or with the clean one if that is asked
     for. A batch has one axis more.
     """
 
@@ -35,12 +42,24 @@ class Example(NamedTuple):
     degradation_map: Tensor
 
 
+def inputs_of(path: str, example: Example, neutral: str) -> tuple[Tensor, Tensor]:
+    """Input and target of one path for a batch of crops.
+
+    Args:
+        path: positive, neutral or negative.
+        example: the crops.
+        neutral: target of the neutral path, ``smooth`` or ``fidelity`` (:class:`~.config.TrainConfig`).
+    """
+    target = example.neutral if neutral == "smooth" else example.clean
+    return source_and_target(path, example.clean, target, example.captured)
+
+
 @dataclass(frozen=True)
 class PairSource:
-    """One folder of pairs and the FWHM map ``[3, n, n]`` of each camera of its manifest."""
+    """One folder of pairs and the lens of each camera of its manifest."""
 
     pairs: Pairs
-    fwhm_maps: Sequence[np.ndarray]
+    lenses: Sequence[LensMap]
 
 
 class TrainingPairs:
@@ -50,17 +69,27 @@ class TrainingPairs:
         sources: the folders.
         quality_metric: metric of S_i; ``None`` leaves the fourth channel 0, for restorers without it.
         kept_bytes: size of the picture cache in bytes, in each reading process.
+        edge_weight: how often a crop beyond two thirds of the sensor's half diagonal is drawn, as a multiple of others.
 
     Raises:
         InputError: the training split is empty.
     """
 
-    def __init__(self, sources: Sequence[PairSource], *, quality_metric: str | None, kept_bytes: int = 2**30) -> None:
+    def __init__(
+        self,
+        sources: Sequence[PairSource],
+        *,
+        quality_metric: str | None,
+        kept_bytes: int = 2**30,
+        edge_weight: float = 1.0,
+    ) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
+        self.edge_weight = edge_weight
         self._room = kept_bytes
         self._kept: dict[Place, PairSample] = {}
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
+        self._estimates: dict[Place, np.ndarray] = {}
         self.training: list[Place] = []
         self.validation: list[Place] = []
         for number, source in enumerate(self.sources):
@@ -109,20 +138,25 @@ class TrainingPairs:
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
         window = (slice(top, top + size), slice(left, left + size))
         on_sensor = _on_sensor(source, sample, top, left, size)
-        fwhm = resample(torch.from_numpy(source.fwhm_maps[sample.camera]).float(), on_sensor)
+        if self.edge_weight > 1 and not _is_edge(on_sensor) and random.random() >= 1 / self.edge_weight:
+            return self.draw_placed(among, size, random=random, multiple=multiple, of_clean=of_clean)
+        lens = resample(torch.from_numpy(source.lenses[sample.camera].values).float(), on_sensor)
         # Quality is measured over the picture, FWHM over the whole sensor, of which the picture may be a part.
         region = Region(top / height, left / width, size / height, size / width)
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
         example = Example(
             clean=as_tensor(sample.clean[window]),
             neutral=as_tensor(_neutral(sample)[window]),
-            captured=as_tensor(sample.degraded[window]),
-            degradation_map=torch.cat([fwhm, quality]),
+            captured=as_tensor(self._input_of(place, sample)[window]),
+            degradation_map=torch.cat([lens, quality]),
         )
         return example, on_sensor
 
     def measure(self) -> None:
-        """Measure the quality of all pictures now (captured and clean), instead of at their first use."""
+        """Measure the quality of all pictures now (captured and clean), instead of at their first use.
+
+        Linear restorations are computed too, where the restorer takes them.
+        """
         wanted = [(place, of_clean) for place in (*self.training, *self.validation) for of_clean in (False, True)]
         # Shards are read in this thread only; the measurement runs in several.
         with ThreadPoolExecutor() as pool:
@@ -132,6 +166,8 @@ class TrainingPairs:
             ]
         for each in running:
             each.result()
+        for place in (*self.training, *self.validation):
+            self._input_of(place, self._sample(place))
 
     def _sample(self, place: Place) -> PairSample:
         """Read a pair, or take it from the cache."""
@@ -148,6 +184,16 @@ class TrainingPairs:
             self._kept[place] = sample
         return sample
 
+    def _input_of(self, place: Place, sample: PairSample) -> np.ndarray:
+        """The capture ``[y, x, channel]``, with its linear restorations where the lens comes with its functions."""
+        bank = self.sources[place[0]].lenses[sample.camera].bank
+        if bank is None:
+            return sample.degraded
+        if place not in self._estimates:
+            row, column = sample.position
+            self._estimates[place] = _filters(bank)(sample.degraded, (int(row), int(column)))
+        return np.concatenate([sample.degraded, self._estimates[place]], axis=-1)
+
     def _quality_of(self, place: Place, sample: PairSample, *, of_clean: bool) -> Tensor:
         if self.quality_metric is None:
             return torch.zeros(1, GRID, GRID)
@@ -162,6 +208,25 @@ def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size
     """Region of the camera's sensor that a square crop of a sample covers."""
     sensor = source.pairs.manifest.cameras[sample.camera].sensor
     return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
+
+
+_FILTERS: dict[str, LinearEstimates] = {}
+
+
+def _filters(bank: PsfBank) -> LinearEstimates:
+    """The filters of a lens; those of the last few are kept, of a hundred megabytes each."""
+    kept = _FILTERS.get(bank.camera.hash)
+    if kept is None or kept.bank is not bank:
+        while len(_FILTERS) >= _KEPT_FILTERS:
+            _FILTERS.pop(next(iter(_FILTERS)))
+        kept = _FILTERS[bank.camera.hash] = LinearEstimates(bank)
+    return kept
+
+
+def _is_edge(region: Region) -> bool:
+    """Whether a region's centre lies beyond two thirds of the frame's half diagonal."""
+    y, x = region.top + region.height / 2 - 0.5, region.left + region.width / 2 - 0.5
+    return float(np.hypot(y, x)) > 2 / 3 * np.sqrt(0.5)
 
 
 def _neutral(sample: PairSample) -> np.ndarray:

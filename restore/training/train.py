@@ -115,8 +115,7 @@ def train(
     restorer, lenses = untrained(task)
     metric = restorer.quality_metric
     sources, pseudo_sources = (
-        [PairSource(each, [lens.fwhm_map for lens in lenses.of(each)]) for each in group]
-        for group in (data.pairs, data.pseudo)
+        [PairSource(each, lenses.of(each)) for each in group] for group in (data.pairs, data.pseudo)
     )
     loss = PathLoss(config).to(workplace.device)
     settings = {
@@ -131,10 +130,12 @@ def train(
     }
     with claimed(output, settings, resume) if workplace.is_first else nullcontext():
         workplace.wait()
-        drawn = TrainingPairs(sources, quality_metric=metric)
+        # Without Q nothing reads the quality.
+        measured = metric if restorer.layers.ranks else None
+        drawn = TrainingPairs(sources, quality_metric=measured, edge_weight=config.edge_weight)
         if data.measure_first:
             drawn.measure()
-        pseudo = TrainingPairs(pseudo_sources, quality_metric=metric) if pseudo_sources else None
+        pseudo = TrainingPairs(pseudo_sources, quality_metric=measured) if pseudo_sources else None
         crops = config.batch * config.accumulate * workplace.processes
         trainee = AdapterTraining(
             restorer,
@@ -209,14 +210,15 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
             raise InputError(f"{twice}: is given twice; name each folder of pairs once.")
     for each in (*data.pairs, *data.pseudo):
         _check_crop(each, config, prior)
-    lenses = LensMaps(chain([data.bank], data.other_banks))
+    lenses = LensMaps(chain([data.bank], data.other_banks), config.adapter.conditioning)
     for each in (*data.pairs, *data.pseudo):
         lenses.of(each)
     metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
     with torch.random.fork_rng(devices=[]):
         # Initial weights depend on the seed only, not on earlier draws.
         torch.manual_seed(config.seed)
-        restorer = Restorer(prior, config.adapter, data.bank.camera, lenses.of_bank(data.bank), metric)
+        lens = lenses.of_bank(data.bank)
+        restorer = Restorer(prior, config.adapter, data.bank.camera, lens.values, metric, bank=lens.bank)
     if initial is not None:
         initialise(restorer, initial)
     return restorer, lenses

@@ -12,13 +12,12 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalens.restore.adapter.paths import source_and_target
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.metrics.shift_tolerant_lpips import ShiftTolerantLPIPS, shift_tolerant_lpips
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.loss import PathLoss
-from metalens.restore.training.pairs import Example, TrainingPairs
+from metalens.restore.training.pairs import Example, TrainingPairs, inputs_of
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0)
 """Values of α in validation."""
@@ -77,10 +76,10 @@ class Validation:
             rows = []
             for number in range(self.config.validation_batches):
                 batch = self._draw(self.config.batch, self.config.crop, 1 + number, of_clean=path == "negative")
-                source, target = source_and_target(path, batch.clean, batch.neutral, batch.captured)
+                source, target = inputs_of(path, batch, self.config.neutral)
                 with self.autocast():
                     predicted = self.restorer.forward(source, batch.degradation_map, [path] * len(source))
-                rows.append({name: float(value) for name, value in self.loss(predicted.float(), target).items()})
+                rows.append({name: float(value) for name, value in self.loss(predicted.float(), target, path).items()})
             figures[path] = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
             figures[path]["psnr"] = -10 * math.log10(max(figures[path]["l2"], 1e-10))
         return figures
@@ -126,7 +125,7 @@ class Validation:
                 f"{alpha:g}": self.restorer.prior.decode(blend(positive, neutral, alpha)).float().clamp(0, 1)
                 for alpha in ALPHAS
             }
-        return {"clean": example.clean, "captured": example.captured, **restored}
+        return {"clean": example.clean, "captured": example.captured[:, :3], **restored}
 
     def _side(self) -> int:
         multiple = self.restorer.prior.size_multiple

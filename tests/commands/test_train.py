@@ -126,7 +126,7 @@ def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of,
     assert result.exit_code == 0, (result.output, result.exception)
     before, after = load_restorer(tmp_path / "both"), load_restorer(tmp_path / "third")
     assert after.camera == lenses["unseen"][1]
-    assert (after.fwhm_map > before.fwhm_map).all()
+    assert (after.lens_map > before.lens_map).all()
     for name, parameter in before.parameters().items():
         assert torch.equal(after.parameters()[name], parameter)
     assert "not trained on it" in (tmp_path / "third" / "README.md").read_text()

@@ -13,7 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import PairsCamera
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.conditioning.degradation_map import fwhm_map
-from metalens.restore.conditioning.lens_maps import LensMaps
+from metalens.restore.conditioning.lens_maps import LensMap, LensMaps
 from metalens.restore.training.config import TrainConfig
 from metalens.restore.training.pairs import PairSource, TrainingPairs
 from metalens.restore.training.sampler import TrainingStream
@@ -26,7 +26,7 @@ FWHM = np.full((3, 7, 7), 0.5, dtype=np.float32)
 def stream(pairs, *, processes=1, pseudo=None, **changes):
     config = TrainConfig(**({"batch": 2, "crop": 32, "shares": PathShares(1.0, 0.0, 0.0)} | changes))
     sets = [
-        None if each is None else TrainingPairs([PairSource(each, [FWHM])], quality_metric="piqe")
+        None if each is None else TrainingPairs([PairSource(each, [LensMap("", FWHM)])], quality_metric="piqe")
         for each in (pairs, pseudo)
     ]
     crops = config.batch * config.accumulate * processes
@@ -99,7 +99,7 @@ def test_each_sample_has_the_map_of_the_lens_that_it_was_made_with(tmp_path, cam
     # The second draw has no bank of its own: it takes that of its design.
     assert [lens.name for lens in found] == ["first", "design", "other"]
     assert [maps.is_its_own(each) for each in cameras] == [True, False, True]
-    data = TrainingPairs([PairSource(pairs, [lens.fwhm_map for lens in found])], quality_metric="piqe")
+    data = TrainingPairs([PairSource(pairs, found)], quality_metric="piqe")
     for number, bank in enumerate((first, design, other, first, design, other)):
         example = data.draw([(0, number)], 32, random=np.random.default_rng(number), multiple=4)
         # These lenses are equally wide everywhere.

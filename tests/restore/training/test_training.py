@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -316,3 +317,31 @@ def test_generic_degradations_differ_and_repeat_by_their_generator():
     assert first.min() >= 0
     assert first.max() <= 1
     assert first.std() < pictures.std()
+
+
+@pytest.mark.parametrize("tuning", ["lora", "full"])
+def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, prior_folder, tuning):
+    pairs = write_pairs(tmp_path / "pairs", camera, textured(4), sources=4)
+    adapter = AdapterConfig(unet_rank=4, encoder_rank=4, conditioning="optics", tuning=tuning)
+    settings = replace(config(neutral="fidelity", edge_weight=2.0, shares=PathShares(0.5, 0.3, 0.2)), adapter=adapter)
+    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 6, config=settings)
+    trained = load_restorer(tmp_path / "adapter").parameters()
+    assert all(trained[f"optics.{network}.weight"].abs().max() > 0 for network in ("encoder", "unet"))
+    assert set(summary["validation_after"]["neutral"]) == {"loss", "l2", "l1", "psnr"}
+    resumed = run(pairs, tmp_path / "more", bank, prior_folder, 1, config=settings, initial=str(tmp_path / "adapter"))
+    assert resumed["validation_before"]["positive"]["l2"] == pytest.approx(
+        summary["validation_after"]["positive"]["l2"], rel=0.05
+    )
+
+
+def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and_in_light():
+    loss = PathLoss(config(neutral="fidelity", l1_weight=3.0))
+    target, predicted = torch.full((1, 3, 32, 32), 0.5), torch.full((1, 3, 32, 32), 0.6)
+    light = [((value + 0.055) / 1.055) ** 2.4 for value in (0.5, 0.6)]
+    found = loss(predicted, target, "neutral")
+    assert float(found["loss"]) == pytest.approx(3 * (0.1 + light[1] - light[0]), rel=1e-5)
+    assert "perceptual" in loss(predicted, target, "positive")
+    assert "perceptual" in PathLoss(config())(predicted, target, "neutral")
+    beyond = torch.full((1, 3, 32, 32), 1.2, requires_grad=True)
+    loss(beyond, target, "neutral")["loss"].backward()
+    assert (beyond.grad > 0).all()

@@ -15,6 +15,7 @@ from metalens.formats.pairs.reader import (
     read_pairs,
 )
 from metalens.restore.conditioning.degradation_map import Region, resample
+from metalens.restore.conditioning.lens_maps import LensMap
 from metalens.restore.training import pairs as training_pairs
 from metalens.restore.training.pairs import PairSource, TrainingPairs
 
@@ -41,7 +42,7 @@ def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_m
     )
     with open_pairs_writer(tmp_path / "crops", manifest) as writer:
         writer.write(writer.missing[0], [PairSample(part, part, 0, 0, position=position)])
-    data = TrainingPairs([PairSource(read_pairs(tmp_path / "crops"), [fwhm_map])], quality_metric="piqe")
+    data = TrainingPairs([PairSource(read_pairs(tmp_path / "crops"), [LensMap("", fwhm_map)])], quality_metric="piqe")
     random = np.random.default_rng(1)
     for _ in range(6):
         crop = data.draw(data.training, 16, random=random, multiple=4)
@@ -59,7 +60,7 @@ def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_m
 
 
 def test_the_split_and_the_neutral_target_are_the_manifests(pairs, fwhm_map):
-    data = TrainingPairs([PairSource(pairs, [fwhm_map])], quality_metric="piqe")
+    data = TrainingPairs([PairSource(pairs, [LensMap("", fwhm_map)])], quality_metric="piqe")
     assert data.training == [(0, number) for number in range(8) if number % 4 != 3]
     assert data.validation == [(0, 3), (0, 7)]
     crop = data.draw([(0, 2)], 64, random=np.random.default_rng(0), multiple=80)
@@ -72,14 +73,14 @@ def test_pictures_are_kept_as_far_as_there_is_room(pairs, fwhm_map, monkeypatch,
     read = []
     sample = type(pairs).sample
     monkeypatch.setattr(type(pairs), "sample", lambda self, index: read.append(index) or sample(self, index))
-    data = TrainingPairs([PairSource(pairs, [fwhm_map])], quality_metric="piqe", kept_bytes=room)
+    data = TrainingPairs([PairSource(pairs, [LensMap("", fwhm_map)])], quality_metric="piqe", kept_bytes=room)
     drawn = [data.draw([(0, 1)], 32, random=np.random.default_rng(0), multiple=2) for _ in range(3)]
     assert read == [1] * reads
     torch.testing.assert_close(drawn[0].captured, drawn[2].captured)
 
 
 def test_quality_that_is_measured_first_is_not_measured_again(pairs, monkeypatch):
-    data = TrainingPairs([PairSource(pairs, [np.zeros((3, 7, 7), np.float32)])], quality_metric="piqe")
+    data = TrainingPairs([PairSource(pairs, [LensMap("", np.zeros((3, 7, 7), np.float32))])], quality_metric="piqe")
     data.measure()
     monkeypatch.setattr(training_pairs, "quality_map", None)
     for of_clean in (False, True):
@@ -88,7 +89,7 @@ def test_quality_that_is_measured_first_is_not_measured_again(pairs, monkeypatch
 
 
 def test_a_restorer_that_is_not_told_of_the_quality_reads_nothing_there_and_learns_where_the_crop_lay(pairs):
-    data = TrainingPairs([PairSource(pairs, [np.zeros((3, 7, 7), np.float32)])], quality_metric=None)
+    data = TrainingPairs([PairSource(pairs, [LensMap("", np.zeros((3, 7, 7), np.float32))])], quality_metric=None)
     example, region = data.draw_placed(data.training, 32, random=np.random.default_rng(1), multiple=8)
     assert not example.degradation_map.any()
     clean = next(pairs[index][0] for index in range(len(pairs)) if shows(pairs[index][0], example.clean, region))
@@ -100,3 +101,19 @@ def shows(picture, crop, region):
     top, left = round(region.top * rows), round(region.left * columns)
     part = picture[top : top + 32, left : left + 32].astype(np.float32) / 255
     return np.allclose(crop.permute(1, 2, 0).numpy(), part, atol=1e-6)
+
+
+def test_crops_at_the_edge_are_drawn_as_often_as_asked(pairs):
+    lens = LensMap("", np.zeros((3, 7, 7), np.float32))
+    size = min(pairs.manifest.pixels) // 4
+
+    def share(weight):
+        data = TrainingPairs([PairSource(pairs, [lens])], quality_metric=None, edge_weight=weight)
+        random = np.random.default_rng(0)
+        regions = [data.draw_placed(data.training, size, random=random, multiple=1)[1] for _ in range(2000)]
+        centres = [(each.top + each.height / 2 - 0.5, each.left + each.width / 2 - 0.5) for each in regions]
+        return np.mean([np.hypot(*centre) > np.sqrt(2) / 3 for centre in centres])
+
+    once, thrice = share(1.0), share(3.0)
+    # Of crops that lie evenly, a share s at the edge becomes 3 s / (3 s + 1 - s).
+    assert thrice == pytest.approx(3 * once / (1 + 2 * once), abs=0.04)
