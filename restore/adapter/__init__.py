@@ -5,6 +5,8 @@ In reading order:
 - ``paths``          positive, neutral, negative: inputs and targets
 - ``svda``           from a degradation map to Q, local or global
 - ``lora``           LoRA layers with Q between A and B
+- ``full_tuning``    all weights of the prior instead of LoRA
+- ``optics_input``   linear restorations as further input channels
 - ``skips``          skip connections from the encoder to the decoder
 - ``description``    ``adapter.json``
 - ``restorer``       prior and adapter together: encode, one diffusion step, decode

@@ -5,6 +5,7 @@ In reading order:
 - ``lateral_warp``  lateral colour taken out and put back
 - ``wiener``       Wiener deconvolution, whole and in tiles
 - ``joint_wiener``  the same over all colours together
+- ``linear_estimates``  the joint filter at several noise scales, as input of a network
 - ``local_blur``   the camera's blur as a linear operator with its adjoint
 - ``consistency``  whether a restored picture, blurred again, is the capture
 """
