@@ -10,16 +10,15 @@ import click
 
 from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import (
-    BATCH,
     MINUTES,
-    PAIRS,
     PATH,
-    SIDE,
     STEPS,
     WORKERS,
     device_option,
     json_option,
     output_option,
+    photograph_options,
+    recipe_options,
     resume_option,
 )
 from metalens.commands.progress import share_progress
@@ -45,15 +44,11 @@ _IN_PLAN = {
 @click.command(short_help="every restoration method side by side")
 @output_option("The benchmark's folder.")
 @click.option("--lens", help="lens.toml or a preset to simulate; alternative to --psf.")
-@click.option(
-    "--photos", multiple=True, help="Photographs for training pairs; alternative to --pairs. [default: embedded:train]"
+@photograph_options(
+    training="Photographs for training pairs; alternative to --pairs. [default: embedded:train]",
+    test="Photographs for test pairs; alternative to --test. [default: embedded:held-out]",
+    count=400,
 )
-@click.option(
-    "--test-photos",
-    multiple=True,
-    help="Photographs for test pairs; alternative to --test. [default: embedded:held-out]",
-)
-@click.option("--count", type=PAIRS, default=400, show_default=True, help="Training pairs to make from --photos.")
 @click.option("--psf", type=PATH, help="The camera's psf.h5.")
 @click.option("--pairs", type=PATH, help="Folder of training pairs.")
 @click.option(
@@ -62,27 +57,19 @@ _IN_PLAN = {
 @click.option("--chart", type=PATH, help="Folder of pairs with the edge chart. [default: simulated]")
 @click.option("--no-chart", is_flag=True, help="Skip the edge chart and the resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
-@click.option("--init", "initial", help="Adapter from which DMDiff starts. [default: it starts anew]")
+@click.option("--init", "initial", help="Adapter from which DMDiff starts. [default: none]")
 @click.option("--methods", help="Comma-separated names. [default: all]")
 @click.option("--minutes-per-method", type=MINUTES, help="Training time of each method and seed.")
 @click.option("--steps-per-method", type=STEPS, help="Training steps; with both limits, the first one reached.")
 @click.option(
     "--seeds", type=click.IntRange(1, 1000), default=1, show_default=True, help="Number of trainings of each method."
 )
-@click.option("--batch", type=BATCH, default=4, show_default=True, help="Crops per step.")
-@click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Precision of forward passes in training and restoration.",
-)
+@recipe_options
 @click.option("--parallel", type=WORKERS, default=1, show_default=True, help="Simultaneous methods.")
 @click.option(
     "--only",
     type=click.Choice(["restore", "figures"]),
-    help="restore: compute no metrics (leave them to another machine); figures: only the metrics of what is restored.",
+    help="restore: restore, but compute no metrics; figures: only compute the metrics of restored pictures.",
 )
 @device_option
 @resume_option
@@ -154,7 +141,6 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.formats.psf.bank import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
-    from metalens.restore.prior.prior_folder import place_of_prior
     from metalens.restore.training.optimisation import Budget
     from metalens.synth.dataset.photograph_survey import require_usable
     from metalens.synth.photograph_sources import photographs_of
@@ -177,7 +163,6 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     _check_prior(options["prior"])
     # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
-    place_of_prior(options["prior"])
     check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)

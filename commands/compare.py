@@ -9,10 +9,7 @@ import click
 
 from metalens.commands.answer import answer, tell_line
 from metalens.commands.options import (
-    BATCH,
     LENSES,
-    PAIRS,
-    SIDE,
     STEPS,
     WAVELENGTHS,
     Number,
@@ -20,6 +17,8 @@ from metalens.commands.options import (
     json_option,
     output_option,
     parse_grid,
+    photograph_options,
+    recipe_options,
     resume_option,
 )
 from metalens.commands.progress import share_progress
@@ -33,13 +32,11 @@ DEFAULT_MINUTES = 5.0
 @click.command(short_help="lenses side by side, by their restored photographs")
 @click.argument("lenses", nargs=-1, required=True, metavar="LENS...")
 @output_option("The comparison's folder.")
-@click.option("--photos", multiple=True, help="Photographs for training pairs. [default: embedded:train]")
-@click.option(
-    "--test-photos",
-    multiple=True,
-    help="Photographs that are captured and restored. [default: a quarter of --photos, 8 at most]",
+@photograph_options(
+    training="Photographs for training pairs. [default: embedded:train]",
+    test="Photographs that are captured and restored. [default: a quarter of --photos, 8 at most]",
+    count=200,
 )
-@click.option("--count", type=PAIRS, default=200, show_default=True, help="Training pairs of each lens.")
 @click.option(
     "--minutes",
     type=Number(0, 10**7),
@@ -50,15 +47,7 @@ DEFAULT_MINUTES = 5.0
     "--init", "initial", default="metacamera", show_default=True, help="Adapter from which every restorer starts."
 )
 @click.option("--prior", default="embedded", show_default=True, help="The adapter's prior.")
-@click.option("--batch", type=BATCH, default=4, show_default=True, help="Crops per step.")
-@click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels.")
-@click.option(
-    "--precision",
-    type=click.Choice(["fp32", "bf16"]),
-    default="fp32",
-    show_default=True,
-    help="Precision of forward passes in training and restoration.",
-)
+@recipe_options
 @click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
 @click.option(
     "--wavelengths", type=WAVELENGTHS, help="Wavelengths per colour channel. [default: those of each lens file]"
@@ -90,12 +79,12 @@ def compare(
 ) -> None:
     """Compare lenses by what a restorer makes of their photographs.
 
-    LENS is the name of a preset, a lens.toml, or the output of metalens design; all have one sensor. For each:
-    point spread functions, training pairs, captures, baselines, and a restorer adapted from --init. compare.html,
-    compare.md and compare.json tell PSNR, SSIM and ST-LPIPS by zone, MTF50, light, size and time.
+    LENS is the name of a preset, a lens.toml, or the output of metalens design; all need the same sensor. For each
+    lens, point spread functions, training pairs, captures and baselines are computed, and a restorer is adapted from
+    --init. compare.html, compare.md and compare.json have PSNR, SSIM and ST-LPIPS by zone, MTF50, light, size, time.
 
-    A lens that fails ends no other. With --resume, lenses, photographs and terms may change; what does not depend on
-    a change is kept.
+    If one lens fails, the others continue. With --resume, lenses, photographs and options may change; results that
+    do not depend on a change are kept.
     """
     from metalens.formats.files.claim import check_claim
     from metalens.workflows.compare.estimate import estimate

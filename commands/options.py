@@ -97,7 +97,7 @@ def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
-device_option = click.option("--device", default="cpu", show_default=True, callback=_device, help="A torch device.")
+device_option = click.option("--device", default="cpu", show_default=True, callback=_device, help="A PyTorch device.")
 resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted run with the same settings.")
 
 
@@ -132,25 +132,11 @@ def bank_option(text: str) -> Callable[[Function], Function]:
     return click.option("--psf", "psf_path", type=PATH, required=True, help=text)
 
 
-def restorer_options(*, default: str | None = None) -> Callable[[Function], Function]:
-    """``--adapter``, ``--prior`` and ``--device``: the restorer and its device.
-
-    Args:
-        default: the default adapter; without it, ``--adapter`` is required.
-    """
-    choice: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
-    options = (
-        click.option(
-            "--adapter",
-            help="An adapter's folder, or 'metacamera', the embedded one.",
-            **choice,
-        ),
-        click.option("--prior", help="The adapter's prior, if it has moved since training."),
-        device_option,
-    )
+def together(*options: Callable[[Function], Function]) -> Callable[[Function], Function]:
+    """Several options as one decorator; the help lists them in this order."""
 
     def with_options(function: Function) -> Function:
-        # Decorators apply from the last to the first, so that the help lists them from the first to the last.
+        # Decorators apply from the last to the first.
         for option in reversed(options):
             function = option(function)
         return function
@@ -158,28 +144,69 @@ def restorer_options(*, default: str | None = None) -> Callable[[Function], Func
     return with_options
 
 
-def backend_options(function: Function) -> Function:
-    """``--backend``, ``--workers`` and ``--slurm``: where jobs run; see :func:`backend_settings`."""
-    options = (
-        click.option(
-            "--backend",
-            "backend_name",
-            type=click.Choice(["local", "ray", "slurm"]),
-            default="local",
-            help="Where the jobs run.",
-        ),
-        click.option(
-            "--workers",
-            type=click.IntRange(0, 1024),
-            default=1,
-            show_default=True,
-            help="Parallel processes; 0 for all cores.",
-        ),
-        click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, as partition=short."),
+def restorer_options(*, default: str | None = None) -> Callable[[Function], Function]:
+    """``--adapter``, ``--prior`` and ``--device``: the restorer and its device.
+
+    Args:
+        default: the default adapter; without it, ``--adapter`` is required.
+    """
+    choice: dict[str, Any] = {"required": True} if default is None else {"default": default, "show_default": True}
+    return together(
+        click.option("--adapter", help="An adapter's folder, or 'metacamera', the embedded one.", **choice),
+        click.option("--prior", help="The adapter's prior, if it has moved since training."),
+        device_option,
     )
-    for option in reversed(options):
-        function = option(function)
-    return function
+
+
+def photograph_options(*, training: str, test: str, count: int) -> Callable[[Function], Function]:
+    """``--photos``, ``--test-photos`` and ``--count``: photographs from which pairs and captures are simulated.
+
+    Args:
+        training: help text of ``--photos``.
+        test: help text of ``--test-photos``.
+        count: default number of training pairs.
+    """
+    return together(
+        click.option("--photos", multiple=True, help=training),
+        click.option("--test-photos", multiple=True, help=test),
+        click.option(
+            "--count", type=PAIRS, default=count, show_default=True, help="Training pairs to make from --photos."
+        ),
+    )
+
+
+recipe_options = together(
+    click.option("--batch", type=BATCH, default=4, show_default=True, help="Crops per step."),
+    click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels."),
+    click.option(
+        "--precision",
+        type=click.Choice(["fp32", "bf16"]),
+        default="fp32",
+        show_default=True,
+        help="Precision of forward passes in training and restoration.",
+    ),
+)
+"""``--batch``, ``--crop`` and ``--precision`` of a comparison: equal for everything that is compared."""
+
+backend_options = together(
+    click.option(
+        "--backend",
+        "backend_name",
+        type=click.Choice(["local", "ray", "slurm"]),
+        default="local",
+        show_default=True,
+        help="Where the jobs run.",
+    ),
+    click.option(
+        "--workers",
+        type=click.IntRange(0, 1024),
+        default=1,
+        show_default=True,
+        help="Parallel processes; 0 for all cores.",
+    ),
+    click.option("--slurm", "slurm_options", multiple=True, help="KEY=VALUE for submitit, such as partition=short."),
+)
+"""``--backend``, ``--workers`` and ``--slurm``: where jobs run; see :func:`backend_settings`."""
 
 
 def backend_settings(name: str, workers: int, slurm_options: tuple[str, ...]) -> BackendSettings:

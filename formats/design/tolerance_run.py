@@ -15,13 +15,13 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.design.tolerance_spec import ToleranceSpec
 from metalens.formats.files.atomic import append_text
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_lines import LARGEST_FILE, whole_lines
+from metalens.formats.files.json_lines import whole_lines
 
 RUN = "run.json"
 LENSES = "lenses.jsonl"
@@ -102,23 +102,6 @@ def open_tolerance_run(
             append_text(target / LENSES, json.dumps(told) + "\n")
 
         yield done, append
-
-
-def read_tolerance_run(folder: str | os.PathLike[str]) -> ToleranceRun:
-    """What was asked of a folder.
-
-    Raises:
-        InputError: there is none, or it is not what this package writes.
-    """
-    path = Path(folder) / RUN
-    if not path.is_file():
-        raise InputError(f"{folder}: has no {RUN}; give a folder that `metalens tolerance` wrote.")
-    try:
-        if path.stat().st_size > LARGEST_FILE:
-            raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file has.")
-        return ToleranceRun.model_validate_json(path.read_text(encoding="utf-8"))
-    except (OSError, UnicodeDecodeError, ValidationError) as error:
-        raise InputError(f"{path}: not what this metalens writes; make it again.") from error
 
 
 def _read_lines(path: Path, run: ToleranceRun) -> dict[str, LensLine]:

@@ -13,11 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_file
+from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 
@@ -27,7 +28,6 @@ MANIFEST = "ensemble.json"
 SETTINGS = "settings.json"
 """What was asked, there from the beginning; the manifest is there when all banks are."""
 
-LARGEST_MANIFEST = 2**26
 _HASH = r"^[0-9a-f]{64}$"
 
 
@@ -154,16 +154,6 @@ def read_psf_ensemble(folder: str | os.PathLike[str]) -> PsfEnsemble:
         raise InputError(
             f"{folder}: has no {MANIFEST}; give a folder that `metalens tolerance --ensemble` has finished."
         )
-    if path.stat().st_size > LARGEST_MANIFEST:
-        raise InputError(f"{path}: {path.stat().st_size} bytes is more than such a file has, {LARGEST_MANIFEST}.")
-    try:
-        text = path.read_text(encoding="utf-8")
-        manifest = EnsembleManifest.model_validate_json(text)
-    except (OSError, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: could not be read as UTF-8 text ({error}).") from error
-    except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        place = ".".join(str(part) for part in first["loc"]) or "content"
-        raise InputError(f"{path}: {place}: {first['msg']}; make the ensemble again.") from error
+    manifest = read_record(path, EnsembleManifest, "manifest of an ensemble", "make the ensemble again")
     canonical = json.dumps(manifest.model_dump(by_alias=True), sort_keys=True)
     return PsfEnsemble(target, manifest, hashlib.sha256(canonical.encode()).hexdigest())
