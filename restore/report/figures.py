@@ -125,8 +125,8 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
     axes.set(ylabel="PSNR (dB)")
     lowest = min(values[zone] for values in means.values() for zone in zones)
     highest = max(values[zone] for values in means.values() for zone in zones)
-    axes.set_ylim(max(0.0, lowest - 4), highest + 0.25 * (highest - lowest) + 1.5)
-    axes.legend(loc="upper right", ncols=min(len(means), 4))
+    axes.set_ylim(max(0.0, lowest - 4), highest + 1)
+    figure.legend(loc="outside upper center", ncols=2)
     return figure
 
 

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.legend import Legend
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
@@ -141,3 +143,18 @@ def test_samples_that_do_not_fit_are_refused_before_anything_is_written(
     with pytest.raises(InputError, match="one length"):
         write_report(tmp_path / "r", bank=bank, samples=[one], training=curves, stages=[], provenance={})
     assert not (tmp_path / "r").exists()
+
+
+def test_the_legend_of_the_zones_covers_no_number() -> None:
+    zones = ("centre", "middle", "edge")
+    means = {
+        name: dict.fromkeys(zones, 20.0 + number)
+        for number, name in enumerate(("captured", "Wiener, tiled", "Wiener, joint", "restored, α = 0.75"))
+    }
+    figure = report_figures.zone_figure(means, zones)
+    FigureCanvasAgg(figure).draw()
+    (axes,) = figure.axes
+    (legend,) = figure.findobj(Legend)
+    numbers = [text.get_window_extent() for text in (*axes.get_yticklabels(), *axes.texts)]
+    assert numbers
+    assert legend.get_window_extent().count_overlaps(numbers) == 0
