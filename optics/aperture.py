@@ -49,16 +49,7 @@ class Circle(Aperture):
         return True
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-        """Signed distance in metres to the circle.
-
-        Args:
-            y: ``[...]`` positions in metres from the centre.
-            x: the same along x; shapes broadcast.
-            radius: of the opening in metres.
-
-        Returns:
-            ``[...]``, negative inside.
-        """
+        """Signed distance in metres to the circle. See :class:`Aperture`."""
         return _distance(y, x, radius) - radius
 
     def area(self, radius: Scalar) -> Scalar:
@@ -83,16 +74,7 @@ class Annulus(Aperture):
         return True
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-        """Signed distance in metres to the nearer one of the two circles.
-
-        Args:
-            y: ``[...]`` positions in metres from the centre.
-            x: the same along x; shapes broadcast.
-            radius: of the opening in metres.
-
-        Returns:
-            ``[...]``, negative inside.
-        """
+        """Signed distance in metres to the nearer one of the two circles. See :class:`Aperture`."""
         distance = _distance(y, x, radius)
         return jnp.maximum(distance - radius, 0.5 * self.inner_diameter - distance)
 
@@ -119,18 +101,10 @@ class Polygon(Aperture):
         return False
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-        """Signed distance in metres to the nearest edge.
+        """Signed distance in metres to the nearest edge. See :class:`Aperture`.
 
         Where the nearest point is not a corner, the distance is linear in the position and its gradient is the
         edge's normal, on the edge itself too.
-
-        Args:
-            y: ``[...]`` positions in metres from the centre.
-            x: the same along x; shapes broadcast.
-            radius: of the opening in metres.
-
-        Returns:
-            ``[...]``, negative inside.
         """
         vertices = jnp.asarray(self.vertices)
         orientation = jnp.sign(_signed_area(vertices))

@@ -54,24 +54,11 @@ class PlaneWave(Source):
     direction: jax.Array
 
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Optical path q y + p x.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-
-        Returns:
-            ``[...]`` in metres.
-        """
+        """Optical path q y + p x. See :class:`Source`."""
         return self.direction[0] * y + self.direction[1] * x
 
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Amplitude: 1 everywhere.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Amplitude: 1 everywhere. See :class:`Source`."""
         return jnp.ones(jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x)))
 
 
@@ -99,25 +86,12 @@ class PointSource(Source):
         return jnp.sqrt(jnp.square(y - place_y) + jnp.square(x - place_x) + jnp.square(self.distance))
 
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Optical path R − R₀, with R the distance from the point.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-
-        Returns:
-            ``[...]`` in metres.
-        """
+        """Optical path R − R₀, with R the distance from the point. See :class:`Source`."""
         place_y, place_x, reach = self._place()
         # (R² − R₀²)/(R + R₀): R − R₀ without cancellation.
         squares = jnp.square(y) + jnp.square(x) - 2 * (y * place_y + x * place_x)
         return squares / (self._distance_to(y, x) + reach)
 
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Amplitude R₀/R, with R the distance from the point.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Amplitude R₀/R, with R the distance from the point. See :class:`Source`."""
         return self._place()[2] / self._distance_to(y, x)

@@ -181,7 +181,7 @@ def _fields_at_once(plan: EnginePlan) -> int:
 def _each_field(of_field: Callable[[int], _Found], count: int, at_once: int, progress: Progress | None) -> list[_Found]:
     """What each field gives, in their order. No field's bits depend on how many are computed at the same time."""
     found = []
-    # The libraries' own threads would share sums between them, in an order that depends on their number.
+    # The threads of BLAS would split sums in an order that depends on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=at_once) as pool:
         # The first one compiles for all.
         waiting = [pool.submit(of_field, 0)]

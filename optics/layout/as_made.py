@@ -46,7 +46,7 @@ class ImportOptions:
     """Options of an import; None takes the value from the file, the library or the camera.
 
     Attributes:
-        library: the name or file of the library that tells what the meta-atoms do.
+        library: name or file of the library with the transmission of the meta-atoms.
         pitch: in metres.
         lattice: of the sites.
         layer: that holds the meta-atoms.
@@ -108,7 +108,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     if is_radial_phase(beginning):
         return _imported_phase(target, read_radial_phase(target), like, options)
     source = options.library or library_of(like)
-    # The pitch is the library's until the file tells another.
+    # The library's pitch, unless the file gives another.
     known = candidates_of(source, library_pitch(source))
     made = Made(**vars(known.kind))
     if kind:
@@ -185,7 +185,7 @@ def _within(structure: Structure, known: Candidates, tolerance: float, path: Pat
     if table.shape[1] == 1:
         nearest = np.clip(found, table.min(), table.max())
     else:
-        # Of several parameters a library knows its own meta-atoms alone.
+        # A library of several parameters is not interpolated: only its own meta-atoms can be used.
         distance = np.abs(found[:, None] - table[None]).max(axis=2)
         nearest = table[distance.argmin(axis=1)]
     away = np.abs(nearest - found).max(axis=1)

@@ -34,7 +34,7 @@ LOOK_AHEAD = 2**16
 
 
 class _Damage(Exception):
-    """The stream is none; the message says where."""
+    """The file is damaged; the message says where."""
 
 
 @dataclass
@@ -156,7 +156,7 @@ def _alike(stream: np.ndarray, start: int, stride: int) -> int:
     for kind, begin, end in _records(stream[start : start + stride]):
         if kind in (COORDINATES, TARGET):
             fixed[begin:end] = False
-    # Most elements of some files differ from the next one; that is looked at before thousands are.
+    # In some files most elements differ from the next one: compare two before comparing thousands.
     for look in (2, count):
         block = stream[start : start + look * stride].reshape(look, stride)[:, fixed]
         same = (block[1:] == block[0]).all(axis=1)
@@ -205,7 +205,7 @@ def _dots(block: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:
     begin, end = places.get(WIDTH, (0, 0))
     width = struct.unpack(">i", bytes(block[0, begin:end]))[0] if WIDTH in places else 0
     ends = _number(block[0], places, PATH_TYPE) if PATH_TYPE in places else 0
-    # A negative width is one that magnification leaves alone, which a lens has no use for.
+    # A negative width is not scaled by magnification; no lens needs that.
     if ends not in (ROUND_ENDS, SQUARE_ENDS) or width <= 0:
         return np.zeros((0, 6))
     centre = points[(points == points[:, :1]).all(axis=(1, 2)), 0]

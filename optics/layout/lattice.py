@@ -96,11 +96,11 @@ def _found_steps(values: np.ndarray, tolerance: float) -> _Steps:
     middle = 0.5 * (levels[starts] + levels[ends])
     gaps = np.diff(middle)
     length = float(np.median(gaps[gaps < 1.5 * gaps.min()]))
-    # Gap by gap, so that an error of the length does not add up; then a line through all of them.
+    # Counted gap by gap, so that an error of the length does not accumulate; then a line is fitted through all.
     number = np.r_[0, np.cumsum(np.rint(gaps / length))]
     slope, start = np.polyfit(number, middle, 1)
     steps = np.rint((values - start) / slope)
-    # Levels are as coarse as the tolerance; the values themselves know the length better.
+    # Levels are merged within the tolerance; a fit to the values themselves gives the length more accurately.
     away = steps - steps.mean()
     slope = float(away @ (values - values.mean()) / (away @ away))
     return _Steps(steps.astype(np.int64), float(values.mean() - slope * steps.mean()), slope)
@@ -141,7 +141,7 @@ def _pitch(y: np.ndarray, x: np.ndarray, rows: _Steps, columns: _Steps, kind: La
     def stray(pitch: float) -> float:
         return max(_stray(y, row_part * pitch), _stray(x, column_part * pitch))
 
-    # Positions that lie on their sites but for rounding lie as well on those of a round pitch, if that is theirs.
+    # A round pitch is taken if the positions lie on its sites as well as on those of the fitted one.
     allowed = min(0.5 * tolerance, stray(found) + 0.15 * tolerance)
     for unit in ROUND_PITCHES:
         nice = max(round(found / unit), 1) * unit

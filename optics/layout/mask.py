@@ -271,10 +271,10 @@ class _Drawing:
         if kind == "gds":
             self.library.write_gds(part, timestamp=EPOCH)
         else:
-            # A circle is found where no vertex and no edge is farther from it than this.
+            # gdstk writes a polygon as a circle if no vertex or edge deviates from the circle by more than this.
             tolerance = 0.05 * self.step if self.options.circles else 0
             self.library.write_oas(part, circle_tolerance=tolerance)  # type: ignore[call-arg]  # misspelt in its stub
-        # gdstk does not tell of a write that failed.
+        # gdstk does not report a failed write.
         if not (gds_cells.has_end if kind == "gds" else oasis_cells.has_end)(part):
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 

@@ -55,7 +55,7 @@ def _run(path: Path, output: Path) -> dict[str, Any]:
     memory = min(BASE_MEMORY + MEMORY_A_BYTE * size, MOST_MEMORY)
     seconds = BASE_SECONDS + round(SECONDS_A_BYTE * size)
     command = [sys.executable, "-I", isolated.__file__, str(path.resolve()), str(output), str(memory), str(seconds)]
-    # A busy machine gives a process a part of the time that passes.
+    # On a busy machine a process gets only a part of the wall-clock time.
     longest = 6 * seconds
     try:
         run = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False, timeout=longest)
@@ -68,7 +68,7 @@ def _run(path: Path, output: Path) -> dict[str, Any]:
             f"{path}: damaged OASIS file, or more than a layout of a lens needs ({what}); export it again."
         )
     facts: dict[str, Any] = json.loads(run.stdout.splitlines()[-1])
-    # gdstk gives back what it could read of a broken file, and only says that it is broken.
+    # gdstk returns what it could read of a broken file and only prints that it is broken.
     broken = facts.get("error") or (f"damaged OASIS file ({told[-1]})" if told else None)
     if broken:
         raise InputError(f"{path}: {broken}; export or copy it again.")

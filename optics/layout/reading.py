@@ -142,7 +142,7 @@ def _top(hierarchy: Hierarchy, wanted: str | None) -> str:
         return wanted
     tops = hierarchy.top()
     if not tops and hierarchy.cells:
-        # All of them may be in a circle: say so.
+        # If all cells refer to each other in a circle, this raises the error for it.
         for name in hierarchy.cells:
             hierarchy.count(name)
     if len(tops) != 1:
@@ -158,7 +158,7 @@ def _boundary(cell: Cell, layer: Layer) -> tuple[float, float, float] | None:
         return None
     area, moment, width, height, x, y = polygons[int(np.argmax(polygons[:, 0]))].tolist()
     # The second moment of a disc is area²/2π; the box then is the circle's.
-    # Written as a product: a polygon may be without an area.
+    # Written without a division: the area of a polygon may be 0.
     if abs(2 * np.pi * moment - area**2) > 0.01 * area**2 or area == 0 or abs(width - height) > 0.01 * width:
         return None
     return x, y, max(width, height)

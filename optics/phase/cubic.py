@@ -30,10 +30,5 @@ class Cubic(Phase):
         return False
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Phase in radians. See :class:`Phase`."""
         return self.strength * ((x / self.radius) ** 3 + (y / self.radius) ** 3)

@@ -58,11 +58,7 @@ class Freeform(Phase):
         return self.pitch if self.interpolation == "nearest" else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
+        """Phase in radians. See :class:`Phase`.
 
         Raises:
             InputError: the map is not two-dimensional with at least 3 samples a side.

@@ -72,12 +72,7 @@ class RadialPhase(Phase):
         """Phase in radians at the squared distances r² (m², any shape) from the lens' centre."""
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Phase in radians. See :class:`Phase`."""
         return self.of_squared_radius(jnp.square(y) + jnp.square(x))
 
 
@@ -104,12 +99,7 @@ class Sum(Phase):
         return functools.reduce(jnp.minimum, sides) if sides else None
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Phase in radians. See :class:`Phase`."""
         total = self.terms[0].at(y, x)
         for term in self.terms[1:]:
             total = total + term.at(y, x)

@@ -35,12 +35,7 @@ class Stretched(Phase):
         return None if side is None else side * self.factor
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-        """
+        """Phase in radians. See :class:`Phase`."""
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)
 
     def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:

@@ -46,11 +46,7 @@ class Zernike(Phase):
         return all(degrees_of(index)[1] == 0 for index in self.indices)
 
     def at(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """Phase in radians.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
+        """Phase in radians. See :class:`Phase`.
 
         Raises:
             InputError: there are not as many coefficients as indices.

@@ -67,13 +67,7 @@ class RadialGeometry(Built):
         return points[ring] + (number - ring) * (points[ring + 1] - points[ring])
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """The complex transmission at places of the lens.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-            wavelength: in metres, one number.
-        """
+        """The complex transmission at places of the lens. See :class:`Built`."""
         return self.library.at(self.geometry_at(y, x) + self.width_error, wavelength)
 
     def check(self, wavelength: object) -> None:

@@ -68,15 +68,10 @@ class Sites(Built):
         return self.pitch
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at places of the lens: that of the site whose cell holds the place.
+        """Complex transmission at places of the lens: that of the site whose cell holds the place. See :class:`Built`.
 
         On the line between two cells it is their mean. Many samples of a grid may lie there, and would shift
         the lens if they were all assigned to the same side.
-
-        Args:
-            y: ``[...]`` positions in metres from the lens' centre.
-            x: the same along x; shapes broadcast.
-            wavelength: in metres, one number.
         """
         rows, columns = self.site_index.shape
         aside = BETWEEN * self.pitch
@@ -87,15 +82,9 @@ class Sites(Built):
         return 0.5 * (first + second)
 
     def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
-        """Complex transmission on the samples of a uniform grid, ``[m, n]``: the borders of square cells are smoothed.
+        """Complex transmission on the samples of a uniform grid; borders of square cells are smoothed.
 
-        On the hexagonal lattice each sample has its own cell's value.
-
-        Args:
-            y: ``[m, 1]`` positions of the samples in metres from the lens' centre.
-            x: ``[n]`` or ``[1, n]``, the same along x.
-            wavelength: in metres, one number.
-            step: distance between samples in metres.
+        On the hexagonal lattice each sample has its own cell's value. See :class:`Built`.
         """
         if self.lattice != "square":
             return self.transmission(y, x, wavelength)

@@ -118,7 +118,7 @@ def _by_position(captures: CaptureSet, camera: Camera) -> dict[tuple[float, floa
     groups: dict[tuple[float, float], list[PinholeCapture]] = {}
     for capture in captures.captures:
         y, x = _position(capture, camera)
-        # To the nanometre: numbers of one place that were written differently are one.
+        # Rounded to the nanometre, so that one position written in two ways counts as one.
         groups.setdefault((round(y, 9) + 0.0, round(x, 9) + 0.0), []).append(capture)
     return groups
 
@@ -191,7 +191,7 @@ def _pinhole(
     if dark is None:
         inner = frames[..., MARGIN:-MARGIN, MARGIN:-MARGIN]
         frames = frames - border_level(inner.mean(axis=0))[0][:, None, None]
-    # Beyond the frame there is nothing; it was marked until the background was known.
+    # Samples beyond the frame were NaN until the background was subtracted; they become 0.
     frames = np.nan_to_num(frames, nan=0.0)
     return _Pinhole(frames, place - np.rint(place), find_shifts(frames.sum(axis=1)))
 

@@ -22,7 +22,7 @@ def border_level(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     border = images[..., ~inside].astype(np.float64)
     median = np.median(border, axis=-1, keepdims=True)
     spread = MEDIAN_TO_SIGMA * np.median(np.abs(border - median), axis=-1, keepdims=True)
-    # Quantised numbers may all be the same: then half a step counts as usual.
+    # The spread of coarse numbers may be 0: deviations up to half a step are accepted then.
     usual = np.abs(border - median) <= np.maximum(3 * spread, 0.5)
     count = usual.sum(axis=-1)
     level = (border * usual).sum(axis=-1) / count
@@ -50,7 +50,7 @@ def without_negatives(image: np.ndarray) -> np.ndarray:
         light = float(image[place].sum()) + owed
         owed = min(light, 0.0)
         found[place] = _project(image[place], max(light, 0.0))
-    # What the innermost ring could not make up for, the others do in proportion.
+    # A deficit that the innermost ring could not compensate is taken from all samples in proportion.
     return found * (float(image.sum()) / found.sum())
 
 

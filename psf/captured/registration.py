@@ -47,7 +47,7 @@ def find_shifts(images: np.ndarray) -> np.ndarray:
         aligned = shift_images(images, -shift)
         mean = aligned.mean(axis=0)
         slope = np.stack(_slopes(mean)).reshape(2, -1)
-        # An image that lies too far down is less than the mean where that grows downwards.
+        # Of an image that lies too far down, values are below the mean where the mean increases downwards.
         step = np.linalg.solve(slope @ slope.T, slope @ (mean - aligned).reshape(len(images), -1).T).T
         shift = shift + step
         if np.abs(step).max() < 1e-3:

@@ -82,7 +82,7 @@ class Sampler:
         problems = self.explore.contradictions() + problems
         self.branches = {branch.choice: branch for branch in branches}
         moving = any((branch.high > branch.low).any() for branch in branches)
-        # Without a number that varies there is nothing between the candidates; and a front begins with one.
+        # Refinement needs a number that varies and at least one candidate before it.
         asked = self.explore.candidates
         refined = min(round(self.explore.refine * asked), asked - 1) if moving else 0
         if branches and all((branch.high >= branch.low).all() for branch in branches):

@@ -64,7 +64,7 @@ def evaluate_candidate(spec: Mapping[str, Any], progress: Progress) -> dict[str,
             raise  # a full disk is no fault of the architecture: --resume does the candidate again
         told = {"failed": str(error)}
     finally:
-        # Each architecture has samplings of its own: what was compiled for it is of no more use.
+        # Each architecture has its own samplings: functions compiled for this one are not needed any more.
         jax.clear_caches()
     return told | {"seconds": round(time.monotonic() - began, 3)}
 

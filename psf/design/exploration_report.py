@@ -85,7 +85,7 @@ def _front_names(able: Sequence[Candidate]) -> dict[int, list[str]]:
 def _text(found: ExplorationResult, on_front: dict[int, list[str]]) -> str:
     able = sorted(found.able, key=lambda each: -_figures(each).restored_db)
     keys = [key for _, key, _ in _COLUMNS]
-    # A column in which there is nothing, or the same in all rows, says nothing beside the others.
+    # Columns without values are left out.
     rows = [_row(each, on_front[each.number]) for each in able]
     shown = [at for at, key in enumerate(keys) if any(row[at] not in (None, "", "0.0") for row in rows)]
     best = {at: max(_value(each, keys[at]) for each in able) for at in shown if keys[at].endswith("_db")}

@@ -33,7 +33,7 @@ class GeometryVariables(LensVariables):
 
     Attributes:
         record: the table of the specification.
-        library: what the meta-atoms do to light.
+        library: transmission of the meta-atoms.
         unit: metres in one unit of the library's geometry.
         drawn: the lens that is to be built.
         wavelength: ``[wavelength]`` in metres for which starts are fitted.
@@ -62,12 +62,7 @@ class GeometryVariables(LensVariables):
         return 1e-9 * self.record.spacing_nm
 
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
-        """The lens built of the geometry; its phase stays and tells where rays go.
-
-        Args:
-            drawn: the camera's lens.
-            numbers: ``[count]`` free parameters.
-        """
+        """The lens built of the geometry; its phase stays, rays are computed from it. See :class:`LensVariables`."""
         built = RadialGeometry(geometry_within(self.library, numbers), self.spacing, self.library)
         return replace(drawn, structure=built)
 
@@ -78,12 +73,7 @@ class GeometryVariables(LensVariables):
         return np.asarray(control_of(self.library, jnp.asarray(found.geometry)), dtype=float)
 
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
-        """The table ``[lens.radial_geometry]``.
-
-        Args:
-            numbers: ``[count]`` free parameters.
-            output: of the ``lens.toml``.
-        """
+        """The table ``[lens.radial_geometry]``. See :class:`LensVariables`."""
         widths = np.asarray(geometry_within(self.library, jnp.asarray(numbers, jnp.float32)), dtype=float)
         # Rounded to a thousandth of a nanometre, and not beyond the table's ends.
         least, most = (float(each) * self.unit * 1e9 for each in np.asarray(self.library.geometry)[[0, -1]])

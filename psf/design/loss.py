@@ -73,7 +73,7 @@ def loss_of(
     if draws is None:
         logarithms = objective_logarithms(problem, simulator, lens, exposure)
     else:
-        # One lens after the other, and each computed again for its gradient: memory is that of one.
+        # One lens after the other, each computed again for its gradient: memory for one lens is enough.
         one = jax.checkpoint(lambda draw: objective_logarithms(problem, simulator, lens, exposure, draw))
         each = jax.lax.map(one, draws)
         logarithms = each.mean(axis=0)

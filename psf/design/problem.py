@@ -84,7 +84,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_objectives(spec)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
     middle = float(weight[1] @ wavelength)
-    # A geometry leaves the phase as it is: it tells where rays go.
+    # Where the geometry is free, the camera's own phase is kept: rays are computed from it.
     kept = "camera" in spec.start.families or spec.variables.family == "radial_geometry"
     drawn = camera if kept else _with_textbook_phase(camera, middle)
     view = view_of(drawn, position, middle)

@@ -113,7 +113,7 @@ def joint_errors(psf: jax.Array, noise: jax.Array, statistics: PhotographStatist
     length = transform_length(max(psf.shape[-2:]))
     row, column = np.fft.fftfreq(length)[:, None], np.fft.rfftfreq(length)
     frequency = np.hypot(row, column)
-    # At frequency 0 there is nothing to be known; any other frequency keeps the matrix regular there.
+    # The statistics have no value at frequency 0; that of the next frequency keeps the matrix regular there.
     precision = statistics.precision(np.where(frequency > 0, frequency, 1 / length))
     (a, d, e), (_, b, f), (_, _, c) = np.moveaxis(precision, (-2, -1), (0, 1)).astype(np.float32)
     transfer = transfer_function(psf, length)

@@ -134,7 +134,7 @@ def design_lens(
     """
     check_output(output, resume=resume)
     place = checkpoint_of(output)
-    # Descriptions decide nothing.
+    # Descriptions do not affect the result.
     asked = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
     with held(output.with_name(f".{output.name}.lock"), output):
         task = task_of(spec)

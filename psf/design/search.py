@@ -202,7 +202,7 @@ def _step(task: Task, gradients: Gradients, state: SearchState) -> SearchState:
     if searching:
         over = moved.step >= steps or moved.step - moved.best_step > spec.search.patience
         return replace(moved, finished=over)
-    # Trial steps move; the last look of a trial does not.
+    # The last evaluation of a trial does not move the numbers.
     return moved if moved.step <= steps else _next_trial(task, moved)
 
 

@@ -76,21 +76,11 @@ class PhaseVariables(LensVariables):
         """
 
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:
-        """The lens with the phase of these parameters.
-
-        Args:
-            drawn: the camera's lens.
-            numbers: ``[count]`` free parameters.
-        """
+        """The lens with the phase of these parameters. See :class:`LensVariables`."""
         return replace(drawn, phase=self.phase(numbers))
 
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
-        """Entries of ``[lens]``: the phase.
-
-        Args:
-            numbers: ``[count]`` free parameters.
-            output: of the ``lens.toml``.
-        """
+        """Entries of ``[lens]``: the phase. See :class:`LensVariables`."""
         return {"phase": self.record(numbers, output)}
 
 

@@ -109,7 +109,7 @@ def _try(values: np.ndarray, y: np.ndarray, x: np.ndarray, axes: np.ndarray, sha
 def _derivatives(trial: _Trial, axes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """JᵀJ and the Hessian ``[5, 5]`` of half the squared residuals, and Jᵀ(values − fit) ``[5]``; amplitude first."""
     sigma, amplitude = np.exp(trial.shape[2:]), trial.amplitude
-    # Over the monomials: 1, u/σ₁, v/σ₂, u², v², which are the derivatives less g and, after the first, less A.
+    # Derivatives over the monomials, 1, u/σ₁, v/σ₂, u², v²: without the factor g and, after the first, without A.
     factor = np.zeros((5, 6))
     factor[0, 0] = 1
     for axis in (0, 1):
@@ -118,7 +118,7 @@ def _derivatives(trial: _Trial, axes: np.ndarray) -> tuple[np.ndarray, np.ndarra
         factor[3 + axis, 3:] = along[0] ** 2, 2 * along[0] * along[1], along[1] ** 2
     height = np.array([1, amplitude, amplitude, amplitude, amplitude])
     normal = (factor @ trial.squared @ factor.T) * np.outer(height, height)
-    # Σ residual · g · products of the factors; what the second derivatives have beside those follows.
+    # Second derivatives: Σ residual · g · products of the factors, then the remaining terms.
     bent = factor @ (trial.mixed - amplitude * trial.squared) @ factor.T
     second = amplitude * bent
     second[0], second[:, 0] = bent[0], bent[0]
@@ -137,7 +137,7 @@ def _damped_step(
 ) -> np.ndarray:
     """Step ``[4]`` of the shape, no width by more than a factor e."""
     kept = np.ix_(free, free)
-    # What has no curvature at all is left where it is: a point has no width.
+    # A parameter without curvature is not changed, such as the width of a single bright sample.
     ridge = np.diag(damping * np.diag(normal[kept]) + 1e-12 * normal[0, 0] + 1e-300)
     step = np.zeros(4)
     try:

@@ -57,7 +57,7 @@ def spectral_quadrature(
     count = spectrum.wavelengths_per_channel if count is None else count
     if spectrum.channels:
         return _hermite_quadrature(spectrum.channels, count)
-    # Each node in the middle of its share, so that none is spent on the dark ends.
+    # Each node lies in the middle of its share of the light, so that none lies in the dark ends.
     nodes = node_positions(spectrum, (np.arange(3 * count) + 0.5) / (3 * count))
     return nodes, channel_quadrature_weights(spectrum, nodes)
 
