@@ -12,16 +12,16 @@ Generate a training set, with :func:`simulate_bank` and :func:`generate_pairs`. 
 :func:`train`, and restore photographs, with :func:`restore`. ``dir(metalens)`` lists all names; each is imported when
 it is first used.
 
-The folders are the stages of one road, and data travels it one way, from file to file:
+The folders are the stages of one pipeline; each stage reads the files of the one before it:
 
     lens.toml --optics--> field behind the lens --psf--> psf.h5 --synth--> pairs/ --restore--> adapter/ --> photos
 
-- ``formats``   the files that pass between stages: lens.toml, psf.h5, pairs/, their guarded readers and writers
+- ``formats``   the files that pass between stages: lens.toml, psf.h5, pairs/, with readers that check them, and writers
 - ``optics``    phase profiles, the metalens, scalar propagation; the conventions every stage keeps
 - ``psf``       point spread functions over field and wavelength, and their measures (FWHM, Strehl, MTF)
 - ``synth``     clean photographs, shift-variant blur, sensor noise: training pairs
 - ``restore``   the one-step latent diffusion restorer: prior, adapters, training, restoration, report
-- ``workflows``  the three jobs, and roads of several stages, each a command in a process of its own
+- ``workflows`` the three jobs, and sequences of several stages, each a command in a process of its own
 - ``commands``  what the command line can do; each command only parses, converts units, calls and reports
 - ``cli``       its entry: finds the commands, turns errors into sentences and exit statuses
 """

@@ -22,7 +22,7 @@ Commands, in the order of the stages, each in the module of its name:
   - ``align_screens``  all pictures to display, and the list of captures
 
 - ``train``     an adapter: the restorer of one camera
-- ``pseudo``    more pairs, by the adapter's negative path
+- ``pseudo``    more pairs: clean pictures degraded by the adapter
 - ``restore``   captures to photographs
 - ``report``    a page that compares clean, captured and restored pictures
 - ``bench``     every restoration method side by side

@@ -149,7 +149,7 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
     answer(figures, as_json, f"{output}: {manifest.count} pairs of {len(folders)} folders")
 
 
-@data.command(short_help="pairs in other trainers' forms")
+@data.command(short_help="pairs in formats of other tools")
 @click.argument("pairs", type=PATH)
 @output_option("The folder to make.")
 @click.option("--to", "form", type=click.Choice(["webdataset", "hf", "png"]), required=True, help="Output format.")

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from metalens.psf.design.search import Task
 
 
-@click.command(short_help="a lens for a specification")
+@click.command(short_help="optimise a lens for a specification")
 @click.argument("spec")
 @output_option("The lens.toml to write.")
 @resume_option

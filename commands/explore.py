@@ -24,9 +24,9 @@ if TYPE_CHECKING:
     from metalens.psf.design.architecture_sampling import Sampler
 
 
-@click.command(short_help="the architecture of a camera: pupil, focal length, stop, glass")
+@click.command(short_help="search for the best architecture: pupil, focal length, stop, glass")
 @click.argument("spec")
-@output_option("The folder to make: report, Pareto chart, the best lens.toml and that of every candidate.")
+@output_option("The folder to make: report, Pareto chart, best.toml and the lens.toml of each candidate.")
 @click.option("--candidates", type=CANDIDATES, help="Architectures to try. [default: the specification's]")
 @backend_options
 @resume_option
@@ -45,9 +45,9 @@ def explore(
 ) -> None:
     """Search for the best architectures of SPEC, a design.toml with a table [explore].
 
-    Included: explore-1mm3. Each candidate is a complete search as by metalens design, measured independently. A
-    candidate that fails is reported and does not end the run. The result depends on the specification and its seed, not
-    on backend or workers.
+    Included: explore-1mm3. Each candidate is a complete search as by metalens design, evaluated separately. A
+    candidate that fails is reported and does not stop the run. The result depends on the specification and its seed,
+    not on backend or workers.
     """
     from metalens.formats.design.exploration_run import RUN
     from metalens.formats.design.spec import read_design

@@ -19,7 +19,7 @@ LAYER = "LAYER[/TYPE]"
 
 @click.command("import", short_help="a camera from a layout, with the lens as drawn")
 @click.argument("layout", type=PATH)
-@output_option("The folder to make: lens.toml and what it names.")
+@output_option("The folder to make: lens.toml and the files that it names.")
 @click.option("--like", required=True, help="A lens.toml or preset: focal length, nominal phase, sensor, spectrum.")
 @click.option("--library", help="Meta-atom library: a name or a library.h5. [default: that of --like]")
 @click.option(

@@ -76,7 +76,8 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
 def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> None:
     """Make a library of TABLE (.csv, .h5), or of the Touchstone files that --about lists.
 
-    The file --about gives shape, materials, normalisation and the sign of time; docs/meta-atoms.md lists its keys.
+    The file --about gives shape, materials, normalisation and time dependence, exp(−iωt) or exp(+iωt);
+    docs/meta-atoms.md lists its keys.
     """
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.table import import_library

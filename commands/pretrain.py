@@ -61,13 +61,13 @@ class _Channels(click.ParamType):
     type=LEARNING_RATE,
     help="Peak learning rate of the autoencoder. [default: 0.0005]",
 )
-@click.option("--denoiser-learning-rate", type=LEARNING_RATE, help="Peak of the denoiser. [default: 0.0005]")
+@click.option("--denoiser-learning-rate", type=LEARNING_RATE, help="The same of the denoiser. [default: 0.0005]")
 @click.option(
     "--precision",
     type=click.Choice(["fp32", "bf16"]),
     help="Precision of the denoiser's forward passes. [default: fp32]",
 )
-@click.option("--cuda-graphs", is_flag=True, help="Record a step once and replay it; only with --device cuda.")
+@click.option("--cuda-graphs", is_flag=True, help="Record a step as a CUDA graph and replay it; needs --device cuda.")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights and crops.")
 @device_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoints in --work.")

@@ -11,7 +11,7 @@ from metalens.commands.options import PAIRS, PATH, SEED, json_option, output_opt
 from metalens.commands.progress import count_progress
 
 
-@click.command(short_help="more pairs, by the negative path")
+@click.command(short_help="more pairs: clean pictures degraded by the adapter")
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pseudo pairs to make.")
 @restorer_options()

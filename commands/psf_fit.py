@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @click.command(short_help="defocus, tilt and more of a lens, from its PSFs")
 @click.argument("bank", type=PATH)
-@output_option("The lens.toml to write, with the numbers that were found.")
+@output_option("The lens.toml to write, with the fitted values.")
 @click.option("--lens", required=True, help="The nominal lens: a lens.toml or the name of a preset.")
 @click.option(
     "--parameters",

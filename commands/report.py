@@ -19,7 +19,7 @@ from metalens.commands.progress import count_progress
 @click.option("--restored", type=PATH, required=True, help="Output folder of metalens restore for those pairs.")
 @click.option("--adapter", required=True, help="The adapter that restored them.")
 @click.option("--tune", type=PATH, required=True, help="Pairs on which Wiener's regulariser is chosen.")
-@click.option("--curve", "curves", multiple=True, help="Another adapter whose loss is drawn; repeatable.")
+@click.option("--curve", "curves", multiple=True, help="Another adapter whose training loss is plotted; repeatable.")
 @click.option("--stages", type=PATH, help="stages.json with time and memory, as written by metalens demo.")
 @json_option
 def report(output: Path, psf_path: Path, as_json: bool, **inputs: Any) -> None:

@@ -28,8 +28,8 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
     """Measure a sensor's gain, noise and full well from flat fields, by the photon-transfer curve of EMVA 1288.
 
     FLATS are levels of uniform light from dark to saturated, at least two raw frames each: a stack (.npy, .tif, .h5) or
-        a folder of frames for each level, or a folder of those. A lens.toml uses the result by preset = "sensor.toml"
-        in its table [sensor].
+    a folder of frames for each level, or a folder of those. A lens.toml uses the result by preset = "sensor.toml" in
+    its table [sensor].
     """
     from dataclasses import asdict
 

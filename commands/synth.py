@@ -65,7 +65,7 @@ class _Range(click.ParamType):
 @click.option(
     "--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; repeatable for several cameras."
 )
-@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files; each pair uses one.")
+@click.option("--psf-ensemble", type=PATH, help="An ensemble of metalens tolerance; each pair uses one of its lenses.")
 @click.option("--crops", type=_Pixels(), help="ROWSxCOLUMNS of the pairs. [default: the whole sensor]")
 @click.option(
     "--count", type=PAIRS, help="Total number of pairs, shared over the photographs. [default: one per photograph]"

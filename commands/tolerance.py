@@ -64,7 +64,7 @@ def tolerance(
 ) -> None:
     """Draw lenses with random errors around LENS, a lens.toml or the name of a preset, and evaluate them.
 
-    Reports the distribution of every figure of merit, its most important errors, the yield, and the worst lens. With
+    Reports the distribution of every figure of merit, the errors that matter most, the yield, and the worst lens. With
     --ensemble, banks of drawn lenses are kept for training.
     """
     from metalens.formats.camera.camera import read_camera

@@ -64,7 +64,7 @@ _RECIPE = (
         "--precision", type=click.Choice(["fp32", "bf16"]), help="Precision of forward passes. [default: fp32]"
     ),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
-    click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step once and replay it."),
+    click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step as a CUDA graph and replay it."),
     click.option("--learning-rate", type=LEARNING_RATE, help="Peak learning rate. [default: 0.0005]"),
     click.option("--q-rate", type=WEIGHT, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
     click.option(
@@ -96,7 +96,7 @@ _RECIPE = (
     click.option(
         "--q",
         type=click.Choice(["local", "global", "plain"]),
-        help="A field of Q, one Q per picture (as published), or no Q. [default: local]",
+        help="Q varies over the picture, is one per picture (as published), or is left out. [default: local]",
     ),
     click.option(
         "--conditioning",
@@ -153,9 +153,9 @@ def _recipe_options(function: Any) -> Any:
     multiple=True,
     required=True,
     type=PATH,
-    help="psf.h5 of the adapter's camera first; then those of other lenses.",
+    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first.",
 )
-@click.option("--psf-ensemble", type=PATH, help="A folder of psf.h5 files with which pairs were made.")
+@click.option("--psf-ensemble", type=PATH, help="The ensemble of metalens tolerance with which pairs were made.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--pseudo", multiple=True, type=PATH, help="A folder of pseudo pairs to mix in; repeatable.")
 @click.option("--init", "initial", help="An adapter to start from, of any lens ('metacamera' is embedded).")
@@ -196,8 +196,9 @@ def train(
 ) -> None:
     """Train the restorer for one camera on PAIRS that metalens synth or align made.
 
-    LoRA with A·Q·B on the prior, Q from the FWHM map and a quality map; positive, neutral and negative paths. PAIRS of
-    several lenses train one adapter for all of them; each needs its --psf.
+    The adapter is LoRA with a matrix Q between A and B; Q follows from the FWHM map and a quality map. Each step trains
+    one of three paths: positive, neutral or negative (docs/training.md). PAIRS of several lenses train one adapter for
+    all of them; each lens needs its --psf.
 
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.

@@ -100,7 +100,7 @@ def open_exploration(
         InputError: the folder holds something else, another run, or is in use.
     """
     target = Path(folder)
-    # Descriptions decide nothing.
+    # Descriptions do not affect the result.
     kept = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
     asked: dict[str, Any] = {"schema": "metalens.exploration", "version": 1, "design": kept, "versions": dict(versions)}
     with claimed_folder(target, RUN, asked, resume=resume):
