@@ -64,60 +64,26 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     first, extra, adapter = (str(output / name) for name in ("first-adapter", "pseudo", "adapter"))
     budget = ["--minutes", f"{scale.minutes:g}", *(["--steps", str(scale.steps)] if scale.steps else [])]
     recipe = ["--psf", bank, "--crop", str(scale.crop), "--batch", str(scale.batch)]
-    whole = ["--count", str(scale.held_out)]
-    stages: list[dict[str, float | str]] = []
-    for name, arguments in (
-        ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
-        ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
-        (
-            "synth held-out",
-            ["synth", "embedded:held-out", "-o", test, "--psf", bank, "--whole", "--seed", "1", *whole],
-        ),
-        ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
-        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", "--count", str(scale.pseudo)]),
-        (
-            "train with pseudo pairs",
-            [
-                "train",
-                pairs,
-                "-o",
-                adapter,
-                *recipe,
-                *budget,
-                "--pseudo",
-                extra,
-                "--init",
-                "metacamera",
-                "--learning-rate",
-                "1e-4",
-            ],
-        ),
-        ("restore", ["restore", test, "-o", str(output / "restored"), "--adapter", adapter, "--alpha", alphas]),
-    ):
-        stages.append(run_command(name, arguments, say))
-    write_text(output / "stages.json", json.dumps(stages, indent=1) + "\n")
-    arguments = [
-        "report",
-        "-o",
-        str(output / "report"),
-        "--psf",
-        bank,
-        "--pairs",
-        test,
-        "--tune",
-        pairs,
-        "--restored",
-        str(output / "restored"),
-        "--adapter",
-        adapter,
-        "--curve",
-        "metacamera",
-        "--curve",
-        first,
-        "--stages",
-        str(output / "stages.json"),
+    pseudo = ["--count", str(scale.pseudo)]
+    held_out = ["--whole", "--seed", "1", "--count", str(scale.held_out)]
+    again = ["--pseudo", extra, "--init", "metacamera", "--learning-rate", "1e-4"]
+    restored, measured = str(output / "restored"), str(output / "stages.json")
+    stages = [
+        run_command(name, arguments, say)
+        for name, arguments in (
+            ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
+            ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
+            ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, *held_out]),
+            ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
+            ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", *pseudo]),
+            ("train with pseudo pairs", ["train", pairs, "-o", adapter, *recipe, *budget, *again]),
+            ("restore", ["restore", test, "-o", restored, "--adapter", adapter, "--alpha", alphas]),
+        )
     ]
-    run_command("report", arguments, say)
+    write_text(Path(measured), json.dumps(stages, indent=1) + "\n")
+    inputs = ["--psf", bank, "--pairs", test, "--tune", pairs, "--restored", restored, "--adapter", adapter]
+    shown = ["--curve", "metacamera", "--curve", first, "--stages", measured]
+    run_command("report", ["report", "-o", str(output / "report"), *inputs, *shown], say)
     return _lift(output / "report")
 
 

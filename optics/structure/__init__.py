@@ -13,7 +13,7 @@ Files, in reading order:
 
 from metalens.formats.camera.structure import AtomKind
 from metalens.optics.built import Built
-from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of, soft_transmission
+from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of
 from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of
 from metalens.optics.structure.options import StructureOptions
@@ -36,6 +36,5 @@ __all__ = [
     "geometry_within",
     "radial_geometry_of",
     "sites_of",
-    "soft_transmission",
     "with_structure",
 ]

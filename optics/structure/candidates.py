@@ -8,7 +8,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -210,32 +209,3 @@ def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> 
         if worth > most * (1 + 1e-9):
             best, most = piston, worth
     return best
-
-
-def soft_transmission(
-    phase: jax.Array,
-    offered: jax.Array,
-    transmitted: jax.Array,
-    piston: jax.Array,
-    weight: jax.Array,
-    temperature: float | jax.Array,
-) -> jax.Array:
-    """Differentiable choice: the mean transmission of all candidates, weighted by their fit.
-
-    A softmax over the candidates' fit of :func:`best_candidate`, exp(fit/temperature); for temperature → 0 it is the
-    transmission of the best candidate. It serves for optimisation only: no such lens can be made.
-
-    Args:
-        phase: ``[..., wavelength]`` or ``[..., 1]`` wanted phases in radians at the design wavelengths.
-        offered: ``[atom, wavelength]`` complex transmissions at the design wavelengths.
-        transmitted: ``[atom, other]`` complex transmissions at the wavelengths that are asked for.
-        piston: ``[wavelength]`` c_λ in radians.
-        weight: ``[wavelength]``.
-        temperature: in units of the weights' sum; 0.05 is a soft choice, 0.002 a hard one.
-
-    Returns:
-        ``[..., other]`` complex.
-    """
-    turn = phase[..., None, :] + piston
-    fit = jnp.sum(weight * (jnp.real(offered) * jnp.cos(turn) + jnp.imag(offered) * jnp.sin(turn)), axis=-1)
-    return jax.nn.softmax(fit / temperature, axis=-1).astype(transmitted.dtype) @ transmitted

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
@@ -31,7 +30,6 @@ from metalens.optics.structure import (
     candidates_of,
     choose_structure,
     radial_geometry_of,
-    soft_transmission,
 )
 from metalens.optics.structure import choice as choosing
 from metalens.optics.structure.candidates import best_pistons
@@ -327,29 +325,6 @@ def test_a_polygon_is_filled_to_its_edges():
     area = 1.5 * np.sqrt(3) * 15e-6**2
     # Half of the sites in a strip as wide as two cells' reach are more than the area holds.
     assert area < count < area + 6 * 15e-6 * 2 * cell_reach("square", PITCH)
-
-
-def test_a_soft_choice_hardens_into_the_best():
-    library = turns_library(levels=13)
-    offered = jnp.asarray(candidates_of(library, PITCH, kind=KIND).offered([GREEN]))
-    phase = np.linspace(-4, 4, 50)[:, None]
-    best = best_candidate(phase, np.asarray(offered), np.ones(1), np.zeros(1))
-    soft = soft_transmission(jnp.asarray(phase), offered, offered, jnp.zeros(1), jnp.ones(1), 1e-4)
-    edge = np.abs(np.angle(np.asarray(offered[best, 0]) * np.exp(-1j * phase[:, 0]))) > 0.98 * np.pi / 12
-    np.testing.assert_allclose(soft[~edge], offered[best][~edge], atol=1e-3)
-
-
-def test_a_soft_choice_has_the_slope_of_finite_differences():
-    offered = jnp.asarray(candidates_of(turns_library(levels=13), PITCH, kind=KIND).offered([GREEN]))
-
-    def energy(phase):
-        sent = soft_transmission(phase[:, None], offered, offered, jnp.zeros(1), jnp.ones(1), 0.1)
-        return jnp.sum(jnp.real(sent[:, 0] * jnp.exp(-2j * phase)))
-
-    phase, step = jnp.linspace(-2, 2, 9), 1e-2
-    slope = jax.grad(energy)(phase)
-    finite = [(energy(phase.at[i].add(step)) - energy(phase.at[i].add(-step))) / (2 * step) for i in range(9)]
-    np.testing.assert_allclose(slope, finite, atol=5e-3)
 
 
 def test_a_radial_geometry_becomes_the_sites_nearest_to_it():
