@@ -48,7 +48,9 @@ def design(
         require_new_directory(report_folder)
     require_apart(output, report_folder)
     asked = checked_spec(spec, output, minutes=minutes, seed=seed)
+    from metalens.psf.design.colour_contrast import colour_contrast, colours_given_up
     from metalens.psf.design.run import check_output, design_lens, task_of
+    from metalens.psf.design.search import best_of
 
     check_output(output, resume=resume)
     if dry_run:
@@ -71,6 +73,10 @@ def design(
         "finished": made.state.finished,
     }
     text = f"{output}: {asked.name}, {loss_text(asked, made.loss)} after {found['steps']} steps"
+    contrast = colour_contrast(made.task, best_of(made.state)[0])
+    found["contrast"] = contrast
+    if lost := colours_given_up(contrast):
+        text += f"; {lost}"
     if not made.state.finished:
         text += "; its time was up, --resume goes on"
     if report_folder is not None:

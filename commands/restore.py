@@ -66,6 +66,20 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     help="Precision of the networks.",
 )
 @click.option("--psf", "psf_path", type=PATH, help="The psf.h5 of the captures' camera, if not the adapter's own.")
+@click.option(
+    "--method",
+    type=click.Choice(["restorer", "wiener-joint"]),
+    default="restorer",
+    show_default=True,
+    help="wiener-joint: the Wiener filter over all colours with the PSFs of --psf, without networks.",
+)
+@click.option(
+    "--noise-scale",
+    type=Number(1e-3, 1e4),
+    default=10.0,
+    show_default=True,
+    help="Of wiener-joint: multiple of the sensor's noise that the filter expects; more is smoother.",
+)
 @click.option("--any-lens", is_flag=True, help="Accept captures of lenses on which the adapter was not trained.")
 @click.option(
     "--consistent",
@@ -93,6 +107,8 @@ def restore(
     tile: int,
     precision: str,
     psf_path: Path | None,
+    method: str,
+    noise_scale: float,
     any_lens: bool,
     consistent: bool,
     place: tuple[int, int] | None,
@@ -103,6 +119,11 @@ def restore(
 
     One diffusion step per picture, then one decode for each α. See docs/restoration.md.
     """
+    if method == "wiener-joint":
+        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, as_json)
+        return
+    if context.get_parameter_source("noise_scale") is click.core.ParameterSource.COMMANDLINE:
+        raise click.UsageError("--noise-scale is of --method wiener-joint.")
     import torch
 
     from metalens.formats.files.atomic import require_apart, require_new_directory
@@ -145,4 +166,58 @@ def restore(
     figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}
     if latents is not None:
         figures["latents"] = str(latents)
+    answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")
+
+
+OF_THE_RESTORER = {
+    "adapter": "--adapter",
+    "prior": "--prior",
+    "device": "--device",
+    "alphas": "--alpha",
+    "alpha_map_path": "--alpha-map",
+    "latents": "--latents",
+    "steps": "--steps",
+    "tile": "--tile",
+    "precision": "--precision",
+    "consistent": "--consistent",
+}
+"""Parameter → option that means nothing to a filter."""
+
+
+def _filter(
+    context: click.Context,
+    captures: tuple[str, ...],
+    output: Path,
+    psf_path: Path | None,
+    noise_scale: float,
+    any_lens: bool,
+    place: tuple[int, int] | None,
+    as_json: bool,
+) -> None:
+    """``--method wiener-joint``."""
+    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.errors import InputError
+    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.inference.filtered_files import filter_files
+    from metalens.restore.inference.restored_files import captures_of
+
+    given = click.core.ParameterSource.COMMANDLINE
+    wrong = [option for name, option in OF_THE_RESTORER.items() if context.get_parameter_source(name) is given]
+    if wrong:
+        raise click.UsageError(f"{', '.join(wrong)}: of the restorer; leave out with --method wiener-joint.")
+    if psf_path is None:
+        raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
+    require_new_directory(output)
+    found, bank = captures_of(captures), read_psf_bank(psf_path)
+    with share_progress("restore") as tell:
+        rows = filter_files(
+            bank,
+            found,
+            output,
+            noise_scale,
+            place=place,
+            any_lens=any_lens,
+            report=lambda done, total: tell(done / total, {}),
+        )
+    figures = {"output": str(output), "camera": bank.camera.name, "restored": rows}
     answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")

@@ -137,7 +137,7 @@ def response_of(record: parts.Response | None) -> Response:
     """The response described by a ``[lens.response]`` table; without one, the ideal response."""
     match record:
         case parts.KinoformResponse():
-            return Kinoform(record.wavelength_nm * NANO, record.orders)
+            return Kinoform(record.wavelength_nm * NANO, record.orders, record.levels)
         case parts.NanoOpticsProxyResponse():
             return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
         case parts.LibraryResponse():

@@ -105,6 +105,12 @@ class Metalens:
         """Whether the transmission is the same at every wavelength."""
         return self.structure is None and self.response.achromatic
 
+    def image_order(self, wavelength: jax.Array) -> jax.Array:
+        """Diffraction order ``[...]`` that forms the image at the wavelengths ``[...]`` in metres; 1 of a structure."""
+        if self.structure is not None:
+            return jnp.ones(jnp.shape(wavelength), dtype=int)
+        return self.response.image_order(wavelength)
+
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission at places of the lens.
 

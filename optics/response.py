@@ -35,6 +35,21 @@ class Response(ABC):
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """Complex amplitudes c_m ``[..., order]`` at the wavelengths ``[...]`` in metres."""
 
+    def image_order(self, wavelength: jax.Array) -> jax.Array:
+        """The order ``[...]`` that forms the image: 1 if it is simulated, else the strongest at each wavelength ``[...]``.
+
+        Args:
+            wavelength: in metres.
+        """
+        if 1 in self.orders:
+            return jnp.ones(jnp.shape(wavelength), dtype=int)
+        return jnp.asarray(self.orders)[jnp.argmax(jnp.abs(self.coefficients(wavelength)), axis=-1)]
+
+    def image_efficiency(self, wavelength: jax.Array) -> jax.Array:
+        """Share ``[...]`` of the light in that order, at the wavelengths ``[...]`` in metres."""
+        efficiency = jnp.square(jnp.abs(self.coefficients(wavelength)))
+        return efficiency[..., self.orders.index(1)] if 1 in self.orders else efficiency.max(axis=-1)
+
     def check(self, wavelength: object) -> None:  # noqa: B027 most responses hold at every wavelength
         """Make sure that the response is known at these wavelengths in metres.
 
@@ -89,13 +104,20 @@ class Kinoform(Response):
     Report 854, 1989; O'Shea et al., Diffractive Optics, SPIE, 2004, ch. 4). The dispersion of the material, which
     replaces λ₀/λ by λ₀(n(λ) − 1)/(λ(n(λ₀) − 1)), and shadowing by the steep flanks are neglected.
 
+    With λ₀ a multiple of the light's wavelength the relief is a multi-order lens (Faklis and Morris, Applied Optics 34,
+    2462, 1995, doi:10.1364/AO.34.002462): the order m bends λ₀/m as every other order bends its own wavelength, and all
+    of its light goes there.
+
     Attributes:
         wavelength: λ₀ in metres.
         orders: the diffraction orders that are simulated, ascending; static under tracing.
+        levels: N steps of equal height in the place of the blaze; None is a continuous relief. At λ₀ the order m then
+            has sinc²(m/N) of the blaze's efficiency (Swanson's report); static under tracing.
     """
 
     wavelength: Scalar
     orders: tuple[int, ...] = field(default=(1,), metadata={"static": True})
+    levels: int | None = field(default=None, metadata={"static": True})
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "orders", checked_orders(self.orders))
@@ -106,10 +128,20 @@ class Kinoform(Response):
         return False
 
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
-        """exp(iπ(λ₀/λ − m)) sinc(λ₀/λ − m), ``[..., order]``, at the wavelengths ``[...]`` in metres."""
-        detour = self.wavelength / jnp.asarray(wavelength)[..., None] - jnp.asarray(self.orders)
-        amplitude = jnp.sinc(detour)
-        return jax.lax.complex(amplitude * jnp.cos(jnp.pi * detour), amplitude * jnp.sin(jnp.pi * detour))
+        """Fourier coefficients c_m ``[..., order]`` of the relief, at the wavelengths ``[...]`` in metres."""
+        orders = jnp.asarray(self.orders)
+        detour = self.wavelength / jnp.asarray(wavelength)[..., None] - orders
+        if self.levels is None:
+            return jnp.sinc(detour) * _turned(detour / 2)
+        # The step q holds the phase 2πqλ₀/(Nλ) over the N-th part of a turn from 2πq/N on.
+        step = jnp.arange(self.levels) / self.levels
+        steps = _turned(step * detour[..., None]).mean(axis=-1)
+        return steps * jnp.sinc(orders / self.levels) * _turned(-0.5 * orders / self.levels)
+
+
+def _turned(turns: jax.Array) -> jax.Array:
+    """exp(2πi · turns)."""
+    return jax.lax.complex(jnp.cos(2 * jnp.pi * turns), jnp.sin(2 * jnp.pi * turns))
 
 
 def checked_orders(orders: tuple[int, ...]) -> tuple[int, ...]:

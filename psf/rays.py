@@ -94,7 +94,7 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     """Follow the ray through the stop's centre.
 
     A lens that is its own stop does not bend it: that is the convention of ``metalens.optics``, also where the
-    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets.
+    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets, times the order that forms the image.
 
     Args:
         lens: the metalens.
@@ -105,13 +105,14 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     if lens.stop is None:
         return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction))
     point = walk(layers_in_front(lens), direction)
-    bent = direction + wavelength / (2 * np.pi) * phase_gradient(lens, point[0], point[1])
+    turns = lens.image_order(wavelength) * phase_gradient(lens, point[0], point[1]) / (2 * np.pi)
+    bent = direction + wavelength * turns
     return ChiefRay(point, bent, point + walk(layers_behind(lens), bent))
 
 
 @partial(jax.jit, static_argnames=("order",))
 def ray_landing(
-    lens: Metalens, source: Source, wavelength: jax.Array, y: jax.Array, x: jax.Array, order: int = 1
+    lens: Metalens, source: Source, wavelength: jax.Array, y: jax.Array, x: jax.Array, order: int | None = None
 ) -> tuple[jax.Array, jax.Array]:
     """Landing points on the sensor of rays through points of the stop, relative to the chief ray.
 
@@ -121,7 +122,7 @@ def ray_landing(
         wavelength: scalar, in metres.
         y: positions ``[...]`` in metres in the plane of the stop, or of the lens where there is none.
         x: the same along x.
-        order: diffraction order of the lens.
+        order: diffraction order of the lens; None is the one that forms the image.
 
     Returns:
         ``[..., 2]`` (y, x) in metres, infinity where a ray cannot travel; and ``[...]`` whether the ray meets the
@@ -131,7 +132,8 @@ def ray_landing(
     total, back = jax.vjp(source.path, y, x)
     direction = jnp.stack(back(jnp.ones_like(total)), axis=-1)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), direction)
-    bent = direction + order * wavelength / (2 * np.pi) * phase_gradient(lens, point[..., 0], point[..., 1])
+    number = lens.image_order(wavelength) if order is None else order
+    bent = direction + number * wavelength / (2 * np.pi) * phase_gradient(lens, point[..., 0], point[..., 1])
     landing = point + walk(layers_behind(lens), bent)
     edge = lens.aperture.edge_distance(point[..., 0], point[..., 1], 0.5 * lens.aperture_diameter)
     return landing - chief_ray(lens, wavelength, source.direction).landing, edge <= 0

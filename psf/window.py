@@ -65,6 +65,4 @@ def _image_share(lens: Metalens, wavelength: np.ndarray) -> np.ndarray:
     """Share ``[wavelength]`` of the transmitted light that forms the image."""
     if lens.structure is not None:
         return fit_of(lens, wavelength).efficiency
-    efficiency = np.abs(np.asarray(lens.response.coefficients(jnp.asarray(wavelength)))) ** 2
-    orders = lens.response.orders
-    return efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=1)
+    return np.asarray(lens.response.image_efficiency(jnp.asarray(wavelength)), dtype=float)

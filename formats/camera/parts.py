@@ -142,9 +142,10 @@ class _OrderedResponse(Record):
 
 
 class KinoformResponse(_OrderedResponse):
-    """A blazed surface, made for one wavelength."""
+    """A blazed surface or a staircase, made for one wavelength; for a multiple of the light's it is a multi-order lens."""
 
     kind: Literal["kinoform"]
+    levels: int | None = Field(default=None, ge=2, le=256, description="steps in the place of the blaze; None is smooth")
 
 
 class NanoOpticsProxyResponse(_OrderedResponse):

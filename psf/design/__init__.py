@@ -14,6 +14,7 @@ Files, in reading order:
 - ``checkpoint``         the state of a search on disk
 - ``search``             trials of all starts, then Adam until convergence
 - ``run``                the complete design: from a specification to a camera
+- ``colour_contrast``    which colours a search gave up
 - ``evaluation``         figures of merit of a camera at each field and colour
 - ``comparison``         the hyperbolic lens of the same size
 - ``pictures``           the figures of a report

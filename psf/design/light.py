@@ -84,10 +84,7 @@ def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
     """
     if lens.structure is not None:
         return jax.vmap(lambda value: _transmitted(lens, value))(wavelength)
-    amplitude = lens.response.coefficients(wavelength)
-    efficiency = jnp.square(jnp.abs(amplitude))
-    orders = lens.response.orders
-    return efficiency[:, orders.index(1)] if 1 in orders else efficiency.max(axis=-1)
+    return lens.response.image_efficiency(wavelength)
 
 
 def _transmitted(lens: Metalens, wavelength: jax.Array) -> jax.Array:

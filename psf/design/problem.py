@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
+import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
@@ -13,6 +14,7 @@ from metalens.formats.camera.sensor import Sensor
 from metalens.formats.design.objectives import EfficiencyObjective, StrehlObjective, UniformityObjective
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
+from metalens.optics.from_lens_toml import response_of
 from metalens.optics.metalens import Metalens
 from metalens.psf.camera_fields import CameraView, view_of
 from metalens.psf.engines.grid import direction_spread
@@ -105,7 +107,9 @@ def problem_of(spec: DesignSpec) -> Problem:
 
 def _with_textbook_phase(camera: Camera, wavelength: float) -> Camera:
     """The camera with the phase that focuses a wavelength (m): quadratic behind a stop (f sin θ), else hyperbolic."""
-    nanometres = 1e9 * wavelength
+    # The order m bends λ as the first order bends mλ.
+    order = float(response_of(camera.lens.response).image_order(jnp.asarray(wavelength)))
+    nanometres = 1e9 * order * wavelength
     phase: Phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
     if camera.lens.stop is not None:
         phase = QuadraticPhase(family="quadratic", wavelength_nm=nanometres)

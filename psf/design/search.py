@@ -55,6 +55,12 @@ class Task:
         return self.variables.lens(self.problem.view.lens, numbers)
 
     @property
+    def image_order(self) -> int:
+        """Highest order that forms the image; it multiplies a change of the phase, so that steps are divided by it."""
+        orders = self.problem.view.lens.image_order(jnp.asarray(self.problem.wavelength))
+        return int(jnp.abs(orders).max())
+
+    @property
     def largest_steps(self) -> int:
         """Steps of all trials and of the search, if it is not stopped early."""
         return len(self.starts) * (self.problem.spec.start.steps + 1) + self.problem.spec.search.steps
@@ -198,7 +204,7 @@ def _step(task: Task, gradients: Gradients, state: SearchState) -> SearchState:
     state = replace(state, history=np.concatenate([state.history, row[None]]))
     table = spec.search if searching else spec.start
     steps = table.steps
-    moved = _moved(state, gradient, table.learning_rate, steps)
+    moved = _moved(state, gradient, table.learning_rate / task.image_order, steps)
     if searching:
         over = moved.step >= steps or moved.step - moved.best_step > spec.search.patience
         return replace(moved, finished=over)

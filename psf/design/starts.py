@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
@@ -34,8 +35,8 @@ def starting_lenses(problem: Problem, variables: LensVariables) -> list[Starting
         variables: its free parameters.
     """
     start = problem.spec.start
-    nanometres = start.wavelengths_nm or tuple(float(each) for each in 1e9 * channel_middles(problem))
-    named = [each for family in start.families for each in _family(family, nanometres, problem)]
+    wavelengths = 1e-9 * np.array(start.wavelengths_nm) if start.wavelengths_nm else channel_middles(problem)
+    named = [each for family in start.families for each in _family(family, wavelengths, problem)]
     found = [StartingLens(name, variables.closest(phase)) for name, phase in named]
     generator = np.random.default_rng([problem.spec.search.seed, 0])
     radius = 0.5 * float(problem.view.lens.aperture_diameter)
@@ -53,18 +54,24 @@ def channel_middles(problem: Problem) -> np.ndarray:
     return np.sort(problem.channel_weight @ problem.wavelength)
 
 
-def _family(family: str, nanometres: tuple[float, ...], problem: Problem) -> list[tuple[str, Phase]]:
+def _family(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tuple[str, Phase]]:
     lens = problem.view.lens
     focus, radius = float(lens.focal_length), 0.5 * float(lens.aperture_diameter)
+
+    def first_order(wavelength: np.ndarray) -> np.ndarray:
+        """The order m bends λ as the first order bends mλ."""
+        return wavelength * np.asarray(lens.image_order(jnp.asarray(wavelength)))
+
+    named = [(f"{family} {1e9 * each:.0f} nm", float(first_order(each))) for each in wavelengths]
     match family:
         case "camera":
             return [("the camera's own phase", lens.phase)]
         case "hyperbolic":
-            return [(f"hyperbolic {each:.0f} nm", Hyperbolic(focus, 1e-9 * each)) for each in nanometres]
+            return [(name, Hyperbolic(focus, each)) for name, each in named]
         case "quadratic":
-            return [(f"quadratic {each:.0f} nm", Quadratic(focus, 1e-9 * each)) for each in nanometres]
+            return [(name, Quadratic(focus, each)) for name, each in named]
         case _:
-            return _log_aspheres(focus, radius, problem.wavelength)
+            return _log_aspheres(focus, radius, first_order(problem.wavelength))
 
 
 def _log_aspheres(focus: float, radius: float, wavelength: np.ndarray) -> list[tuple[str, Phase]]:

@@ -89,7 +89,7 @@ def lens_spectrum(
     chief = chief_ray(lens, wavelength, source.direction)
     at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
-    tilt = phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
+    tilt = lens.image_order(wavelength) * phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
     bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
     through = lens.sampled_transmission(at_y, at_x, wavelength, pitch)
     return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * through * bent)

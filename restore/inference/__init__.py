@@ -9,6 +9,7 @@ In reading order:
 - ``data_consistency``  makes restored pictures consistent with the capture
 - ``latents_file``      latents on disk
 - ``restored_files``    restoration of files
+- ``filtered_files``    the same by the joint Wiener filter
 - ``picture``           restoration of one array, with the adapter by name
 - ``pseudo``            pseudo pairs by the negative path
 """

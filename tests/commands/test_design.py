@@ -68,6 +68,7 @@ def test_a_specification_becomes_a_lens_and_a_report(spec: Path) -> None:
     assert told["lens_hash"] == camera.hash
     assert told["finished"] is True
     assert told["steps"] == 2 + 4
+    assert list(told["contrast"]) == ["red", "green", "blue"]
     assert camera.description.startswith("A lens as small as a test. Designed by metalens design from small")
     assert sorted(path.name for path in folder.iterdir()) == [
         "comparison.png",

@@ -81,3 +81,36 @@ def test_a_map_of_another_size_and_latents_of_latents_are_refused(run, part, tmp
     run(part, "-o", tmp_path / "out", *place, "--latents", tmp_path / "kept")
     _, error = run(tmp_path / "kept", "-o", tmp_path / "more", "--latents", tmp_path / "again", status=1)
     assert "the captures are latents already" in error
+
+
+@pytest.fixture(scope="module")
+def bank_file(tmp_path_factory):
+    """A bank of 2 × 2 fields and one wavelength a channel of the metacamera."""
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.psf.bank import write_psf_bank
+    from metalens.psf.bank import simulate_bank
+
+    path = tmp_path_factory.mktemp("bank") / "psf.h5"
+    write_psf_bank(path, simulate_bank(read_camera("metacamera"), fields=(2, 2), wavelengths_per_channel=1))
+    return path
+
+
+def test_the_joint_filter_restores_files_as_it_restores_arrays(run, part, bank_file, tmp_path):
+    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.restore.deconvolution.joint_wiener import wiener_joint
+
+    filtered = ("--method", "wiener-joint", "--psf", bank_file, "--place", "32,100")
+    answered = json.loads(run(part, "-o", tmp_path / "out", *filtered, "--noise-scale", "3", "--json")[0])
+    assert answered["restored"] == [{"capture": "a", "restored": str(tmp_path / "out" / "a-wiener-joint.png")}]
+    expected = wiener_joint(read_picture(part), read_psf_bank(bank_file), 3.0, place=(32, 100))
+    np.testing.assert_array_equal(read_picture(tmp_path / "out" / "a-wiener-joint.png"), expected)
+
+
+def test_the_joint_filter_refuses_what_is_not_its_own(run, part, bank_file, tmp_path):
+    method = (part, "-o", tmp_path / "out", "--method", "wiener-joint")
+    assert "needs --psf, the psf.h5 of the camera" in run(*method, status=1)[1]
+    error = run(*method, "--psf", bank_file, "--alpha", "1", "--consistent", status=2)[1]
+    assert "--alpha, --consistent: of the restorer" in error
+    assert "a: " in run(*method, "--psf", bank_file, status=1)[1]
+    assert "--noise-scale is of --method wiener-joint" in run(part, "-o", tmp_path / "o", "--noise-scale", "1", status=2)[1]
+    assert not (tmp_path / "out").exists()

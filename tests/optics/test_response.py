@@ -59,6 +59,38 @@ def test_the_coefficients_of_a_kinoform_are_its_fourier_integrals():
     np.testing.assert_allclose(Kinoform(DESIGN, (-1, 0, 1, 3)).coefficients(wavelength), expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("levels", [2, 4, 8])
+def test_a_staircase_of_n_levels_sends_sinc_squared_of_m_over_n_into_the_order(levels):
+    """Swanson 1989, equation 3, at the wavelength for which it is made; 0.405 of two levels, 0.811 of four."""
+    response = Kinoform(DESIGN, (1,), levels)
+    np.testing.assert_allclose(jnp.abs(response.coefficients(DESIGN)) ** 2, [np.sinc(1 / levels) ** 2], atol=1e-6)
+
+
+def test_the_coefficients_of_a_staircase_are_its_fourier_integrals():
+    wavelength, steps, levels, orders = 480e-9, 12_000, 6, (-2, 0, 1, 5, 7)
+    phase = 2 * np.pi * (np.arange(steps) + 0.5) / steps
+    relief = np.exp(1j * DESIGN / wavelength * 2 * np.pi * np.floor(phase * levels / (2 * np.pi)) / levels)
+    expected = [np.mean(relief * np.exp(-1j * m * phase)) for m in orders]
+    np.testing.assert_allclose(Kinoform(DESIGN, orders, levels).coefficients(wavelength), expected, atol=1e-6)
+
+
+def test_with_many_levels_a_staircase_is_the_blaze():
+    smooth, fine = Kinoform(3.7e-6, (6, 7, 8)), Kinoform(3.7e-6, (6, 7, 8), 256)
+    # sinc²(8/256) = 0.997, and half a step of phase.
+    np.testing.assert_allclose(jnp.abs(fine.coefficients(WAVELENGTHS)), jnp.abs(smooth.coefficients(WAVELENGTHS)), atol=2e-3)
+
+
+def test_a_multi_order_relief_sends_all_light_of_its_harmonics_into_the_order_that_images_them():
+    """λ₀/m goes into the order m; between two harmonics the nearer order has the most (Faklis and Morris 1995)."""
+    response = Kinoform(3.7e-6, (6, 7, 8))
+    harmonics = 3.7e-6 / jnp.asarray([6, 7, 8])
+    np.testing.assert_allclose(jnp.abs(response.coefficients(harmonics)) ** 2, np.eye(3), atol=1e-5)
+    np.testing.assert_array_equal(response.image_order(harmonics), [6, 7, 8])
+    np.testing.assert_allclose(response.image_efficiency(harmonics), 1, atol=1e-5)
+    np.testing.assert_array_equal(response.image_order(jnp.asarray([455e-9, 530e-9, 620e-9])), [8, 7, 6])
+    np.testing.assert_array_equal(Kinoform(DESIGN, (0, 1, 2)).image_order(jnp.asarray([200e-9])), [1])
+
+
 @pytest.mark.parametrize("wavelength", [470e-9, DESIGN, 650e-9])
 def test_the_gradient_in_the_design_wavelength_agrees_with_finite_differences(wavelength):
     weight = np.array([0.3 - 0.2j, 1.0 + 0.5j])
