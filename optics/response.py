@@ -36,10 +36,10 @@ class Response(ABC):
         """Complex amplitudes c_m ``[..., order]`` at the wavelengths ``[...]`` in metres."""
 
     def image_order(self, wavelength: jax.Array) -> jax.Array:
-        """The order ``[...]`` that forms the image: 1 if it is simulated, else the strongest at each wavelength ``[...]``.
+        """The order ``[...]`` that forms the image: 1 if it is simulated, else the strongest at each wavelength.
 
         Args:
-            wavelength: in metres.
+            wavelength: ``[...]`` in metres.
         """
         if 1 in self.orders:
             return jnp.ones(jnp.shape(wavelength), dtype=int)

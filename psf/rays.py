@@ -94,7 +94,8 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     """Follow the ray through the stop's centre.
 
     A lens that is its own stop does not bend it: that is the convention of ``metalens.optics``, also where the
-    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets, times the order that forms the image.
+    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets, times
+    the order that forms the image.
 
     Args:
         lens: the metalens.

@@ -142,10 +142,12 @@ class _OrderedResponse(Record):
 
 
 class KinoformResponse(_OrderedResponse):
-    """A blazed surface or a staircase, made for one wavelength; for a multiple of the light's it is a multi-order lens."""
+    """A blazed surface or a staircase, made for one wavelength, which may be a multiple of the light's: multi-order."""
 
     kind: Literal["kinoform"]
-    levels: int | None = Field(default=None, ge=2, le=256, description="steps in the place of the blaze; None is smooth")
+    levels: int | None = Field(
+        default=None, ge=2, le=256, description="steps in the place of the blaze; None is smooth"
+    )
 
 
 class NanoOpticsProxyResponse(_OrderedResponse):

@@ -27,6 +27,7 @@ from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
 from metalens.optics.metalens import Metalens
+from metalens.optics.phase import Phase
 from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
 from metalens.optics.structure.lattice import cell_reach, lattice_size, nearest_site
@@ -229,6 +230,7 @@ def radial_geometry_of(
     spacing: float,
     wavelengths: Sequence[float] | np.ndarray,
     weights: Sequence[float] | np.ndarray | None = None,
+    phases: Sequence[Phase] | None = None,
 ) -> RadialGeometry:
     """Starting geometry of a design: the radial geometry nearest to the phase of a rotationally symmetric lens.
 
@@ -238,14 +240,15 @@ def radial_geometry_of(
         spacing: of the control points in metres, such as the pitch.
         wavelengths: of the design in metres.
         weights: weight of each wavelength.
+        phases: a target phase for each wavelength, instead of the lens' phase for all; rotationally symmetric.
 
     Raises:
         InputError: the lens is not rotationally symmetric, the spacing does not fit it, or a wavelength lies outside
             the library.
     """
-    if not lens.phase.rotationally_symmetric:
+    if not all(phase.rotationally_symmetric for phase in phases or [lens.phase]):
         raise InputError("structure: a radial geometry was asked for a phase that is not rotationally symmetric.")
-    wanted = wanted_of(lens, StructureOptions(spacing, wavelengths, weights=weights))
+    wanted = wanted_of(lens, StructureOptions(spacing, wavelengths, weights=weights, phases=phases))
     radius = 0.5 * float(lens.aperture_diameter)
     if not (math.isfinite(spacing) and 0 < spacing <= radius):
         raise InputError(

@@ -53,7 +53,8 @@ def colours_given_up(contrast: Mapping[str, float]) -> str:
     if not lost:
         return ""
     values = " and ".join(f"{contrast[name]:.2f}" for name in lost)
+    verb = "was" if len(lost) == 1 else "were"
     return (
-        f"{' and '.join(lost)} {'was' if len(lost) == 1 else 'were'} given up: contrast {values} at a quarter of Nyquist, "
+        f"{' and '.join(lost)} {verb} given up: contrast {values} at a quarter of Nyquist, "
         f"{sharpest} has {contrast[sharpest]:.2f}"
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ from metalens.optics.phase import Phase
 from metalens.optics.structure import RadialGeometry, control_of, geometry_within, radial_geometry_of
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.variables import LensVariables
+
+ZONES = 4
+"""Zones that each wavelength has in an interleaved lens."""
 
 
 @dataclass(frozen=True)
@@ -68,8 +72,38 @@ class GeometryVariables(LensVariables):
 
     def closest(self, phase: Phase) -> np.ndarray:
         """The geometries whose responses fit best at all wavelengths."""
-        wanted = replace(self.drawn, phase=phase)
-        found = radial_geometry_of(wanted, self.library, spacing=self.spacing, wavelengths=self.wavelength)
+        return self._fitted(replace(self.drawn, phase=phase), self.wavelength)
+
+    def independent(self, phases: Sequence[Phase], wavelengths: np.ndarray) -> np.ndarray:
+        """The geometries that fit best a phase of its own at each wavelength, but for a constant at each.
+
+        Args:
+            phases: one a wavelength, rotationally symmetric.
+            wavelengths: ``[wavelength]`` in metres.
+
+        Returns:
+            ``[count]`` numbers.
+        """
+        return self._fitted(self.drawn, wavelengths, phases)
+
+    def interleaved(self, phases: Sequence[Phase], wavelengths: np.ndarray) -> np.ndarray:
+        """Zones of equal area that belong to the wavelengths in turn; each zone has the lens of its own one.
+
+        Args:
+            phases: one a wavelength, rotationally symmetric.
+            wavelengths: ``[wavelength]`` in metres.
+
+        Returns:
+            ``[count]`` numbers.
+        """
+        lenses = [self.independent([phase], wavelengths[[at]]) for at, phase in enumerate(phases)]
+        zones = ZONES * len(phases)
+        share = (np.arange(self.count) * self.spacing / (0.5 * float(self.drawn.aperture_diameter))) ** 2
+        zone = np.minimum((share * zones).astype(int), zones - 1)
+        return np.choose(zone % len(phases), lenses)
+
+    def _fitted(self, lens: Metalens, wavelengths: np.ndarray, phases: Sequence[Phase] | None = None) -> np.ndarray:
+        found = radial_geometry_of(lens, self.library, spacing=self.spacing, wavelengths=wavelengths, phases=phases)
         return np.asarray(control_of(self.library, jnp.asarray(found.geometry)), dtype=float)
 
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.formats.files.errors import InputError
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
+from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.variables import LensVariables, zernike_indices
 
@@ -38,6 +40,7 @@ def starting_lenses(problem: Problem, variables: LensVariables) -> list[Starting
     wavelengths = 1e-9 * np.array(start.wavelengths_nm) if start.wavelengths_nm else channel_middles(problem)
     named = [each for family in start.families for each in _family(family, wavelengths, problem)]
     found = [StartingLens(name, variables.closest(phase)) for name, phase in named]
+    found += _of_several_colours(problem, variables, wavelengths)
     generator = np.random.default_rng([problem.spec.search.seed, 0])
     radius = 0.5 * float(problem.view.lens.aperture_diameter)
     indices = zernike_indices(RANDOM_ORDER, "rotation" if variables.rotationally_symmetric else "mirror")
@@ -70,8 +73,31 @@ def _family(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tupl
             return [(name, Hyperbolic(focus, each)) for name, each in named]
         case "quadratic":
             return [(name, Quadratic(focus, each)) for name, each in named]
-        case _:
+        case "log_asphere":
             return _log_aspheres(focus, radius, first_order(problem.wavelength))
+        case _:
+            return []
+
+
+def _of_several_colours(problem: Problem, variables: LensVariables, wavelengths: np.ndarray) -> list[StartingLens]:
+    """Lenses with a focus of its own for each colour; the geometry of meta-atoms can be one, a phase cannot.
+
+    Raises:
+        InputError: a phase was to begin with one.
+    """
+    asked = [each for each in problem.spec.start.families if each in ("independent", "interleaved")]
+    if not asked:
+        return []
+    if not isinstance(variables, GeometryVariables):
+        raise InputError(
+            f"design {problem.spec.name}: start.families has {asked[0]}, a lens with a phase for each colour, but the "
+            f"variables {problem.spec.variables.family} are one phase for all; use variables of the family "
+            "radial_geometry, or a kinoform of several orders as lens.response."
+        )
+    focus = float(problem.view.lens.focal_length)
+    phases = [Hyperbolic(focus, float(each)) for each in wavelengths]
+    colours = ", ".join(f"{1e9 * each:.0f}" for each in wavelengths)
+    return [StartingLens(f"{each} {colours} nm", getattr(variables, each)(phases, wavelengths)) for each in asked]
 
 
 def _log_aspheres(focus: float, radius: float, wavelength: np.ndarray) -> list[tuple[str, Phase]]:

@@ -32,7 +32,8 @@ def filter_files(
         captures: result of :func:`metalens.restore.inference.restored_files.captures_of`.
         output: the new folder.
         noise_scale: multiple of the sensor's noise, above 0; see :func:`wiener_joint`.
-        place: (row, column) on the sensor of the captures' first pixel, if they are parts of the frame; pairs know theirs.
+        place: (row, column) on the sensor of the captures' first pixel, if they are parts of the frame. Pairs know
+            theirs.
         any_lens: accept pairs of other cameras than the bank's.
         report: progress callback: captures done, captures in all.
 
@@ -51,8 +52,8 @@ def filter_files(
             if capture.lens_hashes and bank.camera.hash not in capture.lens_hashes and not any_lens:
                 raise InputError(
                     f"{capture.name}: taken with another lens ({capture.lens_hashes[0][:12]}…) than that of --psf "
-                    f"({bank.camera.name}, {bank.camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to use this "
-                    "one all the same."
+                    f"({bank.camera.name}, {bank.camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to "
+                    "use this one all the same."
                 )
             try:
                 restored = wiener_joint(capture.read(), bank, noise_scale, place=capture.place or place)

@@ -112,5 +112,8 @@ def test_the_joint_filter_refuses_what_is_not_its_own(run, part, bank_file, tmp_
     error = run(*method, "--psf", bank_file, "--alpha", "1", "--consistent", status=2)[1]
     assert "--alpha, --consistent: of the restorer" in error
     assert "a: " in run(*method, "--psf", bank_file, status=1)[1]
-    assert "--noise-scale is of --method wiener-joint" in run(part, "-o", tmp_path / "o", "--noise-scale", "1", status=2)[1]
+    assert (
+        "--noise-scale is of --method wiener-joint"
+        in run(part, "-o", tmp_path / "o", "--noise-scale", "1", status=2)[1]
+    )
     assert not (tmp_path / "out").exists()

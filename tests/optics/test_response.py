@@ -77,7 +77,9 @@ def test_the_coefficients_of_a_staircase_are_its_fourier_integrals():
 def test_with_many_levels_a_staircase_is_the_blaze():
     smooth, fine = Kinoform(3.7e-6, (6, 7, 8)), Kinoform(3.7e-6, (6, 7, 8), 256)
     # sinc²(8/256) = 0.997, and half a step of phase.
-    np.testing.assert_allclose(jnp.abs(fine.coefficients(WAVELENGTHS)), jnp.abs(smooth.coefficients(WAVELENGTHS)), atol=2e-3)
+    np.testing.assert_allclose(
+        jnp.abs(fine.coefficients(WAVELENGTHS)), jnp.abs(smooth.coefficients(WAVELENGTHS)), atol=2e-3
+    )
 
 
 def test_a_multi_order_relief_sends_all_light_of_its_harmonics_into_the_order_that_images_them():
