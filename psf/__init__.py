@@ -12,6 +12,7 @@ Files, in reading order:
 - ``measures``    figures of merit: widths, energy radii, Strehl ratio, modulation transfer
 - ``spectra``     wavelengths and their weights in the colour channels
 - ``camera_fields``  chief rays and geometry of field points on the sensor
+- ``distortion``  distortion of a camera, and pictures without it
 - ``window``      choice of the window size
 - ``field_symmetry``  nodes of a grid, and their mirror symmetry
 - ``bank_request``  field points, window and wavelengths of a bank
