@@ -292,6 +292,14 @@ def test_lenses_of_different_sensors_are_refused(given, tmp_path):
         running.read_lenses([str(given / "small.toml"), other])
 
 
+def test_presets_are_told_apart_by_their_own_names():
+    """The file of metacamera-200um keeps the name metacamera, which its hash covers."""
+    assert [lens.name for lens in running.read_lenses(["metacamera", "metacamera-200um"])] == [
+        "metacamera",
+        "metacamera-200um",
+    ]
+
+
 def test_two_lenses_of_one_name_are_refused(given, tmp_path):
     other = changed(given, tmp_path, "other", "aperture_um = 40.0", "aperture_um = 20.0")
     with pytest.raises(InputError, match=r"small\.toml and .*other\.toml are both named 'small'"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from metalens.formats.camera.camera import Camera, read_camera
+from metalens.formats.camera.camera import Camera, preset_names, read_camera
 from metalens.formats.camera.size import entrance_area_um2, entrance_diameter_um, f_number, track_length_um
 from metalens.formats.files.errors import InputError
 
@@ -25,8 +25,8 @@ class ComparedLens:
 
     @property
     def name(self) -> str:
-        """The camera's name."""
-        return self.camera.name
+        """The preset's name, or the camera's: two presets may hold one, as that of an earlier version does."""
+        return self.source if self.source in preset_names() else self.camera.name
 
     @property
     def light(self) -> float:
