@@ -6,6 +6,7 @@ import errno
 import os
 import re
 import shutil
+import stat
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -21,6 +22,10 @@ def _sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _permissions(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
 
 
 _NUMBER = re.compile(r"(?:os error |errno = |\[Errno )(\d+)")
@@ -81,7 +86,8 @@ def _remove(path: Path) -> None:
 def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; on success it is synced and renamed to ``path``.
 
-    On any exception, an interrupt included, the temporary file is removed and ``path`` is as it was.
+    On any exception, an interrupt included, the temporary file is removed and ``path`` is as it was. The file has the
+    permissions of any new file of the user (umask), whatever those are that its writer gives it.
 
     Raises:
         InputError: the folder does not exist, or the disk is full or refuses the write.
@@ -90,7 +96,11 @@ def atomic_file(path: str | os.PathLike[str]) -> Iterator[Path]:
     require_place(target)
     part = target.with_name(f".{target.name}.{os.getpid()}.part")
     with _told_of(target, part):
+        part.touch()
+        permissions = _permissions(part)
+        part.unlink()
         yield part
+        part.chmod(permissions)
         _sync(part)
         part.replace(target)
         _sync(target.parent)
@@ -167,7 +177,8 @@ def _told_of(target: Path, part: Path) -> Iterator[None]:
 def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     """Yield a temporary folder beside ``path``; on success it is renamed to ``path``, which must be new or empty.
 
-    On any exception the temporary folder is removed and nothing stands at ``path``.
+    On any exception the temporary folder is removed and nothing stands at ``path``. Its files have permissions as those
+    of :func:`atomic_file`.
 
     Raises:
         InputError: ``path`` exists and is not an empty folder, or the disk refuses the write.
@@ -177,9 +188,12 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
     part = real_path(target).with_name(f".{real_path(target).name}.{os.getpid()}.part")
     with _told_of(target, part):
         part.mkdir()
+        # Those of a new folder, without the right to enter, are those of a new file.
+        permissions = _permissions(part) & 0o666
         yield part
         for entry in part.rglob("*"):
             if entry.is_file():
+                entry.chmod(permissions)
                 _sync(entry)
         # Another run may have written here meanwhile.
         require_new_directory(target)

@@ -1,7 +1,9 @@
 """Outputs appear whole or not at all."""
 
 import errno
+import os
 import resource
+import stat
 
 import pytest
 
@@ -37,6 +39,22 @@ def test_a_file_appears_when_it_is_whole(tmp_path):
         assert not path.exists()
     assert path.read_bytes() == b"whole"
     assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize(("umask", "expected"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_files_have_the_permissions_of_any_new_file_whatever_their_writer_gives(tmp_path, umask, expected):
+    before = os.umask(umask)
+    try:
+        with atomic_file(tmp_path / "out.bin") as part:
+            os.close(os.open(part, os.O_CREAT | os.O_WRONLY, 0o600))
+        with atomic_directory(tmp_path / "out") as folder:
+            (folder / "deep").mkdir()
+            for name in ("a.bin", "deep/b.bin"):
+                os.close(os.open(folder / name, os.O_CREAT | os.O_WRONLY, 0o600))
+    finally:
+        os.umask(before)
+    written = [tmp_path / name for name in ("out.bin", "out/a.bin", "out/deep/b.bin")]
+    assert [stat.S_IMODE(path.stat().st_mode) for path in written] == [expected] * 3
 
 
 @pytest.mark.parametrize("interruption", [RuntimeError, KeyboardInterrupt, SystemExit])
