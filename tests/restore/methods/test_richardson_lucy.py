@@ -11,7 +11,14 @@ from metalens.formats.pictures.encoding import encode_light
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.methods.method import Capture
-from metalens.restore.methods.richardson_lucy import iterations, richardson_lucy
+from metalens.restore.methods.richardson_lucy import (
+    METHOD,
+    MOST_ITERATIONS,
+    best_count,
+    iterations,
+    richardson_lucy,
+)
+from metalens.restore.methods.tuning import mean_psnr, tuning_pairs
 from metalens.restore.metrics.measures import psnr
 
 
@@ -42,6 +49,32 @@ def test_a_blurred_picture_is_sharpened_by_decibels(bank, textured_pictures):
     restored = richardson_lucy(Capture(captured), bank, 20)
     assert restored.dtype == np.uint8
     assert psnr(clean, restored) > psnr(clean, captured) + 3
+
+
+def test_the_search_goes_on_while_the_curve_rises():
+    def curve(peak):
+        return (-abs(number - peak) for number in range(1, 10**9))
+
+    assert [best_count(curve(peak)) for peak in (1, 7, 40, 123)] == [1, 7, 40, 123]
+    assert best_count(curve(10**6)) == MOST_ITERATIONS
+
+
+def test_the_search_passes_a_short_dip_and_reads_no_further_than_its_patience():
+    read = []
+    figures = [1.0, 2.0, 1.5, 3.0, *[0.0] * 100]
+    assert best_count((read.append(value) or value for value in figures), patience=5) == 4
+    assert len(read) == 9
+
+
+def test_the_fit_finds_the_best_of_all_iterations(training):
+    task = training()
+    count = METHOD.fit(task).chosen["iterations"]
+    tuned_on = tuning_pairs(task)
+
+    def mean(iterations):
+        return mean_psnr(tuned_on, lambda capture: richardson_lucy(capture, task.bank, iterations))
+
+    assert mean(count) > max(mean(each) for each in (count - 1, count + 1) if each > 0)
 
 
 def test_the_capture_is_read_as_its_camera_writes_it(own_colours):
