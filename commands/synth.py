@@ -70,7 +70,7 @@ class _Range(click.ParamType):
 @click.option(
     "--count", type=PAIRS, help="Total number of pairs, shared over the photographs. [default: one per photograph]"
 )
-@click.option("--whole", is_flag=True, help="Use the centre of each photograph, unscaled: for a test set.")
+@click.option("--whole", is_flag=True, help="Take the largest centred part of each photograph, resized to the sensor.")
 @click.option("--exposure", type=_Range(), default="1", help="Range of exposure factors, MIN,MAX. [default: 1,1]")
 @click.option("--no-mirror", is_flag=True, help="Do not mirror photographs.")
 @click.option("--no-turn", is_flag=True, help="Do not rotate photographs by 90°.")

@@ -6,6 +6,7 @@ In reading order:
 - ``light``           photographs as linear light: 8 and 16 bits, OpenEXR
 - ``colour_profile``  embedded ICC profiles, in floats
 - ``encoding``        encoding of light in a camera's pictures, and its inverse
+- ``defective_pixels``  hot and dead pixels, found and filled
 - ``photograph_statistics``  cross-spectral density of the colours of photographs
 - ``scene``           sRGB and linear light; rectangles of a photograph
 - ``resizing``        cutting and resizing photographs in linear light, part by part

@@ -22,13 +22,11 @@ from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.deconvolution.wiener import blended, period_of, transfer_of
-from metalens.restore.metrics.measures import psnr
+from metalens.restore.deconvolution.wiener import best_setting, blended, period_of, transfer_of
 
 NOISE_SCALES = tuple(float(value) for value in np.logspace(-1, 2, 7))
 """Multiples of the sensor's noise that are searched. More than 1 stands for what no noise model holds: the mosaic, 8
-bits,
-change of the functions between the nodes."""
+bits, change of the functions between the nodes."""
 
 MEAN_LIGHT = 0.2
 """Of photographs, in shares of white: the light whose shot noise the filter expects."""
@@ -114,22 +112,25 @@ def _diagonal(values: np.ndarray) -> np.ndarray:
 
 
 def tune_noise_scale(
-    pairs: Sequence[tuple[np.ndarray, np.ndarray]], bank: PsfBank, *, candidates: Sequence[float] = NOISE_SCALES
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    bank: PsfBank,
+    *,
+    candidates: Sequence[float] = NOISE_SCALES,
+    places: Sequence[tuple[int, int]] | None = None,
 ) -> float:
     """Choose the noise scale with the highest mean PSNR on training pairs; do not use held-out pairs.
 
     Args:
-        pairs: clean and captured pictures ``[y, x, 3]`` of the whole frame; a handful is enough.
+        pairs: clean and captured pictures ``[y, x, 3]``; a handful is enough.
         bank: see :func:`wiener_joint`.
         candidates: values to try.
+        places: (row, column) on the sensor of each capture's first pixel, where they are parts of the frame.
 
     Raises:
         InputError: there are no pairs or no candidates.
     """
-    if not len(pairs) or not len(candidates):
-        raise InputError("wiener-joint: tuning needs at least one training pair and one candidate.")
 
-    def mean_psnr(candidate: float) -> float:
-        return float(np.mean([psnr(clean, wiener_joint(captured, bank, candidate)) for clean, captured in pairs]))
+    def restore(captured: np.ndarray, candidate: float, place: tuple[int, int] | None) -> np.ndarray:
+        return wiener_joint(captured, bank, candidate, place=place)
 
-    return max(candidates, key=mean_psnr)
+    return best_setting(pairs, restore, candidates, places, method="wiener-joint")

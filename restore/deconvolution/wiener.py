@@ -22,6 +22,7 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.defective_pixels import fill_defective
 from metalens.formats.pictures.encoding import decode_picture, has_flat_field
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
@@ -114,7 +115,7 @@ def blended(
     registered = has_lateral_colour(bank)
     functions = bank.as_grid(balanced_functions(bank, registered=registered))
     warp = LateralWarp(bank, (size[0], size[1]), (top, left), "cpu") if registered else None
-    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:], warp)
+    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:], warp, place)
     weight_y = tile_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
     weight_x = tile_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
     light = np.zeros(picture.shape, dtype=np.float32)
@@ -132,6 +133,7 @@ def tune_regulariser(
     *,
     tiled: bool = True,
     candidates: Sequence[float] = NOISE_TO_SIGNAL,
+    places: Sequence[tuple[int, int]] | None = None,
 ) -> float:
     """Choose the N with the highest mean PSNR on training pairs; do not use held-out pairs.
 
@@ -140,6 +142,7 @@ def tune_regulariser(
         bank: see :func:`wiener_tiled`.
         tiled: choose for :func:`wiener_tiled`, otherwise for :func:`wiener_whole` with the mean function.
         candidates: values to try.
+        places: (row, column) on the sensor of each capture's first pixel, where they are parts of the frame.
 
     Returns:
         The best candidate.
@@ -147,12 +150,41 @@ def tune_regulariser(
     Raises:
         InputError: there are no pairs or no candidates.
     """
+
+    def restore(captured: np.ndarray, candidate: float, place: tuple[int, int] | None) -> np.ndarray:
+        if not tiled:
+            return wiener_whole(captured, bank, candidate)
+        return wiener_tiled(captured, bank, candidate, place=place)
+
+    return best_setting(pairs, restore, candidates, places, method="wiener")
+
+
+def best_setting(
+    pairs: Sequence[tuple[np.ndarray, np.ndarray]],
+    restore: Callable[[np.ndarray, float, tuple[int, int] | None], np.ndarray],
+    candidates: Sequence[float],
+    places: Sequence[tuple[int, int]] | None,
+    *,
+    method: str,
+) -> float:
+    """Find the setting of a filter with the highest mean PSNR.
+
+    Args:
+        pairs: clean and captured pictures.
+        restore: the filter: capture, setting and place to a picture.
+        candidates: settings to try.
+        places: (row, column) on the sensor of each capture's first pixel; None for whole frames.
+        method: the filter's name in messages.
+
+    Raises:
+        InputError: there are no pairs or no candidates.
+    """
     if not len(pairs) or not len(candidates):
-        raise InputError("wiener: tuning needs at least one training pair and one candidate.")
-    restore = wiener_tiled if tiled else wiener_whole
+        raise InputError(f"{method}: tuning needs at least one training pair and one candidate.")
+    placed = [(*pair, place) for pair, place in zip(pairs, places or [None] * len(pairs), strict=True)]
 
     def mean_psnr(candidate: float) -> float:
-        return float(np.mean([psnr(clean, restore(captured, bank, candidate)) for clean, captured in pairs]))
+        return float(np.mean([psnr(clean, restore(seen, candidate, place)) for clean, seen, place in placed]))
 
     return max(candidates, key=mean_psnr)
 
@@ -236,10 +268,18 @@ def _period(picture: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int
 
 
 class _Frame:
-    """A captured picture in linear light, extended to a period and Fourier transformed once for many filters."""
+    """A captured picture in linear light, extended to a period and Fourier transformed once for many filters.
+
+    Hot and dead pixels are filled: a filter would make rings of them.
+    """
 
     def __init__(
-        self, picture: np.ndarray, sensor: Sensor, kernel: tuple[int, ...], warp: LateralWarp | None = None
+        self,
+        picture: np.ndarray,
+        sensor: Sensor,
+        kernel: tuple[int, ...],
+        warp: LateralWarp | None = None,
+        place: tuple[int, int] | None = None,
     ) -> None:
         array = np.asarray(picture)
         floats = np.issubdtype(array.dtype, np.floating)
@@ -250,7 +290,7 @@ class _Frame:
         self.dtype = array.dtype
         self.shape = array.shape
         self.size = _period(array.shape, kernel)
-        light = np.moveaxis(decode_picture(sensor, array), -1, 0)
+        light = np.moveaxis(decode_picture(sensor, fill_defective(sensor, array, place)), -1, 0)
         if warp is not None:
             light = warp.back(torch.from_numpy(np.ascontiguousarray(light))).numpy()
         self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))

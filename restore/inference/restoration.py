@@ -18,6 +18,7 @@ from torch.nn import functional as F
 from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
+from metalens.formats.pictures.defective_pixels import fill_defective
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import GRID, quality_map
@@ -139,6 +140,8 @@ def latents_of(
 ) -> Latents:
     """Predict the latents of the positive and the neutral path for a capture; see :func:`restore`.
 
+    Hot and dead pixels are filled first (:mod:`metalens.formats.pictures.defective_pixels`).
+
     Args:
         restorer: prior and adapter.
         capture: ``[y, x, 3]`` uint8 sRGB.
@@ -152,6 +155,7 @@ def latents_of(
         InputError: the capture does not fit the sensor, is mostly saturated, or memory runs out.
     """
     check_capture(restorer, capture, settings.place)
+    capture = fill_defective(restorer.camera.sensor, capture, settings.place)
     prior = restorer.prior
     maps = degradation_map(restorer, capture, settings.place)
     picture = pad_to_multiple(restorer.network_input(capture, settings.place), prior.size_multiple)

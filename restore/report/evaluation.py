@@ -16,9 +16,9 @@ import numpy as np
 from metalens.formats.files.atomic import require_new_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json, read_record
-from metalens.formats.pairs.reader import pair_names, read_pairs, require_same_camera
+from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
@@ -83,14 +83,16 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
     names = pair_names(pairs)
     restored = [_restored(name, inputs.restored) for name in names]
-    tuned_on = [tuning[i] for i in range(min(_TUNING_PAIRS, len(tuning)))]
-    noise_to_signal, noise_scale = tune_regulariser(tuned_on, bank), tune_noise_scale(tuned_on, bank)
+    noise_to_signal, noise_scale = _tuned(tuning, bank)
     samples = []
     for number, name in enumerate(names):
         progress(number, len(pairs))
-        clean, captured = pairs[number]
-        filtered = wiener_tiled(captured, bank, noise_to_signal), wiener_joint(captured, bank, noise_scale)
-        samples.append(Sample(name, clean, captured, *filtered, restored[number]))
+        pair = pairs.sample(number)
+        filtered = (
+            wiener_tiled(pair.degraded, bank, noise_to_signal, place=pair.position),
+            wiener_joint(pair.degraded, bank, noise_scale, place=pair.position),
+        )
+        samples.append(Sample(name, pair.clean, pair.degraded, *filtered, restored[number]))
     progress(len(pairs), len(pairs))
     return write_report(
         output,
@@ -115,6 +117,14 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
             "wiener_joint_noise_scale": noise_scale,
         },
     )
+
+
+def _tuned(pairs: Pairs, bank: PsfBank) -> tuple[float, float]:
+    """Regularisation of the tiled and of the joint Wiener filter, chosen on pairs of whole frames or of crops."""
+    chosen = [pairs.sample(number) for number in range(min(_TUNING_PAIRS, len(pairs)))]
+    pictures = [(each.clean, each.degraded) for each in chosen]
+    places = [each.position for each in chosen]
+    return tune_regulariser(pictures, bank, places=places), tune_noise_scale(pictures, bank, places=places)
 
 
 def _restored(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
