@@ -59,21 +59,25 @@ class _Paths(click.ParamType):
 _RECIPE = (
     click.option("--batch", type=BATCH, help="Crops per batch, in each process. [default: 4]"),
     click.option("--accumulate", type=BATCH, help="Batches per step. [default: 1]"),
-    click.option("--crop", type=SIDE, help="Side of a crop in pixels. [default: 96]"),
+    click.option("--crop", type=SIDE, help="Side of a crop in pixels; of SD-Turbo 256. [default: 96]"),
     click.option(
         "--precision", type=click.Choice(["fp32", "bf16"]), help="Precision of forward passes. [default: fp32]"
     ),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step as a CUDA graph and replay it."),
-    click.option("--learning-rate", type=LEARNING_RATE, help="Peak learning rate. [default: 0.0005]"),
+    click.option(
+        "--learning-rate", type=LEARNING_RATE, help="Peak learning rate; of large priors 2e-5. [default: 0.0005]"
+    ),
     click.option("--q-rate", type=WEIGHT, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
     click.option(
         "--warm-up", type=click.IntRange(0, 10**9), help="Warm-up steps before the cosine decay. [default: 20]"
     ),
     click.option("--clip", type=WEIGHT, help="Gradient clipping: largest norm. [default: 1]"),
     click.option("--ema", type=SHARE, help="Decay of the exported moving average. [default: 0.99]"),
-    click.option("--l2-weight", type=WEIGHT, help="Weight of the squared error. [default: 40]"),
-    click.option("--perceptual-weight", type=WEIGHT, help="Weight of the perceptual distance. [default: 1]"),
+    click.option("--l2-weight", type=WEIGHT, help="Weight of the squared error; with LPIPS 2. [default: 40]"),
+    click.option(
+        "--perceptual-weight", type=WEIGHT, help="Weight of the perceptual distance; with LPIPS 5. [default: 1]"
+    ),
     click.option(
         "--perceptual",
         type=click.Choice(["auto", "lpips", "st-lpips"]),
@@ -230,7 +234,7 @@ def train(
     from metalens.restore.training.loss import PathLoss
     from metalens.restore.training.train import train as train_adapter
     from metalens.restore.training.train import untrained
-    from metalens.workflows.training import read_recipe, training_task
+    from metalens.workflows.training import training_task
 
     check_folder(output, resume=resume)
     task = training_task(
@@ -240,7 +244,8 @@ def train(
         prior=prior,
         quality=quality,
         initial=initial,
-        recipe=read_recipe(recipe, initial, _changes(options)),
+        recipe=recipe,
+        changes=_changes(options),
     )
     if dry_run:
         untrained(task)

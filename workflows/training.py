@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -12,8 +13,10 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank
 from metalens.restore.adapter.lens_transfer import adapter_config
+from metalens.restore.prior.prior import Prior
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.config import TABLES, TrainConfig, read_train_config
+from metalens.restore.training.defaults import default_config
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainingData, TrainingTask
 from metalens.restore.training.train import train as train_adapter
@@ -99,7 +102,8 @@ def training_task(
     prior: str | os.PathLike[str] = "embedded",
     quality: str = "auto",
     initial: str | None = None,
-    recipe: Recipe | TrainConfig | None = None,
+    recipe: Recipe | None = None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
 ) -> TrainingTask:
     """Read and check what a training takes.
 
@@ -110,7 +114,8 @@ def training_task(
         prior: the embedded one, a diffusers folder or a hub id.
         quality: no-reference metric of the quality map.
         initial: an adapter to start from.
-        recipe: a recipe in TOML, its tables, or one that was read already.
+        recipe: a recipe in TOML, or its tables; what it does not give depends on the prior.
+        changes: ``table.key`` to a value that overrides the recipe's; None changes nothing.
 
     Raises:
         InputError: a file is damaged, an unknown key, or pairs of another lens than the only bank's.
@@ -120,9 +125,12 @@ def training_task(
     own = as_bank(first)
     for each in (*opened, *opened_pseudo) if not others else ():
         require_same_camera(each, own)
-    config = recipe if isinstance(recipe, TrainConfig) else read_recipe(recipe, initial)
+    # Mistakes are told before a prior of gigabytes is loaded.
+    read_recipe(recipe, initial, changes)
+    loaded = load_prior(prior)
+    config = read_recipe(recipe, initial, changes, prior=loaded)
     data = TrainingData(opened, own, (as_bank(each) for each in others), opened_pseudo, quality)
-    return TrainingTask(data, load_prior(prior), config, initial)
+    return TrainingTask(data, loaded, config, initial)
 
 
 def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:
@@ -131,23 +139,33 @@ def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:
 
 
 def read_recipe(
-    recipe: Recipe | None, initial: str | None, changes: Mapping[str, Any] = MappingProxyType({})
+    recipe: Recipe | None,
+    initial: str | None,
+    changes: Mapping[str, Any] = MappingProxyType({}),
+    *,
+    prior: Prior | None = None,
 ) -> TrainConfig:
     """Read a recipe; sizes that it does not give are those of the initial adapter.
 
     Args:
         recipe: a file, its tables, or None for the defaults.
         initial: an adapter to start from.
-        changes: ``table.key`` to a value that overrides a file's; None changes nothing.
+        changes: ``table.key`` to a value that overrides a recipe's; None changes nothing.
+        prior: whose defaults the recipe completes; None is the embedded one.
 
     Raises:
         InputError: the file cannot be read, an unknown key, or a value out of range.
     """
     start = None if initial is None else adapter_config(initial)
-    if recipe is None or isinstance(recipe, str | os.PathLike):
-        return read_train_config(None if recipe is None else Path(recipe), changes, adapter=start)
-    for name, table in recipe.items():
-        if name not in TABLES or not isinstance(table, Mapping):
-            raise InputError(f"recipe: found {name!r}, expected the tables {', '.join(TABLES)}.")
-    given = {f"{name}.{key}": value for name, table in recipe.items() for key, value in table.items()}
-    return read_train_config(None, given, adapter=start)
+    given: dict[str, Any] = {}
+    file = recipe if recipe is None or isinstance(recipe, str | os.PathLike) else None
+    if recipe is not None and not isinstance(recipe, str | os.PathLike):
+        for name, table in recipe.items():
+            if name not in TABLES or not isinstance(table, Mapping):
+                raise InputError(f"recipe: found {name!r}, expected the tables {', '.join(TABLES)}.")
+        given = {f"{name}.{key}": value for name, table in recipe.items() for key, value in table.items()}
+    given |= {key: value for key, value in changes.items() if value is not None}
+    path = None if file is None else Path(file)
+    if prior is None:
+        return read_train_config(path, given, adapter=start)
+    return read_train_config(path, given, adapter=start, defaults=partial(default_config, prior))

@@ -10,6 +10,7 @@ the benchmark there are no pseudo pairs, and validation is one batch, since the 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import torch
@@ -24,7 +25,7 @@ from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.methods.learning import check_crop
 from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
 from metalens.restore.prior.prior_folder import load_prior
-from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.defaults import default_config
 from metalens.restore.training.train import TrainingData, TrainingTask, train
 
 ALPHAS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.05)
@@ -81,7 +82,8 @@ def _train(training: Training, form: Form) -> None:
     check_crop(training, prior.size_multiple)
     # Other methods do not use the quality map: so its measurement does not count as training time.
     data = TrainingData([training.pairs], training.bank, measure_first=True)
-    config = TrainConfig(
+    config = replace(
+        default_config(prior),
         adapter=_sizes(training.initial, form),
         batch=training.batch,
         crop=training.crop,

@@ -4,6 +4,7 @@ In reading order:
 
 - ``train``          from pairs and a recipe to an adapter
 - ``config``         the recipe, as a record and as a TOML file
+- ``defaults``       what a recipe leaves to the prior and the metric
 - ``loop``             the loop of every training: adapter, prior and methods
 - ``adapter_training``  the adapter as a trainee of the loop
 - ``pairs``          crops of pairs with their degradation maps

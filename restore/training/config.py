@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import field, fields, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar
@@ -42,7 +42,8 @@ class TrainConfig:
 
     DMDiff weighs L2 and LPIPS-VGG by 2 and 5 (λ = 2.5). Here the shift-tolerant LPIPS may replace LPIPS; on such
     pictures it is about fifty times the squared error. With the published weights L2 was under 1 % of the loss, and
-    PSNR did not rise. With the defaults here both terms are about equal at the start.
+    PSNR did not rise. With the defaults here, which belong to the embedded prior, both terms are about equal at the
+    start. Those of other priors, and of LPIPS: :mod:`metalens.restore.training.defaults`.
 
     Attributes:
         adapter: size and form of the adapter.
@@ -118,7 +119,11 @@ class TrainConfig:
 
 
 def read_train_config(
-    path: Path | None, overrides: Mapping[str, Any], *, adapter: AdapterConfig | None = None
+    path: Path | None,
+    overrides: Mapping[str, Any],
+    *,
+    adapter: AdapterConfig | None = None,
+    defaults: Callable[[str], TrainConfig] = lambda perceptual: TrainConfig(),
 ) -> TrainConfig:
     """Read a recipe; options of the command line override it.
 
@@ -130,6 +135,7 @@ def read_train_config(
         path: a TOML file, or ``None`` for the defaults.
         overrides: ``training.KEY``, ``adapter.KEY`` or ``paths.KEY`` → value; ``None`` keeps the file's value.
         adapter: default size and form of the adapter.
+        defaults: the recipe for a perceptual metric, of which all is taken that is not given.
 
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.
@@ -142,7 +148,9 @@ def read_train_config(
         if value is not None:
             table, _, name = key.partition(".")
             tables[table] = {**tables[table], name: value}
-    config = _filled(TrainConfig(), tables["training"], origin)
+    # Checked before its metric is looked for.
+    perceptual = _filled(TrainConfig(), tables["training"], origin).perceptual
+    config = _filled(defaults(perceptual), tables["training"], origin)
     sizes = _filled(adapter or config.adapter, tables["adapter"], origin)
     shares = _filled(config.shares, tables["paths"], origin)
     return replace(config, adapter=sizes, shares=shares)

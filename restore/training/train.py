@@ -227,7 +227,10 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
 def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
     smallest = min(pairs.manifest.pixels)
     if config.crop > smallest:
-        raise InputError(f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}.")
+        raise InputError(
+            f"{pairs.folder}: frames of {smallest} pixels are smaller than the crop of {config.crop}; lower --crop, or "
+            "make larger pairs."
+        )
     if config.crop % prior.size_multiple:
         raise InputError(
             f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."

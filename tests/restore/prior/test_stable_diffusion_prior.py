@@ -9,8 +9,7 @@ import numpy as np
 import pytest
 import safetensors.torch
 import torch
-from diffusers import AutoencoderKL, AutoencoderTiny, EulerDiscreteScheduler, UNet2DConditionModel
-from transformers import CLIPTextConfig, CLIPTextModel, CLIPTokenizer
+from diffusers import AutoencoderTiny
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
@@ -19,48 +18,13 @@ from metalens.restore.inference.restoration import restore
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.prior.prior_folder import load_prior
 
-
-def write_tokenizer(folder, words):
-    letters = "abcdefghijklmnopqrstuvwxyz,"
-    vocabulary = ["<|startoftext|>", "<|endoftext|>", *(f"{letter}</w>" for letter in letters), *letters]
-    words.mkdir()
-    (words / "vocab.json").write_text(json.dumps({word: number for number, word in enumerate(vocabulary)}))
-    (words / "merges.txt").write_text("#version: 0.2\n")
-    CLIPTokenizer(str(words / "vocab.json"), str(words / "merges.txt"), model_max_length=77).save_pretrained(folder)
+from .turbo_checkpoint import write_turbo
 
 
 @pytest.fixture(scope="module")
 def turbo(tmp_path_factory):
-    """The classes and settings of stabilityai/sd-turbo, narrower and with two levels in the place of four."""
-    folder = tmp_path_factory.mktemp("sd") / "turbo"
-    torch.manual_seed(0)
-    vae = AutoencoderKL(
-        down_block_types=("DownEncoderBlock2D",) * 2,
-        up_block_types=("UpDecoderBlock2D",) * 2,
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        latent_channels=4,
-        scaling_factor=0.18215,
-    )
-    unet = UNet2DConditionModel(
-        down_block_types=("CrossAttnDownBlock2D", "DownBlock2D"),
-        up_block_types=("UpBlock2D", "CrossAttnUpBlock2D"),
-        block_out_channels=(32, 64),
-        layers_per_block=1,
-        cross_attention_dim=24,
-        attention_head_dim=(1, 2),
-        use_linear_projection=True,
-    )
-    text = CLIPTextModel(
-        CLIPTextConfig(vocab_size=64, hidden_size=24, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2)
-    )
-    for part, name in ((vae, "vae"), (unet, "unet"), (text, "text_encoder")):
-        part.save_pretrained(folder / name)
-    write_tokenizer(folder / "tokenizer", folder.parent / "words")
-    EulerDiscreteScheduler(
-        beta_start=0.00085, beta_end=0.012, beta_schedule="scaled_linear", timestep_spacing="trailing", steps_offset=1
-    ).save_pretrained(folder / "scheduler")
-    return folder
+    """SD-Turbo's classes and settings with two levels in the place of four."""
+    return write_turbo(tmp_path_factory.mktemp("sd") / "turbo", levels=2)
 
 
 @pytest.fixture
