@@ -1,4 +1,4 @@
-"""``metalens data``: verify, show, merge and export folders of pairs."""
+"""``metalens data``: verify, show, merge, import and export folders of pairs."""
 
 from __future__ import annotations
 
@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, tell_line
+from metalens.commands.data_import import import_
+from metalens.commands.data_score import score
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_place
@@ -17,9 +19,13 @@ if TYPE_CHECKING:
     from metalens.formats.pairs.reader import Pairs
 
 
-@click.group(short_help="verify, show, merge and export pairs")
+@click.group(short_help="verify, show, merge, import and export pairs")
 def data() -> None:
-    """Verify, show, merge and export folders of pairs from metalens synth, pseudo and align. Commands take --json."""
+    """Verify, show, merge, import, export and score folders of pairs. Commands take --json."""
+
+
+data.add_command(import_)
+data.add_command(score)
 
 
 @data.command(short_help="recompute every checksum")

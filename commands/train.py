@@ -155,9 +155,8 @@ def _recipe_options(function: Any) -> Any:
     "--psf",
     "psf_paths",
     multiple=True,
-    required=True,
     type=PATH,
-    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first.",
+    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first. None: the lens is unknown.",
 )
 @click.option("--psf-ensemble", type=PATH, help="The ensemble of metalens tolerance with which pairs were made.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
@@ -202,7 +201,8 @@ def train(
 
     The adapter is LoRA with a matrix Q between A and B; Q follows from the FWHM map and a quality map. Each step trains
     one of three paths: positive, neutral or negative (docs/training.md). PAIRS of several lenses train one adapter for
-    all of them; each lens needs its --psf.
+    all of them; each lens needs its --psf. Only pairs of metalens data import whose lens is unknown go without: Q then
+    depends on the quality map alone.
 
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
@@ -210,8 +210,11 @@ def train(
     from metalens.formats.psf.bank import read_psf_bank
 
     check_each_once("--psf", psf_paths)
-    bank = read_psf_bank(psf_paths[0])
+    if not psf_paths and (psf_ensemble is not None or not pairs):
+        raise click.UsageError("give the psf.h5 of the adapter's camera with --psf.")
+    bank = read_psf_bank(psf_paths[0]) if psf_paths else None
     if steps == 0 and not pairs:
+        assert bank is not None
         _transfer(initial, bank, output, None if prior == "embedded" else prior, dry_run, as_json)
         return
     if not pairs:
@@ -239,7 +242,7 @@ def train(
     check_folder(output, resume=resume)
     task = training_task(
         opened,
-        [bank, *others],
+        [] if bank is None else [bank, *others],
         pseudo=opened_pseudo,
         prior=prior,
         quality=quality,
@@ -275,7 +278,8 @@ def train(
 def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
     """Say what would be trained."""
     hashes = {camera.lens_hash for each in (*data.pairs, *data.pseudo) for camera in each.manifest.cameras}
-    total, camera = sum(map(len, data.pairs)), data.bank.camera.name
+    total = sum(map(len, data.pairs))
+    camera = data.pairs[0].manifest.camera_names if data.bank is None else data.bank.camera.name
     plan = {"pairs": total, "pseudo": sum(map(len, data.pseudo)), "camera": camera, "lenses": len(hashes)}
     answer(plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {camera} into {output}")
 

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
+from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank
@@ -32,7 +34,7 @@ def train(
     pairs: PairsSource | Sequence[PairsSource],
     output: str | os.PathLike[str],
     *,
-    bank: Bank | Sequence[Bank],
+    bank: Bank | Sequence[Bank] | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     initial: str | os.PathLike[str] | None = None,
@@ -50,7 +52,7 @@ def train(
         pairs: folders that :func:`metalens.generate_pairs` made, or opened ones; of one lens or of several.
         output: the adapter's folder. It holds the checkpoint while the training runs.
         bank: point spread functions of the adapter's camera, or their ``psf.h5``; then those of other lenses, if the
-            pairs are of several.
+            pairs are of several. None if the lens is unknown: pairs of ``metalens data import`` without a lens.
         steps: training steps, above 0; with ``minutes`` too, the first limit reached ends the training.
         minutes: training time, above 0.
         initial: an adapter to start from, of any lens: its folder, or the embedded ``metacamera``.
@@ -87,7 +89,7 @@ def train(
     """
     # Check the arguments before anything is loaded.
     budget = Budget(steps=steps, minutes=minutes)
-    banks = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank)
+    banks = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank or ())
     start = None if initial is None else os.fspath(initial)
     task = training_task(pairs, banks, pseudo=pseudo, prior=prior, quality=quality, initial=start, recipe=recipe)
     tell = progress or (lambda share, figures: None)
@@ -109,7 +111,8 @@ def training_task(
 
     Args:
         pairs: folders of pairs, or opened ones.
-        banks: that of the adapter's camera, then those of other lenses, which are read one at a time.
+        banks: that of the adapter's camera, then those of other lenses, which are read one at a time; none if the lens
+            is unknown.
         pseudo: folders of pseudo pairs.
         prior: the embedded one, a diffusers folder or a hub id.
         quality: no-reference metric of the quality map.
@@ -121,16 +124,29 @@ def training_task(
         InputError: a file is damaged, an unknown key, or pairs of another lens than the only bank's.
     """
     opened, opened_pseudo = _opened(pairs), _opened(pseudo)
-    first, *others = banks
-    own = as_bank(first)
+    own, others = (as_bank(banks[0]), banks[1:]) if banks else (None, ())
     for each in (*opened, *opened_pseudo) if not others else ():
-        require_same_camera(each, own)
+        if own is None:
+            _require_unknown_lens(each)
+        else:
+            require_same_camera(each, own)
     # Mistakes are told before a prior of gigabytes is loaded.
     read_recipe(recipe, initial, changes)
     loaded = load_prior(prior)
     config = read_recipe(recipe, initial, changes, prior=loaded)
+    if own is None and initial is None:
+        # So that the adapter does not take the map of another lens for what it has learnt.
+        config = replace(config, adapter=replace(config.adapter, fwhm=False))
     data = TrainingData(opened, own, (as_bank(each) for each in others), opened_pseudo, quality)
     return TrainingTask(data, loaded, config, initial)
+
+
+def _require_unknown_lens(pairs: Pairs) -> None:
+    manifest = pairs.manifest
+    if manifest.lens_hashes != [unknown_camera(manifest.pixels).hash]:
+        raise InputError(
+            f"{pairs.folder}: made for camera {manifest.camera_names!r}; give its point spread functions with --psf."
+        )
 
 
 def _opened(sources: PairsSource | Sequence[PairsSource]) -> list[Pairs]:

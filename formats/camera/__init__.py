@@ -3,6 +3,7 @@
 In reading order:
 
 - ``camera``            the complete file; ``presets/`` holds the shipped cameras
+- ``unknown``           the camera of pictures of which only the size is known
 - ``changes``           a camera with some of its keys changed
 - ``lens``              its ``[lens]`` table, made of these:
 - ``size``              length, diameter and light-gathering area of a lens

@@ -9,6 +9,7 @@ In reading order:
 - ``photograph_split``  division of photographs into training and validation
 - ``neutral_target``    target of the neutral path, stored with the clean picture
 - ``verify``            integrity check of a folder
+- ``from_folders``      pairs of two folders of equally named pictures
 - ``merge``             several folders joined into one
 - ``export``            formats for other training programs
 """

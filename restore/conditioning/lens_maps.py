@@ -7,11 +7,12 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from metalens.formats.camera.camera import Camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.conditioning.degradation_map import Conditioning, lens_map
+from metalens.restore.conditioning.degradation_map import CELLS, Conditioning, lens_channels, lens_map
 
 
 @dataclass(frozen=True)
@@ -45,6 +46,17 @@ class LensMaps:
             kept = slim(bank) if conditioning == "optics" else None
             self._known[bank.camera.hash] = LensMap(bank.camera.name, lens_map(bank, conditioning), kept)
 
+    @classmethod
+    def without_bank(cls, camera: Camera) -> LensMaps:
+        """The map of a camera whose point spread functions nobody knows: 0 everywhere.
+
+        Args:
+            camera: the only one that is known then.
+        """
+        maps = cls(())
+        maps._known[camera.hash] = LensMap(camera.name, np.zeros((lens_channels("published"), CELLS, CELLS), np.float32))
+        return maps
+
     def of(self, pairs: Pairs) -> list[LensMap]:
         """The map of each camera of a set of pairs, in the manifest's order.
 
@@ -57,7 +69,11 @@ class LensMaps:
 
     def of_bank(self, bank: PsfBank) -> LensMap:
         """The map of one of the given banks."""
-        return self._known[bank.camera.hash]
+        return self.of_camera(bank.camera)
+
+    def of_camera(self, camera: Camera) -> LensMap:
+        """The map of the camera of one of the given banks."""
+        return self._known[camera.hash]
 
     def is_its_own(self, camera: PairsCamera) -> bool:
         """Whether a camera has its own map, not that of the nominal design."""

@@ -15,6 +15,7 @@ from pydantic.dataclasses import dataclass as checked
 from torch import Tensor
 from torch.nn import functional as F
 
+from metalens.formats.camera.unknown import is_unknown
 from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
@@ -155,7 +156,8 @@ def latents_of(
         InputError: the capture does not fit the sensor, is mostly saturated, or memory runs out.
     """
     check_capture(restorer, capture, settings.place)
-    capture = fill_defective(restorer.camera.sensor, capture, settings.place)
+    if not is_unknown(restorer.camera):
+        capture = fill_defective(restorer.camera.sensor, capture, settings.place)
     prior = restorer.prior
     maps = degradation_map(restorer, capture, settings.place)
     picture = pad_to_multiple(restorer.network_input(capture, settings.place), prior.size_multiple)

@@ -3,6 +3,7 @@
 In reading order:
 
 - ``evaluation``   gathers the pictures of all stages
+- ``scores``       metrics of restored pictures, without a bank
 - ``report``       the folder
 - ``figures``      its figures
 - ``report_page``  its page

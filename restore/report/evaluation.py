@@ -82,7 +82,7 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
         describe_adapter(each)
     drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
     names = pair_names(pairs)
-    restored = [_restored(name, inputs.restored) for name in names]
+    restored = [restored_pictures(name, inputs.restored) for name in names]
     noise_to_signal, noise_scale = _tuned(tuning, bank)
     samples = []
     for number, name in enumerate(names):
@@ -127,8 +127,16 @@ def _tuned(pairs: Pairs, bank: PsfBank) -> tuple[float, float]:
     return tune_regulariser(pictures, bank, places=places), tune_noise_scale(pictures, bank, places=places)
 
 
-def _restored(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
-    """The restored pictures of one pair by their α."""
+def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
+    """The restored pictures of one pair by their α.
+
+    Args:
+        name: of the pair.
+        restored_folder: output of ``metalens restore``.
+
+    Raises:
+        InputError: there is none, or its name tells no α.
+    """
     paths = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
     prefix = restored_name(name, 0).removesuffix("0.png")
     restored: dict[float, np.ndarray] = {}

@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 
+from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
@@ -46,7 +47,8 @@ class TrainingData:
 
     Attributes:
         pairs: folders of simulated or measured pairs, of one lens or of several.
-        bank: point spread functions of the adapter's camera.
+        bank: point spread functions of the adapter's camera; None if its lens is unknown: Q then depends on the quality
+            map alone.
         other_banks: banks of other lenses among the pairs; SVDA takes the map of each sample's own lens.
         pseudo: folders of pseudo pairs, mixed in with ``TrainConfig.pseudo_share``.
         quality_metric: what S_i is measured with, ``auto``, ``musiq`` or ``piqe``; ``auto`` is that of the adapter to
@@ -56,7 +58,7 @@ class TrainingData:
     """
 
     pairs: Sequence[Pairs]
-    bank: PsfBank
+    bank: PsfBank | None
     other_banks: Iterable[PsfBank] = ()
     pseudo: Sequence[Pairs] = ()
     quality_metric: str = "auto"
@@ -210,15 +212,20 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
             raise InputError(f"{twice}: is given twice; name each folder of pairs once.")
     for each in (*data.pairs, *data.pseudo):
         _check_crop(each, config, prior)
-    lenses = LensMaps(chain([data.bank], data.other_banks), config.adapter.conditioning)
+    if data.bank is None:
+        camera = unknown_camera(data.pairs[0].manifest.pixels)
+        lenses = LensMaps.without_bank(camera)
+    else:
+        camera = data.bank.camera
+        lenses = LensMaps(chain([data.bank], data.other_banks), config.adapter.conditioning)
     for each in (*data.pairs, *data.pseudo):
         lenses.of(each)
     metric = _quality_metric(data.pairs[0], data.quality_metric, initial)
     with torch.random.fork_rng(devices=[]):
         # Initial weights depend on the seed only, not on earlier draws.
         torch.manual_seed(config.seed)
-        lens = lenses.of_bank(data.bank)
-        restorer = Restorer(prior, config.adapter, data.bank.camera, lens.values, metric, bank=lens.bank)
+        lens = lenses.of_camera(camera)
+        restorer = Restorer(prior, config.adapter, camera, lens.values, metric, bank=lens.bank)
     if initial is not None:
         initialise(restorer, initial)
     return restorer, lenses
