@@ -16,6 +16,10 @@ Commands, in the order of the stages, each in the module of its name:
 - ``sensor``    calibration of a sensor from its frames; a group
 - ``synth``     pairs of clean and captured pictures
 - ``data``      maintenance of folders of pairs; a group
+
+  - ``data_import``   pairs of folders of equally named pictures
+  - ``data_score``    metrics of restored pictures
+
 - ``align``     pairs from captures of a screen; a group whose default is to make them
 
   - ``align_target``   the grid of dots to display
