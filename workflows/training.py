@@ -134,6 +134,8 @@ def training_task(
     read_recipe(recipe, initial, changes)
     loaded = load_prior(prior)
     config = read_recipe(recipe, initial, changes, prior=loaded)
+    if own is None and config.adapter.conditioning == "optics":
+        raise InputError("conditioning by optics needs the point spread functions of the lens; give them with --psf.")
     if own is None and initial is None:
         # So that the adapter does not take the map of another lens for what it has learnt.
         config = replace(config, adapter=replace(config.adapter, fwhm=False))

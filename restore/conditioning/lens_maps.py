@@ -54,7 +54,9 @@ class LensMaps:
             camera: the only one that is known then.
         """
         maps = cls(())
-        maps._known[camera.hash] = LensMap(camera.name, np.zeros((lens_channels("published"), CELLS, CELLS), np.float32))
+        maps._known[camera.hash] = LensMap(
+            camera.name, np.zeros((lens_channels("published"), CELLS, CELLS), np.float32)
+        )
         return maps
 
     def of(self, pairs: Pairs) -> list[LensMap]:

@@ -62,7 +62,7 @@ def adapter(folder, prior_folder, tmp_path_factory):
 def test_an_adapter_of_an_unknown_lens_restores_and_its_pictures_are_scored(folder, adapter, tmp_path):
     restorer = load_restorer(adapter)
     assert restorer.camera.hash == unknown_camera(PIXELS).hash
-    assert not restorer.fwhm_map.any()
+    assert not restorer.lens_map.any()
     assert not restorer.config.fwhm
     rows = run("restore", folder / "pairs", "-o", tmp_path / "restored", "--adapter", adapter, "--alpha", "0,1")[
         "restored"
@@ -120,6 +120,14 @@ def test_pairs_of_a_known_lens_need_its_bank(camera, tmp_path):
     with pytest.raises(InputError, match=r"known: made for camera 'metacamera'; give .* with --psf"):
         run("train", pairs.folder, "-o", tmp_path / "a", "--steps", 1)
     assert not (tmp_path / "a").exists()
+
+
+def test_what_is_told_of_the_lens_needs_its_bank(folder, prior_folder, tmp_path):
+    with pytest.raises(InputError, match="conditioning by optics needs the point spread functions of the lens"):
+        run(
+            *("train", folder / "pairs", "-o", tmp_path / "a", "--prior", prior_folder, "--steps", 1),
+            *("--conditioning", "optics"),
+        )
 
 
 @pytest.mark.parametrize("words", [("--steps", "0"), ("pairs", "--psf-ensemble", "e", "--steps", "1")])
