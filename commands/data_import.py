@@ -43,8 +43,11 @@ def import_(clean: Path, captured: Path, output: Path, lens: str | None, as_json
     Names are compared without their suffix. Without --lens, metalens train takes the pairs without --psf.
     """
     from metalens.formats.camera.camera import read_camera
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.pairs.from_folders import ImportOptions, import_pairs
+    from metalens.formats.pairs.manifest import MANIFEST
 
+    check_claim(output, MANIFEST, resume=options["resume"])
     camera = None if lens is None else read_camera(lens)
     with count_progress("pairs", "pair") as tell:
         manifest = import_pairs(clean, captured, output, ImportOptions(camera=camera, **options), tell)
