@@ -114,16 +114,15 @@ def _harmonic(light: np.ndarray, hole: np.ndarray) -> np.ndarray:
     number = np.full(hole.shape, -1)
     count = int(hole.sum())
     number[hole] = np.arange(count)
-    of, to, known, neighbours = [], [], np.zeros((count, 3)), np.zeros(count)
+    pairs, known, neighbours = [], np.zeros((count, 3)), np.zeros(count)
     rows, columns = np.nonzero(hole)
     for step_y, step_x in _BESIDE:
         y, x = rows + step_y, columns + step_x
         own = np.flatnonzero((y >= 0) & (y < hole.shape[0]) & (x >= 0) & (x < hole.shape[1]))
         neighbours[own] += 1
         unknown = hole[y[own], x[own]]
-        of.append(own[unknown])
-        to.append(number[y[own], x[own]][unknown])
+        pairs.append(np.stack([own[unknown], number[y[own], x[own]][unknown]]))
         known[own[~unknown]] += light[y[own], x[own]][~unknown]
-    of, to = np.concatenate(of), np.concatenate(to)
-    system = sparse.diags(neighbours) - sparse.csr_matrix((np.ones(len(of)), (of, to)), shape=(count, count))
+    places = np.concatenate(pairs, axis=1)
+    system = sparse.diags(neighbours) - sparse.csr_matrix((np.ones(places.shape[1]), places), shape=(count, count))
     return np.asarray(spsolve(system.tocsc(), known)).reshape(count, 3)

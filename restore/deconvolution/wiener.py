@@ -181,7 +181,8 @@ def best_setting(
     """
     if not len(pairs) or not len(candidates):
         raise InputError(f"{method}: tuning needs at least one training pair and one candidate.")
-    placed = [(*pair, place) for pair, place in zip(pairs, places or [None] * len(pairs), strict=True)]
+    known: Sequence[tuple[int, int] | None] = [None] * len(pairs) if places is None else places
+    placed = [(*pair, place) for pair, place in zip(pairs, known, strict=True)]
 
     def mean_psnr(candidate: float) -> float:
         return float(np.mean([psnr(clean, restore(seen, candidate, place)) for clean, seen, place in placed]))
