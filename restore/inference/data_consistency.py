@@ -21,7 +21,6 @@ from torch import Tensor
 
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.defective_pixels import fill_defective
 from metalens.formats.pictures.encoding import decode_picture, inverse_colour_matrix, rounding_variance
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.formats.psf.bank import PsfBank
@@ -99,9 +98,8 @@ class DataConsistency:
                 f"data consistency: a picture of {pixels[0]} × {pixels[1]} pixels at row {top}, column {left}, and the "
                 f"bank's sensor has {sensor[0]} × {sensor[1]}; give the psf.h5 of the captures' camera."
             )
-        filled = fill_defective(self.bank.camera.sensor, capture, place)
         seen, expected = (
-            torch.from_numpy(np.ascontiguousarray(each.transpose(2, 0, 1))) for each in (filled, restored)
+            torch.from_numpy(np.ascontiguousarray(each.transpose(2, 0, 1))) for each in (capture, restored)
         )
         tiling = tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(self.bank.intensity.shape[-2:])))
 

@@ -11,7 +11,7 @@ from metalens.formats.psf.bank import Bank, as_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.data_consistency import DataConsistency
-from metalens.restore.inference.restoration import Settings, check_alphas, decode, latents_of
+from metalens.restore.inference.restoration import Settings, check_alphas, decode, latents_of, sound_capture
 from metalens.restore.inference.restored_files import take_camera
 from metalens.restore.machine import usable_device
 
@@ -73,7 +73,9 @@ def restore_picture(
     restored = decode(restorer, latents_of(restorer, picture, settings), alpha, tile=tile)
     if functions is None:
         return restored
-    return DataConsistency(functions, device=restorer.prior.device)(restored, picture, place)
+    return DataConsistency(functions, device=restorer.prior.device)(
+        restored, sound_capture(restorer, picture, place), place
+    )
 
 
 def _check_picture(picture: np.ndarray) -> None:

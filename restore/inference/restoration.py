@@ -129,7 +129,8 @@ def restore(
     pictures = {alpha: decode(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
     if consistency is None:
         return pictures
-    return {alpha: consistency(picture, capture, settings.place) for alpha, picture in pictures.items()}
+    sound = sound_capture(restorer, capture, settings.place)
+    return {alpha: consistency(picture, sound, settings.place) for alpha, picture in pictures.items()}
 
 
 @torch.no_grad()
@@ -156,8 +157,7 @@ def latents_of(
         InputError: the capture does not fit the sensor, is mostly saturated, or memory runs out.
     """
     check_capture(restorer, capture, settings.place)
-    if not is_unknown(restorer.camera):
-        capture = fill_defective(restorer.camera.sensor, capture, settings.place)
+    capture = sound_capture(restorer, capture, settings.place)
     prior = restorer.prior
     maps = degradation_map(restorer, capture, settings.place)
     picture = pad_to_multiple(restorer.network_input(capture, settings.place), prior.size_multiple)
@@ -210,6 +210,18 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
     _require_finite(decoded, prior.vae.dtype)
     height, width = latents.pixels
     return as_picture(decoded[0, :, :height, :width])
+
+
+def sound_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> np.ndarray:
+    """A capture with its hot and dead pixels filled; as it is, if the sensor is unknown.
+
+    Args:
+        restorer: of the camera.
+        capture: ``[y, x, 3]`` uint8.
+        place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
+    """
+    camera = restorer.camera
+    return capture if is_unknown(camera) else fill_defective(camera.sensor, capture, place)
 
 
 def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> Tensor:

@@ -29,6 +29,7 @@ from metalens.restore.inference.restoration import (
     decode,
     latents_of,
     restored_name,
+    sound_capture,
 )
 
 Report = Callable[[float, int], None]
@@ -200,7 +201,8 @@ def restore_files(
             for name, label, alpha in _pictures(capture.name, alphas, options.alpha_map):
                 picture = decode(restorer, found, alpha, tile=settings.tile)
                 if consistency is not None and isinstance(capture, CaptureFile):
-                    picture = consistency(picture, capture.read(), _settings_of(capture, settings).place)
+                    place = _settings_of(capture, settings).place
+                    picture = consistency(picture, sound_capture(restorer, capture.read(), place), place)
                 write_picture(folder / name, picture)
                 rows.append({"capture": capture.name, "alpha": label, "restored": str(output / name)})
         report(len(captures), len(captures))
