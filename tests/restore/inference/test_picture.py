@@ -10,7 +10,7 @@ from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.picture import restore_picture
-from metalens.restore.inference.restoration import restore
+from metalens.restore.inference.restoration import restore, sound_capture
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def test_with_the_bank_the_picture_is_drawn_towards_the_capture(make_restorer, b
     write_psf_bank(tmp_path / "psf.h5", bank)
     drawn = restore_picture(capture, restorer, 0.5, bank=tmp_path / "psf.h5")
     plain = restore(restorer, capture, [0.5])[0.5]
-    np.testing.assert_array_equal(drawn, DataConsistency(bank)(plain, capture))
+    np.testing.assert_array_equal(drawn, DataConsistency(bank)(plain, sound_capture(restorer, capture, None)))
     assert (drawn != plain).any()
 
 

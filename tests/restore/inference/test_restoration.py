@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 
+from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
@@ -17,6 +18,7 @@ from metalens.restore.inference.restoration import (
     decode,
     latents_of,
     restore,
+    sound_capture,
 )
 from metalens.restore.inference.restored_files import (
     RestoreOptions,
@@ -38,6 +40,17 @@ def test_the_same_capture_gives_the_same_picture(make_restorer):
     restorer = make_restorer(perturb=0.02)
     first, second = (restore(restorer, capture(), [0.5, 1])[0.5] for _ in range(2))
     np.testing.assert_array_equal(first, second)
+
+
+def test_hot_pixels_are_filled_before_where_the_sensor_is_known(make_restorer):
+    restorer = make_restorer(perturb=0.02)
+    sound = np.full((*PIXELS, 3), 100, np.uint8)
+    broken = sound.copy()
+    broken[20, 21, 1] = 255  # a green one of RGGB
+    assert np.array_equal(sound_capture(restorer, broken, None), sound)
+    np.testing.assert_array_equal(restore(restorer, broken, [1])[1], restore(restorer, sound, [1])[1])
+    restorer.camera = unknown_camera(PIXELS)
+    assert sound_capture(restorer, broken, None) is broken
 
 
 def test_alpha_is_a_line_through_the_two_paths():
