@@ -49,12 +49,14 @@ def design(
     require_apart(output, report_folder)
     asked = checked_spec(spec, output, minutes=minutes, seed=seed)
     from metalens.psf.design.colour_contrast import colour_contrast, colours_given_up
-    from metalens.psf.design.run import check_output, design_lens, task_of
+    from metalens.psf.design.run import check_output, design_lens, state_of, task_of
     from metalens.psf.design.search import best_of
 
     check_output(output, resume=resume)
     if dry_run:
-        figures = plan_of(task_of(asked))
+        task = task_of(asked)
+        state_of(task, output)
+        figures = plan_of(task)
         answer(figures | {"output": str(output)}, as_json, plan_text(figures, output))
         return
     with count_progress("design", "step") as tell:

@@ -49,10 +49,16 @@ def explore(
     candidate that fails is reported and does not stop the run. The result depends on the specification and its seed,
     not on backend or workers.
     """
-    from metalens.formats.design.exploration_run import RUN
+    from metalens.formats.design.exploration_run import RUN, asked_of
     from metalens.formats.design.spec import read_design
     from metalens.formats.files.claim import check_claim
-    from metalens.psf.design.exploration import check_designs, check_files, explore_architectures, sampler_of
+    from metalens.psf.design.exploration import (
+        check_designs,
+        check_files,
+        explore_architectures,
+        sampler_of,
+        versions_here,
+    )
 
     asked = read_design(spec)
     if candidates is not None and asked.explore is not None:
@@ -60,7 +66,7 @@ def explore(
     backend = replace(backend_settings(backend_name, workers, slurm_options), own_process=True)
     sampler = sampler_of(asked)
     check_files(sampler, output)
-    check_claim(output, RUN, resume=resume)
+    check_claim(output, RUN, resume=resume, asked=asked_of(asked, versions_here()))
     check_designs(sampler)
     if dry_run:
         with closing(backend.open(output, {})):

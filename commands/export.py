@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from metalens.formats.camera.structure import Structure
     from metalens.optics.layout.chosen import Choice
     from metalens.optics.layout.mask import MaskOptions
+    from metalens.optics.layout.ray_tracing import RadialPhaseTable
 
 LAYER = "LAYER[/TYPE]"
 
@@ -129,13 +130,16 @@ def export(
     choice = None
     if built:
         choice = choice_for(camera, library=library, pitch=pitch, lattice=lattice, wavelengths=wavelengths_nm)
+    table = None if zemax is None else _radial_phase(camera, zemax_tolerance_rad)
     if dry_run:
+        if built and choice is None:
+            structure_of_camera(camera, choice)
         _tell_plan(camera, choice, outputs, built, as_json)
         return
     found: dict[str, Any] = {"camera": camera.name, "lens_hash": camera.hash, "outputs": {}}
     with _together(outputs):
-        if zemax is not None:
-            found |= _write_zemax(zemax, camera, zemax_tolerance_rad)
+        if zemax is not None and table is not None:
+            found |= _write_zemax(zemax, table)
         if built:
             with count_progress("structure", "row") as tell:
                 structure = structure_of_camera(camera, choice, tell)
@@ -261,11 +265,16 @@ def _write_structure(path: Path, structure: Structure) -> dict[str, Any]:
     return {"path": str(path), "bytes": path.stat().st_size}
 
 
-def _write_zemax(path: Path, camera: Camera, tolerance: float) -> dict[str, Any]:
+def _radial_phase(camera: Camera, tolerance: float) -> RadialPhaseTable:
     from metalens.optics.from_lens_toml import phase_of
-    from metalens.optics.layout.ray_tracing import radial_phase_table, write_radial_phase
+    from metalens.optics.layout.ray_tracing import radial_phase_table
 
-    found = radial_phase_table(phase_of(camera.lens.phase, camera.lens), camera.lens.aperture_m, tolerance=tolerance)
+    return radial_phase_table(phase_of(camera.lens.phase, camera.lens), camera.lens.aperture_m, tolerance=tolerance)
+
+
+def _write_zemax(path: Path, found: RadialPhaseTable) -> dict[str, Any]:
+    from metalens.optics.layout.ray_tracing import write_radial_phase
+
     write_radial_phase(path, found)
     figures = {"terms": len(found.coefficients), "largest_error_rad": found.largest_error}
     return figures | {"outputs": {"zemax": {"path": str(path), **figures}}}

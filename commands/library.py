@@ -40,12 +40,12 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.spec import read_library_spec
     from metalens.optics.rcwa import build_library, plan_library
-    from metalens.optics.rcwa.build import ASKED
+    from metalens.optics.rcwa.build import ASKED, asked_of
 
     require_new_file(output)
     parts = output.with_name(output.name + ".parts")
-    check_claim(parts, ASKED, resume=resume)
     record, text = read_library_spec(spec)
+    check_claim(parts, ASKED, resume=resume, asked=asked_of(text))
     plan = plan_library(record)
     size = {
         "library": record.name,

@@ -115,17 +115,23 @@ def simulate(
     require_apart(output, figures)
     if figures is not None:
         require_new_directory(figures)
-    BankRequest(**request).check(camera)
     if dry_run:
+        from metalens.psf.bank_plan import plan_bank
+
+        chosen = plan_bank(camera, BankRequest(**request), engine)
         plan = {
             "camera": camera.name,
             "lens_hash": camera.hash,
             **({"fields": list(fields)} if radii is None else {"radii": radii}),
             "wavelengths": wavelengths or camera.spectrum.wavelengths_per_channel,
+            "window": [chosen.side, chosen.side],
+            "engine": chosen.engine.engine,
+            "engine_reason": chosen.engine.reason,
             "output": str(output),
         }
         answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
+    BankRequest(**request).check(camera)
     from metalens.formats.files.claim import held
     from metalens.formats.psf.bank import write_psf_bank
 

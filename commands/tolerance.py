@@ -72,6 +72,7 @@ def tolerance(
     from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
     from metalens.formats.files.claim import check_claim
     from metalens.psf.tolerance.ensemble import check_count
+    from metalens.psf.tolerance.evaluation import evaluation_of
     from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
     from metalens.runners.local import check_workers
 
@@ -88,9 +89,11 @@ def tolerance(
         wavelengths_per_channel=wavelengths,
         window=window,
     )
+    check_claim(output, RUN, resume=resume, asked=run.model_dump(mode="json", by_alias=True))
     check_workers(workers)
     if ensemble is not None:
         check_count(ensemble)
+    evaluation_of(camera, fields=run.fields, wavelengths_per_channel=run.wavelengths_per_channel, window=run.window)
     if dry_run:
         answer(*_plan(camera, run, ensemble, output, as_json))
         return

@@ -235,8 +235,8 @@ def train(
     from metalens.restore.training.folder import check_folder
     from metalens.restore.training.loop import check_recordable
     from metalens.restore.training.loss import PathLoss
+    from metalens.restore.training.train import settings_of, untrained
     from metalens.restore.training.train import train as train_adapter
-    from metalens.restore.training.train import untrained
     from metalens.workflows.training import training_task
 
     check_folder(output, resume=resume)
@@ -251,8 +251,9 @@ def train(
         changes=_changes(options),
     )
     if dry_run:
-        untrained(task)
-        PathLoss(task.config)
+        restorer, lenses = untrained(task)
+        settings = settings_of(task, restorer, lenses, PathLoss(task.config))
+        check_folder(output, resume=resume, settings=settings)
         if task.config.cuda_graphs:
             check_recordable(torch.device(device))
         _plan(task.data, output, as_json)

@@ -16,6 +16,7 @@ Files, in reading order:
 - ``window``      choice of the window size
 - ``field_symmetry``  nodes of a grid, and their mirror symmetry
 - ``bank_request``  field points, window and wavelengths of a bank
+- ``bank_plan``     window and engine of a bank, chosen before the first field
 - ``bank_fields``  simulation of its field points
 - ``bank``        all PSFs of a camera
 - ``external_bank``  a bank of point spread functions from another source

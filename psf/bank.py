@@ -16,16 +16,12 @@ from metalens.formats.psf.bank import Layout, PsfBank, sum_subpixels
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.psf.bank_fields import FieldTask, SimulatedFields, simulate_until_held, with_converged_wavelengths
+from metalens.psf.bank_plan import WANTED_SHARE, plan_bank, reachable_in
 from metalens.psf.bank_request import BankRequest
-from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine
-from metalens.psf.field_symmetry import Octant, each_node, octant_of, unfold_figures, unfold_images
+from metalens.psf.field_symmetry import Octant, unfold_figures, unfold_images
 from metalens.psf.measures import psf_figures, warn_of_small_window
 from metalens.psf.spectra.spectrum import channel_energy
-from metalens.psf.window import choose_window, reachable_light
-
-WANTED_SHARE = 0.97
-"""Share of the light that the default window holds at every field and channel."""
 
 LEAST_SHARE = 0.90
 """Least share of the light in a window; a smaller window is refused."""
@@ -80,27 +76,19 @@ def simulate_bank(
         ((4, 3, 25, 25), (3,))
     """
     request = BankRequest(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
-    request.check(camera)
-    wavelength, weight = request.quadrature(camera)
-    layout, position = request.nodes(camera)
-    reference = float(weight[1] @ wavelength)
-    whole = view_of(camera, position[:1], reference)
-    octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
-    view = view_of(camera, octant.position, reference)
-    task = FieldTask(view, wavelength, weight, camera.sensor.pixel_pitch_m, engine)
-
-    side = window[0] if window else choose_window(view, wavelength, weight, task.pixel_pitch, share=WANTED_SHARE + 0.01)
+    plan = plan_bank(camera, request, engine)
+    task, side, octant = plan.task, plan.side, plan.octant
     tolerance = request.tolerance(camera)
     spectral: dict[str, str] = {}
     if tolerance is not None:
         task, spectral = with_converged_wavelengths(task, camera.spectrum, side, tolerance)
-    reachable = reachable_light(view, task.wavelength) @ task.weight.T
+    reachable = plan.reachable if task is plan.task else reachable_in(task)
     # A window that was asked for does not grow.
     wanted = WANTED_SHARE if window is None else 0.0
     found, side = simulate_until_held(task, side, reachable, wanted, progress)
     _check_share(found.share / reachable, octant.position, side)
     warn_of_small_window(np.minimum(found.share / reachable, 1), (side, side), task.pixel_pitch)
-    return _bank_of(camera, layout, position, octant, task, found, reachable, spectral)
+    return _bank_of(camera, plan.layout, plan.position, octant, task, found, reachable, spectral)
 
 
 def _bank_of(

@@ -16,14 +16,21 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.figures import PsfFigures
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.choice import Engine, EnginePlan
-from metalens.psf.engines.grid import direction_spread, grids_in_memory
+from metalens.psf.engines.grid import direction_spread, grids_in_memory, machine_memory
 from metalens.psf.measures import psf_figures, unaberrated_peak
 from metalens.psf.refinement import estimate_error
+from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.wavelength_count import choose_wavelengths
 from metalens.psf.window import reachable_light
 
 LARGEST_SUBPIXELS = 7
 """Largest number of sub-pixels along a pixel's side in the file, to limit its size."""
+
+BYTES_KEPT = 8
+"""Memory per sample of a channel: its energy in single precision, once more while the fields are joined."""
+
+BYTES_AT_WORK = 12
+"""Memory per sample of a wavelength while its field is simulated."""
 
 Progress = Callable[[int, int], None]
 """Called with the number of fields done and their total."""
@@ -133,6 +140,50 @@ def simulate_until_held(
     return found, side
 
 
+def field_simulator(task: FieldTask, side: int) -> tuple[PsfSimulator, int]:
+    """The simulator of all fields, and its number of sub-pixels along a pixel's side.
+
+    Args:
+        task: the fields and their light.
+        side: of the window in pixels.
+
+    Raises:
+        InputError: the engine cannot simulate these fields, or memory does not hold their functions.
+    """
+    pitch = task.pixel_pitch
+    # Sub-pixels resolve the light, so that figures and blur are accurate; their number is odd to have a central one.
+    resolved = int(np.ceil(2 * direction_spread(task.view.lens) / task.wavelength.min() * pitch))
+    subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    across = side * subpixels
+    fields, wavelengths = len(task.view.position), len(task.wavelength)
+    require_memory(BYTES_KEPT * fields * len(task.weight) + BYTES_AT_WORK * wavelengths, fields, side, subpixels)
+    simulator = task.view.simulator(
+        task.wavelength, window=(across, across), pixel_pitch=pitch / subpixels, engine=task.engine
+    )
+    return simulator, subpixels
+
+
+def require_memory(bytes_each: int, fields: int, side: int, subpixels: int) -> None:
+    """Check that this machine's memory holds the functions.
+
+    Args:
+        bytes_each: of a sample of the window, all fields, channels and wavelengths together.
+        fields: their number.
+        side: of the window in pixels.
+        subpixels: samples along a pixel's side.
+
+    Raises:
+        InputError: it does not.
+    """
+    needed = bytes_each * (side * subpixels) ** 2
+    if needed > machine_memory():
+        raise InputError(
+            f"psf: {fields} fields with windows of {side} × {side} pixels, each of {subpixels} × {subpixels} samples, "
+            f"take {needed / 1e9:.0f} GB, more than this machine's {machine_memory() / 1e9:.0f} GB; ask for a smaller "
+            "window or fewer fields."
+        )
+
+
 def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> SimulatedFields:
     """Simulate every field at every wavelength with one compiled function.
 
@@ -142,11 +193,8 @@ def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> Si
         progress: called after each field.
     """
     view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
-    # Sub-pixels resolve the light, so that figures and blur are accurate; their number is odd to have a central one.
-    resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
-    subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
-    across, spacing = (side * subpixels, side * subpixels), pitch / subpixels
-    simulator = view.simulator(wavelength, window=across, pixel_pitch=spacing, engine=task.engine)
+    simulator, subpixels = field_simulator(task, side)
+    across, spacing = simulator.window.shape, simulator.window.pixel_pitch
     unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
     whole = reachable_light(view, wavelength)
 

@@ -6,8 +6,11 @@ import os
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
-from metalens.formats.files.json_file import read_json
+from pydantic import BaseModel, Field
+
+from metalens.formats.files.json_file import read_json, read_record
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import list_pictures
 
@@ -32,6 +35,21 @@ class Photograph:
     credit: str = ""
 
 
+_Remark = Annotated[str, Field(max_length=100_000)]
+
+
+class _Credit(BaseModel):
+    """An entry of a manifest; further keys are not read."""
+
+    file: str
+    licence: _Remark = ""
+    credit: _Remark = ""
+
+
+class _Manifest(BaseModel):
+    photographs: list[_Credit]
+
+
 def find_photographs(
     sources: Iterable[str | os.PathLike[str]], suffixes: Collection[str] = LIGHT_SUFFIXES
 ) -> list[Photograph]:
@@ -43,28 +61,25 @@ def find_photographs(
             :func:`metalens.formats.pictures.light.read_light` reads.
 
     Raises:
-        InputError: a source does not exist, or there is no picture at all.
+        InputError: a source does not exist, there is no picture at all, or a manifest is damaged.
     """
-    terms: dict[Path, dict[str, dict[str, str]]] = {}
+    terms: dict[Path, dict[str, _Credit]] = {}
     photographs = []
     for path in list_pictures(sources, suffixes):
         folder = path.parent
         if folder not in terms:
             terms[folder] = _read_credits(folder / MANIFEST)
-        entry = terms[folder].get(path.name, {})
-        photographs.append(Photograph(path.stem, path, entry.get("licence", ""), entry.get("credit", "")))
+        entry = terms[folder].get(path.name, _Credit(file=path.name))
+        photographs.append(Photograph(path.stem, path, entry.licence, entry.credit))
     return photographs
 
 
-def _read_credits(path: Path) -> dict[str, dict[str, str]]:
+def _read_credits(path: Path) -> dict[str, _Credit]:
+    """File name → its entry; other files of this name that programs leave in folders have no ``photographs``."""
     if not path.is_file():
         return {}
-    manifest = read_json(path, "manifest of photographs", "remove it or make it again", kind=object)
-    entries = manifest.get("photographs") if isinstance(manifest, dict) else None
-    if not isinstance(entries, list):
+    what, advice = "manifest of photographs", "remove it or make it again"
+    found = read_json(path, what, advice, kind=object)
+    if not (isinstance(found, dict) and "photographs" in found):
         return {}
-    return {
-        str(entry["file"]): {key: str(entry.get(key, "")) for key in ("licence", "credit")}
-        for entry in entries
-        if isinstance(entry, dict) and "file" in entry
-    }
+    return {each.file: each for each in read_record(path, _Manifest, what, advice).photographs}

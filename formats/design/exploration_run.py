@@ -12,13 +12,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.design.exploration import Architecture
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.atomic import append_text
 from metalens.formats.files.claim import claimed_folder
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import parse_record
 from metalens.formats.files.json_lines import whole_lines
 
 RUN = "run.json"
@@ -81,6 +81,18 @@ class Candidate(BaseModel):
     seconds: float
 
 
+def asked_of(spec: DesignSpec, versions: Mapping[str, str]) -> dict[str, Any]:
+    """What a run notes in its folder, for runs that go on with it.
+
+    Args:
+        spec: what is asked.
+        versions: of the packages that decide the numbers.
+    """
+    # Descriptions do not affect the result.
+    kept = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
+    return {"schema": "metalens.exploration", "version": 1, "design": kept, "versions": dict(versions)}
+
+
 @contextmanager
 def open_exploration(
     folder: str | os.PathLike[str], spec: DesignSpec, versions: Mapping[str, str], *, resume: bool = False
@@ -100,10 +112,7 @@ def open_exploration(
         InputError: the folder holds something else, another run, or is in use.
     """
     target = Path(folder)
-    # Descriptions do not affect the result.
-    kept = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
-    asked: dict[str, Any] = {"schema": "metalens.exploration", "version": 1, "design": kept, "versions": dict(versions)}
-    with claimed_folder(target, RUN, asked, resume=resume):
+    with claimed_folder(target, RUN, asked_of(spec, versions), resume=resume):
         (target / LENSES).mkdir(exist_ok=True)
         path = target / LINES
         done = {each.number: each for each in (_candidate_of(line, path) for line in whole_lines(path))}
@@ -115,7 +124,6 @@ def open_exploration(
 
 
 def _candidate_of(line: bytes, path: Path) -> Candidate:
-    try:
-        return Candidate.model_validate_json(line)
-    except ValidationError as error:
-        raise InputError(f"{path}: a line is damaged; delete the file to compute all of it again.") from error
+    return parse_record(
+        line, Candidate, "list of candidates", "delete the file to compute all of it again", origin=str(path)
+    )

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import BaseModel, ConfigDict, Field
@@ -21,6 +21,7 @@ from metalens.formats.design.tolerance_spec import ToleranceSpec
 from metalens.formats.files.atomic import append_text
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import parse_record
 from metalens.formats.files.json_lines import whole_lines
 
 RUN = "run.json"
@@ -59,6 +60,17 @@ class ToleranceRun(BaseModel):
     window: int | None = None
     figures: tuple[str, ...]
     versions: dict[str, str] = {}
+
+
+_Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class _Line(BaseModel):
+    """A lens as its line has it; ``figures[figure][field]`` of red, green and blue."""
+
+    key: str = Field(max_length=200)
+    numbers: dict[str, _Finite]
+    figures: list[list[tuple[_Finite, _Finite, _Finite]]]
 
 
 @dataclass(frozen=True)
@@ -111,13 +123,9 @@ def _read_lines(path: Path, run: ToleranceRun) -> dict[str, LensLine]:
 
 
 def _line_of(text: bytes, path: Path, run: ToleranceRun) -> LensLine:
+    advice = "delete the file to compute all of it again"
+    line = parse_record(text, _Line, "list of lenses", advice, origin=str(path))
     expected = (len(run.figures), run.fields[0] * run.fields[1], 3)
-    try:
-        content: dict[str, Any] = json.loads(text)
-        figures = np.array(content["figures"], dtype=np.float64)
-        numbers = {str(name): float(value) for name, value in content["numbers"].items()}
-        if figures.shape != expected or not np.isfinite(figures).all():
-            raise ValueError(f"figures of shape {figures.shape}, expected {expected} of finite numbers")
-        return LensLine(str(content["key"]), numbers, figures)
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: a line is damaged ({error}); delete the file to compute all of it again.") from error
+    if not all(len(row) == expected[1] for row in line.figures) or len(line.figures) != expected[0]:
+        raise InputError(f"{path}: a line has other figures than {expected[0]} of {expected[1]} fields; {advice}.")
+    return LensLine(line.key, line.numbers, np.array(line.figures, dtype=np.float64))

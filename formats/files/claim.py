@@ -73,23 +73,33 @@ def claimed_folder(
                 leftover.unlink(missing_ok=True)
 
 
-def check_claim(folder: Path, note: str, *, resume: bool, beside: Collection[str] = ()) -> None:
+def check_claim(
+    folder: Path,
+    note: str,
+    *,
+    resume: bool,
+    asked: Mapping[str, Any] | None = None,
+    beside: Collection[str] = (),
+) -> None:
     """Check, before a long computation, that a folder can be claimed: it is new, or holds a run to resume.
 
     Args:
         folder: as :func:`claimed_folder`.
         note: as :func:`claimed_folder`.
         resume: as :func:`claimed_folder`.
+        asked: settings of this run, if they are known already.
         beside: as :func:`claimed_folder`.
 
     Raises:
-        InputError: it holds something else, is a file, or its own folder does not exist.
+        InputError: it holds something else or an unequal run, is a file, or its own folder does not exist.
     """
     entries = {entry.name for entry in folder.iterdir()} if is_folder(folder) else set()
     if not entries or not (resume or entries <= set(beside)):
         require_new_directory(folder)
     elif note not in entries:
         _require_no_strangers(folder, note, beside)
+    elif asked is not None:
+        require_same(_read_note(folder / note), asked, folder)
 
 
 def _require_no_strangers(folder: Path, note: str, beside: Collection[str]) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import codecs
 import json
 import os
+from functools import cache
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ValidationError
+from pydantic import TypeAdapter, ValidationError
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
@@ -14,7 +16,7 @@ from metalens.formats.files.input_file import input_file
 
 LARGEST_JSON = 2**26
 
-AnyModel = TypeVar("AnyModel", bound=BaseModel)
+Schema = TypeVar("Schema")
 
 
 def read_json(
@@ -46,45 +48,51 @@ def read_json(
 
 
 def read_record(
-    path: str | os.PathLike[str], model: type[AnyModel], what: str, advice: str, *, largest: int = LARGEST_JSON
-) -> AnyModel:
+    path: str | os.PathLike[str], schema: type[Schema], what: str, advice: str, *, largest: int = LARGEST_JSON
+) -> Schema:
     """Read a JSON file of a known schema.
 
     Args:
         path: the file.
-        model: the record that it holds.
+        schema: a pydantic record, or a type such as ``dict[str, float]``.
         what: as of :func:`read_json`.
         advice: as of :func:`read_json`.
         largest: bytes above which it is not read.
 
     Raises:
-        InputError: it is missing, too large, no JSON, or does not describe such a record.
+        InputError: it is missing, too large, no JSON, or does not have the schema.
     """
     target = input_file(path, what, largest=largest, missing=f"no such file; {advice}.")
     try:
         content = target.read_bytes()
     except OSError as error:
         raise InputError(f"{path}: not a readable {what} ({error}); {advice}.") from error
-    return parse_record(content, model, what, advice, origin=str(path))
+    return parse_record(content.removeprefix(codecs.BOM_UTF8), schema, what, advice, origin=str(path))
 
 
-def parse_record(content: bytes | str, model: type[AnyModel], what: str, advice: str, *, origin: str) -> AnyModel:
+def parse_record(content: bytes | str, schema: type[Schema], what: str, advice: str, *, origin: str) -> Schema:
     """Read JSON of a known schema that lies in another file, or is a line of one.
 
     Args:
         content: the JSON text.
-        model: the record that it holds.
+        schema: as of :func:`read_record`.
         what: as of :func:`read_json`.
         advice: as of :func:`read_json`.
         origin: how error messages name the file.
 
     Raises:
-        InputError: it is no JSON, or does not describe such a record.
+        InputError: it is no JSON, or does not have the schema.
     """
     try:
-        return model.model_validate_json(content)
+        found: Schema = _validator(schema).validate_json(content)
+        return found
     except (ValidationError, RecursionError) as error:
         raise InputError(f"{origin}: not a readable {what} ({_first(error)}); {advice}.") from error
+
+
+@cache
+def _validator(schema: Any) -> TypeAdapter[Any]:
+    return TypeAdapter(schema)
 
 
 def _first(error: Exception) -> str:
@@ -94,4 +102,5 @@ def _first(error: Exception) -> str:
     errors = error.errors(include_url=False)
     first = next((each for each in errors if each["loc"] in (("schema",), ("version",))), errors[0])
     place = ".".join(str(part) for part in first["loc"])
-    return f"{shown(place) or 'content'}: {first['msg']}, found {shown(str(first['input']), 80)!r}"
+    said = first["msg"].removeprefix("Value error, ")
+    return f"{shown(place) or 'content'}: {said}, found {shown(str(first['input']), 80)!r}"

@@ -7,6 +7,7 @@ is decoded, and whatever cannot stand for a colour photograph is refused in one 
 from __future__ import annotations
 
 import io
+import logging
 import os
 import warnings
 from collections.abc import Callable, Collection, Iterable
@@ -22,6 +23,9 @@ from metalens.formats.files.input_file import input_file, is_file, is_folder, re
 from metalens.formats.pictures.colour_profile import encoding_of, has_tables
 from metalens.formats.pictures.resizing import strips
 from metalens.formats.pictures.scene import linear_to_srgb
+
+# Without a handler Python prints what Pillow logs about damaged files, beside the error's own sentence.
+logging.getLogger("PIL").addHandler(logging.NullHandler())
 
 SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
 """What is picked up from a folder; a file that is named itself may be called anything."""

@@ -59,6 +59,11 @@ def lens_name(number: int) -> str:
     return f"{number:03d}.toml"
 
 
+def versions_here() -> dict[str, str]:
+    """Versions of the packages that decide the numbers."""
+    return {package: version(package) for package in _PACKAGES}
+
+
 def explore_architectures(
     spec: DesignSpec,
     folder: Path,
@@ -82,8 +87,7 @@ def explore_architectures(
     """
     sampler = sampler_of(spec)
     place = BackendSettings() if backend is None else backend
-    versions = {package: version(package) for package in _PACKAGES}
-    with open_exploration(folder, spec, versions, resume=resume) as (done, append):
+    with open_exploration(folder, spec, versions_here(), resume=resume) as (done, append):
         check_files(sampler, folder)
         with closing(place.open(folder, {})) as runner:
             for numbers in sampler.batches():

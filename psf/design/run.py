@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from metalens.formats.camera.camera import Camera, write_camera
 from metalens.formats.design import variables as records
@@ -109,6 +110,25 @@ def check_output(output: Path, *, resume: bool) -> None:
         raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")
 
 
+def state_of(task: Task, output: Path) -> SearchState:
+    """Where the search for a ``lens.toml`` stands: its checkpoint's state, or the first one.
+
+    Args:
+        task: the specification and its free parameters.
+        output: the lens.toml to write.
+
+    Raises:
+        InputError: the checkpoint is damaged, or of another specification.
+    """
+    place, first = checkpoint_of(output), first_state(task)
+    return read_state(place, _asked(task.problem.spec), first, len(task.starts)) if place.exists() else first
+
+
+def _asked(spec: DesignSpec) -> dict[str, Any]:
+    # Descriptions do not affect the result.
+    return spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
+
+
 def design_lens(
     spec: DesignSpec,
     output: Path,
@@ -134,14 +154,12 @@ def design_lens(
     """
     check_output(output, resume=resume)
     place = checkpoint_of(output)
-    # Descriptions do not affect the result.
-    asked = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)
     with held(output.with_name(f".{output.name}.lock"), output):
         task = task_of(spec)
-        state = read_state(place, asked) if place.exists() else first_state(task)
+        state = state_of(task, output)
 
         def save(now: SearchState) -> None:
-            write_state(place, now, asked)
+            write_state(place, now, _asked(spec))
 
         save(state)
         state = run_search(task, state, minutes=minutes, save=save, progress=progress)

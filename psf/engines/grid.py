@@ -147,7 +147,7 @@ def largest_grid(lens: Metalens, *, convolves: bool) -> int:
     if convolves and lens.stop is None:
         return LARGEST_CONVOLUTION
     bytes_each = SAMPLE_BYTES * (2 if convolves else 1)
-    return max(LARGEST_GRID, int(np.sqrt(MEMORY_SHARE * _memory() / bytes_each)))
+    return max(LARGEST_GRID, int(np.sqrt(MEMORY_SHARE * machine_memory() / bytes_each)))
 
 
 def grids_in_memory(grid: Grid) -> int:
@@ -156,10 +156,10 @@ def grids_in_memory(grid: Grid) -> int:
     Args:
         grid: that of each of them.
     """
-    return int(MEMORY_SHARE * _memory() / (2 * SAMPLE_BYTES * grid.size[0] * grid.size[1]))
+    return int(MEMORY_SHARE * machine_memory() / (2 * SAMPLE_BYTES * grid.size[0] * grid.size[1]))
 
 
-def _memory() -> int:
+def machine_memory() -> int:
     """Bytes of this machine's memory."""
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 

@@ -24,7 +24,8 @@ from metalens.formats.psf.ensemble import (
     read_psf_ensemble,
     write_ensemble_manifest,
 )
-from metalens.psf.bank import WANTED_SHARE, simulate_bank
+from metalens.psf.bank import simulate_bank
+from metalens.psf.bank_plan import WANTED_SHARE
 from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature

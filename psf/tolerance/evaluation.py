@@ -19,6 +19,7 @@ from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure import RadialGeometry, Sites
+from metalens.psf.bank_fields import BYTES_AT_WORK, require_memory
 from metalens.psf.camera_fields import CameraView, direction_on_moved_sensor, view_of
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.field_symmetry import nodes_across
@@ -179,6 +180,7 @@ def evaluation_of(
     side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
     resolved = math.ceil(2 * direction_spread(view.lens) / float(wavelength.min()) * pitch)
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
+    require_memory(BYTES_AT_WORK * len(wavelength) * len(position), len(position), side, subpixels)
     simulator = view.simulator(
         wavelength, window=(side * subpixels, side * subpixels), pixel_pitch=pitch / subpixels, engine="auto"
     )

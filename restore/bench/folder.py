@@ -24,9 +24,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from metalens.formats.files import json_file
+from pydantic import BaseModel, ConfigDict, Field
+
+from metalens.formats.files.json_file import Schema, read_record
 from metalens.restore.bench.plan import BenchPlan
 
 RESULT = "result.json"
@@ -36,6 +38,43 @@ SCORES = "scores.json"
 
 ONLY = "one"
 """Folder name for a method with a single variant."""
+
+Figure = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+Figures = dict[str, dict[str, dict[str, dict[str, Figure | None]]]]
+"""``scores.json``: variant → metric → picture → whole and zones → figure; ``None`` for a figure that is not finite."""
+
+Cost = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+
+
+class RunResult(BaseModel):
+    """``result.json``: the method's description, its variants and what they cost; further keys are kept.
+
+    A cost that is ``None`` was not measured: a resumed run does not know that of the process that was interrupted.
+    """
+
+    model_config = ConfigDict(extra="allow", strict=True, frozen=True)
+
+    title: str
+    reference: str
+    knows: str
+    differs: str
+    uses_prior: bool
+    # A variant is the name of a folder, too.
+    variants: list[Annotated[str, Field(pattern=r"^([^./\\\x00][^/\\\x00]{0,99})?$")]]
+    parameters: Cost | None = None
+    trainable_parameters: Cost | None = None
+    steps: Cost | None = None
+    training_seconds: Cost | None = None
+    fitting_seconds: Cost | None = None
+    seconds_per_picture: Cost | None = None
+    training_peak_memory_mb: Cost | None = None
+    restoring_peak_memory_mb: Cost | None = None
+    chosen: dict[str, Any]
+    device: str
+    machine: str
+    precision: str
+    parallel: int
 
 
 @dataclass(frozen=True)
@@ -65,7 +104,7 @@ class Run:
         Raises:
             InputError: the file is damaged.
         """
-        return read_json(self.folder / RESULT)
+        return read_part(self.folder / RESULT, RunResult).model_dump()
 
     def failure(self) -> str | None:
         """The reason of its failure, or ``None``."""
@@ -112,11 +151,26 @@ def chart_pictures(folder: Path) -> tuple[Path, Path] | None:
     return (clean, captured) if clean.is_file() and captured.is_file() else None
 
 
-def read_json(path: Path) -> dict[str, Any]:
-    """Read a JSON object of a benchmark.
+def read_scores(path: Path) -> Figures:
+    """Read ``scores.json``; of pictures that were not judged yet there is none.
+
+    Raises:
+        InputError: the file is damaged.
+    """
+    return read_part(path, Figures) if path.is_file() else {}
+
+
+def read_part(path: Path, schema: type[Schema]) -> Schema:
+    """Read a JSON file of a benchmark.
+
+    Args:
+        path: the file.
+        schema: as of :func:`metalens.formats.files.json_file.read_record`.
+
+    Returns:
+        Its content.
 
     Raises:
         InputError: the file cannot be read or holds something else.
     """
-    found: dict[str, Any] = json_file.read_json(path, "file of a benchmark", "remove it and go on with --resume")
-    return found
+    return read_record(path, schema, "file of a benchmark", "remove it and go on with --resume")

@@ -12,14 +12,21 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import read_psf_bank
-from metalens.restore.bench.folder import SCORES, Run, chart_pictures, judged_pictures, read_json, runs_of
+from metalens.restore.bench.folder import (
+    SCORES,
+    Figures,
+    Run,
+    chart_pictures,
+    judged_pictures,
+    read_scores,
+    runs_of,
+)
 from metalens.restore.bench.plan import read_plan
 from metalens.restore.bench.process import Tell, teller
 from metalens.restore.deconvolution.consistency import consistency
@@ -31,9 +38,6 @@ CONSISTENCY, RESOLUTION = "consistency", "mtf50"
 
 CHART = "chart"
 """Key of the chart's figures, in place of a picture's name."""
-
-Figures = dict[str, dict[str, dict[str, dict[str, float | None]]]]
-"""variant → metric → picture → whole and zones → figure; ``None`` for a figure that is not finite."""
 
 
 @dataclass(frozen=True)
@@ -83,7 +87,7 @@ def judge(
     subjects = sorted(subjects_of(folder), key=lambda subject: -len(subject.variants))[part::parts]
     pictures = list(judged_pictures(folder))
     for number, subject in enumerate(subjects):
-        figures = _known(subject)
+        figures = read_scores(subject.scores)
         for done, (name, clean_path, captured_path) in enumerate(pictures):
             wanted = [m for m in metrics if m.key not in missing and not _has(figures, subject, m.key, name)]
             again = plan.wants(CONSISTENCY) and not _has(figures, subject, CONSISTENCY, name)
@@ -145,13 +149,6 @@ def _put(figures: Figures, subject: Subject, key: str, name: str, found: Sequenc
 
 def _has(figures: Figures, subject: Subject, key: str, name: str) -> bool:
     return all(name in figures.get(variant, {}).get(key, {}) for variant in subject.variants)
-
-
-def _known(subject: Subject) -> Figures:
-    if not subject.scores.is_file():
-        return {}
-    found: Any = read_json(subject.scores)
-    return found
 
 
 def _write(subject: Subject, figures: Figures) -> None:

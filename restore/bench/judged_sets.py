@@ -13,7 +13,7 @@ from metalens.formats.files.input_file import real_path
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs
 from metalens.formats.pairs.shard import PairSample
 from metalens.formats.pictures.pictures import write_picture
-from metalens.restore.bench.folder import read_json
+from metalens.restore.bench.folder import judged_pictures, read_part
 
 SETS = "sets.json"
 """File name of picture → set, in the folder of the test pictures."""
@@ -74,7 +74,7 @@ def store_test_pictures(folder: Path, sets: dict[str, Pairs]) -> None:
     """
     place = folder / "test"
     belongs = {each.name: each.set_name for each in judged_pairs(sets)}
-    if (place / SETS).is_file() and read_json(place / SETS) != belongs:
+    if (place / SETS).is_file() and read_part(place / SETS, dict[str, str]) != belongs:
         raise InputError(
             f"{folder}: its methods are judged on other pictures than those of {', '.join(sets)}; give the same "
             "--test, or choose a new folder with -o."
@@ -93,9 +93,13 @@ def sets_of(folder: Path) -> dict[str, list[str]]:
     """Read set → names of its pictures, as :func:`store_test_pictures` wrote them.
 
     Raises:
-        InputError: the file is missing or damaged.
+        InputError: the file is missing, damaged or of other pictures than those of the folder.
     """
+    path = folder / "test" / SETS
+    belongs = read_part(path, dict[str, str])
+    if belongs.keys() != {name for name, _, _ in judged_pictures(folder)}:
+        raise InputError(f"{path}: names other pictures than test/clean has; begin anew in another folder.")
     found: dict[str, list[str]] = {}
-    for picture, name in read_json(folder / "test" / SETS).items():
-        found.setdefault(str(name), []).append(picture)
+    for picture, name in belongs.items():
+        found.setdefault(name, []).append(picture)
     return found

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.bench.figures import plane_figure
-from metalens.restore.bench.folder import SCORES, judged_pictures, read_json, run_of
+from metalens.restore.bench.folder import SCORES, Figures, judged_pictures, read_part, run_of
 from metalens.restore.bench.page import render_page
 from metalens.restore.bench.summary import summarise
 from metalens.restore.bench.table import comma_separated, markdown
@@ -19,6 +20,9 @@ from metalens.restore.metrics.metric import WHOLE
 from metalens.restore.report.figures import alpha_figure, save_figure
 
 PAGE = "bench.html"
+
+_ALPHA = re.compile(r"α = ([0-9]+(?:\.[0-9]+)?)")
+"""Name of a variant."""
 
 
 def write_report(folder: Path) -> dict[str, Any]:
@@ -54,20 +58,22 @@ def _alpha_figures(folder: Path, summary: dict[str, Any]) -> dict[str, str]:
     captured = next(row for row in summary["rows"] if row["method"] == "captured")["figures"]
     reference = (captured["psnr"]["mean"], captured["st_lpips"]["mean"])
     for method, title in methods.items():
-        scores = read_json(run_of(folder, method, summary["plan"]["seeds"][0]).folder / SCORES)
-        psnr, distance = (
-            {
-                float(variant.removeprefix("α = ")): _values(figures[key])
-                for variant, figures in scores.items()
-                if variant.startswith("α = ")
-            }
-            for key in ("psnr", "st_lpips")
-        )
+        scores = read_part(run_of(folder, method, summary["plan"]["seeds"][0]).folder / SCORES, Figures)
+        psnr, distance = (_curve(scores, key) for key in ("psnr", "st_lpips"))
+        if not psnr or psnr.keys() != distance.keys() or None in reference:
+            continue
         stem = f"alpha-{method}"
         save_figure(folder, stem, partial(alpha_figure, psnr, distance, {"captured": reference}))
         found[title] = stem
     return found
 
 
-def _values(pictures: dict[str, dict[str, float]]) -> list[float]:
-    return [figures[WHOLE] for figures in pictures.values()]
+def _curve(scores: Figures, key: str) -> dict[float, list[float]]:
+    """α → the figure of each picture, of every α that has all."""
+    found = {}
+    for variant, figures in scores.items():
+        values = [each.get(WHOLE) for each in figures.get(key, {}).values()]
+        known = [value for value in values if value is not None]
+        if (named := _ALPHA.fullmatch(variant)) and known and len(known) == len(values):
+            found[float(named.group(1))] = known
+    return found

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from metalens.restore.bench.folder import SCORES, Run, judged_pictures, read_json, runs_of
+from metalens.restore.bench.folder import SCORES, Figures, Run, judged_pictures, read_part, runs_of
 from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
 from metalens.restore.bench.judged_sets import sets_of
 from metalens.restore.bench.plan import BenchPlan, read_plan
@@ -62,7 +62,7 @@ def summarise(folder: Path) -> dict[str, Any]:
     """
     plan = read_plan(folder)
     runs = runs_of(folder, plan)
-    reference = read_json(folder / "test" / SCORES)
+    reference = read_part(folder / "test" / SCORES, Figures)
     sets = sets_of(folder)
     rows = [
         _row("clean", "", "clean (the scene)", [reference.get("clean", {})], [], sets),
@@ -70,7 +70,8 @@ def summarise(folder: Path) -> dict[str, Any]:
     ]
     for method in plan.methods:
         rows += _rows_of(method, [run for run in runs if run.method == method and run.finished], sets)
-    missing = read_json(folder / "missing.json") if (folder / "missing.json").is_file() else {}
+    path = folder / "missing.json"
+    missing = read_part(path, dict[str, str]) if path.is_file() else {}
     return {
         "schema": SCHEMA,
         "version": VERSION,
@@ -95,7 +96,7 @@ def _rows_of(method: str, runs: Sequence[Run], sets: Mapping[str, Sequence[str]]
     if not runs:
         return []
     results = [run.result() for run in runs]
-    scores = [read_json(run.folder / SCORES) for run in runs]
+    scores = [read_part(run.folder / SCORES, Figures) for run in runs]
     rows = []
     for variant in results[0]["variants"]:
         label = f"{results[0]['title']}, {variant}" if variant else results[0]["title"]
@@ -122,7 +123,7 @@ def _row(
             zones[key] = {zone: _finite_mean(_mean(each.get(key, {}), zone) for each in scores) for zone in ZONES}
         if key != RESOLUTION:
             for name, pictures in sets.items():
-                parts = [{each: s[key][each] for each in pictures} if key in s else {} for s in scores]
+                parts = [_of_set(each.get(key, {}), pictures) for each in scores]
                 by_set[name][key] = _finite_mean(_mean(part, WHOLE) for part in parts)
     costs = {key: _finite_mean(result.get(key) for result in results) for key in COSTS} if results else None
     told = {key: results[0][key] for key in ("title", "reference", "knows", "differs", "uses_prior")} if results else {}
@@ -141,6 +142,11 @@ def _row(
         **told,
         **machine,
     }
+
+
+def _of_set(figures: dict[str, dict[str, float | None]], pictures: Sequence[str]) -> dict[str, dict[str, float | None]]:
+    """The figures of a set's pictures, if all have one: some metrics cannot be computed on every machine."""
+    return {name: figures[name] for name in pictures} if figures.keys() >= set(pictures) else {}
 
 
 def _mean(pictures: dict[str, dict[str, float | None]], place: str) -> float | None:

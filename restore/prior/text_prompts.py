@@ -9,10 +9,11 @@ from pathlib import Path
 import safetensors
 import safetensors.torch
 import torch
+from pydantic import BaseModel
 from torch import Tensor
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_record
 
 
 def embed_texts(location: str, texts: Sequence[str]) -> Tensor:
@@ -96,13 +97,16 @@ def variant_of(folder: Path, stem: str) -> dict[str, str]:
     return {"variant": "fp16"} if any(folder.glob(f"{stem}.fp16.safetensors*")) else {}
 
 
+class _TextEncoderConfiguration(BaseModel):
+    architectures: list[str] | None = None
+
+
 def _require_clip(location: str) -> None:
     config = Path(location) / "text_encoder" / "config.json"
     if not config.is_file():  # a hub id; transformers reads its config
         return
-    classes = read_json(config, "text encoder's configuration", "copy the prior again").get("architectures") or [
-        "CLIPTextModel"
-    ]
+    what, advice = "text encoder's configuration", "copy the prior again"
+    classes = read_record(config, _TextEncoderConfiguration, what, advice).architectures or ["CLIPTextModel"]
     if "CLIPTextModel" not in classes:
         raise InputError(
             f"{os.fspath(config)}: text encoder {classes[0]}, expected CLIPTextModel; put a prompts.safetensors with "

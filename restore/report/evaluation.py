@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from glob import escape
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
+from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.files.atomic import require_new_directory
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_file import read_json, read_record
+from metalens.formats.files.json_file import read_record
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
@@ -33,6 +34,25 @@ _VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
 _TUNING_PAIRS = 3
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-\d+)?")
 """α in the name of a restored picture."""
+
+
+_Cost = Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)]
+
+
+class Stage(BaseModel):
+    """An entry of ``stages.json``; further keys are kept.
+
+    Attributes:
+        name: of the stage.
+        seconds: that it took.
+        peak_memory_mb: the most that it needed.
+    """
+
+    model_config = ConfigDict(extra="allow", frozen=True)
+
+    name: str
+    seconds: _Cost | None = None
+    peak_memory_mb: _Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -171,7 +191,5 @@ def _curve(adapter: str) -> dict[str, list[float]]:
 def _stages(path: Path | None) -> list[dict[str, Any]]:
     if path is None:
         return []
-    stages: list[Any] = read_json(path, "list of stages", "give the stages.json of a demo", kind=list)
-    if not all(isinstance(stage, dict) for stage in stages):
-        raise InputError(f"{path}: expected a list of stages, one object each; give the stages.json of a demo.")
-    return stages
+    stages = read_record(path, list[Stage], "list of stages", "give the stages.json of a demo")
+    return [stage.model_dump(exclude_unset=True) for stage in stages]

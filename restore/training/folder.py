@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -34,19 +34,20 @@ def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[No
         yield
 
 
-def check_folder(output: Path, *, resume: bool) -> None:
+def check_folder(output: Path, *, resume: bool, settings: Mapping[str, Any] | None = None) -> None:
     """Check, before a training, that its folder is new or holds an unfinished one.
 
     Args:
         output: as :func:`claimed`.
         resume: as :func:`claimed`.
+        settings: of this training, if they are known already.
 
     Raises:
-        InputError: the folder holds something else, or a training that has finished.
+        InputError: the folder holds something else, another training, or one that has finished.
     """
     if resume and not (output / SETTINGS).is_file() and (output / "adapter.json").is_file():
         raise InputError(f"{output}: its training has finished; go on from it with --init {output} and another -o.")
-    check_claim(output, SETTINGS, resume=resume)
+    check_claim(output, SETTINGS, resume=resume, asked=settings)
 
 
 def finish(output: Path) -> None:

@@ -110,7 +110,7 @@ def train(
         InputError: pairs of an unknown lens, an adapter of another prior, a damaged file, NaN that persists, or too
             little memory.
     """
-    data, config, initial = task.data, task.config, task.initial
+    data, config = task.data, task.config
     workplace = DistributedProcesses(device, config.precision)
     if config.cuda_graphs:
         check_recordable(workplace.device, workplace.processes)
@@ -120,16 +120,7 @@ def train(
         [PairSource(each, lenses.of(each)) for each in group] for group in (data.pairs, data.pseudo)
     )
     loss = PathLoss(config).to(workplace.device)
-    settings = {
-        "pairs": [_describe(each, lenses) for each in data.pairs],
-        "pseudo": [_describe(each, lenses) for each in data.pseudo],
-        "prior": task.prior.identity,
-        "quality_metric": metric,
-        "perceptual_metric": loss.metric,
-        "initial": initial,
-        "initial_lens": describe_adapter(initial)["lens_hash"] if initial is not None else None,
-        "config": asdict(config),
-    }
+    settings = settings_of(task, restorer, lenses, loss)
     with claimed(output, settings, resume) if workplace.is_first else nullcontext():
         workplace.wait()
         # Without Q nothing reads the quality.
@@ -156,6 +147,27 @@ def train(
             _write(output, trainee, summary)
         workplace.wait()
         return summary
+
+
+def settings_of(task: TrainingTask, restorer: Restorer, lenses: LensMaps, loss: PathLoss) -> dict[str, Any]:
+    """What a training notes in its folder, for one that goes on with it.
+
+    Args:
+        task: what is trained.
+        restorer: of :func:`untrained`.
+        lenses: of :func:`untrained`.
+        loss: of the recipe.
+    """
+    return {
+        "pairs": [_describe(each, lenses) for each in task.data.pairs],
+        "pseudo": [_describe(each, lenses) for each in task.data.pseudo],
+        "prior": task.prior.identity,
+        "quality_metric": restorer.quality_metric,
+        "perceptual_metric": loss.metric,
+        "initial": task.initial,
+        "initial_lens": describe_adapter(task.initial)["lens_hash"] if task.initial is not None else None,
+        "config": asdict(task.config),
+    }
 
 
 def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import jax.numpy as jnp
@@ -97,7 +98,7 @@ def test_a_search_in_parts_is_the_search_in_one_go(tmp_path: Path) -> None:
     # In the middle of the search itself, whose last saved state is that of the third step, the last of the trial.
     with pytest.raises(Stopped):
         run_search(task, first_state(task), save=save, save_every=0.0, progress=stop)
-    state = read_state(tmp_path / "state.npz", {"name": "small"})
+    state = read_state(tmp_path / "state.npz", {"name": "small"}, first_state(task), len(task.starts))
     assert len(state.history) == 3
     assert states_equal(run_search(task, state), whole)
 
@@ -181,16 +182,42 @@ def test_time_that_is_up_leaves_the_best_lens_and_a_search_to_go_on_with(tmp_pat
 
 
 def test_a_broken_checkpoint_is_refused(tmp_path: Path) -> None:
-    place = tmp_path / "state.npz"
+    place, task = tmp_path / "state.npz", task_of(small())
+    first = first_state(task)
+
+    def read() -> SearchState:
+        return read_state(place, {"name": "small"}, first, len(task.starts))
+
     with pytest.raises(InputError, match="no search to go on with"):
-        read_state(place, {"name": "small"})
+        read()
     place.write_bytes(b"PK nothing")
     with pytest.raises(InputError, match="damaged or no checkpoint"):
-        read_state(place, {"name": "small"})
+        read()
     with place.open("wb") as file:
         np.savez(file, state=np.array({"pickled": 1}, dtype=object))
     with pytest.raises(InputError, match="damaged or no checkpoint"):
-        read_state(place, {"name": "small"})
+        read()
+    for change, said in (
+        ({"numbers": np.zeros(9)}, "an array is of another size"),
+        ({"history": np.zeros(3)}, "an array is of another size"),
+        ({"trial": 2}, "an array is of another size"),
+        ({"trial": -1}, "not a readable checkpoint of a search"),
+        ({"trial": len(task.starts) + 1}, "an array is of another size"),
+        ({"best": first.best * np.nan}, "a number is not finite"),
+    ):
+        write_state(place, replace(first, **change), {"name": "small"})  # type: ignore[arg-type]
+        with pytest.raises(InputError, match=said):
+            read()
+    arrays = {name: getattr(first, name) for name in ("numbers", "moments", "planned", "best", "trial_best")}
+    for state in ("[" * 100_000, "{}", '{"asked": []}'):
+        with place.open("wb") as file:
+            np.savez(file, state=np.array(state), trial_loss=first.trial_loss, history=first.history, **arrays)
+        with pytest.raises(InputError, match="not a readable checkpoint of a search"):
+            read()
+    with place.open("wb") as file:
+        np.savez_compressed(file, state=np.zeros(2**26))
+    with pytest.raises(InputError, match="bytes when unpacked"):
+        read()
 
 
 def test_an_interrupted_search_is_kept_where_it_stopped_and_resume_of_nothing_begins(tmp_path: Path) -> None:

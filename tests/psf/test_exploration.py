@@ -118,7 +118,7 @@ def test_a_damaged_line_is_refused(tmp_path: Path) -> None:
     explored(tmp_path / "run", Made())
     lines = tmp_path / "run" / "candidates.jsonl"
     lines.write_bytes(lines.read_bytes().replace(b'"seconds":0.5', b'"seconds":"long"', 1))
-    with pytest.raises(InputError, match="a line is damaged"):
+    with pytest.raises(InputError, match="not a readable list of candidates"):
         explored(tmp_path / "run", Made(), resume=True)
 
 

@@ -162,12 +162,21 @@ def test_another_run_is_not_mixed_with_one_that_is_there(camera, found, folder):
         run_monte_carlo(camera, found.run, folder / "whole")
 
 
-def test_a_damaged_line_is_refused(camera, found, folder):
-    damaged = folder / "damaged"
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"key": "draw 0", "numbers": {}, "figures": [[1]]}', "not a readable list of lenses"),
+        ('{"key": "draw 0", "numbers": {}, "figures": [[[1, 1, 1]]]}', "a line has other figures"),
+        ('{"key": "draw 0", "numbers": {"defocus_um": 1' + 400 * "0" + '}, "figures": []}', "not a readable list"),
+        ("[" * 100_000, "not a readable list of lenses"),
+    ],
+)
+def test_a_damaged_line_is_refused(camera, found, folder, tmp_path, line, message):
+    damaged = tmp_path / "damaged"
     damaged.mkdir()
     (damaged / "run.json").write_bytes((folder / "whole" / "run.json").read_bytes())
-    (damaged / "lenses.jsonl").write_bytes(b'{"key": "draw 0", "numbers": {}, "figures": [[1]]}\n')
-    with pytest.raises(InputError, match="a line is damaged"):
+    (damaged / "lenses.jsonl").write_text(line + "\n")
+    with pytest.raises(InputError, match=message):
         run_monte_carlo(camera, found.run, damaged, resume=True)
 
 

@@ -41,6 +41,27 @@ def test_manifest_beside_photographs_gives_licence_and_credit(tmp_path: Path) ->
     (tmp_path / "manifest.json").write_text(json.dumps({"photographs": entries}))
     found = find_photographs([tmp_path])
     assert [(each.name, each.licence, each.credit) for each in found] == [("a", "CC0", "me"), ("b", "", "")]
-    (tmp_path / "manifest.json").write_text("{")
+    # Other programs leave files of this name, too.
+    for other in ("[]", '{"name": "a page"}'):
+        (tmp_path / "manifest.json").write_text(other)
+        assert [each.licence for each in find_photographs([tmp_path])] == ["", ""]
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        "{",
+        "[" * 100_000,
+        '{"photographs": {"a.png": 1}}',
+        '{"photographs": ["a.png"]}',
+        '{"photographs": [{"file": ["a.png"]}]}',
+        '{"photographs": [{"licence": "CC0"}]}',
+        '{"photographs": [{"file": "a.png", "licence": {"name": "CC0"}}]}',
+        '{"photographs": [{"file": "a.png", "credit": 5}]}',
+    ],
+)
+def test_a_manifest_that_is_damaged_is_refused(tmp_path: Path, content: str) -> None:
+    write_picture(tmp_path / "a.png", np.zeros((4, 4, 3), dtype=np.uint8))
+    (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError, match="not a readable manifest of photographs"):
         find_photographs([tmp_path])

@@ -10,17 +10,26 @@ from contextlib import closing
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import STATUS, stop_if_interrupted
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_record
 from metalens.restore.bench.process import Program, ending_sentence, run_programs
 
 LOG = "log.txt"
 _DIGITS = 12
 _SAYS = "metalens: "
+
+
+class StepRecord(BaseModel):
+    """What marks a step as done."""
+
+    step: str
+    seconds: Annotated[float, Field(strict=True, ge=0, allow_inf_nan=False)] | None
 
 
 @dataclass(frozen=True)
@@ -49,8 +58,7 @@ class Step:
         """Time of the step; ``None`` if it was interrupted and resumed, or is not done."""
         if not self.done:
             return None
-        found: dict[str, Any] = read_json(self.record, "record of a step", "remove it and go on with --resume")
-        return found.get("seconds")
+        return read_record(self.record, StepRecord, "record of a step", "remove it and go on with --resume").seconds
 
     def do(self, work: Callable[[], None]) -> None:
         """Do the step unless it is done."""

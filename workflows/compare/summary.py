@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
+
+from pydantic import BaseModel, Field
 
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_record
 from metalens.restore.bench.folder import SCORES
 from metalens.restore.bench.page import picture_of
 from metalens.restore.bench.summary import summarise as summarise_bench
@@ -24,6 +26,31 @@ CLEAN, CAPTURED, JOINT = "clean", "captured", "Wiener, joint"
 
 TOLERATED = {"modulation_quarter": "contrast at a quarter of Nyquist", "strehl_ratio": "Strehl ratio"}
 """Figures of ``metalens tolerance`` in the table, means over field and colour → their names."""
+
+_Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
+
+
+class _Spread(BaseModel):
+    as_drawn: _Finite
+    quantile_50: _Finite
+    quantile_5: _Finite
+
+
+class _Distributions(BaseModel):
+    mean_over_field_and_colour: _Spread
+
+
+class _Tolerated(BaseModel):
+    modulation_quarter: _Distributions
+    strehl_ratio: _Distributions
+
+
+class _ToleranceSummary(BaseModel):
+    """What the table takes of ``tolerance.json``."""
+
+    draws: int
+    not_applied: dict[str, str]
+    figures: _Tolerated
 
 
 def summarise(
@@ -124,13 +151,11 @@ def _tolerance(work: LensWork) -> dict[str, Any] | None:
     step = work.steps.get("tolerance")
     if step is None or not step.done:
         return None
-    told = read_json(
-        step.output / "tolerance.json", "summary of tolerances", "remove its folder and go on with --resume"
-    )
-    means = {name: told["figures"][name]["mean_over_field_and_colour"] for name in TOLERATED}
-    keys = ("as_drawn", "quantile_50", "quantile_5")
+    path, advice = step.output / "tolerance.json", "remove its folder and go on with --resume"
+    told = read_record(path, _ToleranceSummary, "summary of tolerances", advice)
+    means = {name: getattr(told.figures, name).mean_over_field_and_colour for name in TOLERATED}
     return {
-        "draws": told["draws"],
-        "not_applied": told["not_applied"],
-        **{name: {key: figures[key] for key in keys} for name, figures in means.items()},
+        "draws": told.draws,
+        "not_applied": told.not_applied,
+        **{name: figures.model_dump() for name, figures in means.items()},
     }

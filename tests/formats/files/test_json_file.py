@@ -3,7 +3,7 @@
 import pytest
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.json_file import read_json
+from metalens.formats.files.json_file import read_json, read_record
 
 
 @pytest.mark.parametrize(
@@ -35,3 +35,25 @@ def test_objects_and_arrays_are_given_as_they_are(tmp_path):
     assert read_json(tmp_path / "object.json", "note", "") == {"a": [1, None]}
     assert read_json(tmp_path / "array.json", "note", "", kind=list) == [1]
     assert read_json(tmp_path / "array.json", "note", "", kind=object) == [1]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"a": "x"}', r"note\.json: not a readable note \(a: Input should be a valid number.*; copy it again\."),
+        (b"[1.5]", r"content: Input should be an object"),
+        (b'{"a": 1' + 5000 * b"0" + b"}", "not a readable note"),
+        (b"[" * 100_000, "not a readable note"),
+        (b"\xff", "not a readable note"),
+    ],
+)
+def test_what_has_another_schema_is_one_sentence(tmp_path, content, message):
+    (tmp_path / "note.json").write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_record(tmp_path / "note.json", dict[str, float], "note", "copy it again")
+
+
+def test_a_byte_order_mark_is_passed_over(tmp_path):
+    (tmp_path / "note.json").write_bytes(b'\xef\xbb\xbf{"a": 1}')
+    assert read_record(tmp_path / "note.json", dict[str, float], "note", "") == {"a": 1.0}
+    assert read_json(tmp_path / "note.json", "note", "") == {"a": 1}

@@ -1,5 +1,7 @@
 import contextlib
 import io
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -151,6 +153,18 @@ def test_damaged_picture_reads_or_gives_an_input_error(form: str, data: st.DataO
     # Any other error than this one fails the test.
     with contextlib.suppress(InputError):
         assert decode_picture(bytes(damaged), origin="a").ndim == 3
+
+
+def test_a_damaged_file_is_told_by_the_error_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    Image.fromarray(np.zeros((4, 4, 3), dtype=np.uint8)).save(tmp_path / "a.tif")
+    content = (tmp_path / "a.tif").read_bytes()
+    samples = content.index(bytes([0x15, 0x01, 3, 0])) + 8  # the value of tag 277, SamplesPerPixel
+    (tmp_path / "a.tif").write_bytes(content[:samples] + b"\x80\x01" + content[samples + 2 :])
+    # In a process of its own: tests have handlers.
+    code = "import sys; from metalens.formats.pictures.pictures import read_picture as r, InputError as E\n"
+    code += "try:\n    r(sys.argv[1])\nexcept E:\n    print('refused')"
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "a.tif")], check=True)
+    assert capfd.readouterr() == ("refused\n", "")
 
 
 def test_missing_file_and_folder_in_its_place_are_refused(tmp_path: Path) -> None:

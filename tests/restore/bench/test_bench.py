@@ -328,6 +328,62 @@ def test_a_plan_of_other_types_is_refused(tmp_path, make_plan, change):
         read_plan(tmp_path / "bench")
 
 
+_RESULT = '{"title": "a", "reference": "", "knows": "", "differs": "", "uses_prior": true, "chosen": {}, ' + (
+    '"device": "cpu", "machine": "", "precision": "fp32", "parallel": 1, '
+)
+"""What a result has beside its variants and costs."""
+
+
+@pytest.mark.parametrize(
+    ("file", "content"),
+    [
+        ("methods/swinir/seed-0/result.json", "[]"),
+        ("methods/swinir/seed-0/result.json", "[" * 10**5),
+        ("methods/swinir/seed-0/result.json", "{}"),
+        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": 5}'),
+        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": ["../../.."]}'),
+        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": [""], "steps": "many"}'),
+        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": [""], "seconds_per_picture": NaN}'),
+        ("methods/swinir/seed-0/scores.json", '{"": {"psnr": 5}}'),
+        ("methods/swinir/seed-0/scores.json", '{"": {"psnr": {"a": {"whole": "good"}}}}'),
+        ("methods/swinir/seed-0/scores.json", '{"": {"psnr": {"a": {"whole": Infinity}}}}'),
+        ("test/scores.json", "null"),
+        ("test/scores.json", "[" * 10**5),
+        ("test/sets.json", '{"a": ["pairs"]}'),
+        ("test/sets.json", "[]"),
+        ("missing.json", '{"niqe": 5}'),
+    ],
+)
+def test_a_damaged_file_of_a_benchmark_is_refused(restored, few_metrics, file, content):
+    for scores in ("test/scores.json", "methods/swinir/seed-0/scores.json", "methods/dmdiff-local/seed-0/scores.json"):
+        (restored / scores).write_text("{}", encoding="utf-8")
+    (restored / file).write_text(content, encoding="utf-8")
+    with pytest.raises(InputError, match=f"{file}: not a readable file of a benchmark"):
+        write_report(restored)
+
+
+def test_sets_of_other_pictures_are_refused(restored, few_metrics):
+    (restored / "test" / "scores.json").write_text("{}", encoding="utf-8")
+    (restored / "test" / "sets.json").write_text('{"another": "pairs"}', encoding="utf-8")
+    with pytest.raises(InputError, match=r"sets\.json: names other pictures than test/clean has"):
+        write_report(restored)
+
+
+def test_figures_of_some_pictures_and_of_no_whole_curve_are_left_out(restored, few_metrics):
+    judge(restored)
+    path = run_of(restored, "dmdiff-local", 0).folder / "scores.json"
+    scores = json.loads(path.read_text(encoding="utf-8"))
+    scores["α = x"] = scores["α = 0"]
+    name = next(iter(scores["α = 1"]["psnr"]))
+    del scores["α = 1"]["psnr"][name]
+    scores["α = 0"]["psnr"][name]["whole"] = None
+    path.write_text(json.dumps(scores), encoding="utf-8")
+    summary = write_report(restored)
+    row = next(row for row in summary["rows"] if row["variant"] == "α = 1")
+    assert row["sets"]["pairs"]["psnr"] is None
+    assert not list(restored.glob("alpha-dmdiff-local.*"))
+
+
 def test_test_sets_of_one_name_are_refused(pairs):
     with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
         check_inputs(psf=None, pairs=None, test=(pairs.folder, pairs.folder), crop=32)
