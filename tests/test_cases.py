@@ -164,6 +164,29 @@ def test_a_header_in_quotation_marks_is_read(run, tmp_path, case):
     assert len(read_atom_library(tmp_path / "o.h5").geometry) == 27
 
 
+@cases("files/wrapped_*.npy")
+def test_a_wrapped_map_is_told_and_read_as_phasors_where_it_is_said(run, tmp_path, small_camera_text, case):
+    shutil.copy(case, tmp_path)
+    before = '{ family = "hyperbolic", wavelength_nm = 530.0 }'
+    text = small_camera_text.replace(
+        "aperture_um = 40.0, focal_length_um = 100.0", "aperture_um = 200, focal_length_um = 1000"
+    )
+    for wrapped in ("", ", wrapped = true"):
+        phase = f'{{ family = "freeform", file = "{case.name}", pitch_um = 0.5{wrapped} }}'
+        (tmp_path / "lens.toml").write_text(text.replace(before, phase))
+        arguments = ("psf", tmp_path / "lens.toml", "-o", tmp_path / "psf.h5", "--fields", "1x1", "--window", 63)
+        result = run(*arguments, "--wavelengths", 1, "--json")
+        if wrapped:
+            assert float(answered(result)["captured_share_lowest"]) == pytest.approx(0.984, abs=0.002)
+        else:
+            refused(result, "looks wrapped", "wrapped = true")
+
+
+@cases("files/stopped150.toml")
+def test_the_axial_ray_of_a_designed_lens_meets_the_middle_of_the_sensor(run, tmp_path, case):
+    answered(run("psf", case, "-o", tmp_path / "p.h5", "--fields", "3x3", "--wavelengths", 1, "--dry-run", "--json"))
+
+
 @cases("files/left_aligned_10bit")
 def test_left_aligned_numbers_are_counted_in_their_steps(run, case):
     dark = case.with_name("left_aligned_10bit_dark.npy")

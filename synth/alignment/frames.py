@@ -67,7 +67,7 @@ class FrameReader:
         Raises:
             InputError: the file cannot be read, or is saturated.
         """
-        frames = self.captures.frames(name, self.sensor.pixels)
+        frames = _frames(self.captures, name, self.sensor)
         top, left, rows, columns = region or (0, 0, *self.sensor.pixels)
         part = (..., slice(top, top + rows), slice(left, left + columns))
         counted = ~self.stuck[part]
@@ -89,6 +89,19 @@ class FrameReader:
         return [signal[0][channels == channel] for channel in range(3)]
 
 
+def _frames(captures: AlignmentSet, name: str, sensor: Sensor) -> np.ndarray:
+    """Raw frames ``[frame, plane, y, x]`` of a file; without ``full_scale_dn`` they hold the sensor's own numbers."""
+    frames = captures.frames(name, sensor.pixels)
+    most = 2**sensor.bit_depth - 1
+    if captures.full_scale_dn is None and frames.max() > most:
+        raise InputError(
+            f"{captures.path(name)}: holds {frames.max():g} DN, more than the {most} of {sensor.bit_depth} bits; for "
+            f"left-aligned numbers of 16 bits give full_scale_dn = {most << max(0, 16 - sensor.bit_depth)}, else the "
+            "sensor's bit_depth."
+        )
+    return frames
+
+
 def frame_reader(captures: AlignmentSet) -> FrameReader:
     """Read the dark frames and measure the white level.
 
@@ -101,7 +114,7 @@ def frame_reader(captures: AlignmentSet) -> FrameReader:
     total, count = np.zeros(shape), 0
     stuck = np.ones(shape, dtype=bool)
     for name in captures.darks:
-        frames = captures.frames(name, sensor.pixels)
+        frames = _frames(captures, name, sensor)
         total = total + frames.sum(axis=0, dtype=np.float64)
         count += len(frames)
         stuck &= (frames >= full_scale).all(axis=0)

@@ -26,6 +26,7 @@ from metalens.synth.alignment import (
 from metalens.synth.alignment.captured_pairs import check_capture, make_pair
 from metalens.synth.alignment.checks import find_motion
 from metalens.synth.alignment.dots import find_dots
+from metalens.synth.alignment.frames import frame_reader
 from metalens.synth.alignment.labelling import label_dots
 from metalens.synth.alignment.mapping import sensor_residual
 from metalens.synth.alignment.model_choice import choose_mapping
@@ -252,6 +253,19 @@ def test_what_cannot_be_used_is_skipped_or_with_strict_refused(
     with pytest.raises(InputError, match="none of the 1 captures can be used; the first: "):
         align_captures(none, rig, tmp_path / "none")
     assert not (tmp_path / "none").exists()
+
+
+def test_left_aligned_numbers_need_their_full_scale_and_change_nothing(captured: Path, tmp_path: Path) -> None:
+    shutil.copytree(captured, tmp_path / "rig")
+    for path in (tmp_path / "rig" / "capture").glob("*.npy"):
+        np.save(path, np.load(path).astype(np.uint16) * 64)
+    place = tmp_path / "rig" / "captures.toml"
+    with pytest.raises(InputError, match=r"dark\.npy: holds \d+ DN, more than the 1023 .* full_scale_dn = 65472"):
+        frame_reader(read_alignment_set(place))
+    place.write_text(place.read_text().replace("colour =", "full_scale_dn = 65472\ncolour =", 1))
+    found, wanted = (frame_reader(read_alignment_set(rig)) for rig in (place, captured / "captures.toml"))
+    name = read_alignment_set(place).captures[0].file
+    np.testing.assert_allclose(found.light(name), wanted.light(name), rtol=1e-9, atol=1e-9)
 
 
 def with_frames(listed: AlignmentSet, name: str, frames: np.ndarray, **update: object) -> AlignmentSet:
