@@ -6,7 +6,7 @@ import codecs
 import json
 import os
 from functools import cache
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from pydantic import TypeAdapter, ValidationError
 
@@ -84,7 +84,7 @@ def parse_record(content: bytes | str, schema: type[Schema], what: str, advice: 
         InputError: it is no JSON, or does not have the schema.
     """
     try:
-        found: Schema = _validator(schema).validate_json(content)
+        found: Schema = _validator(cast(Any, schema)).validate_json(content)
         return found
     except (ValidationError, RecursionError) as error:
         raise InputError(f"{origin}: not a readable {what} ({_first(error)}); {advice}.") from error
