@@ -41,6 +41,9 @@ MOST_ATOMS = 10**6
 MOST_SAMPLES = 10**4
 """Of an axis of wavelengths or angles."""
 
+LEAST_LENGTH, MOST_LENGTH = 1e-12, 1e-3
+"""Metres between which pitch and height lie."""
+
 MOST_ENTRIES = 2**26
 """Of a table: 10⁶ meta-atoms at 60 wavelengths."""
 
@@ -171,8 +174,10 @@ def _check_words(library: AtomLibrary) -> None:
     if not library.polarisations or len(set(library.polarisations) & set(known)) != len(library.polarisations):
         raise InputError(f"library: polarisations {list(library.polarisations)}, expected s, p or both, each once.")
     for name in ("pitch", "height"):
-        if not (np.isfinite(getattr(library, name)) and getattr(library, name) > 0):
-            raise InputError(f"library: {name} {getattr(library, name):g} m must be more than 0.")
+        if not LEAST_LENGTH <= getattr(library, name) <= MOST_LENGTH:
+            raise InputError(
+                f"library: {name} {getattr(library, name):g} m must lie between {LEAST_LENGTH:g} and {MOST_LENGTH:g} m."
+            )
 
 
 def _check_axes(library: AtomLibrary) -> None:
@@ -185,18 +190,21 @@ def _check_axes(library: AtomLibrary) -> None:
         raise InputError("library: every number of the geometry must be finite and more than 0.")
     if geometry.max() >= library.pitch:
         raise InputError(
-            f"library: a {library.shape} of {1e9 * geometry.max():g} nm does not fit the pitch of "
+            f"library: a {library.shape} of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "
             f"{1e9 * library.pitch:g} nm; neighbours would touch."
         )
     if library.shape == "annular_pillar" and (geometry[:, 1] >= geometry[:, 0]).any():
         raise InputError("library: an inner_diameter is not smaller than its outer_diameter.")
     if any(tuple(later) <= tuple(before) for before, later in pairwise(geometry)):
         raise InputError("library: the geometry must ascend, each meta-atom once; sort it.")
-    for name, axis, lowest in (("wavelength", library.wavelength, 1e-9), ("angle", library.angle, 0.0)):
+    bounds = (("wavelength", library.wavelength, 1e-9, 1e-3), ("angle", library.angle, 0.0, np.pi))
+    for name, axis, lowest, highest in bounds:
         if axis.ndim != 1 or not len(axis) or not np.isfinite(axis).all() or (np.diff(axis) <= 0).any():
             raise InputError(f"library: {name} must be finite numbers that ascend; sort them.")
         if axis[0] < lowest:
             raise InputError(f"library: {name} begins with {axis[0]:g}, expected at least {lowest:g}.")
+        if axis[-1] > highest:
+            raise InputError(f"library: {name} ends with {axis[-1]:g}, expected at most {highest:g}.")
     if library.angle[-1] >= np.pi / 2:
         raise InputError("library: an angle is 90° or more.")
 

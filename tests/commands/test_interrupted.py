@@ -23,6 +23,7 @@ from metalens.formats.psf.bank import write_psf_bank
 from ..conftest import SMALL_CAMERA
 from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs
 from .test_design import SPEC
+from .test_explore import EXPLORE
 
 __all__ = ["bank", "camera", "prior_folder"]
 
@@ -43,7 +44,7 @@ class Command:
 
 @pytest.fixture(scope="session")
 def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Command]:
-    """Five, as small as they get."""
+    """Those that take long, as small as they get."""
     given = tmp_path_factory.mktemp("given")
     (given / "lens.toml").write_text(SMALL_CAMERA)
     (given / "design.toml").write_text(SPEC)
@@ -61,11 +62,23 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     learn = ("--prior", str(prior_folder), "--config", str(given / "recipe.toml"), "--steps", "4", "--quality", "piqe")
     shared = ("--shard-size", "2", "--workers", "2")
     weights, lines = ("adapter.safetensors",), ("lenses.jsonl",)
+    (given / "explore.toml").write_text(SPEC.replace("steps = 4", "steps = 1") + EXPLORE)
+    (given / "camera.toml").write_text(SMALL_CAMERA.replace("pixels = [32, 32]", "pixels = [64, 64]"))
+    (given / "scenes").mkdir()
+    for number, picture in enumerate(textured(5, pixels=(72, 72))):
+        write_picture(given / "scenes" / f"{number}.png", picture)
+    scenes = ("--photos", str(given / "scenes"), "--fields", "1x1", "--minutes", "0")
     return {
         "psf": Command(("psf", lens, "--fields", "3x3", "--window", "25"), resume=()),
         "synth": Command(("synth", photographs, "--psf", psf, "--crops", "32", "--count", "8", *shared)),
         "tolerance": Command(("tolerance", lens, *small, "--draws", "12"), kept=lambda path: path.name in lines),
         "design": Command(("design", str(given / "design.toml"))),
+        # What their candidates and steps took is noted, too.
+        "explore": Command(("explore", str(given / "explore.toml")), kept=lambda path: path.suffix == ".toml"),
+        "compare": Command(
+            ("compare", str(given / "camera.toml"), *scenes),
+            kept=lambda path: path.suffix == ".h5" or path.parent.parent.name == "restored",
+        ),
         "train": Command(("train", str(pairs.folder), "--psf", psf, *learn), kept=lambda path: path.name in weights),
     }
 
@@ -82,7 +95,7 @@ def start(words: tuple[str, ...], output: Path, *more: str) -> subprocess.Popen[
 
 def made(command: Command, output: Path) -> dict[str, bytes]:
     files = [output] if output.is_file() else [path for path in output.rglob("*") if path.is_file()]
-    return {path.name: path.read_bytes() for path in files if command.kept(path)}
+    return {str(path.relative_to(output)): path.read_bytes() for path in files if command.kept(path)}
 
 
 def signal_at_random(name: str, command: Command, folder: Path, moments: int) -> None:
@@ -118,7 +131,10 @@ def signal_at_random(name: str, command: Command, folder: Path, moments: int) ->
 
 
 MOMENTS = {"psf": 1, "design": 2}
-"""Of the commands that start soonest; the long test has all five."""
+"""Of the commands that start soonest; the long test has all."""
+
+MANY_MOMENTS = {"psf": 50, "synth": 40, "design": 40, "tolerance": 30, "train": 20, "explore": 12, "compare": 8}
+"""Fewer of the commands that take longest."""
 
 
 @pytest.mark.parametrize(("name", "moments"), MOMENTS.items())
@@ -128,6 +144,6 @@ def test_a_signal_at_any_moment(name: str, moments: int, commands: dict[str, Com
 
 # Two hundred processes.
 @pytest.mark.long
-@pytest.mark.parametrize("name", ["psf", "synth", "tolerance", "design", "train"])
-def test_a_signal_at_forty_moments(name: str, commands: dict[str, Command], tmp_path: Path) -> None:
-    signal_at_random(name, commands[name], tmp_path, 40)
+@pytest.mark.parametrize(("name", "moments"), MANY_MOMENTS.items())
+def test_a_signal_at_many_moments(name: str, moments: int, commands: dict[str, Command], tmp_path: Path) -> None:
+    signal_at_random(name, commands[name], tmp_path, moments)
