@@ -13,7 +13,7 @@ import numpy as np
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
-from metalens.formats.psf.figures import PsfFigures, figure_shapes
+from metalens.formats.psf.figures import LONGEST, PsfFigures, figure_shapes
 
 SCHEMA = "metalens.psf"
 VERSION = 2
@@ -46,6 +46,9 @@ LARGEST_WINDOW = 4096
 
 MOST_NODES = 129 * 129
 """What ``metalens psf`` simulates at most."""
+
+WAVELENGTHS = (1e-8, 1e-3)
+"""Shortest and longest in metres."""
 
 MOST_WAVELENGTHS = 1000
 MOST_RADII = 2**20
@@ -98,6 +101,7 @@ class PsfBank:
 
     def __post_init__(self) -> None:
         self._check_shapes()
+        self._check_ranges()
         if (self.intensity < 0).any():
             raise InputError("psf bank: intensity must not be negative.")
         if (self.intensity.sum(axis=(-2, -1)) <= 0).any():
@@ -127,6 +131,18 @@ class PsfBank:
             values = getattr(self, name)
             if values is not None and values.shape != shape:
                 raise InputError(f"psf bank: {name} has shape {values.shape}, the other arrays ask for {shape}.")
+
+    def _check_ranges(self) -> None:
+        for name in ("position", "simulated_position", "phase_radius"):
+            values = getattr(self, name)
+            if values is not None and not (np.abs(values) <= LONGEST).all():
+                raise InputError(f"psf bank: {name} must lie within {LONGEST:g} m of the axis.")
+        shortest, longest = WAVELENGTHS
+        if not ((self.wavelength >= shortest) & (self.wavelength <= longest)).all():
+            raise InputError(f"psf bank: wavelength must lie between {shortest:g} and {longest:g} m.")
+        weight = self.channel_weight
+        if not ((weight >= 0).all() and np.allclose(weight.sum(axis=1), 1, rtol=0, atol=1e-3)):
+            raise InputError("psf bank: channel_weight must not be negative, and sum to 1 for each channel.")
 
     @property
     def pixel_pitch(self) -> float:

@@ -9,6 +9,19 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 
+LONGEST = 1.0
+"""Metres; no sensor or width is longer."""
+
+_LENGTHS = (
+    "full_width_half_maximum",
+    "tangential_width",
+    "sagittal_width",
+    "rms_width",
+    "half_energy_radius",
+    "eighty_percent_energy_radius",
+    "centroid",
+)
+
 
 @dataclass(frozen=True)
 class PsfFigures:
@@ -61,6 +74,8 @@ class PsfFigures:
                 raise InputError(f"psf figures: {name} holds NaN or infinity.")
             if name != "centroid" and (values < 0).any():
                 raise InputError(f"psf figures: {name} must not be negative.")
+            if name in _LENGTHS and (np.abs(values) > LONGEST).any():
+                raise InputError(f"psf figures: {name} must be {LONGEST:g} m at most.")
         if count < 1 or self.frequency[0] != 0 or np.any(np.diff(self.frequency) <= 0):
             raise InputError("psf figures: frequency must ascend from 0.")
 

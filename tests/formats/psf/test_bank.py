@@ -112,6 +112,10 @@ def test_lateral_colour_is_counted_from_green():
     ("changes", "message"),
     [
         ({"position": np.zeros((5, 2))}, "position has shape"),
+        ({"phase_radius": np.full(8, 1e300)}, "phase_radius must lie within 1 m"),
+        ({"wavelength": np.array([455e-9, 480e-9, 530e-9, 0.0])}, "wavelength must lie between 1e-08 and 0.001 m"),
+        ({"channel_weight": -np.eye(4)[[3, 2, 0]]}, "channel_weight must not be negative"),
+        ({"channel_weight": 0.5 * np.eye(4)[[3, 2, 0]]}, "sum to 1 for each channel"),
         ({"layout": "hexagonal"}, "layout 'hexagonal', expected one of grid, radial, scattered"),
         ({"position": grid_positions(FIELD_Y[::-1], FIELD_X)}, "row by row over ascending y and x"),
         ({"layout": "radial"}, "y = 0 with x ascending from 0"),
@@ -139,6 +143,8 @@ def test_a_bank_that_does_not_fit_together_is_refused(changes, message):
     [
         ({"centroid": np.zeros((2, 3))}, "centroid has shape"),
         ({"rms_width": np.full(2, np.nan)}, "rms_width holds NaN or infinity"),
+        ({"rms_width": np.full(2, 1e300)}, "rms_width must be 1 m at most"),
+        ({"centroid": np.full((2, 2), -1e300)}, "centroid must be 1 m at most"),
         ({"strehl_ratio": np.full(2, -0.1)}, "strehl_ratio must not be negative"),
         ({"frequency": np.array([0.0, 1.0, 3.0, 2.0])}, "frequency must ascend from 0"),
         ({"frequency": np.array([1.0, 2.0, 3.0, 4.0])}, "frequency must ascend from 0"),
