@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 from pathlib import Path
 from typing import Literal
 
@@ -71,12 +72,17 @@ def _read_npy(path: Path) -> np.ndarray:
 
 def _read_pictures(path: Path, kind: str) -> np.ndarray:
     try:
-        with Image.open(path, formats=(kind,)) as picture:
-            refuse_preview(picture, str(path))
-            _check(picture, path)
-            return np.stack([np.array(page) for page in ImageSequence.Iterator(picture)])
+        with warnings.catch_warnings():
+            # Pillow warns of pictures far below the limit that is held here.
+            warnings.simplefilter("ignore")
+            with Image.open(path, formats=(kind,)) as picture:
+                refuse_preview(picture, str(path))
+                _check(picture, path)
+                return np.stack([np.array(page) for page in ImageSequence.Iterator(picture)])
     except InputError:
         raise
+    except Image.DecompressionBombError as error:
+        raise InputError(f"{path}: more than {MAXIMUM_PIXELS} pixels; cut the frames or split the stack.") from error
     except UnidentifiedImageError as error:
         what = tiff_samples(path.read_bytes()) or f"not a {kind} file that can be read"
         raise InputError(f"{path}: {what}; give raw frames of grey or RGB as {', '.join(SUFFIXES)}.") from error

@@ -1,6 +1,7 @@
 """Raw frames: numbers as they are, and nothing that only looks like them."""
 
 import struct
+import zlib
 
 import h5py
 import numpy as np
@@ -162,3 +163,19 @@ def test_planes_of_a_tiff_file_are_refused_with_the_true_reason(tmp_path, sample
     if pages == 1:
         with pytest.raises(InputError, match=message):
             read_picture(path)
+
+
+@pytest.mark.parametrize(
+    ("side", "message"),
+    [
+        (10_000, "large.png: damaged or of .*OSError"),
+        (12_000, "at most 128000000"),
+        (20_000, "more than"),
+    ],
+)
+def test_the_size_of_large_frames_is_told_without_warnings(tmp_path, side, message):
+    size = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
+    header = struct.pack(">I", 13) + b"IHDR" + size + struct.pack(">I", zlib.crc32(b"IHDR" + size))
+    (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + struct.pack(">I", 9) + b"IDAT" + b"123456789")
+    with pytest.raises(InputError, match=message):
+        read_raw_frames(tmp_path / "large.png", planes=1)
