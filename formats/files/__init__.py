@@ -14,6 +14,7 @@ In reading order:
 - ``json_file``     guarded reading of JSON files
 - ``json_lines``    files of one JSON object a line, to which a run appends
 - ``npy_file``      guarded reading of arrays in NPY format
+- ``quiet``         silence for libraries that print about damaged files
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        atomic writes: a file appears complete or not at all
 - ``claim``         locks an output for one run, and checks the settings of a resumed run

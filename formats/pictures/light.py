@@ -16,6 +16,7 @@ from PIL import Image, ImageFile
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.quiet import quiet
 from metalens.formats.pictures.colour_profile import MatrixProfile, encoding_of, has_tables
 from metalens.formats.pictures.pictures import (
     MAXIMUM_FILE_BYTES,
@@ -144,9 +145,9 @@ def _read_exr(path: Path) -> StoredLight:
     missing = "could not be read (no such file); give the path of a picture."
     input_file(path, "picture", largest=MAXIMUM_FILE_BYTES, missing=missing)
     try:
-        with OpenEXR.File(str(path), header_only=True) as file:
+        with quiet(), OpenEXR.File(str(path), header_only=True) as file:
             _check_exr_header(path, file.header())
-        with OpenEXR.File(str(path), separate_channels=True) as file:
+        with quiet(), OpenEXR.File(str(path), separate_channels=True) as file:
             channels = {name: np.asarray(file.channels()[name].pixels) for name in "RGB"}
     except InputError:
         raise

@@ -136,6 +136,18 @@ def test_exr_is_linear_and_may_be_brighter_than_white(tmp_path: Path) -> None:
     assert read_light(tmp_path / "a.exr") == pytest.approx(light, rel=1e-6)
 
 
+def test_a_damaged_exr_is_told_by_the_error_alone(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    light = np.random.default_rng(0).random((64, 64, 3), dtype=np.float32)
+    write_exr(tmp_path / "a.exr", {name: light[..., each].copy() for each, name in enumerate("RGB")})
+    content = (tmp_path / "a.exr").read_bytes()
+    for size in (len(content) // 3, len(content) - 2000, len(content) - 5):
+        (tmp_path / "a.exr").write_bytes(content[:size])
+        with pytest.raises(InputError, match=r"a\.exr: damaged"):
+            read_light(tmp_path / "a.exr")
+    print("still heard", flush=True)
+    assert capfd.readouterr() == ("still heard\n", "")
+
+
 def test_exr_that_cannot_be_light_is_refused(tmp_path: Path) -> None:
     plane = np.ones((4, 4), dtype=np.float32)
     write_exr(tmp_path / "grey.exr", {"Y": plane})
