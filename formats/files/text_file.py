@@ -92,6 +92,10 @@ def numbered_lines(file: BinaryIO, origin: str, *, remark: str = REMARK) -> Iter
         text.detach()
 
 
+# Lines are bounded already: the reader of cells need not raise an error of its own for a long one.
+csv.field_size_limit(max(csv.field_size_limit(), LONGEST_LINE))
+
+
 def cells_of(line: str) -> list[str]:
     """Cells of a line, without quotation marks and surrounding spaces."""
     return [cell.strip() for cell in next(csv.reader([line], skipinitialspace=True), [])]

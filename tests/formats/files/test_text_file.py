@@ -105,6 +105,16 @@ def test_every_reader_tells_decimal_commas_and_utf_16(tmp_path, kind):
 
 
 @pytest.mark.parametrize("kind", HEADS)
+def test_a_cell_between_quotation_marks_may_be_long(tmp_path, kind):
+    """Python's reader of cells raises an error of its own above 131072 characters, unless it is told."""
+    path = tmp_path / "table.csv"
+    for text in ('"' + "1" * 200_000, '"' + "1," * 200_000 + '"', HEADS[kind] + '\n"' + "1" * 200_000 + '"'):
+        path.write_text(text, encoding="ascii")
+        with pytest.raises(InputError):
+            read(kind, path)
+
+
+@pytest.mark.parametrize("kind", HEADS)
 @given(content=st.binary(max_size=300))
 def test_no_bytes_make_a_reader_fail_otherwise_than_with_a_sentence(tmp_path_factory, kind, content):
     path = tmp_path_factory.mktemp("any") / "table.csv"
