@@ -359,6 +359,23 @@ def _stages() -> Target:
     return Target("stages.json", _text(content), read_stages, is_text=True)
 
 
+def _result() -> Target:
+    from metalens.restore.bench.folder import Run
+
+    from .restore.bench.test_bench import RESULT_HEAD
+
+    content = RESULT_HEAD + '"variants": ["", "α = 0.5"], "steps": 3, "seconds_per_picture": 0.5}'
+    return Target("result.json", _text(content), lambda path: Run(path.parent, "swinir", 0).result(), is_text=True)
+
+
+def _scores() -> Target:
+    from metalens.restore.bench.folder import read_scores
+
+    return Target(
+        "scores.json", _text('{"α = 1": {"psnr": {"a": {"whole": 30.5, "centre": null}}}}'), read_scores, True
+    )
+
+
 TARGETS: dict[str, Callable[[], Target]] = {
     "lens": _lens,
     "design": _design,
@@ -397,5 +414,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "checkpoint": _checkpoint,
     "photographs": _photographs,
     "stages": _stages,
+    "result": _result,
+    "scores": _scores,
 }
 """Of each format its target; a target imports what it needs when it is made."""

@@ -328,7 +328,7 @@ def test_a_plan_of_other_types_is_refused(tmp_path, make_plan, change):
         read_plan(tmp_path / "bench")
 
 
-_RESULT = '{"title": "a", "reference": "", "knows": "", "differs": "", "uses_prior": true, "chosen": {}, ' + (
+RESULT_HEAD = '{"title": "a", "reference": "", "knows": "", "differs": "", "uses_prior": true, "chosen": {}, ' + (
     '"device": "cpu", "machine": "", "precision": "fp32", "parallel": 1, '
 )
 """What a result has beside its variants and costs."""
@@ -340,10 +340,10 @@ _RESULT = '{"title": "a", "reference": "", "knows": "", "differs": "", "uses_pri
         ("methods/swinir/seed-0/result.json", "[]"),
         ("methods/swinir/seed-0/result.json", "[" * 10**5),
         ("methods/swinir/seed-0/result.json", "{}"),
-        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": 5}'),
-        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": ["../../.."]}'),
-        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": [""], "steps": "many"}'),
-        ("methods/swinir/seed-0/result.json", _RESULT + '"variants": [""], "seconds_per_picture": NaN}'),
+        ("methods/swinir/seed-0/result.json", RESULT_HEAD + '"variants": 5}'),
+        ("methods/swinir/seed-0/result.json", RESULT_HEAD + '"variants": ["../../.."]}'),
+        ("methods/swinir/seed-0/result.json", RESULT_HEAD + '"variants": [""], "steps": "many"}'),
+        ("methods/swinir/seed-0/result.json", RESULT_HEAD + '"variants": [""], "seconds_per_picture": NaN}'),
         ("methods/swinir/seed-0/scores.json", '{"": {"psnr": 5}}'),
         ("methods/swinir/seed-0/scores.json", '{"": {"psnr": {"a": {"whole": "good"}}}}'),
         ("methods/swinir/seed-0/scores.json", '{"": {"psnr": {"a": {"whole": Infinity}}}}'),
