@@ -26,8 +26,8 @@ from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.psf.interpolation.functions import field_functions
 from metalens.synth.blur import BlurSettings, blur, linear_weights, shift_variant_blur
-from metalens.synth.blur.functions import field_functions
 from metalens.synth.embedded_photographs import embedded_photographs
 
 REPEATS = 25

@@ -101,20 +101,22 @@ device_option = click.option("--device", default="cpu", show_default=True, callb
 resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted run with the same settings.")
 
 
-def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[int, int]:
+def parse_grid(ctx: click.Context, parameter: click.Parameter, value: str | None) -> tuple[int, int] | None:
     """Parse ``ROWSxCOLUMNS``; a callback of click options.
 
     Args:
         ctx: not used.
         parameter: not used.
-        value: text from the command line.
+        value: text from the command line; None where the option is left out.
 
     Returns:
-        (rows, columns).
+        (rows, columns), or None.
 
     Raises:
         click.BadParameter: the text has another form.
     """
+    if value is None:
+        return None
     parts = value.lower().split("x")
     if len(parts) != 2 or not all(part.isdecimal() for part in parts):
         raise click.BadParameter(f"{value!r} is not ROWSxCOLUMNS, such as 7x7.")

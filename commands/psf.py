@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,11 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.command(short_help="the default command, described above; its name may be omitted")
 @click.argument("lens")
 @output_option("The psf.h5 to write.")
-@click.option("--fields", default="7x7", show_default=True, callback=parse_grid, help="Field nodes, ROWSxCOLUMNS.")
+@click.option(
+    "--fields",
+    callback=parse_grid,
+    help="Field nodes, ROWSxCOLUMNS. [default: 7x7, 13x13 or 25x25, the first with 60 dB between the nodes]",
+)
 @click.option("--radii", type=FIELDS, help="Instead of a grid, this many fields from the axis to the corner.")
 @click.option("--window", type=WINDOW, help="Side of each PSF in pixels, odd. [default: holds 97 % of the light]")
 @click.option(
@@ -74,12 +79,10 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 @click.option("--figures", type=PATH, help="Folder for figures: PSFs, FWHM, MTF and more over the field.")
 @click.option("--dry-run", is_flag=True, help="Check the lens file and print the plan.")
 @json_option
-@click.pass_context
 def simulate(
-    context: click.Context,
     lens: str,
     output: Path,
-    fields: tuple[int, int],
+    fields: tuple[int, int] | None,
     radii: int | None,
     window: int | None,
     wavelengths: int | list[float] | None,
@@ -97,7 +100,7 @@ def simulate(
     from metalens.formats.camera.camera import read_camera
 
     camera = read_camera(lens)
-    nodes = f"{fields[0]}×{fields[1]} fields" if radii is None else f"{radii} radii"
+    nodes = f"{radii} radii" if radii is not None else _size(fields) if fields is not None else "7×7 fields or more"
     from metalens.psf.bank import simulate_bank
     from metalens.psf.bank_request import BankRequest
 
@@ -109,7 +112,7 @@ def simulate(
         "wavelengths": wavelengths if isinstance(wavelengths, list) else None,
         "spectral_tolerance": spectral_tolerance,
     }
-    if radii is not None and context.get_parameter_source("fields") is not click.core.ParameterSource.DEFAULT:
+    if radii is not None and fields is not None:
         raise click.UsageError("give either --fields, a grid, or --radii, one radius.")
     require_new_file(output)
     require_apart(output, figures)
@@ -122,7 +125,7 @@ def simulate(
         plan = {
             "camera": camera.name,
             "lens_hash": camera.hash,
-            **({"fields": list(fields)} if radii is None else {"radii": radii}),
+            **({"fields": fields and list(fields)} if radii is None else {"radii": radii}),
             "wavelengths": wavelengths or camera.spectrum.wavelengths_per_channel,
             "window": [chosen.side, chosen.side],
             "engine": chosen.engine.engine,
@@ -145,8 +148,31 @@ def simulate(
 
         found["figures"] = [str(path) for path in write_pictures(bank, figures)]
     least, most = found["fwhm_um"]["least"], found["fwhm_um"]["most"]
-    text = f"{output}: {camera.name} on {nodes}, FWHM (Eq. 2) {least:.1f} to {most:.1f} µm over field and colour"
+    nodes = f"{radii} radii" if radii is not None else _size(fields or _grid(bank))
+    text = f"{output}: {camera.name} on {nodes}{_between_nodes(bank)}, FWHM (Eq. 2) {least:.1f} to {most:.1f} µm over "
+    text += "field and colour"
     answer(found, as_json, f"{text}; {bank.provenance['engine']} ({bank.provenance['engine_reason']})")
+
+
+def _grid(bank: PsfBank) -> tuple[int, int]:
+    return len(bank.field_y), len(bank.field_x)
+
+
+def _size(fields: tuple[int, int]) -> str:
+    return f"{fields[0]}×{fields[1]} fields"
+
+
+def _between_nodes(bank: PsfBank) -> str:
+    """What interpolation between the nodes is worth, where their number was chosen by it."""
+    if "node_error" not in bank.provenance:
+        return ""
+    found, wanted = (-20 * math.log10(float(bank.provenance[name])) for name in ("node_error", "node_error_wanted"))
+    if found >= wanted:
+        return f" ({found:.0f} dB between them)"
+    return (
+        f" ({found:.0f} dB between them, {wanted:.0f} dB were wanted: no finer grid is chosen without being asked for; "
+        "give --fields or --radii)"
+    )
 
 
 def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
@@ -157,6 +183,7 @@ def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
         "camera": bank.camera.name,
         "lens_hash": bank.camera.hash,
         "layout": bank.layout,
+        "nodes": len(bank.position),
         "window": list(bank.intensity.shape[-2:]),
         "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
         **bank.provenance,

@@ -18,6 +18,8 @@ Files, in reading order:
 - ``bank_request``  field points, window and wavelengths of a bank
 - ``bank_plan``     window and engine of a bank, chosen before the first field
 - ``bank_fields``  simulation of its field points
+- ``interpolation``  functions of a bank between its nodes, and the error of that
+- ``node_count``  number of nodes that holds this error
 - ``bank``        all PSFs of a camera
 - ``external_bank``  a bank of point spread functions from another source
 - ``captured``    measured PSFs: a bank from captures, and a lens fitted to it

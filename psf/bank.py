@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 import jax
@@ -12,15 +13,16 @@ import numpy as np
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import Layout, PsfBank, sum_subpixels
+from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.psf.bank_fields import FieldTask, SimulatedFields, simulate_until_held, with_converged_wavelengths
-from metalens.psf.bank_plan import WANTED_SHARE, plan_bank, reachable_in
+from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, plan_bank, reachable_in
 from metalens.psf.bank_request import BankRequest
 from metalens.psf.engines.choice import Engine
-from metalens.psf.field_symmetry import Octant, unfold_figures, unfold_images
+from metalens.psf.field_symmetry import unfold_figures, unfold_images
 from metalens.psf.measures import psf_figures, warn_of_small_window
+from metalens.psf.node_count import LARGEST_ERROR, bank_node_error, finer_grids
 from metalens.psf.spectra.spectrum import channel_energy
 
 LEAST_SHARE = 0.90
@@ -30,7 +32,7 @@ LEAST_SHARE = 0.90
 def simulate_bank(
     camera: Camera,
     *,
-    fields: tuple[int, int] = (7, 7),
+    fields: tuple[int, int] | None = None,
     radii: int | None = None,
     window: tuple[int, int] | None = None,
     wavelengths_per_channel: int | None = None,
@@ -46,7 +48,9 @@ def simulate_bank(
 
     Args:
         camera: the camera.
-        fields: rows and columns of nodes.
+        fields: rows and columns of nodes; by default 7 × 7, 13 × 13 or 25 × 25, the first with an estimated error of
+            interpolation between the nodes of at most :data:`~metalens.psf.node_count.LARGEST_ERROR`; of a camera
+            without symmetry 13 × 13 at most.
         radii: in the place of a grid, so many nodes along +x, from the axis to the distance of the sensor's corner.
         window: (ny, nx) pixels, odd and equal; by default large enough for 97 % of the light that the lens sends
             towards it, at every field and channel.
@@ -59,7 +63,8 @@ def simulate_bank(
 
     Returns:
         The bank. Its ``provenance`` tells the engine with the reason and its own estimate of its error, what the
-        window holds at the worst, and how far the wavelengths are from enough, where that was asked for.
+        window holds at the worst, and how far the wavelengths are from enough, where that was asked for. Where
+        ``fields`` was left out, ``node_error`` is the estimated error and ``node_error_wanted`` the wanted one.
 
     Raises:
         InputError: a window that keeps less than 90 % of the light, a radius of fields of a camera that is not
@@ -77,40 +82,64 @@ def simulate_bank(
     """
     request = BankRequest(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
     plan = plan_bank(camera, request, engine)
-    task, side, octant = plan.task, plan.side, plan.octant
+    task, side = plan.task, plan.side
     tolerance = request.tolerance(camera)
     spectral: dict[str, str] = {}
     if tolerance is not None:
         task, spectral = with_converged_wavelengths(task, camera.spectrum, side, tolerance)
-    reachable = plan.reachable if task is plan.task else reachable_in(task)
     # A window that was asked for does not grow.
     wanted = WANTED_SHARE if window is None else 0.0
-    found, side = simulate_until_held(task, side, reachable, wanted, progress)
-    _check_share(found.share / reachable, octant.position, side)
-    warn_of_small_window(np.minimum(found.share / reachable, 1), (side, side), task.pixel_pitch)
-    return _bank_of(camera, plan.layout, plan.position, octant, task, found, reachable, spectral)
+    bank, found = _simulated(camera, plan, task, side, wanted, spectral, progress)
+    if fields is not None or radii is not None:
+        return bank
+    error = bank_node_error(bank)
+    for grid in finer_grids(bank, symmetric=task.view.rotationally_symmetric):
+        if error <= LARGEST_ERROR:
+            break
+        plan = plan_bank(camera, replace(request, fields=grid, window=(found.side, found.side)), engine)
+        bank, found = _simulated(camera, plan, task, found.side, wanted, spectral, progress, known=found)
+        error = bank_node_error(bank)
+    told = {"node_error": f"{error:.1e}", "node_error_wanted": f"{LARGEST_ERROR:.1e}"}
+    return replace(bank, provenance=bank.provenance | told)
+
+
+def _simulated(
+    camera: Camera,
+    plan: BankPlan,
+    task: FieldTask,
+    side: int,
+    wanted: float,
+    spectral: dict[str, str],
+    progress: Callable[[int, int], None] | None,
+    known: SimulatedFields | None = None,
+) -> tuple[PsfBank, SimulatedFields]:
+    """The bank of a plan, and its fields; those that are known already are not simulated again."""
+    task = replace(task, view=plan.task.view)
+    reachable = reachable_in(task)
+    found = simulate_until_held(task, side, reachable, wanted, progress, known)
+    _check_share(found.share / reachable, plan.octant.position, found.side)
+    warn_of_small_window(np.minimum(found.share / reachable, 1), (found.side, found.side), task.pixel_pitch)
+    return _bank_of(camera, plan, task, found, reachable, spectral), found
 
 
 def _bank_of(
     camera: Camera,
-    layout: Layout,
-    position: np.ndarray,
-    octant: Octant,
+    plan: BankPlan,
     task: FieldTask,
     found: SimulatedFields,
     reachable: np.ndarray,
     spectral: dict[str, str],
 ) -> PsfBank:
     """Expand the simulated fields to all nodes by symmetry."""
-    view, wavelength, weight = task.view, task.wavelength, task.weight
+    view, wavelength, weight, octant = task.view, task.wavelength, task.weight, plan.octant
     intensity = sum_subpixels(found.subpixel_intensity, found.subpixels)
     by_channel = psf_figures(intensity, camera.sensor.pixel_pitch_m, view.position[:, None], light=reachable)
     radius, phase = phase_profile(view.lens)
     energy = channel_energy(camera.spectrum)
     return PsfBank(
         camera=camera,
-        layout=layout,
-        position=position,
+        layout=plan.layout,
+        position=plan.position,
         intensity=unfold_images(octant, intensity),
         wavelength=wavelength,
         channel_weight=weight,

@@ -62,16 +62,25 @@ class SimulatedFields:
     """Point spread functions of the simulated fields; symmetry gives the others.
 
     Attributes:
+        position: ``[field, (y, x)]`` of :class:`~metalens.psf.camera_fields.CameraView`.
         subpixel_intensity: ``[field, channel, y · s, x · s]`` energy per sub-pixel.
         subpixels: s.
         by_wavelength: figures ``[field, wavelength]``.
+        plan: the engine and its samplings.
         engine: the propagation method, the reason for it, and its estimated error.
     """
 
+    position: np.ndarray
     subpixel_intensity: np.ndarray
     subpixels: int
     by_wavelength: PsfFigures
+    plan: EnginePlan
     engine: dict[str, str]
+
+    @property
+    def side(self) -> int:
+        """Of the window in pixels."""
+        return self.subpixel_intensity.shape[-1] // self.subpixels
 
     @property
     def share(self) -> np.ndarray:
@@ -115,8 +124,13 @@ def with_converged_wavelengths(
 
 
 def simulate_until_held(
-    task: FieldTask, side: int, reachable: np.ndarray, share: float, progress: Progress | None
-) -> tuple[SimulatedFields, int]:
+    task: FieldTask,
+    side: int,
+    reachable: np.ndarray,
+    share: float,
+    progress: Progress | None,
+    known: SimulatedFields | None = None,
+) -> SimulatedFields:
     """Simulate all fields, in larger windows until they hold a share of the energy.
 
     Args:
@@ -125,19 +139,19 @@ def simulate_until_held(
         reachable: ``[field, channel]`` share of the light that reaches the sensor at all.
         share: of the reachable light, wanted inside the window.
         progress: called after each field.
+        known: fields that need not be simulated again.
 
     Returns:
-        The fields and the side of their window in pixels.
+        The fields.
     """
-    found = simulate_fields(task, side, progress)
+    found = simulate_fields(task, side, progress, known)
     while (found.share / reachable).min() < share:
-        side = 2 * int(np.ceil(0.6 * side)) + 1
         held = found.share.min()
-        found = simulate_fields(task, side, progress)
+        found = simulate_fields(task, 2 * int(np.ceil(0.6 * found.side)) + 1, progress)
         if found.share.min() < held + 1e-3:
             # The missing light is not outside the window: it never leaves the lens.
             break
-    return found, side
+    return found
 
 
 def field_simulator(task: FieldTask, side: int) -> tuple[PsfSimulator, int]:
@@ -184,13 +198,16 @@ def require_memory(bytes_each: int, fields: int, side: int, subpixels: int) -> N
         )
 
 
-def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> SimulatedFields:
+def simulate_fields(
+    task: FieldTask, side: int, progress: Progress | None, known: SimulatedFields | None = None
+) -> SimulatedFields:
     """Simulate every field at every wavelength with one compiled function.
 
     Args:
         task: the fields and their light.
         side: of the window in pixels.
         progress: called after each field.
+        known: fields that are taken over if they were simulated in the same light, window and samplings.
     """
     view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
     simulator, subpixels = field_simulator(task, side)
@@ -210,14 +227,31 @@ def simulate_fields(task: FieldTask, side: int, progress: Progress | None) -> Si
         )
         return np.einsum("cw,wyx->cyx", task.weight, light).astype(np.float32), figures
 
-    done = _each_field(of_field, len(view.position), _fields_at_once(simulator.plan), progress)
-    intensity, figures = zip(*done, strict=True)
+    taken = {} if known is None or known.plan != simulator.plan or known.side != side else _by_place(known)
+    new = [number for number, place in enumerate(view.position) if _place(place) not in taken]
+    done = dict(zip(new, _each_field(of_field, new, _fields_at_once(simulator.plan), progress), strict=True))
+    every = [done[number] if number in done else taken[_place(place)] for number, place in enumerate(view.position)]
+    intensity, figures = zip(*every, strict=True)
     told = {
         "engine": simulator.plan.engine,
         "engine_reason": simulator.plan.reason,
         "engine_error": _own_error(view, wavelength, across, spacing, simulator.plan.engine),
     }
-    return SimulatedFields(np.stack(intensity), subpixels, PsfFigures.stack(list(figures)), told)
+    return SimulatedFields(
+        view.position, np.stack(intensity), subpixels, PsfFigures.stack(list(figures)), simulator.plan, told
+    )
+
+
+def _place(position: np.ndarray) -> tuple[float, float]:
+    """Rounded to a thousandth of a nanometre, so that equal places are equal in spite of rounding errors."""
+    return round(float(position[0]), 12), round(float(position[1]), 12)
+
+
+def _by_place(known: SimulatedFields) -> dict[tuple[float, float], tuple[np.ndarray, PsfFigures]]:
+    return {
+        _place(place): (known.subpixel_intensity[number], known.by_wavelength.take(number))
+        for number, place in enumerate(known.position)
+    }
 
 
 def _fields_at_once(plan: EnginePlan) -> int:
@@ -226,20 +260,25 @@ def _fields_at_once(plan: EnginePlan) -> int:
     return cores if plan.grid is None else max(1, min(cores, grids_in_memory(plan.grid)))
 
 
-def _each_field(of_field: Callable[[int], _Found], count: int, at_once: int, progress: Progress | None) -> list[_Found]:
-    """What each field gives, in their order. No field's bits depend on how many are computed at the same time."""
+def _each_field(
+    of_field: Callable[[int], _Found], numbers: list[int], at_once: int, progress: Progress | None
+) -> list[_Found]:
+    """What each field of these numbers gives, in their order.
+
+    No field's bits depend on how many are computed at the same time.
+    """
     found = []
     # The threads of BLAS would split sums in an order that depends on their number.
     with threadpool_limits(limits=1), ThreadPoolExecutor(max_workers=at_once) as pool:
         # The first one compiles for all.
-        waiting = [pool.submit(of_field, 0)]
+        waiting = [pool.submit(of_field, number) for number in numbers[:1]]
         try:
-            for done in range(count):
+            for done in range(len(numbers)):
                 found.append(waiting[done].result())
                 if done == 0:
-                    waiting += [pool.submit(of_field, number) for number in range(1, count)]
+                    waiting += [pool.submit(of_field, number) for number in numbers[1:]]
                 if progress is not None:
-                    progress(done + 1, count)
+                    progress(done + 1, len(numbers))
         except BaseException:
             pool.shutdown(wait=False, cancel_futures=True)
             raise

@@ -16,6 +16,9 @@ from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
+COARSEST = (7, 7)
+"""Rows and columns of nodes with which a bank of unknown size begins."""
+
 LARGEST_WINDOW = 8191
 """Largest side of a window in pixels; each function of one this large takes 0.3 GB."""
 
@@ -25,7 +28,7 @@ class BankRequest:
     """The arguments of :func:`metalens.simulate_bank`.
 
     Attributes:
-        fields: (rows, columns) of nodes over the sensor.
+        fields: (rows, columns) of nodes over the sensor; None is :data:`COARSEST`, which is refined as need be.
         radii: number of nodes along a radius, instead of a grid.
         window: (rows, columns) of each PSF in pixels; None chooses it by the energy.
         wavelengths_per_channel: quadrature nodes of each channel.
@@ -33,7 +36,7 @@ class BankRequest:
         spectral_tolerance: largest relative change of the PSFs with more wavelengths.
     """
 
-    fields: tuple[int, int] = (7, 7)
+    fields: tuple[int, int] | None = None
     radii: int | None = None
     window: tuple[int, int] | None = None
     wavelengths_per_channel: int | None = None
@@ -48,7 +51,7 @@ class BankRequest:
         """
         fields, radii, window, tolerance = self.fields, self.radii, self.window, self.spectral_tolerance
         self._check_kinds()
-        if min(fields) < 1 or max(fields) > 129:
+        if fields is not None and (min(fields) < 1 or max(fields) > 129):
             raise InputError(
                 f"psf: fields {fields[0]} × {fields[1]} must lie between 1 and 129 on each side; 7 × 7 is usual."
             )
@@ -79,7 +82,8 @@ class BankRequest:
             )
 
     def _check_kinds(self) -> None:
-        require_whole_pair(self.fields, "psf: fields")
+        if self.fields is not None:
+            require_whole_pair(self.fields, "psf: fields")
         for value, name in ((self.radii, "radii"), (self.wavelengths_per_channel, "wavelengths per channel")):
             if value is not None:
                 require_whole(value, f"psf: {name}")
@@ -105,5 +109,7 @@ class BankRequest:
         if self.radii is not None:
             along = np.linspace(0, 0.5 * math.hypot(*sides), self.radii)
             return "radial", np.stack([np.zeros(self.radii), along], axis=1)
-        field_y, field_x = (nodes_across(count, side) for count, side in zip(self.fields, sides, strict=True))
+        field_y, field_x = (
+            nodes_across(count, side) for count, side in zip(self.fields or COARSEST, sides, strict=True)
+        )
         return "grid", grid_positions(field_y, field_x)

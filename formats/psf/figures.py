@@ -99,8 +99,8 @@ class PsfFigures:
         }
         return cls(frequency=figures[0].frequency, **arrays)
 
-    def take(self, index: np.ndarray) -> PsfFigures:
-        """The figures at indices of the first axis, which may repeat."""
+    def take(self, index: np.ndarray | int) -> PsfFigures:
+        """The figures at indices of the first axis, which may repeat; a single index leaves the axis out."""
         return replace(self, **{name: values[index] for name, values in self.arrays().items() if name != "frequency"})
 
 

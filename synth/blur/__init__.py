@@ -4,10 +4,6 @@ In reading order:
 
 - ``operator``      the blur of a bank for a frame of its sensor, and its exact adjoint
 - ``image_frame``   the part of the sensor that is imaged, and the scene around it
-- ``linear_weights``  weights between the nodes of a grid or of scattered nodes
-- ``radius``        functions of a symmetric lens at any position, from those along a radius
-- ``rotation``      rotation of a function about its centre
-- ``functions``     functions of any bank at any position on the sensor, and their interpolation error
 - ``halo``          splits a function into a sharp core and a halo on a coarser grid
 - ``core_and_halo``  blur by cores and halos, and resampling between their grids
 - ``flat_field_balance``  factors that conserve the image of a uniform scene and the flux of every point
@@ -17,7 +13,7 @@ In reading order:
 - ``illumination``  natural vignetting
 """
 
-from metalens.synth.blur.linear_weights import linear_weights
+from metalens.psf.interpolation.linear_weights import linear_weights
 from metalens.synth.blur.operator import (
     BlurReport,
     BlurSettings,

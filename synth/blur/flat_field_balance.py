@@ -13,8 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
+from metalens.psf.interpolation.functions import FieldFunctions
 from metalens.synth.blur.core_and_halo import Levels, halo_samples, spread, spread_adjoint
-from metalens.synth.blur.functions import FieldFunctions
 from metalens.synth.blur.halo import HaloSplit, enlarged, spline_matrix
 from metalens.synth.blur.image_frame import Frame
 from metalens.synth.blur.low_rank_fit import Samples, WaveFit

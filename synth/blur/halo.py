@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.synth.blur.low_rank_fit import scene_error_power, scene_power
+from metalens.psf.interpolation.natural_scenes import scene_error_power, scene_power
 
 CORE_SIDES = (17, 25, 33, 41, 49, 65, 81, 97, 129)
 """Candidate sides of the core, in pixels."""

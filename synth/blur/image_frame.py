@@ -196,9 +196,14 @@ class Frame:
         )
         return (rows, columns)
 
+    def corners(self) -> np.ndarray:
+        """The first and the last pixel's places ``[2, (y, x)]`` in metres."""
+        ends = [self._metres(np.array([0, self.pixels[axis] - 1]), axis) for axis in (0, 1)]
+        return np.stack(ends, axis=1)
+
     def probes(self) -> np.ndarray:
         """Places ``[place, (y, x)]`` in metres that differ most: a corner, an edge, near the axis."""
-        y, x = (self._metres(np.array([0, self.pixels[axis] - 1]), axis) for axis in (0, 1))
+        y, x = self.corners().T
         near = [np.clip(0, *ends) for ends in (y, x)]
         far = [ends[np.abs(ends).argmax()] for ends in (y, x)]
         return np.array([far, [near[0], far[1]], near])

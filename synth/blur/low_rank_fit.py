@@ -1,8 +1,7 @@
 """Variation of the functions over the field: in each block of the scene, a sum of few waves.
 
 The kernels of the waves are the least-squares fit to the functions at 7 × 7 positions of the block. The error of the
-fit is its residual, weighted by the power spectrum of natural scenes, whose power falls with the square of the
-frequency (Field 1987, 10.1364/JOSAA.4.002379).
+fit is its residual, weighted by the power spectrum of natural scenes.
 """
 
 from __future__ import annotations
@@ -13,16 +12,11 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import rfft2
 
+from metalens.psf.interpolation.natural_scenes import scene_power
 from metalens.synth.blur.block_convolution import Waves, transform_length
 
 INTERVALS = 6
 """Between the sampled places along each side of a block."""
-
-SCENE_VARIANCE = 0.06
-"""Of the linear light of scenes in 0..1; that of evenly spread values is 1/12."""
-
-LARGEST_SCALE = 400.0
-"""Correlation length of natural scenes in pixels: the knee of their spectrum."""
 
 CUTOFFS = (1e-7, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Of singular values of the waves over a block, as shares of the largest."""
@@ -222,44 +216,3 @@ def _fit_error(products: np.ndarray, basis: np.ndarray, inverse: np.ndarray) -> 
     left_over = np.eye(len(basis)) - (basis @ inverse).real
     power = float(np.trace(left_over @ products @ left_over.T)) / (len(basis) - basis.shape[1])
     return float(np.sqrt(max(power, 0)))
-
-
-def scene_power(kernel: tuple[int, int], scale: int = 1) -> np.ndarray:
-    """Power spectrum of natural scenes, weighted for the error of the functions.
-
-    Args:
-        kernel: rows, columns of the functions.
-        scale: pixels per sample.
-
-    Returns:
-        ``[frequency_y, frequency_x]`` on the half-plane of a transform of twice the kernel's size.
-    """
-    size = [2 * length for length in kernel]
-    y, x = np.fft.fftfreq(size[0])[:, None], np.fft.rfftfreq(size[1])
-    # No finer than the transform resolves: its lowest sample would stand for all that lies below.
-    knee = max(scale / LARGEST_SCALE, 0.5 / min(size))
-    power = 1 / (y**2 + x**2 + knee**2)
-    power[:, 1:-1] *= 2  # the half of the plane that a real signal's transform leaves out
-    power = SCENE_VARIANCE * power / power.sum()
-    if scale > 1:
-        # Samples of a halo pass its spline twice, on the way to their grid and back.
-        power = scale**4 * power * (np.sinc(y) * np.sinc(x)) ** 16
-    return power.astype(np.float32)
-
-
-def scene_error_power(difference: np.ndarray, weight: np.ndarray) -> float:
-    """Mean square error of a blurred natural scene caused by errors of the functions.
-
-    Args:
-        difference: ``[function, y, x]`` errors.
-        weight: of :func:`scene_power`.
-
-    Returns:
-        Mean over the functions.
-    """
-    total = 0.0
-    size = (weight.shape[0], 2 * (weight.shape[1] - 1))
-    for each in difference:
-        spectrum = rfft2(each.astype(np.float32), size)
-        total += float((weight * (spectrum.real**2 + spectrum.imag**2)).sum())
-    return total / len(difference)

@@ -23,14 +23,15 @@ from pydantic.dataclasses import dataclass as checked
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.psf.bank import PsfBank
+from metalens.psf.interpolation.functions import FieldFunctions, field_functions
+from metalens.psf.interpolation.node_error import even_places, node_error
 from metalens.synth.blur.block_convolution import BlockBlur, block_blur
 from metalens.synth.blur.core_and_halo import Levels, spread, spread_adjoint
 from metalens.synth.blur.flat_field_balance import balanced, flat_image
-from metalens.synth.blur.functions import FieldFunctions, field_functions, left_out_change
 from metalens.synth.blur.halo import HaloSplit, choose_split, enlarged
 from metalens.synth.blur.illumination import ChiefRays, chief_rays
 from metalens.synth.blur.image_frame import Frame, frame_of
-from metalens.synth.blur.low_rank_fit import WaveFit, fit_waves, scene_error_power, scene_power
+from metalens.synth.blur.low_rank_fit import WaveFit, fit_waves
 from metalens.synth.blur.warp import Warp, make_warp, moved
 
 LARGEST_BLOCK = 80
@@ -55,7 +56,7 @@ class BlurSettings:
         tolerance: of the image against the exact scatter of the interpolated functions: root mean square for a
             natural scene of values in 0..1. The default is 60 dB.
         registered: whether functions are moved to their centroids and the scene is warped instead; ``None`` lets the
-            bank decide (:func:`metalens.synth.blur.functions.field_functions`).
+            bank decide (:func:`metalens.psf.interpolation.functions.field_functions`).
         distortion: the scene is that of a lens without distortion, and is distorted as the chief rays say; otherwise
             it is taken as seen where the chief rays land.
         natural_vignetting: the light falls off as cos⁴ of the chief ray's angle, or as the chief rays say.
@@ -74,8 +75,8 @@ class BlurReport:
     Attributes:
         tolerance: that was asked for.
         change: estimated root mean square change of the image against the exact scatter, of a natural scene.
-        node_change: change when only every second node of the bank is known: more than what finer nodes would change;
-            NaN if there are too few nodes to tell.
+        node_error: estimated root mean square error of that image by the distance between the bank's nodes; NaN if
+            there are too few nodes to tell.
         blocks: rows, columns of blocks.
         waves: to a block.
         core: rows, columns of the functions' core, on pixels.
@@ -87,7 +88,7 @@ class BlurReport:
 
     tolerance: float
     change: float
-    node_change: float
+    node_error: float
     blocks: tuple[int, int]
     waves: int
     core: tuple[int, int]
@@ -99,7 +100,7 @@ class BlurReport:
     def as_dict(self) -> dict[str, object]:
         """Its entries as JSON can hold them, figures rounded to three digits."""
         found = asdict(self)
-        for name in ("change", "node_change"):
+        for name in ("change", "node_error"):
             value = float(f"{found[name]:.3g}")
             found[name] = None if np.isnan(value) else value
         return {key: list(value) if isinstance(value, tuple) else value for key, value in found.items()}
@@ -192,7 +193,7 @@ def blur_of_functions(
     report = BlurReport(
         tolerance=settings.tolerance,
         change=float(np.hypot.reduce(errors)),
-        node_change=left_out_change(functions, partial(_scene_change, weight=scene_power(functions.kernel))),
+        node_error=node_error(functions, even_places(*frame.corners())),
         blocks=(core.kernels.shape[0], core.kernels.shape[1]),
         waves=len(core.waves),
         core=split.core,
@@ -227,10 +228,6 @@ def _levels(core: WaveFit, halo: WaveFit | None, frame: Frame, split: HaloSplit,
         halo_scale=split.scale,
         halo_kernel=split.halo_kernel if halo else (0, 0),
     )
-
-
-def _scene_change(differences: np.ndarray, weight: np.ndarray) -> float:
-    return float(np.sqrt(scene_error_power(differences, weight)))
 
 
 def _fit_level(functions: FieldFunctions, frame: Frame, split: HaloSplit, tolerance: float, *, halo: bool) -> WaveFit:

@@ -10,11 +10,11 @@ from hypothesis import strategies as st
 from scipy.signal import fftconvolve
 
 from metalens.formats.camera.camera import read_camera
+from metalens.psf.interpolation.functions import field_functions
+from metalens.psf.interpolation.linear_weights import linear_weights, scattered_weights
 from metalens.synth.blur.block_convolution import block_blur, convolve_blocks, gather
-from metalens.synth.blur.functions import field_functions
 from metalens.synth.blur.halo import HaloSplit, enlarge, shrink
 from metalens.synth.blur.illumination import chief_rays
-from metalens.synth.blur.linear_weights import linear_weights, scattered_weights
 from metalens.synth.blur.low_rank_fit import LARGEST_GAIN, fit_waves
 from metalens.synth.blur.warp import make_warp, moved
 

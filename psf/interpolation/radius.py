@@ -9,7 +9,7 @@ functions are smooth. Their sums are set to those along the radius, so that rota
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 from scipy.interpolate import CubicSpline
@@ -18,7 +18,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.formats.psf.lateral_colour import centroids, moved_back
 from metalens.psf.field_symmetry import octant_of, unfold_images
-from metalens.synth.blur.rotation import rotated, spline_coefficients
+from metalens.psf.interpolation.rotation import rotated, spline_coefficients
 
 FINE_REACH = 20
 """Pixels from the centre to which functions are rotated on sub-pixels."""
@@ -71,7 +71,7 @@ class RadialFunctions:
     def on_grid(self, y: np.ndarray, x: np.ndarray, reduce: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
         """Functions on a grid of positions, each passed through ``reduce``.
 
-        See :class:`~metalens.synth.blur.functions.FieldFunctions`.
+        See :class:`~metalens.psf.interpolation.functions.FieldFunctions`.
 
         ``reduce`` takes ``[place, channel, y, x]`` to another linear image of odd, equal sides; places that are
         mirror images of each other are computed once.
@@ -86,20 +86,6 @@ class RadialFunctions:
         """Functions ``[place, channel, y, x]`` float32 at places ``[place, (y, x)]`` in metres."""
         return self._turned(position, self._weights(np.hypot(*position.T)))
 
-    def left_out(self) -> np.ndarray:
-        """What every second node's function changes by, on the pixels, when the others tell it ``[node, ...]``."""
-        own = np.flatnonzero(self.radius >= 0)
-        if len(own) < 5:
-            return np.zeros((0, self.channels, *self.kernel))
-        nodes = own[1:-1:2]
-        kept = np.union1d(np.flatnonzero(self.radius < 0)[::2], own[::2])
-        fewer, whole = np.zeros((len(nodes), self.channels, len(self.radius))), replace(self, fine=None)
-        for channel, landing in enumerate(self.landing.T):
-            fewer[:, channel, kept] = CubicSpline(landing[kept], np.eye(len(kept)))(landing[nodes])
-        exact = np.broadcast_to(np.eye(len(self.radius))[nodes][:, None], fewer.shape)
-        places = np.stack([np.zeros(len(nodes)), self.radius[nodes]], axis=1)
-        return whole._turned(places, fewer) - whole._turned(places, exact)
-
     def _turned(self, position: np.ndarray, weights: np.ndarray) -> np.ndarray:
         """Functions at places, which the nodes' ``[place, channel, node]`` weights tell."""
         angle = np.arctan2(position[:, 0], position[:, 1])
@@ -111,7 +97,7 @@ class RadialFunctions:
         return (image * (share / image.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
-        """Sums of the functions. See :class:`~metalens.synth.blur.functions.FieldFunctions`."""
+        """Sums of the functions. See :class:`~metalens.psf.interpolation.functions.FieldFunctions`."""
         distance = np.hypot(y[:, None], x)
         share = np.einsum("pcn,nc->pc", self._weights(distance.ravel()), self.node_share)
         return share.reshape(len(y), len(x), -1)

@@ -1,4 +1,4 @@
-"""Functions of any bank at any position on the sensor, and their interpolation error."""
+"""Functions of any bank at any position on the sensor."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from metalens.formats.psf.lateral_colour import (
     neighbour_shift,
 )
 from metalens.psf.camera_fields import view_of
-from metalens.synth.blur.linear_weights import linear_weights, node_weights, scattered_weights
-from metalens.synth.blur.radius import RadialFunctions, radial_functions
+from metalens.psf.interpolation.linear_weights import linear_weights, node_weights
+from metalens.psf.interpolation.radius import radial_functions
 
 
 class FieldFunctions(Protocol):
@@ -163,39 +163,3 @@ def _check_distances(bank: PsfBank) -> None:
         closest = apart[~np.eye(len(apart), dtype=bool)].min(initial=np.inf)
     if closest < bank.pixel_pitch:
         raise InputError("psf bank: two nodes are closer than a pixel; make the bank with fewer fields.")
-
-
-def left_out_change(functions: FieldFunctions, error: Callable[[np.ndarray], float]) -> float:
-    """Change of a blurred scene if every second node is left out; NaN with too few nodes.
-
-    Args:
-        functions: of the bank.
-        error: takes differences ``[function, y, x]`` to the change of a blurred scene.
-    """
-    if isinstance(functions, RadialFunctions):
-        differences = functions.left_out().reshape(-1, *functions.kernel)
-    elif isinstance(functions, HatFunctions):
-        differences = _left_out_nodes(functions)
-    else:
-        return float("nan")  # functions that are known everywhere
-    return error(differences) if len(differences) else float("nan")
-
-
-def _left_out_nodes(functions: HatFunctions) -> np.ndarray:
-    bank, kernel = functions.bank, functions.kernel
-    differences = []
-    if bank.layout == "grid":
-        grid = bank.as_grid(functions.nodes)
-        for axis, field in ((0, bank.field_y), (1, bank.field_x)):
-            moved = np.moveaxis(grid, axis, 0)
-            for node in range(1, len(field) - 1):
-                share = (field[node] - field[node - 1]) / (field[node + 1] - field[node - 1])
-                differences.append(moved[node] - (1 - share) * moved[node - 1] - share * moved[node + 1])
-    elif len(bank.position) > 3:
-        for node in range(len(bank.position)):
-            others = np.arange(len(bank.position)) != node
-            weights = scattered_weights(bank.position[others], bank.position[node : node + 1])
-            differences.append(functions.nodes[node] - np.tensordot(weights[0], functions.nodes[others], 1))
-    return (
-        np.concatenate([each.reshape(-1, *kernel) for each in differences]) if differences else np.zeros((0, *kernel))
-    )

@@ -1,0 +1,63 @@
+"""Number of field nodes of a bank: grids are refined until interpolation between the nodes is good enough."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank import PsfBank, grid_positions
+from metalens.psf.field_symmetry import nodes_across, octant_of
+from metalens.psf.interpolation.functions import field_functions
+from metalens.psf.interpolation.node_error import even_places, node_error
+
+LARGEST_ERROR = 1e-3
+"""Root mean square error of a natural scene's image by interpolation between the nodes: 60 dB."""
+
+FINER = (13, 25)
+"""Nodes along each side of the sensor, after :data:`~metalens.psf.bank_request.COARSEST`.
+
+Each grid contains the nodes of the one before, which are not simulated again."""
+
+MOST_SIMULATED = 169
+"""Nodes that are simulated at most without being asked for: 13 × 13 without symmetry."""
+
+MOST_BYTES = 2**29
+"""Of the functions, without being asked for."""
+
+
+def finer_grids(bank: PsfBank, *, symmetric: bool) -> list[tuple[int, int]]:
+    """Ever finer (rows, columns) of nodes.
+
+    Args:
+        bank: the coarsest, simulated with sub-pixels. No two nodes of the finer ones are closer than a pixel.
+        symmetric: whether only one octant is simulated.
+    """
+    assert bank.subpixel_intensity is not None
+    found: list[tuple[int, int]] = []
+    pixels = bank.camera.sensor.pixels
+    for count in FINER:
+        simulated = count**2
+        if symmetric:
+            simulated = len(octant_of(grid_positions(*(nodes_across(count, float(side)) for side in pixels))).position)
+        size = simulated * bank.subpixel_intensity[0].nbytes + count**2 * bank.intensity[0].nbytes
+        if simulated <= MOST_SIMULATED and size <= MOST_BYTES and count <= min(pixels):
+            found.append((count, count))
+    return found
+
+
+def bank_node_error(bank: PsfBank) -> float:
+    """Estimated root mean square error of a natural scene's image by interpolation between a bank's nodes.
+
+    Args:
+        bank: the point spread functions.
+
+    Returns:
+        The error for values in 0..1; infinite where functions cannot be interpolated between so few nodes, NaN where
+        there are too few to tell.
+    """
+    try:
+        functions = field_functions(bank, None)
+    except InputError:
+        return float("inf")
+    corner = 0.5 * bank.pixel_pitch * (np.array(bank.camera.sensor.pixels) - 1)
+    return node_error(functions, even_places(-corner, corner))

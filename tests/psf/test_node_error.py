@@ -1,0 +1,118 @@
+"""The error of interpolation between nodes, estimated from the nodes alone, against functions known everywhere."""
+
+import numpy as np
+import pytest
+
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.psf.bank import Layout, PsfBank, grid_positions
+from metalens.psf import bank as bank_module
+from metalens.psf import simulate_bank
+from metalens.psf.external_bank import bank_of_functions
+from metalens.psf.interpolation.functions import field_functions
+from metalens.psf.interpolation.natural_scenes import scene_error_power, scene_power
+from metalens.psf.interpolation.node_error import even_places, node_error
+
+KERNEL, HALF_SIDE = 21, 300e-6
+CAMERA = read_camera("metacamera")
+
+
+def spreading(position: np.ndarray) -> np.ndarray:
+    """Round Gaussians that become wider away from the axis, ``[place, 3, y, x]``; they sum to 1."""
+    distance = np.hypot(*position.T) / HALF_SIDE
+    y, x = np.mgrid[:KERNEL, :KERNEL] - KERNEL // 2
+    width = 1.5 + 0.5 * np.cos(3 * distance)[:, None, None]
+    functions = np.exp(-0.5 * (y**2 + x**2) / width**2)
+    functions /= functions.sum(axis=(-2, -1), keepdims=True)
+    return np.repeat(functions[:, None], 3, axis=1)
+
+
+def bank_at(position: np.ndarray, layout: Layout) -> PsfBank:
+    return bank_of_functions(CAMERA, spreading(position), position, layout=layout, provenance={})
+
+
+def grid(count: int) -> PsfBank:
+    along = np.linspace(-HALF_SIDE, HALF_SIDE, count)
+    return bank_at(grid_positions(along, along), "grid")
+
+
+def radius(count: int) -> PsfBank:
+    along = np.linspace(0, np.sqrt(2) * HALF_SIDE, count)
+    return bank_at(np.stack([np.zeros(count), along], axis=1), "radial")
+
+
+def scattered(count: int) -> PsfBank:
+    edge = np.linspace(-HALF_SIDE, HALF_SIDE, count)
+    aside = np.random.default_rng(3).uniform(-0.2, 0.2, (count, count, 2)) * (edge[1] - edge[0])
+    aside[[0, -1]] = aside[:, [0, -1]] = 0
+    return bank_at(grid_positions(edge, edge) + aside.reshape(-1, 2), "scattered")
+
+
+EVERYWHERE = even_places(np.full(2, -HALF_SIDE), np.full(2, HALF_SIDE))
+ALONG_X = np.stack([np.zeros(400), np.linspace(0, np.sqrt(2) * HALF_SIDE, 400)], axis=1)
+"""Where radial functions are not rotated, which has an error of its own."""
+
+
+@pytest.mark.parametrize(
+    ("bank", "places"),
+    [(grid(9), EVERYWHERE), (scattered(11), EVERYWHERE), (radius(7), ALONG_X), (radius(11), ALONG_X)],
+    ids=["9 x 9", "scattered", "7 radii", "11 radii"],
+)
+def test_the_error_is_that_of_functions_known_between_the_nodes(bank, places):
+    """To 4 dB: functions do not change as the wave or the square does."""
+    functions = field_functions(bank, registered=False)
+    some = places[np.random.default_rng(0).choice(len(places), 300, replace=False)]
+    differences = (functions.at(some) - spreading(some)).reshape(-1, KERNEL, KERNEL)
+    true = np.sqrt(scene_error_power(differences, scene_power((KERNEL, KERNEL))))
+    assert abs(np.log10(node_error(functions, places) / true)) < 0.2
+
+
+def test_half_the_distance_leaves_a_quarter_of_the_error_of_hat_windows():
+    coarse, fine = (node_error(field_functions(grid(count), registered=False), EVERYWHERE) for count in (13, 25))
+    assert coarse / fine == pytest.approx(4, rel=0.1)
+
+
+def test_functions_that_are_alike_everywhere_have_no_error():
+    bank = radius(5)
+    alike = np.repeat(bank.intensity[:1], 5, axis=0)
+    bank = bank_of_functions(CAMERA, alike, bank.position, layout="radial", provenance={})
+    assert node_error(field_functions(bank, registered=False), ALONG_X) < 1e-6
+
+
+@pytest.mark.parametrize("bank", [grid(2), radius(2)], ids=["grid", "radius"])
+def test_too_few_nodes_tell_nothing(bank):
+    assert np.isnan(node_error(field_functions(bank, registered=False), np.zeros((1, 2))))
+
+
+@pytest.fixture(scope="module")
+def small_camera():
+    return read_camera("hyperbolic").with_(
+        lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+    )
+
+
+ASKED = {"wavelengths_per_channel": 1, "window": (25, 25)}
+
+
+def test_fields_are_refined_until_the_error_is_small_enough(small_camera, monkeypatch):
+    coarse = simulate_bank(small_camera, **ASKED)
+    error = float(coarse.provenance["node_error"])
+    assert len(coarse.position) == 49
+    assert error <= float(coarse.provenance["node_error_wanted"]) == 1e-3
+    told = []
+    monkeypatch.setattr(bank_module, "LARGEST_ERROR", 0.9 * error)
+    fine = simulate_bank(small_camera, **ASKED, progress=lambda *done: told.append(done))
+    assert float(fine.provenance["node_error"]) < 0.5 * error
+    # Of 28 fields of an octant ten were known.
+    assert told == [(done + 1, 10) for done in range(10)] + [(done + 1, 18) for done in range(18)]
+    asked = simulate_bank(small_camera, fields=(13, 13), **ASKED)
+    assert np.array_equal(fine.intensity, asked.intensity)
+    assert np.array_equal(fine.subpixel_intensity, asked.subpixel_intensity)
+    assert "node_error" not in asked.provenance
+
+
+def test_the_finest_grid_tells_that_it_is_not_fine_enough(small_camera, monkeypatch):
+    """The sensor has 16 pixels a side: no grid is finer than 13 × 13."""
+    monkeypatch.setattr(bank_module, "LARGEST_ERROR", 1e-12)
+    bank = simulate_bank(small_camera, **ASKED)
+    assert len(bank.position) == 169
+    assert float(bank.provenance["node_error"]) > float(bank.provenance["node_error_wanted"]) == 1e-12
