@@ -84,7 +84,12 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option(
     "--consistent",
     is_flag=True,
-    help="Apply data consistency with the PSFs of --psf: closer to the scene, but slower.",
+    help="Apply data consistency with the PSFs of --psf or of the adapter: closer to the scene, but slower.",
+)
+@click.option(
+    "--uncertainty",
+    is_flag=True,
+    help="Write a map of the expected error beside each picture: black for none, white for 32/255 and more.",
 )
 @click.option(
     "--place",
@@ -111,6 +116,7 @@ def restore(
     noise_scale: float,
     any_lens: bool,
     consistent: bool,
+    uncertainty: bool,
     place: tuple[int, int] | None,
     device: str,
     as_json: bool,
@@ -142,8 +148,6 @@ def restore(
 
     if alpha_map_path is not None and context.get_parameter_source("alphas") is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("give either --alpha or --alpha-map.")
-    if consistent and psf_path is None:
-        raise InputError("--consistent needs --psf, the psf.h5 of the camera that took the captures.")
     for folder in (output, latents):
         if folder is not None:
             require_new_directory(folder)
@@ -157,8 +161,12 @@ def restore(
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
     restorer.to(device, getattr(torch, precision))
-    consistency = DataConsistency(bank, device=device) if consistent and bank is not None else None
-    options = RestoreOptions(alphas, settings, alpha_map, any_lens, consistency)
+    functions = bank or restorer.bank
+    for wanted, option in ((consistent, "--consistent"), (uncertainty, "--uncertainty")):
+        if wanted and functions is None:
+            raise InputError(f"{option} needs --psf, the psf.h5 of the camera that took the captures.")
+    consistency = DataConsistency(functions, device=device) if consistent and functions is not None else None
+    options = RestoreOptions(alphas, settings, alpha_map, any_lens, consistency, functions if uncertainty else None)
     with share_progress("restore") as tell:
         rows = restore_files(
             restorer, found, output, options, latents=latents, report=lambda done, total: tell(done / total, {})
@@ -180,6 +188,7 @@ OF_THE_RESTORER = {
     "tile": "--tile",
     "precision": "--precision",
     "consistent": "--consistent",
+    "uncertainty": "--uncertainty",
 }
 """Parameter → option that means nothing to a filter."""
 

@@ -19,18 +19,21 @@ from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.metrics.measures import psnr
 
 
-def blurred_again(pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu") -> list[np.ndarray]:
+def blurred_again(
+    pictures: Sequence[np.ndarray], bank: PsfBank, device: str = "cpu", *, place: tuple[int, int] | None = None
+) -> list[np.ndarray]:
     """Blur pictures as the camera does, without noise.
 
     Args:
-        pictures: ``[y, x, 3]`` uint8 of the whole frame, all of one shape.
+        pictures: ``[y, x, 3]`` uint8 of the whole frame unless ``place`` is given, all of one shape.
         bank: point spread functions on a grid.
         device: of torch.
+        place: (row, column) on the sensor of the first pixel, if they are parts of the frame.
 
     Returns:
         ``[y, x, 3]`` float32 each, encoded as the camera does. The scene beyond the frame is its mirror image.
     """
-    blur = LocalBlur(bank, (pictures[0].shape[0], pictures[0].shape[1]), device=device)
+    blur = LocalBlur(bank, (pictures[0].shape[0], pictures[0].shape[1]), place or (0, 0), device=device)
     found = []
     for picture in pictures:
         light = torch.from_numpy(srgb_to_linear(picture).transpose(2, 0, 1).copy()).to(device)

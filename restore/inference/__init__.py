@@ -11,5 +11,6 @@ In reading order:
 - ``restored_files``    restoration of files
 - ``filtered_files``    the same by the joint Wiener filter
 - ``picture``           restoration of one array, with the adapter by name
+- ``uncertainty``       where a restored picture is uncertain
 - ``pseudo``            pseudo pairs by the negative path
 """

@@ -335,9 +335,17 @@ def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
             f"{restorer.camera.name} takes {expected[0]} × {expected[1]}, and the blur depends on the place in the "
             "frame: give the whole frame as the sensor delivers it, or its place with --place."
         )
-    saturated = float((capture == 255).all(axis=-1).mean())
-    if saturated > _SATURATED_SHARE:
+    if mostly_saturated(capture):
         raise InputError(
-            f"{saturated:.0%} of the capture is saturated in all channels, at most {_SATURATED_SHARE:.0%} can be "
-            "restored; expose it shorter."
+            f"{_saturated(capture):.0%} of the capture is saturated in all channels, at most {_SATURATED_SHARE:.0%} "
+            "can be restored; expose it shorter."
         )
+
+
+def mostly_saturated(capture: np.ndarray) -> bool:
+    """Whether too much of a capture ``[y, x, 3]`` uint8 is saturated to be restored."""
+    return _saturated(capture) > _SATURATED_SHARE
+
+
+def _saturated(capture: np.ndarray) -> float:
+    return float((capture == 255).all(axis=-1).mean())

@@ -8,6 +8,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -31,6 +32,7 @@ from metalens.restore.inference.restoration import (
     restored_name,
     sound_capture,
 )
+from metalens.restore.inference.uncertainty import Capture, as_grey, calibration, expected_error
 
 Report = Callable[[float, int], None]
 """Progress callback: captures done (with fractions), captures in all."""
@@ -148,6 +150,8 @@ class RestoreOptions:
         alpha_map: α at every pixel, ``[y, x]`` of the photographs' size.
         any_lens: accept captures of lenses on which the adapter was not trained.
         consistency: data consistency to apply, if given; not for kept latents, which lack the capture.
+        uncertainty: the camera's point spread functions, to write a map of the expected error beside each picture:
+            ``NAME-alpha0.75-uncertainty.png``, black for no error, white for 32/255 and more.
     """
 
     alphas: Sequence[float]
@@ -155,6 +159,7 @@ class RestoreOptions:
     alpha_map: np.ndarray | None = None
     any_lens: bool = False
     consistency: DataConsistency | None = None
+    uncertainty: PsfBank | None = None
 
 
 def restore_files(
@@ -165,7 +170,7 @@ def restore_files(
     *,
     latents: Path | None = None,
     report: Report = lambda done, total: None,
-) -> list[dict[str, str]]:
+) -> list[dict[str, Any]]:
     """Restore captures into a new folder: ``NAME-alpha0.75.png`` for each α, ``NAME-map.png`` with a map of α.
 
     All captures are checked before the first is restored; the folder is written atomically.
@@ -179,7 +184,8 @@ def restore_files(
         report: progress callback.
 
     Returns:
-        One row per written file: ``capture``, ``alpha``, ``restored``.
+        One row per restored picture: ``capture``, ``alpha``, ``restored``; with uncertainty also the map's file and the
+        mean ``expected_error`` in display values.
 
     Raises:
         InputError: a capture, kept latents or the map cannot be used, or the disk refuses the write.
@@ -189,9 +195,13 @@ def restore_files(
         raise InputError("--latents: the captures are latents already; leave the option out.")
     if consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
         raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
+    if options.uncertainty is not None:
+        if any(isinstance(capture, KeptLatents) for capture in captures):
+            raise InputError("--uncertainty: kept latents do not hold what the camera saw; give the captures.")
+        calibration(restorer)
     for capture in captures:
         _check(restorer, capture, options)
-    rows = []
+    rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
         folder = stack.enter_context(atomic_directory(output))
         kept = None if latents is None else stack.enter_context(atomic_directory(latents))
@@ -205,6 +215,12 @@ def restore_files(
                     picture = consistency(picture, sound_capture(restorer, capture.read(), place), place)
                 write_picture(folder / name, picture)
                 rows.append({"capture": capture.name, "alpha": label, "restored": str(output / name)})
+                if options.uncertainty is not None and isinstance(capture, CaptureFile):
+                    seen = Capture(capture.read(), _settings_of(capture, settings).place)
+                    error = expected_error(restorer, found, seen, picture, options.uncertainty, tile=settings.tile)
+                    beside = f"{name.removesuffix('.png')}-uncertainty.png"
+                    write_picture(folder / beside, as_grey(error))
+                    rows[-1] |= {"uncertainty": str(output / beside), "expected_error": round(float(error.mean()), 5)}
         report(len(captures), len(captures))
     return rows
 

@@ -10,6 +10,7 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from metalens.formats.camera.unknown import unknown_camera
@@ -23,6 +24,8 @@ from metalens.restore.adapter.model_card import write_model_card
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.inference.restoration import mostly_saturated
+from metalens.restore.inference.uncertainty import Capture, calibrate
 from metalens.restore.machine import machine_name
 from metalens.restore.prior.prior import Prior
 from metalens.restore.training.adapter_training import AdapterTraining
@@ -144,7 +147,7 @@ def train(
         loop.run(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
         summary = _summary(loop, trainee, settings, command)
         if workplace.is_first:
-            _write(output, trainee, summary)
+            _write(output, trainee, summary, data.bank)
         workplace.wait()
         return summary
 
@@ -170,15 +173,39 @@ def settings_of(task: TrainingTask, restorer: Restorer, lenses: LensMaps, loss: 
     }
 
 
-def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any]) -> None:
+def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any], bank: PsfBank) -> None:
     """Write adapter, history and model card; then remove the checkpoint."""
     restorer = trainee.restorer
     restorer.training = summary
+    held_out = _held_out(trainee.validation)
+    if held_out:
+        bank = restorer.bank or bank
+        with trainee.workplace.autocast():
+            summary["uncertainty"] = calibrate(restorer, bank, held_out)
     save_adapter(output, restorer)
     write_text(output / "training.json", json.dumps({"summary": summary, "history": trainee.history}) + "\n")
     shown = output / PICTURES / picture_name(summary["steps"])
     write_model_card(output, restorer, pictures=shown.relative_to(output) if shown.is_file() else None)
     finish(output)
+
+
+def _held_out(validation: Validation, most: int = 8) -> list[tuple[np.ndarray, Capture]]:
+    """Pairs of the adapter's own camera whose photographs were kept for validation, spread evenly over them."""
+    if not validation.held_out:
+        return []
+    own = validation.restorer.camera
+    found = []
+    places = validation.data.validation
+    for number, index in places[:: max(1, len(places) // most)][:most]:
+        pairs = validation.data.sources[number].pairs
+        sample = pairs.sample(index)
+        if pairs.manifest.cameras[sample.camera].lens_hash != own.hash:
+            continue
+        whole = sample.degraded.shape[:2] == own.sensor.pixels
+        place = None if whole else (int(sample.position[0]), int(sample.position[1]))
+        if not mostly_saturated(sample.degraded):
+            found.append((sample.clean, Capture(sample.degraded, place)))
+    return found
 
 
 def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, Any], command: str) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from metalens.formats.pairs.neutral_target import neutral_target
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 from metalens.restore.adapter.paths import PathShares, source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig
+from metalens.restore.inference.uncertainty import calibration
 from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.prior.prior_folder import load_prior
@@ -328,6 +329,7 @@ def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, 
     trained = load_restorer(tmp_path / "adapter").parameters()
     assert all(trained[f"optics.{network}.weight"].abs().max() > 0 for network in ("encoder", "unet"))
     assert set(summary["validation_after"]["neutral"]) == {"loss", "l2", "l1", "psnr"}
+    assert np.isfinite(calibration(load_restorer(tmp_path / "adapter"))).all()
     resumed = run(pairs, tmp_path / "more", bank, prior_folder, 1, config=settings, initial=str(tmp_path / "adapter"))
     assert resumed["validation_before"]["positive"]["l2"] == pytest.approx(
         summary["validation_after"]["positive"]["l2"], rel=0.05
