@@ -173,13 +173,12 @@ def settings_of(task: TrainingTask, restorer: Restorer, lenses: LensMaps, loss: 
     }
 
 
-def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any], bank: PsfBank) -> None:
+def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any], bank: PsfBank | None) -> None:
     """Write adapter, history and model card; then remove the checkpoint."""
     restorer = trainee.restorer
     restorer.training = summary
-    held_out = _held_out(trainee.validation)
-    if held_out:
-        bank = restorer.bank or bank
+    held_out, bank = _held_out(trainee.validation), restorer.bank or bank
+    if held_out and bank is not None:
         with trainee.workplace.autocast():
             summary["uncertainty"] = calibrate(restorer, bank, held_out)
     save_adapter(output, restorer)
