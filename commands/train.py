@@ -80,8 +80,8 @@ _RECIPE = (
     ),
     click.option(
         "--perceptual",
-        type=click.Choice(["auto", "lpips", "st-lpips"]),
-        help="auto: LPIPS if its weights are on this machine, else the shift-tolerant form.",
+        type=click.Choice(["auto", "lpips", "st-lpips", "efficientnet"]),
+        help="Perceptual distance. auto: LPIPS if its weights are on this machine, else its shift-tolerant form.",
     ),
     click.option(
         "--paths",

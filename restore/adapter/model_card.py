@@ -15,7 +15,11 @@ from metalens.formats.pages.builder import Table, number, render
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.prior.prior import PATHS
 
-_METRICS = {"lpips": "LPIPS (VGG)", "st-lpips": "the shift-tolerant LPIPS (AlexNet form)"}
+_METRICS = {
+    "lpips": "LPIPS (VGG)",
+    "st-lpips": "the shift-tolerant LPIPS (AlexNet form)",
+    "efficientnet": "the distance of features of EfficientNet-Lite0",
+}
 
 _DIGITS = {"loss": 4, "psnr": 2, "perceptual": 4}
 

@@ -6,10 +6,11 @@ In reading order:
 - ``measures``              PSNR, SSIM and perceptual distances, whole and by zones of the field
 - ``picture_tensors``       conversion between pictures and tensors
 - ``weight_files``          third-party weights, read as tensors
-- ``feature_distance``      base class of both forms of LPIPS
+- ``feature_distance``      base class of the perceptual distances
 - ``lpips``                 LPIPS on VGG-16, if its weights are on this machine
 - ``shift_tolerant_lpips``  the shift-tolerant form, whose weights come with a package
-- ``perceptual_loss``       choice between the two for training
+- ``efficientnet_distance`` features of a network trained on ImageNet, whose weights come with a package
+- ``perceptual_loss``       choice among the three for training
 - ``pixelwise``             metrics without a network: PSNR, SSIM, CIEDE2000, PIQE
 - ``perceptual``            the shift-tolerant LPIPS as a metric
 - ``network_metrics``       metrics computed by networks, of pyiqa and others

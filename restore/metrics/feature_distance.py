@@ -1,7 +1,7 @@
-"""Base class of LPIPS and its shift-tolerant form: weighted differences of a frozen network's features.
+"""Base class of perceptual distances: weighted differences of a frozen network's features, as in LPIPS.
 
-Features of five depths are normalised to length 1 along the channels. Their weighted squared differences are averaged
-over the picture and summed over the depths.
+Features of several depths are normalised to length 1 along the channels. Their weighted squared differences are
+averaged over the picture and summed over the depths.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import torch
+import torch.nn.functional as F
 from torch import Tensor, nn
 
 from metalens.formats.files.errors import InputError
@@ -21,15 +22,22 @@ class FeatureDistance(nn.Module, ABC):
         smallest_side: smallest side of a picture in pixels.
         shift: ``[3, 1, 1]``, subtracted from pictures in −1..1.
         scale: ``[3, 1, 1]``, by which the difference is divided.
+        binomial: ``[1, 1, 3, 3]``, the blur of :meth:`sample`.
     """
 
     smallest_side: int
     shift: Tensor
     scale: Tensor
+    binomial: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        line = torch.tensor([0.25, 0.5, 0.25])
+        self.register_buffer("binomial", torch.outer(line, line)[None, None])
 
     @abstractmethod
     def features(self, picture: Tensor) -> list[Tensor]:
-        """The five feature maps of pictures ``[batch, 3, y, x]`` in 0..1, for :meth:`compare`."""
+        """The feature maps of pictures ``[batch, 3, y, x]`` in 0..1, for :meth:`compare`."""
 
     def hold(self, name: str, value: Tensor) -> None:
         """Register a frozen weight.
@@ -39,6 +47,20 @@ class FeatureDistance(nn.Module, ABC):
             value: the weight, stored as float32.
         """
         self.register_parameter(name, nn.Parameter(value.float().clone(), requires_grad=False))
+
+    def sample(self, features: Tensor, border: int = 1) -> Tensor:
+        """Keep every second sample of the features after a binomial blur, which suppresses aliasing (arXiv 1904.11486).
+
+        Args:
+            features: ``[batch, channel, y, x]``.
+            border: rows and columns that are reflected at each side.
+
+        Returns:
+            ``[batch, channel, y, x]`` of half the size; with a border of 1 the first sample stays in its place.
+        """
+        channels = features.shape[1]
+        mirrored = F.pad(features, (border, border, border, border), mode="reflect")
+        return F.conv2d(mirrored, self.binomial.to(features.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
 
     def forward(self, first: Tensor, second: Tensor) -> Tensor:
         """Compare pictures pair by pair.

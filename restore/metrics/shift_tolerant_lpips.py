@@ -30,6 +30,10 @@ lack.
 """
 
 
+_BORDER = 2
+"""Rows that the authors reflect before they sample."""
+
+
 @dataclass(frozen=True)
 class _Convolution:
     """A convolution; its index is its key in the weight file."""
@@ -87,7 +91,6 @@ class ShiftTolerantLPIPS(FeatureDistance):
     """
 
     smallest_side = SMALLEST_SIDE
-    binomial: Tensor
 
     def __init__(self, backbone: Backbone = "alex") -> None:
         super().__init__()
@@ -101,8 +104,6 @@ class ShiftTolerantLPIPS(FeatureDistance):
                 self.hold(f"kernel_{convolution.index}", weights[f"{key}.weight"])
                 self.hold(f"bias_{convolution.index}", weights[f"{key}.bias"])
             self.hold(f"importance_{number}", weights[f"lin{number}.model.1.weight"])
-        line = torch.tensor([0.25, 0.5, 0.25])
-        self.register_buffer("binomial", torch.outer(line, line)[None, None])
         self.register_buffer("shift", weights["scaling_layer.shift"].float().clone())
         self.register_buffer("scale", weights["scaling_layer.scale"].float().clone())
         # On the CPU, convolution and pooling are faster in channels-last order.
@@ -115,22 +116,16 @@ class ShiftTolerantLPIPS(FeatureDistance):
         current = ((2 * picture - 1 - self.shift) / self.scale).contiguous(memory_format=torch.channels_last)
         for stage in _STAGES[self.backbone]:
             if stage.pool:
-                current = self._sample(F.max_pool2d(current, stage.pool, stride=1))
+                current = self.sample(F.max_pool2d(current, stage.pool, stride=1), _BORDER)
             for convolution in stage.convolutions:
                 kernel = self.get_parameter(f"kernel_{convolution.index}")
                 bias = self.get_parameter(f"bias_{convolution.index}")
                 current = F.conv2d(current, kernel, bias, padding=convolution.padding)
                 if convolution.sampled_after:
-                    current = self._sample(current)
+                    current = self.sample(current, _BORDER)
                 current = F.relu(current)
             maps.append(current)
         return maps
-
-    def _sample(self, features: Tensor) -> Tensor:
-        """Keep every second sample of the features after a binomial blur, which suppresses aliasing."""
-        channels = features.shape[1]
-        mirrored = F.pad(features, (2, 2, 2, 2), mode="reflect")
-        return F.conv2d(mirrored, self.binomial.to(features.dtype).expand(channels, 1, 3, 3), stride=2, groups=channels)
 
 
 @functools.lru_cache(maxsize=2)

@@ -67,7 +67,8 @@ class TrainConfig:
             in display values and in linear light, and no perceptual term.
         l1_weight: weight of that absolute error.
         edge_weight: how often a crop beyond two thirds of the frame's half diagonal is drawn, as a multiple of others.
-        perceptual: ``lpips``, ``st-lpips``, or ``auto``: LPIPS if its weights are on this machine.
+        perceptual: ``lpips``, ``st-lpips``, ``efficientnet`` (features trained on ImageNet), or ``auto``: LPIPS if its
+            weights are on this machine, else ``st-lpips``.
         pseudo_share: probability that a step of the positive or neutral path takes pseudo pairs, if there are any.
         pseudo_noise_probability: probability of extra noise on a pseudo capture.
         pseudo_noise: its largest standard deviation, in 1/255 of white.
@@ -99,7 +100,7 @@ class TrainConfig:
     neutral: Literal["smooth", "fidelity"] = "smooth"
     l1_weight: NotNegative = 4.0
     edge_weight: EdgeWeight = 1.0
-    perceptual: Literal["auto", "lpips", "st-lpips"] = "auto"
+    perceptual: Literal["auto", "lpips", "st-lpips", "efficientnet"] = "auto"
     pseudo_share: Share = 0.3
     pseudo_noise_probability: Share = 0.6
     pseudo_noise: NotNegative = 8.0
