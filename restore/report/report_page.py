@@ -14,6 +14,7 @@ def render_page(
     baselines: Mapping[str, str],
     pictures: Sequence[Mapping[str, Any]],
     *,
+    loss: str | None,
     has_curves: bool,
 ) -> str:
     """Write the page.
@@ -23,6 +24,7 @@ def render_page(
         measures: key → heading.
         baselines: versions that no restorer made, key → name.
         pictures: for each sample its files (version → stem), zoom boxes, shape and number.
+        loss: perceptual loss of the training, by its name in the adapter; None if it is not known.
         has_curves: whether there is a figure of the training losses.
 
     Returns:
@@ -35,6 +37,8 @@ def render_page(
             "summary": _summary(report["means"], measures, baselines),
             "photographs": [_photograph(*each, baselines) for each in zip(report["samples"], pictures, strict=True)],
             "training": {key: value for key, value in report["training"].items() if key != "curves"},
+            "second": [(key, title) for key, title in measures.items() if key.startswith("perceptual")][1],
+            "loss": loss,
             "has_curves": has_curves,
             "whole": _whole(report["stages"]),
         },

@@ -17,7 +17,7 @@ from metalens.restore.deconvolution.consistency import blurred_again, consistenc
 from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.measures import perceptual_distance, ssim, ssim_map
 from metalens.restore.metrics.network_metrics import PYIQA, fill, network_metric
-from metalens.restore.metrics.perceptual import distances_by_zone
+from metalens.restore.metrics.perceptual import load_efficientnet, load_shift_tolerant
 from metalens.restore.metrics.pixelwise import colour_difference, colour_figures, psnr_figures, ssim_figures
 
 
@@ -43,7 +43,7 @@ def test_a_metric_prefers_the_clean_picture_to_a_blurred_one(metric, clean, blur
 
 
 def test_what_needs_no_weights_is_always_there():
-    always = {"psnr", "ssim", "ms_ssim", "fsim", "vif", "gmsd", "delta_e", "st_lpips", "piqe"}
+    always = {"psnr", "ssim", "ms_ssim", "fsim", "vif", "gmsd", "delta_e", "st_lpips", "efficientnet", "piqe"}
     assert always <= {metric.key for metric in COMPUTED}
 
 
@@ -77,11 +77,12 @@ def test_the_map_of_similarity_has_the_mean_that_is_told(clean, blurred):
     assert float(inner.mean()) == pytest.approx(ssim(clean, blurred), abs=1e-9)
 
 
-def test_perceptual_distances_have_zones_and_the_whole_is_the_usual_one(clean, blurred):
+@pytest.mark.parametrize(("load", "network"), [(load_shift_tolerant, "vgg"), (load_efficientnet, "efficientnet")])
+def test_perceptual_distances_have_zones_and_the_whole_is_the_usual_one(clean, blurred, load, network):
     mixed = blurred.copy()
     mixed[32:96, 32:96] = clean[32:96, 32:96]
-    both, around = distances_by_zone(clean, [blurred, mixed])
-    assert both["whole"] == pytest.approx(perceptual_distance(clean, blurred), rel=1e-5)
+    both, around = load("cpu")(clean, [blurred, mixed])
+    assert both["whole"] == pytest.approx(perceptual_distance(clean, blurred, network), rel=1e-5)
     # Coarse features of the centre see what lies around it, and those of the edge what does not.
     assert around["centre"] < 0.3 * both["centre"]
     assert around["edge"] == pytest.approx(both["edge"], rel=0.2)

@@ -12,7 +12,7 @@ from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.metrics.measures import perceptual_distance, psnr, psnr_by_zone, ssim
 from metalens.restore.report import figures as report_figures
-from metalens.restore.report.report import MEASURES, Sample, write_report
+from metalens.restore.report.report import Sample, judges, measures, write_report
 
 ALPHAS = (0.0, 1.0, 1.05)
 TRAINING = {"curves": {"restorer": {"step": [1, 2, 3], "loss": [2.0, 1.0, 0.5]}}, "steps": 3}
@@ -81,14 +81,14 @@ def test_numbers_equal_those_computed_anew(written: tuple[Path, dict], samples: 
         for alpha in ALPHAS:
             assert entry["restored"][f"{alpha:g}"]["psnr"] == psnr(given.clean, given.restored[alpha])
     first = report["samples"][0]["restored"]["1"]
-    for backbone in ("vgg", "alex"):
+    for backbone in ("vgg", "efficientnet"):
         expected = perceptual_distance(samples[0].clean, samples[0].restored[1.0], backbone)
         assert first[f"perceptual_{backbone}"] == pytest.approx(expected, rel=1e-5)
 
 
 def test_means_and_best_alphas_follow_from_the_samples(written: tuple[Path, dict]) -> None:
     _, report = written
-    for measure in MEASURES:
+    for measure in measures(None):
         values = {
             alpha: np.mean([entry["restored"][alpha][measure] for entry in report["samples"]])
             for alpha in report["means"]["restored"]
@@ -98,6 +98,26 @@ def test_means_and_best_alphas_follow_from_the_samples(written: tuple[Path, dict
         choose = min if measure.startswith("perceptual") else max
         assert report["best_alpha"][measure] == float(choose(values, key=lambda alpha: values[alpha]))
     assert set(report["means"]["restored"]) == {"0", "1", "1.05"}
+
+
+@pytest.mark.parametrize("loss", ["lpips", "st-lpips", "efficientnet", None])
+def test_the_loss_of_a_training_is_no_judge_of_it(loss: str | None) -> None:
+    own = {"st-lpips": "alex", "efficientnet": "efficientnet"}.get(loss or "")
+    assert own not in judges(loss)
+    assert len(set(judges(loss))) == 2
+    assert [key for key in measures(loss) if key.startswith("perceptual")] == [f"perceptual_{n}" for n in judges(loss)]
+
+
+def test_the_page_says_which_loss_is_not_among_the_judges(
+    tmp_path: Path, bank: PsfBank, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(report_figures, "RESOLUTION", {"png": 40, "pdf": 40})
+    training = {"adapter": {"perceptual_metric": "efficientnet"}}
+    report = write_report(tmp_path / "r", bank=bank, samples=samples[:1], training=training, stages=[], provenance={})
+    assert "perceptual_alex" in report["means"]["captured"]
+    assert "perceptual_efficientnet" not in report["means"]["captured"]
+    page = (tmp_path / "r" / "report.html").read_text(encoding="utf-8")
+    assert "neither is the loss of the training, which was efficientnet" in " ".join(page.split())
 
 
 def test_lens_widths_are_in_micrometres(written: tuple[Path, dict], bank: PsfBank) -> None:
