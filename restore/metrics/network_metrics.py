@@ -43,7 +43,6 @@ class PyiqaNetwork:
         settings: arguments of the class.
         files: required files, relative to torch's hub folder.
         needed: names of the tensors that the last file must hold; ``("*",)`` for all of the network's.
-        path_setting: argument of the class that takes the path of the last file, if pyiqa itself reads it.
         reference: whether the network takes the clean picture as well.
     """
 
@@ -52,7 +51,6 @@ class PyiqaNetwork:
     settings: dict[str, Any] = field(default_factory=dict)
     files: tuple[str, ...] = ()
     needed: tuple[str, ...] = ()
-    path_setting: str | None = None
     reference: bool = True
 
     def missing(self) -> str | None:
@@ -65,11 +63,10 @@ class PyiqaNetwork:
         Raises:
             InputError: a weight file is damaged.
         """
-        settings = self.settings | ({self.path_setting: str(_hub(self.files[-1]))} if self.path_setting else {})
         with warnings.catch_warnings(), _no_backbone() if self.kind == "MANIQA" else nullcontext():
             # pyiqa imports dozens of metrics at once, and their libraries raise deprecation warnings.
             warnings.simplefilter("ignore")
-            network: torch.nn.Module = getattr(import_module(f"pyiqa.archs.{self.module}"), self.kind)(**settings)
+            network: torch.nn.Module = getattr(import_module(f"pyiqa.archs.{self.module}"), self.kind)(**self.settings)
         if self.needed:
             names = tuple(network.state_dict()) if self.needed == ("*",) else self.needed
             fill(network, _hub(self.files[-1]), needed=names)
@@ -86,10 +83,6 @@ PYIQA = {
     "dists": PyiqaNetwork(
         "dists_arch", "DISTS", {"pretrained": False},
         (f"checkpoints/{NETWORK}", "pyiqa/DISTS_weights-f5e65c96.pth"), needed=("alpha", "beta"),
-    ),
-    "niqe": PyiqaNetwork(
-        "niqe_arch", "NIQE", {"test_y_channel": True},
-        ("pyiqa/niqe_modelparameters.mat",), path_setting="pretrained_model_path", reference=False,
     ),
     # Trained on KonIQ-10k.
     "maniqa": PyiqaNetwork(

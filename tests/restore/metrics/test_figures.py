@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-import scipy.io
 import skimage.data
 import torch
 from scipy.ndimage import gaussian_filter
@@ -108,21 +107,8 @@ def test_a_picture_that_explains_the_capture_is_consistent_and_made_up_detail_is
 def test_missing_weights_are_named_with_their_place(monkeypatch, tmp_path):
     monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
     assert network_metric("lpips")[1]().startswith("its weights are not on this machine: put vgg16-397923af.pth into ")
-    assert PYIQA["niqe"].missing() == (
-        f"its weights are not on this machine: put niqe_modelparameters.mat into {tmp_path / 'pyiqa'}"
-    )
     assert "put ckpt_koniq10k.pt into" in PYIQA["maniqa"].missing()
     assert "put vgg16-397923af.pth into" in PYIQA["dists"].missing()
-
-
-def test_niqe_is_computed_where_its_model_is(monkeypatch, tmp_path, clean):
-    monkeypatch.setattr(torch.hub, "get_dir", lambda: str(tmp_path))
-    (tmp_path / "pyiqa").mkdir()
-    random = np.random.default_rng(0)
-    model = {"mu_prisparam": random.random((1, 36)), "cov_prisparam": np.eye(36)}
-    scipy.io.savemat(tmp_path / "pyiqa" / "niqe_modelparameters.mat", model)
-    assert PYIQA["niqe"].missing() is None
-    assert math.isfinite(PYIQA["niqe"].load("cpu")(clean, [clean])[0]["whole"])
 
 
 def test_weights_that_are_damaged_or_incomplete_are_one_sentence(tmp_path):
