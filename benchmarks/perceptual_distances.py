@@ -25,6 +25,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
+from PIL.JpegImagePlugin import JpegImageFile
 from scipy import ndimage
 from scipy.optimize import bisect
 from scipy.stats import spearmanr
@@ -60,7 +61,7 @@ def jpeg(clean: np.ndarray, coarseness: float) -> np.ndarray:
     """JPEG whose quantisation tables are those of quality 50 times the coarseness."""
     picture, file = Image.fromarray(rounded(clean)), io.BytesIO()
     picture.save(file, "JPEG", quality=50)
-    tables = Image.open(io.BytesIO(file.getvalue())).quantization
+    tables = JpegImageFile(io.BytesIO(file.getvalue())).quantization
     scaled = [np.clip(np.round(np.array(tables[key]) * coarseness), 1, 255).astype(int).tolist() for key in (0, 1)]
     file = io.BytesIO()
     picture.save(file, "JPEG", qtables=scaled, subsampling=0)
