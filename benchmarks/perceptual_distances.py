@@ -215,7 +215,7 @@ def main() -> None:
     )
     given = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"Middles of {given.pictures} photographs, {given.side}², {machine_name()}\n")
+    print(f"Middles of {given.pictures} photographs, {given.side}², {machine_name(torch.device('cpu'))}\n")
     rankings(middles(given.photographs, given.side, given.pictures), given.levels)
     print()
     first_layers()
