@@ -178,7 +178,10 @@ def test_captures_and_adapters_that_cannot_be_used(run, photograph, tmp_path):
     refused(run("restore", tmp_path / "none.png", "-o", tmp_path / "r"), "none.png", "no such file")
     refused(run("restore", photograph, "-o", tmp_path / "r", "--adapter", "nowhere"), "nowhere", "is not an adapter")
     refused(run("restore", photograph, "-o", tmp_path / "r", "--alpha", "nan"), "--alpha", "'nan'", status=2)
-    refused(run("restore", photograph, "-o", tmp_path / "r", "--consistent"), "--consistent needs --psf")
+    refused(
+        run("restore", photograph, "-o", tmp_path / "r", "--adapter", "metacamera-200um", "--consistent"),
+        "--consistent needs",
+    )
     (photograph / "c.png").write_text("no picture")
     refused(run("restore", photograph / "c.png", "-o", tmp_path / "r"), "c.png")
     assert not (tmp_path / "r").exists()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -14,7 +13,7 @@ from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
 from metalens.formats.psf.bank import Bank, PsfBank, as_bank
-from metalens.restore.adapter.lens_transfer import adapter_config
+from metalens.restore.adapter.lens_transfer import adapter_config, loss_settings
 from metalens.restore.prior.prior import Prior
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.config import TABLES, TrainConfig, read_train_config
@@ -163,7 +162,7 @@ def read_recipe(
     *,
     prior: Prior | None = None,
 ) -> TrainConfig:
-    """Read a recipe; sizes that it does not give are those of the initial adapter.
+    """Read a recipe; sizes that it does not give are those of the initial adapter, and a loss of fidelity is its loss.
 
     Args:
         recipe: a file, its tables, or None for the defaults.
@@ -184,6 +183,12 @@ def read_recipe(
         given = {f"{name}.{key}": value for name, table in recipe.items() for key, value in table.items()}
     given |= {key: value for key, value in changes.items() if value is not None}
     path = None if file is None else Path(file)
-    if prior is None:
-        return read_train_config(path, given, adapter=start)
-    return read_train_config(path, given, adapter=start, defaults=partial(default_config, prior))
+    learnt = {} if initial is None else loss_settings(initial)
+
+    def completed(perceptual: str) -> TrainConfig:
+        if perceptual == "auto":
+            perceptual = learnt.get("perceptual", perceptual)
+        defaults = TrainConfig() if prior is None else default_config(prior, perceptual)
+        return replace(defaults, **learnt) if learnt.get("perceptual") == perceptual else defaults
+
+    return read_train_config(path, given, adapter=start, defaults=completed)

@@ -29,6 +29,8 @@ from metalens.restore.conditioning.lens_maps import LensMaps
 
 _TYPICAL_QUALITY = 0.5
 
+_OF_THE_LOSS = ("neutral", "perceptual", "l1_weight", "l2_weight", "perceptual_weight")
+
 _OF_MAPS = ("svda.local.0.weight", "svda.whole.1.weight")
 """Parameters that take the degradation map."""
 
@@ -90,6 +92,17 @@ def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor
             new[:, : CHANNELS - 1], new[:, -1] = old[:, :-1], old[:, -1]
             wider[name] = new.reshape(parameter.shape)
     return wider
+
+
+def loss_settings(initial: str) -> dict[str, Any]:
+    """What the paths of an adapter were trained for, if its neutral path is one of fidelity: keys of a recipe.
+
+    Training on with the published targets would make α = 0 a low-pass again, unnoticed.
+    """
+    config = describe_adapter(initial)["training"].get("config", {})
+    if config.get("neutral") != "fidelity":
+        return {}
+    return {key: config[key] for key in _OF_THE_LOSS if key in config}
 
 
 def adapter_config(initial: str) -> AdapterConfig:

@@ -184,3 +184,21 @@ def test_the_help_tells_the_defaults_of_the_recipe():
             told = parameter.help.rpartition("[default: ")[2].rstrip("]")
             value = flat[parameter.name]
             assert told == (f"{value:g}" if isinstance(value, float) else str(value)), parameter.name
+
+
+def test_training_on_keeps_what_the_paths_were_trained_for(tmp_path):
+    from metalens.restore.adapter.adapter_file import adapter_folder
+    from metalens.workflows.training import read_recipe
+
+    faithful = tmp_path / "faithful"
+    faithful.mkdir()
+    description = json.loads((adapter_folder("metacamera-200um") / "adapter.json").read_text())
+    published = read_recipe(None, "metacamera-200um")
+    assert published.neutral == "smooth"
+    description["training"]["config"] |= {"neutral": "fidelity", "perceptual": "efficientnet", "perceptual_weight": 1.5}
+    (faithful / "adapter.json").write_text(json.dumps(description))
+    on = read_recipe(None, str(faithful))
+    assert (on.neutral, on.perceptual, on.perceptual_weight) == ("fidelity", "efficientnet", 1.5)
+    # What is said counts, and the weights go with their metric.
+    other = read_recipe({"training": {"perceptual": "st-lpips", "neutral": "smooth"}}, str(faithful))
+    assert (other.neutral, other.perceptual_weight) == ("smooth", published.perceptual_weight)
