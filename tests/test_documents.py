@@ -2,6 +2,7 @@
 
 import re
 import shlex
+from itertools import combinations
 from pathlib import Path
 
 import click
@@ -58,3 +59,23 @@ def test_a_command_in_a_document_is_one_that_metalens_takes(path, line, monkeypa
 @pytest.mark.parametrize("path", sorted((ROOT / "docs").rglob("*.toml")), ids=lambda path: path.name)
 def test_a_camera_that_a_document_names_can_be_read(path):
     assert read_camera(str(path)).name == path.stem
+
+
+VERSIONS = dict(
+    re.findall(r"^## (\[[^]]+\])[^\n]*\n(.*?)(?=^## |\Z)", (ROOT / "CHANGELOG.md").read_text("utf-8"), re.M | re.S)
+)
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_the_changelog_has_each_heading_once_and_in_order(version):
+    headings = re.findall(r"^### (.*)$", VERSIONS[version], re.MULTILINE)
+    order = ["Added", "Changed", "Deprecated", "Removed", "Fixed", "Security"]
+    assert headings == [name for name in order if name in headings]
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+def test_no_two_entries_of_a_version_say_the_same(version):
+    """Two entries that share half of their words are one entry, once as it was and once reworded."""
+    entries = re.findall(r"^- (.*?)(?=^- |^### |\Z)", VERSIONS[version], re.MULTILINE | re.DOTALL)
+    words = [(entry, set(re.findall(r"\w+", entry))) for entry in entries]
+    assert [(one, two) for (one, a), (two, b) in combinations(words, 2) if len(a & b) > 0.5 * len(a | b)] == []
