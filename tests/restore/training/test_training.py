@@ -347,3 +347,27 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
     beyond = torch.full((1, 3, 32, 32), 1.2, requires_grad=True)
     loss(beyond, target, "neutral")["loss"].backward()
     assert (beyond.grad > 0).all()
+
+
+@pytest.mark.parametrize(
+    ("changes", "told", "untold"),
+    [
+        (
+            {},
+            ["LoRA with W* = W + A·Q·B, rank 4", "no part of the loss"],
+            ["Conditioned by optics", "of the neutral path"],
+        ),
+        (
+            {"conditioning": "optics", "tuning": "full"},
+            ["All weights of autoencoder and U-Net", "Conditioned by optics", "of the neutral path 4 · L1"],
+            ["LoRA"],
+        ),
+    ],
+)
+def test_the_card_tells_what_was_trained(pairs, tmp_path, bank, prior_folder, changes, told, untold):
+    adapter = AdapterConfig(unet_rank=4, encoder_rank=4, **changes)
+    settings = replace(config(neutral="fidelity" if changes else "smooth"), adapter=adapter)
+    run(pairs, tmp_path / "adapter", bank, prior_folder, 1, config=settings)
+    card = (tmp_path / "adapter" / "README.md").read_text()
+    assert [each for each in told if each not in card] == []
+    assert [each for each in untold if each in card] == []
