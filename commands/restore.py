@@ -89,7 +89,8 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 @click.option(
     "--uncertainty",
     is_flag=True,
-    help="Write a map of the expected error beside each picture: black for none, white for 32/255 and more.",
+    help="Write a map of the expected error beside each picture, with the PSFs of --psf or of the adapter: "
+    "black for none, white for 32/255 and more. The embedded adapters are not calibrated for it.",
 )
 @click.option(
     "--place",

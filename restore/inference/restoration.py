@@ -310,6 +310,11 @@ def restored_name(capture: str, alpha: float) -> str:
     return f"{capture}-alpha{alpha:g}.png"
 
 
+def uncertainty_name(restored: str) -> str:
+    """File name of the map of the expected error of a restored picture: ``NAME-alpha0.75-uncertainty.png``."""
+    return f"{restored.removesuffix('.png')}-uncertainty.png"
+
+
 def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None = None) -> None:
     """Check that the restorer's camera can have taken a capture, and that it can be restored.
 

@@ -31,6 +31,7 @@ from metalens.restore.inference.restoration import (
     latents_of,
     restored_name,
     sound_capture,
+    uncertainty_name,
 )
 from metalens.restore.inference.uncertainty import Capture, as_grey, calibration, expected_error
 
@@ -218,7 +219,7 @@ def restore_files(
                 if options.uncertainty is not None and isinstance(capture, CaptureFile):
                     seen = Capture(capture.read(), _settings_of(capture, settings).place)
                     error = expected_error(restorer, found, seen, picture, options.uncertainty, tile=settings.tile)
-                    beside = f"{name.removesuffix('.png')}-uncertainty.png"
+                    beside = uncertainty_name(name)
                     write_picture(folder / beside, as_grey(error))
                     rows[-1] |= {"uncertainty": str(output / beside), "expected_error": round(float(error.mean()), 5)}
         report(len(captures), len(captures))

@@ -23,7 +23,7 @@ from metalens.formats.psf.bank import PsfBank, read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
-from metalens.restore.inference.restoration import restored_name
+from metalens.restore.inference.restoration import restored_name, uncertainty_name
 from metalens.restore.machine import processor_name
 from metalens.restore.report.report import Sample, write_report
 from metalens.restore.training.log import TrainingHistory
@@ -148,7 +148,7 @@ def _tuned(pairs: Pairs, bank: PsfBank) -> tuple[float, float]:
 
 
 def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
-    """The restored pictures of one pair by their α.
+    """The restored pictures of one pair by their α; maps of their expected error lie beside them and are left out.
 
     Args:
         name: of the pair.
@@ -157,7 +157,9 @@ def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarra
     Raises:
         InputError: there is none, or its name tells no α.
     """
-    paths = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
+    found = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
+    maps = {uncertainty_name(path.name) for path in found}
+    paths = [path for path in found if path.name not in maps]
     prefix = restored_name(name, 0).removesuffix("0.png")
     restored: dict[float, np.ndarray] = {}
     for path in paths:

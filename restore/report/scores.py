@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 
 import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import pair_names, read_pairs
+from metalens.formats.pictures.pictures import read_picture
+from metalens.restore.inference.filtered_files import METHOD
 from metalens.restore.metrics.catalogue import METRICS
 from metalens.restore.metrics.metric import WHOLE, Metric
 from metalens.restore.report.evaluation import restored_pictures
@@ -21,7 +24,7 @@ class Scores:
 
     Attributes:
         pictures: their number.
-        means: ``captured`` or α → metric → mean.
+        means: ``captured``, α, ``map`` (of α) or ``wiener-joint`` → metric → mean.
         missing: metric → why it cannot be computed here.
     """
 
@@ -47,11 +50,13 @@ def score_restored(
         progress: progress callback: pictures done, pictures in all.
 
     Raises:
-        InputError: a metric is unknown, none can be computed here, a restored picture is missing or of another size,
-            or the pictures are not all restored at the same α.
+        InputError: a metric is unknown, none can be computed here, there is no folder ``restored``, a restored picture
+            is missing or of another size, or the pictures are not all restored at the same α.
     """
     wanted = _wanted(metrics)
     opened = read_pairs(pairs)
+    if not restored.is_dir():
+        raise InputError(f"{restored}: no such folder; give a folder that `metalens restore` wrote.")
     names = pair_names(opened)
     missing = {each.key: reason for each in wanted if (reason := each.reason(opened.manifest.pixels)) is not None}
     if len(missing) == len(wanted):
@@ -61,8 +66,7 @@ def score_restored(
     for number, name in enumerate(names):
         progress(number, len(names))
         clean, captured = opened[number]
-        by_alpha = restored_pictures(name, restored)
-        versions = {"captured": captured} | {f"{alpha:g}": by_alpha[alpha] for alpha in sorted(by_alpha)}
+        versions = {"captured": captured} | _versions(name, restored)
         wrong = next((version for version, each in versions.items() if each.shape != clean.shape), None)
         if wrong is not None:
             raise InputError(f"{restored}: {name} at α = {wrong} has another size than the pair; restore it again.")
@@ -74,6 +78,16 @@ def score_restored(
     progress(len(names), len(names))
     means = {version: {key: float(np.mean(values)) for key, values in each.items()} for version, each in rows.items()}
     return Scores(len(names), means, missing)
+
+
+def _versions(name: str, restored: Path) -> dict[str, np.ndarray]:
+    """The restored pictures of one pair: by their α, by a map of α, by the joint Wiener filter."""
+    paths = {label: restored / f"{name}-{label}.png" for label in ("map", METHOD)}
+    others = {label: read_picture(path) for label, path in paths.items() if path.is_file()}
+    if others and not any(restored.glob(f"{escape(name)}-alpha*.png")):
+        return others
+    by_alpha = restored_pictures(name, restored)
+    return {f"{alpha:g}": by_alpha[alpha] for alpha in sorted(by_alpha)} | others
 
 
 def _wanted(keys: Sequence[str]) -> list[Metric]:

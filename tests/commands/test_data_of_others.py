@@ -104,6 +104,28 @@ def test_scores_that_cannot_be_had_are_told(folder, tmp_path, words, message):
         run("data", "score", folder / "pairs", tmp_path / "restored", *words)
 
 
+def test_whatever_restore_writes_is_scored(folder, tmp_path):
+    """Maps of the expected error lie beside the pictures and are none of them."""
+    for name in ("0", "1", "2"):
+        picture = read_picture(folder / "clean" / f"{name}.png")
+        for label in ("alpha0.75", "alpha0.75-uncertainty", "map", "wiener-joint"):
+            for place in ("all", label):
+                (tmp_path / place).mkdir(exist_ok=True)
+                write_picture(tmp_path / place / f"{name}-{label}.png", picture // 2)
+    for place, versions in {
+        "all": ["captured", "0.75", "map", "wiener-joint"],
+        "map": ["captured", "map"],
+        "wiener-joint": ["captured", "wiener-joint"],
+    }.items():
+        found = run("data", "score", folder / "pairs", tmp_path / place, "--metrics", "psnr")
+        assert list(found["means"]) == versions
+
+
+def test_a_folder_that_is_not_there_is_told(folder, tmp_path):
+    with pytest.raises(InputError, match="nowhere: no such folder; give a folder that `metalens restore` wrote"):
+        run("data", "score", folder / "pairs", tmp_path / "nowhere", "--metrics", "psnr")
+
+
 def test_restored_pictures_that_do_not_fit_are_told(folder, tmp_path):
     (tmp_path / "restored").mkdir()
     for name in ("2-alpha0.png", "0-alpha1.png", "1-alpha0.png"):
