@@ -79,3 +79,15 @@ def test_no_two_entries_of_a_version_say_the_same(version):
     entries = re.findall(r"^- (.*?)(?=^- |^### |\Z)", VERSIONS[version], re.MULTILINE | re.DOTALL)
     words = [(entry, set(re.findall(r"\w+", entry))) for entry in entries]
     assert [(one, two) for (one, a), (two, b) in combinations(words, 2) if len(a & b) > 0.5 * len(a | b)] == []
+
+
+def test_decisions_are_numbered_without_gap_or_double():
+    numbers = sorted(int(path.name[:4]) for path in (ROOT / "docs" / "adr").glob("*.md"))
+    assert numbers == list(range(1, len(numbers) + 1))
+
+
+def test_the_changelog_names_documents_that_exist():
+    """For the version that comes; documents that former versions named may have moved."""
+    named = re.findall(r"docs/[\w/-]+(?:\.md)?", VERSIONS["[Unreleased]"])
+    assert named
+    assert [name for name in named if not any(ROOT.glob(f"{name}*"))] == []
