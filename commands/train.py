@@ -210,6 +210,8 @@ def train(
     from metalens.formats.psf.bank import read_psf_bank
 
     check_each_once("--psf", psf_paths)
+    if not pairs and steps != 0:
+        raise click.UsageError("Missing argument 'PAIRS...'.")
     if not psf_paths and (psf_ensemble is not None or not pairs):
         raise click.UsageError("give the psf.h5 of the adapter's camera with --psf.")
     bank = read_psf_bank(psf_paths[0]) if psf_paths else None
@@ -217,8 +219,6 @@ def train(
         assert bank is not None
         _transfer(initial, bank, output, None if prior == "embedded" else prior, dry_run, as_json)
         return
-    if not pairs:
-        raise click.UsageError("Missing argument 'PAIRS...'.")
     from metalens.formats.pairs.reader import read_pairs
 
     opened, opened_pseudo = ([read_pairs(folder) for folder in folders] for folders in (pairs, pseudo))

@@ -20,6 +20,7 @@ from typing import Any
 
 import numpy as np
 
+from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
 from metalens.formats.pairs.manifest import (
@@ -250,6 +251,11 @@ def require_same_camera(pairs: Pairs, bank: PsfBank) -> None:
     """
     hashes = pairs.manifest.lens_hashes
     if hashes != [bank.camera.hash]:
+        if hashes == [unknown_camera(pairs.manifest.pixels).hash]:
+            raise InputError(
+                f"{pairs.folder}: their lens is unknown, the psf bank is of {bank.camera.name!r}; import them again "
+                "with --lens if it is theirs, or train on them without --psf."
+            )
         made = f"camera {pairs.manifest.camera_names!r} ({', '.join(each[:12] + '…' for each in hashes)})"
         raise InputError(
             f"{pairs.folder}: made for {made}, the psf bank is of {bank.camera.name!r} "

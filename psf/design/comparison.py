@@ -37,7 +37,10 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
     problem, variables = task.problem, task.variables
     losses: list[float] = []
     compiled: dict[Any, Callable[[Metalens], jax.Array]] = {}
-    nanometres = candidate_wavelengths(problem)
+    # The order m bends λ as the first order bends mλ.
+    nanometres = [
+        each * int(problem.view.lens.image_order(jnp.asarray(1e-9 * each))) for each in candidate_wavelengths(problem)
+    ]
     for each in nanometres:
         phase = Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * each)
         plain = replace(problem.view.lens, phase=phase)

@@ -84,6 +84,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_lattice(spec, float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min()))
     _check_window(spec)
     _check_objectives(spec)
+    _check_orders(spec, wavelength)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
     middle = float(weight[1] @ wavelength)
     # Where the geometry is free, the camera's own phase is kept: rays are computed from it.
@@ -103,6 +104,16 @@ def problem_of(spec: DesignSpec) -> Problem:
         _subpixels(spec, view.lens, wavelength),
         camera.sensor.pixel_pitch_m,
     )
+
+
+def _check_orders(spec: DesignSpec, wavelength: np.ndarray) -> None:
+    """A start for λ is a lens for mλ, which the order 0 and negative ones do not have."""
+    orders = np.asarray(response_of(spec.camera.lens.response).image_order(jnp.asarray(wavelength)))
+    if orders.min() < 1:
+        raise InputError(
+            f"design {spec.name}: camera.lens.response: {1e9 * wavelength[orders.argmin()]:.0f} nm forms its image "
+            f"with the order {orders.min()}; a design needs orders of 1 and more, change orders."
+        )
 
 
 def _with_textbook_phase(camera: Camera, wavelength: float) -> Camera:

@@ -92,7 +92,7 @@ def _of_several_colours(problem: Problem, variables: LensVariables, wavelengths:
         raise InputError(
             f"design {problem.spec.name}: start.families has {asked[0]}, a lens with a phase for each colour, but the "
             f"variables {problem.spec.variables.family} are one phase for all; use variables of the family "
-            "radial_geometry, or a kinoform of several orders as lens.response."
+            "radial_geometry, or other start.families."
         )
     focus = float(problem.view.lens.focal_length)
     phases = [Hyperbolic(focus, float(each)) for each in wavelengths]

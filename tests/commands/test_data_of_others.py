@@ -12,12 +12,13 @@ from metalens.cli import metalens
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.psf.bank import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.metrics.measures import psnr
 
-from ..restore.conftest import box_blur, camera, prior_folder, textured, write_pairs
+from ..restore.conftest import bank, box_blur, camera, prior_folder, textured, write_pairs
 
-__all__ = ["camera", "prior_folder"]
+__all__ = ["bank", "camera", "prior_folder"]
 
 PIXELS = (64, 64)
 
@@ -150,6 +151,18 @@ def test_what_is_told_of_the_lens_needs_its_bank(folder, prior_folder, tmp_path)
             *("train", folder / "pairs", "-o", tmp_path / "a", "--prior", prior_folder, "--steps", 1),
             *("--conditioning", "optics"),
         )
+
+
+def test_pairs_of_an_unknown_lens_go_with_no_bank(folder, camera, bank, tmp_path):
+    write_psf_bank(tmp_path / "psf.h5", bank)
+    with pytest.raises(InputError, match=r"their lens is unknown, the psf bank is of 'metacamera'; import them again"):
+        run("train", folder / "pairs", "-o", tmp_path / "a", "--psf", tmp_path / "psf.h5", "--steps", 1)
+
+
+def test_a_training_without_pairs_asks_for_them(tmp_path):
+    result = CliRunner().invoke(metalens, ["train", "-o", str(tmp_path / "a"), "--steps", "2"])
+    assert result.exit_code == 2
+    assert "Missing argument 'PAIRS...'" in result.output
 
 
 @pytest.mark.parametrize("words", [("--steps", "0"), ("pairs", "--psf-ensemble", "e", "--steps", "1")])

@@ -7,8 +7,10 @@ import numpy as np
 import pytest
 
 from metalens.formats.design.spec import parse_design
+from metalens.formats.files.errors import InputError
 from metalens.optics import Kinoform, Metalens, Quadratic, Stop
 from metalens.psf import simulate_psf
+from metalens.psf.design import comparison
 from metalens.psf.design.problem import problem_of
 from metalens.psf.design.run import task_of
 from metalens.psf.rays import chief_ray, direction_to
@@ -95,6 +97,20 @@ def test_a_design_starts_from_the_phase_that_its_order_multiplies():
     np.testing.assert_allclose(phase.at(jnp.zeros(3), radius), expected, atol=2e-3)
     assert task.starts[0].name == "hyperbolic 529 nm"
     assert task.image_order == 8
+
+
+def test_the_hyperbolic_lens_beside_a_design_is_for_its_orders(tmp_path, monkeypatch):
+    monkeypatch.setattr(comparison, "CANDIDATES", 2)
+    task = task_of(parse_design(design_text(SPEC, wavelengths_nm=HARMONICS)))
+    camera, _ = comparison.best_hyperbolic(task, tmp_path / "lens.toml")
+    assert camera.lens.phase.wavelength_nm == pytest.approx(3700, rel=1e-3)
+
+
+@pytest.mark.parametrize("orders", ["[-3, -2]", "[0]"])
+def test_a_design_whose_image_is_of_no_positive_order_is_refused(orders: str):
+    text = design_text(SPEC, wavelengths_nm=HARMONICS).replace("orders = [6, 7, 8]", f"orders = {orders}")
+    with pytest.raises(InputError, match=r"with the order -?\d; a design needs orders of 1 and more"):
+        task_of(parse_design(text))
 
 
 def test_rays_and_light_are_those_of_the_order_that_forms_the_image():

@@ -300,6 +300,11 @@ def test_presets_are_told_apart_by_their_own_names():
     ]
 
 
+def test_a_lens_that_is_given_twice_is_refused():
+    with pytest.raises(InputError, match="metacamera is given twice; give each lens once"):
+        running.read_lenses(["metacamera", "metacamera"])
+
+
 def test_two_lenses_of_one_name_are_refused(given, tmp_path):
     other = changed(given, tmp_path, "other", "aperture_um = 40.0", "aperture_um = 20.0")
     with pytest.raises(InputError, match=r"small\.toml and .*other\.toml are both named 'small'"):

@@ -63,6 +63,8 @@ def read_lenses(sources: Sequence[str]) -> list[ComparedLens]:
     for lens in lenses:
         # Each has a folder of its name, and some disks do not tell capitals apart.
         other = named.setdefault(lens.name.casefold(), lens)
+        if other is not lens and other.source == lens.source:
+            raise InputError(f"compare: {lens.source} is given twice; give each lens once.")
         if other is not lens:
             raise InputError(
                 f"compare: {other.source} and {lens.source} are both named {lens.name!r}; change the name in one "
