@@ -131,6 +131,7 @@ _RECIPE = (
     click.option("--seed", type=SEED, help="Seed of crops, paths and initial weights. [default: 0]"),
 )
 _PATHS = ("positive", "neutral", "negative")
+_OF_LORA = ("unet_rank", "encoder_rank", "q", "q_rate")
 _KEYS = {
     "ema": "training.ema_decay",
     "unet_rank": "adapter.unet_rank",
@@ -209,6 +210,9 @@ def train(
     """
     from metalens.formats.psf.bank import read_psf_bank
 
+    ignored = [f"--{name.replace('_', '-')}" for name in _OF_LORA if options[name] is not None]
+    if options["tuning"] == "full" and ignored:
+        raise click.UsageError(f"{', '.join(ignored)}: of --tuning lora; leave out with --tuning full.")
     check_each_once("--psf", psf_paths)
     if not pairs and steps != 0:
         raise click.UsageError("Missing argument 'PAIRS...'.")

@@ -106,12 +106,15 @@ def blended(
     size, sensor = tuple(np.shape(picture)[:2]), bank.camera.sensor.pixels
     if place is None and size != sensor:
         raise InputError(
-            f"wiener: a picture of {size} pixels, the bank's camera has {sensor}; restore the whole frame, or make a "
-            "bank for this camera."
+            f"wiener: a picture of {size[0]} × {size[1]} pixels, the bank's camera has {sensor[0]} × {sensor[1]}; "
+            "restore the whole frame, tell its place in the frame, or make a bank for this camera."
         )
     top, left = place or (0, 0)
     if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
-        raise InputError(f"wiener: a picture of {size} pixels at {(top, left)} does not lie on the sensor's {sensor}.")
+        raise InputError(
+            f"wiener: a picture of {size[0]} × {size[1]} pixels at row {top}, column {left} does not lie on the sensor "
+            f"of {sensor[0]} × {sensor[1]}; give the place of its first pixel."
+        )
     registered = has_lateral_colour(bank)
     functions = bank.as_grid(balanced_functions(bank, registered=registered))
     warp = LateralWarp(bank, (size[0], size[1]), (top, left), "cpu") if registered else None

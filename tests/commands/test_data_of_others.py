@@ -165,6 +165,13 @@ def test_a_training_without_pairs_asks_for_them(tmp_path):
     assert "Missing argument 'PAIRS...'" in result.output
 
 
+def test_options_of_lora_are_refused_where_all_weights_are_trained(tmp_path):
+    words = ("--tuning", "full", "--unet-rank", "4", "--q", "global", "--steps", "1")
+    result = CliRunner().invoke(metalens, ["train", "pairs", "-o", str(tmp_path / "a"), *words])
+    assert result.exit_code == 2
+    assert "--unet-rank, --q: of --tuning lora; leave out with --tuning full" in result.output
+
+
 @pytest.mark.parametrize("words", [("--steps", "0"), ("pairs", "--psf-ensemble", "e", "--steps", "1")])
 def test_what_needs_a_bank_asks_for_it(tmp_path, words):
     result = CliRunner().invoke(metalens, ["train", *words, "-o", str(tmp_path / "a")])
