@@ -90,7 +90,7 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     "--uncertainty",
     is_flag=True,
     help="Write a map of the expected error beside each picture, with the PSFs of --psf or of the adapter: "
-    "black for none, white for 32/255 and more. The embedded adapters are not calibrated for it.",
+    "black for none, white for 32/255 and more. metacamera-200um is not calibrated for it.",
 )
 @click.option(
     "--place",
