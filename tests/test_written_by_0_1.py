@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 import metalens
+from metalens.restore.inference import restoration
 
 FOLDER = Path(__file__).with_name("written_by_0_1")
 VALUES = json.loads((FOLDER / "values.json").read_text(encoding="utf-8"))
@@ -45,7 +46,9 @@ def test_pairs_hold_the_same_pictures_of_the_same_photographs():
     pairs.close()
 
 
-def test_an_adapter_is_the_same_restorer_and_restores():
+def test_an_adapter_is_the_same_restorer_and_restores(monkeypatch):
+    # 0.1 filled no defective pixels, for some of which the noise below is taken.
+    monkeypatch.setattr(restoration, "sound_capture", lambda restorer, capture, place: capture)
     restorer, values = metalens.load_restorer(FOLDER / "adapter"), VALUES["adapter"]
     assert (restorer.identity, restorer.prior.identity) == (values["identity"], values["prior"])
     assert restorer.camera.hash == values["lens_hash"]

@@ -15,7 +15,7 @@ import pytest
 from metalens.formats.pairs.reader import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import read_psf_bank
-from metalens.restore.report.evaluation import _restored
+from metalens.restore.report.evaluation import restored_pictures
 
 from ..restore.conftest import bank, camera, prior_folder, textured
 from .test_full_disk import given
@@ -56,7 +56,7 @@ def is_plain(*said: str) -> None:
 def test_a_name_with_brackets_is_no_pattern(tmp_path, name):
     write_picture(tmp_path / f"{name}-alpha0.5.png", textured(1)[0])
     write_picture(tmp_path / "IMG1-alpha1.png", textured(1)[0])
-    assert list(_restored(name, tmp_path)) == [0.5]
+    assert list(restored_pictures(name, tmp_path)) == [0.5]
 
 
 def test_a_name_forges_no_line_of_an_answer(run, given, tmp_path):
