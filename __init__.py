@@ -37,8 +37,8 @@ if TYPE_CHECKING:
     from metalens.formats.files.errors import InputError
     from metalens.formats.pairs.reader import Pairs, read_pairs
     from metalens.formats.psf.bank import PsfBank
-    from metalens.formats.psf.bank import read_psf_bank as read_bank
-    from metalens.formats.psf.bank import write_psf_bank as write_bank
+    from metalens.formats.psf.bank_file import read_psf_bank as read_bank
+    from metalens.formats.psf.bank_file import write_psf_bank as write_bank
     from metalens.optics.metalens import Metalens
     from metalens.psf.bank import simulate_bank
     from metalens.psf.design.run import Design
@@ -102,7 +102,7 @@ _HOMES = {
     "optics": "optics",
     "preset_names": "formats.camera.camera:preset_names",
     "psf": "psf",
-    "read_bank": "formats.psf.bank:read_psf_bank",
+    "read_bank": "formats.psf.bank_file:read_psf_bank",
     "read_camera": "formats.camera.camera:read_camera",
     "read_design": "formats.design.spec:read_design",
     "read_pairs": "formats.pairs.reader:read_pairs",
@@ -112,7 +112,7 @@ _HOMES = {
     "simulate_psf": "psf.simulate:simulate_psf",
     "synth": "synth",
     "train": "workflows.training:train",
-    "write_bank": "formats.psf.bank:write_psf_bank",
+    "write_bank": "formats.psf.bank_file:write_psf_bank",
     "write_camera": "formats.camera.camera:write_camera",
 }
 

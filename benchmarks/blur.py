@@ -24,7 +24,8 @@ from scipy.fft import next_fast_len
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.psf.interpolation.functions import field_functions
 from metalens.synth.blur import BlurSettings, blur, linear_weights, shift_variant_blur

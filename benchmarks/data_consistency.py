@@ -19,7 +19,7 @@ import torch
 
 from metalens.formats.pairs.reader import pair_names, read_pairs
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import restored_name
 from metalens.restore.machine import machine_name

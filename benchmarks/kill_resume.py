@@ -28,7 +28,7 @@ from metalens.formats.pairs.manifest import read_manifest
 from metalens.formats.pairs.shard import open_shard
 from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 
 PIXELS = (24, 32)

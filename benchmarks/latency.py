@@ -19,7 +19,7 @@ from pathlib import Path
 import torch
 
 from metalens.formats.pairs.reader import read_pairs
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.machine import machine_name
 from metalens.restore.methods import load_method
 from metalens.restore.methods.method import Capture, Fitted, Training

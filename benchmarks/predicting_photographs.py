@@ -24,7 +24,8 @@ from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.formats.pictures.scene import linear_to_srgb
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.psf.design.restoration_error import image_errors, joint_errors
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights

@@ -31,7 +31,8 @@ from metalens.formats.pairs.neutral_target import neutral_target
 from metalens.formats.pairs.shard import PairSample, store_sample
 from metalens.formats.pictures.light import read_stored_light
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
-from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.blur import blur
 from metalens.synth.dataset.crops import choose_view, cut_scene, sharpness_of

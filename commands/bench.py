@@ -138,7 +138,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
     from metalens.restore.training.optimisation import Budget

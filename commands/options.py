@@ -35,7 +35,7 @@ PAIRS = click.IntRange(1, 10**7)
 SHARD_SIZE = click.IntRange(1, 10**6)
 FIELDS = click.IntRange(1, 999)
 WAVELENGTHS = click.IntRange(1, 99)
-WINDOW = click.IntRange(1, 8191)
+WINDOW = click.IntRange(1, 4095)
 SIDE = click.IntRange(1, 2**16)
 """Of a picture or a crop, in pixels."""
 LENSES = click.IntRange(1, 10**6)

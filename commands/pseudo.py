@@ -39,7 +39,7 @@ def pseudo(
     """
     from metalens.formats.files.claim import check_claim
     from metalens.formats.pairs.manifest import MANIFEST
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.adapter.lens_transfer import use_for_lens
     from metalens.restore.inference.pseudo import make_pseudo_pairs

@@ -136,7 +136,7 @@ def simulate(
         return
     BankRequest(**request).check(camera)
     from metalens.formats.files.claim import held
-    from metalens.formats.psf.bank import write_psf_bank
+    from metalens.formats.psf.bank_file import write_psf_bank
 
     # A second run into the same file would be lost when the first has ended.
     with held(output.with_name(f".{output.name}.lock"), output), count_progress("PSF", "field") as tell:

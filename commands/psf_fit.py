@@ -35,7 +35,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     Prints each parameter with its standard error, the residual, and parameters that the PSFs cannot separate.
     """
     from metalens.formats.camera.camera import read_camera, write_camera
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.psf.captured.fit import fit_lens, fitted_camera
 
     require_new_file(output)

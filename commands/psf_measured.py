@@ -26,7 +26,7 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.captures.pinhole_captures import read_capture_set
-    from metalens.formats.psf.bank import write_psf_bank
+    from metalens.formats.psf.bank_file import write_psf_bank
     from metalens.psf.captured.captures import bank_of_captures
 
     require_new_file(output)

@@ -135,7 +135,7 @@ def restore(
 
     from metalens.formats.files.atomic import require_apart, require_new_directory
     from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.inference.data_consistency import DataConsistency
     from metalens.restore.inference.restoration import Settings, check_alphas
@@ -207,7 +207,7 @@ def _filter(
     """``--method wiener-joint``."""
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.inference.filtered_files import filter_files
     from metalens.restore.inference.restored_files import captures_of
 

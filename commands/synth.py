@@ -118,7 +118,7 @@ def synth(
     workers.
     """
     from metalens.formats.files.claim import check_claim
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.synth.photograph_sources import photographs_of
 
     check_each_once("--psf", psf_paths)

@@ -208,7 +208,7 @@ def train(
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
     """
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
 
     ignored = [f"--{name.replace('_', '-')}" for name in _OF_LORA if options[name] is not None]
     if options["tuning"] == "full" and ignored:

@@ -12,15 +12,13 @@ from metalens.formats.camera.camera import Camera
 from metalens.formats.files.arguments import require_number, require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Layout, grid_positions
+from metalens.formats.psf.bank_file import LARGEST_WINDOW
 from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
 COARSEST = (7, 7)
 """Rows and columns of nodes with which a bank of unknown size begins."""
-
-LARGEST_WINDOW = 8191
-"""Largest side of a window in pixels; each function of one this large takes 0.3 GB."""
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,8 @@ from metalens.formats.files.input_file import real_path
 from metalens.formats.files.record import first_problem
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
 from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
-from metalens.formats.psf.bank import Bank, PsfBank, as_bank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import Bank, as_bank, write_psf_bank
 from metalens.runners.backend import BackendSettings
 from metalens.runners.job import Runner
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, photograph_scene, simulated_camera

@@ -76,7 +76,7 @@ def _library_spec() -> Target:
 
 
 def _bank() -> Target:
-    from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 
     from .formats.psf.test_bank import make_bank
 

@@ -70,7 +70,7 @@ def psf(*, lens: dict[str, Any] | None = None, **settings: Any) -> object:
 ALONE: dict[str, tuple[Callable[[Any], object], tuple[Any, ...]]] = {
     "fields of a bank": (lambda v: BankRequest(fields=v).check(small()), PAIR),
     "radii of a bank": (lambda v: BankRequest(radii=v).check(small()), WHOLE),
-    "window of a bank": (lambda v: BankRequest(window=v).check(small()), (*PAIR, (4, 4), (3, 5), (8193, 8193))),
+    "window of a bank": (lambda v: BankRequest(window=v).check(small()), (*PAIR, (4, 4), (3, 5), (4097, 4097))),
     "wavelengths of a channel": (lambda v: BankRequest(wavelengths_per_channel=v).check(small()), WHOLE),
     "wavelengths of a bank": (
         lambda v: BankRequest(wavelengths=v).check(small()),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from metalens.formats.files.extras import require
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.bench.inputs import Inputs
 from metalens.restore.bench.plan import INPUTS
 from metalens.restore.metrics.edge_chart import SMALLEST_SIDE, edge_chart

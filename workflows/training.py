@@ -12,7 +12,8 @@ from typing import Any
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
-from metalens.formats.psf.bank import Bank, PsfBank, as_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.restore.adapter.lens_transfer import adapter_config, loss_settings
 from metalens.restore.prior.prior import Prior
 from metalens.restore.prior.prior_folder import load_prior

@@ -6,7 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metalens.formats.psf.bank import Bank
+from metalens.formats.psf.bank_file import Bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard_scheduler import Execution, PairsReport

@@ -20,7 +20,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_file
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 
 SCHEMA = "metalens.psf_ensemble"
 VERSION = 1

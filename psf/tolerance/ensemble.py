@@ -15,7 +15,8 @@ from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
-from metalens.formats.psf.bank import GREEN, grid_positions, read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank import GREEN, grid_positions
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.formats.psf.ensemble import (
     SETTINGS,
     EnsembleManifest,

@@ -21,7 +21,7 @@ from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file, is_file, is_folder
 from metalens.formats.files.json_file import read_record
-from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import CELLS, lens_channels

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.bench.judged_sets import read_test_sets
 from metalens.restore.metrics.edge_chart import SMALLEST_SIDE
 from metalens.restore.metrics.slanted_edge import resolution

@@ -17,7 +17,7 @@ from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.bench.folder import (
     SCORES,
     Figures,

@@ -21,7 +21,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.formats.pairs.reader import read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.bench.folder import FAILURE, LOG, RESULT, Run, chart_pictures, run_of
 from metalens.restore.bench.judged_sets import Judged, judged_pairs, read_test_sets
 from metalens.restore.bench.plan import BenchPlan, read_plan

@@ -7,7 +7,7 @@ import os
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import Bank, as_bank
+from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.data_consistency import DataConsistency

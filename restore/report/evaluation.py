@@ -19,7 +19,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_record
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled

@@ -21,7 +21,8 @@ from metalens.formats.pairs.writer import write_shard
 from metalens.formats.pictures.light import read_stored_light
 from metalens.formats.pictures.resizing import StoredLight
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.runners.job import Progress
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
 from metalens.synth.dataset.crops import Sharpness, choose_view, cut_scene, sharpness_of

@@ -11,7 +11,7 @@ from typing import Any
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import LostSource, PairsManifest, Shard, SkippedSource, read_manifest
 from metalens.formats.pairs.writer import PairsWriter
-from metalens.formats.psf.bank import Bank, as_bank
+from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.runners.backend import BackendSettings
 from metalens.runners.job import Runner
 from metalens.synth.dataset.camera import SimulatedCamera, simulated_camera

@@ -21,7 +21,7 @@ from metalens.formats.pairs.reader import (
     read_pairs,
 )
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 

@@ -12,7 +12,7 @@ from metalens.cli import metalens
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.metrics.measures import psnr
 

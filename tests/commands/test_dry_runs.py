@@ -53,7 +53,7 @@ CASES: dict[str, tuple[Callable[[dict[str, str]], None], str, str]] = {
     ),
     "functions that no memory holds": (
         as_given,
-        "psf {lens} -o OUT.h5 --fields 129x129 --window 8191",
+        "psf {lens} -o OUT.h5 --fields 129x129 --window 4095",
         "more than this machine's",
     ),
     "drawn functions that no memory holds": (

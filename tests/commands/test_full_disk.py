@@ -18,7 +18,7 @@ import pytest
 from metalens.cli import COMMANDS as ALL_COMMANDS
 from metalens.formats.pairs.reader import pair_names
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.optics.layout.sites_table import write_sites_table
 from metalens.restore.inference.restoration import restored_name
 

@@ -13,7 +13,7 @@ from metalens.cli import metalens
 from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.camera.structure import EMPTY, read_structure
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 
 
 def run(*arguments: object) -> Result:

@@ -18,7 +18,7 @@ from pathlib import Path
 import pytest
 
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 
 from ..conftest import SMALL_CAMERA
 from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs

@@ -14,7 +14,7 @@ import pytest
 
 from metalens.formats.pairs.reader import PairSample, PairsCamera, PairsManifest, PairsSource, open_pairs_writer
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.report.evaluation import restored_pictures
 
 from ..restore.conftest import bank, camera, prior_folder, textured

@@ -87,7 +87,7 @@ def test_a_map_of_another_size_and_latents_of_latents_are_refused(run, part, tmp
 def bank_file(tmp_path_factory):
     """A bank of 2 × 2 fields and one wavelength a channel of the metacamera."""
     from metalens.formats.camera.camera import read_camera
-    from metalens.formats.psf.bank import write_psf_bank
+    from metalens.formats.psf.bank_file import write_psf_bank
     from metalens.psf.bank import simulate_bank
 
     path = tmp_path_factory.mktemp("bank") / "psf.h5"
@@ -96,7 +96,7 @@ def bank_file(tmp_path_factory):
 
 
 def test_the_joint_filter_restores_files_as_it_restores_arrays(run, part, bank_file, tmp_path):
-    from metalens.formats.psf.bank import read_psf_bank
+    from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.deconvolution.joint_wiener import wiener_joint
 
     filtered = ("--method", "wiener-joint", "--psf", bank_file, "--place", "32,100")

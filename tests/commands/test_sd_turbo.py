@@ -13,7 +13,7 @@ from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import describe_adapter
 

@@ -23,7 +23,7 @@ from metalens.formats.pairs.reader import (
     read_pairs,
 )
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser

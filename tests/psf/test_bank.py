@@ -5,7 +5,8 @@ import pytest
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.files.errors import InputError, InputWarning
-from metalens.formats.psf.bank import PsfBank, read_psf_bank, sum_subpixels, write_psf_bank
+from metalens.formats.psf.bank import PsfBank, sum_subpixels
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.optics import metalens_of
 from metalens.psf import measures, simulate_bank
 from metalens.psf.field_symmetry import nodes_across

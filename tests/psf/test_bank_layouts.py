@@ -5,7 +5,7 @@ import pytest
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.psf import simulate_bank
 from metalens.psf.camera_fields import view_of
 

@@ -5,6 +5,7 @@ import pytest
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.files.errors import InputError
+from metalens.formats.psf.bank_file import LARGEST_WINDOW
 from metalens.psf import simulate_bank
 from metalens.psf.bank_request import BankRequest
 
@@ -21,6 +22,7 @@ def camera() -> Camera:
     [
         ({"window": (32, 32)}, "odd side"),
         ({"window": (31, 33)}, "square"),
+        ({"window": (LARGEST_WINDOW + 1, LARGEST_WINDOW + 1)}, "4096"),
         ({"fields": (0, 3)}, "between 1 and 129"),
         ({"radii": 0}, "radii 0 must lie between 1 and 1000"),
         ({"wavelengths_per_channel": 0}, "between 1 and 99"),

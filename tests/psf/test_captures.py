@@ -11,7 +11,8 @@ from scipy.special import erf
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.captures.pinhole_captures import read_capture_set
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.psf.captured.captures import bank_of_captures
 
 PITCH = 1e-6

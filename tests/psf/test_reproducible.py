@@ -10,7 +10,7 @@ import pytest
 TINY = """
 import sys
 from metalens.formats.camera.camera import read_camera
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf import simulate_bank
 
 camera = read_camera("hyperbolic").with_(

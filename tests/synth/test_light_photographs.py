@@ -14,7 +14,7 @@ from metalens.cli import metalens
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 
 from .conftest import MakeBank
 

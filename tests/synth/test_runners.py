@@ -17,7 +17,8 @@ from threadpoolctl import threadpool_info, threadpool_limits
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import read_manifest
 from metalens.formats.pairs.verify import verify_pairs
-from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.runners.backend import BackendSettings
 from metalens.runners.job import answer_of, do_job
 from metalens.runners.local import Here, LocalWorkers

@@ -15,7 +15,7 @@ from metalens.formats.camera.camera import parse_camera
 from metalens.formats.files.claim import LOCK, held
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import read_psf_bank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.bench import judge, worker
 from metalens.restore.bench.folder import runs_of

@@ -14,7 +14,8 @@ import numpy as np
 from metalens.formats.camera.camera import Camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import PsfBank, read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.formats.psf.lateral_colour import white_level
 from metalens.restore.adapter.adapter_file import adapter_folder
 from metalens.restore.adapter.lens_transfer import adapter_config

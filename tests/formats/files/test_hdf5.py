@@ -10,7 +10,7 @@ import pytest
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import MOST_OBJECTS, open_guarded, read_array
 from metalens.formats.meta_atoms.library import read_atom_library, write_atom_library
-from metalens.formats.psf.bank import _declared_shapes, read_psf_bank, write_psf_bank
+from metalens.formats.psf.bank_file import _declared_shapes, read_psf_bank, write_psf_bank
 
 from ..meta_atoms.test_library import library
 from ..psf.test_bank import make_bank

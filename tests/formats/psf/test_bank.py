@@ -8,7 +8,8 @@ import pytest
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import PsfBank, grid_positions, read_psf_bank, sum_subpixels, write_psf_bank
+from metalens.formats.psf.bank import PsfBank, grid_positions, sum_subpixels
+from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.formats.psf.figures import PsfFigures
 
 FIELD_Y, FIELD_X = np.array([-1e-4, 1e-4]), np.array([-1e-4, 0.0, 1e-4])

@@ -9,7 +9,8 @@ import pytest
 from metalens.formats.camera.camera import Camera, parse_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
-from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.formats.psf.ensemble import (
     EnsembleManifest,
     EnsembleMember,

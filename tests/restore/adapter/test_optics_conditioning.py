@@ -10,7 +10,7 @@ import torch
 from scipy.ndimage import gaussian_filter
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import FUNCTIONS, load_restorer, save_adapter
 from metalens.restore.adapter.lens_transfer import adapter_for, initialise, use_for_lens
 from metalens.restore.adapter.paths import source_and_target

@@ -12,7 +12,8 @@ import pytest
 from metalens.formats.camera.camera import Camera
 from metalens.formats.pairs.reader import Pairs, pair_names
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import PsfBank, write_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.bench.folder import FAILURE, RESULT, run_of
 from metalens.restore.bench.judged_sets import store_test_pictures
 from metalens.restore.bench.plan import BenchPlan, claim

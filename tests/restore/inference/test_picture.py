@@ -5,7 +5,7 @@ import pytest
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.inference.data_consistency import DataConsistency

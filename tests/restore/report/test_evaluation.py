@@ -12,7 +12,7 @@ from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs
 from metalens.formats.pairs.shard import PairSample
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled

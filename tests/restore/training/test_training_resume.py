@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.psf.bank import write_psf_bank
+from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.prior.prior_folder import load_prior
