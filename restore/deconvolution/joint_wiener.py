@@ -8,8 +8,8 @@ restoration of multichannel images, IEEE Trans. ASSP 37, 1989). All in linear li
 matrix is symmetric: P is real, N and H are diagonal. At frequency 0, P⁻¹ = 0: there is no prior for the mean
 brightness, which is divided by H alone.
 
-One filter for each node of the bank; the results are blended by the weights of bilinear interpolation, as
-:func:`metalens.restore.deconvolution.wiener.wiener_tiled` does it for each channel alone.
+One filter for each node of the bank, in the window where the node has weight
+(:mod:`metalens.restore.deconvolution.node_windows`).
 """
 
 from __future__ import annotations
@@ -17,12 +17,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import torch
 
+from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.deconvolution.wiener import best_setting, blended, period_of, transfer_of
+from metalens.restore.deconvolution.captured_light import light_of, picture_of, place_on_sensor
+from metalens.restore.deconvolution.node_windows import NodeWindows
+from metalens.restore.deconvolution.wiener import best_setting
 
 NOISE_SCALES = tuple(float(value) for value in np.logspace(-1, 2, 7))
 """Multiples of the sensor's noise that are searched. More than 1 stands for what no noise model holds: the mosaic, 8
@@ -57,16 +61,53 @@ def wiener_joint(
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
             or the scale is not above 0.
     """
-    if not noise_scale > 0 or not np.isfinite(noise_scale):
-        raise InputError(f"wiener-joint: noise_scale {noise_scale}, expected a number above 0.")
-    noise = noise_scale * noise_variance(bank.camera.sensor, MEAN_LIGHT)
+    place = place_on_sensor(bank, np.shape(picture)[:2], place)
+    windows = NodeWindows(bank)
+    filter_of = JointFilters(windows, bank.camera.sensor, [noise_scale], statistics)
+    restored = windows.filtered(light_of(picture, bank.camera.sensor, place), place, filter_of)
+    return picture_of(restored[0].transpose(1, 2, 0), np.asarray(picture).dtype)
 
-    precision = precision_on(statistics or photograph_statistics(), period_of(picture, bank))
 
-    def inverse(kernel: np.ndarray, size: tuple[int, int]) -> np.ndarray:
-        return joint_filter(transfer_of(kernel, size), precision, noise)
+class JointFilters:
+    """The joint Wiener filters of a bank's nodes.
 
-    return blended(picture, bank, inverse, place)
+    Args:
+        windows: of the bank's nodes.
+        sensor: of the bank's camera.
+        noise_scales: multiples of the sensor's noise, each above 0.
+        statistics: spectral statistics of photographs; by default the included ones.
+
+    Raises:
+        InputError: a scale is not above 0.
+    """
+
+    def __init__(
+        self,
+        windows: NodeWindows,
+        sensor: Sensor,
+        noise_scales: Sequence[float],
+        statistics: PhotographStatistics | None = None,
+    ) -> None:
+        if not all(np.isfinite(scale) and scale > 0 for scale in noise_scales):
+            raise InputError(
+                f"wiener-joint: noise_scale {', '.join(map(str, noise_scales))}, expected numbers above 0."
+            )
+        self._windows = windows
+        self._noise = [scale * noise_variance(sensor, MEAN_LIGHT) for scale in noise_scales]
+        self._precision = precision_on(statistics or photograph_statistics(), windows.size)
+
+    def __call__(self, row: int, column: int) -> torch.Tensor:
+        """The filters of one node.
+
+        Args:
+            row: of the node in the grid.
+            column: of the node in the grid.
+
+        Returns:
+            ``[scale, restored, captured, row, column // 2 + 1]`` complex64.
+        """
+        transfer = self._windows.transfer(row, column)
+        return torch.from_numpy(np.stack([joint_filter(transfer, self._precision, noise) for noise in self._noise]))
 
 
 def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.ndarray:

@@ -22,11 +22,10 @@ from scipy.fft import irfft2, next_fast_len, rfft2
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.defective_pixels import fill_defective
-from metalens.formats.pictures.encoding import decode_picture, has_flat_field
-from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.pictures.encoding import has_flat_field
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.lateral_colour import centroids, has_lateral_colour, moved_back
+from metalens.restore.deconvolution.captured_light import light_of, picture_of, place_on_sensor
 from metalens.restore.deconvolution.lateral_warp import LateralWarp
 from metalens.restore.metrics.measures import psnr
 
@@ -81,51 +80,23 @@ def wiener_tiled(
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
             or N is not above 0.
     """
-    return blended(picture, bank, lambda kernel, size: _filter(kernel, size, noise_to_signal), place)
-
-
-def blended(
-    picture: np.ndarray,
-    bank: PsfBank,
-    inverse: Callable[[np.ndarray, tuple[int, int]], np.ndarray],
-    place: tuple[int, int] | None,
-) -> np.ndarray:
-    """Filter a picture by each node's inverse filter and blend the results by bilinear interpolation between the nodes.
-
-    Args:
-        picture: see :func:`wiener_tiled`.
-        bank: point spread functions at nodes on a grid over the sensor.
-        inverse: from a node's balanced functions ``[channel, y, x]`` and the period (rows, columns) to the filter on
-            the real transform's frequencies: ``[channel, row, column]``, or ``[restored, captured, row, column]``
-            where it mixes channels.
-        place: see :func:`wiener_tiled`.
-
-    Raises:
-        InputError: see :func:`wiener_tiled`.
-    """
-    size, sensor = tuple(np.shape(picture)[:2]), bank.camera.sensor.pixels
-    if place is None and size != sensor:
-        raise InputError(
-            f"wiener: a picture of {size[0]} × {size[1]} pixels, the bank's camera has {sensor[0]} × {sensor[1]}; "
-            "restore the whole frame, tell its place in the frame, or make a bank for this camera."
-        )
-    top, left = place or (0, 0)
-    if min(top, left) < 0 or top + size[0] > sensor[0] or left + size[1] > sensor[1]:
-        raise InputError(
-            f"wiener: a picture of {size[0]} × {size[1]} pixels at row {top}, column {left} does not lie on the sensor "
-            f"of {sensor[0]} × {sensor[1]}; give the place of its first pixel."
-        )
+    sensor = bank.camera.sensor
+    top, left = place_on_sensor(bank, np.shape(picture)[:2], place)
     registered = has_lateral_colour(bank)
     functions = bank.as_grid(balanced_functions(bank, registered=registered))
-    warp = LateralWarp(bank, (size[0], size[1]), (top, left), "cpu") if registered else None
-    frame = _Frame(picture, bank.camera.sensor, functions.shape[-2:], warp, place)
-    weight_y = tile_weights(bank.field_y, bank.pixel_pitch, sensor[0])[:, top : top + size[0]]
-    weight_x = tile_weights(bank.field_x, bank.pixel_pitch, sensor[1])[:, left : left + size[1]]
+    warp = LateralWarp(bank, picture.shape[:2], (top, left), "cpu") if registered else None
+    frame = _Frame(picture, sensor, functions.shape[-2:], warp, place)
+    weight_y, weight_x = (
+        tile_weights(nodes, bank.pixel_pitch, whole)[:, first : first + side]
+        for nodes, whole, first, side in zip(
+            (bank.field_y, bank.field_x), sensor.pixels, (top, left), picture.shape[:2], strict=True
+        )
+    )
     light = np.zeros(picture.shape, dtype=np.float32)
     for row, column in np.ndindex(functions.shape[:2]):
         if not (weight_y[row].any() and weight_x[column].any()):
             continue
-        restored = frame.deconvolve(inverse(functions[row, column], frame.size))
+        restored = frame.deconvolve(_filter(functions[row, column], frame.size, noise_to_signal))
         light += (weight_y[row][:, None] * weight_x[column])[..., None] * restored
     return frame.finish(light)
 
@@ -253,28 +224,10 @@ def _filter(kernel: np.ndarray, size: tuple[int, int], noise_to_signal: float) -
     return inverse
 
 
-def period_of(picture: np.ndarray, bank: PsfBank) -> tuple[int, int]:
-    """Size of the periodic frame for filtering: the picture plus half a point spread function on each side.
-
-    Args:
-        picture: ``[y, x, 3]``.
-        bank: gives the size of the functions.
-
-    Returns:
-        (rows, columns), rounded up to sizes with a fast Fourier transform.
-    """
-    return _period(np.shape(picture), bank.intensity.shape[-2:])
-
-
-def _period(picture: tuple[int, ...], kernel: tuple[int, ...]) -> tuple[int, int]:
-    rows, columns = (next_fast_len(picture[axis] + 2 * (kernel[axis] // 2), real=True) for axis in (0, 1))
-    return rows, columns
-
-
 class _Frame:
     """A captured picture in linear light, extended to a period and Fourier transformed once for many filters.
 
-    Hot and dead pixels are filled: a filter would make rings of them.
+    The period is the picture and half a point spread function on each side, rounded up to sizes with a fast transform.
     """
 
     def __init__(
@@ -285,31 +238,25 @@ class _Frame:
         warp: LateralWarp | None = None,
         place: tuple[int, int] | None = None,
     ) -> None:
-        array = np.asarray(picture)
-        floats = np.issubdtype(array.dtype, np.floating)
-        if array.ndim != 3 or array.shape[2] != 3 or 0 in array.shape or not (array.dtype == np.uint8 or floats):
-            raise InputError(
-                f"wiener: found shape {array.shape} of {array.dtype}, expected [y, x, 3] of uint8 or floats."
-            )
-        self.dtype = array.dtype
-        self.shape = array.shape
-        self.size = _period(array.shape, kernel)
-        light = np.moveaxis(decode_picture(sensor, fill_defective(sensor, array, place)), -1, 0)
+        light = np.moveaxis(light_of(picture, sensor, place), -1, 0)
+        self.dtype = np.asarray(picture).dtype
+        self.shape = light.shape[1:]
+        rows, columns = (
+            next_fast_len(side + 2 * (reach // 2), real=True) for side, reach in zip(self.shape, kernel, strict=True)
+        )
+        self.size = (rows, columns)
         if warp is not None:
             light = warp.back(torch.from_numpy(np.ascontiguousarray(light))).numpy()
-        self._transform = rfft2(_continued(_continued(light, self.size[0], axis=1), self.size[1], axis=2))
+        self._transform = rfft2(_continued(_continued(light, rows, axis=1), columns, axis=2))
 
     def deconvolve(self, inverse: np.ndarray) -> np.ndarray:
-        """Apply a filter; returns ``[y, x, 3]`` linear light, not clipped."""
-        mixing = inverse.ndim == 4
-        spectrum = (inverse * self._transform).sum(axis=1) if mixing else self._transform * inverse
-        light = irfft2(spectrum, self.size)
+        """Apply a filter ``[channel, row, column]``; returns ``[y, x, 3]`` linear light, not clipped."""
+        light = irfft2(self._transform * inverse, self.size)
         return np.moveaxis(light[:, : self.shape[0], : self.shape[1]], 0, -1)
 
     def finish(self, light: np.ndarray) -> np.ndarray:
         """Encode linear light as sRGB, of the picture's type."""
-        encoded = linear_to_srgb(light)
-        return to_8_bit(encoded) if self.dtype == np.uint8 else encoded.astype(self.dtype)
+        return picture_of(light, self.dtype)
 
 
 def _continued(light: np.ndarray, size: int, axis: int) -> np.ndarray:

@@ -80,7 +80,7 @@ def test_an_estimate_of_a_part_is_that_of_the_frame_but_for_its_border(soft):
 
 
 def test_the_noise_scale_of_an_estimate_is_a_number_above_zero(bank):
-    with pytest.raises(InputError, match="noise scales"):
+    with pytest.raises(InputError, match="noise_scale"):
         LinearEstimates(bank, (1.0, 0.0))
 
 

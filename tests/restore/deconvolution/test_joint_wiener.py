@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter
 
+from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.defective_pixels import fill_defective
+from metalens.formats.pictures.encoding import decode_picture
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.deconvolution.joint_wiener import joint_filter, precision_on, tune_noise_scale, wiener_joint
-from metalens.restore.deconvolution.wiener import transfer_of
+from metalens.restore.deconvolution.joint_wiener import (
+    MEAN_LIGHT,
+    joint_filter,
+    precision_on,
+    tune_noise_scale,
+    wiener_joint,
+)
+from metalens.restore.deconvolution.linear_estimates import ESTIMATE_NOISE_SCALES, LinearEstimates
+from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights, transfer_of
 from metalens.restore.metrics.measures import psnr
 
 SIZE = (6, 8)
@@ -83,6 +97,46 @@ def test_a_sharp_channel_gives_the_others_their_edges():
         return float(np.mean((np.fft.irfft2((gain * np.fft.rfft2(captured)).sum(axis=1), edge.shape)[2] - edge) ** 2))
 
     assert blue_error(photograph_statistics()) < 0.3 * blue_error(photograph_statistics().separate())
+
+
+def over_the_whole_frame(picture: np.ndarray, bank: PsfBank, noise_scale: float) -> np.ndarray:
+    """The filter of each node over the whole frame, far continued by reflection, blended by the nodes' weights."""
+    margin = 64
+    pixels, sensor = picture.shape[:2], bank.camera.sensor
+    light = np.pad(decode_picture(sensor, picture), ((margin,) * 2, (margin,) * 2, (0, 0)), mode="symmetric")
+    size = light.shape[:2]
+    spectrum = np.fft.rfft2(light.transpose(2, 0, 1))
+    noise = noise_scale * noise_variance(sensor, MEAN_LIGHT)
+    precision = precision_on(photograph_statistics(), size)
+    by_row, by_column = (
+        tile_weights(nodes, bank.pixel_pitch, side)
+        for nodes, side in zip((bank.field_y, bank.field_x), pixels, strict=True)
+    )
+    weight = (by_row[:, None, :, None] * by_column[None, :, None, :]).reshape(-1, *pixels)
+    total = np.zeros((3, *pixels))
+    for kernel, share in zip(balanced_functions(bank), weight, strict=True):
+        gain = joint_filter(transfer_of(kernel, size), precision, noise)
+        restored = np.fft.irfft2((gain * spectrum).sum(axis=1), size)
+        total += share * restored[:, margin : margin + pixels[0], margin : margin + pixels[1]]
+    return to_8_bit(linear_to_srgb(total.transpose(1, 2, 0)))
+
+
+@pytest.mark.parametrize("noise_scale", ESTIMATE_NOISE_SCALES)
+def test_windows_of_the_nodes_agree_with_filters_over_the_whole_frame(bank: PsfBank, noise_scale: float):
+    """Functions without zeros of their transfer, whose inverse reaches no further than a window's margin."""
+    y, x = np.mgrid[-4:5, -4:5]
+    near, far = (np.exp(-(y**2 + x**2) / width) for width in (1.5, 2.5))
+    share = np.linspace(0, 1, len(bank.position))[:, None, None, None]
+    functions = (1 - share) * near / near.sum() + share * far / far.sum()
+    intensity = np.broadcast_to(functions, (*bank.intensity.shape[:2], 9, 9)).astype(np.float32)
+    varying = replace(bank, intensity=intensity, subpixel_intensity=None, simulated_position=None)
+    random = np.random.default_rng(4).random((*bank.camera.sensor.pixels, 3))
+    captured = to_8_bit(0.5 + 2 * (gaussian_filter(random, (1, 1, 0)) - 0.5))
+    estimate = LinearEstimates(varying, [noise_scale])
+    assert psnr(over_the_whole_frame(captured, varying, noise_scale), estimate(captured)) > 55
+    # The filter fills pixels that stand out, as the estimates' caller does.
+    filled = fill_defective(bank.camera.sensor, captured)
+    assert np.array_equal(wiener_joint(captured, varying, noise_scale), estimate(filled))
 
 
 def test_a_part_of_the_frame_is_restored_as_its_place_asks(bank: PsfBank):

@@ -168,6 +168,7 @@ def test_pictures_that_cannot_be_deconvolved_are_refused(bank: PsfBank, clean: n
 
 def test_a_place_beyond_the_sensor_is_told_in_rows_and_columns(bank: PsfBank) -> None:
     rows, columns = bank.camera.sensor.pixels
-    said = f"of {rows} × {columns} pixels at row 1, column 0 does not lie on the sensor of {rows} × {columns}; give"
+    size = f"{rows} × {columns}"
+    said = f"of {size} pixels at row 1, column 0 does not lie on the bank's sensor of {size}; give"
     with pytest.raises(InputError, match=said):
         wiener_tiled(np.zeros((rows, columns, 3), np.uint8), bank, 0.01, place=(1, 0))
