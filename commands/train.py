@@ -84,6 +84,11 @@ _RECIPE = (
         help="Perceptual distance. auto: LPIPS if its weights are on this machine, else its shift-tolerant form.",
     ),
     click.option(
+        "--adversarial-weight",
+        type=WEIGHT,
+        help="Weight of a discriminator's judgement in the positive path. [default: 0, no discriminator]",
+    ),
+    click.option(
         "--paths",
         type=_Paths(),
         help="Probabilities of the positive, neutral and negative path. [default: 0.7,0.2,0.1]",

@@ -29,7 +29,7 @@ from metalens.restore.conditioning.lens_maps import LensMaps
 
 _TYPICAL_QUALITY = 0.5
 
-_OF_THE_LOSS = ("neutral", "perceptual", "l1_weight", "l2_weight", "perceptual_weight")
+_OF_THE_LOSS = ("neutral", "perceptual", "l1_weight", "l2_weight", "perceptual_weight", "adversarial_weight")
 
 _OF_MAPS = ("svda.local.0.weight", "svda.whole.1.weight")
 """Parameters that take the degradation map."""

@@ -17,8 +17,6 @@ both networks. The weight of L2 is that of :mod:`metalens.restore.methods.diffus
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
@@ -33,6 +31,7 @@ from metalens.restore.methods.learning import Crops, fit_learner, full_precision
 from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import tuning_pairs
 from metalens.restore.metrics.picture_tensors import as_tensor
+from metalens.restore.training.discriminator import frozen
 
 UNET_RANK, ENCODER_RANK = 32, 16
 GUIDANCE = 1.07
@@ -119,19 +118,6 @@ class Discriminator(nn.Module):
         """``[batch, 3, y, x]`` in 0..1 → ``[batch, 1, patch, patch]``, high for clean ones."""
         judged: Tensor = self.layers(2 * pictures - 1)
         return judged.float()
-
-
-@contextmanager
-def frozen(module: nn.Module) -> Iterator[None]:
-    """Inside the block, gradients pass through a module but do not reach its parameters."""
-    parameters = list(module.parameters())
-    for parameter in parameters:
-        parameter.requires_grad_(False)
-    try:
-        yield
-    finally:
-        for parameter in parameters:
-            parameter.requires_grad_(True)
 
 
 @torch.no_grad()

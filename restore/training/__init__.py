@@ -10,6 +10,7 @@ In reading order:
 - ``pairs``          crops of pairs with their degradation maps
 - ``sampler``        choice of the crops of each step
 - ``loss``           L2 + λ perceptual
+- ``discriminator``  of the adversarial term
 - ``optimisation``   AdamW, schedule, moving average
 - ``checkpoint``     the file from which a run continues
 - ``validation``     losses and pictures of held-out photographs

@@ -7,10 +7,13 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
+from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.training.config import TrainConfig
+from metalens.restore.training.discriminator import FeatureDiscriminator
 from metalens.restore.training.distributed import DistributedProcesses, lower_precision, spoken_memory
 from metalens.restore.training.log import TrainingLog, save_pictures
 from metalens.restore.training.loop import Draw, Step, Trainee
@@ -56,6 +59,9 @@ class AdapterTraining(Trainee):
         config: the recipe.
         workplace: processes and device.
         output: folder of the log.
+
+    Raises:
+        InputError: an adversarial term was asked for in several processes.
     """
 
     stage = "adapter"
@@ -90,6 +96,13 @@ class AdapterTraining(Trainee):
             restorer.prior.unet.enable_gradient_checkpointing()
         restorer.to(workplace.device)
         self.model = workplace.prepare(PathStep(restorer))
+        self.discriminator: FeatureDiscriminator | None = None
+        if config.adversarial_weight:
+            if workplace.processes > 1:
+                raise InputError("--adversarial-weight trains in one process; launch one, or train without it.")
+            with torch.random.fork_rng(devices=[]):
+                torch.manual_seed(config.seed)
+                self.discriminator = FeatureDiscriminator().to(workplace.device)
         self.before: dict[str, dict[str, float]] = {}
         self.history: list[dict[str, Any]] = []
         self._batches: Iterator[Example] | None = None
@@ -98,8 +111,9 @@ class AdapterTraining(Trainee):
     def optimisation(self, budget: Budget) -> Optimisation:
         """Optimiser according to the recipe, for a budget."""
         config = self.config
+        of_discriminator = {} if self.discriminator is None else self.discriminator.trained_parameters()
         self._optimisation = Optimisation(
-            self.restorer.parameters(),
+            self.restorer.parameters() | of_discriminator,
             learning_rate=config.learning_rate,
             budget=budget,
             weight_decay=config.weight_decay,
@@ -123,7 +137,12 @@ class AdapterTraining(Trainee):
         """Loss of a path and its terms. See :class:`Trainee`."""
         with self.workplace.autocast():
             predicted = self.model(source, maps, kind)
-        return self.loss(predicted.float(), target, kind)
+        losses = self.loss(predicted.float(), target, kind)
+        if self.discriminator is None or kind != "positive":
+            return losses
+        adversarial, critic = self.discriminator.losses(predicted.float(), target)
+        loss = losses["loss"] + self.config.adversarial_weight * adversarial + critic
+        return {**losses, "loss": loss, "adversarial": adversarial, "critic": critic}
 
     def around(self, source: Tensor, target: Tensor, maps: Tensor) -> AbstractContextManager[None]:
         """Keep Q applied in the backward pass, where gradient checkpointing runs blocks again. See :class:`Trainee`."""

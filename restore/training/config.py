@@ -62,6 +62,8 @@ class TrainConfig:
         ema_decay: decay of the moving average that is validated and exported.
         l2_weight: weight of the squared error.
         perceptual_weight: weight of the perceptual distance (their ratio is λ).
+        adversarial_weight: weight of the adversarial term of the positive path
+            (:mod:`metalens.restore.training.discriminator`); 0 trains without a discriminator.
         neutral: the neutral path's target and loss: ``smooth``, the edge-preserving low-pass of the clean picture with
             the loss of the other paths, as published; ``fidelity``, the clean picture itself with ``l1_weight`` · L1,
             in display values and in linear light, and no perceptual term.
@@ -97,6 +99,7 @@ class TrainConfig:
     ema_decay: Share = 0.99
     l2_weight: NotNegative = 40.0
     perceptual_weight: NotNegative = 1.0
+    adversarial_weight: NotNegative = 0.0
     neutral: Literal["smooth", "fidelity"] = "smooth"
     l1_weight: NotNegative = 4.0
     edge_weight: EdgeWeight = 1.0

@@ -219,7 +219,7 @@ def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, A
         "validation_before": trainee.before,
         "validation_after": found["losses"],
         "by_alpha": found["by_alpha"],
-        "trainable_parameters": sum(p.numel() for p in optimisation.parameters.values()),
+        "trainable_parameters": sum(p.numel() for p in trainee.restorer.parameters().values()),
         "device": str(workplace.device),
         "processes": workplace.processes,
         "threads": torch.get_num_threads(),

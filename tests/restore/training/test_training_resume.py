@@ -7,13 +7,16 @@ import os
 import signal
 import subprocess
 import sys
+from dataclasses import replace
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.log import read_history
@@ -108,6 +111,17 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(run, pairs, tmp_path
     assert sorted(entry.name for entry in killed.iterdir()) == sorted(entry.name for entry in whole.iterdir())
 
 
+def test_an_adversarial_training_resumes_with_its_discriminator(run):
+    config = replace(SETTINGS, adversarial_weight=0.1, shares=PathShares(1, 0, 0))
+    with pytest.raises(KeyboardInterrupt):
+        run("stopped", config=config, report=stop_at(3))
+    stopped, whole = run("stopped", config=config, resume=True), run("whole", config=config)
+    assert curve(stopped) == curve(whole)
+    assert all(row["critic"] > 0 for row in curve(whole))
+    assert (stopped / "adapter.safetensors").read_bytes() == (whole / "adapter.safetensors").read_bytes()
+    assert not any("discriminator" in name for name in load_file(whole / "adapter.safetensors"))
+
+
 def test_an_interrupted_run_is_saved_where_it_stopped(run, tmp_path):
     with pytest.raises(KeyboardInterrupt):
         run("adapter", report=stop_at(2))
@@ -117,15 +131,13 @@ def test_an_interrupted_run_is_saved_where_it_stopped(run, tmp_path):
 
 
 def test_resuming_with_other_settings_or_a_finished_training_is_refused(run, tmp_path):
-    import dataclasses
-
     def stop(share, figures):
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         run("adapter", report=stop)
     with pytest.raises(InputError, match=r"cannot be resumed, config\.batch was 2 and is now 3"):
-        run("adapter", resume=True, config=dataclasses.replace(SETTINGS, batch=3))
+        run("adapter", resume=True, config=replace(SETTINGS, batch=3))
     with pytest.raises(InputError, match="output folder is not empty"):
         run("adapter")
     (tmp_path / "finished").mkdir()
