@@ -104,8 +104,9 @@ _RECIPE = (
     click.option("--encoder-rank", type=RANK, help="LoRA rank in the encoder. [default: 8]"),
     click.option(
         "--q",
-        type=click.Choice(["local", "global", "plain"]),
-        help="Q varies over the picture, is one per picture (as published), or is left out. [default: local]",
+        type=click.Choice(["local", "global", "mean", "plain"]),
+        help="Q varies over the picture, is one per picture (as published), is the local one's mean, or is left out. "
+        "[default: local]",
     ),
     click.option(
         "--conditioning",

@@ -1,6 +1,6 @@
 """Spatially varying degradation-aware (SVDA) attention: from a degradation map to the Q of W* = W + A·Q·B.
 
-Two forms (DMDiff section 3.3 is the first):
+Three forms (DMDiff section 3.3 is the first):
 
 - ``global``: one r × r matrix for each picture and block. The flattened map goes through Linear + ReLU, is concatenated
 with the block's embedding and projected to r² numbers, which are added to the identity.
@@ -8,8 +8,11 @@ with the block's embedding and projected to r² numbers, which are added to the 
 the weights of K basis matrices. The weights are interpolated at each feature's position in the picture:
   Q(x, y) = I + Σₖ wₖ(x, y) Δₖ. Each region is restored according to its own degradation, without an r × r matrix per
   pixel.
+- ``mean``: the local form with its weights averaged over the picture, for comparison.
 
-In both forms Q starts as the identity, where A·Q·B is plain LoRA.
+B starts at 0, so that an untrained adapter changes nothing. If the bases Δₖ started at 0 as well, Q would have no
+gradient until B has grown, and little for long after it. They start as Δₖ ~ N(0, 1/r), and their weights with mean 0
+and variance X A global Q starts as the identity.
 """
 
 from __future__ import annotations
@@ -31,8 +34,17 @@ from metalens.restore.conditioning.degradation_map import (
     sample_positions,
 )
 
-Form = Literal["local", "global", "plain"]
+Form = Literal["local", "global", "mean", "plain"]
 """``plain`` is LoRA without Q, for comparison."""
+
+OF_WHOLE_FRAMES: tuple[Form, ...] = ("global", "mean")
+"""Forms whose Q is one for the picture: they take the map of the whole frame, for a crop in training too."""
+
+_START = 0.1
+"""Length of the bases at the start, as a multiple of the identity's; with 1 the first steps learn a third as fast."""
+
+_QUALITIES = (0.25, 0.5, 0.75)
+"""S_i over which the weights are standardised."""
 
 
 @dataclass
@@ -180,7 +192,7 @@ class DegradationAttention(nn.Module):
         self.embedding = nn.Parameter(torch.randn(len(ranks), 64) * 0.5)
         keys = {block: block.replace(".", "/") for block in ranks}
         self._keys = keys
-        if form == "local":
+        if form in ("local", "mean"):
             self.local = nn.Sequential(
                 nn.Conv2d(channels, width, 3, padding=1, padding_mode="replicate"),
                 nn.SiLU(),
@@ -189,8 +201,12 @@ class DegradationAttention(nn.Module):
             )
             self.weigh = nn.Linear(width + 64, bases)
             self.basis = nn.ParameterDict(
-                {keys[block]: nn.Parameter(torch.zeros(bases, rank, rank)) for block, rank in ranks.items()}
+                {
+                    keys[block]: nn.Parameter(_START * torch.randn(bases, rank, rank) / rank**0.5)
+                    for block, rank in ranks.items()
+                }
             )
+            nn.init.zeros_(self.weigh.weight[:, width:])
         else:
             self.whole = nn.Sequential(nn.Flatten(), nn.Linear(channels * cells * cells, 256), nn.ReLU())
             projections = {str(rank): nn.Linear(256 + 64, rank * rank) for rank in sorted(set(ranks.values()))}
@@ -199,13 +215,30 @@ class DegradationAttention(nn.Module):
                 nn.init.zeros_(layer.bias)
             self.project = nn.ModuleDict(projections)
 
+    @torch.no_grad()
+    def standardise(self, lens_map: Tensor) -> None:
+        """Give the weights of the bases mean 0 and variance 1 over a lens map, once, at the start.
+
+        Their linear layer is scaled. Three qualities are taken with the lens map: over the map of a lens that is equal
+        everywhere the weights would not vary, and for another quality they would be far from 1.
+
+        Args:
+            lens_map: ``[channel − 1, n, n]`` in 0..1, all channels but the quality.
+        """
+        if self.form not in ("local", "mean"):
+            return
+        maps = torch.stack([torch.cat([lens_map, torch.full_like(lens_map[:1], each)]) for each in _QUALITIES])
+        found = self._weights(self.local(self._used(maps)), 0)
+        mean, deviation = found.mean(dim=(0, 2, 3)), found.std(dim=(0, 2, 3), correction=0)
+        self.weigh.weight.div_(deviation[:, None])
+        self.weigh.bias.copy_((self.weigh.bias - mean) / deviation)
+
     def forward(self, maps: Tensor) -> dict[str, Mixing] | None:
         """Q of every block for maps ``[batch, channel, n, n]`` in 0..1; ``None`` is the identity."""
         if self.form == "plain":
             return None
-        if not self.fwhm:
-            maps = torch.cat([torch.zeros_like(maps[:, :-1]), maps[:, -1:]], dim=1)
-        if self.form == "local":
+        maps = self._used(maps)
+        if self.form in ("local", "mean"):
             return self._local(maps)
         whole = self.whole(maps)
         mixings = {}
@@ -215,11 +248,23 @@ class DegradationAttention(nn.Module):
             mixings[block] = Mixing(matrix=matrix, weights=None)
         return mixings
 
+    def _used(self, maps: Tensor) -> Tensor:
+        """The map without the channels of the lens, if those are not used."""
+        return maps if self.fwhm else torch.cat([torch.zeros_like(maps[:, :-1]), maps[:, -1:]], dim=1)
+
     def _local(self, maps: Tensor) -> dict[str, Mixing]:
-        features = self.local(maps).permute(0, 2, 3, 1)
+        features = self.local(maps)
         mixings = {}
         for index, block in enumerate(self.ranks):
-            embedded = self.embedding[index].expand(*features.shape[:-1], -1)
-            weights = self.weigh(torch.cat([features, embedded], dim=-1)).permute(0, 3, 1, 2)
+            weights = self._weights(features, index)
+            if self.form == "mean":
+                weights = weights.mean(dim=(-2, -1), keepdim=True).expand_as(weights)
             mixings[block] = Mixing(matrix=self.basis[self._keys[block]], weights=weights)
         return mixings
+
+    def _weights(self, features: Tensor, index: int) -> Tensor:
+        """Weights ``[batch, K, n, n]`` of a block's bases, from ``[batch, width, n, n]`` features of the map."""
+        placed = features.permute(0, 2, 3, 1)
+        embedded = self.embedding[index].expand(*placed.shape[:-1], -1)
+        weights: Tensor = self.weigh(torch.cat([placed, embedded], dim=-1))
+        return weights.permute(0, 3, 1, 2)

@@ -111,9 +111,8 @@ class AdapterTraining(Trainee):
     def optimisation(self, budget: Budget) -> Optimisation:
         """Optimiser according to the recipe, for a budget."""
         config = self.config
-        of_discriminator = {} if self.discriminator is None else self.discriminator.trained_parameters()
         self._optimisation = Optimisation(
-            self.restorer.parameters() | of_discriminator,
+            self.trained_parameters(),
             learning_rate=config.learning_rate,
             budget=budget,
             weight_decay=config.weight_decay,
@@ -124,6 +123,11 @@ class AdapterTraining(Trainee):
             factors={"svda.": config.q_rate},
         )
         return self._optimisation
+
+    def trained_parameters(self) -> dict[str, nn.Parameter]:
+        """What the optimiser changes: the adapter, and the discriminator if there is one."""
+        of_discriminator = {} if self.discriminator is None else self.discriminator.trained_parameters()
+        return self.restorer.parameters() | of_discriminator
 
     def draw(self, position: int) -> Draw:
         """The crops of a step, on its path."""

@@ -70,6 +70,7 @@ class TrainingPairs:
         quality_metric: metric of S_i; ``None`` leaves the fourth channel 0, for restorers without it.
         kept_bytes: size of the picture cache in bytes, in each reading process.
         edge_weight: how often a crop beyond two thirds of the sensor's half diagonal is drawn, as a multiple of others.
+        whole_maps: give crops the map of their whole frame, which a Q that is one for the picture has when restoring.
 
     Raises:
         InputError: the training split is empty.
@@ -82,10 +83,12 @@ class TrainingPairs:
         quality_metric: str | None,
         kept_bytes: int = 2**30,
         edge_weight: float = 1.0,
+        whole_maps: bool = False,
     ) -> None:
         self.sources = list(sources)
         self.quality_metric = quality_metric
         self.edge_weight = edge_weight
+        self.whole_maps = whole_maps
         self._room = kept_bytes
         self._kept: dict[Place, PairSample] = {}
         self._quality: dict[tuple[int, int, bool], np.ndarray] = {}
@@ -137,12 +140,13 @@ class TrainingPairs:
         top = multiple * int(random.integers(0, (height - size) // multiple + 1))
         left = multiple * int(random.integers(0, (width - size) // multiple + 1))
         window = (slice(top, top + size), slice(left, left + size))
-        on_sensor = _on_sensor(source, sample, top, left, size)
+        on_sensor = _on_sensor(source, sample, top, left, (size, size))
         if self.edge_weight > 1 and not _is_edge(on_sensor) and random.random() >= 1 / self.edge_weight:
             return self.draw_placed(among, size, random=random, multiple=multiple, of_clean=of_clean)
-        lens = resample(torch.from_numpy(source.lenses[sample.camera].values).float(), on_sensor)
+        seen = _on_sensor(source, sample, 0, 0, (height, width)) if self.whole_maps else on_sensor
+        lens = resample(torch.from_numpy(source.lenses[sample.camera].values).float(), seen)
         # Quality is measured over the picture, FWHM over the whole sensor, of which the picture may be a part.
-        region = Region(top / height, left / width, size / height, size / width)
+        region = Region() if self.whole_maps else Region(top / height, left / width, size / height, size / width)
         quality = resample(self._quality_of(place, sample, of_clean=of_clean), region)
         example = Example(
             clean=as_tensor(sample.clean[window]),
@@ -204,10 +208,10 @@ class TrainingPairs:
         return torch.from_numpy(self._quality[key][None]).float()
 
 
-def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size: int) -> Region:
-    """Region of the camera's sensor that a square crop of a sample covers."""
+def _on_sensor(source: PairSource, sample: PairSample, top: int, left: int, size: tuple[int, int]) -> Region:
+    """Region of the camera's sensor that a crop of a sample covers."""
     sensor = source.pairs.manifest.cameras[sample.camera].sensor
-    return region_of(sample.position[0] + top, sample.position[1] + left, size, size, sensor)
+    return region_of(sample.position[0] + top, sample.position[1] + left, *size, sensor)
 
 
 _FILTERS: dict[str, LinearEstimates] = {}

@@ -22,6 +22,7 @@ from metalens.restore.adapter.adapter_file import describe_adapter, save_adapter
 from metalens.restore.adapter.lens_transfer import initialise
 from metalens.restore.adapter.model_card import write_model_card
 from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.adapter.svda import OF_WHOLE_FRAMES
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.inference.restoration import mostly_saturated
@@ -128,10 +129,11 @@ def train(
         workplace.wait()
         # Without Q nothing reads the quality.
         measured = metric if restorer.layers.ranks else None
-        drawn = TrainingPairs(sources, quality_metric=measured, edge_weight=config.edge_weight)
+        whole = config.adapter.form in OF_WHOLE_FRAMES
+        drawn = TrainingPairs(sources, quality_metric=measured, edge_weight=config.edge_weight, whole_maps=whole)
         if data.measure_first:
             drawn.measure()
-        pseudo = TrainingPairs(pseudo_sources, quality_metric=measured) if pseudo_sources else None
+        pseudo = TrainingPairs(pseudo_sources, quality_metric=measured, whole_maps=whole) if pseudo_sources else None
         crops = config.batch * config.accumulate * workplace.processes
         trainee = AdapterTraining(
             restorer,

@@ -100,5 +100,5 @@ def test_an_adapter_from_before_skips_has_none(adapter):
 
 
 def test_adapters_of_impossible_sizes_are_refused():
-    with pytest.raises(InputError, match="form: Input should be 'local', 'global' or 'plain', found 'round'"):
+    with pytest.raises(InputError, match="form: Input should be 'local', 'global', 'mean' or 'plain', found 'round'"):
         AdapterConfig(form="round")

@@ -19,9 +19,9 @@ def random_maps(batch=2, seed=2):
     return torch.rand(batch, 4, 7, 7, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("form", ["local", "global"])
+@pytest.mark.parametrize("form", ["local", "global", "mean"])
 def test_a_new_adapter_changes_nothing(make_restorer, prior_folder, form):
-    # B starts at 0 and Q at the identity: the prior itself.
+    # B starts at 0: the prior itself.
     restorer, prior = make_restorer(form=form), load_prior(prior_folder)
     paths = ["positive", "negative"]
     expected = prior.decode(prior.predict_clean(prior.encode(picture()), prior.prompt(paths)))
@@ -52,6 +52,32 @@ def test_another_degradation_map_gives_another_picture(make_restorer, form):
     paths = ["positive", "positive"]
     first, second = (restorer.forward(picture(), random_maps(seed=seed), paths) for seed in (2, 3))
     assert (first - second).abs().max() > 1e-4
+
+
+@pytest.mark.parametrize("lens_map", [torch.rand(3, 7, 7), torch.full((3, 7, 7), 0.3)], ids=["varies", "is equal"])
+def test_weights_start_with_mean_0_and_variance_1_over_the_lens_map_and_bases_with_variance_1_over_r(lens_map):
+    torch.manual_seed(0)
+    attention = DegradationAttention({"one": 32, "two": 32}, bases=3)
+    attention.standardise(lens_map)
+    maps = torch.stack([torch.cat([lens_map, torch.full((1, 7, 7), quality)]) for quality in (0.25, 0.5, 0.75)])
+    for mixing in attention(maps).values():
+        torch.testing.assert_close(mixing.weights.mean(dim=(0, 2, 3)), torch.zeros(3), atol=1e-5, rtol=0)
+        torch.testing.assert_close(mixing.weights.std(dim=(0, 2, 3), correction=0), torch.ones(3))
+        torch.testing.assert_close(mixing.mean().mean(dim=0), torch.zeros(32, 32), atol=1e-5, rtol=0)
+        assert mixing.matrix.var().item() == pytest.approx(0.1**2 / 32, rel=0.1)
+
+
+def test_the_mean_form_has_the_mean_of_the_local_field_everywhere():
+    torch.manual_seed(0)
+    local = DegradationAttention({"one": 4})
+    mean = DegradationAttention({"one": 4}, form="mean")
+    mean.load_state_dict(local.state_dict())
+    wanted, found = local(random_maps())["one"], mean(random_maps())["one"]
+    torch.testing.assert_close(found.mean(), wanted.mean())
+    features = torch.rand(2, 4, 12, 12)
+    torch.testing.assert_close(
+        found.on_grid(features), features + torch.einsum("bij,bjyx->biyx", wanted.mean(), features)
+    )
 
 
 def test_a_constant_local_map_acts_like_one_matrix(make_restorer):

@@ -39,7 +39,7 @@ def test_options_win_over_the_file_and_the_file_over_the_defaults(tmp_path):
         ("[training]\nlearning_rate = nan", "learning_rate: Input should be .*, found nan"),
         ("[training]\npseudo_share = 1.5", "pseudo_share: Input should be less than or equal to 1, found 1.5"),
         ("[training]\nprecision = 'fp8'", "precision: Input should be 'fp32' or 'bf16', found 'fp8'"),
-        ("[adapter]\nform = 'round'", "form: Input should be 'local', 'global' or 'plain', found 'round'"),
+        ("[adapter]\nform = 'round'", "form: Input should be 'local', 'global', 'mean' or 'plain', found 'round'"),
         ("[paths]\npositive = 0.5", "must be 0 or more and sum to 1"),
         ("[path]\npositive = 1.0", "found 'path', expected the tables adapter, paths, training"),
         ("training = 3", "found 'training', expected the tables"),

@@ -59,6 +59,14 @@ def test_a_crop_has_the_blur_of_its_place_on_the_sensor(tmp_path, camera, fwhm_m
         torch.testing.assert_close(crop.degradation_map[:3], resample(torch.from_numpy(fwhm_map), region))
 
 
+def test_a_q_that_is_one_for_the_picture_gets_the_map_of_the_whole_frame(pairs, fwhm_map):
+    data = TrainingPairs([PairSource(pairs, [LensMap("", fwhm_map)])], quality_metric="piqe", whole_maps=True)
+    first, second = (data.draw([(0, 0)], 16, random=np.random.default_rng(seed), multiple=4) for seed in (0, 1))
+    assert not torch.equal(first.captured, second.captured)
+    torch.testing.assert_close(first.degradation_map[:3], torch.from_numpy(fwhm_map).float())
+    torch.testing.assert_close(first.degradation_map, second.degradation_map)
+
+
 def test_the_split_and_the_neutral_target_are_the_manifests(pairs, fwhm_map):
     data = TrainingPairs([PairSource(pairs, [LensMap("", fwhm_map)])], quality_metric="piqe")
     assert data.training == [(0, number) for number in range(8) if number % 4 != 3]
