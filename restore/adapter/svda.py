@@ -11,8 +11,9 @@ the weights of K basis matrices. The weights are interpolated at each feature's 
 - ``mean``: the local form with its weights averaged over the picture, for comparison.
 
 B starts at 0, so that an untrained adapter changes nothing. If the bases Δₖ started at 0 as well, Q would have no
-gradient until B has grown, and little for long after it. They start as Δₖ ~ N(0, 1/r), and their weights with mean 0
-and variance X A global Q starts as the identity.
+gradient until B has grown, and little for long after it. They start as Δₖ ~ 0.1 · N(0, 1/r), and their weights with mean
+0 and variance 1 over the adapter's own lens map and over qualities: Q differs over the frame from the first step, and
+its mean is the identity. A global Q starts as the identity.
 """
 
 from __future__ import annotations
@@ -41,7 +42,7 @@ OF_WHOLE_FRAMES: tuple[Form, ...] = ("global", "mean")
 """Forms whose Q is one for the picture: they take the map of the whole frame, for a crop in training too."""
 
 _START = 0.1
-"""Length of the bases at the start, as a multiple of the identity's; with 1 the first steps learn a third as fast."""
+"""Length of the bases at the start, as a share of the identity's. With 1 the first steps hardly learn."""
 
 _QUALITIES = (0.25, 0.5, 0.75)
 """S_i over which the weights are standardised."""
