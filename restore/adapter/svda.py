@@ -11,9 +11,9 @@ the weights of K basis matrices. The weights are interpolated at each feature's 
 - ``mean``: the local form with its weights averaged over the picture, for comparison.
 
 B starts at 0, so that an untrained adapter changes nothing. If the bases Δₖ started at 0 as well, Q would have no
-gradient until B has grown, and little for long after it. They start as Δₖ ~ 0.1 · N(0, 1/r), and their weights with mean
-0 and variance 1 over the adapter's own lens map and over qualities: Q differs over the frame from the first step, and
-its mean is the identity. A global Q starts as the identity.
+gradient until B has grown, and little for long after it. They start as Δₖ ~ 0.1 · N(0, 1/r), and their weights with
+mean 0 and variance 1 over the adapter's own lens map and over qualities: Q differs over the frame from the first step,
+and its mean is the identity. A global Q starts as the identity.
 """
 
 from __future__ import annotations
