@@ -77,7 +77,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
             ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
             ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", *pseudo]),
             ("train with pseudo pairs", ["train", pairs, "-o", adapter, *recipe, *budget, *again]),
-            ("restore", ["restore", test, "-o", restored, "--adapter", adapter, "--alpha", alphas]),
+            ("restore", ["restore", test, "-o", restored, "--adapter", adapter, "--alpha", alphas, "--uncertainty"]),
         )
     ]
     write_text(Path(measured), json.dumps(stages, indent=1) + "\n")

@@ -152,5 +152,10 @@ def as_grey(error: np.ndarray) -> np.ndarray:
     return np.asarray(np.rint(np.clip(error / LARGEST_SHOWN, 0, 1) * 255), dtype=np.uint8)
 
 
+def from_grey(grey: np.ndarray) -> np.ndarray:
+    """The expected error in display values of such a picture; white is :data:`LARGEST_SHOWN`, also where it is more."""
+    return grey.astype(np.float32) / 255 * LARGEST_SHOWN
+
+
 def _display(picture: np.ndarray) -> np.ndarray:
     return picture.astype(np.float32) / 255

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from glob import escape
 from importlib.metadata import version
@@ -25,6 +25,7 @@ from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapt
 from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name, uncertainty_name
+from metalens.restore.inference.uncertainty import from_grey
 from metalens.restore.machine import processor_name
 from metalens.restore.report.report import Sample, write_report
 from metalens.restore.training.log import TrainingHistory
@@ -113,7 +114,8 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
             wiener_tiled(pair.degraded, bank, noise_to_signal, place=pair.position),
             wiener_joint(pair.degraded, bank, noise_scale, place=pair.position),
         )
-        samples.append(Sample(name, pair.clean, pair.degraded, *filtered, restored[number]))
+        expected = expected_errors(name, inputs.restored, restored[number])
+        samples.append(Sample(name, pair.clean, pair.degraded, *filtered, restored[number], expected))
     progress(len(pairs), len(pairs))
     return write_report(
         output,
@@ -171,6 +173,21 @@ def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarra
     if not restored:
         raise InputError(f"{restored_folder}: holds no {restored_name(name, 0.75)} or other α of {name}; restore it.")
     return restored
+
+
+def expected_errors(name: str, restored_folder: Path, alphas: Iterable[float]) -> dict[float, np.ndarray]:
+    """The maps of ``metalens restore --uncertainty`` for one pair, by α; none for those that have none.
+
+    Args:
+        name: of the pair.
+        restored_folder: output of ``metalens restore``.
+        alphas: of the restored pictures.
+
+    Returns:
+        α → ``[y, x]`` float32, the expected error in display values.
+    """
+    paths = {alpha: restored_folder / uncertainty_name(restored_name(name, alpha)) for alpha in alphas}
+    return {alpha: from_grey(read_picture(path)[..., 0]) for alpha, path in paths.items() if path.is_file()}
 
 
 def _curves(adapters: Sequence[str]) -> dict[str, dict[str, list[float]]]:

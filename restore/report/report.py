@@ -10,11 +10,13 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from scipy.ndimage import gaussian_filter
+from scipy.stats import spearmanr
 
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.drawing.field_map import width_figure
@@ -23,6 +25,7 @@ from metalens.formats.files.atomic import atomic_directory, require_new_director
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.inference.uncertainty import SMOOTHING, as_grey
 from metalens.restore.metrics.measures import ZONES, Network, perceptual_distances, psnr, psnr_by_zone, ssim
 from metalens.restore.report import figures as figures
 from metalens.restore.report.report_page import render_page
@@ -72,6 +75,7 @@ class Sample:
         wiener: the capture, deconvolved by the tiled Wiener filter, each colour alone.
         wiener_joint: the capture, deconvolved by the Wiener filter over all colours together.
         restored: α → the capture, restored.
+        expected_error: α → ``[y, x]`` float32 in display values, where ``metalens restore --uncertainty`` wrote a map.
     """
 
     name: str
@@ -80,6 +84,7 @@ class Sample:
     wiener: np.ndarray
     wiener_joint: np.ndarray
     restored: Mapping[float, np.ndarray]
+    expected_error: Mapping[float, np.ndarray] = field(default_factory=dict)
 
 
 def write_report(
@@ -105,7 +110,7 @@ def write_report(
     Returns:
         What ``report.json`` holds. ``samples[i]["captured"]`` and those of the other :data:`BASELINES` are the
         figures of :func:`measures`, ``["restored"]`` is α → figures; ``means`` has the same form; ``best_alpha`` is
-        measure → α of the best mean.
+        measure → α of the best mean; ``["expected_error"]`` is α → figures of :func:`_agreement`.
 
     Raises:
         InputError: the folder is not empty, or the samples do not fit together.
@@ -134,7 +139,10 @@ def write_report(
                 channel: _spread(bank.by_channel.full_width_half_maximum[:, index] * 1e6)
                 for index, channel in enumerate(CHANNEL_NAMES)
             },
-            "samples": [{"name": entry["name"], **_grouped(entry["versions"])} for entry in measured],
+            "samples": [
+                {"name": entry["name"], **_grouped(entry["versions"]), "expected_error": _agreement(sample)}
+                for entry, sample in zip(measured, samples, strict=True)
+            ],
             "means": _grouped(means),
             "best_alpha": _best_alpha(means),
             "training": training,
@@ -174,6 +182,12 @@ def _check(samples: Sequence[Sample]) -> None:
                     f"report: {sample.name}, {version}: found {picture.dtype} {picture.shape}, the clean one is "
                     f"{sample.clean.dtype} {sample.clean.shape}; expected uint8 of one shape."
                 )
+        for alpha, expected in sample.expected_error.items():
+            if alpha not in sample.restored or expected.shape != sample.clean.shape[:2]:
+                raise InputError(
+                    f"report: {sample.name}, map of the expected error at α = {alpha:g}: found {expected.shape}, "
+                    f"expected {sample.clean.shape[:2]} and a restored picture at this α; restore it again."
+                )
 
 
 def _check_curves(curves: Mapping[str, Mapping[str, Sequence[float]]]) -> None:
@@ -198,6 +212,25 @@ def _measure(sample: Sample, loss: str | None) -> dict[str, Any]:
             **{f"psnr_{zone}": zones[zone] for zone in ZONES},
         }
     return {"name": sample.name, "versions": found}
+
+
+def _agreement(sample: Sample) -> dict[str, dict[str, float]]:
+    """How far the map of the expected error tells the true one.
+
+    Returns:
+        α → ``expected`` and ``true``, mean absolute errors in 1/255, and ``rank_correlation`` of both over the picture,
+        under the Gaussian of the map.
+    """
+    found = {}
+    for alpha, expected in sorted(sample.expected_error.items()):
+        true = np.abs(sample.restored[alpha].astype(np.float32) - sample.clean).mean(axis=-1)
+        smooth = gaussian_filter(true, SMOOTHING)
+        found[f"{alpha:g}"] = {
+            "expected": 255 * float(expected.mean()),
+            "true": float(true.mean()),
+            "rank_correlation": float(spearmanr(expected[::4, ::4].ravel(), smooth[::4, ::4].ravel()).statistic),
+        }
+    return found
 
 
 def _means(entries: Sequence[Mapping[str, Mapping[str, float]]]) -> dict[str, dict[str, float]]:
@@ -295,7 +328,14 @@ def _write_pictures(folder: Path, number: int, sample: Sample) -> dict[str, Any]
         for zoom, (top, left, side) in boxes.items():
             write_picture(folder / f"{stem}-{zoom}.png", picture[top : top + side, left : left + side])
         files[version] = stem
-    return {"files": files, "boxes": boxes, "shape": sample.clean.shape[:2], "number": number}
+    maps = {}
+    for alpha, expected in sorted(sample.expected_error.items()):
+        stem = maps[f"{alpha:g}"] = f"photograph-{number:02d}-{alpha:g}-uncertainty"
+        shown = np.repeat(as_grey(expected)[..., None], 3, axis=-1)
+        write_picture(folder / f"{stem}.png", shown)
+        for zoom, (top, left, side) in boxes.items():
+            write_picture(folder / f"{stem}-{zoom}.png", shown[top : top + side, left : left + side])
+    return {"files": files, "maps": maps, "boxes": boxes, "shape": sample.clean.shape[:2], "number": number}
 
 
 def _draw_comparison(folder: Path, number: int, sample: Sample, entry: Mapping[str, Any]) -> None:

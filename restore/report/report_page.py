@@ -86,5 +86,9 @@ def _photograph(entry: Mapping[str, Any], found: Mapping[str, Any], baselines: M
         "versions": [
             {"title": titles.get(version, f"α = {version}"), "stem": stem, "figures": figures[version]}
             for version, stem in found["files"].items()
+        ]
+        + [
+            {"title": f"expected error, α = {alpha}", "stem": stem, "error": entry["expected_error"][alpha]}
+            for alpha, stem in found["maps"].items()
         ],
     }

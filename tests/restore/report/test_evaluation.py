@@ -16,7 +16,7 @@ from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
-from metalens.restore.inference.restoration import restored_name
+from metalens.restore.inference.restoration import restored_name, uncertainty_name
 from metalens.restore.report import evaluation
 from metalens.restore.report.evaluation import EvaluationInputs, evaluate
 
@@ -55,6 +55,8 @@ def test_crops_are_tuned_on_and_compared_at_their_places(tmp_path, bank, crops, 
     (tmp_path / "restored").mkdir()
     for name, (_, captured) in zip(pair_names(crops), crops, strict=True):
         write_picture(tmp_path / "restored" / restored_name(name, 0.75), captured)
+    first = tmp_path / "restored" / restored_name(pair_names(crops)[0], 0.75)
+    write_picture(first.with_name(uncertainty_name(first.name)), np.full((32, 40, 3), 51, np.uint8))
     # Drawing the page is another file's work and takes seconds.
     monkeypatch.setattr(evaluation, "write_report", lambda output, **given: given)
     inputs = EvaluationInputs(
@@ -62,6 +64,8 @@ def test_crops_are_tuned_on_and_compared_at_their_places(tmp_path, bank, crops, 
     )
     given = evaluate(tmp_path / "report", inputs)
     ratio, scale = (given["provenance"][key] for key in ("wiener_noise_to_signal", "wiener_joint_noise_scale"))
+    assert [list(sample.expected_error) for sample in given["samples"]] == [[0.75], [], [], []]
+    np.testing.assert_allclose(given["samples"][0].expected_error[0.75], 32 / 255 / 5, rtol=1e-6)
     for sample, place in zip(given["samples"], PLACES, strict=True):
         assert np.array_equal(sample.wiener, wiener_tiled(sample.captured, bank, ratio, place=place))
         assert np.array_equal(sample.wiener_joint, wiener_joint(sample.captured, bank, scale, place=place))

@@ -1,11 +1,13 @@
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.legend import Legend
+from scipy.ndimage import gaussian_filter
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
@@ -28,7 +30,13 @@ def sample(name: str, seed: int) -> Sample:
         return np.clip(clean + random.normal(0, sigma, clean.shape), 0, 255).astype(np.uint8)
 
     restored = {alpha: noisy(5 + 10 * abs(1 - alpha)) for alpha in ALPHAS}
-    return Sample(name, clean, noisy(40), noisy(20), noisy(15), restored)
+    errors = {1.0: smoothed_error(clean, restored[1.0]).astype(np.float32) / 255}
+    return Sample(name, clean, noisy(40), noisy(20), noisy(15), restored, errors)
+
+
+def smoothed_error(clean: np.ndarray, restored: np.ndarray) -> np.ndarray:
+    """The true error in 1/255, under the Gaussian of the maps."""
+    return gaussian_filter(np.abs(restored.astype(float) - clean).mean(axis=-1), 4.0)
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +64,24 @@ def test_page_refers_only_to_files_that_are_there(written: tuple[Path, dict]) ->
     assert "http" not in page
     assert "<script" not in page
     assert "url(" not in page
+
+
+def test_maps_of_the_expected_error_stand_beside_their_agreement_with_the_true_one(
+    written: tuple[Path, dict], samples: list[Sample]
+) -> None:
+    folder, report = written
+    found = report["samples"][0]["expected_error"]["1"]
+    assert found["rank_correlation"] == pytest.approx(1, abs=1e-4)
+    assert found["expected"] == pytest.approx(found["true"], rel=0.05)
+    shown = read_picture(folder / "photograph-01-1-uncertainty.png")[..., 0]
+    assert np.abs(shown / 255 * 32 - 255 * samples[0].expected_error[1.0]).max() <= 0.07
+    assert "expected error, α = 1" in (folder / "report.html").read_text(encoding="utf-8")
+
+
+def test_a_map_of_another_size_is_refused(tmp_path: Path, bank: PsfBank, samples: list[Sample]) -> None:
+    wrong = replace(samples[0], expected_error={1.0: np.zeros((3, 3), np.float32)})
+    with pytest.raises(InputError, match=r"map of the expected error at α = 1: found \(3, 3\), expected \(64, 80\)"):
+        write_report(tmp_path / "r", bank=bank, samples=[wrong], training={}, stages=(), provenance={})
 
 
 def test_every_file_is_on_the_page(written: tuple[Path, dict]) -> None:
