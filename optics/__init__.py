@@ -14,6 +14,8 @@ Files, in reading order:
 - ``built``        transmission of a lens that consists of given meta-atoms
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
 - ``fabrication``  fabrication errors
+- ``incidence``    angle and polarisation at each place of a lens
+- ``polarised``    a lens in the light of one field point: fields whose intensities add
 - ``from_lens_toml``  a lens from the tables of a ``lens.toml``
 - ``source``       incident light: plane waves and point sources
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines

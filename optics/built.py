@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 
 import jax
+import jax.numpy as jnp
 
 from metalens.optics.phase.profile import Scalar
 
@@ -25,6 +26,10 @@ class Built(ABC):
     @abstractmethod
     def flat_pixel(self) -> Scalar:
         """Smallest distance in metres over which the transmission changes; it is sampled twice."""
+
+    def image_order(self, wavelength: jax.Array) -> jax.Array:
+        """Diffraction order ``[...]`` of the lens' phase that forms the image at ``[...]`` in metres: the first."""
+        return jnp.ones(jnp.shape(wavelength), dtype=int)
 
     @abstractmethod
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:

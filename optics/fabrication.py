@@ -11,6 +11,7 @@ import jax.numpy as jnp
 from metalens.formats.files.errors import InputError
 from metalens.optics.aperture import Annulus, Aperture, Polygon
 from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
+from metalens.optics.meta_atoms.library import at_each_angle
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar, Stretched
 
@@ -91,12 +92,24 @@ def _built_with_errors(structure: Any, errors: Fabrication) -> Any:
             "fabrication: missing_share needs a library that knows what an empty site lets through, as `metalens "
             "library build` makes them; leave it out."
         )
-    local = errors_of_atoms(library, replace(errors, width_error=None))
-    geometry, wavelength = jnp.asarray(library.geometry)[:, None], jnp.asarray(library.wavelength)
-    changed: dict[str, Any] = {"library": replace(library, transmission=local.moments(geometry, wavelength)[0])}
+    changed: dict[str, Any] = {"library": _mean_library(library, replace(errors, width_error=None))}
     if width_error is not None:
         changed["width_error"] = structure.width_error + width_error
     return replace(structure, **changed)
+
+
+def _mean_library(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtomLibrary:
+    """The library with the mean transmission of its meta-atoms, at each of its angles."""
+
+    def mean(seen: MetaAtomLibrary) -> jax.Array:
+        geometry, wavelength = jnp.asarray(seen.geometry)[:, None], jnp.asarray(seen.wavelength)
+        return errors_of_atoms(seen, errors).moments(geometry, wavelength)[0]
+
+    averaged = replace(library, transmission=mean(replace(library, oblique=None)))
+    if library.oblique is None:
+        return averaged
+    tables = jnp.stack([jax.vmap(mean)(at_each_angle(library, each)) for each in (0, 1)])
+    return replace(averaged, oblique=replace(library.oblique, transmission=tables))
 
 
 def _with_errors(response: MetaAtoms, named: dict[str, Scalar]) -> MetaAtoms:

@@ -18,7 +18,7 @@ from metalens.optics.built import Built
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
 from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
-from metalens.optics.meta_atoms.named import PROXY
+from metalens.optics.meta_atoms.named import PROXY, Incidence
 from metalens.optics.metalens import Metalens, Plate, Stop
 from metalens.optics.phase import (
     Cubic,
@@ -133,15 +133,24 @@ def aperture_of(record: parts.Aperture | None) -> Aperture:
             return Circle()
 
 
-def response_of(record: parts.Response | None) -> Response:
-    """The response described by a ``[lens.response]`` table; without one, the ideal response."""
+def response_of(record: parts.Response | None, incidence: Incidence | None = "normal") -> Response:
+    """The response described by a ``[lens.response]`` table; without one, the ideal response.
+
+    Args:
+        record: the table.
+        incidence: the key of ``[lens]``: whether meta-atoms respond by the local angle of incidence.
+
+    Raises:
+        InputError: a library cannot be read, or has no angles for local incidence.
+    """
     match record:
         case parts.KinoformResponse():
             return Kinoform(record.wavelength_nm * NANO, record.orders, record.levels)
         case parts.NanoOpticsProxyResponse():
             return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
         case parts.LibraryResponse():
-            return MetaAtoms(library_named(record.path()), record.wavelength_nm * NANO, record.orders)
+            library = library_named(record.path(), incidence=incidence)
+            return MetaAtoms(library, record.wavelength_nm * NANO, record.orders)
         case _:
             return IdealPhase()
 
@@ -168,7 +177,7 @@ def _sites(table: StructureTable, lens: Lens, aperture: Aperture) -> Sites:
     source = table.library_source(structure)
     library = nano_optics_proxy() if source == PROXY else read_atom_library(library_path(source))
     try:
-        sites = sites_of(structure, library)
+        sites = sites_of(structure, library, incidence=lens.incidence)
     except InputError as error:
         raise InputError(f"{table.file}: {error}") from error
     _check_cover(table.file, structure, lens)
@@ -204,7 +213,7 @@ def _check_filled(name: str, structure: Structure, lens: Lens, aperture: Apertur
 
 
 def _radial(table: RadialGeometryTable, lens: Lens) -> RadialGeometry:
-    library = library_named(table.library_source())
+    library = library_named(table.library_source(), incidence=lens.incidence)
     unit = 1.0
     if is_duty_cycle(library):
         if lens.meta_atoms is None:
@@ -234,6 +243,7 @@ def metalens_of(camera: Camera) -> Metalens:
         InputError: a file that the camera names cannot be read, or does not fit it.
     """
     lens = camera.lens
+    built = lens.structure is not None or lens.radial_geometry is not None
     stop = None
     if lens.stop is not None:
         stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
@@ -242,7 +252,7 @@ def metalens_of(camera: Camera) -> Metalens:
         focal_length=lens.focal_length_m,
         phase=phase_of(lens.phase, lens),
         aperture=aperture_of(lens.aperture),
-        response=response_of(lens.response),
+        response=response_of(lens.response, "normal" if built else lens.incidence),
         stop=stop,
         substrate=_plate_of(lens.substrate),
         cover_glass=_plate_of(lens.cover_glass),

@@ -106,9 +106,9 @@ class Metalens:
         return self.structure is None and self.response.achromatic
 
     def image_order(self, wavelength: jax.Array) -> jax.Array:
-        """Diffraction order ``[...]`` that forms the image at the wavelengths ``[...]`` in metres; 1 of a structure."""
+        """Diffraction order ``[...]`` that forms the image at the wavelengths ``[...]`` in metres; usually 1."""
         if self.structure is not None:
-            return jnp.ones(jnp.shape(wavelength), dtype=int)
+            return self.structure.image_order(wavelength)
         return self.response.image_order(wavelength)
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:

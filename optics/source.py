@@ -75,6 +75,12 @@ class PointSource(Source):
     direction: jax.Array
     distance: Scalar
 
+    @property
+    def place(self) -> tuple[jax.Array, jax.Array]:
+        """Place (y, x) of the point in metres from the optical axis."""
+        place_y, place_x, _ = self._place()
+        return place_y, place_x
+
     def _place(self) -> tuple[jax.Array, jax.Array, jax.Array]:
         """Place (y, x) of the point and its distance to the lens' centre, in metres."""
         direction = jnp.asarray(self.direction)

@@ -14,8 +14,8 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
-from metalens.optics.source import PlaneWave, PointSource, Source
-from metalens.psf.conjugates import Conjugates, at_sensor
+from metalens.optics.source import Source
+from metalens.psf.conjugates import Conjugates, at_sensor, source_at
 from metalens.psf.engines.choice import Engine
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.rays import chief_ray, direction_to, pupil_points, ray_landing
@@ -90,6 +90,15 @@ class CameraView:
         field = int(np.hypot(*self.position.T).argmax())
         return slice(field, field + 1)
 
+    def source(self, field: int) -> Source:
+        """The light of a field point.
+
+        Args:
+            field: its number in the view.
+        """
+        direction = jnp.asarray(self.direction[field])
+        return source_at(direction, self.object_distance if math.isfinite(self.object_distance) else None)
+
     def rays(self, field: int, wavelength: float, rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:
         """Landing points of rays of equal energy, relative to a field point on the sensor.
 
@@ -103,10 +112,7 @@ class CameraView:
             ``[ray, 2]`` (y, x) in metres; and ``[ray]`` whether the ray passes the lens.
         """
         lens = replace(self.lens, focal_length=sensor_depth(self, self.position[field]))
-        direction = jnp.asarray(self.direction[field])
-        source: Source = PlaneWave(direction)
-        if math.isfinite(self.object_distance):
-            source = PointSource(direction, self.object_distance)
+        direction, source = jnp.asarray(self.direction[field]), self.source(field)
         points = (values[:-1].ravel() for values in pupil_points(lens, rings, spokes))
         landing, inside = ray_landing(lens, source, jnp.asarray(wavelength), *points)
         away = np.asarray(landing, dtype=float)

@@ -13,7 +13,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.optics.fabrication import library_of
+from metalens.optics.incidence import largest_squared_sine
+from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
+from metalens.optics.polarised import polarised_lenses
+from metalens.optics.source import Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, plan_engine
@@ -21,7 +26,7 @@ from metalens.psf.engines.field_batch import BatchTask, simulate_batch, simulate
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import pixel_nodes
-from metalens.psf.rays import check_chief_ray
+from metalens.psf.rays import check_chief_ray, pupil_points
 from metalens.psf.validation import FieldAngle, check_request, field_direction
 
 _Array = TypeVar("_Array", np.ndarray, jax.Array)
@@ -141,10 +146,15 @@ class PsfSimulator:
         grid = self.plan.grid
         assert grid is not None
         direction = jnp.asarray(self.direction[field])
-        moved, source = at_sensor(lens, direction, self.conjugates.moved), source_at(direction, self._light[1])
+        source = source_at(direction, self._light[1])
         at = rayleigh_sommerfeld.window_intensity
         middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
-        psf = np.stack([at(moved, source, float(value), middle, self.window, grid) for value in self.wavelength])
+        psf = np.zeros((len(self.wavelength), *self.window.shape))
+        for weight, seen in polarised_lenses(lens, source):
+            moved = at_sensor(seen, direction, self.conjugates.moved)
+            psf += weight * np.stack(
+                [at(moved, source, float(value), middle, self.window, grid) for value in self.wavelength]
+            )
         return np.asarray(self._checked(psf))
 
     def _checked(self, energy: _Array) -> _Array:
@@ -251,6 +261,8 @@ def simulator_of_directions(
         for direction in directions:
             check_chief_ray(lens, float(value), (float(direction[0]), float(direction[1])))
     sources = [source_at(jnp.asarray(direction), conjugates.finite_distance) for direction in directions]
+    for source in sources:
+        check_incidence(lens, source)
     finest = float(wavelength.min()) / direction_spread(lens)
     if not window.integrate_pixels and window.pixel_pitch > finest:
         raise InputError(
@@ -260,3 +272,22 @@ def simulator_of_directions(
     plan = plan_engine(lens, wavelength, sources, window, engine=engine, refinement=refinement)
     _log.info("engine %s: %s", plan.engine, plan.reason)
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
+
+
+def check_incidence(lens: Metalens, source: Source) -> None:
+    """Refuse light that meets the meta-atoms beyond the angles of their library.
+
+    Args:
+        lens: with or without a library.
+        source: of the light of one field point.
+
+    Raises:
+        InputError: the light does, at some place of the lens.
+    """
+    library = library_of(lens)
+    if library is None or library.oblique is None:
+        return
+    y, x = pupil_points(lens)
+    angle = math.degrees(math.asin(float(np.hypot(*np.asarray(source.direction, dtype=float)))))
+    largest = largest_squared_sine(lens, source, jnp.asarray(y), jnp.asarray(x))
+    check_angles(library.oblique, largest, f"psf: light of the field at {angle:.1f}°")

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
-from metalens.optics.structure.fit import fit_of
+from metalens.optics.polarised import image_share, polarised_lenses
+from metalens.optics.structure.fit import fit_of, opening_points
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter
+
+OBLIQUE_POINTS = 2**14
+"""Places of a structure from which its share of the light is, at the incidence of each field."""
 
 
 def choose_window(
@@ -58,11 +64,33 @@ def reachable_light(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
     if view.lens.stop is not None:
         for field in range(len(view.position)):
             inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
-    return inside * _image_share(view.lens, wavelength)
+    return inside * _image_share(view, wavelength)
 
 
-def _image_share(lens: Metalens, wavelength: np.ndarray) -> np.ndarray:
-    """Share ``[wavelength]`` of the transmitted light that forms the image."""
-    if lens.structure is not None:
-        return fit_of(lens, wavelength).efficiency
-    return np.asarray(lens.response.image_efficiency(jnp.asarray(wavelength)), dtype=float)
+def _image_share(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
+    """Share ``[field, wavelength]``, or ``[1, wavelength]``, of the transmitted light that forms the image."""
+    library = library_of(view.lens)
+    if library is not None and library.oblique is not None:
+        return np.stack([_oblique_share(view, field, wavelength) for field in range(len(view.position))])
+    if view.lens.structure is not None:
+        return fit_of(view.lens, wavelength).efficiency[None]
+    return np.asarray(view.lens.response.image_efficiency(jnp.asarray(wavelength)), dtype=float)[None]
+
+
+def _oblique_share(view: CameraView, field: int, wavelength: np.ndarray) -> np.ndarray:
+    source = view.source(field)
+    if view.lens.structure is None:
+        return np.asarray(image_share(view.lens, source, wavelength), dtype=float)
+    y, x = (jnp.asarray(each) for each in opening_points(view.lens, OBLIQUE_POINTS))
+    total = np.zeros(len(wavelength))
+    for weight, seen in polarised_lenses(view.lens, source):
+        total += weight * np.array([float(_share_at(seen, y, x, jnp.asarray(value))) for value in wavelength])
+    return total
+
+
+@jax.jit
+def _share_at(lens: Metalens, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+    """|mean of t exp(−iφ)|² of a structure, over places of the opening."""
+    turn = lens.phase.at(y, x)
+    mean = jnp.mean(lens.transmission(y, x, wavelength) * jax.lax.complex(jnp.cos(turn), -jnp.sin(turn)))
+    return jnp.square(jnp.abs(mean))

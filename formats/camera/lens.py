@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field, model_validator
 
@@ -42,6 +43,9 @@ class Lens(Record):
     fabrication: Fabrication | None = None
     structure: StructureTable | None = Field(default=None, description="a meta-atom at each site")
     radial_geometry: RadialGeometryTable | None = Field(default=None, description="meta-atoms by their radius")
+    incidence: Literal["local", "normal"] | None = Field(
+        default=None, description="angle at which a library is taken; None is local if the library has angles"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Lens:
@@ -61,6 +65,11 @@ class Lens(Record):
         built = [name for name in ("structure", "radial_geometry") if getattr(self, name) is not None]
         if len(built) > 1:
             raise ValueError("structure and radial_geometry both say what the lens is built of; leave out one of them")
+        if self.incidence == "local" and not built and not isinstance(self.response, LibraryResponse):
+            raise ValueError(
+                'incidence "local" needs meta-atoms of a library with angles: a structure, a radial_geometry or a '
+                'response of the kind "library"; leave it out'
+            )
         return self
 
     def in_folder(self, folder: Path) -> Lens:

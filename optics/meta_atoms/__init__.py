@@ -2,6 +2,7 @@
 
 Files, in reading order:
 
+- ``oblique``   tables over polarisation and angle of incidence
 - ``library``   complex transmission against geometry and wavelength
 - ``response``  the meta-atom nearest in phase at each place: diffraction orders
 - ``proxy``     the published fit of neural nano-optics as a library

@@ -5,13 +5,15 @@ It is computed elsewhere (rigorous coupled-wave analysis) or published; this is 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.optics.meta_atoms.oblique import ObliqueTables, between_angles
 
 LARGEST_DUTY = 1.0
 """A geometry up to this and above a millimetre is a duty cycle: no meta-atom is as wide as a millimetre."""
@@ -31,6 +33,7 @@ class MetaAtomLibrary:
         empty: ``[wavelength]`` transmission of a site without a meta-atom; None if unknown.
         height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m, h the height of the meta-atoms; or None.
         index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n, n the refractive index of the meta-atoms; or None.
+        oblique: the same tables over polarisation and angle. None uses those above, of normal incidence, at all angles.
     """
 
     geometry: np.ndarray | jax.Array
@@ -39,6 +42,7 @@ class MetaAtomLibrary:
     empty: np.ndarray | jax.Array | None = None
     height_slope: np.ndarray | jax.Array | None = None
     index_slope: np.ndarray | jax.Array | None = None
+    oblique: ObliqueTables | None = None
 
     def at(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission, interpolated in the table.
@@ -64,6 +68,53 @@ class MetaAtomLibrary:
         return start * jax.lax.complex(amplitude * jnp.cos(turn), amplitude * jnp.sin(turn))
 
 
+def at_incidence(library: MetaAtomLibrary, polarisation: int, squared_sine: jax.Array) -> MetaAtomLibrary:
+    """The library at one polarisation and angle, as one without angles.
+
+    Args:
+        library: with tables over angles.
+        polarisation: 0 for s, 1 for p.
+        squared_sine: sin² of the angle of incidence in air, a scalar.
+    """
+    tables = library.oblique
+    assert tables is not None
+    nodes = jnp.asarray(tables.squared_sine)
+    found: dict[str, Any] = {}
+    for name in ("transmission", "empty", "height_slope", "index_slope"):
+        table = getattr(tables, name)
+        if table is None:
+            continue
+        of_angle = jnp.asarray(table)[polarisation]
+        if name.endswith("slope"):
+            number = jnp.interp(squared_sine, nodes, jnp.arange(len(nodes), dtype=float))
+            low = jnp.clip(jnp.floor(number), 0, len(nodes) - 2).astype(int)
+            found[name] = of_angle[low] + (number - low) * (of_angle[low + 1] - of_angle[low])
+        else:
+            found[name] = between_angles(nodes, of_angle, squared_sine)
+    return replace(library, oblique=None, **found)
+
+
+def at_each_angle(library: MetaAtomLibrary, polarisation: int) -> MetaAtomLibrary:
+    """The libraries of all angles at one polarisation, stacked along a first axis of each table, for ``jax.vmap``.
+
+    Args:
+        library: with tables over angles.
+        polarisation: 0 for s, 1 for p.
+    """
+    tables = library.oblique
+    assert tables is not None
+    count = len(tables.squared_sine)
+    found: dict[str, Any] = {
+        name: None if getattr(tables, name) is None else jnp.asarray(getattr(tables, name))[polarisation]
+        for name in ("transmission", "empty", "height_slope", "index_slope")
+    }
+    axes = {
+        name: jnp.broadcast_to(jnp.asarray(getattr(library, name)), (count, len(getattr(library, name))))
+        for name in ("geometry", "wavelength")
+    }
+    return replace(library, oblique=None, **axes, **found)
+
+
 def _cell(samples: jax.Array, value: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Number of the interval that holds the value, and the place in it from 0 to 1."""
     index = jnp.clip(jnp.searchsorted(samples, jnp.asarray(value), side="right") - 1, 0, len(samples) - 2)
@@ -79,6 +130,7 @@ def meta_atom_library(
     empty: np.ndarray | None = None,
     height_slope: np.ndarray | None = None,
     index_slope: np.ndarray | None = None,
+    oblique: ObliqueTables | None = None,
 ) -> MetaAtomLibrary:
     """A library of meta-atoms, checked.
 
@@ -89,6 +141,7 @@ def meta_atom_library(
         empty: ``[wavelength]`` complex, where a meta-atom is missing.
         height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m.
         index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n.
+        oblique: the same tables over polarisation and angle.
 
     Raises:
         InputError: the axes do not ascend, the shapes do not fit, or a value is not finite, or a transmission is
@@ -118,6 +171,7 @@ def meta_atom_library(
             name: None if slope is None else _checked(name, slope, shape, "[geometry, wavelength]")
             for name, slope in slopes.items()
         },
+        oblique=oblique,
     )
 
 

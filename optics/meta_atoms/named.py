@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from typing import Any, Literal
 
 import numpy as np
 
@@ -15,25 +16,41 @@ from metalens.formats.meta_atoms.library import (
     shipped_libraries,
 )
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, meta_atom_library
+from metalens.optics.meta_atoms.oblique import POLARISATIONS, ObliqueTables
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
 
 PROXY = "nano-optics-proxy"
 
+Incidence = Literal["local", "normal"]
+"""Whether meta-atoms respond at the angle at which light meets them, or as at normal incidence everywhere."""
 
-def library_named(source: str | os.PathLike[str]) -> MetaAtomLibrary:
-    """A library at normal incidence: one that comes with the package, ``nano-optics-proxy``, or a ``library.h5``.
+TURNED_ALIKE = ("round_pillar", "square_pillar", "annular_pillar", "round_hole", "square_hole")
+"""Shapes that a quarter turn leaves as they are. Their libraries, computed with the plane of incidence along a lattice
+vector, stand for all planes of incidence."""
+
+
+def library_named(source: str | os.PathLike[str], *, incidence: Incidence | None = "normal") -> MetaAtomLibrary:
+    """A library for a lens: one that comes with the package, ``nano-optics-proxy``, or a ``library.h5``.
 
     Args:
         source: its name or its file. The proxy's geometry is a duty cycle, that of all others is in metres.
+        incidence: ``"local"`` takes its angles and polarisations along, ``"normal"`` leaves them out; None takes them
+            along if the library has them.
 
     Raises:
-        InputError: there is none of this name, the file cannot be read, or it has no normal incidence or more than one
-            parameter of geometry.
+        InputError: there is none of this name, the file cannot be read, it has no normal incidence or more than one
+            parameter of geometry, or local incidence is asked for and the library has no angles.
     """
     if os.fspath(source) == PROXY:
+        if incidence == "local":
+            raise InputError(
+                f'{PROXY}: a fit at normal incidence alone, so that incidence = "local" has no meaning; leave it out, '
+                "or take a library with angles, such as si3n4-on-sio2."
+            )
         return nano_optics_proxy()
     try:
-        return scalar_library(read_atom_library(library_path(source)))
+        library = read_atom_library(library_path(source))
+        return scalar_library(library, oblique=takes_angles(library, incidence))
     except InputError as error:
         if "neither a file nor a library" in str(error):
             raise InputError(
@@ -43,12 +60,44 @@ def library_named(source: str | os.PathLike[str]) -> MetaAtomLibrary:
         raise
 
 
+def takes_angles(library: AtomLibrary, incidence: Incidence | None) -> bool:
+    """Whether a lens of this library responds by the local angle of incidence.
+
+    Args:
+        library: as it was computed or imported.
+        incidence: of the lens; None is local if the library has normal incidence and at least one other angle, both
+            polarisations, and a shape that a quarter turn leaves as it is.
+
+    Raises:
+        InputError: it is ``"local"``, and the library lacks one of these.
+    """
+    if incidence == "normal":
+        return False
+    lacks = None
+    if len(library.angle) < 2 or abs(library.angle[0]) > 1e-6:
+        held = ", ".join(f"{np.degrees(each):g}°" for each in library.angle)
+        lacks = f"holds {held} alone, normal incidence and at least one other angle were expected"
+    elif set(library.polarisations) != set(POLARISATIONS):
+        lacks = f"holds the polarisation {library.polarisations[0]} alone, s and p were expected"
+    elif library.shape not in TURNED_ALIKE:
+        lacks = (
+            f"is of {library.shape}s, whose response depends on the plane of incidence, and holds only the one along x"
+        )
+    if lacks is not None and incidence == "local":
+        raise InputError(
+            f'library {library.name}: {lacks}, so that incidence = "local" cannot be computed; build one that has '
+            'them, or set incidence = "normal".'
+        )
+    return lacks is None
+
+
 def scalar_library(
     library: AtomLibrary,
     *,
     polarisation: Polarisation | None = None,
     angle: float = 0.0,
     fixed: dict[str, float] | None = None,
+    oblique: bool = False,
 ) -> MetaAtomLibrary:
     """One incidence of a library against one parameter of its geometry.
 
@@ -58,6 +107,7 @@ def scalar_library(
         angle: of incidence in radians, one of the library's.
         fixed: the parameters of geometry that are held, with their values in metres, one of the library's each; all
             but one.
+        oblique: take the tables of all angles and polarisations along.
 
     Raises:
         InputError: the library does not hold these, or not two geometries and two wavelengths of them.
@@ -83,4 +133,21 @@ def scalar_library(
     tables = {name: getattr(chosen, name) for name in ("transmission", "height_slope", "index_slope")}
     tables = {name: None if table is None else table[0, 0][kept] for name, table in tables.items()}
     empty = None if chosen.empty is None else chosen.empty[0, 0]
-    return meta_atom_library(geometry, library.wavelength, empty=empty, **tables)
+    angles = oblique_tables(library, kept) if oblique else None
+    return meta_atom_library(geometry, library.wavelength, empty=empty, oblique=angles, **tables)
+
+
+def oblique_tables(library: AtomLibrary, kept: np.ndarray | slice = slice(None)) -> ObliqueTables:
+    """Tables over angle and polarisation.
+
+    Args:
+        library: as it was computed, with both polarisations.
+        kept: which of its meta-atoms, ``[atom]`` true or false; by default all.
+    """
+    order = [library.polarisations.index(name) for name in POLARISATIONS]
+    tables: dict[str, Any] = {}
+    for name in ("transmission", "height_slope", "index_slope"):
+        table = getattr(library, name)
+        tables[name] = None if table is None else table[order][:, :, kept].astype(np.complex64)
+    empty = None if library.empty is None else library.empty[order].astype(np.complex64)
+    return ObliqueTables(np.sin(library.angle) ** 2, empty=empty, **tables)

@@ -51,6 +51,8 @@ class MetaAtoms(Response):
             derivative of ln t; None or 0 for none.
         index_error: added to their refractive index, likewise.
         missing_share: share p of the meta-atoms that are not there, independently of each other; None or 0 for none.
+        incident: the library at the incidence of the light, by which the chosen meta-atoms transmit; None is the
+            library itself. They are chosen at normal incidence.
     """
 
     library: MetaAtomLibrary
@@ -61,6 +63,7 @@ class MetaAtoms(Response):
     height_error: Scalar | None = None
     index_error: Scalar | None = None
     missing_share: Scalar | None = None
+    incident: MetaAtomLibrary | None = None
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "orders", checked_orders(self.orders))
@@ -119,15 +122,16 @@ class MetaAtoms(Response):
             return mean, energy
         # A constant contributes to the zeroth order only: an unknown empty site does not affect the others.
         empty, through = jnp.zeros(()), jnp.ones(())
-        if self.library.empty is not None:
-            empty = _row_at(self.library, jnp.asarray(self.library.empty), wavelength)
+        library = self.library if self.incident is None else self.incident
+        if library.empty is not None:
+            empty = _row_at(library, jnp.asarray(library.empty), wavelength)
             through = jnp.square(jnp.abs(empty))
         there = 1 - self.missing_share
         return there * mean + self.missing_share * empty, there * energy + self.missing_share * through
 
     def _with_errors(self, geometry: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Transmission with the errors common to all meta-atoms."""
-        library, real = self.library, geometry + self.width_error
+        library, real = self.library if self.incident is None else self.incident, geometry + self.width_error
         transmission = library.at(real, wavelength)
         for error, slope in ((self.height_error, library.height_slope), (self.index_error, library.index_slope)):
             if error is not None:

@@ -50,6 +50,26 @@ def reciprocal_pitch(lattice: Lattice, pitch: Scalar) -> Scalar:
     return 1 / (pitch * row_pitch_of(lattice, 1.0))
 
 
+def site_position(
+    lattice: Lattice, pitch: Scalar, size: tuple[int, int], row: jax.Array, column: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Position of sites, the inverse of :func:`nearest_site`.
+
+    Args:
+        lattice: of the sites.
+        pitch: distance between neighbours in metres.
+        size: rows and columns of the lattice.
+        row: ``[...]`` of the sites.
+        column: ``[...]`` of the sites; shapes broadcast.
+
+    Returns:
+        y and x in metres from the lattice's centre.
+    """
+    shift = jnp.where(row % 2 == 1, 0.25, -0.25) if lattice == "hexagonal" else 0.0
+    y = (row - 0.5 * (size[0] - 1)) * (pitch * row_pitch_of(lattice, 1.0))
+    return y, (column + shift - 0.5 * (size[1] - 1)) * pitch
+
+
 def nearest_site(
     lattice: Lattice, pitch: Scalar, size: tuple[int, int], y: jax.Array, x: jax.Array
 ) -> tuple[jax.Array, jax.Array]:

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.built import Built
+from metalens.optics.incidence import LocalIncidence
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
 
@@ -29,6 +30,7 @@ class RadialGeometry(Built):
         library: transmission of the meta-atoms.
         interpolation: ``nearest`` or ``linear``; static under tracing.
         width_error: added to the geometry of all meta-atoms, in the library's unit.
+        incidence: of light whose direction varies over the lens; None is one incidence, that of the library.
     """
 
     geometry: np.ndarray | jax.Array
@@ -36,6 +38,7 @@ class RadialGeometry(Built):
     library: MetaAtomLibrary
     interpolation: Literal["nearest", "linear"] = field(default="nearest", metadata={"static": True})
     width_error: Scalar = 0.0
+    incidence: LocalIncidence | None = None
 
     @property
     def rotationally_symmetric(self) -> bool:
@@ -68,7 +71,10 @@ class RadialGeometry(Built):
 
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """The complex transmission at places of the lens. See :class:`Built`."""
-        return self.library.at(self.geometry_at(y, x) + self.width_error, wavelength)
+        geometry = self.geometry_at(y, x) + self.width_error
+        if self.incidence is None:
+            return self.library.at(geometry, wavelength)
+        return self.incidence.at(self.library, lambda library: library.at(geometry, wavelength), y, x)
 
     def check(self, wavelength: object) -> None:
         """Make sure that the library's table holds these wavelengths (m) and the geometry as it was drawn.

@@ -13,6 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
 from metalens.optics.built import Built
 from metalens.optics.flat_pixels import sampled_pixels
+from metalens.optics.incidence import LocalIncidence
 from metalens.optics.meta_atoms.library import (
     MetaAtomLibrary,
     check_range,
@@ -20,9 +21,9 @@ from metalens.optics.meta_atoms.library import (
     is_duty_cycle,
     meta_atom_library,
 )
-from metalens.optics.meta_atoms.named import scalar_library
+from metalens.optics.meta_atoms.named import Incidence, oblique_tables, scalar_library, takes_angles
 from metalens.optics.phase.profile import Scalar
-from metalens.optics.structure.lattice import nearest_site
+from metalens.optics.structure.lattice import nearest_site, site_position
 
 BETWEEN = 1e-3
 """Share of the pitch within which a point counts as on the line between two cells; ten times the error of float32."""
@@ -48,6 +49,7 @@ class Sites(Built):
         lattice: ``"square"`` or ``"hexagonal"``; static under tracing.
         width_error: added to the geometry of all meta-atoms, or ``[row, column]`` to that at each site, in the
             library's unit.
+        incidence: of light whose direction varies over the lens; None is one incidence, that of the library.
     """
 
     site_index: np.ndarray | jax.Array
@@ -56,6 +58,7 @@ class Sites(Built):
     pitch: Scalar
     lattice: Lattice = field(default="square", metadata={"static": True})
     width_error: Scalar | np.ndarray = 0.0
+    incidence: LocalIncidence | None = None
 
     @property
     def rotationally_symmetric(self) -> bool:
@@ -93,23 +96,30 @@ class Sites(Built):
         return sampled_pixels(sites, self.pitch, y, x, step)
 
     def _at_sites(self, row: jax.Array, column: jax.Array, wavelength: jax.Array) -> jax.Array:
+        if self.incidence is None:
+            return self._of_library(self.library, row, column, wavelength)
+        rows, columns = self.site_index.shape
+        place = site_position(self.lattice, self.pitch, (rows, columns), row, column)
+        return self.incidence.at(
+            self.library, lambda library: self._of_library(library, row, column, wavelength), *place
+        )
+
+    def _of_library(
+        self, library: MetaAtomLibrary, row: jax.Array, column: jax.Array, wavelength: jax.Array
+    ) -> jax.Array:
         geometry = jnp.asarray(self.geometry)
         atom = jnp.minimum(jnp.asarray(self.site_index)[row, column].astype(jnp.int32), len(geometry))
         if jnp.ndim(self.width_error) == 0:
             # One transmission for each meta-atom, and one for none.
-            table = self.library.at(geometry + self.width_error, wavelength)
-            return jnp.append(table, self.empty(wavelength))[atom]
+            table = library.at(geometry + self.width_error, wavelength)
+            return jnp.append(table, _empty(library, wavelength))[atom]
         error = jnp.asarray(self.width_error)[row, column]
-        found = self.library.at(geometry[jnp.minimum(atom, len(geometry) - 1)] + error, wavelength)
-        return jnp.where(atom == len(geometry), self.empty(wavelength), found)
+        found = library.at(geometry[jnp.minimum(atom, len(geometry) - 1)] + error, wavelength)
+        return jnp.where(atom == len(geometry), _empty(library, wavelength), found)
 
     def empty(self, wavelength: jax.Array) -> jax.Array:
         """Complex transmission of an empty site at a scalar wavelength in metres."""
-        if self.library.empty is None:
-            return jnp.zeros((), dtype=jnp.complex64)
-        axis, table = jnp.asarray(self.library.wavelength), jnp.asarray(self.library.empty)
-        real, imaginary = (jnp.interp(wavelength, axis, part(table)) for part in (jnp.real, jnp.imag))
-        return jax.lax.complex(real, imaginary)
+        return _empty(self.library, wavelength)
 
     def check(self, wavelength: object) -> None:
         """Check that wavelengths (m) and nominal meta-atoms lie inside the table.
@@ -121,13 +131,25 @@ class Sites(Built):
         check_width_error(self.library, float(np.mean(self.width_error)))
 
 
-def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Sites:
+def _empty(library: MetaAtomLibrary, wavelength: jax.Array) -> jax.Array:
+    if library.empty is None:
+        return jnp.zeros((), dtype=jnp.complex64)
+    axis, table = jnp.asarray(library.wavelength), jnp.asarray(library.empty)
+    real, imaginary = (jnp.interp(wavelength, axis, part(table)) for part in (jnp.real, jnp.imag))
+    return jax.lax.complex(real, imaginary)
+
+
+def sites_of(
+    structure: Structure, library: MetaAtomLibrary | AtomLibrary, *, incidence: Incidence | None = "normal"
+) -> Sites:
     """The lens of a structure, with the library of its meta-atoms.
 
     Args:
         structure: from a file, or chosen.
         library: of one parameter over the same geometry, in metres or as a duty cycle; or one as it was computed, of
             the same shape. Of several parameters, it has to hold each meta-atom of the structure.
+        incidence: whether the meta-atoms respond by the local angle of incidence; None if the library, as it was
+            computed, has angles.
 
     Raises:
         InputError: the library is of another shape, or does not hold the structure's meta-atoms.
@@ -146,7 +168,8 @@ def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Si
                     f"of {1e9 * known:g} nm, which differ by more than {LARGEST_DIFFERENCE:.0%}; choose a library of "
                     f"this {name}."
                 )
-        geometry, scalar = geometry_in(library, structure.geometry)
+        oblique = takes_angles(library, incidence)
+        geometry, scalar = geometry_in(library, structure.geometry, oblique=oblique)
     elif structure.geometry.shape[1] > 1:
         raise InputError(
             f"structure {structure.name}: its meta-atoms have {structure.geometry.shape[1]} parameters, and this "
@@ -159,7 +182,9 @@ def sites_of(structure: Structure, library: MetaAtomLibrary | AtomLibrary) -> Si
     return Sites(structure.site_index, geometry, scalar, structure.pitch, structure.lattice)
 
 
-def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray, MetaAtomLibrary]:
+def geometry_in(
+    library: AtomLibrary, geometry: np.ndarray, *, oblique: bool = False
+) -> tuple[np.ndarray, MetaAtomLibrary]:
     """A library with one number for each meta-atom, and the numbers of given meta-atoms.
 
     Of one parameter that is the parameter itself; of several, the meta-atoms' numbers in the library, counted from 1.
@@ -167,6 +192,7 @@ def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray,
     Args:
         library: with any number of parameters.
         geometry: ``[atom, parameter]`` in metres.
+        oblique: take the tables of all angles and polarisations along.
 
     Returns:
         ``[atom]`` and the library: of one parameter in metres, of several the atom's number in the library from 1.
@@ -175,7 +201,7 @@ def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray,
         InputError: a meta-atom of several parameters is none of the library's, to a hundredth of a nanometre.
     """
     if geometry.shape[1] == 1:
-        return geometry[:, 0], scalar_library(library)
+        return geometry[:, 0], scalar_library(library, oblique=oblique)
     distance = np.abs(geometry[:, None] - library.geometry[None]).max(axis=2)
     row = distance.argmin(axis=1)
     missing = np.flatnonzero(distance[np.arange(len(row)), row] > 1e-11)
@@ -188,4 +214,6 @@ def geometry_in(library: AtomLibrary, geometry: np.ndarray) -> tuple[np.ndarray,
     chosen = library.at_incidence(library.polarisations[0])
     empty = None if chosen.empty is None else chosen.empty[0, 0]
     numbers = np.arange(1.0, len(library.geometry) + 1)
-    return numbers[row], meta_atom_library(numbers, library.wavelength, chosen.transmission[0, 0], empty=empty)
+    angles = oblique_tables(library) if oblique else None
+    scalar = meta_atom_library(numbers, library.wavelength, chosen.transmission[0, 0], empty=empty, oblique=angles)
+    return numbers[row], scalar

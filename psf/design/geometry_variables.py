@@ -141,7 +141,7 @@ def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> Geo
             f"{place}: the camera's phase is not rotationally symmetric, a radial geometry is; leave out "
             "[camera.lens.phase]."
         )
-    library = library_named(record.library)
+    library = library_named(record.library, incidence=table.incidence)
     check_range(library, wavelength=problem.wavelength)
     pitch = None if table.meta_atoms is None else 1e-9 * table.meta_atoms.pitch_nm
     return GeometryVariables(record, library, width_unit(library, pitch), lens, problem.wavelength)

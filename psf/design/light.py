@@ -9,8 +9,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
+from metalens.optics.polarised import image_share, polarised_lenses, varies_over_lens
 from metalens.optics.response import IdealPhase
+from metalens.psf.camera_fields import CameraView
 from metalens.psf.design.problem import Problem
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.tolerance.draws import Draw, perturbed
@@ -25,7 +28,8 @@ class Light(NamedTuple):
     Attributes:
         fine: ``[field, wavelength, y · s, x · s]`` energy per sub-pixel, of the light through the aperture.
         channel: ``[field, channel, y, x]`` energy per pixel, likewise.
-        efficiency: ``[wavelength]`` share of the light that the structure sends into the image, all over the sensor.
+        efficiency: ``[field, wavelength]`` share of the light that the structure sends into the image, all over the
+            sensor; one field stands for all if they are equal.
     """
 
     fine: jax.Array
@@ -43,7 +47,14 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
         draw: errors; the sensor's decentre is left out of them, since it only changes which field a pixel sees.
     """
     made = lens if draw is None else perturbed(lens, draw)
-    plain, efficiency = _without_response(made, jnp.asarray(problem.wavelength))
+    wavelength = jnp.asarray(problem.wavelength)
+    efficiency = image_efficiency(made, wavelength, problem.view)
+    # Of one order, the response is a factor of the field at each wavelength; without it the field behind the lens is
+    # the same at all of them and is computed once.
+    plain = made
+    single = made.structure is None and made.response.orders == (1,) and not _near(made, problem.view)
+    if single:
+        plain = replace(made, response=IdealPhase())
     if draw is None:
         fine = simulator(plain)
     else:
@@ -52,25 +63,20 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
         fine = simulator.on_moved_sensor(
             plain, jnp.asarray(simulator.direction), jnp.asarray(problem.view.position), moved
         )
-    fine = fine * efficiency[:, None, None]
+    if single:
+        fine = fine * efficiency[..., None, None]
     side, parts = problem.window, problem.subpixels
     pixels = fine.reshape(*fine.shape[:2], side, parts, side, parts).sum(axis=(3, 5))
     channel = jnp.einsum("cw,fwyx->fcyx", jnp.asarray(problem.channel_weight), pixels)
-    return Light(fine, channel, image_efficiency(made, jnp.asarray(problem.wavelength)))
+    return Light(fine, channel, efficiency)
 
 
-def _without_response(lens: Metalens, wavelength: jax.Array) -> tuple[Metalens, jax.Array]:
-    """A lens with the ideal response, and the factor ``[wavelength]`` of its light.
-
-    Of one order, the response is a factor of the field at each wavelength; without it the field behind the lens is the
-    same at all of them and is computed once.
-    """
-    if lens.structure is not None or lens.response.orders != (1,):
-        return lens, jnp.ones(len(wavelength))
-    return replace(lens, response=IdealPhase()), image_efficiency(lens, wavelength)
+def _near(lens: Metalens, view: CameraView) -> bool:
+    """Whether the response varies over the lens, as the angle of incidence of a near point's light does."""
+    return varies_over_lens(lens, view.source(0))
 
 
-def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
+def image_efficiency(lens: Metalens, wavelength: jax.Array, view: CameraView) -> jax.Array:
     """Share of the light that goes into the order that makes the image.
 
     A structure of meta-atoms has no orders; of it, what it lets through.
@@ -78,13 +84,26 @@ def image_efficiency(lens: Metalens, wavelength: jax.Array) -> jax.Array:
     Args:
         lens: with response or structure.
         wavelength: ``[wavelength]`` in metres.
+        view: the fields; they matter where the meta-atoms respond by the local angle of incidence.
 
     Returns:
-        ``[wavelength]``; of a structure of meta-atoms, which has no orders, the transmitted share.
+        ``[field, wavelength]``, or ``[1, wavelength]`` where all fields are equal.
     """
-    if lens.structure is not None:
-        return jax.vmap(lambda value: _transmitted(lens, value))(wavelength)
-    return lens.response.image_efficiency(wavelength)
+    library = library_of(lens)
+    sources = [view.source(field) for field in range(len(view.direction))]
+    if library is None or library.oblique is None:
+        sources = sources[:1]
+    if lens.structure is None:
+        return jnp.stack([image_share(lens, source, wavelength) for source in sources])
+    return jnp.stack(
+        [
+            sum(
+                weight * jax.vmap(lambda value, seen=seen: _transmitted(seen, value))(wavelength)
+                for weight, seen in polarised_lenses(lens, source)
+            )
+            for source in sources
+        ]
+    )
 
 
 def _transmitted(lens: Metalens, wavelength: jax.Array) -> jax.Array:

@@ -67,8 +67,10 @@ def loss_of(
         lens: as it is drawn.
         draws: errors, with a first axis ``[draw]``; None for the lens as it is drawn.
     """
-    exposure = jnp.asarray(problem.channel_weight) @ image_efficiency(lens, jnp.asarray(problem.wavelength))
-    exposure = jax.lax.stop_gradient(exposure)
+    efficiency = image_efficiency(lens, jnp.asarray(problem.wavelength), problem.view)
+    # The sensor is exposed once for all fields.
+    mean = efficiency[0] if len(efficiency) == 1 else jnp.asarray(problem.field_weight) @ efficiency
+    exposure = jax.lax.stop_gradient(jnp.asarray(problem.channel_weight) @ mean)
     weights, unsure = signs_and_weights(problem), jnp.zeros(())
     if draws is None:
         logarithms = objective_logarithms(problem, simulator, lens, exposure)

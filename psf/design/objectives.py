@@ -109,9 +109,9 @@ def channel_efficiency(problem: Problem, light: Light) -> jax.Array:
         light: of the lens.
 
     Returns:
-        ``[channel]``.
+        ``[field, channel]``; one field stands for all if they are equal.
     """
-    return jnp.asarray(problem.channel_weight) @ light.efficiency
+    return light.efficiency @ jnp.asarray(problem.channel_weight).T
 
 
 def strehl_ratios(problem: Problem, light: Light) -> jax.Array:
@@ -153,7 +153,7 @@ def modulation(problem: Problem, light: Light, shares: np.ndarray) -> jax.Array:
     found = jnp.einsum("fcyx,fdsy,fdsx->fcds", light.channel, turn_y, turn_x)
     # The root is never taken at 0, where its gradient is infinite.
     size = jnp.sqrt(jnp.square(jnp.real(found)) + jnp.square(jnp.imag(found)) + 1e-14)
-    return size / channel_efficiency(problem, light)[:, None, None]
+    return size / channel_efficiency(problem, light)[..., None, None]
 
 
 def modulation_volume(problem: Problem, light: Light) -> jax.Array:

@@ -12,6 +12,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
+from metalens.optics.polarised import varies_over_lens
 from metalens.optics.source import Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.direction_cosine import seen_area, tile_side
@@ -74,7 +75,7 @@ def plan_engine(
         return _cheaper(lens, wavelength, sources, window, refinement)
     reason = "it was asked for"
     if engine == "direction_cosine":
-        obstacle = _obstacle(lens)
+        obstacle = _obstacle(lens, sources)
         if obstacle is not None:
             raise InputError(
                 f'psf: the direction-cosine engine cannot simulate {obstacle}; use engine="angular_spectrum" or "auto".'
@@ -102,7 +103,7 @@ def plan_engine(
     return EnginePlan(engine, reason, grid=grid)
 
 
-def _obstacle(lens: Metalens) -> str | None:
+def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
     """Property of the lens that the direction-cosine engine cannot simulate; None if it can."""
     if lens.stop is not None:
         return "a stop in front of the lens, whose edge diffracts before the lens"
@@ -114,6 +115,8 @@ def _obstacle(lens: Metalens) -> str | None:
         return "a phase of flat pixels"
     if len(lens.response.orders) > 1:
         return f"{len(lens.response.orders)} diffraction orders at once"
+    if any(varies_over_lens(lens, source) for source in sources):
+        return "meta-atoms in the light of a near point, whose angle of incidence varies over the lens"
     return None
 
 
@@ -126,7 +129,7 @@ def _cheaper(
 ) -> EnginePlan:
     """The faster engine, by estimates of the time for tiles and for the FFTs of a grid."""
     grid_for = partial(choose_grid, lens, wavelength, sources, window, refinement=refinement)
-    obstacle = _obstacle(lens)
+    obstacle = _obstacle(lens, sources)
     if obstacle is not None:
         return _on_a_grid(lens, grid_for, f"the lens has {obstacle}")
     try:

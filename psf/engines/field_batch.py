@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from metalens.optics.metalens import Metalens
+from metalens.optics.polarised import polarised_lenses, varies_over_lens
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine
 from metalens.psf.engines.choice import EnginePlan
@@ -55,7 +56,9 @@ def _batch(
         moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
     """
     wavelength, distance = jnp.asarray(light[0]), light[1]
-    plan, mirrored = task.plan, task.mirrored and lens.rotationally_symmetric
+    near = distance is not None and varies_over_lens(lens, source_at(directions[0], distance))
+    # Of a near point's Jones matrix one element is odd in y.
+    plan, mirrored = task.plan, task.mirrored and lens.rotationally_symmetric and not near
     of_field: angular_spectrum.FieldIntensity
     if plan.sampling is not None:
         of_field = partial(
@@ -75,7 +78,12 @@ def _batch(
 
     def at(place: tuple[jax.Array, jax.Array | None]) -> jax.Array:
         direction, centre = place
-        return of_field(at_sensor(lens, direction, moved), source_at(direction, distance), wavelength, centre)
+        source = source_at(direction, distance)
+        parts = [
+            weight * of_field(at_sensor(seen, direction, moved), source, wavelength, centre)
+            for weight, seen in polarised_lenses(lens, source)
+        ]
+        return sum(parts[1:], start=parts[0])
 
     return jax.lax.map(at, (jnp.asarray(directions), None if centres is None else jnp.asarray(centres)))
 

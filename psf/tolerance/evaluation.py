@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import jax
@@ -16,7 +16,8 @@ from metalens.formats.files.arguments import require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, grid_positions
 from metalens.optics.fabrication import errors_of_atoms, library_of
-from metalens.optics.meta_atoms import MetaAtoms
+from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
+from metalens.optics.meta_atoms.library import at_incidence
 from metalens.optics.metalens import Metalens
 from metalens.optics.structure import RadialGeometry, Sites
 from metalens.psf.bank_fields import BYTES_AT_WORK, require_memory
@@ -72,7 +73,7 @@ class Evaluation:
         pixel_pitch: of the sensor in metres.
         image_share: ``[field, channel]`` of the light that the efficiency counts, what goes into the image.
         simulate: compiled function of lens, draw and nominal sensor position; returns ``[field, channel, y, x]``, and
-            efficiency and diffuse share, ``[channel]`` each.
+            efficiency and diffuse share, ``[field, channel]`` each.
     """
 
     lens: Metalens
@@ -85,7 +86,7 @@ class Evaluation:
     simulate: Callable[[Metalens, Draw, Assembly], tuple[jax.Array, jax.Array, jax.Array]]
 
     def images(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-        """``[field, channel, y, x]`` energy per sub-pixel, and ``[channel]`` efficiency and diffuse share."""
+        """``[field, channel, y, x]`` energy per sub-pixel, and ``[field, channel]`` efficiency and diffuse share."""
         found = self.simulate(self.lens, jax.tree.map(jnp.asarray, draw), self.assembly)
         image, efficiency, diffuse = (np.asarray(each, dtype=np.float64) for each in found)
         return image, efficiency, diffuse
@@ -187,7 +188,8 @@ def evaluation_of(
     decentre = camera.lens.decentre_m
     assembly = Assembly(view.defocus, *view.sensor_tilt, *decentre)
     sites = _sites(view.lens)
-    efficiency = weight @ np.asarray(_shares(view.lens, Draw(), jnp.asarray(wavelength), sites)[0], dtype=float)
+    light = (view.direction, jnp.asarray(wavelength))
+    efficiency = np.asarray(_shares(view.lens, Draw(), light, sites)[0], dtype=float) @ weight.T
     image_share = reachable_light(view, wavelength) @ weight.T / efficiency
     simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, sites))
     return Evaluation(view.lens, assembly, simulator, position, weight, pitch, image_share, simulate)
@@ -237,25 +239,56 @@ def _simulate(
     whole = Draw(draw.fabrication, jax.tree.map(jnp.add, assembly, draw.assembly))
     light = simulate_draw(simulator, lens, whole, jnp.asarray(position), reference)
     channel, wavelength = jnp.asarray(weight), jnp.asarray(simulator.wavelength)
-    image, diffuse = _shares(lens, draw, wavelength, sites)
-    return jnp.einsum("cw,fwyx->fcyx", channel, light), channel @ image, channel @ diffuse
+    image, diffuse = _shares(lens, draw, (simulator.direction, wavelength), sites)
+    return jnp.einsum("cw,fwyx->fcyx", channel, light), image @ channel.T, diffuse @ channel.T
 
 
 def _shares(
-    lens: Metalens, draw: Draw, wavelength: jax.Array, sites: tuple[np.ndarray, np.ndarray] | None
+    lens: Metalens, draw: Draw, light: tuple[np.ndarray, jax.Array], sites: tuple[np.ndarray, np.ndarray] | None
 ) -> tuple[jax.Array, jax.Array]:
-    """Efficiency and diffuse share ``[wavelength]``."""
+    """Efficiency and diffuse share ``[field, wavelength]``, or ``[1, wavelength]`` where all fields are equal.
+
+    Args:
+        lens: without the draw's errors.
+        draw: of errors.
+        light: ``[field, 2]`` direction cosines of the chief rays, and ``[wavelength]`` in metres. At finite distance,
+            too, the incidence is that of the chief ray.
+        sites: geometries of a structure and their shares.
+    """
+    directions, wavelength = light
     library = library_of(lens)
+    if library is None or library.oblique is None:
+        return _shares_at(lens, library, draw, wavelength, sites)
+    image: list[jax.Array] = []
+    diffuse: list[jax.Array] = []
+    for direction in directions:
+        squared = jnp.sum(jnp.square(jnp.asarray(direction)))
+        parts = [_shares_at(lens, at_incidence(library, each, squared), draw, wavelength, sites) for each in (0, 1)]
+        for found, (first, second) in zip((image, diffuse), zip(*parts, strict=True), strict=True):
+            found.append(0.5 * (first + second)[0])
+    return jnp.stack(image), jnp.stack(diffuse)
+
+
+def _shares_at(
+    lens: Metalens,
+    library: MetaAtomLibrary | None,
+    draw: Draw,
+    wavelength: jax.Array,
+    sites: tuple[np.ndarray, np.ndarray] | None,
+) -> tuple[jax.Array, jax.Array]:
+    """Efficiency and diffuse share ``[1, wavelength]`` at the incidence of the library."""
     if lens.structure is not None and library is not None and sites is not None:
         geometry, share = (jnp.asarray(each, dtype=float) for each in sites)
         mean, energy = errors_of_atoms(library, draw.fabrication).moments(geometry[:, None], wavelength)
         through = jnp.square(jnp.abs(mean))
-        return share @ through, jnp.maximum(share @ (energy - through), 0.0)
+        return (share @ through)[None], jnp.maximum(share @ (energy - through), 0.0)[None]
     response = perturbed(lens, draw).response
+    if isinstance(response, MetaAtoms):
+        response = replace(response, incident=library)
     share = jnp.square(jnp.abs(response.coefficients(wavelength)))
     image = share[:, response.orders.index(1)] if 1 in response.orders else jnp.max(share, axis=1)
     diffuse = response.diffuse_share(wavelength) if isinstance(response, MetaAtoms) else jnp.zeros(len(wavelength))
-    return image, diffuse
+    return image[None], diffuse[None]
 
 
 def _sites(lens: Metalens) -> tuple[np.ndarray, np.ndarray] | None:

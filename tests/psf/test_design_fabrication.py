@@ -91,7 +91,7 @@ def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_d
 def test_pillars_without_loss_let_all_light_through() -> None:
     task = task_of(small(POLYNOMIAL, GEOMETRY))
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
-    assert np.allclose(image_efficiency(lens, jnp.asarray([462e-9, 606e-9])), 1, atol=1e-4)
+    assert np.allclose(image_efficiency(lens, jnp.asarray([462e-9, 606e-9]), task.problem.view), 1, atol=1e-4)
 
 
 def test_an_error_of_nothing_changes_nothing() -> None:

@@ -212,9 +212,25 @@ def test_a_structures_light_is_let_through_or_scattered(sites):
     lens = replace(sites[0], structure=RadialGeometry(np.linspace(110e-9, 290e-9, 60), PITCH, library))
     draw = Draw(Fabrication(width_error=2e-9, width_spread=SPREAD, missing_share=MISSING))
     places = _sites(lens)
-    shares = jax.jit(lambda lens, draw: _shares(lens, draw, jnp.asarray([WAVELENGTH]), places))(lens, draw)
-    image, diffuse = (float(each[0]) for each in shares)
+    light = (np.zeros((1, 2)), jnp.asarray([WAVELENGTH]))
+    shares = jax.jit(lambda lens, draw: _shares(lens, draw, light, places))(lens, draw)
+    image, diffuse = (float(each[0, 0]) for each in shares)
     assert image + diffuse == pytest.approx(1 - MISSING * (1 - 0.81), abs=1e-4)
     assert diffuse == pytest.approx(1 - np.exp(-((2 * np.pi * 6 / 200) ** 2)), abs=0.08)
     engines = jax.jit(lambda lens, draw: perturbed(lens, draw).transmission(jnp.zeros(1), jnp.zeros(1), WAVELENGTH))
     assert np.isfinite(engines(lens, draw)).all()
+
+
+def test_at_local_incidence_the_efficiency_of_a_draw_is_that_of_its_field(camera):
+    response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 530.0}
+    evaluation = evaluation_of(camera.with_(lens={"response": response}), fields=(1, 2), window=15)
+    image, efficiency, _ = evaluation.images(Draw(Fabrication(width_error=5e-9)))
+    plain = evaluation_of(camera.with_(lens={"response": response, "incidence": "normal"}), fields=(1, 2), window=15)
+    normal_image, normal, _ = plain.images(Draw(Fabrication(width_error=5e-9)))
+    assert efficiency.shape == (2, 3)
+    # Both fields lie 9° from the axis, on its two sides.
+    np.testing.assert_allclose(efficiency[0], efficiency[1], rtol=1e-5)
+    np.testing.assert_allclose(
+        image.sum(axis=(-2, -1)) / normal_image.sum(axis=(-2, -1)), efficiency / normal, rtol=1e-3
+    )
+    assert (np.abs(efficiency / normal - 1) > 1e-3).any()
