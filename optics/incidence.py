@@ -75,7 +75,12 @@ class LocalIncidence:
         return sine * away_y / aside, sine * away_x / aside
 
     def squared_sine(self, y: jax.Array, x: jax.Array) -> jax.Array:
-        """sin² of the angle of incidence in air at places of the lens in metres."""
+        """sin² of the angle of incidence in air at places of the lens.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
         along_y, along_x = self.direction(y, x)
         return jnp.square(along_y) + jnp.square(along_x)
 
