@@ -95,7 +95,7 @@ class NodeWindows:
         total: Tensor | None = None
         for row in rows:
             for column in columns:
-                window = captured[:, row.source[:, None], column.source]
+                window = column.window(row.window(captured, axis=1), axis=2)
                 mixed = (filter_of(row.node, column.node) * torch.fft.rfft2(window)).sum(dim=-3)
                 restored = torch.fft.irfft2(mixed, s=self.size)[..., row.inner, column.inner]
                 if total is None:
@@ -111,7 +111,6 @@ class _Reach:
 
     Attributes:
         node: index among the bank's nodes along the axis.
-        source: ``[size]`` samples of the picture that fill the window, mirrored at its ends.
         target: slice of the picture that the node adds to.
         inner: slice of the window that goes there.
         weight: its bilinear weights there.
@@ -122,10 +121,19 @@ class _Reach:
         low, high = max(start, 0), min(start + axis.length, length)
         inner = low - start + axis.margin
         self.node = node
-        self.source = torch.from_numpy(_mirrored(np.arange(axis.size) + start - axis.margin, length))
+        self._source, self._wrapped = (
+            torch.from_numpy(_mirrored(index + start - axis.margin, length)) for index in axis.period()
+        )
+        self._fade = torch.from_numpy(axis.fade)
         self.target = slice(low, high)
         self.inner = slice(inner, inner + high - low)
         self.weight = axis.weights[node, first + low : first + high]
+
+    def window(self, picture: Tensor, axis: int) -> Tensor:
+        """The window's samples of a picture along one axis, mirrored at its ends and periodic."""
+        fade = self._fade.to(picture).reshape([-1 if each == axis else 1 for each in range(picture.ndim)])
+        here, around = (picture.index_select(axis, each.to(picture.device)) for each in (self._source, self._wrapped))
+        return here + fade * (around - here)
 
 
 class _Axis:
@@ -141,6 +149,16 @@ class _Axis:
         self.starts = np.minimum(first, sensor - self.length)
         self.margin = max(kernel, _LEAST_MARGIN)
         self.size = next_fast_len(self.length + 2 * self.margin, real=True)
+        # A discontinuity where the period closes would ring: there, over half a margin on each side, the samples fade
+        # into those that lie a period away.
+        half = self.margin // 2
+        away = np.minimum(np.arange(self.size) + 0.5, self.size - 0.5 - np.arange(self.size))
+        self.fade = np.where(away < half, 0.5 + 0.5 * np.cos(np.pi * (away + half) / (2 * half)), 0).astype(np.float32)
+
+    def period(self) -> tuple[np.ndarray, np.ndarray]:
+        """Samples of a window, and for each the one that lies a period away on the other side."""
+        index = np.arange(self.size)
+        return index, np.where(index < self.size // 2, index + self.size, index - self.size)
 
     def of_picture(self, first: int, length: int) -> list[_Reach]:
         """The nodes that have weight in a picture of ``length`` samples from sample ``first`` of the sensor on."""
