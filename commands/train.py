@@ -124,6 +124,12 @@ _RECIPE = (
         type=click.Choice(["smooth", "fidelity"]),
         help="Target of the neutral path: a low-pass of the clean picture, or that picture by L1. [default: smooth]",
     ),
+    click.option(
+        "--path-embedding",
+        is_flag=True,
+        default=None,
+        help="Tell every block of the U-Net its path, for priors with little cross-attention.",
+    ),
     click.option("--edge-weight", type=Number(1, 100), help="How often crops at the edge are drawn. [default: 1]"),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
     click.option("--checkpoint-every", type=STEPS, help="Steps between checkpoints. [default: 100]"),
@@ -146,6 +152,7 @@ _KEYS = {
     "fwhm": "adapter.fwhm",
     "conditioning": "adapter.conditioning",
     "tuning": "adapter.tuning",
+    "path_embedding": "adapter.path_embedding",
 }
 
 

@@ -7,6 +7,7 @@ In reading order:
 - ``lora``           LoRA layers with Q between A and B
 - ``full_tuning``    all weights of the prior instead of LoRA
 - ``optics_input``   linear restorations as further input channels
+- ``path_embedding``  the path beside the U-Net's time embedding
 - ``skips``          skip connections from the encoder to the decoder
 - ``description``    ``adapter.json``
 - ``restorer``       prior and adapter together: encode, one diffusion step, decode

@@ -45,22 +45,27 @@ def initialise(restorer: Restorer, initial: str) -> None:
     Raises:
         InputError: it is of another prior or of other sizes, or its file is damaged.
 
-    An adapter with published conditioning can start one by optics, whose further inputs begin at 0; LoRA can start the
-    tuning of all weights, merged at the mean of its lens map.
+    An adapter with published conditioning can start one by optics, whose further inputs begin at 0, as do the vectors
+    of a path embedding; LoRA can start the tuning of all weights, merged at the mean of its lens map.
     """
     description = describe_adapter(initial)
     if description["prior"]["identity"] != restorer.prior.identity:
         raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
     config = AdapterConfig(**description["config"])
-    known = {"conditioning": restorer.config.conditioning, "tuning": restorer.config.tuning}
-    started = config.conditioning in ("published", known["conditioning"]) and config.tuning in ("lora", known["tuning"])
-    sized = known if config.tuning == known["tuning"] else asdict(restorer.config)
+    asked = restorer.config
+    known = {"conditioning": asked.conditioning, "tuning": asked.tuning, "path_embedding": asked.path_embedding}
+    started = (
+        config.conditioning in ("published", asked.conditioning)
+        and config.tuning in ("lora", asked.tuning)
+        and config.path_embedding in (False, asked.path_embedding)
+    )
+    sized = known if config.tuning == asked.tuning else asdict(asked)
     if not started or replace(config, **sized) != restorer.config:
         raise InputError(
             f"{initial}: is of size {description['config']}, this training asks for {asdict(restorer.config)}."
         )
     path = adapter_folder(initial) / "adapter.safetensors"
-    if config.tuning != known["tuning"]:
+    if config.tuning != asked.tuning:
         tensors = _merged(initial, restorer)
     else:
         tensors = read_tensors(path)
@@ -83,7 +88,7 @@ def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor
     """Parameters with published conditioning, for a restorer that is told more: further inputs begin at 0."""
     wider = dict(tensors)
     for name, parameter in restorer.parameters().items():
-        if name.startswith("optics.") and name not in wider:
+        if name.startswith(("optics.", "path_embedding.")) and name not in wider:
             wider[name] = torch.zeros_like(parameter)
         elif name in wider and name in _OF_MAPS and wider[name].shape[1] != parameter.shape[1]:
             # The lens' further channels stand before the last one, which is the quality.

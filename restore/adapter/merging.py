@@ -32,10 +32,12 @@ def merged_prior(restorer: Restorer, maps: Tensor | None) -> Prior:
             cannot vary over the picture. ``None`` merges the identity Q: plain LoRA.
 
     Raises:
-        InputError: Q varies over the picture, there is more than one map, or the adapter has skips.
+        InputError: Q varies over the picture, there is more than one map, or the adapter has skips or
+            a path embedding.
     """
-    if restorer.config.skips:
-        raise InputError("an adapter with skips cannot be merged: they are no weights of the prior's classes.")
+    for has, part in ((restorer.config.skips, "skips"), (restorer.config.path_embedding, "a path embedding")):
+        if has:
+            raise InputError(f"an adapter with {part} cannot be merged: these are no weights of the prior's classes.")
     if maps is not None and len(maps) != 1:
         raise InputError(f"one degradation map can be merged into the weights, found {len(maps)}.")
     mixings = None if maps is None else restorer.attention(maps)

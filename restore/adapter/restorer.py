@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal
 
@@ -22,6 +22,7 @@ from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.full_tuning import FullTuning
 from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.optics_input import OpticsInput
+from metalens.restore.adapter.path_embedding import PathEmbedding
 from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
 from metalens.restore.conditioning.degradation_map import WHOLE, Conditioning, Region, lens_channels
@@ -47,6 +48,8 @@ class AdapterConfig:
             (:mod:`metalens.restore.adapter.optics_input`).
         tuning: what is trained: ``lora``, LoRA with Q as published; ``full``, all weights of the prior, without Q, so
             that ranks and form do not matter.
+        path_embedding: whether every block of the U-Net is told its path by the time embedding
+            (:mod:`metalens.restore.adapter.path_embedding`), beside the prompt.
     """
 
     unet_rank: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -57,6 +60,7 @@ class AdapterConfig:
     skips: bool = False
     conditioning: Conditioning = "published"
     tuning: Literal["lora", "full"] = "lora"
+    path_embedding: bool = False
 
     @model_validator(mode="after")
     def _fits_together(self) -> AdapterConfig:
@@ -104,6 +108,7 @@ class Restorer:
         self.attention.standardise(torch.from_numpy(self.lens_map).float())
         self.skips = EncoderSkips(self.prior.vae) if config.skips else None
         self.optics = OpticsInput(self.prior) if config.conditioning == "optics" else None
+        self.path_embedding = PathEmbedding(self.prior) if config.path_embedding else None
         self._estimates: LinearEstimates | None = None
         self._identity = ""
 
@@ -126,6 +131,8 @@ class Restorer:
             found |= {f"skips.{name}": parameter for name, parameter in self.skips.named_parameters()}
         if self.optics is not None:
             found |= {f"optics.{name}": parameter for name, parameter in self.optics.named_parameters()}
+        if self.path_embedding is not None:
+            found |= {f"path_embedding.{name}": each for name, each in self.path_embedding.named_parameters()}
         return dict(sorted(found.items()))
 
     def network_input(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> Tensor:
@@ -225,7 +232,8 @@ class Restorer:
         """
         if not len(latents) == len(maps) == len(paths):
             raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")
-        with self.conditioned(maps, latents.shape[-2] / latents.shape[-1], regions):
+        told = nullcontext() if self.path_embedding is None else self.path_embedding.given(paths)
+        with told, self.conditioned(maps, latents.shape[-2] / latents.shape[-1], regions):
             prompts = self.prior.prompt(paths)
             if self.optics is None:
                 return self.prior.predict_clean(latents, prompts, timestep)
@@ -268,8 +276,9 @@ class Restorer:
         if self.optics is not None:
             self.optics.to(device)
             self._estimates = None
-        if self.skips is not None:
-            self.skips.to(device)
+        for part in (self.skips, self.path_embedding):
+            if part is not None:
+                part.to(device)
         return self
 
 

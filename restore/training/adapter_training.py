@@ -23,6 +23,9 @@ from metalens.restore.training.pairs import Example, inputs_of
 from metalens.restore.training.sampler import TrainingStream
 from metalens.restore.training.validation import Validation
 
+_PATH_RATE = 10.0
+"""Learning rate of the path embedding, as a multiple of the others': its vectors start at 0 among values of 1."""
+
 
 class PathStep(nn.Module):
     """A restorer as a module: pictures of one path in, predictions out."""
@@ -31,8 +34,9 @@ class PathStep(nn.Module):
         super().__init__()
         self.restorer = restorer
         # Registered here so that distributed processes average their gradients.
+        further = (restorer.optics, restorer.path_embedding)
         parts = [restorer.prior.vae, restorer.prior.unet, restorer.attention]
-        self.parts = nn.ModuleList(parts if restorer.optics is None else [*parts, restorer.optics])
+        self.parts = nn.ModuleList([*parts, *(each for each in further if each is not None)])
 
     def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
         """One diffusion step on one path.
@@ -120,7 +124,7 @@ class AdapterTraining(Trainee):
             clip=config.clip,
             ema_decay=config.ema_decay,
             agree=self.workplace.agree,
-            factors={"svda.": config.q_rate},
+            factors={"svda.": config.q_rate, "path_embedding.": _PATH_RATE},
         )
         return self._optimisation
 
