@@ -28,6 +28,7 @@ from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
 
 COMMANDS = (
+    "init",
     "library",
     "design",
     "explore",
@@ -47,6 +48,7 @@ COMMANDS = (
     "compare",
     "pretrain",
     "demo",
+    "doctor",
 )
 """In the order of the pipeline. Each is an object of this name in the module of this name in ``metalens.commands``; a
 Python keyword gets a trailing underscore there.

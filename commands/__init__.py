@@ -2,6 +2,7 @@
 
 Commands, in the order of the stages, each in the module of its name:
 
+- ``init``      a commented file to begin with
 - ``library``   libraries of meta-atom responses: compute, import, show; a group
 - ``design``    a lens for a specification
 - ``explore``   the architecture of a camera, each candidate with a lens of its own
@@ -33,6 +34,7 @@ Commands, in the order of the stages, each in the module of its name:
 - ``compare``   lenses side by side, by their restored photographs
 - ``pretrain``  a small prior
 - ``demo``      the whole pipeline, once
+- ``doctor``    what is installed, and what is slow here
 
 What they share:
 

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import platform
-from pathlib import Path
-
 import torch
 
 from metalens.formats.files.errors import InputError
+from metalens.runners.processes import processor_name
 
 
 def usable_device(name: str) -> torch.device:
@@ -39,16 +36,6 @@ def _works(device: torch.device) -> bool:
     except (RuntimeError, AssertionError):  # AssertionError: torch is not built for this device
         return False
     return True
-
-
-def processor_name() -> str:
-    """Name of the processor, if the system provides it, and the number of cores."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        names = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-        return f"{names[0]}, {len(names)} cores"
-    except (OSError, IndexError):
-        return f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores"
 
 
 def machine_name(device: torch.device) -> str:

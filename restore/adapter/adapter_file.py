@@ -78,11 +78,20 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
 
 def adapter_folder(source: str | os.PathLike[str]) -> Path:
     """The folder of an adapter: a path, or the name of one that comes with the package (``metacamera``)."""
-    embedded = Path(str(resources.files("metalens.restore") / "weights" / "adapters")) / os.fspath(source)
+    embedded = _embedded_folder() / os.fspath(source)
     folder = Path(source)
     if not is_folder(folder) and is_folder(embedded):
         return embedded
     return folder
+
+
+def embedded_adapters() -> list[str]:
+    """Names of the adapters that come with the package, sorted."""
+    return sorted(path.name for path in _embedded_folder().iterdir() if path.is_dir())
+
+
+def _embedded_folder() -> Path:
+    return Path(str(resources.files("metalens.restore") / "weights" / "adapters"))
 
 
 def describe_adapter(source: str | os.PathLike[str]) -> dict[str, Any]:

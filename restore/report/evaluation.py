@@ -26,9 +26,9 @@ from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name, uncertainty_name
 from metalens.restore.inference.uncertainty import from_grey
-from metalens.restore.machine import processor_name
 from metalens.restore.report.report import Sample, write_report
 from metalens.restore.training.log import TrainingHistory
+from metalens.runners.processes import processor_name
 
 Report = Callable[[int, int], None]
 

@@ -190,6 +190,11 @@ OPTIONS = {
 REPORT = "report --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}"
 
 FILES = [
+    ("init lens {lens}", "lens.toml"),
+    ("init lens no/my-lens", "its folder no does not exist"),
+    ("init glass my-glass", "'glass'"),
+    ("init lens 'my lens?'", "no name"),
+    ("doctor nowhere", "unexpected extra argument"),
     ("psf nowhere.toml -o OUT.h5", "nowhere.toml"),
     ("psf {photographs} -o OUT.h5", "photographs"),
     ("psf {psf} -o OUT.h5", "psf.h5"),

@@ -14,7 +14,7 @@ from metalens.formats.files.json_file import read_record
 from metalens.restore.bench.folder import SCORES
 from metalens.restore.bench.page import picture_of
 from metalens.restore.bench.summary import summarise as summarise_bench
-from metalens.restore.machine import processor_name
+from metalens.runners.processes import processor_name
 from metalens.workflows.compare.photographs import ComparedPhotographs
 from metalens.workflows.compare.stages import LensWork, efficiency
 from metalens.workflows.compare.terms import ComparisonTerms
