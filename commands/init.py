@@ -13,7 +13,7 @@ _KINDS = ("lens", "design", "tolerances", "library", "sensor", "captures", "trai
 
 
 @click.command(short_help="a commented file to begin with")
-@click.argument("kind", type=click.Choice(_KINDS))
+@click.argument("kind", metavar="KIND", type=click.Choice(_KINDS))
 @click.argument("name", type=PATH)
 @json_option
 def init(kind: str, name: Path, as_json: bool) -> None:

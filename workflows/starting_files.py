@@ -26,6 +26,8 @@ NAMED = ("lens", "design", "library")
 _INLINE = ("distribution", "start")
 """First keys of the tables that are written in one line: a distribution, a range."""
 
+_OF_EVERY_LENS = ("pitch_error_percent", "defocus_um", "tilt_y_deg", "tilt_x_deg", "decentre_y_um", "decentre_x_um")
+
 
 @dataclass(frozen=True)
 class StartingFile:
@@ -66,7 +68,7 @@ def starting_text(kind: str, name: str) -> str:
     if kind in NAMED:
         rest = {"name": name} | rest | {"name": name}
     command = chosen.read_by.replace("FILE", f"{name}.toml").replace("NAME", name)
-    head = [f"# {chosen.what} All keys: {chosen.document}.", f"# {command}"]
+    head = [f"# {chosen.what}", f"# All keys: {chosen.document}", f"# {command}"]
     head += [f'{key} = "{value}"' if isinstance(value, str) else f"{key} = {value}" for key, value in schema.items()]
     return commented_toml(table, rest, head=head, inline=_INLINE)
 
@@ -113,7 +115,9 @@ def _design() -> tuple[Table, Mapping[str, Any]]:
 def _tolerances() -> tuple[Table, Mapping[str, Any]]:
     from metalens.formats.design.tolerance_spec import SCHEMA, TYPICAL, VERSION, ToleranceSpec
 
-    values = TYPICAL.model_dump(exclude_none=True) | {"limits": {"strehl_ratio": 0.01}}
+    # Those that every lens can have; the errors of meta-atoms need a response that has some.
+    errors = TYPICAL.errors.model_dump(include=set(_OF_EVERY_LENS), exclude_none=True)
+    values = {"description": "", "errors": errors, "limits": {"strehl_ratio": 0.01}}
     return table_of(ToleranceSpec), {"schema": SCHEMA, "version": VERSION, **values}
 
 
@@ -189,7 +193,7 @@ KINDS: Mapping[str, StartingFile] = {
         _design,
     ),
     "tolerances": StartingFile(
-        "Errors of fabrication and assembly.",
+        "Errors of fabrication and assembly. Those of meta-atoms need a lens with a library as its [lens.response].",
         "metalens tolerance metacamera --spec FILE -o NAME --dry-run",
         "docs/tolerancing.md",
         _tolerances,

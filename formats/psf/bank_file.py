@@ -18,7 +18,7 @@ from metalens.formats.psf.figures import PsfFigures, figure_shapes
 SCHEMA = "metalens.psf"
 VERSION = 2
 
-_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
     "position": (np.float64, (None, 2)),
     "intensity": (np.float32, (None, 3, None, None)),
     "wavelength": (np.float64, (None,)),
@@ -27,7 +27,7 @@ _ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
     "phase": (np.float64, (None,)),
 }
 
-_SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
+SUBPIXEL_ARRAYS: dict[str, tuple[type[np.generic], tuple[int | None, ...]]] = {
     "subpixel_intensity": (np.float32, (None, 3, None, None)),
     "simulated_position": (np.float64, (None, 2)),
 }
@@ -72,7 +72,7 @@ def write_psf_bank(path: str | os.PathLike[str], bank: PsfBank) -> None:
         file.attrs["lens_toml"] = dump_camera(bank.camera)
         file.attrs["lens_hash"] = bank.camera.hash
         file.attrs["layout"] = bank.layout
-        for name, (dtype, _) in (_ARRAYS | _SUBPIXEL_ARRAYS).items():
+        for name, (dtype, _) in (ARRAYS | SUBPIXEL_ARRAYS).items():
             if getattr(bank, name) is not None:
                 _write_array(file, name, np.asarray(getattr(bank, name), dtype=dtype))
         for group in ("by_channel", "by_wavelength"):
@@ -117,7 +117,7 @@ def read_psf_bank(path: str | os.PathLike[str]) -> PsfBank:
             raise InputError(f"{path}: its lens_toml and lens_hash disagree; the file was changed, make it again.")
         shapes = _declared_shapes(file)
         content: dict[str, Any] = {
-            name: read_array(file, name, dtype=(_ARRAYS | _SUBPIXEL_ARRAYS)[name][0], shape=shape)
+            name: read_array(file, name, dtype=(ARRAYS | SUBPIXEL_ARRAYS)[name][0], shape=shape)
             for name, shape in shapes.items()
         }
         nodes, wavelengths = shapes["position"][0], shapes["wavelength"][0]
@@ -146,7 +146,7 @@ def _declared_shapes(file: h5py.File) -> dict[str, tuple[int, ...]]:
         "phase_radius": (radii,),
         "phase": (radii,),
     }
-    if any(name in file for name in _SUBPIXEL_ARRAYS):
+    if any(name in file for name in SUBPIXEL_ARRAYS):
         simulated = _declared(file, "simulated_position", MOST_NODES)
         largest = MOST_SUBPIXELS * LARGEST_WINDOW
         shapes["simulated_position"] = (simulated, 2)
