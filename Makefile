@@ -47,6 +47,7 @@ test: lint type ## style, types, import contracts and all tests but the long one
 	$(TESTING) $(BIN)/python $(PYTEST)
 
 test-all: lint type ## what test runs, and the long tests
+	scripts/install_browser.sh
 	$(TESTING) $(BIN)/python $(PYTEST) -m ""
 
 fuzz: $(INSTALLED_DEV) ## damaged files for every reader, FUZZ_SECONDS=600 a format

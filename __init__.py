@@ -22,6 +22,7 @@ The folders are the stages of one pipeline; each stage reads the files of the on
 - ``synth``     clean photographs, shift-variant blur, sensor noise: training pairs
 - ``restore``   the one-step latent diffusion restorer: prior, adapters, training, restoration, report
 - ``workflows`` the three jobs, and sequences of several stages, each a command in a process of its own
+- ``app``       the stages in a browser, on this machine
 - ``commands``  what the command line can do; each command only parses, converts units, calls and reports
 - ``cli``       its entry: finds the commands, turns errors into sentences and exit statuses
 """

@@ -47,6 +47,7 @@ COMMANDS = (
     "bench",
     "compare",
     "pretrain",
+    "app",
     "demo",
     "doctor",
 )

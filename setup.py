@@ -3,7 +3,7 @@ pyproject.toml."""
 
 from setuptools import find_packages, setup
 
-FOLDERS = ("commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
+FOLDERS = ("app", "commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
 FOUND = find_packages(include=[pattern for folder in FOLDERS for pattern in (folder, f"{folder}.*")])
 
 setup(

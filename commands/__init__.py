@@ -33,6 +33,7 @@ Commands, in the order of the stages, each in the module of its name:
 - ``bench``     every restoration method side by side
 - ``compare``   lenses side by side, by their restored photographs
 - ``pretrain``  a small prior
+- ``app``       the stages in a browser
 - ``demo``      the whole pipeline, once
 - ``doctor``    what is installed, and what is slow here
 

@@ -168,11 +168,11 @@ def test_no_file_names_a_place_on_somebodys_machine():
     assert found == []
 
 
-def test_only_workflows_run_the_command_line():
+def test_only_workflows_and_the_app_run_the_command_line():
     """What strings stages together lies above all of them: no stage starts another one as a process."""
     found = [path for path in tracked_files() if path.suffix == ".py" and "metalens.cli" in path.read_text("utf-8")]
     inside = {path.relative_to(ROOT).parts[0] for path in found}
-    assert inside & set(FOLDERS) <= {"workflows", "commands"}
+    assert inside & set(FOLDERS) <= {"app", "workflows", "commands"}
 
 
 def test_nothing_unpickles():

@@ -25,9 +25,8 @@ from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_preset import with_sensor_preset
 from metalens.formats.camera.spectrum import Spectrum
 from metalens.formats.files.atomic import atomic_file, write_text
-from metalens.formats.files.commented_toml import toml_value
 from metalens.formats.files.record import Positive, Record, tags_of
-from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
+from metalens.formats.files.toml_file import dump_toml, parse_toml, read_text, shipped_names, shipped_text, validated
 
 SCHEMA = "metalens.camera"
 VERSION = 1
@@ -220,9 +219,7 @@ def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = 
 
 def dump_camera(camera: Camera) -> str:
     """Write a camera as the text of a ``lens.toml`` that :func:`parse_camera` reads back to an equal record."""
-    lines = [f'schema = "{SCHEMA}"', f"version = {VERSION}"]
-    _dump_table(camera.model_dump(exclude_none=True), "", lines)
-    return "\n".join(lines) + "\n"
+    return dump_toml(SCHEMA, VERSION, camera.model_dump(exclude_none=True))
 
 
 def camera_to_json(camera: Camera) -> dict[str, str]:
@@ -234,22 +231,3 @@ def camera_of_json(told: Mapping[str, str]) -> Camera:
     """The camera of :func:`camera_to_json`."""
     folder = Path(told["folder"])
     return parse_camera(told["lens_toml"], folder=folder).in_folder(folder)
-
-
-def _dump_table(table: dict, prefix: str, lines: list[str]) -> None:
-    nested = {key: value for key, value in table.items() if isinstance(value, dict)}
-    listed = {
-        key: value
-        for key, value in table.items()
-        if isinstance(value, (list, tuple)) and value and isinstance(value[0], dict)
-    }
-    for key, value in table.items():
-        if key not in nested and key not in listed:
-            lines.append(f"{key} = {toml_value(value)}")
-    for key, value in nested.items():
-        lines += ["", f"[{prefix}{key}]"]
-        _dump_table(value, f"{prefix}{key}.", lines)
-    for key, values in listed.items():
-        for value in values:
-            lines += ["", f"[[{prefix}{key}]]"]
-            _dump_table(value, f"{prefix}{key}.", lines)

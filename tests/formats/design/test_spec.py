@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from metalens.formats.camera.camera import dump_camera, parse_camera, read_camera
-from metalens.formats.design.spec import DesignSpec, design_names, parse_design, read_design
+from metalens.formats.design.spec import DesignSpec, design_names, dump_design, parse_design, read_design
 from metalens.formats.design.tolerance_spec import TYPICAL
 from metalens.formats.files.errors import InputError
 
@@ -31,6 +31,12 @@ kind = "mtf"
 
 def spec(changes: str = "", *, text: str = SPEC) -> DesignSpec:
     return parse_design(text + changes)
+
+
+@pytest.mark.parametrize("name", design_names())
+def test_a_written_specification_is_read_back_equal(name: str) -> None:
+    written = read_design(name)
+    assert parse_design(dump_design(written)) == written
 
 
 @pytest.mark.parametrize("name", design_names())

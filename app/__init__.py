@@ -1,0 +1,23 @@
+"""The app: the pipeline in a browser, on this machine (``metalens app``), thin over the stages.
+
+A page only shows files and asks for more. Long work runs in processes of their own, as commands of the command line or
+in a service that keeps a restorer loaded, and its results are files in the project folder, ``metalens-app/``: a page
+that is loaded again goes on with them. Everything that the app does is also a command, which it shows.
+
+In reading order:
+
+- ``project``          the folder that the app works in, and no other
+- ``guard``            token, host, origin and size of every request
+- ``job``              a command in a process of its own, with its state in files
+- ``service``          a process that keeps something loaded and answers requests
+- ``photographs``      captures to restore, of pairs and uploads
+- ``restore_service``  the process that restores
+- ``embedded``         what comes with the package
+- ``studio``           what all pages share
+- ``files``            files over HTTP
+- ``frame``            header, navigation and the elements that all views use
+- ``watching``         follows a job on a page
+- ``photo_panes``      panes with linked zoom, curtain, slider and brush
+- ``restore_view``     the view *Restore*
+- ``server``           starts it all
+"""

@@ -1,0 +1,163 @@
+"""A command of metalens in a process of its own, whose state lies in files: a page that is loaded again finds it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from metalens.app.project import Project
+from metalens.formats.files.atomic import atomic_file
+
+State = Literal["new", "running", "done", "stopped", "failed"]
+
+_SHARE = re.compile(r"(\d+)%\|")
+_LARGEST_TAIL = 20_000
+_SECONDS_TO_END = 20.0
+_STOPPED = 130
+
+
+@dataclass
+class Job:
+    """One command.
+
+    Attributes:
+        project: the command runs in its folder.
+        name: of the job's folder, among the app's own.
+        process: while it runs, if this app started it.
+    """
+
+    project: Project
+    name: str
+    process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+
+    @property
+    def folder(self) -> Path:
+        """Where the log, the answer and the exit status lie."""
+        return self.project.own / "jobs" / self.name
+
+    def start(self, arguments: Sequence[str]) -> None:
+        """Begin; what an earlier run of the same name said is replaced.
+
+        Args:
+            arguments: command line after ``metalens``.
+        """
+        self.project.part("jobs", self.name)
+        (self.folder / "status").unlink(missing_ok=True)
+        self._write("command.json", json.dumps(list(arguments)))
+        with (self.folder / "log").open("wb") as log, (self.folder / "answer").open("wb") as answer:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "metalens.cli", *arguments],
+                cwd=self.project.folder,
+                stdin=subprocess.DEVNULL,
+                stdout=answer,
+                stderr=log,
+                # Ctrl-C in the terminal reaches the app alone, which ends its jobs in order.
+                start_new_session=True,
+            )
+
+    def stop(self) -> None:
+        """Ask it to end, as Ctrl-C does; what can be resumed is kept."""
+        if self.process is not None and self.process.poll() is None:
+            self.process.send_signal(signal.SIGTERM)
+
+    def end(self) -> None:
+        """Stop and wait until it has ended."""
+        self.stop()
+        if self.process is not None:
+            try:
+                self.process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+            self.state()
+
+    def state(self) -> State:
+        """Where it stands."""
+        status = self.folder / "status"
+        if self.process is not None:
+            code = self.process.poll()
+            if code is None:
+                return "running"
+            self._write("status", str(code))
+            self.process = None
+        if status.is_file():
+            code = int(status.read_text())
+            return "done" if code == 0 else "stopped" if code in (_STOPPED, -signal.SIGTERM) else "failed"
+        # The app ended together with it.
+        return "stopped" if (self.folder / "command.json").is_file() else "new"
+
+    def share(self) -> float:
+        """How much is done, 0 to 1, as its progress bar says."""
+        found = _SHARE.findall(self._tail())
+        return min(int(found[-1]) / 100, 1.0) if found else 0.0
+
+    def progress_line(self) -> str:
+        """The last state of its progress bar or the last line that it printed."""
+        lines = [line.strip() for line in re.split(r"[\r\n]", self._tail()) if line.strip()]
+        return lines[-1] if lines else ""
+
+    def sentence(self) -> str:
+        """Why it failed."""
+        lines = [line for line in re.split(r"[\r\n]", self._tail()) if line.startswith(("metalens: ", "Error: "))]
+        return lines[-1].partition(": ")[2] if lines else f"the command failed; {self.folder / 'log'} has its output."
+
+    def answer(self) -> dict[str, object]:
+        """What it said with ``--json``; empty before it has ended."""
+        path = self.folder / "answer"
+        content = json.loads(path.read_text(encoding="utf-8") or "{}") if path.is_file() else {}
+        return content if isinstance(content, dict) else {}
+
+    def command(self) -> str:
+        """The command, as it is typed in the project folder."""
+        path = self.folder / "command.json"
+        return shown_command(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ""
+
+    def _tail(self) -> str:
+        path = self.folder / "log"
+        if not path.is_file():
+            return ""
+        with path.open("rb") as file:
+            file.seek(max(0, os.fstat(file.fileno()).st_size - _LARGEST_TAIL))
+            return file.read().decode("utf-8", "replace")
+
+    def _write(self, name: str, text: str) -> None:
+        with atomic_file(self.folder / name) as part:
+            part.write_text(text, encoding="utf-8")
+
+
+def shown_command(arguments: Sequence[str]) -> str:
+    """A command line for people, without ``--json``."""
+    return shlex.join(["metalens", *(each for each in arguments if each != "--json")])
+
+
+@dataclass
+class Jobs:
+    """The jobs of one run of the app.
+
+    Attributes:
+        project: where they run.
+        known: by their names.
+    """
+
+    project: Project
+    known: dict[str, Job] = field(default_factory=dict)
+
+    def job(self, name: str) -> Job:
+        """The job of this name, running or not."""
+        return self.known.setdefault(name, Job(self.project, name))
+
+    def end_all(self) -> None:
+        """Stop all, then wait for each."""
+        for job in self.known.values():
+            job.stop()
+        for job in self.known.values():
+            job.end()

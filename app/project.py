@@ -1,0 +1,117 @@
+"""The project folder: nothing outside it is read or written, and the app's own files lie in one folder of it."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import shown
+from metalens.formats.files.input_file import input_file, is_folder, real_path
+
+OWN = "metalens-app"
+"""Name of the app's folder in the project."""
+
+_STATE = "state.json"
+_LARGEST_STATE = 2**20
+_DEEPEST = 4
+_MOST_LISTED = 500
+
+
+@dataclass(frozen=True)
+class Project:
+    """The folder that the app was started in, as a real path.
+
+    Attributes:
+        folder: absolute, without links.
+    """
+
+    folder: Path
+
+    @property
+    def own(self) -> Path:
+        """The folder of the app's own files."""
+        return self.folder / OWN
+
+    def part(self, *names: str) -> Path:
+        """A folder among the app's own; it is made."""
+        place = self.own.joinpath(*names)
+        self.inside(place)
+        place.mkdir(parents=True, exist_ok=True)
+        return place
+
+    def inside(self, path: str | os.PathLike[str]) -> Path:
+        """A path of the project, links resolved.
+
+        Args:
+            path: absolute, or relative to the project folder.
+
+        Raises:
+            InputError: it lies outside.
+        """
+        try:
+            found = real_path(self.folder / path)
+        except ValueError:
+            raise InputError(f"{shown(os.fspath(path))}: no file can have this name; choose another one.") from None
+        if found != self.folder and self.folder not in found.parents:
+            raise InputError(
+                f"{shown(os.fspath(path))}: lies outside the project folder; start metalens app in a folder that "
+                "holds it."
+            )
+        return found
+
+    def relative(self, path: Path) -> str:
+        """How a command that is given in the project folder names a path of it."""
+        return path.relative_to(self.folder).as_posix()
+
+    def listed(self, pattern: str) -> list[str]:
+        """Files and folders of the project that match a pattern, relative to it, hidden ones left out.
+
+        Args:
+            pattern: of the name, such as ``*.toml``.
+        """
+        found: list[str] = []
+        for place, folders, files in os.walk(self.folder):
+            here = Path(place)
+            deep = len(here.relative_to(self.folder).parts)
+            folders[:] = sorted(each for each in folders if not each.startswith(".")) if deep < _DEEPEST else []
+            names = [each for each in (*sorted(files), *folders) if Path(each).match(pattern) and each[0] != "."]
+            found += [self.relative(here / each) for each in names]
+            if len(found) >= _MOST_LISTED:
+                break
+        return found[:_MOST_LISTED]
+
+    def state(self) -> dict[str, Any]:
+        """What was chosen last; empty if nothing was, or the file cannot be used."""
+        path = self.own / _STATE
+        try:
+            input_file(path, _STATE, largest=_LARGEST_STATE, missing="no such file.")
+            content = json.loads(path.read_text(encoding="utf-8"))
+        # A choice that is lost is chosen again; it is no result.
+        except (InputError, OSError, ValueError):
+            return {}
+        return content if isinstance(content, dict) else {}
+
+    def remember(self, **chosen: Any) -> None:
+        """Keep what was chosen for the next time."""
+        self.part()
+        with atomic_file(self.own / _STATE) as part:
+            part.write_text(json.dumps(self.state() | chosen, indent=1), encoding="utf-8")
+
+
+def open_project(folder: str | os.PathLike[str]) -> Project:
+    """The project in a folder.
+
+    Raises:
+        InputError: there is no such folder, or it cannot be written to.
+    """
+    place = real_path(folder)
+    if not is_folder(place):
+        raise InputError(f"{shown(os.fspath(folder))}: no such folder; give the folder of your project.")
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise InputError(f"{shown(os.fspath(folder))}: cannot be written to; give a folder of your own.")
+    return Project(place)

@@ -1,0 +1,270 @@
+"""The process that restores: it holds a restorer, and writes every picture as ``metalens restore`` would.
+
+metalens-app/photographs/KEY/wiener-joint-HASH.png
+metalens-app/photographs/KEY/RESTORER/   latents.safetensors, alpha0.75.png, alpha0.75-consistent.png, …
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from metalens.app.embedded import ADAPTERS
+from metalens.app.photographs import Photograph, cut_to_sensor, photograph
+from metalens.app.project import Project
+from metalens.app.service import Tell, answer_requests
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
+
+NOISE_SCALE = 10.0
+"""Of the joint Wiener filter; the default of ``metalens restore --noise-scale``."""
+
+
+class UnknownLens(InputError):
+    """The adapter was trained for another lens."""
+
+
+@dataclass
+class Restoring:
+    """What the process holds.
+
+    Attributes:
+        project: where files are.
+        chosen: adapter, psf.h5 and whether any lens is accepted, of the restorer that is loaded.
+        restorer: of :mod:`metalens.restore`, if one is loaded.
+        bank: point spread functions of the captures' camera, if they are known.
+        latents: of the photographs that were opened, by key and restorer.
+    """
+
+    project: Project
+    chosen: tuple[str, str | None] | None = None
+    restorer: Any = None
+    bank: PsfBank | None = None
+    latents: dict[str, Any] = field(default_factory=dict)
+
+    def warm(self, tell: Tell, adapter: str) -> dict[str, Any]:
+        """Load an adapter before a photograph is there."""
+        tell(0.0, "loading the adapter")
+        self._load(adapter, None, False)
+        return {}
+
+    def open(
+        self, tell: Tell, key: str, adapter: str, psf: str | None = None, any_lens: bool = False, cut: bool = False
+    ) -> dict[str, Any]:
+        """Load the restorer, and predict a photograph's latents or read those that are kept.
+
+        Args:
+            tell: progress callback.
+            key: of the photograph.
+            adapter: name or folder.
+            psf: the captures' ``psf.h5``, if not the adapter's own.
+            any_lens: accept a capture of another lens than the adapter was trained for.
+            cut: take the middle of a picture that does not fit the sensor.
+
+        Returns:
+            ``folder`` of the restored pictures, ``key`` of the photograph that was restored, ``camera``, and whether
+            ``functions`` are there and ``uncertainty`` is calibrated; or ``foreign``, why another camera took it.
+        """
+        tell(0.02, "loading the adapter")
+        try:
+            self._load(adapter, psf, any_lens)
+        except UnknownLens as error:
+            return {"foreign": str(error)}
+        from metalens.restore.inference.latents_file import load_latents, save_latents
+        from metalens.restore.inference.restoration import Settings, latents_of
+        from metalens.restore.inference.restored_files import known_lenses
+
+        given = photograph(self.project, key)
+        capture = read_picture(given.capture)
+        sensor = self.restorer.camera.sensor.pixels
+        if cut and given.about.place is None and capture.shape[:2] != sensor:
+            given = cut_to_sensor(self.project, given, capture, sensor)
+            capture = read_picture(given.capture)
+        if given.about.place is None and capture.shape[:2] != sensor:
+            return {
+                "foreign": f"it has {capture.shape[0]} × {capture.shape[1]} pixels, the camera "
+                f"{self.restorer.camera.name} has {sensor[0]} × {sensor[1]}"
+            }
+        if set(given.about.lens_hashes) - known_lenses(self.restorer) and not any_lens:
+            return {"foreign": f"the adapter was trained for the lens of {self.restorer.camera.name}"}
+        folder = given.folder / self._name()
+        kept = folder / "latents.safetensors"
+        if str(folder) not in self.latents:
+            if kept.is_file():
+                self.latents[str(folder)] = load_latents(kept, self.restorer)
+            else:
+                tell(0.1, "computing latents")
+                settings = Settings(place=given.about.place)
+                found = latents_of(
+                    self.restorer, capture, settings, lambda done, total: tell(0.1 + 0.85 * done / total, "latents")
+                )
+                folder.mkdir(exist_ok=True)
+                save_latents(kept, found, restorer=self.restorer, capture=capture, settings=settings)
+                self.latents[str(folder)] = found
+        tell(1.0, "ready")
+        return {
+            "key": given.key,
+            "folder": self.project.relative(folder),
+            "camera": self.restorer.camera.name,
+            "functions": self.bank is not None,
+            "uncertainty": self.bank is not None and "uncertainty" in self.restorer.training,
+        }
+
+    def decode(self, tell: Tell, folder: str, alpha: float | str, consistent: bool = False) -> dict[str, Any]:
+        """Decode one α, or a map of α, unless the picture is there.
+
+        Args:
+            tell: progress callback.
+            folder: as :meth:`open` returned it.
+            alpha: a number, or the file name of a map in the folder.
+            consistent: apply data consistency.
+
+        Returns:
+            ``picture``: its file.
+        """
+        del tell
+        place = self.project.inside(folder)
+        label = f"alpha{float(alpha):g}" if not isinstance(alpha, str) else Path(alpha).stem
+        target = place / f"{label}{'-consistent' if consistent else ''}.png"
+        if isinstance(alpha, str) and not consistent:
+            target = place / f"{label}-restored.png"
+        if not target.is_file():
+            write_picture(target, self._picture(place, alpha, consistent))
+        return {"picture": self.project.relative(target)}
+
+    def wiener(self, tell: Tell, key: str) -> dict[str, Any]:
+        """Restore a photograph by the joint Wiener filter.
+
+        Args:
+            tell: progress callback.
+            key: of the photograph.
+        """
+        del tell
+        from metalens.restore.deconvolution.joint_wiener import wiener_joint
+
+        given, bank = photograph(self.project, key), self._functions()
+        target = given.folder / f"wiener-joint-{bank.camera.hash[:8]}.png"
+        kept = self.project.inside(target)
+        if not kept.is_file():
+            write_picture(kept, wiener_joint(read_picture(given.capture), bank, NOISE_SCALE, place=given.about.place))
+        return {"picture": self.project.relative(kept)}
+
+    def uncertainty(self, tell: Tell, folder: str, alpha: float, consistent: bool = False) -> dict[str, Any]:
+        """The map of the expected error of a restored picture.
+
+        Args:
+            tell: progress callback.
+            folder: as :meth:`open` returned it.
+            alpha: of the picture.
+            consistent: of the picture.
+        """
+        from metalens.restore.inference.uncertainty import Capture, as_grey, expected_error
+
+        picture = self.decode(tell, folder, alpha, consistent)["picture"]
+        restored = self.project.inside(picture)
+        target = restored.with_name(f"{restored.stem}-uncertainty.png")
+        if not target.is_file():
+            given = self._photograph(restored.parent)
+            seen = Capture(read_picture(given.capture), given.about.place)
+            latents = self.latents[str(restored.parent)]
+            error = expected_error(self.restorer, latents, seen, read_picture(restored), self._functions())
+            write_picture(target, as_grey(error))
+        return {"picture": self.project.relative(target)}
+
+    def figures(self, tell: Tell, key: str, pictures: dict[str, str]) -> dict[str, Any]:
+        """Quality of pictures against the clean one.
+
+        Args:
+            tell: progress callback.
+            key: of the photograph.
+            pictures: name → file.
+
+        Returns:
+            ``rows``: name → metric → zone → value, without rows if the clean picture is not known.
+        """
+        from metalens.restore.metrics.catalogue import METRICS
+
+        given = photograph(self.project, key)
+        if given.clean is None:
+            return {"rows": {}}
+        clean = read_picture(given.clean)
+        seen = {name: read_picture(self.project.inside(path)) for name, path in pictures.items()}
+        rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in seen}
+        wanted = [each for each in METRICS if each.key in ("psnr", "ssim", "st_lpips")]
+        for number, metric in enumerate(wanted):
+            tell(number / len(wanted), metric.heading)
+            if metric.reason(clean.shape) is None:
+                for name, found in zip(seen, metric.load("cpu")(clean, list(seen.values())), strict=True):
+                    rows[name][metric.key] = found
+        return {"rows": rows}
+
+    def _photograph(self, folder: Path) -> Photograph:
+        return photograph(self.project, folder.parent.name)
+
+    def _load(self, adapter: str, psf: str | None, any_lens: bool) -> None:
+        import torch
+
+        from metalens.restore.adapter.adapter_file import load_restorer
+        from metalens.restore.inference.restored_files import known_lenses, take_camera
+
+        if self.chosen == (adapter, psf):
+            return
+        self.chosen, self.latents = None, {}
+        restorer = load_restorer(adapter if adapter in ADAPTERS else self.project.inside(adapter))
+        bank = None if psf is None else read_psf_bank(self.project.inside(psf))
+        if bank is not None:
+            if bank.camera.hash not in known_lenses(restorer) and not any_lens:
+                raise UnknownLens(f"the adapter was trained for {restorer.camera.name}, not for {bank.camera.name}")
+            take_camera(restorer, bank, any_lens=any_lens)
+        # As the command does: the memory of the moved weights decides the last bits.
+        self.restorer, self.bank = restorer.to("cpu", torch.float32), bank or restorer.bank
+        self.chosen = (adapter, psf)
+
+    def _name(self) -> str:
+        lens = "none" if self.bank is None else self.bank.camera.hash[:8]
+        return f"{self.restorer.identity[:8]}-{lens}"
+
+    def _functions(self) -> PsfBank:
+        if self.bank is None:
+            raise InputError("this needs the point spread functions of the camera; choose its psf.h5.")
+        return self.bank
+
+    def _picture(self, folder: Path, alpha: float | str, consistent: bool) -> np.ndarray:
+        from metalens.restore.inference.data_consistency import DataConsistency
+        from metalens.restore.inference.restoration import decode, sound_capture
+        from metalens.restore.inference.restored_files import read_alpha_map
+
+        wanted = read_alpha_map(folder / alpha) if isinstance(alpha, str) else float(alpha)
+        if str(folder) not in self.latents:
+            raise InputError("the photograph is not open any more; choose it again.")
+        picture = decode(self.restorer, self.latents[str(folder)], wanted)
+        if not consistent:
+            return picture
+        given = self._photograph(folder)
+        place = given.about.place
+        capture = sound_capture(self.restorer, read_picture(given.capture), place)
+        return DataConsistency(self._functions())(picture, capture, place)
+
+
+def map_name(data: bytes) -> str:
+    """File name of a painted map of α, by its content."""
+    return f"map-{hashlib.sha256(data).hexdigest()[:12]}.png"
+
+
+def main() -> None:
+    """Run the process: ``python -m metalens.app.restore_service PROJECT``."""
+    state = Restoring(Project(Path(sys.argv[1])))
+    answer_requests(
+        {name: getattr(state, name) for name in ("warm", "open", "decode", "wiener", "uncertainty", "figures")}
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,430 @@
+"""The view *Restore*: a photograph at any α, beside its capture, with figures and the command that does the same."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+from nicegui import run, ui
+from nicegui.events import UploadEventArguments
+
+from metalens.app.embedded import ADAPTERS, embedded_bank
+from metalens.app.files import url_of
+from metalens.app.frame import CommandBox, Progress, Sentence, card, faint, figures_table
+from metalens.app.job import shown_command
+from metalens.app.photo_panes import PhotoPanes
+from metalens.app.photographs import (
+    LARGEST_UPLOAD,
+    MOST_AT_ONCE,
+    Photograph,
+    add_pairs,
+    add_upload,
+    photograph,
+    photographs_in,
+)
+from metalens.app.studio import Studio
+from metalens.app.watching import watch
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import is_pairs_folder
+
+AHEAD = (0.75, 0.0, 1.0, 0.5, 0.25, 1.2, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1)
+"""Values of α that are decoded ahead, the first shown at once."""
+
+OWN_BANK = "of the adapter"
+
+_ZONES = ("whole", "centre", "middle", "edge")
+_METRICS = (("psnr", "PSNR (dB)", 2), ("ssim", "SSIM", 3), ("st_lpips", "ST-LPIPS", 3))
+_HELD_OUT = "held-out"
+
+
+class RestoreView:
+    """The view's elements and what was chosen.
+
+    Args:
+        studio: of the app.
+    """
+
+    def __init__(self, studio: Studio) -> None:
+        self.studio = studio
+        self.project = studio.project
+        self.chosen: Photograph | None = None
+        self.opened: dict[str, Any] | None = None
+        self.alpha = float(self.project.state().get("alpha", AHEAD[0]))
+        self.mapped: str | None = None
+        self.filtered: str | None = None
+        self.turn = 0
+        with ui.element("div").classes("metalens-columns"):
+            with ui.column().classes("w-full gap-3"):
+                self._controls()
+            with ui.column().classes("w-full gap-3"):
+                self.progress = Progress(self.stop)
+                self.sentence = Sentence()
+                self.all_the_same = ui.button("", on_click=self.open_all_the_same, color="warning").props("no-caps")
+                self.all_the_same.mark("all-the-same").set_visibility(False)
+                self.panes = PhotoPanes(self.released, self.painted).mark("panes")
+                with card("Against the clean picture"):
+                    self.table = ui.column().classes("w-full")
+                with card("Results"):
+                    self.downloads = ui.row().classes("w-full gap-3")
+                    self.command = CommandBox()
+        ui.timer(0.05, self.begin, once=True)
+
+    def _controls(self) -> None:
+        with card("Photograph"):
+            self.photographs = ui.select({}, label="Photograph", on_change=lambda event: self.choose(event.value))
+            self.photographs.classes("w-full").mark("photograph")
+            ui.upload(
+                label="Upload captures (PNG, JPEG, TIFF, …)",
+                multiple=True,
+                auto_upload=True,
+                max_file_size=LARGEST_UPLOAD,
+                max_files=MOST_AT_ONCE,
+                on_upload=self.uploaded,
+                on_rejected=lambda: self.sentence.show(
+                    f"Not taken: at most {MOST_AT_ONCE} files of {LARGEST_UPLOAD // 2**20} MiB each."
+                ),
+            ).classes("w-full").props('flat bordered accept=".png,.jpg,.jpeg,.webp,.tif,.tiff,.bmp,.ppm"').mark(
+                "upload"
+            )
+            folders = self._pairs_folders()
+            if folders:
+                ui.select(
+                    folders, label="Take photographs of pairs", on_change=lambda event: self.take(event.value)
+                ).classes("w-full")
+        with card("Camera"):
+            adapters = [*ADAPTERS, *(str(Path(each).parent) for each in self.project.listed("adapter.json"))]
+            self.adapter = ui.select(adapters, label="Adapter", value=ADAPTERS[0], on_change=self.reopen).classes(
+                "w-full"
+            )
+            self.adapter.mark("adapter")
+            banks = [OWN_BANK, *(each for each in self.project.listed("*.h5") if "shard-" not in each)]
+            self.bank = ui.select(banks, label="Point spread functions", value=OWN_BANK, on_change=self.reopen)
+            self.bank.classes("w-full").mark("psf")
+        with card("View"):
+            self.layout = ui.toggle({False: "Panes", True: "Curtain"}, value=False, on_change=self.arrange)
+            self.layout.props('no-caps dense aria-label="Layout"').mark("layout")
+            self.other = ui.select({}, label="Left of the curtain", on_change=self.arrange).classes("w-full")
+            self.other.bind_visibility_from(self.layout, "value")
+            self.consistent = ui.switch("Consistent with the capture", on_change=self.show_again).mark("consistent")
+            self.uncertain = ui.switch("Expected error (orange)", on_change=self.show_again).mark("uncertainty")
+            self.brushing = ui.switch("Brush for α", on_change=self.arrange).mark("brush")
+            with ui.column().classes("w-full gap-0").bind_visibility_from(self.brushing, "value"):
+                faint("Paint on the restored picture: α of the brush, and its radius in pixels.")
+                self.brush_alpha = ui.slider(min=0, max=1, step=0.05, value=1.0, on_change=self.arrange)
+                self.brush_alpha.props('label aria-label="α of the brush"')
+                self.brush_radius = ui.slider(min=2, max=80, step=1, value=30, on_change=self.arrange)
+                self.brush_radius.props('label aria-label="Radius of the brush in pixels"')
+
+    def _pairs_folders(self) -> list[str]:
+        found = (str(Path(each).parent) for each in self.project.listed("manifest.json"))
+        return [each for each in found if is_pairs_folder(self.project.folder / each)]
+
+    # What is there at the beginning
+
+    async def begin(self) -> None:
+        """Show the last photograph, or make the held-out captures first."""
+        if not photographs_in(self.project):
+            await self._held_out()
+        known = self._list()
+        last = self.project.state().get("photograph")
+        if known and not self.panes.is_deleted:
+            self.photographs.set_value(last if last in known else next(iter(known)))
+
+    async def _held_out(self) -> None:
+        """Photograph the embedded held-out pictures with the embedded camera, while the adapter is loaded."""
+        bank, pairs = embedded_bank(self.project), self.project.own / _HELD_OUT
+        job = self.studio.jobs.job(_HELD_OUT)
+        if not is_pairs_folder(pairs):
+            arguments = ["synth", "embedded:held-out", "-o", self.project.relative(pairs)]
+            arguments += ["--psf", self.project.relative(bank), "--whole", "--seed", "1", "--json"]
+            if job.state() != "running":
+                job.start(arguments)
+            warm = self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]})
+            await self._guarded(lambda: warm)
+            self.command.show(job.command())
+            if not await watch(job, self.progress, "photographing the held-out pictures"):
+                self.sentence.show("" if job.state() == "stopped" else job.sentence())
+                return
+        await self._guarded(lambda: run.io_bound(add_pairs, self.project, pairs))
+
+    def _list(self) -> dict[str, str]:
+        known = {each.key: f"{each.about.title} ({each.about.source})" for each in photographs_in(self.project)}
+        if not self.photographs.is_deleted:
+            self.photographs.set_options(known)
+        return known
+
+    # Choosing
+
+    async def take(self, folder: str) -> None:
+        """Take photographs of a folder of pairs."""
+        found = await self._guarded(lambda: run.io_bound(add_pairs, self.project, self.project.inside(folder)))
+        if found:
+            self._list()
+            self.photographs.set_value(found[0].key)
+
+    async def uploaded(self, event: UploadEventArguments) -> None:
+        """Take an upload."""
+        if event.file.size() > LARGEST_UPLOAD:
+            self.sentence.show(f"{event.file.name}: larger than {LARGEST_UPLOAD // 2**20} MiB; shrink it first.")
+            return
+        data = await event.file.read()
+        found = await self._guarded(lambda: run.io_bound(add_upload, self.project, data, event.file.name))
+        if found is not None:
+            self._list()
+            self.photographs.set_value(found.key)
+
+    async def choose(self, key: str | None) -> None:
+        """Open a photograph."""
+        if key is None or (self.chosen is not None and self.chosen.key == key and self.opened is not None):
+            return
+        await self._open(key)
+
+    async def reopen(self) -> None:
+        """Open the photograph again, for another adapter or bank."""
+        if self.chosen is not None:
+            await self._open(self.chosen.key)
+
+    async def open_all_the_same(self) -> None:
+        """Restore a photograph of an unknown camera, by explicit click."""
+        if self.chosen is not None:
+            await self._open(self.chosen.key, any_lens=True)
+
+    async def _open(self, key: str, *, any_lens: bool = False) -> None:
+        self.turn += 1
+        turn = self.turn
+        self.all_the_same.set_visibility(False)
+        self.sentence.show("")
+        self.mapped, self.filtered, self.opened = None, None, None
+        given = await self._guarded(lambda: run.io_bound(photograph, self.project, key))
+        if given is None:
+            return
+        self.chosen = given
+        self._show_panes()
+        request = {"do": "open", "key": key, "adapter": self.adapter.value, "psf": self._psf()}
+        opened = await self._asked(request | {"any_lens": any_lens, "cut": any_lens})
+        if opened is None or turn != self.turn:
+            return
+        if "foreign" in opened:
+            self.sentence.show(f"{given.about.title} is not of this adapter's camera: {opened['foreign']}.")
+            self.all_the_same.set_text("Restore it all the same, as if this camera had taken it")
+            self.all_the_same.set_visibility(True)
+            return
+        self.opened = opened
+        self.chosen = photograph(self.project, opened["key"])
+        self.project.remember(photograph=key)
+        if any_lens or self.chosen.about.foreign:
+            self.sentence.show(
+                "WARNING: made for another lens. The adapter removes the blur of its own camera, which this capture "
+                "does not have: what looks like detail may be invented."
+            )
+        self.panes.show(pictures=[], overlay=None, mapped=None)
+        self._show_panes()
+        if await self._show_alpha(self.alpha, turn):
+            await self._ahead(turn)
+
+    async def _ahead(self, turn: int) -> None:
+        """Decode the grid of α, filter, and measure; a change in between ends it."""
+        assert self.opened is not None
+        for number, alpha in enumerate(AHEAD):
+            if await self._decoded(alpha, turn) is None:
+                return
+            self.progress.show((number + 1) / len(AHEAD), "decoding pictures ahead")
+        self.progress.hide()
+        if self.filtered is None and self.opened["functions"]:
+            assert self.chosen is not None
+            found = await self._asked({"do": "wiener", "key": self.chosen.key})
+            if found is None or turn != self.turn:
+                return
+            self.filtered = found["picture"]
+            self._show_panes()
+        await self._measure(turn)
+
+    # The picture
+
+    async def released(self, alpha: float) -> None:
+        """The slider was released: show the exact picture."""
+        self.alpha, self.mapped = round(alpha, 2), None
+        self.project.remember(alpha=self.alpha)
+        self.panes.show(mapped=None)
+        if await self._show_alpha(self.alpha, self.turn):
+            await self._measure(self.turn)
+
+    async def show_again(self) -> None:
+        """Consistency or the overlay was switched."""
+        if self.opened is None:
+            return
+        self.turn += 1
+        turn = self.turn
+        if not self.opened["functions"] and (self.consistent.value or self.uncertain.value):
+            self.sentence.show("This needs the point spread functions of the camera; choose its psf.h5.")
+            return
+        self.panes.show(pictures=[])
+        if self.mapped is not None:
+            await self.painted(self.mapped)
+        if await self._show_alpha(self.alpha, turn):
+            await self._ahead(turn)
+
+    async def painted(self, name: str) -> None:
+        """A map of α was painted: show the picture by it."""
+        if self.opened is None:
+            return
+        self.mapped = name
+        request = {"do": "decode", "folder": self.opened["folder"], "alpha": name, "consistent": self.consistent.value}
+        found = await self._asked(request, quiet=True)
+        if found is not None:
+            self.panes.show(mapped=url_of(found["picture"]))
+            self._show_results(found["picture"])
+
+    async def _decoded(self, alpha: float, turn: int) -> str | None:
+        """Decode one α and hand the picture to the page; None if something else was asked for meanwhile."""
+        if self.opened is None or turn != self.turn or self.panes.is_deleted:
+            return None
+        request = {"do": "decode", "folder": self.opened["folder"], "alpha": alpha, "consistent": self.consistent.value}
+        found = await self._asked(request, quiet=True)
+        if found is None or turn != self.turn or self.panes.is_deleted:
+            return None
+        pictures = [each for each in self.panes.shown.get("pictures", []) if each["alpha"] != alpha]
+        self.panes.show(pictures=[*pictures, {"alpha": alpha, "url": url_of(found["picture"])}])
+        return str(found["picture"])
+
+    async def _show_alpha(self, alpha: float, turn: int) -> bool:
+        picture = await self._decoded(alpha, turn)
+        if picture is None or self.opened is None:
+            return False
+        self.progress.hide()
+        self.panes.show(alpha=alpha)
+        overlay = None
+        if self.uncertain.value:
+            request = {"do": "uncertainty", "folder": self.opened["folder"], "alpha": alpha}
+            found = await self._asked(request | {"consistent": self.consistent.value})
+            overlay = None if found is None else url_of(found["picture"])
+        self.panes.show(overlay=overlay)
+        self._show_results(picture)
+        return True
+
+    def arrange(self) -> None:
+        """Panes or curtain, and the brush."""
+        curtain = [self.other.value or "captured", "restored"] if self.layout.value else None
+        brush = {"alpha": self.brush_alpha.value, "radius": self.brush_radius.value} if self.brushing.value else None
+        self.panes.show(curtain=curtain, brush=brush)
+
+    def _show_panes(self) -> None:
+        given = self.chosen
+        if given is None or self.panes.is_deleted:
+            return
+        panes = [{"name": "captured", "title": "Captured", "url": url_of(self.project.relative(given.capture))}]
+        if self.filtered is not None:
+            panes.append({"name": "wiener", "title": "Wiener filter, joint", "url": url_of(self.filtered)})
+        if self.opened is not None:
+            panes.append({"name": "restored", "title": "Restored", "note": self.opened["camera"]})
+        if given.clean is not None:
+            panes.append({"name": "clean", "title": "Clean", "url": url_of(self.project.relative(given.clean))})
+        others = {each["name"]: each["title"] for each in panes if each["name"] != "restored"}
+        self.other.set_options(others, value=self.other.value if self.other.value in others else "captured")
+        rows, columns = given.about.pixels
+        post = None if self.opened is None else f"/alpha-map/{given.key}/{Path(self.opened['folder']).name}"
+        self.panes.show(panes=panes, rows=rows, columns=columns, post=post, alpha=self.alpha)
+
+    # Figures, files, command
+
+    async def _measure(self, turn: int) -> None:
+        """Fill the table of figures."""
+        if self.chosen is None or self.opened is None or self.table.is_deleted:
+            return
+        if self.chosen.clean is None:
+            self.table.clear()
+            with self.table:
+                faint("The clean picture is not known.")
+            return
+        pictures = {"captured": self.project.relative(self.chosen.capture)}
+        if self.filtered is not None:
+            pictures["Wiener filter, joint"] = self.filtered
+        shown = await self._decoded(self.alpha, turn)
+        if shown is None:
+            return
+        pictures[f"restored, α = {self.alpha:g}"] = shown
+        found = await self._asked({"do": "figures", "key": self.chosen.key, "pictures": pictures}, quiet=True)
+        if found is None or turn != self.turn or self.table.is_deleted:
+            return
+        self.table.clear()
+        with self.table:
+            rows = [
+                [name, *(_number(each, key, zone, digits) for key, _, digits in _METRICS for zone in _ZONES)]
+                for name, each in found["rows"].items()
+            ]
+            groups = [("", 1), *((heading, len(_ZONES)) for _, heading, _ in _METRICS)]
+            figures_table(["", *_ZONES * len(_METRICS)], rows, groups)
+
+    def _show_results(self, picture: str) -> None:
+        if self.opened is None or self.chosen is None or self.downloads.is_deleted:
+            return
+        self.downloads.clear()
+        with self.downloads:
+            ui.link("Download the picture (PNG)", url_of(picture)).props("download")
+            ui.link("Download the latents", url_of(f"{self.opened['folder']}/latents.safetensors")).props("download")
+        self.command.show(shown_command(self._arguments()))
+
+    def _arguments(self) -> list[str]:
+        """``metalens restore`` for the picture that is shown."""
+        assert self.chosen is not None
+        assert self.opened is not None
+        found = [
+            "restore",
+            self.project.relative(self.chosen.capture),
+            "-o",
+            "restored/",
+            "--adapter",
+            self.adapter.value,
+        ]
+        found += (
+            ["--alpha", f"{self.alpha:g}"]
+            if self.mapped is None
+            else ["--alpha-map", f"{self.opened['folder']}/{self.mapped}"]
+        )
+        if self.chosen.about.place is not None:
+            found += ["--place", ",".join(map(str, self.chosen.about.place))]
+        psf = self._psf()
+        if psf is not None:
+            found += ["--psf", psf, "--any-lens"]
+        if self.consistent.value:
+            found += ["--consistent"]
+        if self.uncertain.value:
+            found += ["--uncertainty"]
+        return found
+
+    def _psf(self) -> str | None:
+        return None if self.bank.value == OWN_BANK else str(self.bank.value)
+
+    # Asking the process
+
+    async def stop(self) -> None:
+        """Stop what runs."""
+        self.turn += 1
+        self.studio.jobs.job(_HELD_OUT).stop()
+        await self.studio.restoring.stop()
+        self.progress.hide()
+
+    async def _asked(self, request: dict[str, Any], *, quiet: bool = False) -> dict[str, Any] | None:
+        def tell(share: float, text: str) -> None:
+            if not quiet:
+                self.progress.show(share, text)
+
+        found = await self._guarded(lambda: self.studio.restoring.ask(request, tell))
+        if not quiet:
+            self.progress.hide()
+        return found
+
+    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> Any:
+        """The result, or None after the sentence about what is wrong is shown."""
+        try:
+            return await work()
+        except InputError as error:
+            self.progress.hide()
+            self.sentence.show(str(error))
+            return None
+
+
+def _number(figures: dict[str, dict[str, float]], key: str, zone: str, digits: int) -> str:
+    value = figures.get(key, {}).get(zone)
+    return "" if value is None else f"{value:.{digits}f}"

@@ -1,0 +1,160 @@
+"""A process that keeps something loaded and answers one request after another, as lines of JSON.
+
+    request   {"do": "decode", …}
+    replies   {"progress": [0.5, "encoding"]}, …, then {"answer": {…}} or {"error": "a sentence"}
+
+It can be ended at any time: its results are files that appear whole or not at all. It ends by itself when the app does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from metalens.app.project import Project
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import missing_package
+from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
+from metalens.formats.files.interruption import terminate_as_interrupt
+
+Tell = Callable[[float, str], None]
+"""Progress callback: share done, and what is being done."""
+
+Handler = Callable[..., dict[str, Any]]
+
+STOPPED = "stopped; nothing half-written was left."
+
+_SECONDS_TO_END = 20.0
+
+
+class Service:
+    """The side of the app.
+
+    Args:
+        module: what runs in the process; it calls :func:`answer_requests`.
+        project: its first argument and its working directory.
+    """
+
+    def __init__(self, module: str, project: Project) -> None:
+        self.module = module
+        self.project = project
+        self._process: asyncio.subprocess.Process | None = None
+        self._turn = asyncio.Lock()
+        self._stopped = 0
+
+    async def ask(self, request: Mapping[str, Any], tell: Tell = lambda share, text: None) -> dict[str, Any]:
+        """Send a request when those before it are answered, and wait for the answer.
+
+        Args:
+            request: ``do`` and its arguments.
+            tell: progress callback.
+
+        Raises:
+            InputError: the request cannot be fulfilled, or was stopped.
+        """
+        asked = self._stopped
+        async with self._turn:
+            if asked != self._stopped:
+                raise InputError(STOPPED)
+            process = await self._running()
+            assert process.stdin is not None
+            assert process.stdout is not None
+            with suppress(ConnectionError):
+                process.stdin.write(json.dumps(request).encode() + b"\n")
+                await process.stdin.drain()
+            while line := await process.stdout.readline():
+                reply = json.loads(line)
+                if "progress" in reply:
+                    tell(*reply["progress"])
+                elif "error" in reply:
+                    raise InputError(reply["error"])
+                else:
+                    found: dict[str, Any] = reply["answer"]
+                    return found
+            await process.wait()
+            self._process = None
+            if asked != self._stopped:
+                raise InputError(STOPPED)
+            raise InputError(
+                f"the process ended with status {process.returncode}, perhaps for want of memory; "
+                f"{self._log()} has its output. Try again, with a smaller picture."
+            )
+
+    async def stop(self) -> None:
+        """End the process and everything that waits for it; the next request starts a new one."""
+        self._stopped += 1
+        process, self._process = self._process, None
+        if process is not None and process.returncode is None:
+            # As Ctrl-C: it removes what is half-written.
+            with suppress(ProcessLookupError):
+                process.terminate()
+            try:
+                await asyncio.wait_for(process.wait(), _SECONDS_TO_END)
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+
+    async def _running(self) -> asyncio.subprocess.Process:
+        if self._process is None or self._process.returncode is not None:
+            with self._log().open("wb") as log:
+                self._process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-m",
+                    self.module,
+                    str(self.project.folder),
+                    cwd=self.project.folder,
+                    stdin=asyncio.subprocess.PIPE,
+                    stdout=asyncio.subprocess.PIPE,
+                    stderr=log,
+                    start_new_session=True,
+                )
+        return self._process
+
+    def _log(self) -> Path:
+        return self.project.part("jobs") / f"{self.module.rpartition('.')[2]}.log"
+
+
+def answer_requests(handlers: Mapping[str, Handler]) -> None:
+    """The side of the process: answer requests on stdin until it ends.
+
+    Args:
+        handlers: ``do`` → function of a progress callback and of the request's arguments.
+    """
+    terminate_as_interrupt()
+    with suppress(KeyboardInterrupt), os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
+        # What libraries print goes into the log.
+        os.dup2(2, 1)
+
+        def reply(content: Mapping[str, Any]) -> None:
+            replies.write(json.dumps(content) + "\n")
+            replies.flush()
+
+        for line in sys.stdin:
+            request = json.loads(line)
+            try:
+                handler = handlers[request.pop("do")]
+                reply({"answer": handler(lambda share, text: reply({"progress": [share, text]}), **request)})
+            except InputError as error:
+                reply({"error": shown(str(error), LONGEST_MESSAGE)})
+            except ModuleNotFoundError as error:
+                reply({"error": _sentence_of(error)})
+            except MemoryError:
+                reply({"error": "out of memory; take a smaller picture."})
+            # The process goes on with the next request; the log has the details.
+            except Exception as error:
+                reply({"error": _sentence_of(error)})
+
+
+def _sentence_of(error: Exception) -> str:
+    missing = missing_package(error.name or "") if isinstance(error, ModuleNotFoundError) else None
+    if missing is not None:
+        return f"{missing}."
+    traceback.print_exception(error, file=sys.stderr)
+    return f"this is a bug in metalens ({type(error).__name__}: {shown(str(error))}); report it with the log."

@@ -1,0 +1,33 @@
+"""What all pages of one app share: the project, running jobs, and the processes that keep something loaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from metalens.app.job import Jobs
+from metalens.app.project import Project
+from metalens.app.service import Service
+
+
+@dataclass
+class Studio:
+    """One run of the app.
+
+    Attributes:
+        project: the folder it was started in.
+        jobs: commands in processes of their own.
+        restoring: the process that holds a restorer.
+    """
+
+    project: Project
+    jobs: Jobs = field(init=False)
+    restoring: Service = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.jobs = Jobs(self.project)
+        self.restoring = Service("metalens.app.restore_service", self.project)
+
+    async def end(self) -> None:
+        """Stop everything; nothing half-written is left."""
+        self.jobs.end_all()
+        await self.restoring.stop()

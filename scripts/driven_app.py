@@ -1,0 +1,134 @@
+"""The app in Debian's chromium, driven by selenium: for the tests, the pictures in the documents and the benchmark."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from selenium import webdriver
+from selenium.webdriver.common.by import By
+
+PATIENCE = 240.0
+"""Seconds until waiting is given up."""
+
+_OPTIONS = ("--headless=new", "--no-sandbox", "--disable-dev-shm-usage", "--disable-gpu", "--hide-scrollbars")
+
+
+@contextmanager
+def served(folder: Path) -> Iterator[str]:
+    """Start the app on a folder.
+
+    Args:
+        folder: the project.
+
+    Yields:
+        Its address, with the token.
+    """
+    # NiceGUI behaves otherwise where it thinks that a test runs in its own process.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
+    command = [sys.executable, "-m", "metalens.cli", "app", str(folder), "--no-browser", "--json"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stdout is not None
+            yield json.loads(process.stdout.readline())["url"]
+        finally:
+            process.terminate()
+            process.wait()
+
+
+@contextmanager
+def chromium(width: int = 1280, height: int = 900) -> Iterator[Any]:
+    """A headless browser.
+
+    Args:
+        width: of the page in pixels.
+        height: of the page in pixels.
+
+    Yields:
+        Its driver.
+    """
+    program, driver = shutil.which("chromium"), shutil.which("chromedriver")
+    if program is None or driver is None:
+        raise SystemExit("chromium and chromedriver are not installed; run scripts/install_browser.sh.")
+    options = webdriver.ChromeOptions()
+    options.binary_location = program
+    for option in _OPTIONS:
+        options.add_argument(option)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
+    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(driver))
+    try:
+        resize(browser, width, height)
+        yield browser
+    finally:
+        browser.quit()
+
+
+def resize(browser: Any, width: int, height: int = 900) -> None:
+    """Set the size of the page.
+
+    Args:
+        browser: its driver.
+        width: in pixels.
+        height: in pixels.
+    """
+    size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+
+
+def until(look: Callable[[], Any], what: str) -> Any:
+    """Wait for a truth and give it.
+
+    Args:
+        look: called again and again.
+        what: is waited for.
+    """
+    end = time.monotonic() + PATIENCE
+    while time.monotonic() < end:
+        found = look()
+        if found:
+            return found
+        time.sleep(0.1)
+    raise AssertionError(f"waited in vain for {what}")
+
+
+def open_view(browser: Any, address: str, path: str = "/") -> None:
+    """Open a view and wait until it is built.
+
+    Args:
+        browser: its driver.
+        address: of the app, with the token.
+        path: of the view.
+    """
+    browser.get(address.replace("/?", f"{path}?"))
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-card"), "the view")
+
+
+def restored(browser: Any) -> Any:
+    """Wait until pictures are decoded ahead and measured, and give the canvas of the restored one."""
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-table td"), "the figures")
+    return browser.find_element(By.CSS_SELECTOR, "canvas[data-pane=restored]")
+
+
+def move_slider(browser: Any, alpha: float, *, release: bool) -> None:
+    """Move the slider of α, as a mouse does.
+
+    Args:
+        browser: its driver.
+        alpha: where to.
+        release: let it go there.
+    """
+    browser.execute_script(
+        "const s = document.querySelector('[data-testid=alpha]'); s.value = arguments[0];"
+        "s.dispatchEvent(new Event('input', {bubbles: true}));"
+        "if (arguments[1]) s.dispatchEvent(new Event('change', {bubbles: true}));",
+        alpha,
+        release,
+    )

@@ -1,0 +1,181 @@
+"""The app in a real browser, Debian's chromium: what is shown is what the commands write, to the bit."""
+
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import urllib.error
+import urllib.request
+import zlib
+from struct import pack
+
+import numpy as np
+import pytest
+from driven_app import chromium, move_slider, open_view, resize, restored, served, until
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.by import By
+
+from metalens.formats.pictures.pictures import read_picture, write_picture
+
+pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("project")
+
+
+@pytest.fixture(scope="module")
+def address(folder):
+    with served(folder) as url:
+        yield url
+
+
+@pytest.fixture(scope="module")
+def browser():
+    with chromium() as driver:
+        yield driver
+
+
+def text_of(driver, marker_class):
+    return driver.execute_script("return document.querySelector(arguments[0])?.innerText", marker_class)
+
+
+def picture_at(folder, url):
+    return read_picture(folder / url.partition("/file/")[2])
+
+
+def by_command(folder, command):
+    """The picture that the shown command writes."""
+    arguments = shlex.split(command)[1:]
+    shutil.rmtree(folder / "restored", ignore_errors=True)
+    run = [sys.executable, "-m", "metalens.cli", *arguments]
+    subprocess.run(run, cwd=folder, check=True, capture_output=True, env=dict(os.environ))
+    return read_picture(next(path for path in (folder / "restored").glob("*.png") if "uncertainty" not in path.name))
+
+
+def switch(driver, label):
+    driver.find_element(By.XPATH, f"//*[@role='switch' and .//*[text()='{label}'] or @aria-label='{label}']").click()
+
+
+def test_a_dragged_slider_shows_a_near_picture_and_a_released_one_the_command_s(browser, address, folder):
+    open_view(browser, address)
+    canvas = restored(browser)
+    before = canvas.get_attribute("data-url")
+    move_slider(browser, 0.22, release=False)
+    # In the same turn of the browser, without the server.
+    assert canvas.get_attribute("data-alpha") == "0.2"
+    assert canvas.get_attribute("data-url") != before
+    move_slider(browser, 0.22, release=True)
+    until(lambda: canvas.get_attribute("data-alpha") == "0.22", "the exact picture")
+    until(lambda: "--alpha 0.22" in text_of(browser, ".metalens-command"), "the command")
+    shown = picture_at(folder, canvas.get_attribute("data-url"))
+    np.testing.assert_array_equal(shown, by_command(folder, text_of(browser, ".metalens-command")))
+
+
+def test_a_painted_map_is_applied(browser, address, folder):
+    open_view(browser, address)
+    canvas = restored(browser)
+    switch(browser, "Brush for α")
+    until(lambda: browser.find_elements(By.XPATH, "//*[@aria-label='Radius of the brush in pixels']"), "the brush")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", canvas)
+    paint = ActionChains(browser).move_to_element(canvas).click_and_hold().move_by_offset(60, 30).release()
+    paint.perform()
+    until(lambda: "--alpha-map" in text_of(browser, ".metalens-command"), "the command with a map")
+    until(lambda: "map-" in canvas.get_attribute("data-url"), "the picture by the map")
+    shown = picture_at(folder, canvas.get_attribute("data-url"))
+    command = text_of(browser, ".metalens-command")
+    brushed = read_picture(folder / shlex.split(command)[-1])
+    assert len(np.unique(brushed)) > 1
+    np.testing.assert_array_equal(shown, by_command(folder, command))
+
+
+def test_the_curtain_the_expected_error_and_consistency(browser, address, folder):
+    open_view(browser, address)
+    canvas = restored(browser)
+    switch(browser, "Consistent with the capture")
+    until(lambda: "-consistent" in canvas.get_attribute("data-url"), "the consistent picture")
+    until(lambda: "--consistent" in text_of(browser, ".metalens-command"), "the command")
+    shown = picture_at(folder, canvas.get_attribute("data-url"))
+    np.testing.assert_array_equal(shown, by_command(folder, text_of(browser, ".metalens-command")))
+    switch(browser, "Expected error (orange)")
+    until(lambda: list(folder.glob("metalens-app/photographs/*/*/*-uncertainty.png")), "the expected error")
+    browser.find_element(By.XPATH, "//*[text()='Curtain']").click()
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, "canvas[data-pane=curtain]"), "the curtain")
+
+
+def test_hostile_uploads_are_answered_with_a_sentence(browser, address, folder, tmp_path):
+    open_view(browser, address)
+    restored(browser)
+    names = {
+        "<img src=x onerror=document.title='caught'>.png": b"<html>no picture</html>",
+        "bomb.png": bomb(30_000),
+    }
+    for name, data in names.items():
+        (tmp_path / name.replace("/", "_")).write_bytes(data)
+        chooser = browser.find_element(By.CSS_SELECTOR, "input[type=file]")
+        chooser.send_keys(str(tmp_path / name.replace("/", "_")))
+        part = "not a picture that can be read" if data.startswith(b"<") else "900000000|30000 × 30000 pixels"
+        until(lambda part=part: any(p in (text_of(browser, ".metalens-warning") or "") for p in part.split("|")), part)
+    assert browser.title == "metalens"
+    write_picture(tmp_path / "other.png", np.random.default_rng(0).integers(0, 200, (90, 120, 3), dtype=np.uint8))
+    browser.find_element(By.CSS_SELECTOR, "input[type=file]").send_keys(str(tmp_path / "other.png"))
+    until(lambda: "not of this adapter's camera" in (text_of(browser, ".metalens-warning") or ""), "the refusal")
+    browser.find_element(By.XPATH, "//*[contains(text(), 'Restore it all the same')]").click()
+    until(lambda: "made for another lens" in (text_of(browser, ".metalens-warning") or ""), "the warning")
+
+
+def bomb(side):
+    def chunk(kind, data):
+        return pack(">I", len(data)) + kind + data + pack(">I", zlib.crc32(kind + data))
+
+    header = chunk(b"IHDR", pack(">IIBBBBB", side, side, 8, 2, 0, 0, 0))
+    return b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(bytes(10_000))) + chunk(b"IEND", b"")
+
+
+@pytest.mark.parametrize("change", ["no token", "wrong token", "foreign host"])
+def test_a_request_that_may_not_pass_gets_a_sentence(address, change):
+    url = address if change == "foreign host" else address.partition("?")[0]
+    request = urllib.request.Request(url + ("?token=wrong" if change == "wrong token" else ""))
+    if change == "foreign host":
+        request.add_header("Host", "evil.example")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        urllib.request.urlopen(request)
+    assert refused.value.code == 403
+    assert b"metalens app printed" in refused.value.read()
+
+
+@pytest.mark.parametrize("width", [1280, 390])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_page_fits_and_everything_has_a_name(browser, address, width, scheme):
+    resize(browser, width)
+    try:
+        open_view(browser, address)
+        browser.find_element(By.XPATH, f"//button[@aria-label='Colours: {scheme}']").click()
+        until(lambda: browser.execute_script(f"return document.body.classList.contains('body--{scheme}')"), scheme)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= width
+        nameless = browser.execute_script(
+            "return [...document.querySelectorAll('button, input:not([type=file]), canvas, img')].filter(e =>"
+            " e.offsetParent && !(e.ariaLabel || e.getAttribute('aria-label') || e.alt || e.innerText ||"
+            " e.labels?.length || e.closest('label') || e.tabIndex < 0)).map(e => e.outerHTML.slice(0, 120))"
+        )
+        assert nameless == []
+    finally:
+        resize(browser, 1280)
+
+
+def test_nothing_is_asked_of_another_machine_and_nothing_fails_in_the_browser(browser, address):
+    open_view(browser, address)
+    restored(browser)
+    urls = browser.execute_script("return performance.getEntriesByType('resource').map(e => e.name)")
+    here = address.partition("/?")[0]
+    assert [url for url in urls if not url.startswith((here, "data:", "blob:", here.replace("http", "ws")))] == []
+    assert [each["message"] for each in browser.get_log("browser") if each["level"] == "SEVERE"] == []
+
+
+def test_ending_the_app_leaves_nothing_half_written(tmp_path):
+    with served(tmp_path) as address:
+        opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+        assert b"metalens" in opener.open(address).read()
+    assert list(tmp_path.rglob("*.part")) == []

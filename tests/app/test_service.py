@@ -1,0 +1,82 @@
+"""A service is a process that answers requests, one after another, and can be ended at any time."""
+
+import asyncio
+
+import pytest
+
+from metalens.app.project import open_project
+from metalens.app.service import Service
+from metalens.formats.files.errors import InputError
+
+ECHO = """
+import sys, time
+from metalens.app.service import answer_requests
+from metalens.formats.files.errors import InputError
+
+def echo(tell, text):
+    print("printed, not an answer")
+    tell(0.5, text)
+    return {"text": text}
+
+def refuse(tell):
+    raise InputError("it cannot be.")
+
+def fail(tell):
+    return 1 / 0
+
+def wait(tell):
+    tell(0.0, "waiting")
+    time.sleep(60)
+
+def end(tell):
+    sys.exit(3)
+
+answer_requests({"echo": echo, "refuse": refuse, "fail": fail, "wait": wait, "end": end})
+"""
+
+
+@pytest.fixture
+def service(tmp_path, monkeypatch):
+    (tmp_path / "echo_service.py").write_text(ECHO)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path), prepend=":")
+    return Service("echo_service", open_project(tmp_path))
+
+
+def test_it_answers_and_refuses_and_goes_on(service):
+    async def talk():
+        told = []
+        found = await service.ask({"do": "echo", "text": "ä"}, lambda share, text: told.append((share, text)))
+        with pytest.raises(InputError, match=r"^it cannot be\.$"):
+            await service.ask({"do": "refuse"})
+        with pytest.raises(InputError, match="this is a bug in metalens"):
+            await service.ask({"do": "fail"})
+        again = await service.ask({"do": "echo", "text": "b"})
+        await service.stop()
+        return told, found, again
+
+    assert asyncio.run(talk()) == ([(0.5, "ä")], {"text": "ä"}, {"text": "b"})
+
+
+def test_stopping_ends_what_runs_and_what_waits_and_the_next_request_starts_anew(service):
+    async def talk():
+        started = asyncio.Event()
+        first = asyncio.create_task(service.ask({"do": "wait"}, lambda share, text: started.set()))
+        second = asyncio.create_task(service.ask({"do": "echo", "text": "a"}))
+        await started.wait()
+        await service.stop()
+        for task in (first, second):
+            with pytest.raises(InputError, match="stopped; nothing half-written was left"):
+                await task
+        found = await service.ask({"do": "echo", "text": "b"})
+        await service.stop()
+        return found
+
+    assert asyncio.run(talk()) == {"text": "b"}
+
+
+def test_a_process_that_ends_by_itself_is_told(service):
+    async def talk():
+        with pytest.raises(InputError, match="the process ended with status 3"):
+            await service.ask({"do": "end"})
+
+    asyncio.run(talk())
