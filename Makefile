@@ -22,7 +22,7 @@ BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment res
 .DEFAULT_GOAL := help
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all fuzz coverage lint type photos bench clean
+.PHONY: help demo test test-all fuzz docs-check coverage lint type photos bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -52,6 +52,9 @@ test-all: lint type ## what test runs, and the long tests
 
 fuzz: $(INSTALLED_DEV) ## damaged files for every reader, FUZZ_SECONDS=600 a format
 	METALENS_FUZZ_SECONDS=$(FUZZ_SECONDS) $(TESTING) $(BIN)/python $(PYTEST) -m long tests/test_fuzz.py
+
+docs-check: $(INSTALLED_DEV) ## links, commands, cameras and examples in the documents and docstrings
+	$(TESTING) $(BIN)/python $(PYTEST) tests/test_documents.py tests/test_doctests.py tests/test_help.py
 
 coverage: $(INSTALLED_DEV) ## branch coverage of all tests
 	rm -f .coverage .coverage.*

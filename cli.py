@@ -8,6 +8,7 @@ imported when the command is asked for, and heavy packages when it runs, so that
 from __future__ import annotations
 
 import io
+import os
 import sys
 import tempfile
 import traceback
@@ -125,7 +126,7 @@ def main() -> None:
     except Exception as error:
         # Some libraries that call back into Python turn an interruption there into an error of their own.
         if not is_interrupted():
-            _fail(_reported(error), 1)
+            _fail(_useless_platform() or _reported(error), 1)
         _fail(_INTERRUPTED, STATUS)
 
 
@@ -140,6 +141,18 @@ def _show_warning(
         tqdm.write(f"metalens: warning: {shown(str(message), LONGEST_MESSAGE)}", file=sys.stderr)
     else:
         otherwise(message, category, *place, **told)
+
+
+def _useless_platform() -> str | None:
+    """What is wrong with JAX_PLATFORMS; JAX tells it late, some platforms by a failed assertion."""
+    wanted = os.environ.get("JAX_PLATFORMS")
+    if not wanted or "jax" not in sys.modules:
+        return None
+    try:
+        sys.modules["jax"].devices()
+    except Exception:  # of whatever kind: the platform's own
+        return f"JAX_PLATFORMS={shown(wanted)}: JAX cannot compute on it here; leave it out, or set it to cpu."
+    return None
 
 
 def _reported(error: Exception) -> str:

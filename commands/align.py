@@ -9,7 +9,7 @@ import click
 
 from metalens.commands.align_screens import screens
 from metalens.commands.align_target import target
-from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.answer import answer, counted, tell_skipped
 from metalens.commands.default_group import DefaultGroup
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
@@ -73,12 +73,14 @@ def pairs(
     residual = found["calibration"]["residual_px"]
     text = (
         f"{found['calibration']['dots']} dots, {residual['mean']:.3f} px off in the mean and {residual['max']:.3f} px "
-        f"at most ({found['calibration']['model']}); {len(report.skipped)} captures left out"
+        f"at most ({found['calibration']['model']}); {counted(len(report.skipped), 'capture')} left out"
     )
     if dry_run:
-        answer({"output": None, **found}, as_json, f"would make {len(report.usable)} pairs in {output}; {text}")
+        answer(
+            {"output": None, **found}, as_json, f"would make {counted(len(report.usable), 'pair')} in {output}; {text}"
+        )
     else:
-        answer({"output": str(output), **found}, as_json, f"{output}: {len(report.usable)} pairs; {text}")
+        answer({"output": str(output), **found}, as_json, f"{output}: {counted(len(report.usable), 'pair')}; {text}")
 
 
 def _found(rig: RigCalibration, report: AlignmentReport) -> dict[str, Any]:

@@ -30,6 +30,17 @@ def answer(figures: dict[str, Any], as_json: bool, text: str | Sequence[str]) ->
     click.echo(json.dumps(figures) if as_json else "\n".join(shown(line, LONGEST_LINE) for line in lines))
 
 
+def counted(number: int, noun: str, plural: str | None = None) -> str:
+    """A number and what it counts, such as ``1 pair`` or ``3 pairs``.
+
+    Args:
+        number: how many.
+        noun: of one.
+        plural: of several, if it is not the noun with an s.
+    """
+    return f"{number} {noun if number == 1 else plural or noun + 's'}"
+
+
 def tell_line(line: str) -> None:
     """Print a line on stderr, beside the result."""
     click.echo(shown(line, LONGEST_MESSAGE), err=True)

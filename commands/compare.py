@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, tell_line
+from metalens.commands.answer import answer, counted, tell_line
 from metalens.commands.options import (
     LENSES,
     STEPS,
@@ -122,8 +122,9 @@ def compare(
 def _plan(works: list[LensWork], expected: dict[str, Any]) -> list[str]:
     """The steps that are still to be done, their time and their size."""
     tests, training = len(works[0].photographs.test), len(works[0].photographs.training)
+    lenses, photographs = counted(len(works), "lens", "lenses"), counted(tests, "test photograph")
     lines = [
-        f"would compare {len(works)} lenses on {tests} test photographs, with {training} for training: about "
+        f"would compare {lenses} on {photographs}, with {training} for training: about "
         f"{expected['seconds'] / 60:.0f} minutes on one core of an AMD EPYC and {expected['bytes'] / 1e6:.0f} MB"
     ]
     for name, steps in expected["lenses"].items():

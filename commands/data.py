@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, tell_line
+from metalens.commands.answer import answer, counted, tell_line
 from metalens.commands.data_import import import_
 from metalens.commands.data_score import score
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
@@ -56,7 +56,7 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
             f"{pairs}: {len(damaged)} of {found.shards} shards are missing or damaged ({names}); run the command that "
             "makes it again with --resume."
         )
-    text = f"{pairs}: {found.samples} pairs in {found.shards} shards, all as they were written"
+    text = f"{pairs}: {counted(found.samples, 'pair')} in {counted(found.shards, 'shard')}, all as they were written"
     answer({"output": str(pairs), "whole": True, **figures}, as_json, text)
 
 
@@ -114,12 +114,12 @@ def _as_text(folder: Path, figures: dict[str, Any]) -> list[str]:
     rows, columns = figures["pixels"]
     cameras = dict.fromkeys(camera["name"] for camera in figures["cameras"])
     return [
-        f"{folder}: {figures['count']} {figures['kind']} pairs of {rows} × {columns} pixels in {figures['shards']} "
-        f"shards of {figures['bytes'] / 2**20:.1f} MiB together",
-        f"  {len(figures['cameras'])} cameras: {', '.join(cameras)}",
-        f"  {figures['photographs']} photographs; {figures['train']} pairs train, {figures['validation']} validate; "
-        f"{figures['skipped']} photographs were skipped, {figures['lost']} lost",
-        *(f"  {count} photographs: {licence}" for licence, count in figures["licences"].items()),
+        f"{folder}: {counted(figures['count'], figures['kind'] + ' pair')} of {rows} × {columns} pixels in "
+        f"{counted(figures['shards'], 'shard')} of {figures['bytes'] / 2**20:.1f} MiB together",
+        f"  {counted(len(figures['cameras']), 'camera')}: {', '.join(cameras)}",
+        f"  {counted(figures['photographs'], 'photograph')}; training {figures['train']}, validation "
+        f"{figures['validation']}; skipped {figures['skipped']}, lost {figures['lost']}",
+        *(f"  {counted(count, 'photograph')}: {licence}" for licence, count in figures["licences"].items()),
     ]
 
 
@@ -152,7 +152,7 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
     with count_progress("pairs", "pair") as tell:
         manifest = merge_pairs(folders, output, shard_size=shard_size, resume=resume, progress=tell)
     figures = {"output": str(output), "count": manifest.count, "cameras": len(manifest.cameras)}
-    answer(figures, as_json, f"{output}: {manifest.count} pairs of {len(folders)} folders")
+    answer(figures, as_json, f"{output}: {counted(manifest.count, 'pair')} of {counted(len(folders), 'folder')}")
 
 
 @data.command(short_help="pairs in formats of other tools")
@@ -174,5 +174,7 @@ def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool
     opened = read_pairs(pairs, open_shards=1)
     with count_progress("pairs", "pair") as tell:
         counts = export_pairs(opened, output, form, tar_samples=tar_samples, progress=tell)  # type: ignore[arg-type]
-    text = f"{output}: {counts['train']} pairs that train and {counts['validation']} that validate, as {form}"
+    text = (
+        f"{output}: {counted(counts['train'], 'pair')} that train and {counts['validation']} that validate, as {form}"
+    )
     answer({"output": str(output), "form": form, **counts}, as_json, text)

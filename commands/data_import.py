@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.options import PATH, SHARD_SIZE, Number, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
 
@@ -43,10 +43,12 @@ def import_(clean: Path, captured: Path, output: Path, lens: str | None, as_json
     Names are compared without their suffix. Without --lens, metalens train takes the pairs without --psf.
     """
     from metalens.formats.camera.camera import read_camera
+    from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
     from metalens.formats.pairs.from_folders import ImportOptions, import_pairs
     from metalens.formats.pairs.manifest import MANIFEST
 
+    require_outside(output, [clean, captured] if options["neutral"] is None else [clean, captured, options["neutral"]])
     check_claim(output, MANIFEST, resume=options["resume"])
     camera = None if lens is None else read_camera(lens)
     with count_progress("pairs", "pair") as tell:
@@ -59,5 +61,5 @@ def import_(clean: Path, captured: Path, output: Path, lens: str | None, as_json
         "validation": sum(source.split == "validation" for source in manifest.sources),
     }
     rows, columns = manifest.pixels
-    text = f"{output}: {manifest.count} pairs of {rows} × {columns} pixels, camera {manifest.camera_names}"
+    text = f"{output}: {counted(manifest.count, 'pair')} of {rows} × {columns} pixels, camera {manifest.camera_names}"
     answer(figures, as_json, text)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.options import (
     BATCH,
     LEARNING_RATE,
@@ -116,7 +116,7 @@ def pretrain(
             resume=resume,
             report=lambda stage, share, latest: tell(share, {f"{stage[:4]}_{k}": v for k, v in latest.items()}),
         )
-    answer({"output": str(output), **figures}, as_json, f"{output}: prior from {len(found)} photographs")
+    answer({"output": str(output), **figures}, as_json, f"{output}: prior from {counted(len(found), 'photograph')}")
 
 
 def _config(recipe: dict[str, Any], device: str) -> PretrainConfig:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.answer import answer, counted, tell_skipped
 from metalens.commands.options import PAIRS, PATH, SEED, json_option, output_option, restorer_options, resume_option
 from metalens.commands.progress import count_progress
 
@@ -62,4 +62,4 @@ def pseudo(
         )
     tell_skipped(manifest.skipped)
     figures = {"output": str(output), "count": manifest.count, "skipped": len(manifest.skipped)}
-    answer(figures, as_json, f"{output}: {manifest.count} pseudo pairs for {manifest.camera_names}")
+    answer(figures, as_json, f"{output}: {counted(manifest.count, 'pseudo pair')} for {manifest.camera_names}")

@@ -100,9 +100,8 @@ def simulate(
     from metalens.formats.camera.camera import read_camera
 
     camera = read_camera(lens)
-    nodes = f"{radii} radii" if radii is not None else _size(fields) if fields is not None else "7×7 fields or more"
     from metalens.psf.bank import simulate_bank
-    from metalens.psf.bank_request import BankRequest
+    from metalens.psf.bank_request import COARSEST, BankRequest
 
     request: dict[str, Any] = {
         "fields": fields,
@@ -122,10 +121,14 @@ def simulate(
         from metalens.psf.bank_plan import plan_bank
 
         chosen = plan_bank(camera, BankRequest(**request), engine)
+        nodes = f"{radii} radii" if radii is not None else _size(fields or COARSEST)
+        if chosen.finer:
+            nodes += f", at most {_size(chosen.finer[-1])} if interpolation between them errs by more than wanted,"
         plan = {
             "camera": camera.name,
             "lens_hash": camera.hash,
-            **({"fields": fields and list(fields)} if radii is None else {"radii": radii}),
+            **({"fields": list(fields or COARSEST)} if radii is None else {"radii": radii}),
+            **({"finer_fields": [list(each) for each in chosen.finer]} if chosen.finer else {}),
             "wavelengths": wavelengths or camera.spectrum.wavelengths_per_channel,
             "window": [chosen.side, chosen.side],
             "engine": chosen.engine.engine,

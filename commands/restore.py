@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.options import PATH, SIDE, Number, json_option, numbers, output_option, restorer_options
 from metalens.commands.progress import share_progress
 
@@ -133,7 +133,7 @@ def restore(
         raise click.UsageError("--noise-scale is of --method wiener-joint.")
     import torch
 
-    from metalens.formats.files.atomic import require_apart, require_new_directory
+    from metalens.formats.files.atomic import require_apart, require_new_directory, require_outside
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.adapter.adapter_file import load_restorer
@@ -152,6 +152,7 @@ def restore(
     for folder in (output, latents):
         if folder is not None:
             require_new_directory(folder)
+            require_outside(folder, captures)
     require_apart(output, latents)
     alphas = check_alphas(alphas)
     settings = Settings(steps=steps, tile=tile, place=place)
@@ -175,7 +176,7 @@ def restore(
     figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}
     if latents is not None:
         figures["latents"] = str(latents)
-    answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")
+    answer(figures, as_json, f"{output}: {counted(len(rows), 'picture')} from {counted(len(found), 'capture')}")
 
 
 OF_THE_RESTORER = {
@@ -205,7 +206,7 @@ def _filter(
     as_json: bool,
 ) -> None:
     """``--method wiener-joint``."""
-    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.atomic import require_new_directory, require_outside
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.inference.filtered_files import filter_files
@@ -218,6 +219,7 @@ def _filter(
     if psf_path is None:
         raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
     require_new_directory(output)
+    require_outside(output, captures)
     found, bank = captures_of(captures), read_psf_bank(psf_path)
     with share_progress("restore") as tell:
         rows = filter_files(
@@ -230,4 +232,4 @@ def _filter(
             report=lambda done, total: tell(done / total, {}),
         )
     figures = {"output": str(output), "camera": bank.camera.name, "restored": rows}
-    answer(figures, as_json, f"{output}: {len(rows)} pictures from {len(found)} captures")
+    answer(figures, as_json, f"{output}: {counted(len(rows), 'picture')} from {counted(len(found), 'capture')}")

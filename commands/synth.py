@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, tell_skipped
+from metalens.commands.answer import answer, counted, tell_skipped
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
     PAIRS,
@@ -117,6 +117,7 @@ def synth(
     quantisation and demosaicing. The result depends on photographs, cameras, settings and seed, not on backend or
     workers.
     """
+    from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.synth.photograph_sources import photographs_of
@@ -129,7 +130,14 @@ def synth(
     first = read_psf_bank(banks[0])
     found = photographs_of(photos or ("embedded:train",))
     from metalens.formats.pairs.manifest import MANIFEST
-    from metalens.synth.generate import Execution, PairsOptions, PairsSettings, checked_cameras, generate_pairs
+    from metalens.synth.generate import (
+        Execution,
+        PairsOptions,
+        PairsSettings,
+        check_resumption,
+        checked_cameras,
+        generate_pairs,
+    )
 
     settings = PairsSettings(
         cropping="centre" if whole else "random",
@@ -140,14 +148,18 @@ def synth(
     )
     options = PairsOptions(count, crops, seed, settings, design_hash, shard_size)
     backend = backend_settings(backend_name, workers, slurm_options)
+    require_outside(output, photos)
     check_claim(output, MANIFEST, resume=resume)
     if dry_run:
         with closing(backend.open(output, {})):
             pass
         _, (rows, columns) = checked_cameras(banks, options)
+        if resume:
+            check_resumption(found, banks, output, options)
         plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
         plan |= {"cameras": len(banks), "pixels": [rows, columns]}
-        text = f"would make {plan['count']} pairs of {rows} × {columns} pixels of {len(found)} photographs in {output}"
+        pairs = counted(count or len(found), "pair")
+        text = f"would make {pairs} of {rows} × {columns} pixels of {counted(len(found), 'photograph')} in {output}"
         answer(plan, as_json, text)
         return
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
@@ -170,5 +182,7 @@ def _report(report: PairsReport, output: Path, as_json: bool) -> None:
         "lost": lost,
         "seconds": {stage: round(spent, 3) for stage, spent in report.seconds.items()},
     }
-    text = f"{output}: {report.count} pairs ({report.made} made now, {len(skipped)} skipped, {len(lost)} lost)"
+    text = (
+        f"{output}: {counted(report.count, 'pair')} ({report.made} made now, {len(skipped)} skipped, {len(lost)} lost)"
+    )
     answer(figures, as_json, text)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
     BATCH,
@@ -298,8 +298,9 @@ def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
     hashes = {camera.lens_hash for each in (*data.pairs, *data.pseudo) for camera in each.manifest.cameras}
     total = sum(map(len, data.pairs))
     camera = data.pairs[0].manifest.camera_names if data.bank is None else data.bank.camera.name
+    lenses = counted(len(hashes), "lens", "lenses")
     plan = {"pairs": total, "pseudo": sum(map(len, data.pseudo)), "camera": camera, "lenses": len(hashes)}
-    answer(plan, as_json, f"would train on {total} pairs of {len(hashes)} lens(es) for {camera} into {output}")
+    answer(plan, as_json, f"would train on {counted(total, 'pair')} of {lenses} for {camera} into {output}")
 
 
 def _changes(options: dict[str, Any]) -> dict[str, Any]:

@@ -93,7 +93,8 @@ def simulate_bank(
     if fields is not None or radii is not None:
         return bank
     error = bank_node_error(bank)
-    for grid in finer_grids(bank, symmetric=task.view.rotationally_symmetric):
+    symmetric = task.view.rotationally_symmetric
+    for grid in finer_grids(camera.sensor.pixels, found.side, found.subpixels, symmetric=symmetric):
         if error <= LARGEST_ERROR:
             break
         plan = plan_bank(camera, replace(request, fields=grid, window=(found.side, found.side)), engine)

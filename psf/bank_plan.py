@@ -13,6 +13,7 @@ from metalens.psf.bank_request import BankRequest
 from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine, EnginePlan
 from metalens.psf.field_symmetry import Octant, each_node, octant_of
+from metalens.psf.node_count import finer_grids
 from metalens.psf.window import choose_window, reachable_light
 
 WANTED_SHARE = 0.97
@@ -31,6 +32,8 @@ class BankPlan:
         side: of the first window in pixels.
         reachable: ``[field, channel]`` share of the light that reaches the sensor at all.
         engine: with its samplings and the reason for it.
+        finer: (rows, columns) of the grids that follow if interpolation between the nodes errs too much; none if the
+            nodes were asked for.
     """
 
     layout: Layout
@@ -40,6 +43,7 @@ class BankPlan:
     side: int
     reachable: np.ndarray
     engine: EnginePlan
+    finer: tuple[tuple[int, int], ...]
 
 
 def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> BankPlan:
@@ -66,7 +70,11 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
         side = choose_window(view, wavelength, weight, task.pixel_pitch, share=WANTED_SHARE + 0.01)
     else:
         side = request.window[0]
-    return BankPlan(layout, position, octant, task, side, reachable_in(task), field_simulator(task, side)[0].plan)
+    simulator, subpixels = field_simulator(task, side)
+    finer: list[tuple[int, int]] = []
+    if request.fields is None and request.radii is None:
+        finer = finer_grids(camera.sensor.pixels, side, subpixels, symmetric=view.rotationally_symmetric)
+    return BankPlan(layout, position, octant, task, side, reachable_in(task), simulator.plan, tuple(finer))
 
 
 def reachable_in(task: FieldTask) -> np.ndarray:

@@ -25,21 +25,22 @@ MOST_BYTES = 2**29
 """Of the functions, without being asked for."""
 
 
-def finer_grids(bank: PsfBank, *, symmetric: bool) -> list[tuple[int, int]]:
-    """Ever finer (rows, columns) of nodes.
+def finer_grids(pixels: tuple[int, int], side: int, subpixels: int, *, symmetric: bool) -> list[tuple[int, int]]:
+    """Ever finer (rows, columns) of nodes, as far as they are simulated without being asked for.
 
     Args:
-        bank: the coarsest, simulated with sub-pixels. No two nodes of the finer ones are closer than a pixel.
+        pixels: (rows, columns) of the sensor. No two nodes are closer than a pixel.
+        side: of a function in pixels.
+        subpixels: along the side of a pixel.
         symmetric: whether only one octant is simulated.
     """
-    assert bank.subpixel_intensity is not None
     found: list[tuple[int, int]] = []
-    pixels = bank.camera.sensor.pixels
+    kept = 3 * side**2 * np.dtype(np.float32).itemsize
     for count in FINER:
         simulated = count**2
         if symmetric:
             simulated = len(octant_of(grid_positions(*(nodes_across(count, float(side)) for side in pixels))).position)
-        size = simulated * bank.subpixel_intensity[0].nbytes + count**2 * bank.intensity[0].nbytes
+        size = (simulated * subpixels**2 + count**2) * kept
         if simulated <= MOST_SIMULATED and size <= MOST_BYTES and count <= min(pixels):
             found.append((count, count))
     return found

@@ -23,7 +23,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import real_path
 from metalens.formats.files.record import first_problem
 from metalens.formats.pairs.manifest import MANIFEST, read_manifest
-from metalens.formats.pairs.reader import PairsCamera, PairsManifest, open_pairs_writer
+from metalens.formats.pairs.reader import PairsCamera, PairsManifest, PairsSource, SkippedSource, open_pairs_writer
+from metalens.formats.pairs.writer import require_same_pairs
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank, as_bank, write_psf_bank
 from metalens.runners.backend import BackendSettings
@@ -125,31 +126,7 @@ def generate_pairs(
                 photographs, found, validation=settings.validation, strict=execution.strict
             )
             paths = dict(enumerate(listed))
-        total = options.count if options.count is not None else len(sources)
-        seed, shard_size = options.seed, options.shard_size
-        if shard_size is None:
-            shard_size = min(max(1, _SHARD_BYTES // (9 * pixels[0] * pixels[1])), _LARGEST_SHARD)
-        if total < 1 or shard_size < 1 or seed < 0:
-            raise InputError(
-                f"pairs: count {total}, shard size {shard_size} and seed {seed} were asked for; "
-                "expected at least 1, 1 and 0."
-            )
-        content = {
-            "kind": "simulated",
-            "count": total,
-            "shard_size": shard_size,
-            "pixels": pixels,
-            "seed": seed,
-            "cameras": cameras,
-            "config": settings.described(),
-            "sources": sources,
-            "skipped": skipped,
-            "versions": {package: version(package) for package in _PACKAGES},
-        }
-        try:
-            manifest = PairsManifest.model_validate(content)
-        except ValidationError as error:
-            raise InputError(f"pairs: {first_problem(error, PairsManifest)}") from error
+        manifest = _manifest_of(options, cameras, pixels, sources, skipped)
         # The workers end before the folder is left, whatever ends this: none writes there any more.
         with (
             open_pairs_writer(folder, manifest, resume=resume) as writer,
@@ -158,6 +135,63 @@ def generate_pairs(
         ):
             job.bank_paths = bank_paths
             return job.fill(writer, paths, backend, execution)
+
+
+def check_resumption(
+    photographs: Sequence[Photograph], banks: Sequence[Bank], folder: Path, options: PairsOptions
+) -> None:
+    """Check that an interrupted run could go on with these settings, as :func:`generate_pairs` does.
+
+    Args:
+        photographs: the scenes.
+        banks: point spread functions of each camera, or their files.
+        folder: of the pairs; a new one is as good.
+        options: of the pairs.
+
+    Raises:
+        InputError: they are not those that the folder was begun with.
+    """
+    if not (folder / MANIFEST).is_file():
+        return
+    begun = read_manifest(folder)
+    find_again(begun, photographs, folder)
+    cameras, pixels = checked_cameras(banks, options)
+    require_same_pairs(begun, _manifest_of(options, cameras, pixels, begun.sources, begun.skipped), folder)
+
+
+def _manifest_of(
+    options: PairsOptions,
+    cameras: tuple[PairsCamera, ...],
+    pixels: tuple[int, int],
+    sources: Sequence[PairsSource],
+    skipped: Sequence[SkippedSource],
+) -> PairsManifest:
+    """What the folder is to hold."""
+    total = options.count if options.count is not None else len(sources)
+    seed, shard_size = options.seed, options.shard_size
+    if shard_size is None:
+        shard_size = min(max(1, _SHARD_BYTES // (9 * pixels[0] * pixels[1])), _LARGEST_SHARD)
+    if total < 1 or shard_size < 1 or seed < 0:
+        raise InputError(
+            f"pairs: count {total}, shard size {shard_size} and seed {seed} were asked for; "
+            "expected at least 1, 1 and 0."
+        )
+    content = {
+        "kind": "simulated",
+        "count": total,
+        "shard_size": shard_size,
+        "pixels": pixels,
+        "seed": seed,
+        "cameras": cameras,
+        "config": options.settings.described(),
+        "sources": sources,
+        "skipped": skipped,
+        "versions": {package: version(package) for package in _PACKAGES},
+    }
+    try:
+        return PairsManifest.model_validate(content)
+    except ValidationError as error:
+        raise InputError(f"pairs: {first_problem(error, PairsManifest)}") from error
 
 
 def checked_cameras(banks: Sequence[Bank], options: PairsOptions) -> tuple[tuple[PairsCamera, ...], tuple[int, int]]:

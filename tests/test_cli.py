@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +65,7 @@ def test_a_lens_that_is_neither_file_nor_preset(run, tmp_path):
     ("old", "new", "parts"),
     [
         ("aperture_um", "aperture_mm", ["aperture_mm", "unit"]),
-        ("aperture_um = 110.0", "aperture_um = -110.0", ["lens.aperture_um", "greater than 0", "-110"]),
+        ("aperture_um = 110.0", "aperture_um = -110.0", ["lens.aperture_um", "more than 0", "-110"]),
         ("aperture_um = 110.0", "aperture_um = nan", ["lens.aperture_um", "finite"]),
         ('family = "even_polynomial"', 'family = "spherical"', ["lens.phase", "spherical"]),
         ("[lens]", "[lens", ["not valid TOML"]),
@@ -129,6 +132,30 @@ def test_a_mistake_in_an_option_of_psf_shows_the_form_that_was_used(run, words):
     assert err.startswith(f"Usage: metalens {' '.join(words)} [OPTIONS] LENS\n")
     assert "No such option" in err
     assert "--bogus" in err
+
+
+def test_a_dry_run_of_psf_tells_the_fields_that_it_may_need(run, lens, tmp_path):
+    status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", "--dry-run")
+    assert status == 0, err
+    assert "on 7×7 fields, at most 25×25 fields if interpolation" in out
+    status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", "--dry-run", "--json")
+    told = json.loads(out)
+    assert (told["fields"], told["finer_fields"]) == ([7, 7], [[13, 13], [25, 25]])
+
+
+def test_a_platform_on_which_jax_cannot_compute_is_one_sentence(tmp_path):
+    command = [sys.executable, "-m", "metalens.cli", "psf", "metacamera", "-o", "psf.h5", "--dry-run"]
+    run = subprocess.run(
+        command,
+        cwd=tmp_path,
+        env=os.environ | {"JAX_PLATFORMS": "nothing"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert run.returncode == 1
+    assert run.stderr.startswith("metalens: JAX_PLATFORMS=nothing: JAX cannot compute on it here")
+    assert len(run.stderr.splitlines()) == 1
 
 
 def test_dry_runs_write_nothing(run, lens, psf, photograph, tmp_path):

@@ -7,7 +7,7 @@ import os
 import re
 import shutil
 import stat
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -260,6 +260,27 @@ def require_apart(*outputs: Path | None) -> None:
         for other, outer in places:
             if one is not other and (place == outer or outer in place.parents):
                 raise InputError(f"{one}: lies in another output, {other}; give each a place of its own.")
+
+
+def require_outside(output: Path | None, inputs: Iterable[str | os.PathLike[str]]) -> None:
+    """Check, before a long computation, that an output does not lie in a folder that is read.
+
+    Args:
+        output: its path; ``None`` if it was not asked for.
+        inputs: files and folders.
+
+    Raises:
+        InputError: the next run would read the output of this one.
+    """
+    if output is None:
+        return
+    place = real_path(output)
+    for each in inputs:
+        if real_path(Path(each)) in place.parents:
+            raise InputError(
+                f"{output}: lies in {each}, which is read: the next run would take this one's output for an input; "
+                "choose a place outside it with -o."
+            )
 
 
 def _require_folder_of(output: Path) -> None:

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.record import expectation
 
 LARGEST_JSON = 2**26
 
@@ -102,5 +103,4 @@ def _first(error: Exception) -> str:
     errors = error.errors(include_url=False)
     first = next((each for each in errors if each["loc"] in (("schema",), ("version",))), errors[0])
     place = ".".join(str(part) for part in first["loc"])
-    said = first["msg"].removeprefix("Value error, ")
-    return f"{shown(place) or 'content'}: {said}, found {shown(str(first['input']), 80)!r}"
+    return f"{shown(place) or 'content'}: {expectation(first)}, found {shown(str(first['input']), 80)!r}"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from difflib import get_close_matches
 from functools import wraps
@@ -157,11 +158,38 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
 def _told(problem: ErrorDetails, tags: frozenset[str]) -> str:
     """A problem of one key: its place, what is wrong, and what was found."""
     place = shown(".".join(str(part) for part in problem["loc"] if part not in tags)) or "the file"
-    said = shown(problem["msg"].removeprefix("Value error, "), LONGEST_MESSAGE)
+    said = shown(expectation(problem), LONGEST_MESSAGE)
     what = said if problem["type"] == "value_error" and not problem["loc"] else f"{place}: {said}"
     if problem["type"] not in ("value_error", "missing", "union_tag_invalid", "union_tag_not_found"):
         what += f", found {shown(_represented(problem['input']))}"
     return what
+
+
+_BOUNDS = {
+    "greater_than": "more than {}",
+    "greater_than_equal": "{} or more",
+    "less_than": "less than {}",
+    "less_than_equal": "{} or less",
+}
+
+
+_VALID = re.compile(r"an? valid (\w+)")
+_KINDS = {"integer": "a whole number", "array": "a list", "tuple": "a list", "dictionary": "a table"}
+
+
+def expectation(problem: ErrorDetails) -> str:
+    """What a validation expected, in this package's words in place of pydantic's.
+
+    Args:
+        problem: one of a validation error's.
+    """
+    bound = _BOUNDS.get(problem["type"])
+    if bound is not None:
+        (limit,) = problem["ctx"].values()
+        return "expected " + bound.format(f"{limit:g}" if isinstance(limit, float) else limit)
+    said = problem["msg"].removeprefix("Value error, ").replace("Field required", "is missing")
+    said = said.replace("Input should be", "expected").replace(", unable to parse string as a number", "")
+    return _VALID.sub(lambda match: _KINDS.get(match[1], f"a {match[1]}"), said)
 
 
 def _advice(place: Sequence[int | str], record: type, tags: frozenset[str]) -> str:

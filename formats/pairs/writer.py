@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel
 
 from metalens.formats.files.atomic import write_bytes
-from metalens.formats.files.claim import claimed_folder, write_note
+from metalens.formats.files.claim import claimed_folder, require_same, write_note
 from metalens.formats.pairs.manifest import (
     MANIFEST,
     LostSource,
@@ -24,6 +24,9 @@ from metalens.formats.pairs.manifest import (
     read_manifest,
 )
 from metalens.formats.pairs.shard import PairSample, StoredSample, shard_bytes
+
+_MAY_DIFFER = ("lost",)
+"""Entries of a manifest that grow while it is filled."""
 
 
 @dataclass(frozen=True)
@@ -104,7 +107,7 @@ def open_pairs_writer(
         InputError: the folder is not empty, holds other pairs, is in use by another run, or cannot be written.
     """
     target = Path(folder)
-    with claimed_folder(target, MANIFEST, _stored(manifest), resume=resume, may_differ=("lost",)) as before:
+    with claimed_folder(target, MANIFEST, _stored(manifest), resume=resume, may_differ=_MAY_DIFFER) as before:
         if before is not None:
             manifest = read_manifest(target)
         missing = []
@@ -113,6 +116,20 @@ def open_pairs_writer(
                 (target / shard.marker).unlink(missing_ok=True)
                 missing.append(shard)
         yield PairsWriter(target, manifest, tuple(missing))
+
+
+def require_same_pairs(begun: PairsManifest, asked: PairsManifest, folder: Path) -> None:
+    """Check that an interrupted run is the one that is asked for.
+
+    Args:
+        begun: its manifest.
+        asked: manifest of this run.
+        folder: of the pairs, for messages.
+
+    Raises:
+        InputError: names the first setting that changed.
+    """
+    require_same(_stored(begun), _stored(asked), folder, may_differ=_MAY_DIFFER)
 
 
 def _stored(record: BaseModel) -> dict[str, Any]:

@@ -16,6 +16,7 @@ import numpy as np
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import expectation
 
 SCHEMA = "metalens.photograph_statistics"
 
@@ -90,7 +91,7 @@ def parse_photograph_statistics(text: str | bytes, origin: str) -> PhotographSta
         first = error.errors()[0]
         place = ".".join(map(str, first["loc"])) or "the file"
         raise InputError(
-            f"{origin}: {place}: {first['msg']}; make it with scripts/photograph_statistics.py."
+            f"{origin}: {place}: {expectation(first)}; make it with scripts/photograph_statistics.py."
         ) from error
     return PhotographStatistics(np.array(content.frequency_cycles_per_pixel), np.array(content.covariance))
 

@@ -72,8 +72,8 @@ def test_captures_become_pairs_and_figures(rig: Path, tmp_path: Path) -> None:
 def test_a_dry_run_checks_and_writes_nothing(rig: Path, tmp_path: Path) -> None:
     result = align(rig / "captures.toml", "-o", tmp_path / "pairs", "--dry-run")
     assert result.exit_code == 0, result.output
-    assert "would make 1 pairs in" in result.stdout
-    assert "1 captures left out" in result.stdout
+    assert "would make 1 pair in" in result.stdout
+    assert "1 capture left out" in result.stdout
     assert list(tmp_path.iterdir()) == []
 
 

@@ -143,4 +143,4 @@ def test_the_loss_of_a_restored_picture_is_told_in_decibels() -> None:
 def test_a_problem_inside_an_array_is_told_alone(spec: Path) -> None:
     spec.write_text(spec.read_text().replace('kind = "mtf"', 'kind = "captured"\nexposure_f_number = -2'))
     result = design(str(spec), "-o", str(spec.with_name("out.toml")))
-    assert "objectives.0.exposure_f_number: Input should be greater than 0, found -2." in str(result.exception)
+    assert "objectives.0.exposure_f_number: expected more than 0, found -2." in str(result.exception)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +86,11 @@ CASES: dict[str, tuple[Callable[[dict[str, str]], None], str, str]] = {
         noted("OUT.checkpoint.npz", {}),
         "design {design} -o OUT.toml --resume",
         "no checkpoint of a search",
+    ),
+    "pairs of other photographs": (
+        lambda given: shutil.copytree(given["pairs"], "run"),
+        "synth {photographs} -o run --psf {psf} --resume",
+        "none of the photographs that it was begun with",
     ),
     "a training of other settings": (noted("run/settings.json", {"prior": "another"}), TRAIN, "cannot be resumed"),
     "a training whose settings are none": (noted("run/settings.json", []), TRAIN, "not a readable note of a run"),

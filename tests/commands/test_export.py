@@ -94,7 +94,7 @@ def test_a_lens_with_a_structure_of_its_own_is_drawn_as_it_is(lens: Path, tmp_pa
         (("--gds", "l.x", "--csv", "l.x"), "two outputs have one name"),
         (("--gds", "l.gds", "--atom-layer", "a"), "is not LAYER/DATATYPE"),
         (("--gds", "l.gds", "--mark-layer", "1/0"), "give the meta-atoms a layer of their own"),
-        (("--gds", "l.gds", "--vertices", "30"), "vertices: Input should be a multiple of 4, found 30"),
+        (("--gds", "l.gds", "--vertices", "30"), "vertices: expected a multiple of 4, found 30"),
         (("--gds", "l.gds", "--circles"), "--circles: is for OASIS files"),
         (("--gds", "l.gds", "--library", "unheard-of"), "neither a file nor a library"),
         (("--gds", "l.gds", "--wavelengths-nm", "900"), "outside the table"),

@@ -7,6 +7,7 @@ As root there is a real one too, a file system of 2 MB in memory.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -45,6 +46,7 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     (folder / "photographs").mkdir()
     for number, picture in enumerate(textured(3)):
         write_picture(folder / "photographs" / f"{number}.png", picture)
+    shutil.copytree(folder / "photographs", folder / "copies")
     (folder / "lens.toml").write_text(SMALL_CAMERA)
     (folder / "design.toml").write_text(SPEC)
     (folder / "library.toml").write_text(LIBRARY)
@@ -58,7 +60,7 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     for number, name in enumerate(pair_names(pairs)):
         write_picture(folder / "restored" / restored_name(name, 0.75), pairs[number][1])
     others = write_pairs(folder / "others", camera, textured(4, seed=1))
-    names = ("photographs", "lens.toml", "design.toml", "library.toml", "recipe.toml", "psf.h5", "restored")
+    names = ("photographs", "copies", "lens.toml", "design.toml", "library.toml", "recipe.toml", "psf.h5", "restored")
     return {name.partition(".")[0]: str(folder / name) for name in names} | {
         "pairs": str(pairs.folder),
         "others": str(others.folder),
@@ -96,6 +98,7 @@ COMMANDS = {
     "pseudo": "pseudo {photographs} -o OUT --adapter metacamera",
     "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --channels 32,32"
     " --denoiser-crop 64",
+    "imported pairs": "data import {photographs} {copies} -o OUT",
     "merge": "data merge {pairs} {others} -o OUT",
     "imported library": "library import {table} --about {about} -o OUT.h5",
     "shown library": "library show si3n4-on-sio2 --figures OUT",

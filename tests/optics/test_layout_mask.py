@@ -188,8 +188,8 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, kind, monkeypatch):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"vertices": 30}, "layout: vertices: Input should be a multiple of 4, found 30"),
-        ({"grid": 1e-6}, "layout: grid: Input should be less than or equal to 0.0000001"),
+        ({"vertices": 30}, "layout: vertices: expected a multiple of 4, found 30"),
+        ({"grid": 1e-6}, "layout: grid: expected 1.001e-07 or less"),
         ({"label": "λ"}, "layout: label: 'λ' must be one line of at most 200 ASCII"),
         ({"circles": True}, "circles are for OASIS"),
         ({"layers": LayerMap(), "grid": 1e-7}, "vanish on a grid of 100 nm"),

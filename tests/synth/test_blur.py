@@ -326,7 +326,7 @@ def test_nodes_closer_than_a_pixel_are_refused() -> None:
 
 
 def test_settings_that_make_no_sense_are_refused(make_bank: MakeBank) -> None:
-    with pytest.raises(InputError, match=r"blur: tolerance: Input should be greater than or equal to 0.000001"):
+    with pytest.raises(InputError, match=r"blur: tolerance: expected 1e-06 or more"):
         BlurSettings(tolerance=0)
     with pytest.raises(InputError, match="0 × 4 pixels with a surround of 0"):
         shift_variant_blur(make_bank(), pixels=(0, 4))

@@ -14,6 +14,7 @@ from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Execution, PairsOptions, PairsSettings, Photograph, generate_pairs
 from metalens.synth.dataset.settings import source_of
+from metalens.synth.generate import check_resumption
 
 from .conftest import MakeBank, bank_of
 
@@ -158,6 +159,21 @@ def test_senseless_settings_are_refused(
     with pytest.raises(InputError, match="expected"):
         generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**changes))
     assert not (tmp_path / "pairs").exists()
+
+
+def test_a_resumption_is_checked_against_all_settings_of_the_run(
+    photographs: list[Photograph], bank: PsfBank, tmp_path: Path
+) -> None:
+    generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(pixels=(16, 16)))
+    check_resumption(photographs, [bank], tmp_path / "pairs", PairsOptions(pixels=(16, 16)))
+    check_resumption(photographs, [bank], tmp_path / "none", PairsOptions(pixels=(16, 16)))
+    for options, word in (
+        (PairsOptions(pixels=(16, 16), seed=1), "seed was 0 and is now 1"),
+        (PairsOptions(pixels=(16, 16), settings=PairsSettings(mirror=False)), "mirror"),
+        (PairsOptions(pixels=(8, 16)), "pixels"),
+    ):
+        with pytest.raises(InputError, match=word):
+            check_resumption(photographs, [bank], tmp_path / "pairs", options)
 
 
 def test_resume_with_a_changed_photograph_is_refused(

@@ -40,8 +40,8 @@ def test_objects_and_arrays_are_given_as_they_are(tmp_path):
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b'{"a": "x"}', r"note\.json: not a readable note \(a: Input should be a valid number.*; copy it again\."),
-        (b"[1.5]", r"content: Input should be an object"),
+        (b'{"a": "x"}', r"note\.json: not a readable note \(a: expected a number.*; copy it again\."),
+        (b"[1.5]", r"content: expected an object"),
         (b'{"a": 1' + 5000 * b"0" + b"}", "not a readable note"),
         (b"[" * 100_000, "not a readable note"),
         (b"\xff", "not a readable note"),

@@ -95,7 +95,7 @@ def test_a_wrong_key_is_told_with_the_file() -> None:
         size_um: Positive
 
     assert validated(Thing, {"size_um": 2}, origin="my.toml").size_um == 2.0
-    with pytest.raises(InputError, match=r"my\.toml: size_um: .* greater than 0, found -1\."):
+    with pytest.raises(InputError, match=r"my\.toml: size_um: .* more than 0, found -1\."):
         validated(Thing, {"size_um": -1}, origin="my.toml")
 
 

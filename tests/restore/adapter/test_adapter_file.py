@@ -40,16 +40,16 @@ def test_a_damaged_or_foreign_adapter_is_refused(adapter, tmp_path, prior_folder
         load_restorer(tmp_path / "nowhere")
     description = json.loads((adapter / "adapter.json").read_text())
     for change, message in (
-        ({"schema": "else"}, "schema: Input should be 'metalens.adapter', found 'else'"),
-        ({"prior": None}, "prior: Input should be an object, found 'None'"),
-        ({"training": [1]}, "training: Input should be an object"),
-        ({"training": {"pairs": 3}}, "training.pairs: Input should be a valid array"),
-        ({"lens_toml": 1}, "lens_toml: Input should be a valid string"),
-        ({"quality_metric": {}}, "quality_metric: Input should be a valid string"),
-        ({"config": []}, "config: Input should be an object"),
+        ({"schema": "else"}, "schema: expected 'metalens.adapter', found 'else'"),
+        ({"prior": None}, "prior: expected an object, found 'None'"),
+        ({"training": [1]}, "training: expected an object"),
+        ({"training": {"pairs": 3}}, "training.pairs: expected a list"),
+        ({"lens_toml": 1}, "lens_toml: expected a string"),
+        ({"quality_metric": {}}, "quality_metric: expected a string"),
+        ({"config": []}, "config: expected an object"),
         ({"prior": {"name": str(prior_folder), "identity": "0" * 64}}, "was trained on prior"),
         ({"config": {"unet_rank": 4, "colour": 1}}, "unknown key colour"),
-        ({"config": {"unet_rank": 10**9}}, "unet_rank: Input should be less than or equal to 1024, found 1000000000"),
+        ({"config": {"unet_rank": 10**9}}, "unet_rank: expected 1024 or less, found 1000000000"),
     ):
         copy = tmp_path / "copy"
         shutil.copytree(adapter, copy)
@@ -100,5 +100,5 @@ def test_an_adapter_from_before_skips_has_none(adapter):
 
 
 def test_adapters_of_impossible_sizes_are_refused():
-    with pytest.raises(InputError, match="form: Input should be 'local', 'global', 'mean' or 'plain', found 'round'"):
+    with pytest.raises(InputError, match="form: expected 'local', 'global', 'mean' or 'plain', found 'round'"):
         AdapterConfig(form="round")

@@ -30,7 +30,7 @@ def test_a_budget_counts_whichever_comes_first():
     assert Budget(steps=10, minutes=1).progress(1, 54) == 0.9
     with pytest.raises(InputError, match="training: needs --steps or --minutes"):
         Budget()
-    with pytest.raises(InputError, match="training: minutes: Input should be a finite number, found nan"):
+    with pytest.raises(InputError, match="training: minutes: expected a finite number, found nan"):
         Budget(minutes=float("nan"))
 
 
@@ -130,12 +130,12 @@ COUNTERS = {
 @pytest.mark.parametrize(
     ("state", "message"),
     [
-        ({"schema": "other", "version": 2}, "schema: Input should be 'metalens.checkpoint', found 'other'"),
-        ({"schema": "metalens.checkpoint", "version": 2, "stage": "adapter"}, "step: Field required"),
-        (COUNTERS | {"step": "1"}, "step: Input should be a valid integer"),
-        (COUNTERS | {"step": -1}, "step: Input should be greater than or equal to 0"),
-        (COUNTERS | {"seconds": float("nan")}, "seconds: Input should be a finite number"),
-        (COUNTERS | {"extra": []}, "extra: Input should be "),
+        ({"schema": "other", "version": 2}, "schema: expected 'metalens.checkpoint', found 'other'"),
+        ({"schema": "metalens.checkpoint", "version": 2, "stage": "adapter"}, "step: is missing"),
+        (COUNTERS | {"step": "1"}, "step: expected a whole number"),
+        (COUNTERS | {"step": -1}, "step: expected 0 or more"),
+        (COUNTERS | {"seconds": float("nan")}, "seconds: expected a finite number"),
+        (COUNTERS | {"extra": []}, "extra: expected "),
         ([], "not a readable checkpoint"),
     ],
 )
