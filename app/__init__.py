@@ -19,5 +19,15 @@ In reading order:
 - ``watching``         follows a job on a page
 - ``photo_panes``      panes with linked zoom, curtain, slider and brush
 - ``restore_view``     the view *Restore*
+- ``psf_picture``      point spread functions and maps as pictures
+- ``layout_picture``   a window of a layout as a picture
+- ``lens_service``     the process that simulates at single places and draws figures
+- ``layout_card``      the layout, down to its meta-atoms
+- ``lens_view``        the view *Lens*
+- ``design_form``      a form of a specification, from its schema
+- ``design_results``   figures of designs and comparisons
+- ``design_view``      the view *Design*
+- ``pairs_statistics`` sharpness and exposure of pairs
+- ``data_view``        the view *Data*
 - ``server``           starts it all
 """

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import io
 import mimetypes
-from typing import Annotated
+from contextlib import closing
+from typing import Annotated, Literal
 from urllib.parse import quote
 
 import numpy as np
@@ -17,10 +18,15 @@ from metalens.app.photographs import photograph
 from metalens.app.project import Project
 from metalens.app.restore_service import map_name
 from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import decode_picture, write_picture
 
 SERVED = {".png", ".safetensors", ".h5", ".toml", ".svg"}
 """Endings of the files that are served."""
+
+
+_SHEET_SIDE = 256
+"""Pixels of the larger side of a picture on a contact sheet."""
 
 
 def url_of(path: str) -> str:
@@ -30,6 +36,17 @@ def url_of(path: str) -> str:
         path: relative to the project folder.
     """
     return f"/file/{quote(path)}"
+
+
+def url_of_pair(folder: str, index: int, which: str) -> str:
+    """Address of a picture of a pair.
+
+    Args:
+        folder: of pairs, relative to the project folder.
+        index: of the pair.
+        which: ``clean`` or ``degraded``.
+    """
+    return f"/pair/{which}/{index}?folder={quote(folder, safe='')}"
 
 
 def routes(project: Project) -> APIRouter:
@@ -67,6 +84,21 @@ def routes(project: Project) -> APIRouter:
         name = map_name(picture.tobytes())
         write_picture(folder / name, picture)
         return JSONResponse({"map": name})
+
+    @router.get("/pair/{which}/{index}")
+    def pair(which: Literal["clean", "degraded"], index: Annotated[int, InPath(ge=0)], folder: str) -> Response:
+        """A picture of a pair, small enough for a contact sheet."""
+        try:
+            with closing(read_pairs(project.inside(folder))) as pairs:
+                if index >= len(pairs):
+                    raise InputError(f"there are {len(pairs)} pairs.")
+                picture = Image.fromarray(getattr(pairs.sample(index), which))
+        except InputError as error:
+            return PlainTextResponse(str(error), 404)
+        picture.thumbnail((_SHEET_SIDE, _SHEET_SIDE))
+        data = io.BytesIO()
+        picture.save(data, "PNG")
+        return Response(data.getvalue(), media_type="image/png", headers={"Cache-Control": "private, no-cache"})
 
     return router
 

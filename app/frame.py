@@ -11,7 +11,7 @@ from nicegui.elements.mixins.text_element import TextElement
 
 from metalens.app.project import Project
 
-VIEWS = {"/": "Restore"}
+VIEWS = {"/": "Restore", "/lens": "Lens", "/design": "Design", "/data": "Data"}
 """Path → title, in the order of the navigation."""
 
 SCHEMES: dict[str, bool | None] = {"auto": None, "light": False, "dark": True}
@@ -84,7 +84,7 @@ class CommandBox:
 
     def __init__(self) -> None:
         with ui.column().classes("w-full gap-1"):
-            with ui.row().classes("w-full items-center justify-between"):
+            with ui.row().classes("w-full items-center justify-between no-wrap"):
                 faint("The same as a command, in the project folder:")
                 ui.button(icon="content_copy", on_click=lambda: ui.clipboard.write(self.text.text)).props(
                     'flat dense size=sm aria-label="Copy the command"'

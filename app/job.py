@@ -12,7 +12,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from metalens.app.project import Project
 from metalens.formats.files.atomic import atomic_file
@@ -21,6 +21,7 @@ State = Literal["new", "running", "done", "stopped", "failed"]
 
 _SHARE = re.compile(r"(\d+)%\|")
 _LARGEST_TAIL = 20_000
+_LARGEST_LOG = 1_000_000
 _SECONDS_TO_END = 20.0
 _STOPPED = 130
 
@@ -100,6 +101,10 @@ class Job:
         found = _SHARE.findall(self._tail())
         return min(int(found[-1]) / 100, 1.0) if found else 0.0
 
+    def told(self, pattern: re.Pattern[str]) -> list[tuple[str, ...]]:
+        """What its progress bar has said, from the beginning, as the groups of a pattern."""
+        return [found.groups() for found in pattern.finditer(self._tail(_LARGEST_LOG))]
+
     def progress_line(self) -> str:
         """The last state of its progress bar or the last line that it printed."""
         lines = [line.strip() for line in re.split(r"[\r\n]", self._tail()) if line.strip()]
@@ -110,7 +115,7 @@ class Job:
         lines = [line for line in re.split(r"[\r\n]", self._tail()) if line.startswith(("metalens: ", "Error: "))]
         return lines[-1].partition(": ")[2] if lines else f"the command failed; {self.folder / 'log'} has its output."
 
-    def answer(self) -> dict[str, object]:
+    def answer(self) -> dict[str, Any]:
         """What it said with ``--json``; empty before it has ended."""
         path = self.folder / "answer"
         content = json.loads(path.read_text(encoding="utf-8") or "{}") if path.is_file() else {}
@@ -121,12 +126,12 @@ class Job:
         path = self.folder / "command.json"
         return shown_command(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ""
 
-    def _tail(self) -> str:
+    def _tail(self, largest: int = _LARGEST_TAIL) -> str:
         path = self.folder / "log"
         if not path.is_file():
             return ""
         with path.open("rb") as file:
-            file.seek(max(0, os.fstat(file.fileno()).st_size - _LARGEST_TAIL))
+            file.seek(max(0, os.fstat(file.fileno()).st_size - largest))
             return file.read().decode("utf-8", "replace")
 
     def _write(self, name: str, text: str) -> None:

@@ -54,7 +54,7 @@ class RestoreView:
         self.mapped: str | None = None
         self.filtered: str | None = None
         self.turn = 0
-        with ui.element("div").classes("metalens-columns"):
+        with ui.element("div").classes("metalens-columns metalens-picture-first"):
             with ui.column().classes("w-full gap-3"):
                 self._controls()
             with ui.column().classes("w-full gap-3"):

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import secrets
+import signal
 import socket
 import webbrowser
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 
 from nicegui import app, ui
 from starlette.middleware import Middleware
 
+from metalens.app.data_view import DataView
+from metalens.app.design_view import DesignView
 from metalens.app.files import routes
 from metalens.app.frame import frame
 from metalens.app.guard import Guard
+from metalens.app.lens_view import LensView
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE
 from metalens.app.project import Project
 from metalens.app.restore_view import RestoreView
@@ -31,6 +36,9 @@ _ICON = (
 _LARGEST_BODY = MOST_AT_ONCE * LARGEST_UPLOAD
 _PAGES: dict[str, Callable[[Studio], object]] = {
     "/": RestoreView,
+    "/lens": LensView,
+    "/design": DesignView,
+    "/data": DataView,
 }
 
 
@@ -135,6 +143,14 @@ def serve(project: Project, address: Address, *, browser: bool, say: Callable[[s
     app.user_middleware.insert(
         0, Middleware(Guard, token=address.token, hosts=address.hosts, largest_body=_LARGEST_BODY)
     )
+    # An app is ended by Ctrl-C: that is no failure, and leaves no traceback.
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.default_int_handler)
+    with suppress(KeyboardInterrupt):
+        _run(studio, address)
+
+
+def _run(studio: Studio, address: Address) -> None:
     ui.run(
         page(studio),
         host=address.host,

@@ -17,17 +17,21 @@ class Studio:
         project: the folder it was started in.
         jobs: commands in processes of their own.
         restoring: the process that holds a restorer.
+        simulating: the process that simulates single point spread functions.
     """
 
     project: Project
     jobs: Jobs = field(init=False)
     restoring: Service = field(init=False)
+    simulating: Service = field(init=False)
 
     def __post_init__(self) -> None:
         self.jobs = Jobs(self.project)
         self.restoring = Service("metalens.app.restore_service", self.project)
+        self.simulating = Service("metalens.app.lens_service", self.project)
 
     async def end(self) -> None:
         """Stop everything; nothing half-written is left."""
         self.jobs.end_all()
         await self.restoring.stop()
+        await self.simulating.stop()

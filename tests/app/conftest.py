@@ -7,16 +7,17 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from metalens.app.lens_service import Simulating
 from metalens.app.project import open_project
 from metalens.app.restore_service import Restoring
 from metalens.app.studio import Studio
 
 
 class InThisProcess:
-    """Answers as the service does."""
+    """Answers as a service does."""
 
-    def __init__(self, project):
-        self.handlers = Restoring(project)
+    def __init__(self, handlers):
+        self.handlers = handlers
 
     async def ask(self, request, tell=lambda share, text: None):
         await asyncio.sleep(0)
@@ -35,7 +36,8 @@ def project(tmp_path):
 @pytest.fixture
 def studio(project):
     found = Studio(project)
-    found.restoring = InThisProcess(project)
+    found.restoring = InThisProcess(Restoring(project))
+    found.simulating = InThisProcess(Simulating(project))
     return found
 
 

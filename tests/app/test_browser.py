@@ -15,8 +15,11 @@ import pytest
 from driven_app import chromium, move_slider, open_view, resize, restored, served, until
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
+from metalens.app.psf_picture import psf_picture
 from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.psf.bank_file import read_psf_bank
 
 pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
 
@@ -146,12 +149,13 @@ def test_a_request_that_may_not_pass_gets_a_sentence(address, change):
     assert b"metalens app printed" in refused.value.read()
 
 
+@pytest.mark.parametrize("path", ["/", "/lens", "/design", "/data"])
 @pytest.mark.parametrize("width", [1280, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_a_page_fits_and_everything_has_a_name(browser, address, width, scheme):
+def test_a_page_fits_and_everything_has_a_name(browser, address, width, scheme, path):
     resize(browser, width)
     try:
-        open_view(browser, address)
+        open_view(browser, address, path)
         browser.find_element(By.XPATH, f"//button[@aria-label='Colours: {scheme}']").click()
         until(lambda: browser.execute_script(f"return document.body.classList.contains('body--{scheme}')"), scheme)
         assert browser.execute_script("return document.documentElement.scrollWidth") <= width
@@ -179,3 +183,54 @@ def test_ending_the_app_leaves_nothing_half_written(tmp_path):
         opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
         assert b"metalens" in opener.open(address).read()
     assert list(tmp_path.rglob("*.part")) == []
+
+
+def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
+    open_view(browser, address, "/lens")
+    told = "[role=status].text-sm"
+    until(lambda: "node of the bank" in "".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, told)), "a PSF")
+    bank = read_psf_bank(folder / "metalens-app/psf/metacamera.h5")
+    area = browser.find_element(By.CSS_SELECTOR, ".nicegui-interactive-image img")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", area)
+    # The corner at the top left is the first node.
+    half = area.size["width"] // 2 - 3, area.size["height"] // 2 - 3
+    ActionChains(browser).move_to_element_with_offset(area, -half[0], -half[1]).perform()
+    expected = psf_picture(bank.intensity[0], "log")
+    sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
+    until(lambda: expected in browser.execute_script(sources), "the function of the corner")
+
+
+def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
+    open_view(browser, address, "/design")
+    until(lambda: browser.find_elements(By.XPATH, "//*[text()='camera.lens']"), "the form")
+    for label, value in (("aperture_um (µm)", "60"), ("focal_length_um (µm)", "150"), ("steps", "60")):
+        box = browser.find_element(By.XPATH, f"//input[@aria-label='{label}']")
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(value)
+    checkpoint, lens = (folder / "metalens-app/designs" / name for name in ("design-1.checkpoint.npz", "design-1.toml"))
+    button(browser, "Start")
+    until(lambda: "Step " in browser.find_element(By.TAG_NAME, "main").text, "the first steps")
+    button(browser, "Stop")
+    until(lambda: "can be resumed" in browser.find_element(By.TAG_NAME, "main").text, "the end")
+    assert checkpoint.exists()
+    # Loaded again, the page knows.
+    open_view(browser, address, "/design")
+    until(lambda: "can be resumed" in browser.find_element(By.TAG_NAME, "main").text, "the state")
+    button(browser, "Resume")
+    until(lambda: "after 6" in browser.find_element(By.TAG_NAME, "main").text, "the result")
+    assert lens.exists()
+    assert not checkpoint.exists()
+
+
+def button(driver, text):
+    until(lambda: driver.find_element(By.XPATH, f"//button[.//*[text()='{text}']]").is_enabled(), text)
+    driver.find_element(By.XPATH, f"//button[.//*[text()='{text}']]").click()
+
+
+def test_pairs_are_shown_with_their_places(browser, address):
+    open_view(browser, address, "/data")
+    cells = until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell"), "the contact sheet")
+    assert len(cells) == 3
+    loaded = "return [...document.querySelectorAll('.metalens-cell img')].every(e => e.naturalWidth === 256)"
+    until(lambda: browser.execute_script(loaded), "the pictures")
+    assert browser.find_elements(By.CSS_SELECTOR, "svg[aria-label='place on the sensor: row 0, column 0']")

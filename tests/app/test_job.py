@@ -1,6 +1,7 @@
 """A job is a command in a process of its own; its state lies in files."""
 
 import json
+import re
 import time
 
 import pytest
@@ -36,6 +37,7 @@ def test_a_share_is_read_from_the_progress_bar(project):
     project.part("jobs", "x")
     (job.folder / "log").write_text("PSF:  10%|█  | 1/10\rPSF:  40%|████  | 4/10 [00:01]\r\n")
     assert job.share() == 0.4
+    assert job.told(re.compile(r"(\d+)/(\d+)")) == [("1", "10"), ("4", "10")]
     assert job.progress_line() == "PSF:  40%|████  | 4/10 [00:01]"
 
 

@@ -3,10 +3,15 @@
 import asyncio
 from contextlib import asynccontextmanager
 
+import numpy as np
 from nicegui.testing import user_simulation
 
+from metalens.app.embedded import embedded_bank
 from metalens.app.photographs import add_upload
+from metalens.app.psf_picture import psf_picture
 from metalens.app.server import page, pages
+from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.psf.bank_file import read_psf_bank
 
 
 @asynccontextmanager
@@ -59,3 +64,78 @@ def test_the_picture_of_a_released_slider_is_shown_and_remembered(studio, projec
     assert pictures[-1]["url"].endswith("/alpha0.33.png")
     assert {each["alpha"] for each in pictures} >= {0.0, 0.5, 0.75, 1.0}
     assert project.state()["alpha"] == 0.33
+
+
+def element_of(user, marker):
+    (element,) = user.find(marker=marker).elements
+    return element
+
+
+def test_the_function_under_the_mouse_is_the_bank_s(studio, project):
+    bank = read_psf_bank(embedded_bank(project))
+
+    async def visit():
+        async with visited(studio, "/lens") as user:
+            await user.should_see("node of the bank", retries=100)
+            # The map is 420 pixels wide; its corner at the bottom right is the last node.
+            user.find(marker="lens map").trigger(
+                "mouse", {"mouse_event_type": "mousemove", "image_x": 418, "image_y": 418}
+            )
+            await user.should_see("y 350.0 µm, x 350.0 µm", retries=50)
+            shown = [element_of(user, "lens function").source]
+            element_of(user, "lens scale").set_value("linear")
+            element_of(user, "lens channel").set_value("green")
+            shown.append(element_of(user, "lens function").source)
+            return shown
+
+    assert asyncio.run(visit()) == [
+        psf_picture(bank.intensity[-1], "log"),
+        psf_picture(bank.intensity[-1, 1], "linear"),
+    ]
+
+
+def test_a_place_of_the_bank_is_simulated_alike(studio, project):
+    bank = read_psf_bank(embedded_bank(project))
+    path = project.relative(embedded_bank(project))
+
+    async def ask(defocus):
+        request = {"do": "point", "bank": path, "place_um": (1e6 * bank.position[0]).tolist(), "defocus_um": defocus}
+        return np.load(project.folder / (await studio.simulating.ask(request))["functions"])
+
+    found = np.tensordot(bank.channel_weight, asyncio.run(ask(0.0)), axes=1)
+    # Single precision, and another order of sums than in the bank's batch.
+    np.testing.assert_allclose(found, bank.intensity[0], rtol=1e-3, atol=1e-4 * bank.intensity[0].max())
+    moved = np.tensordot(bank.channel_weight, asyncio.run(ask(30.0)), axes=1)
+    assert np.abs(moved - bank.intensity[0]).max() > 0.05 * bank.intensity[0].max()
+
+
+def test_a_specification_is_checked_while_it_is_typed(studio, project):
+    async def visit():
+        async with visited(studio, "/design") as user:
+            await user.should_see(marker="sampling.window_pixels", retries=50)
+            element_of(user, "sampling.window_pixels").set_value(24)
+            await user.should_see("window_pixels 24 is even", retries=20)
+            assert not element_of(user, "start").enabled
+            element_of(user, "sampling.window_pixels").set_value(27)
+            await user.should_not_see("is even")
+            assert element_of(user, "start").enabled
+            element_of(user, "name").set_value("../x")
+            await user.should_see("The name takes letters", retries=20)
+            assert not element_of(user, "start").enabled
+
+    asyncio.run(visit())
+
+
+def test_pairs_are_filtered_and_told(studio, project, scene, run):
+    write_picture(project.folder / "one.png", np.tile(scene, (3, 3, 1)))
+    arguments = ["synth", project.folder / "one.png", "-o", project.folder / "pairs", "--psf", embedded_bank(project)]
+    assert run(*arguments, "--count", "2", "--crops", "64x64")[0] == 0
+
+    async def visit():
+        async with visited(studio, "/data") as user:
+            await user.should_see("2 simulated pairs of 64 × 64 pixels.", retries=50)
+            await user.should_see("1 to 2 of 2 pairs")
+            element_of(user, "photograph-name").set_value("other")
+            await user.should_see("No pair passes.")
+
+    asyncio.run(visit())

@@ -5,7 +5,6 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
 
 from metalens.app.embedded import embedded_bank
 from metalens.app.photographs import add_pairs, add_upload
@@ -69,8 +68,7 @@ def test_every_picture_is_the_command_s_to_the_bit(ask, run, project, opened, tm
     filtered = ask(do="wiener", key=key)["picture"]
     np.testing.assert_array_equal(read_picture(tmp_path / filtered), written("d/*-wiener-joint.png"))
     kept = next((tmp_path / "latents").iterdir())
-    for name, values in load_file(folder / "latents.safetensors").items():
-        np.testing.assert_array_equal(values, load_file(kept)[name])
+    assert (folder / "latents.safetensors").read_bytes() == kept.read_bytes()
 
 
 def test_kept_latents_are_read_again(studio, ask, opened):

@@ -1,0 +1,83 @@
+"""A window of a lens' layout as a picture: single meta-atoms where there are few, the width of each site where many."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.backends.backend_agg import FigureCanvasAgg
+from matplotlib.collections import PolyCollection
+from matplotlib.figure import Figure
+
+from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.drawing.style import INK, MAP_COLOURS
+
+MOST_DRAWN = 6000
+"""Meta-atoms that are drawn as polygons."""
+
+_SIDE_INCHES, _DOTS = 4.8, 110
+_GRID = 1e-9
+
+
+def atoms_in(structure: Structure, centre: tuple[float, float], width: float) -> tuple[np.ndarray, np.ndarray]:
+    """The meta-atoms in a square window.
+
+    Args:
+        structure: which meta-atom stands at each site.
+        centre: (y, x) in metres from the lens' centre.
+        width: of the window in metres.
+
+    Returns:
+        ``[atom, (y, x)]`` in metres, and ``[atom]`` rows of ``structure.geometry``.
+    """
+    y, x = structure.positions(slice(None))
+    y, x = np.broadcast_arrays(y, x)
+    near = (np.abs(y - centre[0]) <= 0.5 * width) & (np.abs(x - centre[1]) <= 0.5 * width)
+    used = near & (structure.site_index != EMPTY)
+    return np.stack([y[used], x[used]], axis=-1), structure.site_index[used]
+
+
+def draw_layout(path: Path, structure: Structure, centre: tuple[float, float], width: float) -> int:
+    """Draw a window as PNG.
+
+    Args:
+        path: the file.
+        structure: which meta-atom stands at each site.
+        centre: (y, x) in metres from the lens' centre.
+        width: of the window in metres.
+
+    Returns:
+        How many meta-atoms lie in it.
+    """
+    # gdstk is not needed for outlines.
+    from metalens.optics.layout.outlines import outline
+
+    places, index = atoms_in(structure, centre, width)
+    figure = Figure(figsize=(_SIDE_INCHES, _SIDE_INCHES), dpi=_DOTS, layout="constrained")
+    FigureCanvasAgg(figure)
+    axes = figure.add_subplot()
+    lengths = structure.geometry[:, 0]
+    colours = mpl.colormaps[MAP_COLOURS]((lengths - lengths.min()) / max(float(np.ptp(lengths)), 1e-12))
+    if len(places) <= MOST_DRAWN:
+        shapes = {
+            atom: 1e6 * _GRID * outline(structure.shape, structure.geometry[atom], _GRID)
+            for atom in set(index.tolist())
+        }
+        polygons = [shapes[atom] + 1e6 * place[::-1] for atom, place in zip(index.tolist(), places, strict=True)]
+        axes.add_collection(PolyCollection(polygons, facecolors=colours[index], edgecolors="none"))
+    else:
+        side = max(0.6, 0.9 * 72 * _SIDE_INCHES * structure.pitch / width)
+        axes.scatter(1e6 * places[:, 1], 1e6 * places[:, 0], c=colours[index], s=side**2, marker="s", linewidths=0)
+    half = 0.5e6 * width
+    middle = 1e6 * np.array(centre)
+    axes.set(
+        xlim=(middle[1] - half, middle[1] + half),
+        ylim=(middle[0] + half, middle[0] - half),
+        aspect="equal",
+        xlabel="x (µm)",
+        ylabel="y (µm)",
+    )
+    axes.tick_params(labelsize=7.5, color=INK)
+    figure.savefig(path, format="png")
+    return len(places)

@@ -1,0 +1,93 @@
+"""Pictures of the app's views for the documents.
+
+    python scripts/app_pictures.py docs/images [PROJECT]
+
+Starts the app on an empty project, or on a folder that keeps it for the next time, waits until each view shows
+something, and writes app-restore.png, app-lens.png, app-design.png and app-data.png. Needs chromium and chromedriver
+(scripts/install_browser.sh).
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+from driven_app import chromium, open_view, resize, restored, served, until
+from PIL import Image
+from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
+
+LARGEST = 300_000
+"""Bytes of a picture."""
+
+_WIDTH = 960
+_DRAWN = 1.5
+"""Seconds for charts and pictures to appear."""
+
+
+def keep(browser: Any, target: Path, height: int) -> None:
+    """Take a picture of the top of the page, small enough for the documents.
+
+    Args:
+        browser: its driver.
+        target: the PNG file.
+        height: of the page in pixels.
+    """
+    resize(browser, 1280, height)
+    time.sleep(_DRAWN)
+    page = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
+    page = page.resize((_WIDTH, round(page.height * _WIDTH / page.width)), Image.Resampling.LANCZOS)
+    for colours in (256, 192, 128, 96, 64):
+        data = io.BytesIO()
+        page.quantize(colours, dither=Image.Dither.NONE if colours < 128 else Image.Dither.FLOYDSTEINBERG).save(
+            data, "PNG", optimize=True
+        )
+        if data.tell() < LARGEST:
+            break
+    target.write_bytes(data.getvalue())
+    print(f"{target}: {data.tell()} bytes, {colours} colours")
+
+
+def design(browser: Any, address: str) -> None:
+    """Design a small lens, to its end."""
+    open_view(browser, address, "/design")
+    until(lambda: browser.find_elements(By.XPATH, "//*[text()='camera.lens']"), "the form")
+    for label, value in (("aperture_um (µm)", "120"), ("focal_length_um (µm)", "300"), ("steps", "80")):
+        box = browser.find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']")
+        box.send_keys(Keys.CONTROL, "a")
+        box.send_keys(value)
+        time.sleep(_DRAWN)
+    browser.find_element(By.XPATH, "//button[.//*[text()='Start']]").click()
+    until(lambda: "steps." in browser.find_element(By.TAG_NAME, "main").text, "the result")
+    until(lambda: "PSF, edge" in browser.find_element(By.TAG_NAME, "main").text, "the lens")
+
+
+def main(folder: Path, project: Path) -> None:
+    """Take all pictures.
+
+    Args:
+        folder: where they go.
+        project: that the app works in.
+    """
+    with served(project) as address, chromium() as browser:
+        open_view(browser, address)
+        restored(browser)
+        keep(browser, folder / "app-restore.png", 1180)
+        open_view(browser, address, "/lens")
+        until(lambda: "node of the bank" in browser.find_element(By.TAG_NAME, "main").text, "the function")
+        until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".metalens-figures img")) > 2, "the figures")
+        keep(browser, folder / "app-lens.png", 1150)
+        design(browser, address)
+        keep(browser, folder / "app-design.png", 1000)
+        open_view(browser, address, "/data")
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell img"), "the contact sheet")
+        keep(browser, folder / "app-data.png", 880)
+
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as empty:
+        main(Path(sys.argv[1]), Path(sys.argv[2] if len(sys.argv) > 2 else empty))
