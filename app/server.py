@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 import signal
 import socket
@@ -10,7 +11,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from nicegui import app, ui
+from nicegui import app, background_tasks, ui
 from starlette.middleware import Middleware
 
 from metalens.app.data_view import DataView
@@ -26,6 +27,9 @@ from metalens.app.studio import Studio
 from metalens.formats.files.errors import InputError
 
 LOCAL = "127.0.0.1"
+
+_MOMENT = 0.02
+"""Seconds."""
 
 _ICON = (
     '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><circle cx="16" cy="16" r="14" fill="none" '
@@ -133,12 +137,15 @@ def serve(project: Project, address: Address, *, browser: bool, say: Callable[[s
     studio = Studio(project)
     pages(studio)
 
-    def started() -> None:
+    async def tell() -> None:
+        # NiceGUI begins before the port is open.
+        while not await _answers(address):
+            await asyncio.sleep(_MOMENT)
         say(address.url)
         if browser:
             webbrowser.open(address.url)
 
-    app.on_startup(started)
+    app.on_startup(lambda: background_tasks.create(tell()))
     # Outermost: before pages, files and web sockets.
     app.user_middleware.insert(
         0, Middleware(Guard, token=address.token, hosts=address.hosts, largest_body=_LARGEST_BODY)
@@ -148,6 +155,15 @@ def serve(project: Project, address: Address, *, browser: bool, say: Callable[[s
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         _run(studio, address)
+
+
+async def _answers(address: Address) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(address.host, address.port)
+    except OSError:
+        return False
+    writer.close()
+    return True
 
 
 def _run(studio: Studio, address: Address) -> None:

@@ -16,10 +16,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from driven_app import chromium, open_view, resize, restored, served, until
+from driven_app import chromium, open_view, press, resize, restored, served, type_number, until, until_text
 from PIL import Image
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 LARGEST = 300_000
 """Bytes of a picture."""
@@ -55,15 +54,12 @@ def keep(browser: Any, target: Path, height: int) -> None:
 def design(browser: Any, address: str) -> None:
     """Design a small lens, to its end."""
     open_view(browser, address, "/design")
-    until(lambda: browser.find_elements(By.XPATH, "//*[text()='camera.lens']"), "the form")
+    until_text(browser, "camera.lens")
     for label, value in (("aperture_um (µm)", "120"), ("focal_length_um (µm)", "300"), ("steps", "80")):
-        box = browser.find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']")
-        box.send_keys(Keys.CONTROL, "a")
-        box.send_keys(value)
-        time.sleep(_DRAWN)
-    browser.find_element(By.XPATH, "//button[.//*[text()='Start']]").click()
-    until(lambda: "steps." in browser.find_element(By.TAG_NAME, "main").text, "the result")
-    until(lambda: "PSF, edge" in browser.find_element(By.TAG_NAME, "main").text, "the lens")
+        type_number(browser, label, value)
+    press(browser, "Start")
+    until_text(browser, "steps.")
+    until_text(browser, "PSF, edge")
 
 
 def main(folder: Path, project: Path) -> None:
@@ -78,7 +74,7 @@ def main(folder: Path, project: Path) -> None:
         restored(browser)
         keep(browser, folder / "app-restore.png", 1180)
         open_view(browser, address, "/lens")
-        until(lambda: "node of the bank" in browser.find_element(By.TAG_NAME, "main").text, "the function")
+        until_text(browser, "node of the bank")
         until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".metalens-figures img")) > 2, "the figures")
         keep(browser, folder / "app-lens.png", 1150)
         design(browser, address)

@@ -15,6 +15,7 @@ from typing import Any
 
 from selenium import webdriver
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 PATIENCE = 240.0
 """Seconds until waiting is given up."""
@@ -132,3 +133,46 @@ def move_slider(browser: Any, alpha: float, *, release: bool) -> None:
         alpha,
         release,
     )
+
+
+def type_number(browser: Any, label: str, value: str) -> None:
+    """Type into the visible input of a form.
+
+    Args:
+        browser: its driver.
+        label: of the input; folded groups may have others of this name.
+        value: what is typed in the place of what it holds.
+    """
+    boxes = browser.find_elements(By.CSS_SELECTOR, f"input[aria-label='{label}']")
+    box = next(each for each in boxes if each.is_displayed())
+    box.send_keys(Keys.CONTROL, "a")
+    box.send_keys(value)
+    # The input waits for the next key.
+    time.sleep(0.6)
+
+
+def press(browser: Any, text: str) -> None:
+    """Press a button once it can be pressed.
+
+    Args:
+        browser: its driver.
+        text: on the button.
+    """
+
+    def found() -> Any:
+        return browser.find_element(By.XPATH, f"//button[.//*[text()='{text}']]")
+
+    until(lambda: found().is_enabled(), text)
+    # Not under the header, which stays where it is.
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", found())
+    found().click()
+
+
+def until_text(browser: Any, text: str) -> None:
+    """Wait until the page says something.
+
+    Args:
+        browser: its driver.
+        text: a part of what it says.
+    """
+    until(lambda: text in browser.find_element(By.TAG_NAME, "main").text, text)

@@ -12,10 +12,9 @@ from struct import pack
 
 import numpy as np
 import pytest
-from driven_app import chromium, move_slider, open_view, resize, restored, served, until
+from driven_app import chromium, move_slider, open_view, press, resize, restored, served, type_number, until, until_text
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
 from metalens.app.psf_picture import psf_picture
 from metalens.formats.pictures.pictures import read_picture, write_picture
@@ -187,10 +186,9 @@ def test_ending_the_app_leaves_nothing_half_written(tmp_path):
 
 def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     open_view(browser, address, "/lens")
-    told = "[role=status].text-sm"
-    until(lambda: "node of the bank" in "".join(e.text for e in browser.find_elements(By.CSS_SELECTOR, told)), "a PSF")
+    until_text(browser, "node of the bank")
     bank = read_psf_bank(folder / "metalens-app/psf/metacamera.h5")
-    area = browser.find_element(By.CSS_SELECTOR, ".nicegui-interactive-image img")
+    area = browser.find_element(By.CSS_SELECTOR, "div.metalens-square:not(.q-img) img")
     browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", area)
     # The corner at the top left is the first node.
     half = area.size["width"] // 2 - 3, area.size["height"] // 2 - 3
@@ -202,29 +200,22 @@ def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
 
 def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
     open_view(browser, address, "/design")
-    until(lambda: browser.find_elements(By.XPATH, "//*[text()='camera.lens']"), "the form")
+    until_text(browser, "camera.lens")
     for label, value in (("aperture_um (µm)", "60"), ("focal_length_um (µm)", "150"), ("steps", "60")):
-        box = browser.find_element(By.XPATH, f"//input[@aria-label='{label}']")
-        box.send_keys(Keys.CONTROL, "a")
-        box.send_keys(value)
+        type_number(browser, label, value)
     checkpoint, lens = (folder / "metalens-app/designs" / name for name in ("design-1.checkpoint.npz", "design-1.toml"))
-    button(browser, "Start")
-    until(lambda: "Step " in browser.find_element(By.TAG_NAME, "main").text, "the first steps")
-    button(browser, "Stop")
-    until(lambda: "can be resumed" in browser.find_element(By.TAG_NAME, "main").text, "the end")
+    press(browser, "Start")
+    until_text(browser, "best loss")
+    press(browser, "Stop")
+    until_text(browser, "can be resumed")
     assert checkpoint.exists()
     # Loaded again, the page knows.
     open_view(browser, address, "/design")
-    until(lambda: "can be resumed" in browser.find_element(By.TAG_NAME, "main").text, "the state")
-    button(browser, "Resume")
-    until(lambda: "after 6" in browser.find_element(By.TAG_NAME, "main").text, "the result")
+    until_text(browser, "can be resumed")
+    press(browser, "Resume")
+    until_text(browser, "steps.")
     assert lens.exists()
     assert not checkpoint.exists()
-
-
-def button(driver, text):
-    until(lambda: driver.find_element(By.XPATH, f"//button[.//*[text()='{text}']]").is_enabled(), text)
-    driver.find_element(By.XPATH, f"//button[.//*[text()='{text}']]").click()
 
 
 def test_pairs_are_shown_with_their_places(browser, address):
