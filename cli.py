@@ -34,6 +34,7 @@ COMMANDS = (
     "design",
     "explore",
     "psf",
+    "verify",
     "tolerance",
     "export",
     "import",

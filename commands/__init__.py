@@ -11,6 +11,7 @@ Commands, in the order of the stages, each in the module of its name:
   - ``psf_measured``  the same from captures
   - ``psf_fit``       defocus, tilt and other alignment errors of a lens from its PSFs
 
+- ``verify``    zones of a lens with all neighbours, by supercells
 - ``tolerance`` Monte Carlo analysis of fabrication and assembly errors
 - ``export``    files for fabrication and for ray tracers
 - ``import_``   a camera from such a file, with the lens as drawn

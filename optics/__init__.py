@@ -10,6 +10,7 @@ Files, in reading order:
 - ``meta_atoms``   meta-atoms: their library, and the response computed from it
 - ``rcwa``         computation of libraries by rigorous coupled-wave analysis
 - ``structure``    structures: a meta-atom at each site
+- ``verification``  zones of a lens as supercells, with all neighbours
 - ``layout``       files for fabrication and ray tracing
 - ``built``        transmission of a lens that consists of given meta-atoms
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor

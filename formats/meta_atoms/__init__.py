@@ -10,4 +10,5 @@ In reading order:
 - ``touchstone``  S-parameters of two ports
 - ``samples``   samples of transmission in other programs' files: CSV, HDF5, Touchstone
 - ``table``     a library from such samples
+- ``verification``  supercells of a lens' zones against a library
 """

@@ -6,6 +6,7 @@ Files, in reading order:
 - ``unit_cell``  the cell of one meta-atom as samples of a density
 - ``layer``      Fourier matrices of its layer, by fmmax
 - ``solve``      scattering of a plane wave by the layer: zeroth order and powers
+- ``supercell``  a row of different meta-atoms: the wanted order with all neighbours
 - ``slab``       the same for a uniform slab, in closed form
 - ``plan``       a specification with its materials, checked
 - ``atom``       one meta-atom at all wavelengths and angles, with converged orders

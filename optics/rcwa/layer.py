@@ -80,3 +80,62 @@ def _matrices(
     tangent = vector.VECTOR_FIELD_SCHEMES[FORMULATION.value](density, expansion, lattice)
     transverse = fmm_matrices.transverse_permittivity_vector(permittivity, *tangent, expansion)
     return jnp.linalg.inv(fft.fourier_convolution_matrix(permittivity, expansion)), transverse
+
+
+CELL_ORDERS = 45
+"""Fourier orders in which the tangents of one meta-atom's outline are smooth."""
+
+
+def row_layer(cells: np.ndarray, inside: complex, outside: complex, pitch: float, orders: int) -> FourierLayer:
+    """The matrices of a supercell: a row of different meta-atoms along x on a square lattice.
+
+    The tangents of each outline are those of its own cell, where fmmax computes them; far from the outlines, where
+    cells meet, the permittivity is uniform and they do not matter.
+
+    Args:
+        cells: ``[meta-atom, u, v]`` densities of :func:`metalens.optics.rcwa.unit_cell.cell_density`.
+        inside: permittivity of the meta-atoms.
+        outside: permittivity between them.
+        pitch: of the sites in metres.
+        orders: about how many Fourier orders, of the whole supercell.
+
+    Returns:
+        The layer; the centre of the first meta-atom lies at the origin.
+    """
+    count, samples = cells.shape[:2]
+    with jax.enable_x64(True):
+        cell = expansion_of(lattice_vectors("square"), CELL_ORDERS)
+        tangent = [_tangents(jnp.asarray(each), expansion=cell) for each in cells]
+        density, tangent_x, tangent_y = (
+            _in_a_row(np.stack([np.asarray(each) for each in parts]), samples)
+            for parts in (cells, [each[0] for each in tangent], [each[1] for each in tangent])
+        )
+        vectors = pitch * np.array([[float(count), 0.0], [0.0, 1.0]])
+        expansion = expansion_of(vectors, orders)
+        permittivity = jnp.asarray(outside + (inside - outside) * density.astype(complex))
+        found = _row_matrices(permittivity, jnp.asarray(tangent_x), jnp.asarray(tangent_y), expansion=expansion)
+        inverse_z_permittivity, transverse_permittivity = (np.asarray(each) for each in found)
+    coefficients = np.asarray(expansion.basis_coefficients)
+    wave_vectors = coefficients @ (2 * np.pi * np.linalg.inv(vectors).T)
+    return FourierLayer(coefficients, wave_vectors, inverse_z_permittivity, transverse_permittivity)
+
+
+def _in_a_row(cells: np.ndarray, samples: int) -> np.ndarray:
+    """``[u, v]`` of the row from ``[meta-atom, u, v]``: a cell has the centre of its meta-atom at its corner."""
+    whole = np.concatenate(list(np.roll(cells, samples // 2, axis=1)), axis=0)
+    return np.roll(whole, -(samples // 2), axis=0)
+
+
+@partial(jax.jit, static_argnames="expansion")
+def _tangents(density: jax.Array, *, expansion: basis.Expansion) -> tuple[jax.Array, jax.Array]:
+    lattice = basis.LatticeVectors(jnp.asarray([1.0, 0.0]), jnp.asarray([0.0, 1.0]))
+    found: tuple[jax.Array, jax.Array] = vector.VECTOR_FIELD_SCHEMES[FORMULATION.value](density, expansion, lattice)
+    return found
+
+
+@partial(jax.jit, static_argnames="expansion")
+def _row_matrices(
+    permittivity: jax.Array, tangent_x: jax.Array, tangent_y: jax.Array, *, expansion: basis.Expansion
+) -> tuple[jax.Array, jax.Array]:
+    transverse = fmm_matrices.transverse_permittivity_vector(permittivity, tangent_x, tangent_y, expansion)
+    return jnp.linalg.inv(fft.fourier_convolution_matrix(permittivity, expansion)), transverse

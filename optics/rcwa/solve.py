@@ -28,6 +28,8 @@ class Scattered:
         transmittance: transmitted share of the incident power, all orders together.
         reflectance: reflected share.
         order_shares: ``[order]`` share of the incident power that goes through in each of the layer's orders.
+        order_phases: ``[order]`` phase that the electric field along the layer gains, in the incident polarisation's
+            direction; meaningless where the share is zero.
         by_height: transmission with the height increased by each of the requested steps.
     """
 
@@ -35,6 +37,7 @@ class Scattered:
     transmittance: float
     reflectance: float
     order_shares: np.ndarray
+    order_phases: np.ndarray
     by_height: tuple[complex, ...] = ()
 
 
@@ -48,8 +51,10 @@ def scatter_plane_wave(
     before: complex,
     behind: complex,
     steps: tuple[float, ...] = (),
+    azimuth: float = 0.0,
+    mirror_x: bool = True,
 ) -> Scattered:
-    """Scatter a plane wave by a layer whose cell has mirror symmetry in x and in y.
+    """Scatter a plane wave by a layer whose cell has mirror symmetry in y, and in x unless told otherwise.
 
     Args:
         layer: from :func:`fourier_layer`.
@@ -60,11 +65,17 @@ def scatter_plane_wave(
         before: refractive index where light comes from, real.
         behind: refractive index on the other side.
         steps: heights in metres that are added for ``by_height``.
+        azimuth: of the plane of incidence from x towards y in radians; any but 0 breaks both mirror symmetries.
+        mirror_x: whether the cell is its own mirror image across x; a row of different meta-atoms is not.
     """
     number = 2 * np.pi / wavelength
     # Wave vectors are in units of the vacuum wave number from here on.
-    wave_vectors = layer.wave_vectors / number + np.array([np.sin(angle), 0.0])
-    basis = _basis(layer, polarisation, normal=abs(np.sin(angle)) < 1e-12)
+    along = np.array([np.cos(azimuth), np.sin(azimuth)])
+    wave_vectors = layer.wave_vectors / number + np.sin(angle) * along
+    if azimuth != 0:
+        basis = _all_waves(len(wave_vectors), polarisation, along)
+    else:
+        basis = _basis(layer, polarisation, normal=mirror_x and abs(np.sin(angle)) < 1e-12)
     halves = [_uniform_electric(index**2, wave_vectors) for index in (before, behind)]
     stack = _stack(layer, basis, wave_vectors, *halves)
     waves = [_send(stack, number * (height + added)) for added in (0.0, *steps)]
@@ -76,6 +87,7 @@ def scatter_plane_wave(
         _flux(transmitted, stack.behind) / power,
         _flux(reflected, stack.before) / power,
         _order_shares(basis.spread(transmitted), halves[1]) / power,
+        _order_phases(halves[1] @ basis.spread(transmitted), halves[0] @ basis.spread(stack.incident)),
         tuple(amplitudes[1:]),
     )
 
@@ -140,7 +152,7 @@ class _Basis:
     Attributes:
         waves: ``[unknown, 4]`` places among the H_x of all orders and then their H_y.
         weights: ``[unknown, 4]``; 0 where there are fewer waves.
-        of_order_zero: ``[unknown]`` 1 at the zeroth order.
+        of_order_zero: ``[unknown]`` of unit light of the zeroth order.
         count: number of waves.
     """
 
@@ -162,6 +174,14 @@ class _Basis:
         total = np.zeros(self.count, dtype=complex)
         np.add.at(total, self.waves, self.weights * fields[:, None])
         return total
+
+
+def _all_waves(count: int, polarisation: str, along: np.ndarray) -> _Basis:
+    """The basis without symmetry; light from the direction ``[(x, y)]`` along the layer."""
+    zeroth = np.zeros(2 * count)
+    # The magnetic field of s lies along the plane of incidence, that of p across.
+    zeroth[[0, count]] = along if polarisation == "s" else (-along[1], along[0])
+    return _Basis(np.arange(2 * count)[:, None], np.ones((2 * count, 1)), zeroth, 2 * count)
 
 
 def _basis(layer: FourierLayer, polarisation: str, *, normal: bool) -> _Basis:
@@ -239,6 +259,12 @@ def _flux(magnetic: np.ndarray, electric_of: np.ndarray) -> float:
 
 def _order_shares(magnetic: np.ndarray, electric_of: np.ndarray) -> np.ndarray:
     return np.real(magnetic.conj() * (electric_of @ magnetic)).reshape(2, -1).sum(axis=0)
+
+
+def _order_phases(electric: np.ndarray, incident: np.ndarray) -> np.ndarray:
+    """``[order]`` phases of (−E_y, E_x) of all orders along that of the light."""
+    field, light = electric.reshape(2, -1), incident.reshape(2, -1)[:, 0]
+    return np.angle(light.conj() @ field)
 
 
 def _zeroth(stack: _Stack, transmitted: np.ndarray) -> complex:

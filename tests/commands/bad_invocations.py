@@ -15,6 +15,7 @@ BASES = {
     "design dry": "design {design} -o OUT.toml --dry-run",
     "explore": "explore explore-1mm3 -o OUT",
     "explore dry": "explore explore-1mm3 -o OUT --dry-run",
+    "verify dry": "verify {lens} -o OUT --dry-run",
     "tolerance": "tolerance {lens} -o OUT",
     "tolerance dry": "tolerance {lens} -o OUT --dry-run",
     "export": "export {lens} --gds OUT.gds --library si3n4-on-sio2",
@@ -74,6 +75,14 @@ OPTIONS = {
         "--candidates": WHOLE,
         "--workers": ("-1", "1000000", "1.5", "nan"),
         "--backend": WORD,
+    },
+    "verify dry": {
+        "--zones": WHOLE,
+        "--most-pillars": ("1", "25", *WHOLE),
+        "--tolerance": ("0.9", *LENGTH),
+        "--fields-deg": ("90", "nan", "a,b", "-1", "0,,1"),
+        "--wavelengths-nm": ("0", "-3", "1,2,", "450,nan", "450,1e300"),
+        "--orders-per-pillar": ("9", "15,9", "9,9", "2,3", "nan,9"),
     },
     "tolerance": {
         "--draws": WHOLE,

@@ -17,6 +17,7 @@ import numpy as np
 import pytest
 
 from metalens.cli import COMMANDS as ALL_COMMANDS
+from metalens.formats.camera.camera import read_camera, write_camera
 from metalens.formats.pairs.reader import pair_names
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import write_psf_bank
@@ -49,6 +50,10 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     shutil.copytree(folder / "photographs", folder / "copies")
     (folder / "lens.toml").write_text(SMALL_CAMERA)
     (folder / "design.toml").write_text(SPEC)
+    response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
+    wide = {"aperture_um": 30, "focal_length_um": 30, "response": response}
+    atoms = read_camera("hyperbolic").with_(lens=wide, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
+    write_camera(folder / "atoms.toml", atoms)
     (folder / "library.toml").write_text(LIBRARY)
     (folder / "recipe.toml").write_text(
         "[training]\nbatch = 1\ncrop = 32\nvalidation_batches = 1\nvalidation_pictures = 1\n"
@@ -60,7 +65,8 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     for number, name in enumerate(pair_names(pairs)):
         write_picture(folder / "restored" / restored_name(name, 0.75), pairs[number][1])
     others = write_pairs(folder / "others", camera, textured(4, seed=1))
-    names = ("photographs", "copies", "lens.toml", "design.toml", "library.toml", "recipe.toml", "psf.h5", "restored")
+    tables = ("lens.toml", "atoms.toml", "design.toml", "library.toml", "recipe.toml")
+    names = ("photographs", "copies", *tables, "psf.h5", "restored")
     return {name.partition(".")[0]: str(folder / name) for name in names} | {
         "pairs": str(pairs.folder),
         "others": str(others.folder),
@@ -89,6 +95,7 @@ COMMANDS = {
     "library": "library build {library} -o OUT.h5",
     "design": "design {design} -o OUT.toml",
     "explore": "explore explore-1mm3 -o OUT",
+    "verify": "verify {atoms} -o OUT",
     "tolerance": "tolerance {lens} -o OUT --draws 4 --fields 1x1 --window 9",
     "export": "export {lens} --zemax OUT.zmx",
     "synth": "synth {photographs} -o OUT --psf {psf} --crops 32",

@@ -1,0 +1,184 @@
+"""``metalens verify``: supercells of a lens' zones against the local periodic approximation."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from metalens.commands.answer import answer
+from metalens.commands.options import (
+    Number,
+    backend_options,
+    backend_settings,
+    json_option,
+    numbers,
+    output_option,
+    resume_option,
+)
+from metalens.commands.progress import count_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.meta_atoms.verification import Verification
+    from metalens.optics.verification import VerificationPlan
+
+
+@click.command(short_help="neighbours of meta-atoms, by supercells, against the library")
+@click.argument("lens")
+@output_option("The folder to make: table, JSON and picture.")
+@click.option("--wavelengths-nm", help="With commas. [default: the design wavelength, or the middle of green]")
+@click.option("--fields-deg", help="With commas. [default: the axis, half of the corner's angle, and that]")
+@click.option("--zones", type=click.IntRange(1, 50), default=5, show_default=True, help="Number of zones.")
+@click.option(
+    "--most-pillars", type=click.IntRange(2, 24), default=10, show_default=True, help="Meta-atoms of the widest zone."
+)
+@click.option("--sagittal", is_flag=True, help="Also planes of incidence across a zone's phase; eight times as long.")
+@click.option(
+    "--tolerance", type=Number(1e-4, 0.5), default=0.02, show_default=True, help="Change of a share that is converged."
+)
+@click.option(
+    "--orders-per-pillar",
+    default="9,15,25,40",
+    show_default=True,
+    help="Fourier orders that are tried, ascending, with commas.",
+)
+@backend_options
+@resume_option
+@click.option("--dry-run", is_flag=True, help="Check the lens and print the plan with its time.")
+@json_option
+def verify(
+    lens: str,
+    output: Path,
+    wavelengths_nm: str | None,
+    fields_deg: str | None,
+    zones: int,
+    most_pillars: int,
+    sagittal: bool,
+    tolerance: float,
+    orders_per_pillar: str,
+    backend_name: str,
+    workers: int,
+    slurm_options: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Compute zones of LENS, a lens.toml, as supercells, with all neighbours of each meta-atom.
+
+    Writes verification.json, verification.csv and verification.png: share of the light in the wanted order, in the
+    undeflected one and in others, and the phase error, by radius, wavelength, angle and polarisation.
+    Finished zones are kept in OUTPUT.parts until all are done; --resume continues from them.
+    """
+    import math
+    import shutil
+    from contextlib import closing
+
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.claim import check_claim
+    from metalens.optics.verification import plan_verification, verify_lens
+    from metalens.optics.verification.run import ASKED, asked_of
+
+    require_new_directory(output)
+    parts = output.with_name(output.name + ".parts")
+    chosen = _list("--wavelengths-nm", wavelengths_nm, Number(1, 1e6))
+    fields = _list("--fields-deg", fields_deg, Number(0, 89))
+    orders = _list("--orders-per-pillar", orders_per_pillar, click.IntRange(3, 400))
+    assert orders is not None
+    if len(orders) < 2 or list(orders) != sorted(set(orders)):
+        raise click.UsageError("--orders-per-pillar takes two or more numbers that ascend, such as 9,15,25,40.")
+    plan = plan_verification(
+        read_camera(lens),
+        wavelengths=None if chosen is None else [1e-9 * each for each in chosen],
+        fields=None if fields is None else [math.radians(each) for each in fields],
+        zones=zones,
+        most_pillars=most_pillars,
+        sagittal=sagittal,
+        tolerance=tolerance,
+        orders_per_atom=orders,
+    )
+    check_claim(parts, ASKED, resume=resume, asked=asked_of(plan))
+    backend = backend_settings(backend_name, workers, slurm_options)
+    if dry_run:
+        answer(*_plan(plan, output, backend.workers, as_json))
+        return
+    with closing(backend.open(output, {})) as runner, count_progress("zones", "zone") as tell:
+        found = verify_lens(plan, parts, runner, resume=resume and parts.exists(), progress=tell)
+    _write(found, output)
+    shutil.rmtree(parts)
+    answer(_summary(found, output), as_json, _text(found, output))
+
+
+def _list(option: str, value: str | None, kind: click.ParamType) -> tuple[Any, ...] | None:
+    if value is None:
+        return None
+    found = numbers(value, kind)
+    if found is None:
+        raise click.UsageError(f"{option} {value!r}: numbers with commas were expected.")
+    return found
+
+
+def _plan(plan: VerificationPlan, output: Path, workers: int, as_json: bool) -> tuple[dict[str, Any], bool, str]:
+    import math
+
+    jobs = len(plan.zones) * len(plan.wavelengths)
+    minutes = plan.seconds / 60 / min(workers, jobs)
+    told = {
+        "camera": plan.camera.name,
+        "library": plan.library.name,
+        "zones": {str(count): 1e6 * radius for count, radius in plan.zones.items()},
+        "wavelengths_nm": [1e9 * each for each in plan.wavelengths],
+        "fields_deg": [math.degrees(each) for each in plan.fields],
+        "incidences": len(plan.incidences),
+        "minutes_at_most": round(minutes, 1),
+        "output": str(output),
+    }
+    sentence = (
+        f"would compute {len(plan.zones)} zones of {', '.join(map(str, plan.zones))} meta-atoms at "
+        f"{len(plan.wavelengths)} wavelengths and {len(plan.incidences)} incidences, both polarisations, into "
+        f"{output}; about {minutes:.1f} minutes at most"
+    )
+    return told, as_json, sentence
+
+
+def _write(found: Verification, output: Path) -> None:
+    from functools import partial
+
+    from metalens.formats.drawing.style import save_figure
+    from metalens.formats.drawing.verification import verification_figure
+    from metalens.formats.files.atomic import atomic_directory
+    from metalens.formats.meta_atoms.verification import csv_of
+
+    with atomic_directory(output) as part:
+        (part / "verification.json").write_text(found.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+        (part / "verification.csv").write_text(csv_of(found), encoding="utf-8")
+        save_figure(part, "verification", partial(verification_figure, found), {"png": 150})
+
+
+def _summary(found: Verification, output: Path) -> dict[str, Any]:
+    worst = max(found.zones, key=lambda zone: abs(zone.supercell - zone.local))
+    return {
+        "output": str(output),
+        "camera": found.camera,
+        "rows": len(found.zones),
+        "unconverged": found.unconverged,
+        "largest_difference": worst.model_dump(mode="json"),
+    }
+
+
+def _text(found: Verification, output: Path) -> list[str]:
+    lines = [f"{output}: {len(found.zones)} rows"]
+    lines.append("radius/um  pillars  wavelength/nm  field/deg  azimuth  pol.  local  supercell  phase error/rad")
+    lines += [
+        f"{zone.radius_um:9.4g}  {zone.pillars:7d}  {zone.wavelength_nm:13.5g}  {zone.field_deg:9.3g}  "
+        f"{zone.azimuth_deg:7.3g}  {zone.polarisation:>4}  {zone.local:5.3f}  {zone.supercell:9.3f}  "
+        f"{zone.phase_error_rad:15.2f}{'' if zone.converged else '  not converged'}"
+        for zone in found.zones
+    ]
+    if found.unconverged:
+        lines.append(
+            f"{found.unconverged} rows have not converged: shares still changed by more than {found.tolerance:g} at "
+            "the last step to more Fourier orders; raise the last number of --orders-per-pillar."
+        )
+    return lines

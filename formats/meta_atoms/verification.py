@@ -1,0 +1,94 @@
+"""``verification.json``: supercells of a lens' zones against the local periodic approximation."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+
+
+class VerifiedZone(BaseModel):
+    """One zone of a lens, as a grating, in light of one wavelength, direction and polarisation.
+
+    Attributes:
+        radius_um: where the lens has this zone.
+        pillars: N, meta-atoms in a period.
+        geometry_nm: of each of them, along the falling phase.
+        deflection_sine: of the first order in air, at normal incidence.
+        wavelength_nm: of the light.
+        field_deg: angle of incidence in air.
+        azimuth_deg: of the plane of incidence from the direction along which the phase falls: outward on a
+            converging lens.
+        polarisation: of the light, of the plane of incidence.
+        local: share in the wanted order by the local periodic approximation with flat cells.
+        supercell: the same with all neighbours.
+        phase_error_rad: phase of the wanted order with neighbours less that without.
+        undeflected: share in the zeroth order.
+        other_orders: share in the other transmitted orders along the row.
+        transmittance: of all orders.
+        fourier_orders: of the supercell.
+        change: of the wanted order's share at the last step to more Fourier orders, the largest of those looked at.
+        converged: whether it is within the tolerance.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    radius_um: float
+    pillars: int = Field(ge=2)
+    geometry_nm: tuple[tuple[float, ...], ...]
+    deflection_sine: float
+    wavelength_nm: float
+    field_deg: float
+    azimuth_deg: float
+    polarisation: Literal["s", "p"]
+    local: Share
+    supercell: Share
+    phase_error_rad: float
+    undeflected: Share
+    other_orders: Share
+    transmittance: Share
+    fourier_orders: int
+    change: Share
+    converged: bool
+
+
+class Verification(BaseModel):
+    """What supercells say of a lens.
+
+    Attributes:
+        camera: its name.
+        lens_hash: hash of the camera.
+        library: its name.
+        tolerance: largest change of a share that counts as converged.
+        zones: a row for each zone, wavelength, direction and polarisation.
+        versions: of the packages that decide the numbers.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+    schema_: Literal["metalens.verification"] = Field(default="metalens.verification", alias="schema")
+    version: Literal[1] = 1
+    camera: str
+    lens_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
+    library: str
+    tolerance: float
+    zones: tuple[VerifiedZone, ...]
+    versions: dict[str, str] = {}
+
+    @property
+    def unconverged(self) -> int:
+        """Number of rows whose supercell did not converge."""
+        return sum(not zone.converged for zone in self.zones)
+
+
+def csv_of(found: Verification) -> str:
+    """The rows as a table, geometries joined by spaces."""
+    names = [name for name in VerifiedZone.model_fields if name != "geometry_nm"]
+    lines = [",".join([*names, "geometry_nm"])]
+    for zone in found.zones:
+        values = [getattr(zone, name) for name in names]
+        told = [f"{value:.6g}" if isinstance(value, float) else str(value) for value in values]
+        lines.append(",".join([*told, " ".join("x".join(f"{each:g}" for each in atom) for atom in zone.geometry_nm)]))
+    return "\n".join(lines) + "\n"

@@ -1,0 +1,210 @@
+"""What a verification computes, checked before the first supercell."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
+from metalens.formats.camera.parts import LibraryResponse
+from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
+from metalens.optics.fabrication import library_of
+from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.meta_atoms.library import MetaAtomLibrary
+from metalens.optics.meta_atoms.named import PROXY
+from metalens.optics.meta_atoms.oblique import check_angles
+from metalens.optics.metalens import Metalens
+from metalens.optics.rcwa.supercell import ORDERS_PER_ATOM, supercell_of
+from metalens.optics.verification.zones import zone_radii
+
+SECONDS_PER_CUBE = 4e-8
+"""Of one core, for each unknown to the third power: eigenmodes and solutions of a supercell at one incidence."""
+
+SECONDS_PER_ZONE = 20.0
+"""For the Fourier matrices of a zone, mostly their compilation."""
+
+
+@dataclass(frozen=True)
+class VerificationPlan:
+    """Zones, wavelengths and fields of a lens.
+
+    Attributes:
+        camera: of the lens.
+        lens: made of it.
+        library: as it was computed, with refractive indices.
+        zones: number of meta-atoms of a zone → its radius in metres.
+        wavelengths: in metres.
+        fields: angles of incidence in air in radians, ascending.
+        azimuths: of the planes of incidence in radians, at fields off the axis.
+        tolerance: largest change of a share at the last step to more Fourier orders.
+        orders_per_atom: Fourier orders for each meta-atom that are tried, ascending.
+    """
+
+    camera: Camera
+    lens: Metalens
+    library: AtomLibrary
+    zones: dict[int, float]
+    wavelengths: tuple[float, ...]
+    fields: tuple[float, ...]
+    azimuths: tuple[float, ...]
+    tolerance: float
+    orders_per_atom: tuple[int, ...]
+
+    @property
+    def incidences(self) -> list[tuple[float, float]]:
+        """Pairs of field and azimuth; on the axis one azimuth."""
+        return [(field, turn) for field in self.fields for turn in (self.azimuths if field > 0 else self.azimuths[:1])]
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of one core if every supercell takes the most Fourier orders."""
+        total = 0.0
+        for count in self.zones:
+            total += SECONDS_PER_ZONE
+            for step in self.orders_per_atom:
+                total += 4 * len(self.wavelengths) * SECONDS_PER_CUBE * (count * step) ** 3
+            unknowns = count * self.orders_per_atom[-1]
+            for _, turn in self.incidences:
+                # Without the mirror symmetry there are twice as many unknowns.
+                cube = unknowns**3 * (8 if abs(math.sin(turn)) > 1e-9 else 1)
+                total += 2 * len(self.wavelengths) * SECONDS_PER_CUBE * cube
+        return total
+
+    def asked(self) -> dict[str, Any]:
+        """What the results depend on, as JSON."""
+        return {
+            **camera_to_json(self.camera),
+            "zones": {str(count): radius for count, radius in self.zones.items()},
+            "wavelengths": list(self.wavelengths),
+            "fields": list(self.fields),
+            "azimuths": list(self.azimuths),
+            "tolerance": self.tolerance,
+            "orders_per_atom": list(self.orders_per_atom),
+        }
+
+
+def plan_of_json(asked: dict[str, Any]) -> VerificationPlan:
+    """The plan of :meth:`VerificationPlan.asked`."""
+    camera = camera_of_json({name: asked[name] for name in ("lens_toml", "folder")})
+    return VerificationPlan(
+        camera,
+        metalens_of(camera),
+        atom_library_of(camera),
+        {int(count): radius for count, radius in asked["zones"].items()},
+        tuple(asked["wavelengths"]),
+        tuple(asked["fields"]),
+        tuple(asked["azimuths"]),
+        asked["tolerance"],
+        tuple(asked["orders_per_atom"]),
+    )
+
+
+def plan_verification(
+    camera: Camera,
+    *,
+    wavelengths: Sequence[float] | None = None,
+    fields: Sequence[float] | None = None,
+    zones: int = 5,
+    most_pillars: int = 10,
+    sagittal: bool = False,
+    tolerance: float = 0.02,
+    orders_per_atom: Sequence[int] = ORDERS_PER_ATOM,
+) -> VerificationPlan:
+    """Choose the supercells of a lens.
+
+    Args:
+        camera: with meta-atoms of a library that was computed here.
+        wavelengths: in metres; by default the design wavelength of the response, or the middle of the green channel.
+        fields: angles of incidence in air in radians; by default the axis, half of the corner's angle and that.
+        zones: how many zones, from the narrowest to the widest that are computed.
+        most_pillars: of the widest zone.
+        sagittal: also compute planes of incidence across the zone's phase, which takes eight times as long.
+        tolerance: largest change of a share at the last step to more Fourier orders.
+        orders_per_atom: Fourier orders for each meta-atom that are tried, ascending, at least two.
+
+    Raises:
+        InputError: the lens has no meta-atoms, its library no refractive indices, angles or wavelengths that are asked
+            for, or its zones cannot be told.
+    """
+    library = atom_library_of(camera)
+    lens = metalens_of(camera)
+    scalar = library_of(lens)
+    assert scalar is not None
+    chosen = tuple(wavelengths) if wavelengths else (_wavelength_of(camera),)
+    angles = tuple(sorted(fields)) if fields is not None else _default_fields(camera)
+    lens.check(np.array(chosen))
+    _check_fields(scalar, library, angles)
+    supercell_of(library, library.geometry[:2], chosen[0])
+    all_zones = zone_radii(lens, library.pitch, most_pillars)
+    counts = sorted(all_zones)
+    kept = sorted({counts[round(place)] for place in np.linspace(0, len(counts) - 1, max(1, zones))})
+    turns = (0.0, math.pi / 2, math.pi) if sagittal else (0.0, math.pi)
+    return VerificationPlan(
+        camera,
+        lens,
+        library,
+        {count: all_zones[count] for count in kept},
+        chosen,
+        angles,
+        turns,
+        tolerance,
+        tuple(orders_per_atom),
+    )
+
+
+def atom_library_of(camera: Camera) -> AtomLibrary:
+    """The library of a camera's meta-atoms, as it was computed.
+
+    Raises:
+        InputError: it has none, or the fit of neural nano-optics, which is of no geometry that can be solved.
+    """
+    lens = camera.lens
+    source: Any = None
+    if lens.structure is not None:
+        source = lens.structure.library_source(lens.structure.structure())
+    elif lens.radial_geometry is not None:
+        source = lens.radial_geometry.library_source()
+    elif isinstance(lens.response, LibraryResponse):
+        source = lens.response.path()
+    if source is None or source == PROXY:
+        raise InputError(
+            f"{camera.name}: has no meta-atoms of a computed library, whose neighbours could be verified; give it a "
+            '[lens.response] of the kind "library", such as library = "si3n4-on-sio2", or a structure.'
+        )
+    library = read_atom_library(library_path(source))
+    if library.geometry.shape[1] != 1:
+        raise InputError(
+            f"library {library.name}: its {library.shape}s have {library.geometry.shape[1]} parameters, and supercells "
+            "of one are verified."
+        )
+    return library
+
+
+def _check_fields(scalar: MetaAtomLibrary, library: AtomLibrary, fields: tuple[float, ...]) -> None:
+    if scalar.oblique is not None:
+        check_angles(scalar.oblique, math.sin(fields[-1]) ** 2, f"verify: light of {math.degrees(fields[-1]):.3g}°")
+    elif fields[-1] > 0:
+        raise InputError(
+            f"verify: the lens takes its library {library.name} at normal incidence, so that there is nothing to "
+            f'compare {math.degrees(fields[-1]):.3g}° with; use --fields-deg 0, or set incidence = "local" in [lens].'
+        )
+
+
+def _wavelength_of(camera: Camera) -> float:
+    response, spectrum = camera.lens.response, camera.spectrum
+    if isinstance(response, LibraryResponse):
+        return 1e-9 * response.wavelength_nm
+    if spectrum.channels is not None:
+        return 1e-9 * spectrum.channels[1].centre_nm
+    raise InputError(f"{camera.name}: its spectrum has no channels; tell the wavelengths with --wavelengths-nm.")
+
+
+def _default_fields(camera: Camera) -> tuple[float, ...]:
+    corner = 0.5 * math.hypot(*camera.sensor.pixels) * camera.sensor.pixel_pitch_m
+    angle = math.atan2(corner, camera.lens.focal_length_m)
+    return 0.0, 0.5 * angle, angle
