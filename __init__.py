@@ -35,8 +35,10 @@ if TYPE_CHECKING:
     from metalens import formats, optics, psf, synth
     from metalens.formats.camera.camera import Camera, preset_names, read_camera, write_camera
     from metalens.formats.design.spec import DesignSpec, design_names, read_design
+    from metalens.formats.drawing.psf_map import psf_figure
     from metalens.formats.files.errors import InputError
     from metalens.formats.pairs.reader import Pairs, read_pairs
+    from metalens.formats.pictures.pictures import read_picture, write_picture
     from metalens.formats.psf.bank import PsfBank
     from metalens.formats.psf.bank_file import read_psf_bank as read_bank
     from metalens.formats.psf.bank_file import write_psf_bank as write_bank
@@ -46,8 +48,12 @@ if TYPE_CHECKING:
     from metalens.psf.simulate import simulate_psf
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.adapter.restorer import Restorer
+    from metalens.restore.deconvolution.joint_wiener import wiener_joint
     from metalens.restore.inference.picture import restore_picture as restore
+    from metalens.restore.metrics.measures import psnr
     from metalens.synth.dataset.shard_scheduler import PairsReport
+    from metalens.synth.photograph_sources import photographs_of
+    from metalens.workflows.capture import simulate_capture
     from metalens.workflows.design import design
     from metalens.workflows.training import train
     from metalens.workflows.training_set import generate_pairs
@@ -70,19 +76,26 @@ __all__ = [
     "generate_pairs",
     "load_restorer",
     "optics",
+    "photographs_of",
     "preset_names",
     "psf",
+    "psf_figure",
+    "psnr",
     "read_bank",
     "read_camera",
     "read_design",
     "read_pairs",
+    "read_picture",
     "restore",
     "simulate_bank",
+    "simulate_capture",
     "simulate_psf",
     "synth",
     "train",
+    "wiener_joint",
     "write_bank",
     "write_camera",
+    "write_picture",
 ]
 
 _HOMES = {
@@ -101,20 +114,27 @@ _HOMES = {
     "generate_pairs": "workflows.training_set:generate_pairs",
     "load_restorer": "restore.adapter.adapter_file:load_restorer",
     "optics": "optics",
+    "photographs_of": "synth.photograph_sources:photographs_of",
     "preset_names": "formats.camera.camera:preset_names",
     "psf": "psf",
+    "psf_figure": "formats.drawing.psf_map:psf_figure",
+    "psnr": "restore.metrics.measures:psnr",
     "read_bank": "formats.psf.bank_file:read_psf_bank",
     "read_camera": "formats.camera.camera:read_camera",
     "read_design": "formats.design.spec:read_design",
     "read_pairs": "formats.pairs.reader:read_pairs",
+    "read_picture": "formats.pictures.pictures:read_picture",
     # A folder that can be called: importing any module of it binds this name to it.
     "restore": "restore",
     "simulate_bank": "psf.bank:simulate_bank",
+    "simulate_capture": "workflows.capture:simulate_capture",
     "simulate_psf": "psf.simulate:simulate_psf",
     "synth": "synth",
     "train": "workflows.training:train",
+    "wiener_joint": "restore.deconvolution.joint_wiener:wiener_joint",
     "write_bank": "formats.psf.bank_file:write_psf_bank",
     "write_camera": "formats.camera.camera:write_camera",
+    "write_picture": "formats.pictures.pictures:write_picture",
 }
 
 

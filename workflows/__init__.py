@@ -3,6 +3,7 @@
 Functions that ``import metalens`` offers:
 
 - ``design``        a specification to a lens
+- ``capture``       one photograph taken by a camera
 - ``training_set``  photographs and point spread functions to pairs
 - ``training``      pairs to an adapter
 

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from metalens.formats.drawing.field import EMPTY, channel_title, label_sheet, sheet_of_nodes
 from metalens.formats.drawing.scale import draw_scale_bar, micrometres
 from metalens.formats.drawing.style import LIGHT_COLOURS, hide_spines, panels
+from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 
 DECADES = 4.0
@@ -25,8 +26,26 @@ def psf_figure(bank: PsfBank, channel: int | None = None) -> Figure:
 
     Args:
         bank: of any layout.
-        channel: one of the three; without it, all in colour.
+        channel: one of the three, 0 to 2; without it, all in colour.
+
+    Returns:
+        A figure of matplotlib.
+
+    Raises:
+        InputError: there is no such channel.
+
+    Example:
+        >>> import metalens
+        >>> camera = metalens.read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = metalens.simulate_bank(camera, fields=(2, 2), wavelengths_per_channel=1, window=(25, 25))
+        >>> figure = metalens.psf_figure(bank)
+        >>> len(figure.axes)
+        2
     """
+    if channel not in (None, 0, 1, 2):
+        raise InputError(f"figure of point spread functions: channel {channel!r}, expected 0, 1 or 2.")
     sheet = sheet_of_nodes(bank)
     rows, columns = sheet.shape
     brightest = float(np.log10(bank.intensity[sheet[sheet != EMPTY]].max()))

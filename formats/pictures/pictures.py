@@ -57,6 +57,8 @@ def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     Raises:
         InputError: the file is missing, not a picture, truncated, too large, animated, transparent, or holds
             colours other than RGB and grey.
+
+    Example: see :func:`write_picture`.
     """
     target = Path(path)
     return decode_picture(read_bytes(target), origin=str(target))
@@ -134,6 +136,16 @@ def write_picture(path: str | os.PathLike[str], picture: np.ndarray) -> None:
 
     Raises:
         InputError: the array is no picture, the folder does not exist, or the disk refuses the write.
+
+    Example:
+        >>> from tempfile import TemporaryDirectory
+        >>> import numpy as np
+        >>> picture = np.full((8, 9, 3), 90, np.uint8)
+        >>> with TemporaryDirectory() as folder:
+        ...     write_picture(f"{folder}/grey.png", picture)
+        ...     again = read_picture(f"{folder}/grey.png")
+        >>> np.array_equal(again, picture)
+        True
     """
     array = np.asarray(picture)
     if (

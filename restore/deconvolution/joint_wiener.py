@@ -60,6 +60,16 @@ def wiener_joint(
     Raises:
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
             or the scale is not above 0.
+
+    Example:
+        >>> import metalens
+        >>> camera = metalens.read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = metalens.simulate_bank(camera, fields=(2, 2), wavelengths_per_channel=1, window=(25, 25))
+        >>> restored = metalens.wiener_joint(np.full((16, 16, 3), 90, np.uint8), bank, 10.0)
+        >>> restored.shape, restored.dtype
+        ((16, 16, 3), dtype('uint8'))
     """
     place = place_on_sensor(bank, np.shape(picture)[:2], place)
     windows = NodeWindows(bank)

@@ -35,6 +35,11 @@ def psnr(clean: np.ndarray, picture: np.ndarray) -> float:
 
     Raises:
         InputError: the pictures differ in shape or are none.
+
+    Example:
+        >>> clean = np.full((8, 8, 3), 100, np.uint8)
+        >>> f"{psnr(clean, clean + np.uint8(2)):.1f} dB"
+        '42.1 dB'
     """
     one, other = _as_floats(clean, picture)
     return _decibels(np.square(one - other))

@@ -1,0 +1,56 @@
+"""One photograph taken by a camera: the function behind ``metalens.simulate_capture``."""
+
+from __future__ import annotations
+
+import os
+
+import numpy as np
+
+from metalens.formats.files.arguments import require_whole
+from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture
+from metalens.formats.pictures.resizing import scene_from_picture
+from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.psf.bank_file import Bank, as_bank
+from metalens.synth.generate import photograph_scene, simulated_camera
+
+
+def simulate_capture(
+    photograph: np.ndarray | str | os.PathLike[str], bank: Bank, *, seed: int = 0
+) -> tuple[np.ndarray, np.ndarray]:
+    """Photograph a scene with a camera: blur by its point spread functions, expose, add noise, develop.
+
+    Many captures, with crops and exposures of their own, are made by :func:`metalens.generate_pairs`.
+
+    Args:
+        photograph: the scene, ``[y, x, 3]`` uint8 sRGB, or the file of a picture. Its largest part with the sensor's
+            aspect is resized to the sensor.
+        bank: the camera's point spread functions, or their ``psf.h5``.
+        seed: of the noise, 0 or more.
+
+    Returns:
+        The scene as an ideal lens would image it, and as this camera does: both ``[y, x, 3]`` uint8 sRGB on the
+        sensor's pixels.
+
+    Raises:
+        InputError: the picture or the bank cannot be read or used, or the seed is no whole number from 0 on.
+
+    Example:
+        >>> import numpy as np
+        >>> import metalens
+        >>> camera = metalens.read_camera("hyperbolic").with_(
+        ...     lens={"aperture_um": 40, "focal_length_um": 100}, sensor={"pixels": (16, 16), "pixel_pitch_um": 1}
+        ... )
+        >>> bank = metalens.simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(25, 25))
+        >>> clean, captured = metalens.simulate_capture(np.full((40, 60, 3), 90, np.uint8), bank)
+        >>> clean.shape, captured.shape, captured.dtype
+        ((16, 16, 3), (16, 16, 3), dtype('uint8'))
+    """
+    require_whole(seed, "capture: seed", most=2**63 - 1)
+    if seed < 0:
+        raise InputError(f"capture: seed {seed}: a whole number from 0 on was expected.")
+    known = as_bank(bank)
+    picture = photograph if isinstance(photograph, np.ndarray) else read_picture(photograph)
+    scene = scene_from_picture(picture, known.camera.sensor.pixels)
+    captured = photograph_scene(simulated_camera(known), scene, np.random.default_rng(seed))
+    return to_8_bit(linear_to_srgb(scene)), captured
