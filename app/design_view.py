@@ -84,14 +84,18 @@ class DesignView:
 
     async def first(self) -> None:
         """Show the last specification and the results; go on watching a search that runs."""
-        state = self.project.state()
-        self.begin.set_value(state.get("spec") if state.get("spec") in (self.begin.options or []) else "held")
-        last = state.get("design")
+        chosen = self.project.state()
+        self.begin.set_value(chosen.get("spec") if chosen.get("spec") in (self.begin.options or []) else "held")
+        last = chosen.get("design")
         if isinstance(last, str) and _NAME.fullmatch(last):
             self.name.set_value(last)
         self.show_results()
-        if self._job().state() == "running":
+        state = self._job().state()
+        if state == "running":
             await self._watch()
+        elif state != "new":
+            self.show_loss(str(self.name.value))
+            await self.show_lens(str(self.name.value))
 
     # The form
 

@@ -19,7 +19,7 @@ from metalens.app.project import Project
 from metalens.app.restore_service import map_name
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
-from metalens.formats.pictures.pictures import decode_picture, write_picture
+from metalens.formats.pictures.pictures import decode_picture, with_picture, write_picture
 
 SERVED = {".png", ".safetensors", ".h5", ".toml", ".svg"}
 """Endings of the files that are served."""
@@ -109,12 +109,7 @@ def _as_map(data: bytes, pixels: tuple[int, int]) -> np.ndarray:
     Raises:
         InputError: it is no picture, or of another size than the photograph.
     """
-    try:
-        with Image.open(io.BytesIO(data), formats=("PNG",)) as picture:
-            size = picture.size
-    # Whatever is wrong, the guarded reader says it.
-    except Exception:
-        size = (0, 0)
+    size = with_picture(data, "the map of α", lambda picture: picture.size)
     if size != (pixels[1], pixels[0]):
         raise InputError(f"the map of α has {size[1]} × {size[0]} pixels, the photograph {pixels[0]} × {pixels[1]}.")
     return np.ascontiguousarray(decode_picture(data, origin="the map of α")[..., 0])

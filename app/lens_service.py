@@ -12,6 +12,7 @@ import numpy as np
 from metalens.app.layout_picture import draw_layout
 from metalens.app.project import Project
 from metalens.app.service import Tell, answer_requests
+from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.structure import Structure
 from metalens.formats.files.atomic import atomic_directory, atomic_file
 from metalens.formats.psf.bank import PsfBank
@@ -111,7 +112,8 @@ class Simulating:
         tell(0.1, "drawing the lens")
         from metalens.formats.camera.camera import read_camera
         from metalens.formats.design.spec import read_design
-        from metalens.psf.bank import simulate_bank
+        from metalens.optics.from_lens_toml import metalens_of
+        from metalens.psf.bank import phase_profile
         from metalens.psf.design.run import designed_camera, state_of, task_of
 
         place = self.project.inside(output)
@@ -124,10 +126,10 @@ class Simulating:
             task = self.tasks[asked.hash]
             # Files that a lens names are written beside it.
             camera = designed_camera(task, state_of(task, place), self.project.part("watched") / place.name)
-        bank = simulate_bank(camera, radii=2, window=(_WATCHED_WINDOW, _WATCHED_WINDOW), wavelengths_per_channel=1)
+        radius, phase = phase_profile(metalens_of(camera))
         target = self.project.part("watched") / f"{place.stem}.npz"
         with atomic_file(target) as part, part.open("wb") as file:
-            np.savez(file, radius=bank.phase_radius, phase=bank.phase, functions=bank.intensity)
+            np.savez(file, radius=radius, phase=phase, functions=_axis_and_edge(camera))
         return {"arrays": self.project.relative(target)}
 
     def layout(
@@ -169,6 +171,24 @@ class Simulating:
         if key not in self.banks:
             self.banks = {key: read_psf_bank(place)}
         return self.banks[key]
+
+
+def _axis_and_edge(camera: Camera) -> np.ndarray:
+    """Functions ``[2, 3, y, x]`` on the axis and at the right edge, at one wavelength of each channel.
+
+    A lens that is being designed may be bad: no share of the light in the window is asked for.
+    """
+    from metalens.psf.camera_fields import view_of
+    from metalens.psf.spectra.spectrum import spectral_quadrature
+
+    wavelength, weight = spectral_quadrature(camera.spectrum, 1)
+    sensor = camera.sensor
+    edge = 0.5 * sensor.pixel_pitch_m * (sensor.pixels[1] - 1)
+    view = view_of(camera, np.array([[0.0, 0.0], [0.0, edge]]), float(np.median(wavelength)))
+    window = (_WATCHED_WINDOW, _WATCHED_WINDOW)
+    simulator = view.simulator(wavelength, window=window, pixel_pitch=sensor.pixel_pitch_m, engine="auto")
+    functions = np.stack([simulator.of_field(view.lens, field) for field in range(2)])
+    return np.asarray(np.einsum("cw,fwyx->fcyx", weight, functions), dtype=np.float32)
 
 
 def main() -> None:

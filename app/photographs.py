@@ -8,14 +8,12 @@ The key is a hash of the capture and its place, and the name is made safe, so th
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
-from PIL import Image
 from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.app.project import Project
@@ -24,7 +22,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.json_file import read_record
 from metalens.formats.pairs.reader import pair_names, read_pairs
-from metalens.formats.pictures.pictures import decode_picture, write_picture
+from metalens.formats.pictures.pictures import decode_picture, with_picture, write_picture
 
 LARGEST_UPLOAD = 64 * 2**20
 """Bytes of one picture."""
@@ -191,19 +189,10 @@ def cut_to_sensor(project: Project, given: Photograph, picture: np.ndarray, sens
 
 
 def _require_few_pixels(data: bytes, title: str) -> None:
-    """Refuse a picture by its header alone; what is no picture is told by the reader."""
-    try:
-        with Image.open(io.BytesIO(data)) as picture:
-            columns, rows = picture.size
-    except Image.DecompressionBombError:
-        columns = rows = 2**16
-    # Whatever else is wrong, the guarded reader says better.
-    except Exception:
-        return
+    """Refuse a picture by its header alone."""
+    columns, rows = with_picture(data, title, lambda picture: picture.size)
     if columns * rows > MOST_PIXELS:
-        raise InputError(
-            f"{title}: {columns} × {rows} pixels, the app takes {MOST_PIXELS}; use metalens restore for it."
-        )
+        raise InputError(f"{title}: {columns} × {rows} pixels, the app takes {MOST_PIXELS}; use metalens restore.")
 
 
 def _kept(project: Project, about: About, capture: np.ndarray, clean: np.ndarray | None) -> Photograph:

@@ -40,15 +40,15 @@ def keep(browser: Any, target: Path, height: int) -> None:
     time.sleep(_DRAWN)
     page = Image.open(io.BytesIO(browser.get_screenshot_as_png())).convert("RGB")
     page = page.resize((_WIDTH, round(page.height * _WIDTH / page.width)), Image.Resampling.LANCZOS)
-    for colours in (256, 192, 128, 96, 64):
-        data = io.BytesIO()
-        page.quantize(colours, dither=Image.Dither.NONE if colours < 128 else Image.Dither.FLOYDSTEINBERG).save(
-            data, "PNG", optimize=True
-        )
+    data = io.BytesIO()
+    page.save(data, "PNG", optimize=True)
+    for colours in (256, 128, 64):
         if data.tell() < LARGEST:
             break
+        data = io.BytesIO()
+        page.quantize(colours, dither=Image.Dither.NONE).save(data, "PNG", optimize=True)
     target.write_bytes(data.getvalue())
-    print(f"{target}: {data.tell()} bytes, {colours} colours")
+    print(f"{target}: {data.tell()} bytes")
 
 
 def design(browser: Any, address: str) -> None:
@@ -62,26 +62,38 @@ def design(browser: Any, address: str) -> None:
     until_text(browser, "PSF, edge")
 
 
-def main(folder: Path, project: Path) -> None:
+def take(browser: Any, address: str, folder: Path) -> None:
     """Take all pictures.
+
+    Args:
+        browser: its driver.
+        address: of the app, with the token.
+        folder: where they go.
+    """
+    open_view(browser, address)
+    browser.find_element(By.XPATH, "//button[@aria-label='Colours: auto']").click()
+    restored(browser)
+    keep(browser, folder / "app-restore.png", 1140)
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".metalens-figures img")) > 2, "the figures")
+    keep(browser, folder / "app-lens.png", 1150)
+    design(browser, address)
+    keep(browser, folder / "app-design.png", 1000)
+    open_view(browser, address, "/data")
+    until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell img"), "the contact sheet")
+    keep(browser, folder / "app-data.png", 880)
+
+
+def main(folder: Path, project: Path) -> None:
+    """Start the app and take the pictures.
 
     Args:
         folder: where they go.
         project: that the app works in.
     """
     with served(project) as address, chromium() as browser:
-        open_view(browser, address)
-        restored(browser)
-        keep(browser, folder / "app-restore.png", 1180)
-        open_view(browser, address, "/lens")
-        until_text(browser, "node of the bank")
-        until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".metalens-figures img")) > 2, "the figures")
-        keep(browser, folder / "app-lens.png", 1150)
-        design(browser, address)
-        keep(browser, folder / "app-design.png", 1000)
-        open_view(browser, address, "/data")
-        until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell img"), "the contact sheet")
-        keep(browser, folder / "app-data.png", 880)
+        take(browser, address, folder)
 
 
 if __name__ == "__main__":
