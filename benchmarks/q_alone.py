@@ -77,8 +77,8 @@ def main() -> None:
     before = once(given.output / "before.json", lambda: of_test(load_restorer(given.adapter), test, given.pictures))
     print(f"adapter as it is: {np.mean(before):.2f} dB", flush=True)
     found: dict[Form, list[float]] = {}
-    for form in FORMS:
-        for seed in range(given.seeds):
+    for seed in range(given.seeds):
+        for form in FORMS:
             name = f"{form}-{seed}"
 
             def trained_and_measured(form: Form = form, seed: int = seed, name: str = name) -> list[float]:
