@@ -22,7 +22,8 @@ from measuring.adapters import parser_of
 from torch import nn
 
 from metalens.formats.pairs.reader import Pairs, read_pairs
-from metalens.formats.psf.bank import PsfBank, read_psf_bank
+from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
