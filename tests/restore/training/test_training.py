@@ -355,18 +355,24 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
         (
             {},
             ["LoRA with W* = W + A·Q·B, rank 4", "no part of the loss"],
-            ["Conditioned by optics", "of the neutral path"],
+            ["Conditioned by optics", "of the neutral path", "discriminator", "told its path"],
         ),
         (
-            {"conditioning": "optics", "tuning": "full"},
-            ["All weights of autoencoder and U-Net", "Conditioned by optics", "of the neutral path 4 · L1"],
+            {"conditioning": "optics", "tuning": "full", "path_embedding": True},
+            [
+                "All weights of autoencoder and U-Net",
+                "Conditioned by optics",
+                "is told its path",
+                "0.1 · a discriminator's judgement, of the neutral path 4 · L1",
+            ],
             ["LoRA"],
         ),
     ],
 )
 def test_the_card_tells_what_was_trained(pairs, tmp_path, bank, prior_folder, changes, told, untold):
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, **changes)
-    settings = replace(config(neutral="fidelity" if changes else "smooth"), adapter=adapter)
+    recipe = config(neutral="fidelity", adversarial_weight=0.1) if changes else config()
+    settings = replace(recipe, adapter=adapter)
     run(pairs, tmp_path / "adapter", bank, prior_folder, 1, config=settings)
     card = (tmp_path / "adapter" / "README.md").read_text()
     assert [each for each in told if each not in card] == []
