@@ -31,6 +31,11 @@ class Built(ABC):
         """Diffraction order ``[...]`` of the lens' phase that forms the image at ``[...]`` in metres: the first."""
         return jnp.ones(jnp.shape(wavelength), dtype=int)
 
+    @property
+    def smoothed_along_y(self) -> bool:
+        """Whether :meth:`sampled_transmission` smooths borders along y too, not along x alone."""
+        return True
+
     @abstractmethod
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission at places of the lens.
@@ -41,7 +46,14 @@ class Built(ABC):
             wavelength: in metres, one number.
         """
 
-    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:  # noqa: ARG002
+    def sampled_transmission(
+        self,
+        y: jax.Array,
+        x: jax.Array,
+        wavelength: jax.Array,
+        step: Scalar,  # noqa: ARG002
+        samples: int = 2,  # noqa: ARG002
+    ) -> jax.Array:
         """Complex transmission on the samples of a uniform grid.
 
         Args:
@@ -49,6 +61,7 @@ class Built(ABC):
             x: ``[n]`` or ``[1, n]``, the same along x.
             wavelength: in metres, one number.
             step: distance between samples in metres.
+            samples: along a flat cell at least, 2 or more.
         """
         return self.transmission(y, x, wavelength)
 

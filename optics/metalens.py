@@ -123,7 +123,9 @@ class Metalens:
             return self.structure.transmission(y, x, wavelength)
         return self.response.transmission(self.phase.at(y, x), wavelength)
 
-    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
+    def sampled_transmission(
+        self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar, samples: int = 2
+    ) -> jax.Array:
         """Complex transmission on the samples of a uniform grid; the borders of flat pixels are smoothed.
 
         Args:
@@ -131,16 +133,17 @@ class Metalens:
             x: ``[n]`` or ``[1, n]``, the same along x.
             wavelength: in metres, one number.
             step: distance between samples in metres.
+            samples: along a flat cell at least, 2 or more.
 
         Returns:
             ``[m, n]``.
         """
         if self.structure is not None:
-            return self.structure.sampled_transmission(y, x, wavelength, step)
+            return self.structure.sampled_transmission(y, x, wavelength, step, samples)
         if self.phase.flat_pixel is None:
             return self.transmission(y, x, wavelength)
         amplitudes = self.response.coefficients(wavelength)
-        orders = [self.phase.sampled_phasor(y, x, order, step) for order in self.response.orders]
+        orders = [self.phase.sampled_phasor(y, x, order, step, samples) for order in self.response.orders]
         return jnp.tensordot(amplitudes, jnp.stack(orders), axes=1)
 
     def check(self, wavelength: object) -> None:

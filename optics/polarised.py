@@ -88,12 +88,14 @@ class LocalOrders(Built):
             total = total + self.amplitude(number, y, x, wavelength) * jax.lax.complex(jnp.cos(turn), jnp.sin(turn))
         return total
 
-    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
+    def sampled_transmission(
+        self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar, samples: int = 2
+    ) -> jax.Array:
         """Complex transmission on the samples of a uniform grid. See :class:`Built`."""
         if self.phase.flat_pixel is None:
             return self.transmission(y, x, wavelength)
         parts = [
-            self.amplitude(number, y, x, wavelength) * self.phase.sampled_phasor(y, x, order, step)
+            self.amplitude(number, y, x, wavelength) * self.phase.sampled_phasor(y, x, order, step, samples)
             for number, order in enumerate(self.response.orders)
         ]
         return sum(parts[1:], start=parts[0])

@@ -73,11 +73,11 @@ class Freeform(Phase):
             return values[_pixel(row, values.shape[0]), _pixel(column, values.shape[1])]
         return _cubic(values, row, column, _turned if self.wrapped else jnp.subtract)
 
-    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar, samples: int = 2) -> jax.Array:
         """exp(imφ), ``[m, n]``, the borders of flat pixels smoothed. See :class:`Phase`."""
         if self.interpolation == "nearest":
-            return sampled_pixels(turned(order * jnp.asarray(self.values)), self.pitch, y, x, step)
-        return super().sampled_phasor(y, x, order, step)
+            return sampled_pixels(turned(order * jnp.asarray(self.values)), self.pitch, y, x, step, samples)
+        return super().sampled_phasor(y, x, order, step, samples)
 
     def _sample_number(self, position: jax.Array, length: int) -> jax.Array:
         number = jnp.asarray(position) / self.pitch + 0.5 * (length - 1)

@@ -39,7 +39,14 @@ class Phase(ABC):
             x: the same along x; shapes broadcast.
         """
 
-    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:  # noqa: ARG002
+    def sampled_phasor(
+        self,
+        y: jax.Array,
+        x: jax.Array,
+        order: int,
+        step: Scalar,  # noqa: ARG002
+        samples: int = 2,  # noqa: ARG002
+    ) -> jax.Array:
         """exp(imφ) on the samples of a uniform grid; jumps of φ are smoothed so that the grid resolves them.
 
         Args:
@@ -47,6 +54,7 @@ class Phase(ABC):
             x: ``[n]`` or ``[1, n]``, the same along x.
             order: m.
             step: distance between samples in metres.
+            samples: along a flat pixel at least, 2 or more.
 
         Returns:
             ``[m, n]`` complex.
@@ -105,9 +113,9 @@ class Sum(Phase):
             total = total + term.at(y, x)
         return total
 
-    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar, samples: int = 2) -> jax.Array:
         """The product of the terms' phasors, ``[m, n]``. See :class:`Phase`."""
-        return functools.reduce(jnp.multiply, [term.sampled_phasor(y, x, order, step) for term in self.terms])
+        return functools.reduce(jnp.multiply, [term.sampled_phasor(y, x, order, step, samples) for term in self.terms])
 
 
 def turned(phase: jax.Array) -> jax.Array:

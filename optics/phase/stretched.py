@@ -38,8 +38,8 @@ class Stretched(Phase):
         """Phase in radians. See :class:`Phase`."""
         return self.phase.at(jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor)
 
-    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar) -> jax.Array:
+    def sampled_phasor(self, y: jax.Array, x: jax.Array, order: int, step: Scalar, samples: int = 2) -> jax.Array:
         """Phasor of the scaled profile, ``[m, n]``. See :class:`Phase`."""
         return self.phase.sampled_phasor(
-            jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor, order, step / self.factor
+            jnp.asarray(y) / self.factor, jnp.asarray(x) / self.factor, order, step / self.factor, samples
         )

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.built import Built
+from metalens.optics.flat_pixels import sampled_rings
 from metalens.optics.incidence import LocalIncidence
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
@@ -75,6 +76,24 @@ class RadialGeometry(Built):
         if self.incidence is None:
             return self.library.at(geometry, wavelength)
         return self.incidence.at(self.library, lambda library: library.at(geometry, wavelength), y, x)
+
+    def sampled_transmission(
+        self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar, samples: int = 2
+    ) -> jax.Array:
+        """Complex transmission on the samples of a uniform grid, the borders of flat rings smoothed.
+
+        See :class:`Built`.
+        """
+        if self.interpolation != "nearest":
+            return self.transmission(y, x, wavelength)
+        # The square root is never taken at 0, where its gradient is infinite.
+        radius = self.spacing * jnp.sqrt((jnp.square(y) + jnp.square(x)) / jnp.square(self.spacing) + 1e-12)
+        rings = jnp.asarray(self.geometry) + self.width_error
+
+        def sampled(library: MetaAtomLibrary) -> jax.Array:
+            return sampled_rings(library.at(rings, wavelength), self.spacing, radius, step, samples)
+
+        return sampled(self.library) if self.incidence is None else self.incidence.at(self.library, sampled, y, x)
 
     def check(self, wavelength: object) -> None:
         """Make sure that the library's table holds these wavelengths (m) and the geometry as it was drawn.

@@ -12,7 +12,7 @@ from metalens.formats.camera.structure import Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
 from metalens.optics.built import Built
-from metalens.optics.flat_pixels import sampled_pixels
+from metalens.optics.flat_pixels import sampled_hexagons, sampled_pixels
 from metalens.optics.incidence import LocalIncidence
 from metalens.optics.meta_atoms.library import (
     MetaAtomLibrary,
@@ -70,6 +70,11 @@ class Sites(Built):
         """The pitch in metres."""
         return self.pitch
 
+    @property
+    def smoothed_along_y(self) -> bool:
+        """Not of hexagons: see :func:`metalens.optics.flat_pixels.sampled_hexagons`."""
+        return self.lattice == "square"
+
     def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Complex transmission at places of the lens: that of the site whose cell holds the place. See :class:`Built`.
 
@@ -84,16 +89,14 @@ class Sites(Built):
         )
         return 0.5 * (first + second)
 
-    def sampled_transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar) -> jax.Array:
-        """Complex transmission on the samples of a uniform grid; borders of square cells are smoothed.
-
-        On the hexagonal lattice each sample has its own cell's value. See :class:`Built`.
-        """
-        if self.lattice != "square":
-            return self.transmission(y, x, wavelength)
+    def sampled_transmission(
+        self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar, samples: int = 2
+    ) -> jax.Array:
+        """Complex transmission on the samples of a uniform grid, the cells' borders smoothed. See :class:`Built`."""
         row, column = (jnp.arange(length) for length in self.site_index.shape)
         sites = self._at_sites(row[:, None], column[None, :], wavelength)
-        return sampled_pixels(sites, self.pitch, y, x, step)
+        sampled = sampled_pixels if self.lattice == "square" else sampled_hexagons
+        return sampled(sites, self.pitch, y, x, step, samples)
 
     def _at_sites(self, row: jax.Array, column: jax.Array, wavelength: jax.Array) -> jax.Array:
         if self.incidence is None:

@@ -6,6 +6,7 @@ Files, in reading order:
 - ``incoming``            incident energy, to which PSFs are normalised
 - ``phasor``              exp(2πic), fast
 - ``grid``                sampling and size of uniform grids
+- ``flat_cells``          the field behind flat pixels, hexagons and rings, computed on a finer grid
 - ``angular_spectrum``    for every lens: one transfer function and one FFT per PSF
 - ``sampling``            sampling of the next one
 - ``direction_cosine``    for smooth phases: a few matrix products per tile, for any size of lens

@@ -23,8 +23,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import PlaneWave, Source
+from metalens.psf.engines.flat_cells import gathered
 from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
@@ -46,16 +48,8 @@ def shares_spectrum(lens: Metalens, source: Source) -> bool:
     return lens.stop is None and lens.achromatic and isinstance(source, PlaneWave)
 
 
-@partial(jax.jit, static_argnames=("size",))
-def lens_spectrum(
-    lens: Metalens,
-    source: Source,
-    wavelength: jax.Array,
-    pitch: float,
-    padding: float,
-    *,
-    size: tuple[int, int],
-) -> jax.Array:
+@partial(jax.jit, static_argnames=("grid",))
+def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: float, *, grid: Grid) -> jax.Array:
     """Discrete Fourier transform of the field behind the lens, the chief ray's direction removed.
 
     Args:
@@ -63,13 +57,15 @@ def lens_spectrum(
         source: the light; its amplitude is 1 at the centre of the stop.
         wavelength: scalar, in metres.
         pitch: sample spacing in metres.
-        padding: room around the aperture in Fresnel lengths.
-        size: (ny, nx) of the grid, the aperture and the window together; the chief ray goes through sample (0, 0),
-            about which the aperture wraps.
+        grid: which holds the aperture and the window together; the chief ray goes through sample (0, 0), about which
+            the aperture wraps.
 
     Returns:
         ``[row, column]`` in FFT order.
     """
+    size = grid.size
+    if lens.stop is None and grid.fine > 1:
+        return jnp.fft.fft2(_behind_flat_cells(lens, source, wavelength, pitch, grid))
     y, x = jnp.asarray(pitch * _fft_order(size[0])[:, None]), jnp.asarray(pitch * _fft_order(size[1])[None, :])
     # Clipped, because outside the opening, where there is no light, a steep phase could overflow.
     reach = 1.2 * jnp.maximum(lens.aperture_diameter, 0.0 if lens.stop is None else lens.stop.diameter)
@@ -77,22 +73,52 @@ def lens_spectrum(
     light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
     if lens.stop is None:
         inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
-        if lens.achromatic and lens.response.orders == (1,) and lens.flat_pixel is None:
+        if lens.achromatic and lens.response.orders == (1,):
             amplitude = lens.response.coefficients(wavelength)[0]
             field = amplitude * phasor(lens.phase.at(near_y, near_x) / (2 * np.pi) + light / wavelength)
         else:
-            field = lens.sampled_transmission(near_y, near_x, wavelength, pitch) * phasor(light / wavelength)
+            field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
         return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
     stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
     spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(light / wavelength))
-    spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, source.direction, padding)
+    spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, source.direction, grid.padding)
     chief = chief_ray(lens, wavelength, source.direction)
     at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
     tilt = lens.image_order(wavelength) * phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
     bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
-    through = lens.sampled_transmission(at_y, at_x, wavelength, pitch)
+    if grid.fine == 1:
+        through = lens.transmission(at_y, at_x, wavelength)
+    else:
+        through = _through_flat_cells(lens, chief.lens_point, wavelength, pitch, grid)
     return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * through * bent)
+
+
+def _behind_flat_cells(lens: Metalens, source: Source, wavelength: jax.Array, pitch: float, grid: Grid) -> jax.Array:
+    """The field behind a lens of flat cells that is its own stop, as :func:`lens_spectrum` takes it."""
+
+    def field(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
+        inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / step)
+        light = source.path(y, x) - (source.direction[0] * y + source.direction[1] * x)
+        through = lens.sampled_transmission(y, x, wavelength, step, samples)
+        return inside * source.amplitude(y, x) * through * phasor(light / wavelength)
+
+    half, (middle_y, middle_x) = grid.half_lens, (length // 2 for length in grid.size)
+    side = 2 * half + 1
+    lit = gathered(field, (-half, -half), (side, side), pitch, grid.fine)
+    whole = jnp.zeros(grid.size, dtype=lit.dtype)
+    whole = whole.at[middle_y - half : middle_y + half + 1, middle_x - half : middle_x + half + 1].set(lit)
+    return jnp.fft.ifftshift(whole)
+
+
+def _through_flat_cells(lens: Metalens, at: jax.Array, wavelength: jax.Array, pitch: float, grid: Grid) -> jax.Array:
+    """Transmission of flat cells behind a stop, about the place where the chief ray meets the lens."""
+
+    def field(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
+        return lens.sampled_transmission(at[0] + y, at[1] + x, wavelength, step, samples)
+
+    first = (-(grid.size[0] // 2), -(grid.size[1] // 2))
+    return jnp.fft.ifftshift(gathered(field, first, grid.size, pitch, grid.fine))
 
 
 def transfer(
@@ -190,7 +216,7 @@ def shared_spectrum(
     """
     if not shares_spectrum(lens, source):
         return None
-    return lens_spectrum(lens, source, wavelength, grid.pitch(window), grid.padding, size=grid.size)
+    return lens_spectrum(lens, source, wavelength, grid.pitch(window), grid=grid)
 
 
 def field_intensity(
@@ -218,7 +244,7 @@ def field_intensity(
         def at(value: jax.Array) -> jax.Array:
             spectrum = shared
             if spectrum is None:
-                spectrum = lens_spectrum(lens, source, value, pitch, grid.padding, size=grid.size)
+                spectrum = lens_spectrum(lens, source, value, pitch, grid=grid)
             if paraxial:
                 gain = paraxial_transfer(jnp.asarray(lens.focal_length), grid.size, pitch, value, rows)
             else:

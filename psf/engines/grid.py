@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
+from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import samples_across
 from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
@@ -45,12 +46,16 @@ class Grid:
         size: (ny, nx) of the transforms.
         window: (ny, nx) samples of the result, the integrator's margin included.
         padding: margin around aperture and window in Fresnel lengths.
+        half_lens: samples from the middle of the lens to beyond its smoothed edge.
+        fine: samples along one of these on which the field behind flat cells is computed; 1 without flat cells.
     """
 
     subsamples: int
     size: tuple[int, int]
     window: tuple[int, int]
     padding: float
+    half_lens: int
+    fine: int = 1
 
     def origin(self, pixels: tuple[int, int]) -> tuple[int, int]:
         """Sample (row, column) of the result at the centre of pixel (ny // 2, nx // 2)."""
@@ -129,7 +134,9 @@ def choose_grid(
             f"psf: the lens and a window of {window.shape[0]} × {window.shape[1]} pixels need a grid of "
             f"{size[0]} × {size[1]} samples, more than {most:.0f} a side, which is what memory holds; use {gentler}"
         )
-    return Grid(subsamples, (size[0], size[1]), inner, padding)
+    # A lens that grows while it is optimised has room for a fifth.
+    half_lens = min(int(np.ceil(1.2 * radius / pitch)) + FILTER_REACH, (min(size) - 1) // 2)
+    return Grid(subsamples, (size[0], size[1]), inner, padding, half_lens, fine_samples(lens, pitch))
 
 
 def largest_grid(lens: Metalens, *, convolves: bool) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -10,11 +11,14 @@ import numpy as np
 
 from metalens.optics import propagation
 from metalens.optics.metalens import Metalens
+from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
+from metalens.psf.engines.flat_cells import FILTER_REACH, gathered
 from metalens.psf.engines.grid import Grid, stop_diameter
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
+from metalens.psf.engines.phasor import phasor
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray, layers_in_front, walk
 
@@ -48,7 +52,7 @@ def window_intensity(
     # The propagator centres its middle sample, the window its chief ray's pixel; both count from the field's middle.
     target = [middle[axis] - at_lens[axis] + step * (grid.window[axis] // 2 - origin[axis]) for axis in (0, 1)]
     field = np.zeros(grid.window, dtype=complex)
-    for part, place in _lens_fields(lens, source, wavelength, step, grid.padding):
+    for part, place in _lens_fields(lens, source, wavelength, step, grid):
         field += propagation.rayleigh_sommerfeld(
             part,
             pitch=step,
@@ -64,7 +68,7 @@ def window_intensity(
 
 
 def _lens_fields(
-    lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float
+    lens: Metalens, source: Source, wavelength: float, pitch: float, grid: Grid
 ) -> Iterator[tuple[np.ndarray, tuple[float, float]]]:
     """The field behind the lens in parts, with the places (y, x) in metres of their samples (n // 2, n // 2).
 
@@ -72,47 +76,72 @@ def _lens_fields(
     field itself is computed by propagation, and is not divided.
     """
     if lens.stop is not None:
-        yield lens_field(lens, source, wavelength, pitch, padding), (0.0, 0.0)
+        yield _field_behind_stop(lens, source, wavelength, pitch, grid), (0.0, 0.0)
         return
-    half = int(np.ceil(0.5 * float(lens.aperture_diameter) / pitch + EDGE_REACH))
+    half = int(np.ceil(0.5 * float(lens.aperture_diameter) / pitch)) + FILTER_REACH
     whole = np.arange(-half, half + 1)
     parts = np.array_split(whole, -(-len(whole) // LARGEST_PART))
     for rows in parts:
         for columns in parts:
             place = (pitch * rows[len(rows) // 2], pitch * columns[len(columns) // 2])
-            y, x = jnp.asarray(pitch * rows[:, None]), jnp.asarray(pitch * columns)
-            yield _own_stop_field(lens, source, wavelength, pitch, y, x), place
+            yield _own_stop_field(lens, source, wavelength, pitch, rows, columns, grid.fine), place
 
 
 def _own_stop_field(
-    lens: Metalens, source: Source, wavelength: float, pitch: float, y: jax.Array, x: jax.Array
+    lens: Metalens, source: Source, wavelength: float, pitch: float, rows: np.ndarray, columns: np.ndarray, fine: int
 ) -> np.ndarray:
-    """Field behind a lens that is its own stop, at positions in metres."""
+    """Field behind a lens that is its own stop, on rows and columns counted from its middle."""
+    if fine > 1:
+        first, count = (int(rows[0]), int(columns[0])), (len(rows), len(columns))
+        return np.asarray(_behind_flat_cells(lens, source, wavelength, pitch, first=first, count=count, fine=fine))
+    y, x = jnp.asarray(pitch * rows[:, None]), jnp.asarray(pitch * columns)
     inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
     light = inside * np.asarray(source.amplitude(y, x), dtype=float)
     turn = np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
-    return light * turn * np.asarray(lens.sampled_transmission(y, x, jnp.asarray(wavelength), pitch))
+    return light * turn * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
 
 
-def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, padding: float = 2.5) -> np.ndarray:
-    """Complex field behind the lens, ``[y, x]``; sample (n // 2, n // 2) lies where the chief ray meets the lens.
+@partial(jax.jit, static_argnames=("first", "count", "fine"))
+def _behind_flat_cells(
+    lens: Metalens,
+    source: Source,
+    wavelength: float,
+    pitch: float,
+    *,
+    first: tuple[int, int],
+    count: tuple[int, int],
+    fine: int,
+) -> jax.Array:
+    """The same of a lens of flat cells, from sample ``first`` on."""
+
+    def field(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
+        inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / step)
+        light = inside * source.amplitude(y, x) * phasor(source.path(y, x) / wavelength)
+        return light * lens.sampled_transmission(y, x, jnp.asarray(wavelength), step, samples)
+
+    return gathered(field, first, count, pitch, fine)
+
+
+def _field_behind_stop(lens: Metalens, source: Source, wavelength: float, pitch: float, grid: Grid) -> np.ndarray:
+    """Complex field behind a lens with a stop in front of it, ``[y, x]``.
+
+    Sample (n // 2, n // 2) lies where the chief ray meets the lens.
 
     Args:
         lens: the metalens.
         source: the light; its amplitude is 1 at the centre of the stop.
         wavelength: in metres.
         pitch: sample spacing in metres.
-        padding: margin around the light from the stop on the lens, in Fresnel lengths.
+        grid: its padding is the margin around the light from the stop on the lens.
     """
     radius = 0.5 * stop_diameter(lens)
     y, x = _positions(radius + EDGE_REACH * pitch, pitch)
-    if lens.stop is None:
-        return _own_stop_field(lens, source, wavelength, pitch, y, x)
+    assert lens.stop is not None
     light = _edge(lens.stop.aperture.edge_distance(y, x, radius), pitch)
     light = light * np.asarray(source.amplitude(y, x), dtype=float)
     field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
     layers = layers_in_front(lens)
-    reach = radius + padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
+    reach = radius + grid.padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
     middle = np.zeros(2)
     for layer in layers:
         step = np.asarray(walk((layer,), source.direction), dtype=float)
@@ -129,7 +158,14 @@ def lens_field(lens: Metalens, source: Source, wavelength: float, pitch: float, 
     y, x = _positions(reach, pitch)
     y, x = y + float(middle[0]), x + float(middle[1])
     inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
-    return field * inside * np.asarray(lens.sampled_transmission(y, x, jnp.asarray(wavelength), pitch))
+
+    def through(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
+        return lens.sampled_transmission(
+            y + float(middle[0]), x + float(middle[1]), jnp.asarray(wavelength), step, samples
+        )
+
+    half = len(field) // 2
+    return field * inside * np.asarray(gathered(through, (-half, -half), field.shape, pitch, grid.fine))
 
 
 def _positions(reach: float, pitch: float) -> tuple[jax.Array, jax.Array]:
