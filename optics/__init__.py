@@ -15,6 +15,7 @@ Files, in reading order:
 - ``built``        transmission of a lens that consists of given meta-atoms
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
 - ``fabrication``  fabrication errors
+- ``geometric_phase``  rotated half-wave plates in circular light
 - ``incidence``    angle and polarisation at each place of a lens
 - ``polarised``    a lens in the light of one field point: fields whose intensities add
 - ``from_lens_toml``  a lens from the tables of a ``lens.toml``

@@ -16,6 +16,7 @@ from metalens.formats.meta_atoms.library import library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
 from metalens.optics.built import Built
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
+from metalens.optics.geometric_phase import GeometricPhase
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
 from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
 from metalens.optics.meta_atoms.named import PROXY, Incidence
@@ -146,6 +147,9 @@ def response_of(record: parts.Response | None, incidence: Incidence | None = "no
     match record:
         case parts.KinoformResponse():
             return Kinoform(record.wavelength_nm * NANO, record.orders, record.levels)
+        case parts.GeometricResponse():
+            assert record.light is not None
+            return GeometricPhase(record.wavelength_nm * NANO, record.light, record.transmittance or 1.0)
         case parts.NanoOpticsProxyResponse():
             return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
         case parts.LibraryResponse():

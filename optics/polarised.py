@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.optics.built import Built
 from metalens.optics.fabrication import library_of
+from metalens.optics.geometric_phase import GeometricPhase
 from metalens.optics.incidence import Element, LocalIncidence, local_incidence
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, at_incidence
 from metalens.optics.meta_atoms.response import MetaAtoms
@@ -141,8 +142,11 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
 
     Returns:
         Pairs of weight and lens: of a plane wave one for s and one for p, each ½, or one alone if the lens sends light
-        into a single diffraction order; of a near point the elements yy, xx and xy of its Jones matrix.
+        into a single diffraction order; of a near point the elements yy, xx and xy of its Jones matrix. Of a geometric
+        phase one for each order, whose polarisations differ.
     """
+    if lens.structure is None and isinstance(lens.response, GeometricPhase):
+        return tuple((1.0, replace(lens, response=each)) for each in lens.response.separate())
     library = library_of(lens)
     if library is None or library.oblique is None:
         return ((1.0, lens),)

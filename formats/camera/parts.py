@@ -194,8 +194,31 @@ class LibraryResponse(LinkingTable, _OrderedResponse):
         return path
 
 
+class GeometricResponse(Record):
+    """Rotated half-wave plates (nanofins): the phase is twice their angle, its sign that of the handedness."""
+
+    kind: Literal["geometric"]
+    wavelength_nm: OpticalWavelength = Field(description="at which the plates turn all light")
+    light: Literal["left", "right", "unpolarised"] | None = Field(
+        default=None, description="incident polarisation: circular as the receiver sees it, or none"
+    )
+    transmittance: float | None = Field(
+        default=None, gt=0, le=1, allow_inf_nan=False, description="of the plates; None is 1"
+    )
+
+    @model_validator(mode="after")
+    def _told(self) -> GeometricResponse:
+        if self.light is None:
+            raise ValueError(
+                "light is not given, and natural light is unpolarised: of it one half is focused and the other half "
+                'diverges; give "left" or "right" for circular light, or "unpolarised" for both halves'
+            )
+        return self
+
+
 Response = Annotated[
-    IdealResponse | KinoformResponse | NanoOpticsProxyResponse | LibraryResponse, Field(discriminator="kind")
+    IdealResponse | KinoformResponse | NanoOpticsProxyResponse | LibraryResponse | GeometricResponse,
+    Field(discriminator="kind"),
 ]
 
 
