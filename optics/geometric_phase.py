@@ -6,10 +6,10 @@ Of circular light e_σ = (1, iσ)/√2 it makes
     cos(δ/2) e_σ + i sin(δ/2) e^{2iσα} e_−σ
 
 (Pancharatnam 1956; Berry, J. Mod. Opt. 34, 1401, 1987; Bomzon et al., Opt. Lett. 27, 1141, 2002). Turned by α = φ/2,
-the converted light gains the lens' phase φ for one handedness and −φ for the other: a lens that focuses left circular light
-makes right circular light diverge. What is not converted passes as through a window, the zeroth order; it has the other
-polarisation and does not interfere with the converted light. With exp(−iωt), x to the right, y down and light along +z,
-σ = 1 turns from x to y: left circular, as the receiver sees it.
+the converted light gains the lens' phase φ for one handedness and −φ for the other: a lens that focuses left circular
+light makes right circular light diverge. What is not converted passes as through a window, the zeroth order; it has the
+other polarisation and does not interfere with the converted light. With exp(−iωt), x to the right, y down and light
+along +z, σ = 1 turns from x to y: left circular, as the receiver sees it.
 """
 
 from __future__ import annotations
