@@ -55,8 +55,8 @@ def main() -> None:
         camera = read_camera(lens)
         for name, spectrum in SPECTRA.items():
             changed = camera.with_(spectrum=spectrum)
-            found, captured, restored = photographed(Path(folder), photographs, f"{camera.name}, {name}", changed)
-            row = f"{captured:.2f} | {restored:.2f} | {found['joint, noise × 30']:.2f}"
+            found = photographed(Path(folder), photographs, f"{camera.name}, {name}", changed)
+            row = f"{found.captured:.2f} | {found.restored:.2f} | {found.measures['joint, noise × 30']:.2f}"
             print(f"| {camera.name} | {name} | {row} |", flush=True)
 
 

@@ -1,18 +1,21 @@
 """Which cheap measure of a camera predicts its restored photographs: rank correlation over cameras that differ.
 
     python benchmarks/predicting_photographs.py photos/ runs/ [lens.toml ...]
+    python benchmarks/predicting_photographs.py photos/ runs/ --only metacamera my-lens.toml
 
 For each camera: its bank, captures of the photographs, and the mean PSNR that the joint Wiener filter restores.
-Beside it stand the measures that a design could follow, each from the bank alone. All cameras have the metacamera's
-sensor and white level, so that a smaller aperture is exposed for longer.
+Beside it stand the measures that a design could follow, each from the bank alone. All cameras of the comparison have
+the metacamera's sensor and white level, so that a smaller aperture is exposed longer. ``--only`` leaves them out.
 Banks and captures that lie in the folder are kept.
 """
 
 from __future__ import annotations
 
+import argparse
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -29,7 +32,7 @@ from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.psf.design.restoration_error import image_errors, joint_errors
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
-from metalens.restore.metrics.measures import psnr
+from metalens.restore.metrics.measures import ZONES, psnr, psnr_by_zone
 
 NOISE_SCALE = 10.0
 """Of the joint filter that restores the photographs."""
@@ -116,8 +119,31 @@ def measures(bank: PsfBank) -> dict[str, float]:
     return {name: float(-10 * np.log10(share @ values)) for name, values in errors.items()}
 
 
-def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> tuple[dict[str, float], float, float]:
-    """Measures of a camera, and the PSNR of its captures and of the restored ones."""
+class Photographed(NamedTuple):
+    """What a camera is worth.
+
+    Attributes:
+        measures: expected PSNR in dB by each measure.
+        captured: mean PSNR of its captures.
+        restored: mean PSNR of the restored photographs.
+        zones: the same, zone by zone.
+    """
+
+    measures: dict[str, float]
+    captured: float
+    restored: float
+    zones: dict[str, float]
+
+
+def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> Photographed:
+    """Simulate a camera, photograph with it, restore by the joint filter.
+
+    Args:
+        folder: keeps bank and captures.
+        photographs: their folder.
+        name: of the camera within the folder.
+        camera: the camera.
+    """
     lens, psf, pairs = folder / f"{name}.toml", folder / f"{name}.h5", folder / f"{name} pairs"
     if not psf.is_file():
         write_camera(lens, camera)
@@ -126,24 +152,39 @@ def photographed(folder: Path, photographs: str, name: str, camera: Camera) -> t
         metalens("synth", photographs, "--whole", "-o", pairs, "--psf", psf, "--seed", 1)
     bank, opened = read_psf_bank(psf), read_pairs(pairs)
     shots = [opened[number] for number in range(len(opened))]
-    restored = [psnr(clean, wiener_joint(shot, bank, NOISE_SCALE)) for clean, shot in shots]
-    return measures(bank), float(np.mean([psnr(*shot) for shot in shots])), float(np.mean(restored))
+    restored = [(clean, wiener_joint(shot, bank, NOISE_SCALE)) for clean, shot in shots]
+    by_zone = [psnr_by_zone(*pair) for pair in restored]
+    return Photographed(
+        measures(bank),
+        captured=float(np.mean([psnr(*shot) for shot in shots])),
+        restored=float(np.mean([psnr(*pair) for pair in restored])),
+        zones={zone: float(np.mean([each[zone] for each in by_zone])) for zone in ZONES},
+    )
 
 
 def main() -> None:
     """Measure, photograph, compare."""
-    photographs, folder, *further = sys.argv[1:]
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    asked = cameras() | {Path(lens).stem: read_camera(lens) for lens in further}
-    rows = {name: photographed(Path(folder), photographs, name, camera) for name, camera in asked.items()}
-    names = list(next(iter(rows.values()))[0])
-    print("| camera | captured, dB | restored, dB |", " | ".join(names), "|")
-    print("| --- | --- | --- |", " | ".join(["---"] * len(names)), "|")
-    for camera, (told, captured, restored) in sorted(rows.items(), key=lambda row: -row[1][2]):
-        print(f"| {camera} | {captured:.2f} | {restored:.2f} |", " | ".join(f"{told[each]:.2f}" for each in names), "|")
-    restored = [row[2] for row in rows.values()]
-    order = {each: spearmanr([row[0][each] for row in rows.values()], restored).statistic for each in names}
-    print("| rank correlation | | |", " | ".join(f"{value:.2f}" for value in order.values()), "|")
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("photographs")
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("lenses", nargs="*")
+    parser.add_argument("--only", action="store_true", help="leave out the cameras of the comparison")
+    asked = parser.parse_intermixed_args()
+    asked.folder.mkdir(parents=True, exist_ok=True)
+    all_cameras = {} if asked.only else cameras()
+    all_cameras |= {Path(lens).stem: read_camera(lens) for lens in asked.lenses}
+    rows = {name: photographed(asked.folder, asked.photographs, name, each) for name, each in all_cameras.items()}
+    names = list(next(iter(rows.values())).measures)
+    print(f"| camera | captured, dB | restored, dB | {' / '.join(ZONES)} |", " | ".join(names), "|")
+    print("| --- | --- | --- | --- |", " | ".join(["---"] * len(names)), "|")
+    for camera, row in sorted(rows.items(), key=lambda each: -each[1].restored):
+        zones = " / ".join(f"{row.zones[zone]:.1f}" for zone in ZONES)
+        told = " | ".join(f"{row.measures[each]:.2f}" for each in names)
+        print(f"| {camera} | {row.captured:.2f} | {row.restored:.2f} | {zones} | {told} |")
+    if len(rows) > 2:
+        restored = [row.restored for row in rows.values()]
+        order = {each: spearmanr([row.measures[each] for row in rows.values()], restored).statistic for each in names}
+        print("| rank correlation | | | |", " | ".join(f"{value:.2f}" for value in order.values()), "|")
 
 
 if __name__ == "__main__":

@@ -94,7 +94,7 @@ class PsfSimulator:
                 raise InputError(_NOT_TRACED)
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
         found = simulate_batch(self._task, lens, self._light, self.direction, self.centre, self.conjugates.moved)
-        return found if isinstance(found, jax.core.Tracer) else self._checked(found)
+        return found if isinstance(found, jax.core.Tracer) else self._checked(found, lens)
 
     def on_moved_sensor(
         self,
@@ -142,7 +142,7 @@ class PsfSimulator:
         if self.plan.engine != "rayleigh_sommerfeld":
             compiled = simulate_in_one_order()
             found = compiled(self._task, lens, self._light, self.direction[one], centre, self.conjugates.moved)
-            return np.asarray(self._checked(found)[0])
+            return np.asarray(self._checked(found, lens)[0])
         grid = self.plan.grid
         assert grid is not None
         direction = jnp.asarray(self.direction[field])
@@ -155,13 +155,20 @@ class PsfSimulator:
             psf += weight * np.stack(
                 [at(moved, source, float(value), middle, self.window, grid) for value in self.wavelength]
             )
-        return np.asarray(self._checked(psf))
+        return np.asarray(self._checked(psf, lens))
 
-    def _checked(self, energy: _Array) -> _Array:
+    def _checked(self, energy: _Array, lens: Metalens) -> _Array:
         """Check that no function has more energy than is incident; a smaller excess than the tolerance is rounding."""
         share = energy.sum(axis=(-2, -1), keepdims=True)
         highest = float(share.max())
         if not highest <= 1 + ENERGY_TOLERANCE:
+            if lens.structure is None and len(lens.response.orders) > 1:
+                # Orders interfere where the phase makes less than a turn, and only all of them together keep the light.
+                raise EngineFault(
+                    f"psf: the orders {list(lens.response.orders)} together have {highest:.3g} of the light, at most 1 "
+                    "was expected: over a pupil with less than a turn of phase the missing orders count too; give more "
+                    "of them on both sides in lens.response.orders."
+                )
             raise EngineFault(
                 f"psf: the engine {self.plan.engine} finds {highest:.3g} of the light in the window, at most 1 was "
                 "expected: its result is wrong for this lens; use another engine."

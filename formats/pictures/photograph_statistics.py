@@ -20,6 +20,9 @@ from metalens.formats.files.record import expectation
 
 SCHEMA = "metalens.photograph_statistics"
 
+LEAST_SHARE = 1e-9
+"""Of a covariance's largest eigenvalue: below it, the smallest one of grey photographs is rounding and has no sign."""
+
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 
 
@@ -42,7 +45,14 @@ class PhotographStatistics:
                 f"photograph statistics: found {bands} frequencies and covariances of shape "
                 f"{np.shape(self.covariance)}, expected ascending frequencies and a 3 × 3 matrix for each."
             )
-        if not (np.all(np.isfinite(self.covariance)) and np.all(np.linalg.eigvalsh(self.covariance) > 0)):
+        matrices = np.asarray(self.covariance)
+        if not (np.all(np.isfinite(matrices)) and np.array_equal(matrices, matrices.swapaxes(1, 2))):
+            raise InputError(
+                "photograph statistics: a covariance of the colours is not symmetric and finite; the covariance of red "
+                "with green is that of green with red."
+            )
+        least, _, largest = np.moveaxis(np.linalg.eigvalsh(matrices), -1, 0)
+        if np.any(least <= LEAST_SHARE * np.abs(largest)):
             raise InputError(
                 "photograph statistics: a covariance of the colours is not positive definite; measure it from more "
                 "photographs, or from ones with colour."
@@ -93,7 +103,10 @@ def parse_photograph_statistics(text: str | bytes, origin: str) -> PhotographSta
         raise InputError(
             f"{origin}: {place}: {expectation(first)}; make it with scripts/photograph_statistics.py."
         ) from error
-    return PhotographStatistics(np.array(content.frequency_cycles_per_pixel), np.array(content.covariance))
+    try:
+        return PhotographStatistics(np.array(content.frequency_cycles_per_pixel), np.array(content.covariance))
+    except InputError as error:
+        raise InputError(f"{origin}: {error}") from error
 
 
 @cache

@@ -95,7 +95,7 @@ def test_a_dry_run_says_what_would_be_tried_and_does_nothing(tmp_path: Path) -> 
     shown = explore("explore-1mm3", "-o", folder, "--dry-run", "--candidates", 8).output
     assert "8 candidates, the first 4 over the whole envelope, the others near the Pareto front" in shown
     plan = json.loads(explore("explore-1mm3", "-o", folder, "--dry-run", "--json").stdout)
-    assert plan["choices"] == ["no stop", "stop in air", "stop on glass"]
+    assert plan["choices"] == ["no stop", "stop in air", "stop on glass", "multi-order"]
     assert len(plan["architectures"]) == 16
     assert not folder.exists()
 

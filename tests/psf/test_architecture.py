@@ -150,7 +150,7 @@ def test_what_cannot_be_is_told_at_once(changes: dict, messages: list[str]) -> N
 def test_candidates_lie_within_the_envelope_and_differ() -> None:
     sampler = Sampler(SPEC)
     assert len(set(sampler.first)) == len(sampler.first) == 16
-    assert {each.choice for each in sampler.first} == {"no stop", "stop in air", "stop on glass"}
+    assert {each.choice for each in sampler.first} == {"no stop", "stop in air", "stop on glass", "multi-order"}
     for each in sampler.first:
         quantities = quantities_of(sampler.branches[each.choice].spec.camera, [each])
         assert quantities["track_length_um"][0] <= 1100

@@ -60,6 +60,15 @@ def test_all_harmonics_have_the_same_magnification():
     assert direction_to(RELIEF, DEEP / 6, 0.0, landed[0])[1] == pytest.approx(0.3, abs=1e-5)
 
 
+def test_orders_that_interfere_over_less_than_a_turn_are_told():
+    """0.3 turns over the stop: the three orders have 1.06 of the light, seven of them at most all."""
+    lens = replace(RELIEF, stop=Stop(42e-6, 0.0))
+    with pytest.raises(InputError, match=r"orders \[6, 7, 8\] together have 1\.0\d of the light"):
+        simulate_psf(lens, 455e-9, 0.0, **WINDOW)
+    more = replace(lens, response=Kinoform(DEEP, tuple(range(4, 11))))
+    assert 0.9 < simulate_psf(more, 455e-9, 0.0, **WINDOW).sum() <= 1
+
+
 SPEC = """
 [camera.lens.response]
 kind = "kinoform"

@@ -53,7 +53,10 @@ def test_colours_of_the_shipped_photographs_vary_together_the_more_the_finer_the
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        ({"covariance": [[[1, 2, 0], [2, 1, 0], [0, 0, 1]]]}, "not positive definite"),
+        ({"covariance": [[[1, 2, 0], [2, 1, 0], [0, 0, 1]]]}, r"x\.json: .* not positive definite"),
+        ({"covariance": [[[-1, 0, 0], [0, -1, 0], [0, 0, -1]]]}, "not positive definite"),
+        ({"covariance": [[[1, 1, 1], [1, 1, 1], [1, 1, 1 + 1e-15]]]}, "not positive definite"),
+        ({"covariance": [[[1, 5, 0], [0.1, 1, 0], [0, 0, 1]]]}, "not symmetric"),
         ({"covariance": [[[1, 0, 0], [0, 1, 0]]]}, "covariance"),
         ({"frequency_cycles_per_pixel": [0.1, 0.2]}, "a 3 × 3 matrix for each"),
         ({"version": 2}, "version"),
@@ -71,6 +74,13 @@ def test_what_is_no_statistics_is_one_sentence(change, said):
     }
     with pytest.raises(InputError, match=said):
         parse_photograph_statistics(json.dumps({**content, **change}), "x.json")
+
+
+@pytest.mark.parametrize("colour", [(0.0, 0.0, 0.0), (1.0, 1.0, 1.0), (1.0, 0.5, 0.3)])
+def test_scenes_of_one_colour_are_refused(colour):
+    scene = np.random.default_rng(0).random((64, 64, 1)) * np.array(colour)
+    with pytest.raises(InputError, match="not positive definite"):
+        measured_statistics([scene])
 
 
 def test_scenes_that_are_too_small_are_refused():
