@@ -9,6 +9,7 @@ BIN := $(VENV)/bin
 MADE := $(VENV)/.made
 INSTALLED := $(VENV)/.installed
 INSTALLED_DEV := $(VENV)/.installed-dev
+INSTALLED_DOCS := $(VENV)/.installed-docs
 # One resolve for torch and torchvision, which only work in matching versions.
 INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
 
@@ -22,7 +23,7 @@ BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment res
 .DEFAULT_GOAL := help
 FUZZ_SECONDS ?= 600
 
-.PHONY: help demo test test-all fuzz docs-check coverage lint type photos bench clean
+.PHONY: help demo test test-all fuzz docs docs-check coverage lint type photos bench clean
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' Makefile
@@ -70,6 +71,14 @@ lint: $(INSTALLED_DEV) ## style and import contracts
 type: $(INSTALLED_DEV) ## types
 	MYPY_NUM_WORKERS=$$($(BIN)/python -c 'import os; print(os.cpu_count())') $(BIN)/mypy
 
+# Needs no network once installed. Sphinx's warnings are errors; examples and notebooks are run.
+docs: $(INSTALLED_DOCS) ## build the site into build/docs/html; METALENS_DOCS=quick runs no examples and notebooks
+	$(BIN)/python docs/site/stage.py build/docs/source
+	rm -rf build/docs/html
+	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs/site -d build/docs/doctrees build/docs/source build/docs/html
+	$(BIN)/python docs/site/check.py build/docs/html
+	@echo "Site: $(CURDIR)/build/docs/html/index.html"
+
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
 	$(BIN)/python scripts/debian_photographs.py photos
 
@@ -93,4 +102,8 @@ $(INSTALLED): $(MADE) pyproject.toml constraints.txt
 
 $(INSTALLED_DEV): $(MADE) pyproject.toml constraints.txt
 	$(INSTALL) -e '.[dev]'
+	@touch $@ $(INSTALLED)
+
+$(INSTALLED_DOCS): $(MADE) pyproject.toml constraints.txt
+	$(INSTALL) -e '.[docs]'
 	@touch $@ $(INSTALLED)

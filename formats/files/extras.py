@@ -37,6 +37,7 @@ EXTRA_OF = {
 """Import name of each package to the smallest extra with it; a test compares this with pyproject.toml."""
 
 SERVES = {
+    "app": ("app",),
     "design": ("design", "explore", "library build", "export", "import"),
     "photographs": ("synth embedded", "demo"),
     "restore": ("train", "pseudo", "restore", "report", "compare", "pretrain", "demo"),

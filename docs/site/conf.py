@@ -1,0 +1,84 @@
+"""Sphinx's configuration of the site; ``make docs`` builds it (docs/adr/0040-the-site.md).
+
+The sources are what ``stage.py`` gathers: the documents of the repository, the pages that it generates, the notebooks,
+and the examples of the gallery, which the build runs.
+"""
+
+import os
+import warnings
+from pathlib import Path
+
+import matplotlib
+
+from metalens import __version__
+
+matplotlib.use("agg")
+ROOT = Path(__file__).resolve().parents[2]
+
+project = "metalens"
+author = "the authors of metalens"
+copyright = "the authors of metalens; MIT licence"  # noqa: A001 (Sphinx reads this name)
+version = release = __version__
+root_doc = "index"
+language = "en"
+extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"]
+
+# Documents: Markdown as on GitHub, with links to the headings of other pages.
+myst_heading_anchors = 4
+myst_enable_extensions = ["colon_fence"]
+suppress_warnings = [
+    # Shell lines with continuations, tables of errors and the like are no language that Pygments knows.
+    "misc.highlighting_failure",
+    # Configuration of the gallery holds functions; it is only that the build is not cached.
+    "config.cache",
+]
+
+# Notebooks are run as in the tests. METALENS_DOCS=quick leaves notebooks and examples unrun, to look at texts.
+QUICK = os.environ.get("METALENS_DOCS") == "quick"
+os.environ["METALENS_QUICK"] = "1"
+nb_execution_mode = "off" if QUICK else "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 600
+nb_merge_streams = True
+# Progress bars.
+nb_output_stderr = "remove"
+
+sphinx_gallery_conf = {
+    "examples_dirs": str(ROOT / "examples"),
+    "gallery_dirs": "gallery",
+    "filename_pattern": r"\.py$",
+    "plot_gallery": not QUICK,
+    "abort_on_example_error": True,
+    "download_all_examples": False,
+    "show_memory": False,
+    "show_signature": False,
+    "min_reported_time": 20,
+    "remove_config_comments": True,
+    "within_subsection_order": "ExampleTitleSortKey",
+}
+warnings.filterwarnings("ignore", message="FigureCanvasAgg is non-interactive")
+
+# The reference: docstrings in Google's style.
+autodoc_typehints = "signature"
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+napoleon_use_ivar = True
+napoleon_numpy_docstring = False
+python_maximum_signature_line_length = 100
+add_module_names = False
+toc_object_entries_show_parents = "hide"
+
+html_theme = "pydata_sphinx_theme"
+html_title = f"metalens {release}"
+html_show_sphinx = False
+html_copy_source = False
+html_theme_options = {
+    "navigation_depth": 2,
+    "show_toc_level": 2,
+    "navbar_align": "left",
+    "header_links_before_dropdown": 7,
+    "secondary_sidebar_items": ["page-toc"],
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+html_sidebars = {"index": []}

@@ -1,0 +1,55 @@
+"""Pages of the reference: every public name, with its docstring."""
+
+from __future__ import annotations
+
+import inspect
+from importlib import import_module
+
+MODULES = {
+    "metalens": "The front door: the three jobs, and the records that they pass on.",
+    "metalens.optics": "Lenses and phase profiles.",
+    "metalens.psf": "Point spread functions.",
+    "metalens.synth": "Blur, sensor and training pairs.",
+}
+"""Module → what it has. The front door's own modules and functions that stand on another page are left out there."""
+
+
+def reference_pages() -> dict[str, str]:
+    """File name → content, in reStructuredText."""
+    pages = {f"reference/{module}.rst": _page(module, about) for module, about in MODULES.items()}
+    names = "\n".join(f"   {module}" for module in MODULES)
+    title = "Reference"
+    pages["reference/index.rst"] = (
+        f"{title}\n{'=' * len(title)}\n\nEvery public name, with shapes, units and ranges. Lengths are metres and "
+        "angles radians unless a name\nor a description says otherwise; arrays are ``[..., y, x]``.\n\n"
+        f".. toctree::\n   :maxdepth: 2\n\n{names}\n   commands\n"
+    )
+    return pages
+
+
+def _page(module: str, about: str) -> str:
+    found = import_module(module)
+    entries = [_entry(module, name, getattr(found, name)) for name in sorted(found.__all__, key=str.lower)]
+    return f"{module}\n{'=' * len(module)}\n\n{about}\n\n" + "\n".join(entries)
+
+
+def _entry(module: str, name: str, value: object) -> str:
+    if inspect.ismodule(value) and not callable(value):
+        return ""
+    if inspect.ismodule(value):  # a folder that is a function: the docstring is the function's
+        return f".. py:function:: {module}.{name}{inspect.signature(value)}\n\n{_indented(value)}\n"
+    if inspect.isclass(value):
+        return f".. autoclass:: {module}.{name}\n   :members:\n   :exclude-members: model_config\n"
+    if callable(value):
+        return f".. autofunction:: {module}.{name}\n"
+    return f".. py:data:: {module}.{name}\n\n   ``{value!r}``\n"
+
+
+def _indented(value: object) -> str:
+    from sphinx.ext.napoleon import Config, GoogleDocstring
+
+    from metalens.restore.inference.picture import restore_picture
+
+    assert value is not None
+    text = str(GoogleDocstring(inspect.getdoc(restore_picture) or "", Config(napoleon_use_ivar=True)))
+    return "\n".join(f"   {line}" if line else "" for line in text.splitlines())

@@ -1,0 +1,126 @@
+"""The site's sources: what is generated from the package is complete, and the checker finds what is wrong.
+
+The build itself, with warnings as errors and every example run, is ``make docs``.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+import metalens
+from metalens.cli import COMMANDS
+from metalens.formats.camera.lens import Lens
+from metalens.formats.files.schema_keys import table_of
+
+ROOT = Path(__file__).resolve().parents[1]
+SITE = ROOT / "docs" / "site"
+EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
+
+LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
+
+
+@pytest.fixture(scope="module")
+def staged(tmp_path_factory) -> Path:
+    target = tmp_path_factory.mktemp("site") / "source"
+    run = subprocess.run(
+        [sys.executable, SITE / "stage.py", target], cwd=ROOT, capture_output=True, text=True, check=False
+    )
+    assert run.returncode == 0, run.stderr
+    return target
+
+
+def test_each_link_of_a_staged_document_leads_to_a_staged_file(staged):
+    wrong = []
+    for path in staged.rglob("*.md"):
+        for link in LINK.findall(path.read_text(encoding="utf-8")):
+            if "://" not in link and not (path.parent / link).exists():
+                wrong.append(f"{path.relative_to(staged)}: {link}")
+    assert wrong == []
+
+
+def test_each_document_is_in_a_table_of_contents(staged):
+    trees = "\n".join(
+        f"{(path.parent / name).resolve()}"
+        for path in [*staged.rglob("*.md"), *staged.rglob("*.rst")]
+        for block in re.findall(r"```\{toctree\}\n(.*?)```", path.read_text(encoding="utf-8"), re.DOTALL)
+        for line in block.splitlines()
+        if (name := re.sub(r".*<(.*)>", r"\1", line)) and not name.startswith(":")
+    ).splitlines()
+    absolute = [name for name in trees if name.startswith("/notebooks/")]
+    listed = {*trees, *(str(staged / name.lstrip("/")) for name in absolute)}
+    pages = {str(path.with_suffix("").resolve()) for path in staged.rglob("*.md") if path.name != "index.md"}
+    assert sorted(pages - listed - {str(staged / "reference" / "commands")}) == []
+
+
+def test_the_reference_has_every_public_name(staged):
+    text = (staged / "reference" / "metalens.rst").read_text(encoding="utf-8")
+    modules = {"formats", "optics", "psf", "synth"}
+    missing = [name for name in metalens.__all__ if name not in modules and f":: metalens.{name}\n" not in text]
+    assert missing == ["restore"]
+    assert ".. py:function:: metalens.restore(picture" in text
+    assert ":: metalens.optics.Hyperbolic\n" in (staged / "reference" / "metalens.optics.rst").read_text("utf-8")
+
+
+def test_the_file_formats_have_every_key_of_their_records(staged):
+    text = (staged / "file-formats" / "lens.md").read_text(encoding="utf-8")
+    for key in table_of(Lens).keys:
+        assert f"| `{key.name}` |" in text
+    assert '## [lens.phase] with family = "hyperbolic"' in text
+    assert "| `intensity` | float32 | n × 3 × n × n |" in (staged / "file-formats" / "psf.md").read_text("utf-8")
+    assert "| `learning_rate` |" in (staged / "file-formats" / "recipe.md").read_text("utf-8")
+
+
+def test_every_command_has_its_help(staged):
+    text = (staged / "reference" / "commands.md").read_text(encoding="utf-8")
+    assert [name for name in COMMANDS if f"## metalens {name}\n" not in text] == []
+
+
+@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
+def test_an_example_has_a_title_and_a_text(path):
+    code = path.read_text(encoding="utf-8")
+    title, underline, empty, *text = re.match(r'"""\n(.*?)"""', code, re.DOTALL)[1].splitlines()
+    assert underline == "=" * len(title)
+    assert empty == ""
+    assert len(" ".join(text)) > 40
+    compile(code, str(path), "exec")
+
+
+def test_the_gallery_has_a_dozen_examples():
+    assert len(EXAMPLES) >= 12
+
+
+def test_the_tools_of_the_site_are_in_no_other_extra():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["optional-dependencies"]
+    others = " ".join(each for name, extra in extras.items() if name != "docs" for each in extra)
+    assert "sphinx" not in others
+    assert "docs" not in others
+
+
+@pytest.mark.parametrize(
+    ("link", "word"),
+    [
+        ('<a href="other.html#there">', None),
+        ('<a href="#here">', None),
+        ('<a href="https://example.org/x">', None),
+        ('<a href="mailto:a@example.org">', None),
+        ('<link rel="canonical" href="https://example.org/">', None),
+        ('<img src="data:image/png;base64,AA">', None),
+        ('<a href="nowhere.html">', "leads nowhere"),
+        ('<a href="other.html#gone">', "no place"),
+        ('<img src="gone.png">', "leads nowhere"),
+        ('<script src="https://cdn.example.org/a.js">', "from outside"),
+        ('<link rel="stylesheet" href="//fonts.example.org/a.css">', "from outside"),
+    ],
+)
+def test_a_broken_link_and_a_file_from_outside_are_found(tmp_path, link, word):
+    (tmp_path / "index.html").write_text(f'<p id="here">{link}</p>')
+    (tmp_path / "other.html").write_text('<p id="there"></p>')
+    run = subprocess.run([sys.executable, SITE / "check.py", tmp_path], capture_output=True, text=True, check=False)
+    assert run.returncode == (word is not None), run.stderr
+    assert (word or "every link") in run.stdout
