@@ -11,7 +11,7 @@ import click
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 
 if TYPE_CHECKING:
-    from metalens.formats.pairs.manifest import SkippedSource
+    from metalens.formats.pairs.manifest import PairsSource, SkippedSource
 
 
 LONGEST_LINE = 20_000
@@ -55,3 +55,21 @@ def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> Non
     """
     for each in skipped:
         tell_line(f"{word} {shown(each.name)}: {each.reason}")
+
+
+def tell_shared(test: Iterable[PairsSource], training: Iterable[PairsSource]) -> list[dict[str, str]]:
+    """Print on stderr which test photographs also trained.
+
+    Args:
+        test: photographs that a result is judged by.
+        training: photographs of the sets that it was trained or tuned on.
+
+    Returns:
+        The photographs, for the JSON object.
+    """
+    from metalens.formats.pairs.shared_photographs import shared_photographs, shared_sentence
+
+    shared = shared_photographs(test, training)
+    if shared:
+        tell_line(shared_sentence(shared))
+    return [each._asdict() for each in shared]

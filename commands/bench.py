@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, tell_line
+from metalens.commands.answer import answer, tell_line, tell_shared
 from metalens.commands.options import (
     MINUTES,
     PATH,
@@ -138,6 +138,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
+    from metalens.formats.pairs.reader import read_pairs
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs
     from metalens.restore.bench.plan import INPUTS, BenchPlan
@@ -179,6 +180,8 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     wanted = WantedInputs(photos, test_photos, **given)
     inputs = make_inputs(output, wanted, tell_line)
     check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
+    judged = [source for each in inputs.test for source in read_pairs(each).manifest.sources]
+    tell_shared(judged, read_pairs(inputs.pairs).manifest.sources)
     return BenchPlan(
         pairs=str(inputs.pairs.resolve()),
         test=tuple(str(each.resolve()) for each in inputs.test),

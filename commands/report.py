@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, tell_shared
 from metalens.commands.options import PATH, bank_option, json_option, output_option
 from metalens.commands.progress import count_progress
 
@@ -24,8 +24,11 @@ from metalens.commands.progress import count_progress
 @json_option
 def report(output: Path, psf_path: Path, as_json: bool, **inputs: Any) -> None:
     """Compare clean, captured, Wiener and restored pictures: report.html with figures, and report.json."""
+    from metalens.formats.pairs.reader import read_pairs
     from metalens.restore.report.evaluation import EvaluationInputs, evaluate
 
     with count_progress("report", "picture") as tell:
         figures = evaluate(output, EvaluationInputs(psf_path, **inputs), tell)
+    judged, tuned = (read_pairs(inputs[name]).manifest.sources for name in ("pairs", "tune"))
+    figures |= {"photographs_that_trained": tell_shared(judged, tuned)}
     answer(figures, as_json, f"{output / 'report.html'}")

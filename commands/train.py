@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, counted
+from metalens.commands.answer import answer, counted, tell_shared
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
     BATCH,
@@ -267,6 +267,8 @@ def train(
         recipe=recipe,
         changes=_changes(options),
     )
+    sources = [source for each in opened for source in each.manifest.sources]
+    tell_shared([source for source in sources if source.split == "validation"], sources)
     if dry_run:
         restorer, lenses = untrained(task)
         settings = settings_of(task, restorer, lenses, PathLoss(task.config))

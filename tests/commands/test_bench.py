@@ -75,6 +75,7 @@ def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
     assert result.exit_code == 0, (result.output, result.exception)
     answered = json.loads(result.stdout)
     assert (answered["runs"], answered["finished"]) == (2, 1)
+    assert "test photographs that also trained: p0 (the same file), p1" in result.stderr
     assert answered["failed"] == {
         "psf-aware, seed 0": "--crop 36: is no multiple of 8, which this method needs; choose another, or leave the "
         "method out with --methods."
