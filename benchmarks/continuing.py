@@ -64,7 +64,7 @@ def main() -> None:
         pairs = given.output / "ensemble-pairs"
         if not (pairs / "manifest.json").is_file():
             count, (rows, columns) = len(read_pairs(given.pairs)), read_pairs(given.pairs)[0][0].shape[:2]
-            crops = ["--crops", f"{rows}x{columns}", "--count", count]
+            crops = ["--crop", f"{rows}x{columns}", "--count", count]
             metalens("synth", given.photos, "-o", pairs, "--psf-ensemble", drawn, *crops)
         adapters["trained on the ensemble"] = trained("trained on the ensemble", [pairs, *options], setting)
     print("The lens as drawn:\n")

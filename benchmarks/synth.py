@@ -178,7 +178,7 @@ def memory(bank: PsfBank, psf: Path, count: int) -> None:
     with tempfile.TemporaryDirectory() as place:
         output = Path(place) / "pairs"
         command = [sys.executable, "-m", "metalens.cli", "synth", "embedded:train", "-o", output, "--psf", psf]
-        options = ["--crops", "64", "--count", str(count), "--shard-size", "16"]
+        options = ["--crop", "64", "--count", str(count), "--shard-size", "16"]
         process = subprocess.Popen([*map(str, command), *options], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         watcher = threading.Thread(target=watch, args=(process,))
         watcher.start()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import click
 
@@ -28,6 +28,21 @@ class Number(click.FloatRange):
         if math.isnan(number):
             self.fail(f"{value!r} is no number.", param, ctx)
         return float(number)
+
+
+class Precision(click.Choice[str]):
+    """fp32 or bf16: the precision of forward passes."""
+
+    _FORMER: ClassVar = {"float32": "fp32", "bfloat16": "bf16"}
+
+    def __init__(self) -> None:
+        super().__init__(["fp32", "bf16"])
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """Convert what was typed. See :class:`click.ParamType`."""
+        if value in self._FORMER:
+            self.fail(f"{value} is called {self._FORMER[value]} in all commands.", param, ctx)
+        return super().convert(value, param, ctx)
 
 
 SEED = click.IntRange(0, 2**32 - 1)
@@ -129,6 +144,22 @@ def output_option(text: str) -> Callable[[Function], Function]:
     return click.option("-o", "--output", type=PATH, required=True, help=text)
 
 
+def renamed_option(former: str, name: str) -> Callable[[Function], Function]:
+    """An option's former name, which is answered by the name that it has now.
+
+    Args:
+        former: what it was called.
+        name: what it is called.
+    """
+
+    def refuse(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
+        if value is not None:
+            raise click.UsageError(f"{former} is called {name} in all commands.", ctx)
+        del parameter
+
+    return click.option(former, hidden=True, expose_value=False, callback=refuse)
+
+
 def bank_option(text: str) -> Callable[[Function], Function]:
     """``--psf``, the psf.h5 of the camera; the command takes it as ``psf_path``."""
     return click.option("--psf", "psf_path", type=PATH, required=True, help=text)
@@ -182,7 +213,7 @@ recipe_options = together(
     click.option("--crop", type=SIDE, default=96, show_default=True, help="Side of a crop in pixels."),
     click.option(
         "--precision",
-        type=click.Choice(["fp32", "bf16"]),
+        type=Precision(),
         default="fp32",
         show_default=True,
         help="Precision of forward passes in training and restoration.",

@@ -15,6 +15,7 @@ from metalens.commands.options import (
     PATH,
     SEED,
     STEPS,
+    Precision,
     device_option,
     json_option,
     output_option,
@@ -64,7 +65,7 @@ class _Channels(click.ParamType):
 @click.option("--denoiser-learning-rate", type=LEARNING_RATE, help="The same of the denoiser. [default: 0.0005]")
 @click.option(
     "--precision",
-    type=click.Choice(["fp32", "bf16"]),
+    type=Precision(),
     help="Precision of the denoiser's forward passes. [default: fp32]",
 )
 @click.option("--cuda-graphs", is_flag=True, help="Record a step as a CUDA graph and replay it; needs --device cuda.")

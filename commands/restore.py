@@ -7,7 +7,16 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, counted
-from metalens.commands.options import PATH, SIDE, Number, json_option, numbers, output_option, restorer_options
+from metalens.commands.options import (
+    PATH,
+    SIDE,
+    Number,
+    Precision,
+    json_option,
+    numbers,
+    output_option,
+    restorer_options,
+)
 from metalens.commands.progress import share_progress
 
 
@@ -60,8 +69,8 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
 )
 @click.option(
     "--precision",
-    type=click.Choice(["float32", "bfloat16"]),
-    default="float32",
+    type=Precision(),
+    default="fp32",
     show_default=True,
     help="Precision of the networks.",
 )
@@ -162,7 +171,7 @@ def restore(
     restorer = load_restorer(adapter, prior=prior)
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
-    restorer.to(device, getattr(torch, precision))
+    restorer.to(device, {"fp32": torch.float32, "bf16": torch.bfloat16}[precision])
     functions = bank or restorer.bank
     for wanted, option in ((consistent, "--consistent"), (uncertainty, "--uncertainty")):
         if wanted and functions is None:

@@ -23,6 +23,7 @@ from metalens.commands.options import (
     json_option,
     numbers,
     output_option,
+    renamed_option,
     resume_option,
 )
 from metalens.commands.progress import count_progress
@@ -66,7 +67,8 @@ class _Range(click.ParamType):
     "--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; repeatable for several cameras."
 )
 @click.option("--psf-ensemble", type=PATH, help="An ensemble of metalens tolerance; each pair uses one of its lenses.")
-@click.option("--crops", type=_Pixels(), help="ROWSxCOLUMNS of the pairs. [default: the whole sensor]")
+@renamed_option("--crops", "--crop")
+@click.option("--crop", "crops", type=_Pixels(), help="Side or ROWSxCOLUMNS of the pairs. [default: the whole sensor]")
 @click.option(
     "--count", type=PAIRS, help="Total number of pairs, shared over the photographs. [default: one per photograph]"
 )

@@ -23,6 +23,7 @@ from metalens.commands.options import (
     STEPS,
     WEIGHT,
     Number,
+    Precision,
     check_each_once,
     device_option,
     json_option,
@@ -60,9 +61,7 @@ _RECIPE = (
     click.option("--batch", type=BATCH, help="Crops per batch, in each process. [default: 4]"),
     click.option("--accumulate", type=BATCH, help="Batches per step. [default: 1]"),
     click.option("--crop", type=SIDE, help="Side of a crop in pixels; of SD-Turbo 256. [default: 96]"),
-    click.option(
-        "--precision", type=click.Choice(["fp32", "bf16"]), help="Precision of forward passes. [default: fp32]"
-    ),
+    click.option("--precision", type=Precision(), help="Precision of forward passes. [default: fp32]"),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step as a CUDA graph and replay it."),
     click.option(

@@ -216,14 +216,14 @@ def _checked_pixels(
     sensors = sorted({camera.sensor for camera in cameras})
     if pixels is None:
         if len(sensors) > 1:
-            raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose --crops that fit all.")
+            raise InputError(f"pairs: the cameras' sensors have {sensors} pixels; choose a --crop that fits all.")
         return sensors[0]
     require_whole_pair(pixels, "pairs: pixels")
     if min(pixels) < 1 or any(pixels[axis] > sensor[axis] for sensor in sensors for axis in (0, 1)):
         sensor = f"{sensors[0][0]} × {sensors[0][1]}"
-        raise InputError(f"--crops of {pixels[0]} × {pixels[1]} pixels do not fit on a sensor of {sensor}.")
+        raise InputError(f"--crop of {pixels[0]} × {pixels[1]} pixels does not fit on a sensor of {sensor}.")
     if settings.cropping == "centre" and any(pixels != sensor for sensor in sensors):
-        raise InputError("--whole shows the whole sensor; leave --crops out.")
+        raise InputError("--whole shows the whole sensor; leave --crop out.")
     return pixels
 
 

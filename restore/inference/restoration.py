@@ -258,7 +258,7 @@ def _memory(tile: int) -> Iterator[None]:
             raise
         raise InputError(
             f"out of memory with tiles of up to {tile} pixels; lower --tile (memory goes with its square), take "
-            "--precision bfloat16, or another --device."
+            "--precision bf16, or another --device."
         ) from error
 
 
@@ -292,7 +292,7 @@ def _require_finite(values: Tensor, dtype: torch.dtype) -> None:
     if not torch.isfinite(values).all():
         hint = "" if dtype == torch.float32 else f" or {str(dtype).removeprefix('torch.')} is too coarse for them"
         raise InputError(
-            f"the networks gave NaN or infinity: their weights are damaged{hint}; try --precision float32, then copy "
+            f"the networks gave NaN or infinity: their weights are damaged{hint}; try --precision fp32, then copy "
             "the prior and the adapter again."
         )
 

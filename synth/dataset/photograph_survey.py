@@ -60,7 +60,7 @@ def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
     if max(pixels[0] / rows, pixels[1] / columns) > ENLARGEMENT:
         return {
             "error": f"{path}: {rows} × {columns} pixels would be enlarged more than {ENLARGEMENT:g} times to fill "
-            f"{pixels[0]} × {pixels[1]}; give a larger photograph, or take smaller --crops."
+            f"{pixels[0]} × {pixels[1]}; give a larger photograph, or take a smaller --crop."
         }
     return {"sha256": hashlib.sha256(data).hexdigest(), "look": look_of(picture)}
 

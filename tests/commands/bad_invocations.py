@@ -105,7 +105,7 @@ OPTIONS = {
     "sensor": {"--bit-depth": ("3", "17", *WHOLE)},
     "synth": {
         "--count": WHOLE,
-        "--crops": ("0", "-3", "1x-1", "nan", "70000", "10000000000", "axb"),
+        "--crop": ("0", "-3", "1x-1", "nan", "70000", "10000000000", "axb"),
         "--exposure": ("0", "-1", "nan", "1,nan", "inf", "1,0.5", "bright"),
         "--validation": ("1.5", *REAL),
         "--seed": INDEX,
@@ -199,6 +199,9 @@ OPTIONS = {
 REPORT = "report --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}"
 
 FILES = [
+    ("synth {photographs} -o OUT --psf {psf} --crops 32", "--crops is called --crop in all commands"),
+    ("restore {photographs} -o OUT --any-lens --precision bfloat16", "bfloat16 is called bf16 in all commands"),
+    ("pretrain {photographs} -o OUT --work OUT.w --precision float32", "float32 is called fp32 in all commands"),
     ("init lens {lens}", "lens.toml"),
     ("init lens no/my-lens", "its folder no does not exist"),
     ("init glass my-glass", "'glass'"),
@@ -258,7 +261,7 @@ FILES = [
     ("synth {photographs} -o OUT --psf nowhere.h5", "nowhere.h5"),
     ("synth {photographs} -o OUT --psf {lens} --dry-run", "lens.toml"),
     ("synth {photographs} -o OUT --psf-ensemble nowhere --dry-run", "nowhere"),
-    ("synth {photographs} -o OUT --psf {psf} --crops 4096 --dry-run", "4096"),
+    ("synth {photographs} -o OUT --psf {psf} --crop 4096 --dry-run", "4096"),
     ("synth {photographs} -o {pairs} --psf {psf} --dry-run", "not empty"),
     ("synth {photographs} -o OUT --psf {psf} --backend slurm --slurm nothing --dry-run", "KEY=VALUE"),
     ("data verify nowhere", "nowhere"),

@@ -98,7 +98,7 @@ COMMANDS = {
     "verify": "verify {atoms} -o OUT",
     "tolerance": "tolerance {lens} -o OUT --draws 4 --fields 1x1 --window 9",
     "export": "export {lens} --zemax OUT.zmx",
-    "synth": "synth {photographs} -o OUT --psf {psf} --crops 32",
+    "synth": "synth {photographs} -o OUT --psf {psf} --crop 32",
     "export pairs": "data export {pairs} -o OUT --to webdataset",
     "train": "train {pairs} -o OUT --psf {psf} --prior {prior} --config {recipe} --steps 1 --quality piqe",
     "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",

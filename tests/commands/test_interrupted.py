@@ -70,7 +70,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     scenes = ("--photos", str(given / "scenes"), "--fields", "1x1", "--minutes", "0")
     return {
         "psf": Command(("psf", lens, "--fields", "3x3", "--window", "25"), resume=()),
-        "synth": Command(("synth", photographs, "--psf", psf, "--crops", "32", "--count", "8", *shared)),
+        "synth": Command(("synth", photographs, "--psf", psf, "--crop", "32", "--count", "8", *shared)),
         "tolerance": Command(("tolerance", lens, *small, "--draws", "12"), kept=lambda path: path.name in lines),
         "design": Command(("design", str(given / "design.toml"))),
         # What their candidates and steps took is noted, too.

@@ -199,7 +199,7 @@ def test_senseless_settings_are_refused_by_name(changes: dict) -> None:
 def test_crops_that_do_not_fit_the_sensor_are_refused(
     photographs: list[Photograph], make_bank: MakeBank, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="--crops of 33 × 8 pixels do not fit"):
+    with pytest.raises(InputError, match="--crop of 33 × 8 pixels does not fit"):
         generate_pairs(photographs, make_bank(), tmp_path / "pairs", PairsOptions(pixels=(33, 8)))
     with pytest.raises(InputError, match="--whole shows the whole sensor"):
         generate_pairs(
@@ -209,6 +209,6 @@ def test_crops_that_do_not_fit_the_sensor_are_refused(
             PairsOptions(pixels=(8, 8), settings=PairsSettings(cropping="centre")),
         )
     banks = [make_bank(), make_bank(pixels=(40, 40))]
-    with pytest.raises(InputError, match="choose --crops that fit all"):
+    with pytest.raises(InputError, match="choose a --crop that fits all"):
         generate_pairs(photographs, banks, tmp_path / "pairs")
     assert not (tmp_path / "pairs").exists()
