@@ -25,7 +25,7 @@ HOW_TO = {
     "Design": ["lens-toml", "design", "spectra", "meta-atoms", "tolerancing", "fabrication-files", "psf-performance"],
     "Training sets": ["training-sets", "blur", "sensor", "photographs", "captured-pairs", "measured-psfs"],
     "Restoring": ["training", "restoration", "weights", "comparing-lenses"],
-    "Installing": ["installing"],
+    "Installing": ["installing", "app"],
 }
 """Heading → its documents in ``docs/``; those that are not named stand under the last one."""
 
