@@ -62,7 +62,7 @@ def stage(target: Path) -> None:
     for path in [*sorted((ROOT / "docs").rglob("*.md")), *(ROOT / f"{name}.md" for name in _AT_ROOT)]:
         _write(target / path.relative_to(ROOT), _with_links(path, target))
     _write(target / "index.md", _with_links(ROOT / "README.md", target) + START)
-    shutil.copytree(ROOT / "docs" / "images", target / "docs" / "images")
+    shutil.copytree(ROOT / "docs" / "images", target / "docs" / "images", dirs_exist_ok=True)
     for path in sorted((ROOT / "notebooks").glob("*.ipynb")):
         _write(target / "notebooks" / path.name, path.read_text(encoding="utf-8"))
     _add_contents(target)
