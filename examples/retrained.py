@@ -14,8 +14,9 @@ import matplotlib.pyplot as plt
 
 import metalens
 
-camera = metalens.read_camera("hyperbolic").with_(name="new", sensor={"pixels": (96, 96)})
-bank = metalens.simulate_bank(camera, fields=(3, 3), wavelengths_per_channel=1, window=(33, 33))
+hyperbolic = {"family": "hyperbolic", "wavelength_nm": 530.0}
+camera = metalens.read_camera("metacamera").with_(name="new", lens={"phase": hyperbolic}, sensor={"pixels": (96, 96)})
+bank = metalens.simulate_bank(camera, fields=(3, 3), wavelengths_per_channel=1)
 recipe = {"batch": 1, "crop": 64, "learning_rate": 2e-4, "validation_batches": 1, "validation_pictures": 1}
 with TemporaryDirectory() as folder:
     place = Path(folder)

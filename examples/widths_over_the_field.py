@@ -9,6 +9,6 @@ the restorer is told about the camera.
 import metalens
 from metalens.formats.drawing.field_map import width_figure
 
-camera = metalens.read_camera("hyperbolic")
-bank = metalens.simulate_bank(camera, fields=(5, 5), wavelengths_per_channel=1, window=(49, 49))
+camera = metalens.read_camera("metacamera")
+bank = metalens.simulate_bank(camera, fields=(5, 5), wavelengths_per_channel=1)
 figure = width_figure(bank)

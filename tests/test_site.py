@@ -53,7 +53,8 @@ def test_each_document_is_in_a_table_of_contents(staged):
     ).splitlines()
     absolute = [name for name in trees if name.startswith("/notebooks/")]
     listed = {*trees, *(str(staged / name.lstrip("/")) for name in absolute)}
-    pages = {str(path.with_suffix("").resolve()) for path in staged.rglob("*.md") if path.name != "index.md"}
+    texts = {path: path.read_text(encoding="utf-8") for path in staged.rglob("*.md") if path.name != "index.md"}
+    pages = {str(path.with_suffix("").resolve()) for path, text in texts.items() if "orphan: true" not in text}
     assert sorted(pages - listed - {str(staged / "reference" / "commands")}) == []
 
 
@@ -62,6 +63,9 @@ def test_the_reference_has_every_public_name(staged):
     modules = {"formats", "optics", "psf", "synth"}
     missing = [name for name in metalens.__all__ if name not in modules and f":: metalens.{name}\n" not in text]
     assert missing == ["restore"]
+    assert "Also here: :py:obj:`metalens.PairsReport`" in (staged / "reference" / "metalens.synth.rst").read_text(
+        "utf-8"
+    )
     assert ".. py:function:: metalens.restore(picture" in text
     assert ":: metalens.optics.Hyperbolic\n" in (staged / "reference" / "metalens.optics.rst").read_text("utf-8")
 

@@ -21,6 +21,8 @@ copyright = "the authors of metalens; MIT licence"  # noqa: A001 (Sphinx reads t
 version = release = __version__
 root_doc = "index"
 language = "en"
+# What the gallery offers for download is no source.
+exclude_patterns = [f"gallery/*.{kind}" for kind in ("ipynb", "py", "zip", "json", "md5")]
 extensions = ["myst_nb", "sphinx.ext.autodoc", "sphinx.ext.napoleon", "sphinx_gallery.gen_gallery"]
 
 # Documents: Markdown as on GitHub, with links to the headings of other pages.

@@ -11,7 +11,7 @@ MODULES = {
     "metalens.psf": "Point spread functions.",
     "metalens.synth": "Blur, sensor and training pairs.",
 }
-"""Module → what it has. The front door's own modules and functions that stand on another page are left out there."""
+"""Module → what it has."""
 
 
 def reference_pages() -> dict[str, str]:
@@ -29,8 +29,14 @@ def reference_pages() -> dict[str, str]:
 
 def _page(module: str, about: str) -> str:
     found = import_module(module)
-    entries = [_entry(module, name, getattr(found, name)) for name in sorted(found.__all__, key=str.lower)]
-    return f"{module}\n{'=' * len(module)}\n\n{about}\n\n" + "\n".join(entries)
+    names = sorted(found.__all__, key=str.lower)
+    front = import_module("metalens")
+    # The front door has the very same objects of some stages: their description stands there once.
+    known = [name for name in names if module != "metalens" and getattr(front, name, None) is getattr(found, name)]
+    text = f"{module}\n{'=' * len(module)}\n\n{about}\n\n"
+    if known:
+        text += f"Also here: {', '.join(f':py:obj:`metalens.{name}`' for name in known)}.\n\n"
+    return text + "\n".join(_entry(module, name, getattr(found, name)) for name in names if name not in known)
 
 
 def _entry(module: str, name: str, value: object) -> str:

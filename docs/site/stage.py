@@ -109,13 +109,20 @@ def _with_links(path: Path, target: Path) -> str:
             return f"{text}({place.rstrip('/')}/index.md)"
         if linked.is_dir():
             return text[1:-1]
-        if linked.suffix not in (".md", ".ipynb"):
-            copy = target / linked.relative_to(ROOT)
+        copy = target / linked.relative_to(ROOT)
+        if linked.suffix == ".md" and not copy.exists() and not _is_staged(linked):
+            _write(copy, "---\norphan: true\n---\n\n" + _with_links(linked, target))  # a model card
+        elif linked.suffix not in (".md", ".ipynb"):
             copy.parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(linked, copy)
         return found[0]
 
     return LINK.sub(link, path.read_text(encoding="utf-8"))
+
+
+def _is_staged(path: Path) -> bool:
+    """Whether a document comes to the site by itself."""
+    return path.is_relative_to(ROOT / "docs") or path.parent == ROOT
 
 
 def _write(path: Path, text: str) -> None:
