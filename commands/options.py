@@ -157,7 +157,9 @@ def renamed_option(former: str, name: str) -> Callable[[Function], Function]:
             raise click.UsageError(f"{former} is called {name} in all commands.", ctx)
         del parameter
 
-    return click.option(former, hidden=True, expose_value=False, callback=refuse)
+    # A name of its own, or it would take the value of the option that has its place.
+    parameter = f"former_{former.strip('-').replace('-', '_')}"
+    return click.option(former, parameter, hidden=True, expose_value=False, callback=refuse)
 
 
 def bank_option(text: str) -> Callable[[Function], Function]:
