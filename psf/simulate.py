@@ -34,7 +34,7 @@ def simulate_psf(
     Args:
         lens: the metalens.
         wavelength: in metres, 200 nm to 20 µm.
-        field_angle: θ, or (θ, φ), in radians; ``|θ|`` up to 75°. φ turns from +x (right) to +y (down).
+        field_angle: θ, or (θ, φ), in radians; |θ| up to 75°. φ turns from +x (right) to +y (down).
         window: (ny, nx) samples; the chief ray lands on sample (ny // 2, nx // 2).
         pixel_pitch: sample spacing in metres.
         engine: ``direction_cosine`` (float32, fast for small windows and large lenses), ``angular_spectrum``

@@ -84,3 +84,17 @@ html_theme_options = {
     "footer_end": [],
 }
 html_sidebars = {"index": []}
+
+
+def escape_bars(app, what, name, found, options, lines):
+    """Keep |x| in a docstring as it is: reStructuredText would look for a substitution of that name."""
+    del app, what, name, found, options
+    for number, line in enumerate(lines):
+        if not line.lstrip().startswith((">>>", "...")):
+            parts = line.split("``")
+            lines[number] = "``".join(part if at % 2 else part.replace("|", r"\|") for at, part in enumerate(parts))
+
+
+def setup(app):
+    """Connect what Sphinx calls."""
+    app.connect("autodoc-process-docstring", escape_bars)

@@ -18,7 +18,7 @@ from metalens.optics.phase.profile import Phase, Scalar
 class Zernike(Phase):
     """Σ aⱼ Zⱼ(y/R, x/R), orthonormal on the disc of radius R: the square sum of all but a₀ is the variance of phase.
 
-    Zⱼ = √(n + 1) R_n⁰(ρ) or ``√(2(n + 1)) R_n^|m|(ρ)`` · (cos mθ for m > 0, ``sin |m|θ`` for m < 0), j = (n(n+2)+m)/2
+    Zⱼ = √(n + 1) R_n⁰(ρ) or √(2(n + 1)) R_n^|m|(ρ) · (cos mθ for m > 0, sin |m|θ for m < 0), j = (n(n + 2) + m)/2
     (ANSI Z80.28; Thibos et al., doi:10.3928/1081-597X-20020901-30). θ runs from +x to +y, which points down here.
 
     Attributes:
