@@ -43,7 +43,9 @@ def check(site: Path) -> list[str]:
     Args:
         site: folder of its pages.
     """
-    pages = {path: _parsed(path) for path in sorted(site.rglob("*.html"))}
+    # Templates of the theme lie among its static files.
+    places = (path for path in sorted(site.rglob("*.html")) if "_static" not in path.parts)
+    pages = {path: _parsed(path) for path in places}
     if not pages:
         return [f"{site}: holds no pages; build them first."]
     wrong = []

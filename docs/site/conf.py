@@ -52,6 +52,8 @@ sphinx_gallery_conf = {
     "plot_gallery": not QUICK,
     "abort_on_example_error": True,
     "download_all_examples": False,
+    # The page of run times loads scripts from outside.
+    "write_computation_times": False,
     "show_memory": False,
     "show_signature": False,
     "min_reported_time": 20,

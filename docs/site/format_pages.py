@@ -92,7 +92,7 @@ def _rows(keys: tuple[Key, ...]) -> str:
 
 
 def _short(value: Any) -> str:
-    said = str(value).lower() if isinstance(value, bool) else str(value)
+    said = str(value).lower() if isinstance(value, bool) else str(value) or '""'
     return said if len(said) <= 60 else "see its table"
 
 

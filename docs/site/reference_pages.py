@@ -5,6 +5,8 @@ from __future__ import annotations
 import inspect
 from importlib import import_module
 
+from pydantic import BaseModel
+
 MODULES = {
     "metalens": "The front door: the three jobs, and the records that they pass on.",
     "metalens.optics": "Lenses and phase profiles.",
@@ -12,6 +14,9 @@ MODULES = {
     "metalens.synth": "Blur, sensor and training pairs.",
 }
 """Module → what it has."""
+
+_FILES = {"Camera": "lens", "DesignSpec": "design"}
+"""Record → the page of its file."""
 
 
 def reference_pages() -> dict[str, str]:
@@ -44,8 +49,13 @@ def _entry(module: str, name: str, value: object) -> str:
         return ""
     if inspect.ismodule(value):  # a folder that is a function: the docstring is the function's
         return f".. py:function:: {module}.{name}{inspect.signature(value)}\n\n{_indented(value)}\n"
+    if inspect.isclass(value) and issubclass(value, BaseModel):
+        page = _FILES.get(name)
+        keys = f"\n   Its keys are those of :doc:`/file-formats/{page}`.\n" if page else ""
+        options = "   :members:\n   :exclude-members: model_config\n"
+        return f".. autoclass:: {module}.{name}(**keys)\n{options}{keys}"
     if inspect.isclass(value):
-        return f".. autoclass:: {module}.{name}\n   :members:\n   :exclude-members: model_config\n"
+        return f".. autoclass:: {module}.{name}\n   :members:\n"
     if callable(value):
         return f".. autofunction:: {module}.{name}\n"
     return f".. py:data:: {module}.{name}\n\n   ``{value!r}``\n"
