@@ -72,7 +72,7 @@ type: $(INSTALLED_DEV) ## types
 	MYPY_NUM_WORKERS=$$($(BIN)/python -c 'import os; print(os.cpu_count())') $(BIN)/mypy
 
 # Needs no network once installed. Sphinx's warnings are errors; examples and notebooks are run.
-docs: $(INSTALLED_DOCS) ## build the site into build/docs/html; METALENS_DOCS=quick runs no examples and notebooks
+docs: $(INSTALLED_DOCS) ## build the site into build/docs/html; METALENS_DOCS=quick runs nothing, gallery the examples
 	$(BIN)/python docs/site/stage.py build/docs/source
 	rm -rf build/docs/html
 	$(BIN)/python -m sphinx -W --keep-going -q -b html -c docs/site -d build/docs/doctrees build/docs/source build/docs/html

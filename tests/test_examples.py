@@ -1,12 +1,10 @@
-"""The examples of the gallery run, each from beginning to end, and draw a picture."""
+"""The examples of the gallery have what it shows of them; that they run is seen in ``tests/test_site.py``."""
 
 from __future__ import annotations
 
 import re
-import runpy
 from pathlib import Path
 
-import matplotlib.pyplot as plt
 import pytest
 
 EXAMPLES = sorted((Path(__file__).resolve().parents[1] / "examples").glob("*.py"))
@@ -22,15 +20,3 @@ def test_an_example_has_a_title_and_a_text(path):
 
 def test_the_gallery_has_a_dozen_examples():
     assert len(EXAMPLES) >= 12
-
-
-@pytest.mark.long  # each takes seconds, sixteen of them minutes; make docs runs them, too
-@pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)
-def test_an_example_runs_and_draws_a_picture(path, monkeypatch):
-    monkeypatch.setattr(plt, "show", lambda: None)
-    plt.close("all")
-    names = runpy.run_path(str(path))
-    figure = names.get("figure") or plt.gcf()
-    assert figure.axes
-    figure.canvas.draw()
-    plt.close("all")

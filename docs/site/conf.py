@@ -9,6 +9,9 @@ import warnings
 from pathlib import Path
 
 import matplotlib
+import matplotlib.pyplot as plt
+from matplotlib.figure import Figure
+from sphinx_gallery.scrapers import figure_rst
 
 from metalens import __version__
 
@@ -35,21 +38,34 @@ suppress_warnings = [
     "config.cache",
 ]
 
-# Notebooks are run as in the tests. METALENS_DOCS=quick leaves notebooks and examples unrun, to look at texts.
-QUICK = os.environ.get("METALENS_DOCS") == "quick"
+# Notebooks are run as in the tests. METALENS_DOCS=gallery leaves them unrun, METALENS_DOCS=quick the examples, too.
+RUN = os.environ.get("METALENS_DOCS", "all")
 os.environ["METALENS_QUICK"] = "1"
-nb_execution_mode = "off" if QUICK else "force"
+nb_execution_mode = "force" if RUN == "all" else "off"
 nb_execution_raise_on_error = True
 nb_execution_timeout = 600
 nb_merge_streams = True
 # Progress bars.
 nb_output_stderr = "remove"
 
+
+def figures_outside_pyplot(block, block_vars, gallery_conf):
+    """Save the figure of an example that pyplot does not know: those of metalens are made without it."""
+    del block
+    figure = block_vars["example_globals"].get("figure")
+    if not isinstance(figure, Figure) or plt.fignum_exists(getattr(figure, "number", None)):
+        return ""
+    path = next(block_vars["image_path_iterator"])
+    figure.savefig(path, dpi=130)
+    return figure_rst([path], gallery_conf["src_dir"])
+
+
 sphinx_gallery_conf = {
+    "image_scrapers": ("matplotlib", figures_outside_pyplot),
     "examples_dirs": str(ROOT / "examples"),
     "gallery_dirs": "gallery",
     "filename_pattern": r"\.py$",
-    "plot_gallery": not QUICK,
+    "plot_gallery": RUN != "quick",
     "abort_on_example_error": True,
     "download_all_examples": False,
     # The page of run times loads scripts from outside.
