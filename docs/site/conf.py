@@ -1,4 +1,4 @@
-"""Sphinx's configuration of the site; ``make docs`` builds it (docs/adr/0038-the-site.md).
+"""Sphinx's configuration of the site; ``make docs`` builds it (docs/adr/0039-the-site.md).
 
 The sources are what ``stage.py`` gathers: the documents of the repository, the pages that it generates, the notebooks,
 and the examples of the gallery, which the build runs.
@@ -9,7 +9,6 @@ import warnings
 from pathlib import Path
 
 import matplotlib
-import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 from sphinx_gallery.scrapers import figure_rst
 
@@ -53,7 +52,7 @@ def figures_outside_pyplot(block, block_vars, gallery_conf):
     """Save the figure of an example that pyplot does not know: those of metalens are made without it."""
     del block
     figure = block_vars["example_globals"].get("figure")
-    if not isinstance(figure, Figure) or plt.fignum_exists(getattr(figure, "number", None)):
+    if not isinstance(figure, Figure) or figure.canvas.manager is not None:
         return ""
     path = next(block_vars["image_path_iterator"])
     figure.savefig(path, dpi=130)
