@@ -12,7 +12,7 @@ import numpy as np
 import metalens
 from metalens.optics import Hyperbolic, LogAsphere
 
-DIAMETER, FOCUS, GREEN = 100e-6, 400e-6, 532e-9
+DIAMETER, FOCUS, GREEN = 200e-6, 400e-6, 532e-9
 PROFILES = {
     "hyperbolic": Hyperbolic(FOCUS, GREEN),
     "logarithmic asphere": LogAsphere(0.96 * FOCUS, 1.04 * FOCUS, DIAMETER / 2, GREEN),

@@ -1,4 +1,4 @@
-"""Sphinx's configuration of the site; ``make docs`` builds it (docs/adr/0039-the-site.md).
+"""Sphinx's configuration of the site; ``make docs`` builds it (docs/adr/0040-the-site.md).
 
 The sources are what ``stage.py`` gathers: the documents of the repository, the pages that it generates, the notebooks,
 and the examples of the gallery, which the build runs.
