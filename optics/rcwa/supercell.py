@@ -140,7 +140,7 @@ class SupercellSolver:
         Args:
             angle: of incidence in air in radians.
             azimuth: of the plane of incidence from the row's direction in radians, 0 to π. Light of the azimuth 0 comes
-                from the side to which its tangential wave vector points along the row, along which the phase falls.
+                with a wave vector along the row, along which the phase falls, and is bent back towards the normal.
             polarisation: ``"s"`` or ``"p"``, of the plane of incidence.
         """
         # A plane of incidence along the row keeps the mirror symmetry across it.

@@ -112,7 +112,7 @@ def test_what_a_supercell_needs_is_said(library):
 
 
 def test_neighbours_cost_a_grating_half_of_its_light_at_20_degrees(library):
-    """Five pillars that deflect by sin 0.31 at 540 nm, of the figures in docs/meta-atoms.md."""
+    """Five pillars that deflect by sin 0.31 at 540 nm."""
     cell = row(library, 275, 230, 195, 160, 100, samples=64)
     assert cell.deflection == pytest.approx(0.309, abs=1e-3)
     atoms = [int(np.abs(library.geometry[:, 0] - each).argmin()) for each in cell.geometry[:, 0]]
