@@ -109,6 +109,7 @@ def with_new_q(adapter: str, form: Form, seed: int, bank: PsfBank) -> Restorer:
         trained.quality_metric,
         bank=bank,
     )
+    restorer.attention.standardise(torch.from_numpy(trained.lens_map).float())
     known = trained.parameters()
     with torch.no_grad():
         for name, parameter in restorer.parameters().items():

@@ -105,7 +105,6 @@ class Restorer:
             fwhm=config.fwhm,
             channels=lens_channels(config.conditioning) + 1,
         )
-        self.attention.standardise(torch.from_numpy(self.lens_map).float())
         self.skips = EncoderSkips(self.prior.vae) if config.skips else None
         self.optics = OpticsInput(self.prior) if config.conditioning == "optics" else None
         self.path_embedding = PathEmbedding(self.prior) if config.path_embedding else None

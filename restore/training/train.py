@@ -266,6 +266,7 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
         torch.manual_seed(config.seed)
         lens = lenses.of_camera(camera)
         restorer = Restorer(prior, config.adapter, camera, lens.values, metric, bank=lens.bank)
+        restorer.attention.standardise(torch.from_numpy(lens.values).float())
     if initial is not None:
         initialise(restorer, initial)
     return restorer, lenses

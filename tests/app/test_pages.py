@@ -129,7 +129,7 @@ def test_a_specification_is_checked_while_it_is_typed(studio, project):
 def test_pairs_are_filtered_and_told(studio, project, scene, run):
     write_picture(project.folder / "one.png", np.tile(scene, (3, 3, 1)))
     arguments = ["synth", project.folder / "one.png", "-o", project.folder / "pairs", "--psf", embedded_bank(project)]
-    assert run(*arguments, "--count", "2", "--crops", "64x64")[0] == 0
+    assert run(*arguments, "--count", "2", "--crop", "64x64")[0] == 0
 
     async def visit():
         async with visited(studio, "/data") as user:

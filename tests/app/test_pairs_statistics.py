@@ -31,7 +31,7 @@ def test_each_pair_is_told_with_its_place_and_each_skipped_photograph_with_its_r
         bank,
         "--count",
         "2",
-        "--crops",
+        "--crop",
         "64x64",
     ]
     assert run(*arguments)[0] == 0

@@ -43,6 +43,7 @@ BASES = {
     "compare": "compare {lens} -o OUT --photos {photographs}",
     "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1",
     "demo": "demo -o OUT",
+    "app": "app --no-browser",
 }
 """Invocations that nothing is wrong with, or only that a file is missing, which is found after what is added here."""
 
@@ -58,6 +59,7 @@ WORD = ("nothing-of-this-name",)
 MAP = ("0", "-3", "1,2,", "450,nan", "450,1e300", "450,-1", "100")
 
 OPTIONS = {
+    "app": {"--port": ("-1", "65536", "18446744073709551616", "1.5", "nan", "http")},
     "psf": {
         "--fields": GRID,
         "--radii": WHOLE,
