@@ -85,7 +85,7 @@ _RECIPE = (
     click.option(
         "--adversarial-weight",
         type=WEIGHT,
-        help="Weight of a discriminator's judgement in the positive path. [default: 0, no discriminator]",
+        help="Weight of a discriminator's judgement in the positive path; 0 trains none. [default: 0]",
     ),
     click.option(
         "--paths",

@@ -127,6 +127,8 @@ def train(
     settings = settings_of(task, restorer, lenses, loss)
     with claimed(output, settings, resume) if workplace.is_first else nullcontext():
         workplace.wait()
+        if task.initial is None:
+            restorer.attention.standardise(torch.from_numpy(restorer.lens_map).float())
         # Without Q nothing reads the quality.
         measured = metric if restorer.layers.ranks else None
         whole = config.adapter.form in OF_WHOLE_FRAMES
@@ -266,7 +268,6 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
         torch.manual_seed(config.seed)
         lens = lenses.of_camera(camera)
         restorer = Restorer(prior, config.adapter, camera, lens.values, metric, bank=lens.bank)
-        restorer.attention.standardise(torch.from_numpy(lens.values).float())
     if initial is not None:
         initialise(restorer, initial)
     return restorer, lenses
