@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -103,7 +102,7 @@ class DesignView:
         """Begin with another specification."""
         chosen = str(event.value)
         source = chosen if chosen in design_names() else str(self.project.inside(chosen))
-        spec = await self._guarded(lambda: run.io_bound(read_design, source))
+        spec = await self.sentence.guarded(lambda: run.io_bound(read_design, source))
         if spec is None or self.form.is_deleted:
             return
         self.project.remember(spec=chosen)
@@ -228,7 +227,7 @@ class DesignView:
             return
         request = {"do": "design", "spec": specification, "output": f"{self.project.own.name}/designs/{name}.toml"}
         self.drawing = True
-        found = await self._guarded(lambda: self.studio.simulating.ask(request))
+        found = await self.sentence.guarded(lambda: self.studio.simulating.ask(request))
         self.drawing = False
         if found is None or self.lens.is_deleted:
             return
@@ -273,13 +272,6 @@ class DesignView:
 
                 across.on_value_change(redraw)
                 up.on_value_change(redraw)
-
-    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            return await work()
-        except InputError as error:
-            self.sentence.show(str(error))
-            return None
 
 
 def _shown(value: float | None) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +10,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from metalens.app.project import Project
+from metalens.formats.files.errors import InputError
 
 VIEWS = {"/": "Restore", "/lens": "Lens", "/design": "Design", "/data": "Data"}
 """Path → title, in the order of the navigation."""
@@ -132,6 +133,24 @@ class Sentence:
         if not self.label.is_deleted:
             self.label.set_text(text)
             self.label.set_visibility(bool(text))
+
+    async def guarded(self, work: Callable[[], Awaitable[Any]], progress: Progress | None = None) -> Any:
+        """Await work; what is wrong with it is shown as a sentence.
+
+        Args:
+            work: starts the work.
+            progress: its bar, which is hidden when it fails.
+
+        Returns:
+            Its result, or None where it failed.
+        """
+        try:
+            return await work()
+        except InputError as error:
+            if progress is not None:
+                progress.hide()
+            self.show(str(error))
+            return None
 
 
 def figures_table(head: list[str], rows: list[list[str]], groups: list[tuple[str, int]] | None = None) -> None:

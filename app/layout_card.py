@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any
-
 from nicegui import ui
 
 from metalens.app.files import url_of
@@ -13,7 +10,6 @@ from metalens.app.job import shown_command
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
 from metalens.formats.camera.camera import Camera
-from metalens.formats.files.errors import InputError
 from metalens.formats.files.toml_file import shipped_names
 
 OWN = "of the lens"
@@ -91,7 +87,7 @@ class LayoutCard:
             "centre_um": [float(self.y.value or 0), float(self.x.value or 0)],
             "width_um": self.window_um,
         }
-        found = await self._guarded(lambda: self.studio.simulating.ask(request, self.progress.show))
+        found = await self.sentence.guarded(lambda: self.studio.simulating.ask(request, self.progress.show))
         self.progress.hide()
         if found is not None and not self.picture.is_deleted:
             # Another address each time, or the browser shows what it has.
@@ -128,10 +124,3 @@ class LayoutCard:
         """Stop what runs."""
         self.studio.jobs.job(f"gds-{self.key}-{self._library() or 'own'}").stop()
         await self.studio.simulating.stop()
-
-    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        try:
-            return await work()
-        except InputError as error:
-            self.sentence.show(str(error))
-            return None

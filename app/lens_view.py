@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from metalens.app.studio import Studio
 from metalens.app.watching import watch
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
-from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 
@@ -137,7 +135,7 @@ class LensPanel:
         self.shown.set_visibility(False)
         self.compute.set_visibility(False)
         self.bank = self.simulated = self.node = None
-        camera = await self._guarded(lambda: run.io_bound(self._camera))
+        camera = await self.sentence.guarded(lambda: run.io_bound(self._camera), self.progress)
         if camera is None:
             return
         self.project.remember(**{self.name: self.lens.value})
@@ -186,7 +184,7 @@ class LensPanel:
     async def _show(self, camera: Camera) -> None:
         path = self.path
         assert path is not None
-        bank = await self._guarded(lambda: run.io_bound(read_psf_bank, path))
+        bank = await self.sentence.guarded(lambda: run.io_bound(read_psf_bank, path), self.progress)
         if bank is None or self.shown.is_deleted:
             return
         self.bank = bank
@@ -200,7 +198,9 @@ class LensPanel:
     async def _draw(self, camera: Camera) -> None:
         assert self.path is not None
         request = {"do": "draw", "bank": self.project.relative(self.path)}
-        found = await self._guarded(lambda: self.studio.simulating.ask(request, self.progress.show))
+        found = await self.sentence.guarded(
+            lambda: self.studio.simulating.ask(request, self.progress.show), self.progress
+        )
         self.progress.hide()
         if found is None or self.figures.is_deleted:
             return
@@ -315,20 +315,13 @@ class LensPanel:
             return
         request = {"do": "point", "bank": self.project.relative(self.path), "defocus_um": float(self.defocus.value)}
         request["place_um"] = [1e6 * each for each in self.place]
-        found = await self._guarded(lambda: self.studio.simulating.ask(request, self.progress.show))
+        found = await self.sentence.guarded(
+            lambda: self.studio.simulating.ask(request, self.progress.show), self.progress
+        )
         self.progress.hide()
         if found is not None and not self.function.is_deleted:
             self.simulated = np.load(self.project.inside(found["functions"]), allow_pickle=False)
             self.show_function()
-
-    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """The result, or None after the sentence about what is wrong is shown."""
-        try:
-            return await work()
-        except InputError as error:
-            self.progress.hide()
-            self.sentence.show(str(error))
-            return None
 
 
 def _modulation(bank: PsfBank, node: int) -> list[dict[str, Any]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +24,6 @@ from metalens.app.photographs import (
 )
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
-from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import is_pairs_folder
 
 AHEAD = (0.75, 0.0, 1.0, 0.5, 0.25, 1.2, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1)
@@ -141,12 +139,12 @@ class RestoreView:
             if job.state() != "running":
                 job.start(arguments)
             warm = self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]})
-            await self._guarded(lambda: warm)
+            await self.sentence.guarded(lambda: warm, self.progress)
             self.command.show(job.command())
             if not await watch(job, self.progress, "photographing the held-out pictures"):
                 self.sentence.show("" if job.state() == "stopped" else job.sentence())
                 return
-        await self._guarded(lambda: run.io_bound(add_pairs, self.project, pairs))
+        await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, pairs), self.progress)
 
     def _list(self) -> dict[str, str]:
         known = {each.key: f"{each.about.title} ({each.about.source})" for each in photographs_in(self.project)}
@@ -158,7 +156,9 @@ class RestoreView:
 
     async def take(self, folder: str) -> None:
         """Take photographs of a folder of pairs."""
-        found = await self._guarded(lambda: run.io_bound(add_pairs, self.project, self.project.inside(folder)))
+        found = await self.sentence.guarded(
+            lambda: run.io_bound(add_pairs, self.project, self.project.inside(folder)), self.progress
+        )
         if found:
             self._list()
             self.photographs.set_value(found[0].key)
@@ -169,7 +169,9 @@ class RestoreView:
             self.sentence.show(f"{event.file.name}: larger than {LARGEST_UPLOAD // 2**20} MiB; shrink it first.")
             return
         data = await event.file.read()
-        found = await self._guarded(lambda: run.io_bound(add_upload, self.project, data, event.file.name))
+        found = await self.sentence.guarded(
+            lambda: run.io_bound(add_upload, self.project, data, event.file.name), self.progress
+        )
         if found is not None:
             self._list()
             self.photographs.set_value(found.key)
@@ -196,7 +198,7 @@ class RestoreView:
         self.all_the_same.set_visibility(False)
         self.sentence.show("")
         self.mapped, self.filtered, self.opened = None, None, None
-        given = await self._guarded(lambda: run.io_bound(photograph, self.project, key))
+        given = await self.sentence.guarded(lambda: run.io_bound(photograph, self.project, key), self.progress)
         if given is None:
             return
         self.chosen = given
@@ -410,19 +412,10 @@ class RestoreView:
             if not quiet:
                 self.progress.show(share, text)
 
-        found = await self._guarded(lambda: self.studio.restoring.ask(request, tell))
+        found = await self.sentence.guarded(lambda: self.studio.restoring.ask(request, tell), self.progress)
         if not quiet:
             self.progress.hide()
         return found
-
-    async def _guarded(self, work: Callable[[], Awaitable[Any]]) -> Any:
-        """The result, or None after the sentence about what is wrong is shown."""
-        try:
-            return await work()
-        except InputError as error:
-            self.progress.hide()
-            self.sentence.show(str(error))
-            return None
 
 
 def _number(figures: dict[str, dict[str, float]], key: str, zone: str, digits: int) -> str:
