@@ -39,7 +39,7 @@ class AdapterConfig:
     Attributes:
         unet_rank: LoRA rank in the U-Net.
         encoder_rank: LoRA rank in the autoencoder's encoder.
-        form: form of Q: ``local``, ``global``, or ``plain`` (LoRA without Q).
+        form: form of Q: ``local``, ``global``, ``mean`` (the local one, averaged), or ``plain`` (LoRA without Q).
         bases: K, basis matrices per block (local form).
         fwhm: whether Q depends on the FWHM map; otherwise S_f is set to 0.
         skips: whether the decoder takes the encoder's features (:mod:`metalens.restore.adapter.skips`).
