@@ -1,0 +1,82 @@
+"""Averaged adapters: the weights of the average, and what is refused in one sentence."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from average_adapters import main
+
+from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
+
+from ..conftest import textured, write_pairs
+
+
+@pytest.fixture
+def saved(make_restorer, tmp_path):
+    """Save an adapter under a name: its folder."""
+
+    def save(name, *, camera=None, **settings):
+        folder = tmp_path / name
+        folder.mkdir()
+        restorer = make_restorer(perturb=0.05, **settings)
+        restorer.camera = camera or restorer.camera
+        save_adapter(folder, restorer)
+        return str(folder)
+
+    return save
+
+
+def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detailed(saved, pairs, tmp_path):
+    detailed, faithful = saved("detailed", seed=1, path_embedding=True), saved("faithful", seed=2)
+    main([detailed, faithful, "--share", "0.25", "--pairs", str(tmp_path / "pairs"), "-o", str(tmp_path / "averaged")])
+    found = load_restorer(tmp_path / "averaged")
+    first, second = load_restorer(detailed).parameters(), load_restorer(faithful).parameters()
+    assert set(found.parameters()) == set(first)
+    for name, weight in found.parameters().items():
+        expected = first[name].lerp(second.get(name, first[name]), 0.25)
+        # Saved in half precision.
+        torch.testing.assert_close(weight, expected, atol=1e-3, rtol=1e-3)
+    assert found.training["averaged"] == {"with": faithful, "share": 0.25}
+
+
+@pytest.mark.parametrize(
+    ("other", "options", "told"),
+    [
+        ({}, {"--share": "1.5"}, "--share must be from 0 to 1, found 1.5."),
+        ({"unet_rank": 8}, {}, "are of different settings"),
+        ({"camera": "another"}, {}, "are of different cameras, 'metacamera' ("),
+        ({}, {"--pairs": "nowhere"}, "nowhere"),
+        ({}, {"-o": "."}, "the output folder is not empty"),
+        (None, {}, "nothing: is not an adapter (no adapter.json)"),
+    ],
+)
+def test_what_is_wrong_is_one_sentence_and_nothing_is_written(
+    saved, pairs, camera, tmp_path, monkeypatch, other, options, told
+):  # fmt: skip
+    monkeypatch.chdir(tmp_path)
+    if other == {"camera": "another"}:
+        other = {"camera": camera.with_(name="another")}
+    faithful = "nothing" if other is None else saved("faithful", **other)
+    words = {"--share": "0.5", "--pairs": str(tmp_path / "pairs"), "-o": "averaged"} | options
+    with pytest.raises(SystemExit) as stopped:
+        main([saved("detailed"), faithful, *(word for pair in words.items() for word in pair)])
+    assert str(stopped.value.code).startswith("average_adapters: ")
+    assert told in str(stopped.value.code)
+    assert not (tmp_path / "averaged").exists()
+
+
+def test_pairs_without_any_for_validation_are_refused(saved, camera, tmp_path):
+    write_pairs(tmp_path / "pairs", camera, textured(2), sources=1)
+    with pytest.raises(SystemExit, match="keeps no pair for validation"):
+        main(
+            [
+                saved("one"),
+                saved("two"),
+                "--share",
+                "0.5",
+                "--pairs",
+                str(tmp_path / "pairs"),
+                "-o",
+                str(tmp_path / "new"),
+            ]
+        )
