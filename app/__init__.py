@@ -18,6 +18,8 @@ In reading order:
 - ``frame``            header, navigation and the elements that all views use
 - ``watching``         follows a job on a page
 - ``photo_panes``      panes with linked zoom, curtain, slider and brush
+- ``photograph_list``  the list of photographs to restore, and what adds to it
+- ``restored_results`` figures, files and command of a restored picture
 - ``restore_view``     the view *Restore*
 - ``psf_picture``      point spread functions and maps as pictures
 - ``layout_picture``   a window of a layout as a picture

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 from nicegui import run, ui
@@ -16,7 +15,6 @@ from metalens.app.pairs_statistics import PairsStatistics, PairStatistics, pairs
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
 from metalens.formats.files.errors import InputError
-from metalens.formats.pairs.reader import is_pairs_folder
 
 A_PAGE = 24
 """Pairs on one page of the sheet."""
@@ -43,8 +41,7 @@ class DataView:
         self.project = studio.project
         self.found: PairsStatistics | None = None
         self.page = 0
-        folders = [str(Path(each).parent) for each in self.project.listed("manifest.json")]
-        folders = [each for each in folders if is_pairs_folder(self.project.folder / each)]
+        folders = self.project.pairs_folders()
         with ui.element("div").classes("metalens-columns"):
             with ui.column().classes("w-full gap-3"):
                 with card("Pairs"):

@@ -12,6 +12,7 @@ from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import input_file, is_folder, real_path
+from metalens.formats.pairs.reader import is_pairs_folder
 
 OWN = "metalens-app"
 """Name of the app's folder in the project."""
@@ -84,6 +85,11 @@ class Project:
             if len(found) >= _MOST_LISTED:
                 break
         return found[:_MOST_LISTED]
+
+    def pairs_folders(self) -> list[str]:
+        """Folders of pairs of the project, relative to it."""
+        folders = [str(Path(each).parent) for each in self.listed("manifest.json")]
+        return [each for each in folders if is_pairs_folder(self.folder / each)]
 
     def state(self) -> dict[str, Any]:
         """What was chosen last; empty if nothing was, or the file cannot be used."""

@@ -6,34 +6,20 @@ from pathlib import Path
 from typing import Any
 
 from nicegui import run, ui
-from nicegui.events import UploadEventArguments
 
-from metalens.app.embedded import ADAPTERS, embedded_bank
+from metalens.app.embedded import ADAPTERS
 from metalens.app.files import url_of
-from metalens.app.frame import CommandBox, Progress, Sentence, card, faint, figures_table
-from metalens.app.job import shown_command
+from metalens.app.frame import Progress, Sentence, card, faint
 from metalens.app.photo_panes import PhotoPanes
-from metalens.app.photographs import (
-    LARGEST_UPLOAD,
-    MOST_AT_ONCE,
-    Photograph,
-    add_pairs,
-    add_upload,
-    photograph,
-    photographs_in,
-)
+from metalens.app.photograph_list import PhotographList
+from metalens.app.photographs import Photograph, photograph
+from metalens.app.restored_results import Restoration, RestoredResults
 from metalens.app.studio import Studio
-from metalens.app.watching import watch
-from metalens.formats.pairs.reader import is_pairs_folder
 
 AHEAD = (0.75, 0.0, 1.0, 0.5, 0.25, 1.2, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1)
 """Values of α that are decoded ahead, the first shown at once."""
 
 OWN_BANK = "of the adapter"
-
-_ZONES = ("whole", "centre", "middle", "edge")
-_METRICS = (("psnr", "PSNR (dB)", 2), ("ssim", "SSIM", 3), ("st_lpips", "ST-LPIPS", 3))
-_HELD_OUT = "held-out"
 
 
 class RestoreView:
@@ -53,43 +39,22 @@ class RestoreView:
         self.filtered: str | None = None
         self.turn = 0
         with ui.element("div").classes("metalens-columns metalens-picture-first"):
-            with ui.column().classes("w-full gap-3"):
-                self._controls()
+            left = ui.column().classes("w-full gap-3")
             with ui.column().classes("w-full gap-3"):
                 self.progress = Progress(self.stop)
                 self.sentence = Sentence()
                 self.all_the_same = ui.button("", on_click=self.open_all_the_same, color="warning").props("no-caps")
                 self.all_the_same.mark("all-the-same").set_visibility(False)
                 self.panes = PhotoPanes(self.released, self.painted).mark("panes")
-                with card("Against the clean picture"):
-                    self.table = ui.column().classes("w-full")
-                with card("Results"):
-                    self.downloads = ui.row().classes("w-full gap-3")
-                    self.command = CommandBox()
-        ui.timer(0.05, self.begin, once=True)
+                self.results = RestoredResults()
+            with left:
+                self.photographs = PhotographList(
+                    studio, self.choose, self.progress, self.sentence, self.results.command
+                )
+                self._controls()
+        ui.timer(0.05, self.photographs.begin, once=True)
 
     def _controls(self) -> None:
-        with card("Photograph"):
-            self.photographs = ui.select({}, label="Photograph", on_change=lambda event: self.choose(event.value))
-            self.photographs.classes("w-full").mark("photograph")
-            ui.upload(
-                label="Upload captures (PNG, JPEG, TIFF, …)",
-                multiple=True,
-                auto_upload=True,
-                max_file_size=LARGEST_UPLOAD,
-                max_files=MOST_AT_ONCE,
-                on_upload=self.uploaded,
-                on_rejected=lambda: self.sentence.show(
-                    f"Not taken: at most {MOST_AT_ONCE} files of {LARGEST_UPLOAD // 2**20} MiB each."
-                ),
-            ).classes("w-full").props('flat bordered accept=".png,.jpg,.jpeg,.webp,.tif,.tiff,.bmp,.ppm"').mark(
-                "upload"
-            )
-            folders = self._pairs_folders()
-            if folders:
-                ui.select(
-                    folders, label="Take photographs of pairs", on_change=lambda event: self.take(event.value)
-                ).classes("w-full")
         with card("Camera"):
             adapters = [*ADAPTERS, *(str(Path(each).parent) for each in self.project.listed("adapter.json"))]
             self.adapter = ui.select(adapters, label="Adapter", value=ADAPTERS[0], on_change=self.reopen).classes(
@@ -114,67 +79,7 @@ class RestoreView:
                 self.brush_radius = ui.slider(min=2, max=80, step=1, value=30, on_change=self.arrange)
                 self.brush_radius.props('label aria-label="Radius of the brush in pixels"')
 
-    def _pairs_folders(self) -> list[str]:
-        found = (str(Path(each).parent) for each in self.project.listed("manifest.json"))
-        return [each for each in found if is_pairs_folder(self.project.folder / each)]
-
-    # What is there at the beginning
-
-    async def begin(self) -> None:
-        """Show the last photograph, or make the held-out captures first."""
-        if not photographs_in(self.project):
-            await self._held_out()
-        known = self._list()
-        last = self.project.state().get("photograph")
-        if known and not self.panes.is_deleted:
-            self.photographs.set_value(last if last in known else next(iter(known)))
-
-    async def _held_out(self) -> None:
-        """Photograph the embedded held-out pictures with the embedded camera, while the adapter is loaded."""
-        bank, pairs = embedded_bank(self.project), self.project.own / _HELD_OUT
-        job = self.studio.jobs.job(_HELD_OUT)
-        if not is_pairs_folder(pairs):
-            arguments = ["synth", "embedded:held-out", "-o", self.project.relative(pairs)]
-            arguments += ["--psf", self.project.relative(bank), "--whole", "--seed", "1", "--json"]
-            if job.state() != "running":
-                job.start(arguments)
-            warm = self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]})
-            await self.sentence.guarded(lambda: warm, self.progress)
-            self.command.show(job.command())
-            if not await watch(job, self.progress, "photographing the held-out pictures"):
-                self.sentence.show("" if job.state() == "stopped" else job.sentence())
-                return
-        await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, pairs), self.progress)
-
-    def _list(self) -> dict[str, str]:
-        known = {each.key: f"{each.about.title} ({each.about.source})" for each in photographs_in(self.project)}
-        if not self.photographs.is_deleted:
-            self.photographs.set_options(known)
-        return known
-
     # Choosing
-
-    async def take(self, folder: str) -> None:
-        """Take photographs of a folder of pairs."""
-        found = await self.sentence.guarded(
-            lambda: run.io_bound(add_pairs, self.project, self.project.inside(folder)), self.progress
-        )
-        if found:
-            self._list()
-            self.photographs.set_value(found[0].key)
-
-    async def uploaded(self, event: UploadEventArguments) -> None:
-        """Take an upload."""
-        if event.file.size() > LARGEST_UPLOAD:
-            self.sentence.show(f"{event.file.name}: larger than {LARGEST_UPLOAD // 2**20} MiB; shrink it first.")
-            return
-        data = await event.file.read()
-        found = await self.sentence.guarded(
-            lambda: run.io_bound(add_upload, self.project, data, event.file.name), self.progress
-        )
-        if found is not None:
-            self._list()
-            self.photographs.set_value(found.key)
 
     async def choose(self, key: str | None) -> None:
         """Open a photograph."""
@@ -328,16 +233,14 @@ class RestoreView:
         post = None if self.opened is None else f"/alpha-map/{given.key}/{Path(self.opened['folder']).name}"
         self.panes.show(panes=panes, rows=rows, columns=columns, post=post, alpha=self.alpha)
 
-    # Figures, files, command
+    # Figures and files
 
     async def _measure(self, turn: int) -> None:
         """Fill the table of figures."""
-        if self.chosen is None or self.opened is None or self.table.is_deleted:
+        if self.chosen is None or self.opened is None:
             return
         if self.chosen.clean is None:
-            self.table.clear()
-            with self.table:
-                faint("The clean picture is not known.")
+            self.results.show_figures(None)
             return
         pictures = {"captured": self.project.relative(self.chosen.capture)}
         if self.filtered is not None:
@@ -347,53 +250,23 @@ class RestoreView:
             return
         pictures[f"restored, α = {self.alpha:g}"] = shown
         found = await self._asked({"do": "figures", "key": self.chosen.key, "pictures": pictures}, quiet=True)
-        if found is None or turn != self.turn or self.table.is_deleted:
-            return
-        self.table.clear()
-        with self.table:
-            rows = [
-                [name, *(_number(each, key, zone, digits) for key, _, digits in _METRICS for zone in _ZONES)]
-                for name, each in found["rows"].items()
-            ]
-            groups = [("", 1), *((heading, len(_ZONES)) for _, heading, _ in _METRICS)]
-            figures_table(["", *_ZONES * len(_METRICS)], rows, groups)
+        if found is not None and turn == self.turn:
+            self.results.show_figures(found["rows"])
 
     def _show_results(self, picture: str) -> None:
-        if self.opened is None or self.chosen is None or self.downloads.is_deleted:
+        if self.opened is None or self.chosen is None:
             return
-        self.downloads.clear()
-        with self.downloads:
-            ui.link("Download the picture (PNG)", url_of(picture)).props("download")
-            ui.link("Download the latents", url_of(f"{self.opened['folder']}/latents.safetensors")).props("download")
-        self.command.show(shown_command(self._arguments()))
-
-    def _arguments(self) -> list[str]:
-        """``metalens restore`` for the picture that is shown."""
-        assert self.chosen is not None
-        assert self.opened is not None
-        found = [
-            "restore",
-            self.project.relative(self.chosen.capture),
-            "-o",
-            "restored/",
-            "--adapter",
-            self.adapter.value,
-        ]
-        found += (
-            ["--alpha", f"{self.alpha:g}"]
-            if self.mapped is None
-            else ["--alpha-map", f"{self.opened['folder']}/{self.mapped}"]
+        folder = self.opened["folder"]
+        restoration = Restoration(
+            capture=self.project.relative(self.chosen.capture),
+            place=self.chosen.about.place,
+            adapter=self.adapter.value,
+            alpha=self.alpha if self.mapped is None else f"{folder}/{self.mapped}",
+            psf=self._psf(),
+            consistent=self.consistent.value,
+            uncertainty=self.uncertain.value,
         )
-        if self.chosen.about.place is not None:
-            found += ["--place", ",".join(map(str, self.chosen.about.place))]
-        psf = self._psf()
-        if psf is not None:
-            found += ["--psf", psf, "--any-lens"]
-        if self.consistent.value:
-            found += ["--consistent"]
-        if self.uncertain.value:
-            found += ["--uncertainty"]
-        return found
+        self.results.show_files(picture, f"{folder}/latents.safetensors", restoration)
 
     def _psf(self) -> str | None:
         return None if self.bank.value == OWN_BANK else str(self.bank.value)
@@ -403,7 +276,7 @@ class RestoreView:
     async def stop(self) -> None:
         """Stop what runs."""
         self.turn += 1
-        self.studio.jobs.job(_HELD_OUT).stop()
+        self.photographs.stop()
         await self.studio.restoring.stop()
         self.progress.hide()
 
@@ -416,8 +289,3 @@ class RestoreView:
         if not quiet:
             self.progress.hide()
         return found
-
-
-def _number(figures: dict[str, dict[str, float]], key: str, zone: str, digits: int) -> str:
-    value = figures.get(key, {}).get(zone)
-    return "" if value is None else f"{value:.{digits}f}"
