@@ -2,7 +2,7 @@
 
 Commands, in the order of the stages, each in the module of its name:
 
-- ``init``      a commented file to begin with
+- ``init``      a file with comments to start from
 - ``library``   libraries of meta-atom responses: compute, import, show; a group
 - ``design``    a lens for a specification
 - ``explore``   the architecture of a camera, each candidate with a lens of its own

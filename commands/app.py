@@ -20,7 +20,10 @@ from metalens.commands.options import json_option
     help="TCP port.",
 )
 @click.option(
-    "--host", default="127.0.0.1", show_default=True, help="Address to bind to; other machines see any but this one."
+    "--host",
+    default="127.0.0.1",
+    show_default=True,
+    help="Address to bind to; any other address can be reached from other machines.",
 )
 @click.option(
     "--name",

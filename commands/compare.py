@@ -77,7 +77,7 @@ def compare(
     as_json: bool,
     **terms: Any,
 ) -> None:
-    """Compare lenses by what a restorer makes of their photographs.
+    """Compare lenses by the quality of their restored photographs.
 
     LENS is the name of a preset, a lens.toml, or the output of metalens design; all need the same sensor. For each
     lens, point spread functions, training pairs, captures and baselines are computed, and a restorer is adapted from

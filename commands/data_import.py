@@ -17,7 +17,7 @@ from metalens.commands.progress import count_progress
 @click.argument("captured", type=PATH)
 @output_option("The folder of pairs to make.")
 @click.option("--neutral", type=PATH, help="A folder of targets of the neutral path. [default: made of CLEAN]")
-@click.option("--names", type=PATH, help="A text file with one name a line. [default: all pictures]")
+@click.option("--names", type=PATH, help="A text file with one name per line. [default: all pictures]")
 @click.option("--lens", help="What took the captures: a lens.toml or a preset. [default: unknown]")
 @click.option(
     "--kind",
@@ -33,7 +33,7 @@ from metalens.commands.progress import count_progress
     show_default=True,
     help="Fraction of the clean pictures for validation.",
 )
-@click.option("--licence", default="", help="The terms that the pictures come under.")
+@click.option("--licence", default="", help="Licence of the pictures.")
 @click.option("--shard-size", type=SHARD_SIZE, default=32, show_default=True, help="Pairs per file.")
 @resume_option
 @json_option

@@ -15,7 +15,7 @@ from metalens.commands.options import json_option
 def doctor(as_json: bool) -> None:
     """Report versions, devices, threads, extras with the commands that they serve, weights, and what is slow here.
 
-    Measures for about a second. For reports of faults: metalens doctor --json.
+    Measures for about a second. Attach the output of metalens doctor --json to bug reports.
     """
     from metalens.workflows.doctor import examine
 

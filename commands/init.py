@@ -12,16 +12,16 @@ from metalens.commands.options import PATH, json_option
 _KINDS = ("lens", "design", "tolerances", "library", "sensor", "captures", "train")
 
 
-@click.command(short_help="a commented file to begin with")
+@click.command(short_help="a file with comments to start from")
 @click.argument("kind", metavar="KIND", type=click.Choice(_KINDS))
 @click.argument("name", type=PATH)
 @json_option
 def init(kind: str, name: Path, as_json: bool) -> None:
     """Write NAME.toml, a valid file of a KIND with a comment at each key, to be edited.
 
-    lens is a camera, design the specification of one, tolerances the errors of its fabrication, library meta-atoms to
-    compute, sensor a table that a lens begins with, captures a list of pinhole captures, train a recipe. The list of
-    captures of a screen is written by metalens align screens.
+    KIND is lens (a camera), design (a specification), tolerances (fabrication and assembly errors), library (meta-atoms
+    to compute), sensor (a sensor for lens files), captures (a list of pinhole captures) or train (a training recipe).
+    metalens align screens writes the list of captures of a screen.
     """
     from metalens.workflows.starting_files import KINDS, write_starting_file
 

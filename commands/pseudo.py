@@ -35,7 +35,7 @@ def pseudo(
     """Generate pseudo pairs from clean PHOTOS with the adapter's negative path.
 
     They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. For an
-        adapter that was trained on several lenses, --psf selects the lens.
+    adapter that was trained on several lenses, --psf selects the lens.
     """
     from metalens.formats.files.claim import check_claim
     from metalens.formats.pairs.manifest import MANIFEST

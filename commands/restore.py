@@ -87,7 +87,7 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     type=Number(1e-3, 1e4),
     default=10.0,
     show_default=True,
-    help="Of wiener-joint: multiple of the sensor's noise that the filter expects; more is smoother.",
+    help="Of wiener-joint: multiple of the sensor's noise that the filter assumes; more is smoother.",
 )
 @click.option("--any-lens", is_flag=True, help="Accept captures of lenses on which the adapter was not trained.")
 @click.option(
@@ -131,7 +131,7 @@ def restore(
     device: str,
     as_json: bool,
 ) -> None:
-    """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or kept latents.
+    """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or stored latents.
 
     One diffusion step per picture, then one decode for each α. See docs/restoration.md.
     """

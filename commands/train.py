@@ -60,12 +60,12 @@ class _Paths(click.ParamType):
 _RECIPE = (
     click.option("--batch", type=BATCH, help="Crops per batch, in each process. [default: 4]"),
     click.option("--accumulate", type=BATCH, help="Batches per step. [default: 1]"),
-    click.option("--crop", type=SIDE, help="Side of a crop in pixels; of SD-Turbo 256. [default: 96]"),
+    click.option("--crop", type=SIDE, help="Side of a crop in pixels; 256 for SD-Turbo. [default: 96]"),
     click.option("--precision", type=Precision(), help="Precision of forward passes. [default: fp32]"),
     click.option("--gradient-checkpointing", is_flag=True, default=None, help="Less memory, a third more time."),
     click.option("--cuda-graphs", is_flag=True, default=None, help="Record a step as a CUDA graph and replay it."),
     click.option(
-        "--learning-rate", type=LEARNING_RATE, help="Peak learning rate; of large priors 2e-5. [default: 0.0005]"
+        "--learning-rate", type=LEARNING_RATE, help="Peak learning rate; 2e-5 for large priors. [default: 0.0005]"
     ),
     click.option("--q-rate", type=WEIGHT, help="Learning rate of Q as a multiple of --learning-rate. [default: 1]"),
     click.option(
@@ -85,7 +85,7 @@ _RECIPE = (
     click.option(
         "--adversarial-weight",
         type=WEIGHT,
-        help="Weight of a discriminator's judgement in the positive path; 0 trains none. [default: 0]",
+        help="Weight of the adversarial loss of the positive path; 0: no discriminator. [default: 0]",
     ),
     click.option(
         "--paths",
@@ -104,7 +104,7 @@ _RECIPE = (
     click.option(
         "--q",
         type=click.Choice(["local", "global", "mean", "plain"]),
-        help="Q varies over the picture, is one per picture (as published), is the local one's mean, or is left out. "
+        help="Q varies over the picture, is one per picture (as published), is the mean of the local Q, or is absent. "
         "[default: local]",
     ),
     click.option(
@@ -127,9 +127,9 @@ _RECIPE = (
         "--path-embedding",
         is_flag=True,
         default=None,
-        help="Tell every block of the U-Net its path, for priors with little cross-attention.",
+        help="Embed the path in every block of the U-Net, for priors with little cross-attention.",
     ),
-    click.option("--edge-weight", type=Number(1, 100), help="How often crops at the edge are drawn. [default: 1]"),
+    click.option("--edge-weight", type=Number(1, 100), help="Relative frequency of crops at the edge. [default: 1]"),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
     click.option("--checkpoint-every", type=STEPS, help="Steps between checkpoints. [default: 100]"),
     click.option("--validate-every", type=STEPS, help="Steps between validations. [default: 500]"),
@@ -169,7 +169,7 @@ def _recipe_options(function: Any) -> Any:
     "psf_paths",
     multiple=True,
     type=PATH,
-    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first. None: the lens is unknown.",
+    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first. Omit it for an unknown lens.",
 )
 @click.option("--psf-ensemble", type=PATH, help="The ensemble of metalens tolerance with which pairs were made.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
@@ -214,7 +214,7 @@ def train(
 
     The adapter is LoRA with a matrix Q between A and B; Q follows from the FWHM map and a quality map. Each step trains
     one of three paths: positive, neutral or negative (docs/training.md). PAIRS of several lenses train one adapter for
-    all of them; each lens needs its --psf. Only pairs of metalens data import whose lens is unknown go without: Q then
+    all of them; each lens needs its --psf. Pairs of an unknown lens, by metalens data import, need no --psf: Q then
     depends on the quality map alone.
 
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:

@@ -24,24 +24,24 @@ if TYPE_CHECKING:
     from metalens.optics.verification import VerificationPlan
 
 
-@click.command(short_help="neighbours of meta-atoms, by supercells, against the library")
+@click.command(short_help="compare zones with all neighbours (supercells) with the library")
 @click.argument("lens")
 @output_option("The folder to make: table, JSON and picture.")
-@click.option("--wavelengths-nm", help="With commas. [default: the design wavelength, or the middle of green]")
-@click.option("--fields-deg", help="With commas. [default: the axis, half of the corner's angle, and that]")
+@click.option("--wavelengths-nm", help="Comma-separated. [default: the design wavelength, or the middle of green]")
+@click.option("--fields-deg", help="Comma-separated. [default: 0, half of the corner's angle, the corner's angle]")
 @click.option("--zones", type=click.IntRange(1, 50), default=5, show_default=True, help="Number of zones.")
 @click.option(
     "--most-pillars", type=click.IntRange(2, 24), default=10, show_default=True, help="Meta-atoms of the widest zone."
 )
-@click.option("--sagittal", is_flag=True, help="Also planes of incidence across a zone's phase; eight times as long.")
+@click.option("--sagittal", is_flag=True, help="Also planes of incidence along the zones; takes eight times as long.")
 @click.option(
-    "--tolerance", type=Number(1e-4, 0.5), default=0.02, show_default=True, help="Change of a share that is converged."
+    "--tolerance", type=Number(1e-4, 0.5), default=0.02, show_default=True, help="Largest change of a converged share."
 )
 @click.option(
     "--orders-per-pillar",
     default="9,15,25,40",
     show_default=True,
-    help="Fourier orders that are tried, ascending, with commas.",
+    help="Fourier orders per meta-atom to try, ascending, comma-separated.",
 )
 @backend_options
 @resume_option
