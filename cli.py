@@ -23,7 +23,7 @@ import click
 
 from metalens import __version__
 from metalens.formats.files.atomic import DISK_REFUSES
-from metalens.formats.files.errors import InputError, InputWarning
+from metalens.formats.files.errors import InputError, InputWarning, Notice
 from metalens.formats.files.extras import missing_package
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 from metalens.formats.files.interruption import STATUS, is_interrupted, terminate_as_interrupt
@@ -45,6 +45,7 @@ COMMANDS = (
     "train",
     "pseudo",
     "restore",
+    "adapter",
     "report",
     "bench",
     "compare",
@@ -139,7 +140,8 @@ def _show_warning(
         from tqdm import tqdm
 
         # Not onto the line of a progress bar.
-        tqdm.write(f"metalens: warning: {shown(str(message), LONGEST_MESSAGE)}", file=sys.stderr)
+        kind = "" if issubclass(category, Notice) else "metalens: warning: "
+        tqdm.write(f"{kind}{shown(str(message), LONGEST_MESSAGE)}", file=sys.stderr)
     else:
         otherwise(message, category, *place, **told)
 

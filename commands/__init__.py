@@ -21,6 +21,7 @@ Commands, in the order of the stages, each in the module of its name:
 
   - ``data_import``   pairs of folders of equally named pictures
   - ``data_score``    metrics of restored pictures
+  - ``data_hub``      pairs to and from the model hub
 
 - ``align``     pairs from captures of a screen; a group whose default is to make them
 
@@ -30,6 +31,7 @@ Commands, in the order of the stages, each in the module of its name:
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs: clean pictures degraded by the adapter
 - ``restore``   captures to photographs
+- ``adapter``   adapters to and from the model hub; a group
 - ``report``    a page that compares clean, captured and restored pictures
 - ``bench``     every restoration method side by side
 - ``compare``   lenses side by side, by their restored photographs
@@ -44,6 +46,7 @@ What they share:
 - ``answer``         the result, as a sentence or as JSON
 - ``progress``       progress bars on stderr
 - ``ensemble``       the banks of a folder of lenses
+- ``hub``            pull and push
 - ``default_group``  a command with subcommands beside it
 
 At the top of a module only click and the standard library are imported; everything else inside the command, so that

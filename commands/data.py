@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, counted, tell_line
+from metalens.commands.data_hub import pull, push
 from metalens.commands.data_import import import_
 from metalens.commands.data_score import score
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
@@ -21,11 +22,13 @@ if TYPE_CHECKING:
 
 @click.group(short_help="verify, show, merge, import and export pairs")
 def data() -> None:
-    """Verify, show, merge, import, export and score folders of pairs. Commands take --json."""
+    """Verify, show, merge, import, export, score, push and pull folders of pairs. Commands take --json."""
 
 
 data.add_command(import_)
 data.add_command(score)
+data.add_command(push)
+data.add_command(pull)
 
 
 @data.command(short_help="recompute every checksum")

@@ -115,9 +115,9 @@ def synth(
     """Simulate captures of clean PHOTOS by a camera: pairs of clean and captured pictures.
 
     PHOTOS are files or folders, or 'embedded:train' (the default) and 'embedded:held-out', the photographs that come
-    with the installed packages. The simulation has field-dependent blur, Bayer mosaic, shot and read noise,
-    quantisation and demosaicing. The result depends on photographs, cameras, settings and seed, not on backend or
-    workers.
+    with the installed packages, or hf:user/name, a dataset of pictures on the model hub, which are pulled one by one.
+    The simulation has field-dependent blur, Bayer mosaic, shot and read noise, quantisation and demosaicing. The result
+    depends on photographs, cameras, settings and seed, not on backend or workers.
     """
     from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
@@ -130,7 +130,7 @@ def synth(
     if not banks:
         raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
     first = read_psf_bank(banks[0])
-    found = photographs_of(photos or ("embedded:train",))
+    found = photographs_of(photos or ("embedded:train",), streaming=True)
     from metalens.formats.pairs.manifest import MANIFEST
     from metalens.synth.generate import (
         Execution,

@@ -10,6 +10,7 @@ In reading order:
 - ``pictures``    photographs and captures, as pictures and as light
 - ``captures``    raw frames of a real camera
 - ``pairs``       ``pairs/``: the training set
+- ``hub``         pairs, adapters and photographs on the model hub
 - ``pages``       pages and reports as text, from templates
 - ``drawing``     drawings of a ``psf.h5`` and a ``library.h5``, with the house style of all figures
 

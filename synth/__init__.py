@@ -4,7 +4,8 @@ In reading order:
 
 - ``photographs``           a photograph with its licence and credit
 - ``embedded_photographs``  photographs inside installed wheels, split into train and held out
-- ``photograph_sources``    photographs as a user names them: files, folders, the embedded ones by name
+- ``hub_photographs``       photographs of a dataset on the model hub, pulled one by one
+- ``photograph_sources``    photographs as a user names them: files, folders, embedded sets, datasets on the hub
 - ``blur``                  shift-variant blur with a bank of point spread functions, and its adjoint
 - ``sensor``                sensor: electrons, noise, Bayer pattern; development; calibration
 - ``dataset``               training set: crops, samples, shards

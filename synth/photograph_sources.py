@@ -1,15 +1,19 @@
-"""Finds clean photographs by file, by folder, or by the name of an embedded set."""
+"""Finds clean photographs by file, by folder, by the name of an embedded set, or in a dataset on the hub."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Literal
 
 from metalens.formats.files.input_file import real_path
+from metalens.formats.hub.address import is_hub_address
+from metalens.formats.hub.kept import streamed
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import SUFFIXES
 from metalens.synth.embedded_photographs import embedded_photographs
+from metalens.synth.hub_photographs import hub_photographs
 from metalens.synth.photographs import Photograph, find_photographs
 
 PhotographSource = str | os.PathLike[str] | Photograph
@@ -22,13 +26,16 @@ EMBEDDED: dict[str, Literal["train", "held_out"] | None] = {
 
 
 def photographs_of(
-    sources: PhotographSource | Sequence[PhotographSource], *, as_light: bool = True
+    sources: PhotographSource | Sequence[PhotographSource], *, as_light: bool = True, streaming: bool = False
 ) -> list[Photograph]:
     """Find photographs in files, folders and the embedded sets.
 
     Args:
-        sources: one or several: paths, ``embedded:…`` names, or photographs, which are returned unchanged.
-        as_light: include OpenEXR files (linear light) of folders; by default they are ignored.
+        sources: one or several: paths, ``embedded:…`` names, ``hf:user/name[@revision]``, or photographs, which are
+            returned unchanged.
+        as_light: include OpenEXR files (linear light) of folders; by default they are included.
+        streaming: leave photographs of the hub where they are until :func:`metalens.formats.hub.kept.streamed` is asked
+            for them; by default they are pulled.
 
     Returns:
         The photographs in the order of the sources, none twice.
@@ -46,6 +53,12 @@ def photographs_of(
             several = [source]
         elif isinstance(source, str) and source in EMBEDDED:
             several = embedded_photographs(EMBEDDED[source])
+        elif is_hub_address(source):
+            several = hub_photographs(source)
+            if not as_light:
+                several = [each for each in several if each.path.suffix.lower() in SUFFIXES]
+            if not streaming:
+                several = [replace(each, path=streamed(each.path)) for each in several]
         else:
             several = find_photographs([source], LIGHT_SUFFIXES if as_light else SUFFIXES)
         for each in several:

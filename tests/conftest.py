@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from .hub_server import Hub, running_hub
+
 SMALL_CAMERA = """
 schema = "metalens.camera"
 version = 1
@@ -62,3 +64,18 @@ def run(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]) -> C
         return int(stopped.value.code or 0), captured.out, captured.err
 
     return call
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+    """An empty model hub on this machine, and a cache folder of this test's own."""
+    from huggingface_hub import constants
+
+    # Its other protocol needs a server of another kind.
+    monkeypatch.setattr(constants, "HF_HUB_DISABLE_XET", True)
+    monkeypatch.setenv("METALENS_CACHE", str(tmp_path_factory.mktemp("cache")))
+    # Sent to this hub only.
+    monkeypatch.setenv("HF_TOKEN", "of-this-test")
+    with running_hub() as started:
+        monkeypatch.setenv("HF_ENDPOINT", started.url)
+        yield started

@@ -71,4 +71,5 @@ def generate_pairs(
     chosen = settings if isinstance(settings, PairsSettings) else PairsSettings(**(settings or {}))
     options = PairsOptions(count=count, pixels=pixels, seed=seed, settings=chosen, shard_size=shard_size)
     execution = Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None))
-    return generate(photographs_of(photographs), bank, output, options, resume=resume, execution=execution)
+    found = photographs_of(photographs, streaming=True)
+    return generate(found, bank, output, options, resume=resume, execution=execution)

@@ -24,7 +24,7 @@ LINK = re.compile(r"(\[[^\]]*\])\(([^)\s#]+)(#[^)\s]*)?\)")
 HOW_TO = {
     "Design": ["lens-toml", "design", "spectra", "meta-atoms", "tolerancing", "fabrication-files", "psf-performance"],
     "Training sets": ["training-sets", "blur", "sensor", "photographs", "captured-pairs", "measured-psfs"],
-    "Restoring": ["training", "restoration", "weights", "comparing-lenses"],
+    "Restoring": ["training", "restoration", "weights", "comparing-lenses", "hub"],
     "Installing": ["installing", "app"],
 }
 """Heading → its documents in ``docs/``; those that are not named stand under the last one."""

@@ -20,5 +20,6 @@ In reading order:
 - ``hdf5``          guarded opening of HDF5 files
 - ``atomic``        atomic writes: a file appears complete or not at all
 - ``claim``         locks an output for one run, and checks the settings of a resumed run
+- ``cache_folder``  the user's cache folder
 - ``interruption``  Ctrl-C and SIGTERM, which stop a long computation between two steps
 """

@@ -15,3 +15,7 @@ class InputWarning(UserWarning):
     The message says where, what was found and what to do, as that of :class:`InputError`; the command line prints it
     alone on stderr and goes on.
     """
+
+
+class Notice(InputWarning):
+    """Something that a user is told, with which nothing is wrong: what is pulled or made, and where it is kept."""

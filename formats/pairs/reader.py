@@ -23,6 +23,8 @@ import numpy as np
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
+from metalens.formats.hub.address import is_hub_address
+from metalens.formats.hub.kept import local_folder
 from metalens.formats.pairs.manifest import (
     MANIFEST,
     SCHEMA,
@@ -60,6 +62,8 @@ _OPEN_SHARDS = 32
 
 def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
     """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` says whether it is a sound one."""
+    if is_hub_address(folder):
+        folder = local_folder(folder, "pairs")
     try:
         manifest = read_json(Path(folder) / MANIFEST, "manifest of pairs", "make the pairs again", kind=object)
     except InputError:
@@ -71,7 +75,7 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
     """Open a finished folder of pairs for reading.
 
     Args:
-        folder: what ``metalens synth`` wrote.
+        folder: what ``metalens synth`` wrote, or ``hf:user/name[@revision]``.
         open_shards: how many files stay open at most, in each process.
 
     Returns:
@@ -83,7 +87,7 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
 
     Example: see :func:`metalens.generate_pairs`, which makes the folder that it reads.
     """
-    target = Path(folder)
+    target = local_folder(folder, "pairs")
     manifest = read_manifest(target)
     for shard in manifest.shards:
         if not (target / shard.name).is_file() or not (target / shard.marker).is_file():

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.hub.content import belongs
+from metalens.formats.hub.kept import local_folder
+from metalens.formats.hub.pulling import NOTE
 from metalens.formats.pairs.manifest import MANIFEST, PairsManifest, Shard, damage_of, read_manifest
 from metalens.formats.pairs.shard import open_shard
 
@@ -53,7 +56,7 @@ def verify_pairs(
     Raises:
         InputError: the folder has no manifest that can be read.
     """
-    target = Path(folder)
+    target = local_folder(folder, "pairs")
     manifest = read_manifest(target)
     damaged = []
     for done, shard in enumerate(manifest.shards, start=1):
@@ -76,4 +79,13 @@ def _unpack(folder: Path, manifest: PairsManifest, shard: Shard) -> str | None:
 
 def _strangers(folder: Path, manifest: PairsManifest) -> tuple[str, ...]:
     ours = {MANIFEST} | {name for shard in manifest.shards for name in (shard.name, shard.marker)}
-    return tuple(sorted(entry.name for entry in folder.iterdir() if entry.name not in ours and entry.name[0] != "."))
+    return tuple(
+        sorted(
+            entry.name
+            for entry in folder.iterdir()
+            if entry.name not in ours
+            and not belongs("pairs", entry.name)
+            and entry.name != NOTE
+            and entry.name[0] != "."
+        )
+    )

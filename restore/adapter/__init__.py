@@ -15,4 +15,5 @@ In reading order:
 - ``merging``        a fixed Q merged into the weights
 - ``lens_transfer``  using or starting from the adapter of another lens
 - ``model_card``     the ``README.md`` of every adapter
+- ``hub_card``       its files and its card on the model hub
 """

@@ -21,6 +21,8 @@ from metalens.formats.files.atomic import atomic_file, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file, is_file, is_folder
 from metalens.formats.files.json_file import read_record
+from metalens.formats.hub.address import is_hub_address
+from metalens.formats.hub.kept import local_folder
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.restore.adapter.description import SCHEMA, VERSION, AdapterDescription
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
@@ -77,7 +79,17 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
 
 
 def adapter_folder(source: str | os.PathLike[str]) -> Path:
-    """The folder of an adapter: a path, or the name of one that comes with the package (``metacamera``)."""
+    """The folder of an adapter.
+
+    Args:
+        source: a path, the name of one that comes with the package (``metacamera``), or ``hf:user/name[@revision]``,
+            which is pulled into the cache folder.
+
+    Raises:
+        InputError: the hub has no such adapter.
+    """
+    if is_hub_address(source):
+        return local_folder(source, "adapter")
     embedded = _embedded_folder() / os.fspath(source)
     folder = Path(source)
     if not is_folder(folder) and is_folder(embedded):

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.hub.kept import streamed
 from metalens.formats.pairs.manifest import PairsManifest, PairsSource, SkippedSource
 from metalens.formats.pairs.photograph_split import look_of, split_photographs
 from metalens.formats.pictures.light import read_stored_light
@@ -46,7 +47,7 @@ def inspect_photographs(spec: Mapping[str, Any], progress: Progress = lambda mad
 
 def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
     try:
-        data = read_bytes(path)
+        data = read_bytes(streamed(path))
         if path.suffix.lower() == ".exr":
             light = read_stored_light(path)
             columns = slice(0, light.pixels[1])
@@ -166,7 +167,7 @@ def find_again(manifest: PairsManifest, photographs: Sequence[Photograph], folde
     paths: dict[str, Path] = {}
     for photograph in photographs:
         try:
-            sha256 = hashlib.sha256(read_bytes(photograph.path)).hexdigest()
+            sha256 = hashlib.sha256(read_bytes(streamed(photograph.path))).hexdigest()
         except InputError:
             continue
         if sha256 not in known and photograph.name not in skipped:
