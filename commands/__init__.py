@@ -45,6 +45,7 @@ What they share:
 - ``options``        options that several commands take
 - ``answer``         the result, as a sentence or as JSON
 - ``progress``       progress bars on stderr
+- ``bank``           the bank of ``--psf``
 - ``ensemble``       the banks of a folder of lenses
 - ``hub``            pull and push
 - ``default_group``  a command with subcommands beside it

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, tell_line, tell_shared
+from metalens.commands.bank import given_bank
 from metalens.commands.options import (
     MINUTES,
     PATH,
@@ -49,7 +50,7 @@ _IN_PLAN = {
     test="Photographs for test pairs; alternative to --test. [default: embedded:held-out]",
     count=400,
 )
-@click.option("--psf", type=PATH, help="The camera's psf.h5.")
+@click.option("--psf", type=PATH, help="The camera: its psf.h5, a preset or a lens.toml.")
 @click.option("--pairs", type=PATH, help="Folder of training pairs.")
 @click.option(
     "--test", type=PATH, multiple=True, help="Folder of test pairs, whole frames; each folder gets figures of its own."
@@ -147,6 +148,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     from metalens.synth.photograph_sources import photographs_of
     from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
+    _localise(options)
     if options["chart"] is not None and options["no_chart"]:
         raise click.UsageError("give either --chart or --no-chart.")
     if options["minutes_per_method"] is None and options["steps_per_method"] is None:
@@ -194,8 +196,21 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     )
 
 
+def _localise(options: dict[str, Any]) -> None:
+    """Replace addresses on the hub, and cameras in the place of their functions, by what is here, in place."""
+    from metalens.formats.hub.kept import local_folder
+
+    if options["psf"] is not None:
+        options["psf"] = given_bank(options["psf"])
+    for name in ("pairs", "chart"):
+        if options[name] is not None:
+            options[name] = local_folder(options[name], "pairs")
+    options["test"] = tuple(local_folder(each, "pairs") for each in options["test"] or ())
+
+
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
     """The plan of a resumed benchmark, with the options that were given now."""
+    _localise(options)
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
     _check_prior(changes.get("prior", "embedded"))
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import click
 
+from metalens.commands.bank import given_bank
 from metalens.commands.hub import pull_to, push_options, push_plan
 from metalens.commands.options import PATH, json_option, output_option, resume_option
 
@@ -13,11 +14,11 @@ from metalens.commands.options import PATH, json_option, output_option, resume_o
 @click.command(short_help="pairs to the model hub")
 @click.argument("pairs", type=PATH)
 @click.argument("address")
-@click.option("--psf", "psf_path", help="The psf.h5 to go with them: a file, a lens or a preset.")
+@click.option("--psf", "psf_path", type=PATH, help="The psf.h5 to go with them, or its preset or lens.toml.")
 @push_options
 @json_option
 def push(
-    pairs: Path, address: str, psf_path: str | None, public: bool, message: str, dry_run: bool, as_json: bool
+    pairs: Path, address: str, psf_path: Path | None, public: bool, message: str, dry_run: bool, as_json: bool
 ) -> None:
     """Send PAIRS to ADDRESS, hf:user/name, with a card: cameras, licences, seeds, versions and an example sheet.
 
@@ -42,7 +43,7 @@ def push(
             f"{unknown[0]}); publish what you may: state it in a manifest.json beside the photographs and make the "
             "pairs again, or leave --public out."
         )
-    psf = None if psf_path is None else Path(psf_path)
+    psf = None if psf_path is None else given_bank(psf_path)
     bank = None if psf is None else read_psf_bank(psf)
     if bank is not None:
         require_same_camera(opened, bank)

@@ -163,7 +163,7 @@ def renamed_option(former: str, name: str) -> Callable[[Function], Function]:
 
 
 def bank_option(text: str) -> Callable[[Function], Function]:
-    """``--psf``, the psf.h5 of the camera; the command takes it as ``psf_path``."""
+    """``--psf``, the psf.h5 of the camera; the command takes it as ``psf_path`` (:mod:`metalens.commands.bank`)."""
     return click.option("--psf", "psf_path", type=PATH, required=True, help=text)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, counted, tell_skipped
+from metalens.commands.bank import given_bank
 from metalens.commands.options import PAIRS, PATH, SEED, json_option, output_option, restorer_options, resume_option
 from metalens.commands.progress import count_progress
 
@@ -15,7 +16,9 @@ from metalens.commands.progress import count_progress
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pseudo pairs to make.")
 @restorer_options()
-@click.option("--psf", "psf_path", type=PATH, help="Bank of another lens of the adapter. [default: its own]")
+@click.option(
+    "--psf", "psf_path", type=PATH, help="Another lens of the adapter: psf.h5, preset, lens.toml. [default: its own]"
+)
 @click.option("--count", type=PAIRS, help="Total number of pairs. [default: one per photograph]")
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of the crops.")
 @resume_option
@@ -49,7 +52,7 @@ def pseudo(
     found = photographs_of(photos or ("embedded:train",), as_light=False)
     restorer = load_restorer(adapter, prior=prior).to(device)
     if psf_path is not None:
-        use_for_lens(restorer, read_psf_bank(psf_path))
+        use_for_lens(restorer, read_psf_bank(given_bank(psf_path)))
     with count_progress("pseudo pairs", "pair") as tell:
         manifest = make_pseudo_pairs(
             restorer,

@@ -8,13 +8,14 @@ from typing import Any
 import click
 
 from metalens.commands.answer import answer, tell_shared
+from metalens.commands.bank import given_bank
 from metalens.commands.options import PATH, bank_option, json_option, output_option
 from metalens.commands.progress import count_progress
 
 
 @click.command(short_help="a page that compares restored pictures")
 @output_option("The report's folder.")
-@bank_option("The camera's psf.h5.")
+@bank_option("The camera: its psf.h5, a preset or a lens.toml.")
 @click.option("--pairs", type=PATH, required=True, help="Test pairs, not used in training.")
 @click.option("--restored", type=PATH, required=True, help="Output folder of metalens restore for those pairs.")
 @click.option("--adapter", required=True, help="The adapter that restored them.")
@@ -28,7 +29,7 @@ def report(output: Path, psf_path: Path, as_json: bool, **inputs: Any) -> None:
     from metalens.restore.report.evaluation import EvaluationInputs, evaluate
 
     with count_progress("report", "picture") as tell:
-        figures = evaluate(output, EvaluationInputs(psf_path, **inputs), tell)
+        figures = evaluate(output, EvaluationInputs(given_bank(psf_path), **inputs), tell)
     judged, tuned = (read_pairs(inputs[name]).manifest.sources for name in ("pairs", "tune"))
     figures |= {"photographs_that_trained": tell_shared(judged, tuned)}
     answer(figures, as_json, f"{output / 'report.html'}")

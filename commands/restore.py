@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, counted
+from metalens.commands.bank import given_bank
 from metalens.commands.options import (
     PATH,
     SIDE,
@@ -74,7 +75,9 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     show_default=True,
     help="Precision of the networks.",
 )
-@click.option("--psf", "psf_path", type=PATH, help="The psf.h5 of the captures' camera, if not the adapter's own.")
+@click.option(
+    "--psf", "psf_path", type=PATH, help="The captures' camera, if not the adapter's: psf.h5, preset, lens.toml."
+)
 @click.option(
     "--method",
     type=click.Choice(["restorer", "wiener-joint"]),
@@ -167,7 +170,7 @@ def restore(
     settings = Settings(steps=steps, tile=tile, place=place)
     alpha_map = None if alpha_map_path is None else read_alpha_map(alpha_map_path)
     found = captures_of(captures)
-    bank = None if psf_path is None else read_psf_bank(psf_path)
+    bank = None if psf_path is None else read_psf_bank(given_bank(psf_path))
     restorer = load_restorer(adapter, prior=prior)
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
@@ -229,7 +232,7 @@ def _filter(
         raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
     require_new_directory(output)
     require_outside(output, captures)
-    found, bank = captures_of(captures), read_psf_bank(psf_path)
+    found, bank = captures_of(captures), read_psf_bank(given_bank(psf_path))
     with share_progress("restore") as tell:
         rows = filter_files(
             bank,

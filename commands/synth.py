@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, counted, tell_skipped
+from metalens.commands.bank import given_banks
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
     PAIRS,
@@ -64,7 +65,7 @@ class _Range(click.ParamType):
 @click.argument("photos", nargs=-1)
 @output_option("The folder of pairs to make.")
 @click.option(
-    "--psf", "psf_paths", type=PATH, multiple=True, help="The camera's psf.h5; repeatable for several cameras."
+    "--psf", "psf_paths", type=PATH, multiple=True, help="The camera: its psf.h5, a preset or a lens.toml; repeatable."
 )
 @click.option("--psf-ensemble", type=PATH, help="An ensemble of metalens tolerance; each pair uses one of its lenses.")
 @renamed_option("--crops", "--crop")
@@ -121,15 +122,15 @@ def synth(
     """
     from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
-    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.formats.psf.bank_file import as_bank
     from metalens.synth.photograph_sources import photographs_of
 
     check_each_once("--psf", psf_paths)
     ensemble, design_hash = ensemble_banks(psf_ensemble) if psf_ensemble is not None else ([], "")
-    banks = [*psf_paths, *ensemble]
+    banks = [*given_banks(psf_paths, dry_run=dry_run), *ensemble]
     if not banks:
-        raise click.UsageError("no camera was named; give --psf psf.h5, or --psf-ensemble and a folder of several.")
-    first = read_psf_bank(banks[0])
+        raise click.UsageError("no camera was named; give --psf and its psf.h5 or a preset, or --psf-ensemble.")
+    first = as_bank(banks[0])
     found = photographs_of(photos or ("embedded:train",), streaming=True)
     from metalens.formats.pairs.manifest import MANIFEST
     from metalens.synth.generate import (

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer, counted, tell_shared
+from metalens.commands.bank import given_banks
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
     BATCH,
@@ -169,7 +170,7 @@ def _recipe_options(function: Any) -> Any:
     "psf_paths",
     multiple=True,
     type=PATH,
-    help="psf.h5 of the adapter's camera; repeatable for other lenses, after the first. Omit it for an unknown lens.",
+    help="psf.h5, preset or lens.toml of the adapter's camera, then of other lenses. Omit it for an unknown lens.",
 )
 @click.option("--psf-ensemble", type=PATH, help="The ensemble of metalens tolerance with which pairs were made.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
@@ -220,7 +221,7 @@ def train(
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
     """
-    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.formats.psf.bank_file import as_bank
 
     ignored = [f"--{name.replace('_', '-')}" for name in _OF_LORA if options[name] is not None]
     if options["tuning"] == "full" and ignored:
@@ -230,7 +231,8 @@ def train(
         raise click.UsageError("Missing argument 'PAIRS...'.")
     if not psf_paths and (psf_ensemble is not None or not pairs):
         raise click.UsageError("give the psf.h5 of the adapter's camera with --psf.")
-    bank = read_psf_bank(psf_paths[0]) if psf_paths else None
+    banks = given_banks(psf_paths, dry_run=dry_run)
+    bank = as_bank(banks[0]) if banks else None
     if steps == 0 and not pairs:
         assert bank is not None
         _transfer(initial, bank, output, None if prior == "embedded" else prior, dry_run, as_json)
@@ -238,7 +240,7 @@ def train(
     from metalens.formats.pairs.reader import read_pairs
 
     opened, opened_pseudo = ([read_pairs(folder) for folder in folders] for folders in (pairs, pseudo))
-    others = [*psf_paths[1:], *(ensemble_banks(psf_ensemble)[0] if psf_ensemble is not None else ())]
+    others = [*banks[1:], *(ensemble_banks(psf_ensemble)[0] if psf_ensemble is not None else ())]
     if not resume:
         require_new_directory(output)
     from metalens.restore.training.optimisation import Budget

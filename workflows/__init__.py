@@ -16,6 +16,7 @@ Sequences of stages. Each stage is a normal command in a process of its own:
 
 Beside the stages:
 
+- ``banks``           the psf.h5 of a camera, simulated once and kept
 - ``starting_files``  commented files to begin with
 - ``doctor``          what an installation has, and what is slow on a machine
 """

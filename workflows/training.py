@@ -22,6 +22,7 @@ from metalens.restore.training.defaults import default_config
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainingData, TrainingTask
 from metalens.restore.training.train import train as train_adapter
+from metalens.workflows.banks import bank_of
 
 PairsSource = str | os.PathLike[str] | Pairs
 """A folder of pairs, or the result of :func:`metalens.read_pairs`."""
@@ -51,7 +52,8 @@ def train(
     Args:
         pairs: folders that :func:`metalens.generate_pairs` made, or opened ones; of one lens or of several.
         output: the adapter's folder. It holds the checkpoint while the training runs.
-        bank: point spread functions of the adapter's camera, or their ``psf.h5``; then those of other lenses, if the
+        bank: point spread functions of the adapter's camera, their ``psf.h5``, or the camera: a preset or a
+            ``lens.toml``; then those of other lenses, if the
             pairs are of several. None if the lens is unknown: pairs of ``metalens data import`` without a lens.
         steps: training steps, above 0; with ``minutes`` too, the first limit reached ends the training.
         minutes: training time, above 0.
@@ -89,7 +91,8 @@ def train(
     """
     # Check the arguments before anything is loaded.
     budget = Budget(steps=steps, minutes=minutes)
-    banks = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank or ())
+    given = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank or ())
+    banks = [bank_of(each) for each in given]
     start = None if initial is None else os.fspath(initial)
     task = training_task(pairs, banks, pseudo=pseudo, prior=prior, quality=quality, initial=start, recipe=recipe)
     tell = progress or (lambda share, figures: None)

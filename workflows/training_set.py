@@ -6,6 +6,7 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
@@ -13,6 +14,7 @@ from metalens.synth.dataset.shard_scheduler import Execution, PairsReport
 from metalens.synth.generate import PairsOptions
 from metalens.synth.generate import generate_pairs as generate
 from metalens.synth.photograph_sources import PhotographSource, photographs_of
+from metalens.workflows.banks import bank_of
 
 
 def generate_pairs(
@@ -35,9 +37,9 @@ def generate_pairs(
 
     Args:
         photographs: files and folders of pictures; ``embedded:train`` and ``embedded:held-out`` are those that come
-            with the installed packages.
-        bank: the camera's point spread functions, or their ``psf.h5``; several for an ensemble of lenses, of which
-            each pair takes one.
+            with the installed packages; ``hf:user/name`` are those of a dataset on the model hub.
+        bank: the camera's point spread functions, their ``psf.h5``, or the camera: a preset or a ``lens.toml``; several
+            for an ensemble of lenses, of which each pair takes one.
         output: the folder to make.
         count: pairs in all, 1 or more, shared evenly over the photographs; by default one a photograph.
         pixels: rows, columns of the pairs, each at a random place of the sensor; by default the whole sensor.
@@ -72,4 +74,6 @@ def generate_pairs(
     options = PairsOptions(count=count, pixels=pixels, seed=seed, settings=chosen, shard_size=shard_size)
     execution = Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None))
     found = photographs_of(photographs, streaming=True)
-    return generate(found, bank, output, options, resume=resume, execution=execution)
+    given = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else bank
+    banks = [bank_of(each) for each in given]
+    return generate(found, banks, output, options, resume=resume, execution=execution)
