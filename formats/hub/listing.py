@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,11 +93,12 @@ def hub_api() -> HfApi:
     """
     require("hf:", "huggingface_hub")
     from huggingface_hub import HfApi
-    from huggingface_hub.utils import disable_progress_bars, logging
+    from huggingface_hub.utils import disable_progress_bars
+    from huggingface_hub.utils.logging import set_verbosity
 
     # stdout and stderr are the commands' own, and its errors are raised.
     disable_progress_bars()
-    logging.set_verbosity(logging.CRITICAL)
+    set_verbosity(logging.CRITICAL)
     return HfApi(endpoint=os.environ.get("HF_ENDPOINT") or None)
 
 
