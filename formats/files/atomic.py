@@ -16,8 +16,11 @@ from metalens.formats.files.input_file import is_folder, real_path
 
 
 def _sync(path: Path) -> None:
-    """Flush a file's or folder's contents to the disk."""
-    descriptor = os.open(path, os.O_RDONLY)
+    """Flush a file's or folder's contents to the disk; Windows has no such call for folders."""
+    if os.name == "nt" and path.is_dir():
+        return
+    # Windows flushes only what may be written.
+    descriptor = os.open(path, os.O_RDWR if os.name == "nt" else os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
@@ -216,7 +219,7 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
             raise InputError(
                 f"{target}: the output folder is not empty (it holds {entries[0]!r}"
                 f"{f' and {len(entries) - 1} more' if len(entries) > 1 else ''}); "
-                "choose a new one with -o, or pass --resume where the command offers it."
+                "choose a new one with -o."
             )
     elif os.path.lexists(target):
         raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")
@@ -289,6 +292,7 @@ def _require_folder_of(output: Path) -> None:
     if not is_folder(parent) or not is_folder(output.parent):
         raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
     # A part of the output has a longer name for a while.
-    longest = os.pathconf(parent, "PC_NAME_MAX") - LONGEST_ENDING
+    most = os.pathconf(parent, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
+    longest = most - LONGEST_ENDING
     if len(os.fsencode(real_path(output).name)) > longest:
         raise InputError(f"{output}: its name has more than {longest} bytes; choose a shorter one.")
