@@ -107,6 +107,9 @@ def main() -> None:
         error.show(file=told)
         # click lists choices below each other.
         lines = told.getvalue().replace("\n\t", " ").splitlines()
+        # Some of click's sentences have no full stop.
+        if lines and lines[-1][-1:] not in (".", "?", ""):
+            lines[-1] += "."
         click.echo("\n".join(shown(line, LONGEST_MESSAGE) for line in lines), err=True)
         sys.exit(error.exit_code)
     except InputError as error:

@@ -94,6 +94,11 @@ def check_claim(
         InputError: it holds something else or an unequal run, is a file, or its own folder does not exist.
     """
     entries = {entry.name for entry in folder.iterdir()} if is_folder(folder) else set()
+    if note in entries and not resume:
+        raise InputError(
+            f"{folder}: the output folder is not empty, it holds a run (its {note} is there); go on with --resume if "
+            "that was interrupted, or choose a new folder with -o."
+        )
     if not entries or not (resume or entries <= set(beside)):
         require_new_directory(folder)
     elif note not in entries:

@@ -338,7 +338,8 @@ def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
         raise InputError(
             f"a capture of {capture.shape[0]} × {capture.shape[1]} pixels (rows × columns); camera "
             f"{restorer.camera.name} takes {expected[0]} × {expected[1]}, and the blur depends on the place in the "
-            "frame: give the whole frame as the sensor delivers it, or its place with --place."
+            "frame: give the whole frame as the sensor delivers it, or its place with --place; of another camera give "
+            "its psf.h5 or preset with --psf, and --any-lens if the adapter was not trained for it."
         )
     if mostly_saturated(capture):
         raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shlex
 import sys
 from pathlib import Path
@@ -31,6 +32,19 @@ WORK = (
 
 def everything_in(*folders: Path) -> list[Path]:
     return sorted(path for folder in folders for path in folder.rglob("*"))
+
+
+SINGULAR = re.compile(
+    r"(?<![\d.×x] )\b1 (?!(?:is|has|was)\b)(?:pair|pixel|photograph|file|capture|picture|field|step|sample)s\b"
+    r"|(?<![\d.×x] )\b(?:[2-9]|\d\d+) (?:pair|pixel|photograph|file|lens|capture|picture|field|step|sample)\b"
+)
+"""One of several, or several of one."""
+
+
+def is_a_sentence(said: str) -> bool:
+    """Whether it ends with one full stop, and counts in singular and plural."""
+    ended = said.endswith((".", "?")) and not said.endswith(("..", ";.", ":.", ",."))
+    return ended and SINGULAR.search(said) is None and "(s)" not in said
 
 
 @pytest.fixture
@@ -72,6 +86,7 @@ def refused(captured, begun, tmp_path, monkeypatch, capfd):
         assert said[0].startswith(("metalens: ", "Error: "))
         assert word in said[0]
         assert "this is a bug" not in said[0]
+        assert is_a_sentence(said[0]), said[0]
         assert begun == [], line
         assert everything_in(tmp_path, *inputs) == before, line
 

@@ -14,7 +14,7 @@ from metalens.cli import COMMANDS
 
 from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import BASES, FILES, LENS_KEYS, OPTIONS
-from .refusing import begun, refused
+from .refusing import begun, is_a_sentence, refused
 from .test_align import rig
 from .test_full_disk import captured, given, write_captures
 
@@ -59,3 +59,19 @@ def test_a_key_of_a_lens_out_of_its_range(refused, small_camera_text, tmp_path, 
         lens = tmp_path / f"{number}.toml"
         lens.write_text(small_camera_text.replace(old, f"{key} = {value}"))
         refused(f"psf {lens} -o OUT.h5", key)
+
+
+@pytest.mark.parametrize(
+    ("said", "is_one"),
+    [
+        ("no such file; give another.", True),
+        ("no such file", False),
+        ("there are 1 pairs.", False),
+        ("there are 3 pair.", False),
+        ("1 pixel is missing, 31 pixels are there.", True),
+        ("one process(es).", False),
+        ("two stops..", False),
+    ],
+)
+def test_what_a_sentence_is(said: str, is_one: bool) -> None:
+    assert is_a_sentence(said) == is_one

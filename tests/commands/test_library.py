@@ -104,7 +104,7 @@ def test_resume_goes_on_with_what_there_is(tmp_path, monkeypatch):
     shares = dict.fromkeys(("transmittance", "reflectance"), table.real)
     for atom in range(2):
         np.savez(parts / f"{atom:05d}.npz", **tables, **shares, **flat)
-    with pytest.raises(InputError, match=r"not empty .*; choose a new one with -o, or pass --resume"):
+    with pytest.raises(InputError, match=r"not empty, it holds a run .*; go on with --resume"):
         run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5")
     assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume").exit_code == 0
     assert np.all(read_atom_library(tmp_path / "library.h5").transmission == 0.5)
