@@ -44,6 +44,7 @@ What they share:
 
 - ``options``        options that several commands take
 - ``answer``         the result, as a sentence or as JSON
+- ``plan``           the answer of a dry run: what would be done, and its cost
 - ``progress``       progress bars on stderr
 - ``bank``           the bank of ``--psf``
 - ``ensemble``       the banks of a folder of lenses

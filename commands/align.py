@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,8 @@ from metalens.commands.align_screens import screens
 from metalens.commands.align_target import target
 from metalens.commands.answer import answer, counted, tell_skipped
 from metalens.commands.default_group import DefaultGroup
-from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
+from metalens.commands.options import PATH, SHARD_SIZE, dry_run_option, json_option, output_option, resume_option
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
 @click.option("--shard-size", type=SHARD_SIZE, default=64, show_default=True, help="Pairs per file.")
 @click.option("--strict", is_flag=True, help="Stop at an unusable capture instead of skipping it.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Calibrate and check all captures; write no pairs.")
+@dry_run_option
 @json_option
 def pairs(
     captures: Path,
@@ -50,6 +52,7 @@ def pairs(
     from metalens.formats.pairs.manifest import MANIFEST
     from metalens.synth.alignment import align_captures, calibrate_rig
 
+    begun = time.perf_counter()
     check_claim(output, MANIFEST, resume=resume)
     require_apart(output, figures)
     if figures is not None:
@@ -76,9 +79,13 @@ def pairs(
         f"at most ({found['calibration']['model']}); {counted(len(report.skipped), 'capture')} left out"
     )
     if dry_run:
-        answer(
-            {"output": None, **found}, as_json, f"would make {counted(len(report.usable), 'pair')} in {output}; {text}"
-        )
+        from metalens.workflows.simulation_estimates import done_estimate
+
+        # Three pictures a pair, of which compression leaves about half.
+        rows, columns = rig.region[2:]
+        cost = done_estimate(len(report.usable) * 9 * rows * columns / 2, begun)
+        made = counted(len(report.usable), "pair")
+        answer_plan({"output": None, **found}, cost, as_json, f"would make {made} in {output}; {text}")
     else:
         answer({"output": str(output), **found}, as_json, f"{output}: {counted(len(report.usable), 'pair')}; {text}")
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import click
 
-from metalens.commands.answer import answer, tell_line, tell_shared
+from metalens.commands.answer import answer, counted, tell_line, tell_shared
 from metalens.commands.bank import given_bank
 from metalens.commands.options import (
     MINUTES,
@@ -16,16 +16,20 @@ from metalens.commands.options import (
     STEPS,
     WORKERS,
     device_option,
+    dry_run_option,
     json_option,
     output_option,
     photograph_options,
     recipe_options,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 
 if TYPE_CHECKING:
+    from metalens.formats.camera.camera import Camera
     from metalens.restore.bench.plan import BenchPlan
+    from metalens.workflows.restorer_estimates import BenchTerms
 
 PHOTOS, TEST_PHOTOS = ("embedded:train",), ("embedded:held-out",)
 
@@ -74,9 +78,18 @@ _IN_PLAN = {
 )
 @device_option
 @resume_option
+@dry_run_option
 @json_option
 @click.pass_context
-def bench(context: click.Context, output: Path, only: str | None, resume: bool, as_json: bool, **options: Any) -> None:
+def bench(
+    context: click.Context,
+    output: Path,
+    only: str | None,
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+    **options: Any,
+) -> None:
     """Fit every restoration method to the same pairs with the same budget, and evaluate them on the same captures.
 
     Each method runs in a process of its own; a failure does not stop the others. table.md, table.csv, bench.json and
@@ -90,6 +103,11 @@ def bench(context: click.Context, output: Path, only: str | None, resume: bool, 
     known = read_plan(output) if resume and (output / PLAN).is_file() else None
     if known is None and only == "figures":
         known = read_plan(output)
+    _localise(options, dry_run=dry_run)
+    if dry_run:
+        terms = _terms(output, options, resume) if known is None else _known_terms(_changed(known, options, given))
+        _tell_plan(output, terms, as_json)
+        return
     plan = _plan(output, options, resume) if known is None else _changed(known, options, given)
     with claim(output, plan, resume=known is not None):
         if only != "figures":
@@ -136,19 +154,53 @@ def _answer(output: Path, as_json: bool, *, reported: bool) -> None:
 
 def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     """The plan of a new benchmark; missing inputs are generated."""
+    from metalens.formats.pairs.reader import read_pairs
+    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.restore.bench.inputs import check_inputs
+    from metalens.restore.bench.plan import BenchPlan
+    from metalens.workflows.bench_inputs import WantedInputs, make_inputs
+
+    asked = _asked(output, options, resume)
+    given = {key: options[key] for key in ("lens", "count", "psf", "pairs", "test", "chart", "no_chart")}
+    inputs = make_inputs(output, WantedInputs(asked.photos, asked.test_photos, **given), tell_line)
+    check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
+    judged = [source for each in inputs.test for source in read_pairs(each).manifest.sources]
+    tell_shared(judged, read_pairs(inputs.pairs).manifest.sources)
+    return BenchPlan(
+        pairs=str(inputs.pairs.resolve()),
+        test=tuple(str(each.resolve()) for each in inputs.test),
+        psf=str(inputs.psf.resolve()),
+        chart=None if inputs.chart is None else str(inputs.chart.resolve()),
+        lens_hash=read_psf_bank(inputs.psf).camera.hash,
+        methods=asked.methods,
+        seeds=tuple(range(options["seeds"])),
+        **{key: options[name] for name, key in _IN_PLAN.items()},
+    )
+
+
+class _Asked(NamedTuple):
+    """What a new benchmark was asked for, checked: photographs by source, and the number of those of the test."""
+
+    camera: Camera
+    methods: tuple[str, ...]
+    photos: tuple[str, ...]
+    test_photos: tuple[str, ...]
+    tests: int
+
+
+def _asked(output: Path, options: dict[str, Any], resume: bool) -> _Asked:
+    """Check what a new benchmark was asked for, before anything is generated."""
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import require_new_directory
     from metalens.formats.files.errors import InputError
     from metalens.formats.pairs.reader import read_pairs
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.restore.bench.inputs import check_inputs
-    from metalens.restore.bench.plan import INPUTS, BenchPlan
+    from metalens.restore.bench.plan import INPUTS
     from metalens.restore.training.optimisation import Budget
     from metalens.synth.dataset.photograph_survey import require_usable
     from metalens.synth.photograph_sources import photographs_of
-    from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
-    _localise(options)
     if options["chart"] is not None and options["no_chart"]:
         raise click.UsageError("give either --chart or --no-chart.")
     if options["minutes_per_method"] is None and options["steps_per_method"] is None:
@@ -170,36 +222,78 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
     if not (resume and (output / INPUTS).is_dir()):
         require_new_directory(output)
     photos, test_photos = options["photos"] or PHOTOS, options["test_photos"] or TEST_PHOTOS
-    generated = [each for each, made in ((photos, options["pairs"]), (test_photos, options["test"])) if not made]
-    sets = [photographs_of(sources) for sources in generated]
-    for each in sets:
-        require_usable(each, camera.sensor.pixels)
-    places = [each.path.resolve() for photographs in sets for each in photographs]
+    training = [] if options["pairs"] else photographs_of(photos)
+    test = [] if options["test"] else photographs_of(test_photos)
+    for each in (training, test):
+        if each:
+            require_usable(each, camera.sensor.pixels)
+    places = [each.path.resolve() for photographs in (training, test) for each in photographs]
     if len(set(places)) < len(places):
         twice = next(place for place in places if places.count(place) > 1)
         raise InputError(f"{twice}: is among the photographs of training and of the test; keep them apart.")
-    given = {key: options[key] for key in ("lens", "count", "psf", "pairs", "test", "chart", "no_chart")}
-    wanted = WantedInputs(photos, test_photos, **given)
-    inputs = make_inputs(output, wanted, tell_line)
-    check_inputs(psf=inputs.psf, pairs=inputs.pairs, test=inputs.test, crop=options["crop"])
-    judged = [source for each in inputs.test for source in read_pairs(each).manifest.sources]
-    tell_shared(judged, read_pairs(inputs.pairs).manifest.sources)
-    return BenchPlan(
-        pairs=str(inputs.pairs.resolve()),
-        test=tuple(str(each.resolve()) for each in inputs.test),
-        psf=str(inputs.psf.resolve()),
-        chart=None if inputs.chart is None else str(inputs.chart.resolve()),
-        lens_hash=read_psf_bank(inputs.psf).camera.hash,
-        methods=methods,
-        seeds=tuple(range(options["seeds"])),
-        **{key: options[name] for name, key in _IN_PLAN.items()},
+    tests = len(test) + sum(len(read_pairs(each)) for each in options["test"])
+    return _Asked(camera, methods, photos, test_photos, tests)
+
+
+def _terms(output: Path, options: dict[str, Any], resume: bool) -> BenchTerms:
+    """Size of a new benchmark."""
+    from metalens.workflows.restorer_estimates import BenchTerms
+
+    asked = _asked(output, options, resume)
+    return BenchTerms(
+        methods=len(asked.methods),
+        seeds=options["seeds"],
+        parallel=options["parallel"],
+        minutes=options["minutes_per_method"],
+        steps=options["steps_per_method"],
+        crops=options["batch"],
+        crop=options["crop"],
+        training=0 if options["pairs"] else options["count"],
+        test=asked.tests,
+        pixels=asked.camera.sensor.pixels,
     )
 
 
-def _localise(options: dict[str, Any]) -> None:
+def _known_terms(plan: BenchPlan) -> BenchTerms:
+    """Size of a benchmark that was begun."""
+    from metalens.formats.pairs.reader import read_pairs
+    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.workflows.restorer_estimates import BenchTerms
+
+    return BenchTerms(
+        methods=len(plan.methods),
+        seeds=len(plan.seeds),
+        parallel=plan.parallel,
+        minutes=plan.minutes,
+        steps=plan.steps,
+        crops=plan.batch,
+        crop=plan.crop,
+        training=0,
+        test=sum(len(read_pairs(each)) for each in plan.test),
+        pixels=read_psf_bank(plan.psf).camera.sensor.pixels,
+    )
+
+
+def _tell_plan(output: Path, terms: BenchTerms, as_json: bool) -> None:
+    from dataclasses import asdict
+
+    from metalens.workflows.restorer_estimates import bench_estimate
+
+    runs = terms.methods * terms.seeds
+    text = (
+        f"would fit {counted(terms.methods, 'method')}, {counted(runs, 'training')} in all, and judge them on "
+        f"{counted(terms.test, 'capture')} in {output}"
+    )
+    answer_plan({"output": str(output), **asdict(terms)}, bench_estimate(terms), as_json, text)
+
+
+def _localise(options: dict[str, Any], *, dry_run: bool) -> None:
     """Replace addresses on the hub, and cameras in the place of their functions, by what is here, in place."""
     from metalens.formats.hub.kept import local_folder
+    from metalens.workflows.banks import is_camera
 
+    if dry_run and options["psf"] is not None and is_camera(options["psf"]):
+        options |= {"lens": str(options["psf"]), "psf": None}
     if options["psf"] is not None:
         options["psf"] = given_bank(options["psf"])
     for name in ("pairs", "chart"):
@@ -210,7 +304,6 @@ def _localise(options: dict[str, Any]) -> None:
 
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
     """The plan of a resumed benchmark, with the options that were given now."""
-    _localise(options)
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
     _check_prior(changes.get("prior", "embedded"))
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}

@@ -14,6 +14,7 @@ from metalens.commands.options import (
     WAVELENGTHS,
     Number,
     device_option,
+    dry_run_option,
     json_option,
     output_option,
     parse_grid,
@@ -21,6 +22,7 @@ from metalens.commands.options import (
     recipe_options,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ DEFAULT_MINUTES = 5.0
 )
 @device_option
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check everything and print time and size.")
+@dry_run_option
 @json_option
 def compare(
     lenses: tuple[str, ...],
@@ -101,7 +103,11 @@ def compare(
     if dry_run:
         works = works_of(output, found, photographs, asked)
         expected = estimate(works)
-        answer({"output": str(output), **expected}, as_json, _plan(works, expected))
+        from metalens.workflows.estimate import Estimate, peak_memory
+
+        basis = "times of one core of an AMD EPYC; training as asked for"
+        cost = Estimate(expected["bytes"], expected["seconds"], max(peak_memory(), 2e9), basis)
+        answer_plan({"output": str(output), **expected}, cost, as_json, _plan(works, expected))
         return
     with share_progress("compare") as tell:
         summary = compare_lenses(output, found, photographs, asked, resume=resume, report=tell)

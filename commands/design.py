@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import MINUTES, PATH, SEED, json_option, output_option, resume_option
+from metalens.commands.options import MINUTES, PATH, SEED, dry_run_option, json_option, output_option, resume_option
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 @click.option("--minutes", type=MINUTES, help="Stop after this time with the best lens so far; --resume continues.")
 @click.option("--seed", type=SEED, help="Seed of the random starts. [default: the specification's]")
 @click.option("--report", "report_folder", type=PATH, help="Folder for a report with figures.")
-@click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
+@dry_run_option
 @json_option
 def design(
     spec: str,
@@ -57,7 +58,10 @@ def design(
         task = task_of(asked)
         state_of(task, output)
         figures = plan_of(task)
-        answer(figures | {"output": str(output)}, as_json, plan_text(figures, output))
+        from metalens.workflows.simulation_estimates import design_estimate
+
+        expected = design_estimate(task, minutes)
+        answer_plan(figures | {"output": str(output)}, expected, as_json, plan_text(figures, output))
         return
     with count_progress("design", "step") as tell:
 

@@ -14,10 +14,12 @@ from metalens.commands.options import (
     CANDIDATES,
     backend_options,
     backend_settings,
+    dry_run_option,
     json_option,
     output_option,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 @click.option("--candidates", type=CANDIDATES, help="Architectures to try. [default: the specification's]")
 @backend_options
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
+@dry_run_option
 @json_option
 def explore(
     spec: str,
@@ -56,6 +58,7 @@ def explore(
         check_designs,
         check_files,
         explore_architectures,
+        first_task,
         sampler_of,
         versions_here,
     )
@@ -72,7 +75,10 @@ def explore(
         with closing(backend.open(output, {})):
             pass
         figures = _plan(sampler) | {"output": str(output)}
-        answer(figures, as_json, _plan_text(figures))
+        from metalens.workflows.simulation_estimates import exploration_estimate
+
+        expected = exploration_estimate(first_task(sampler), sampler.explore.candidates, backend.workers)
+        answer_plan(figures, expected, as_json, _plan_text(figures))
         return
     with count_progress("explore", "candidate") as tell:
         found = explore_architectures(asked, output, backend=backend, resume=resume, progress=tell)

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import LENGTH_NM, LENGTH_UM, PATH, json_option, output_option
+from metalens.commands.options import LENGTH_NM, LENGTH_UM, PATH, dry_run_option, json_option, output_option
+from metalens.commands.plan import answer_plan
 
 if TYPE_CHECKING:
     from metalens.formats.camera.camera import Camera
@@ -44,7 +46,7 @@ LAYER = "LAYER[/TYPE]"
     help="Diameter of the aperture. [default: the boundary's, or that of the filled disc]",
 )
 @click.option("--name", help="Name of the camera. [default: the file's]")
-@click.option("--dry-run", is_flag=True, help="Read the file and describe its content.")
+@dry_run_option
 @json_option
 def import_(
     layout: Path, output: Path, like: str, dry_run: bool, as_json: bool, atom_layer: str | None, **asked: Any
@@ -58,15 +60,16 @@ def import_(
     from metalens.formats.files.atomic import atomic_directory, require_new_directory
     from metalens.optics.layout.as_made import import_lens, write_imported
 
+    begun = time.perf_counter()
     require_new_directory(output)
     camera = read_camera(like)
     imported = import_lens(layout, camera, _options(atom_layer=atom_layer, **asked))
     if dry_run:
-        answer(
-            _figures(imported, imported.camera) | {"output": str(output)},
-            as_json,
-            f"would make {output}: " + _sentence(imported),
-        )
+        from metalens.workflows.simulation_estimates import done_estimate
+
+        cost = done_estimate(layout.stat().st_size, begun)
+        plan = _figures(imported, imported.camera) | {"output": str(output)}
+        answer_plan(plan, cost, as_json, f"would make {output}: " + _sentence(imported))
         return
     with atomic_directory(output) as part:
         made = write_imported(part, imported, Path(like).parent if Path(like).is_file() else None)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import PATH, Number, json_option, output_option, resume_option
+from metalens.commands.options import PATH, Number, dry_run_option, json_option, output_option, resume_option
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_new_directory, require_new_file
 
@@ -26,7 +27,7 @@ def library() -> None:
 @output_option("The library.h5 to write.")
 @click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Parallel processes.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check the specification and print the plan.")
+@dry_run_option
 @json_option
 def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, as_json: bool) -> None:
     """Compute the library that SPEC describes, a TOML file: shape, materials, wavelengths, angles.
@@ -59,7 +60,9 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
             f"would compute {record.name}: {size['atoms']} meta-atoms at {size['wavelengths']} wavelengths, "
             f"{size['angles']} angles and {size['polarisations']} polarisations, into {output}"
         )
-        answer({**size, "output": str(output)}, as_json, sentence)
+        from metalens.workflows.simulation_estimates import library_estimate
+
+        answer_plan({**size, "output": str(output)}, library_estimate(plan, workers=workers), as_json, sentence)
         return
     with count_progress("meta-atoms", "atom") as tell:
         found = build_library(text, parts, workers=workers, resume=resume and parts.exists(), progress=tell)

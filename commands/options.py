@@ -113,6 +113,9 @@ def _device(ctx: click.Context, parameter: click.Parameter, value: str) -> str:
 
 json_option = click.option("--json", "as_json", is_flag=True, help="Print one JSON object on stdout.")
 device_option = click.option("--device", default="cpu", show_default=True, callback=_device, help="A PyTorch device.")
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Check the input; print the plan, its size, time and memory."
+)
 resume_option = click.option("--resume", is_flag=True, help="Continue an interrupted run with the same settings.")
 
 

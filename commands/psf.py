@@ -16,11 +16,13 @@ from metalens.commands.options import (
     WAVELENGTHS,
     WINDOW,
     Number,
+    dry_run_option,
     json_option,
     numbers,
     output_option,
     parse_grid,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 from metalens.commands.psf_fit import fit
 from metalens.commands.psf_measured import measured
@@ -77,7 +79,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     help="Propagation method; fresnel is for comparison only.",
 )
 @click.option("--figures", type=PATH, help="Folder for figures: PSFs, FWHM, MTF and more over the field.")
-@click.option("--dry-run", is_flag=True, help="Check the lens file and print the plan.")
+@dry_run_option
 @json_option
 def simulate(
     lens: str,
@@ -135,7 +137,10 @@ def simulate(
             "engine_reason": chosen.engine.reason,
             "output": str(output),
         }
-        answer(plan, as_json, f"would simulate {camera.name} on {nodes} into {output}")
+        from metalens.workflows.simulation_estimates import bank_estimate
+
+        expected = bank_estimate(camera, BankRequest(**request), chosen, engine)
+        answer_plan(plan, expected, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
     BankRequest(**request).check(camera)
     from metalens.formats.files.claim import held

@@ -7,17 +7,19 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer, counted
-from metalens.commands.bank import given_bank
+from metalens.commands.bank import given_banks
 from metalens.commands.options import (
     PATH,
     SIDE,
     Number,
     Precision,
+    dry_run_option,
     json_option,
     numbers,
     output_option,
     restorer_options,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 
 
@@ -110,6 +112,7 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     metavar="ROW,COLUMN",
     help="First pixel of the captures on the sensor, if they are parts of the frame.",
 )
+@dry_run_option
 @json_option
 @click.pass_context
 def restore(
@@ -132,6 +135,7 @@ def restore(
     uncertainty: bool,
     place: tuple[int, int] | None,
     device: str,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or stored latents.
@@ -139,7 +143,7 @@ def restore(
     One diffusion step per picture, then one decode for each α. See docs/restoration.md.
     """
     if method == "wiener-joint":
-        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, as_json)
+        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, dry_run, as_json)
         return
     if context.get_parameter_source("noise_scale") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--noise-scale is of --method wiener-joint.")
@@ -147,7 +151,7 @@ def restore(
 
     from metalens.formats.files.atomic import require_apart, require_new_directory, require_outside
     from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.formats.psf.bank_file import as_bank
     from metalens.restore.adapter.adapter_file import load_restorer
     from metalens.restore.inference.data_consistency import DataConsistency
     from metalens.restore.inference.restoration import Settings, check_alphas
@@ -170,7 +174,7 @@ def restore(
     settings = Settings(steps=steps, tile=tile, place=place)
     alpha_map = None if alpha_map_path is None else read_alpha_map(alpha_map_path)
     found = captures_of(captures)
-    bank = None if psf_path is None else read_psf_bank(given_bank(psf_path))
+    bank = None if psf_path is None else as_bank(given_banks([psf_path], dry_run=dry_run)[0])
     restorer = load_restorer(adapter, prior=prior)
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
@@ -181,6 +185,17 @@ def restore(
             raise InputError(f"{option} needs --psf, the psf.h5 of the camera that took the captures.")
     consistency = DataConsistency(functions, device=device) if consistent and functions is not None else None
     options = RestoreOptions(alphas, settings, alpha_map, any_lens, consistency, functions if uncertainty else None)
+    if dry_run:
+        from metalens.restore.inference.restored_files import CaptureFile, check_files
+        from metalens.workflows.restorer_estimates import restoring_estimate
+
+        sizes = check_files(restorer, found, options, latents=latents)
+        frame = next((each.read() for each in found if isinstance(each, CaptureFile)), None)
+        pictures = (1 if alpha_map is not None else len(alphas), consistent, uncertainty)
+        expected = restoring_estimate(restorer, frame, sizes, settings, *pictures)
+        plan = {"output": str(output), "camera": restorer.camera.name, "captures": len(found)}
+        answer_plan(plan, expected, as_json, f"would restore {counted(len(found), 'capture')} into {output}")
+        return
     with share_progress("restore") as tell:
         rows = restore_files(
             restorer, found, output, options, latents=latents, report=lambda done, total: tell(done / total, {})
@@ -215,12 +230,13 @@ def _filter(
     noise_scale: float,
     any_lens: bool,
     place: tuple[int, int] | None,
+    dry_run: bool,
     as_json: bool,
 ) -> None:
     """``--method wiener-joint``."""
     from metalens.formats.files.atomic import require_new_directory, require_outside
     from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank_file import read_psf_bank
+    from metalens.formats.psf.bank_file import as_bank
     from metalens.restore.inference.filtered_files import filter_files
     from metalens.restore.inference.restored_files import captures_of
 
@@ -232,7 +248,20 @@ def _filter(
         raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
     require_new_directory(output)
     require_outside(output, captures)
-    found, bank = captures_of(captures), read_psf_bank(given_bank(psf_path))
+    found, (given,) = captures_of(captures), given_banks([psf_path], dry_run=dry_run)
+    bank = as_bank(given)
+    if dry_run:
+        from metalens.restore.deconvolution.joint_wiener import wiener_joint
+        from metalens.restore.inference.filtered_files import check_filtered
+        from metalens.workflows.restorer_estimates import filtering_estimate
+
+        files = check_filtered(bank, found, any_lens=any_lens)
+        frame, sizes = files[0].read(), [each.read().shape[:2] for each in files]
+        at = files[0].place or place
+        expected = filtering_estimate(frame, sizes, lambda: wiener_joint(frame, bank, noise_scale, place=at))
+        plan = {"output": str(output), "camera": bank.camera.name, "captures": len(found)}
+        answer_plan(plan, expected, as_json, f"would filter {counted(len(found), 'capture')} into {output}")
+        return
     with share_progress("restore") as tell:
         rows = filter_files(
             bank,

@@ -21,16 +21,22 @@ from metalens.commands.options import (
     backend_options,
     backend_settings,
     check_each_once,
+    dry_run_option,
     json_option,
     numbers,
     output_option,
     renamed_option,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from metalens.formats.pairs.manifest import SkippedSource
     from metalens.synth.generate import PairsReport
+    from metalens.synth.photographs import Photograph
 
 
 class _Pixels(click.ParamType):
@@ -89,7 +95,7 @@ class _Range(click.ParamType):
 @backend_options
 @click.option("--strict", is_flag=True, help="Stop at an unreadable photograph instead of skipping it.")
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Print the plan.")
+@dry_run_option
 @json_option
 def synth(
     photos: tuple[str, ...],
@@ -156,19 +162,42 @@ def synth(
     if dry_run:
         with closing(backend.open(output, {})):
             pass
-        _, (rows, columns) = checked_cameras(banks, options)
+        _, pixels = checked_cameras(banks, options)
         if resume:
             check_resumption(found, banks, output, options)
-        plan = {"photographs": len(found), "count": count or len(found), "camera": first.camera.name}
-        plan |= {"cameras": len(banks), "pixels": [rows, columns]}
-        pairs = counted(count or len(found), "pair")
-        text = f"would make {pairs} of {rows} × {columns} pixels of {counted(len(found), 'photograph')} in {output}"
-        answer(plan, as_json, text)
+        usable, skipped = _survey(found, pixels, validation=validation, strict=strict)
+        total = count or len(found) - len(skipped)
+        plan = {"photographs": len(found) - len(skipped), "count": total, "camera": first.camera.name}
+        plan |= {"cameras": len(banks), "pixels": list(pixels), "output": str(output)}
+        plan |= {"skipped": [{"name": each.name, "reason": each.reason} for each in skipped]}
+        photographs = counted(plan["photographs"], "photograph")
+        text = f"would make {counted(total, 'pair')} of {pixels[0]} × {pixels[1]} pixels of {photographs} in {output}"
+        from metalens.workflows.simulation_estimates import pairs_estimate
+
+        expected = pairs_estimate(usable, banks, options, count=total, workers=backend.workers)
+        answer_plan(plan, expected, as_json, text)
         return
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         execution = Execution(backend, strict=strict, progress=tell, look=look)
         report = generate_pairs(found, banks, output, options, resume=resume, execution=execution)
     _report(report, output, as_json)
+
+
+def _survey(
+    found: list[Photograph], pixels: tuple[int, int], *, validation: float, strict: bool
+) -> tuple[list[Photograph], Sequence[SkippedSource]]:
+    """Inspect all photographs that are on this machine, as the run would; of a hub's dataset the first at least."""
+    from metalens.synth.dataset.photograph_survey import inspect_photographs, take_stock
+
+    here = [each for each in found if each.path.is_file()] or found[:1]
+    entries = []
+    with count_progress("photographs", "photograph") as look:
+        for number, each in enumerate(here, start=1):
+            entries += inspect_photographs({"paths": [str(each.path)], "pixels": list(pixels)})
+            look(number, len(here))
+    paths, _, skipped = take_stock(here, entries, validation=validation, strict=strict)
+    tell_skipped(skipped)
+    return [each for each in here if each.path in paths], skipped
 
 
 def _report(report: PairsReport, output: Path, as_json: bool) -> None:

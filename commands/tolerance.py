@@ -15,11 +15,13 @@ from metalens.commands.options import (
     WAVELENGTHS,
     WINDOW,
     WORKERS,
+    dry_run_option,
     json_option,
     output_option,
     parse_grid,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
     help="Parallel processes; the result does not depend on them.",
 )
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check lens and tolerances and print the plan.")
+@dry_run_option
 @json_option
 def tolerance(
     lens: str,
@@ -95,7 +97,10 @@ def tolerance(
         check_count(ensemble)
     evaluation_of(camera, fields=run.fields, wavelengths_per_channel=run.wavelengths_per_channel, window=run.window)
     if dry_run:
-        answer(*_plan(camera, run, ensemble, output, as_json))
+        from metalens.workflows.simulation_estimates import tolerance_estimate
+
+        plan, text = _plan(camera, run, ensemble, output)
+        answer_plan(plan, tolerance_estimate(camera, run, ensemble=ensemble, workers=workers), as_json, text)
         return
     with count_progress("lenses", "lens") as tell:
         found = run_monte_carlo(camera, run, output, workers=workers, resume=resume, progress=tell)
@@ -111,9 +116,7 @@ def tolerance(
 _TOLD = ("lens_hash", "draws", "seed", "not_applied", "figures", "yield", "sensitivity", "worst_draw")
 
 
-def _plan(
-    camera: Camera, run: ToleranceRun, ensemble: int | None, output: Path, as_json: bool
-) -> tuple[dict[str, Any], bool, str]:
+def _plan(camera: Camera, run: ToleranceRun, ensemble: int | None, output: Path) -> tuple[dict[str, Any], str]:
     applied = [name for name in run.spec.errors.terms if name not in run.not_applied]
     plan = {
         "camera": camera.name,
@@ -124,7 +127,7 @@ def _plan(
         "ensemble": ensemble,
         "output": str(output),
     }
-    return plan, as_json, f"would draw {run.draws} lenses of {camera.name} with {', '.join(applied)} into {output}"
+    return plan, f"would draw {run.draws} lenses of {camera.name} with {', '.join(applied)} into {output}"
 
 
 def _ensemble(

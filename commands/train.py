@@ -27,16 +27,23 @@ from metalens.commands.options import (
     Precision,
     check_each_once,
     device_option,
+    dry_run_option,
     json_option,
     numbers,
     output_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 from metalens.formats.files.atomic import require_new_directory
 
 if TYPE_CHECKING:
     from metalens.formats.psf.bank import PsfBank
     from metalens.restore.training.train import TrainingData
+    from metalens.workflows.estimate import Estimate
+
+
+SETTINGS = "settings.json"
+"""In the folder of a training until it has finished: ``metalens.restore.training.folder``, which imports torch."""
 
 
 class _Paths(click.ParamType):
@@ -191,7 +198,7 @@ def _recipe_options(function: Any) -> Any:
 )
 @device_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoint in the output folder.")
-@click.option("--dry-run", is_flag=True, help="Check everything and print the plan.")
+@dry_run_option
 @json_option
 def train(
     pairs: tuple[Path, ...],
@@ -221,6 +228,7 @@ def train(
     With --steps 0 and no PAIRS, the adapter of --init is written for a lens on which it was not trained. Several GPUs:
     accelerate launch -m metalens.cli train … --device cuda.
     """
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.psf.bank_file import as_bank
 
     ignored = [f"--{name.replace('_', '-')}" for name in _OF_LORA if options[name] is not None]
@@ -241,8 +249,7 @@ def train(
 
     opened, opened_pseudo = ([read_pairs(folder) for folder in folders] for folders in (pairs, pseudo))
     others = [*banks[1:], *(ensemble_banks(psf_ensemble)[0] if psf_ensemble is not None else ())]
-    if not resume:
-        require_new_directory(output)
+    check_claim(output, SETTINGS, resume=resume)
     from metalens.restore.training.optimisation import Budget
 
     # Check the options before importing the packages that take longest.
@@ -276,7 +283,9 @@ def train(
         check_folder(output, resume=resume, settings=settings)
         if task.config.cuda_graphs:
             check_recordable(torch.device(device))
-        _plan(task.data, output, as_json)
+        from metalens.workflows.restorer_estimates import training_estimate
+
+        _plan(task.data, output, as_json, training_estimate(task, restorer, lenses, budget, device))
         return
     with share_progress("train") as tell:
         summary = train_adapter(
@@ -296,14 +305,15 @@ def train(
     answer({"output": str(output), **summary}, as_json, text)
 
 
-def _plan(data: TrainingData, output: Path, as_json: bool) -> None:
+def _plan(data: TrainingData, output: Path, as_json: bool, expected: Estimate) -> None:
     """Say what would be trained."""
     hashes = {camera.lens_hash for each in (*data.pairs, *data.pseudo) for camera in each.manifest.cameras}
     total = sum(map(len, data.pairs))
     camera = data.pairs[0].manifest.camera_names if data.bank is None else data.bank.camera.name
     lenses = counted(len(hashes), "lens", "lenses")
     plan = {"pairs": total, "pseudo": sum(map(len, data.pseudo)), "camera": camera, "lenses": len(hashes)}
-    answer(plan, as_json, f"would train on {counted(total, 'pair')} of {lenses} for {camera} into {output}")
+    text = f"would train on {counted(total, 'pair')} of {lenses} for {camera} into {output}"
+    answer_plan(plan, expected, as_json, text)
 
 
 def _changes(options: dict[str, Any]) -> dict[str, Any]:

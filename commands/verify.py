@@ -12,11 +12,13 @@ from metalens.commands.options import (
     Number,
     backend_options,
     backend_settings,
+    dry_run_option,
     json_option,
     numbers,
     output_option,
     resume_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
@@ -45,7 +47,7 @@ if TYPE_CHECKING:
 )
 @backend_options
 @resume_option
-@click.option("--dry-run", is_flag=True, help="Check the lens and print the plan with its time.")
+@dry_run_option
 @json_option
 def verify(
     lens: str,
@@ -101,7 +103,10 @@ def verify(
     check_claim(parts, ASKED, resume=resume, asked=asked_of(plan))
     backend = backend_settings(backend_name, workers, slurm_options)
     if dry_run:
-        answer(*_plan(plan, output, backend.workers, as_json))
+        from metalens.workflows.simulation_estimates import verification_estimate
+
+        told, sentence = _plan(plan, output, backend.workers)
+        answer_plan(told, verification_estimate(plan, workers=backend.workers), as_json, sentence)
         return
     with closing(backend.open(output, {})) as runner, count_progress("zones", "zone") as tell:
         found = verify_lens(plan, parts, runner, resume=resume and parts.exists(), progress=tell)
@@ -119,7 +124,7 @@ def _list(option: str, value: str | None, kind: click.ParamType) -> tuple[Any, .
     return found
 
 
-def _plan(plan: VerificationPlan, output: Path, workers: int, as_json: bool) -> tuple[dict[str, Any], bool, str]:
+def _plan(plan: VerificationPlan, output: Path, workers: int) -> tuple[dict[str, Any], str]:
     import math
 
     jobs = len(plan.zones) * len(plan.wavelengths)
@@ -137,9 +142,9 @@ def _plan(plan: VerificationPlan, output: Path, workers: int, as_json: bool) -> 
     sentence = (
         f"would compute {len(plan.zones)} zones of {', '.join(map(str, plan.zones))} meta-atoms at "
         f"{len(plan.wavelengths)} wavelengths and {len(plan.incidences)} incidences, both polarisations, into "
-        f"{output}; about {minutes:.1f} minutes at most"
+        f"{output}"
     )
-    return told, as_json, sentence
+    return told, sentence
 
 
 def _write(found: Verification, output: Path) -> None:

@@ -112,8 +112,11 @@ def test_psf_simulates_a_lens_that_is_a_file_or_a_preset_with_or_without_the_wor
             run("psf", "simulate", place, *options),
         ]
         assert {status for status, _, _ in plans} == {0}
-        assert [json.loads(out)["fields"] for _, out, _ in plans] == [[3, 5]] * 3
-        assert len({out for _, out, _ in plans}) == 1
+        told = [json.loads(out) for _, out, _ in plans]
+        # What was measured for it differs each time.
+        assert all(each.pop("estimate")["seconds"] > 0 for each in told)
+        assert told[0]["fields"] == [3, 5]
+        assert told == told[:1] * 3
 
 
 def test_a_lens_file_that_has_the_name_of_a_command_of_psf_is_given_with_its_folder(run, lens, tmp_path, monkeypatch):

@@ -19,6 +19,7 @@ from metalens.psf.design.architecture import candidate_spec
 from metalens.psf.design.architecture_sampling import Sampler
 from metalens.psf.design.candidate import EVALUATE, job_of_candidate
 from metalens.psf.design.run import task_of
+from metalens.psf.design.search import Task
 from metalens.runners.backend import BackendSettings
 from metalens.runners.job import Runner
 
@@ -120,6 +121,22 @@ def sampler_of(spec: DesignSpec) -> Sampler:
             "use metalens design for this camera as it is."
         )
     return Sampler(spec)
+
+
+def first_task(sampler: Sampler) -> Task:
+    """The search of the first candidate that can be designed; :func:`check_designs` says what is wrong with the others.
+
+    Raises:
+        InputError: none can be.
+    """
+    problem: InputError | None = None
+    for number, architecture in enumerate(sampler.first):
+        try:
+            return task_of(candidate_spec(sampler.branches[architecture.choice], architecture, number))
+        except InputError as error:
+            problem = problem or error
+    assert problem is not None
+    raise problem
 
 
 def check_designs(sampler: Sampler) -> None:

@@ -45,16 +45,8 @@ def filter_files(
     """
     rows = []
     with atomic_directory(output) as folder:
-        for done, capture in enumerate(captures):
+        for done, capture in enumerate(check_filtered(bank, captures, any_lens=any_lens)):
             report(done, len(captures))
-            if isinstance(capture, KeptLatents):
-                raise InputError(f"{capture.name}: kept latents do not hold what the camera saw; give the captures.")
-            if capture.lens_hashes and bank.camera.hash not in capture.lens_hashes and not any_lens:
-                raise InputError(
-                    f"{capture.name}: taken with another lens ({capture.lens_hashes[0][:12]}…) than that of --psf "
-                    f"({bank.camera.name}, {bank.camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to "
-                    "use this one all the same."
-                )
             try:
                 restored = wiener_joint(capture.read(), bank, noise_scale, place=capture.place or place)
             except InputError as error:
@@ -64,3 +56,33 @@ def filter_files(
             rows.append({"capture": capture.name, "restored": str(output / name)})
         report(len(captures), len(captures))
     return rows
+
+
+def check_filtered(
+    bank: PsfBank, captures: Sequence[CaptureFile | KeptLatents], *, any_lens: bool = False
+) -> list[CaptureFile]:
+    """Check captures, as :func:`filter_files` does before the first is filtered.
+
+    Args:
+        bank: point spread functions of the captures' camera.
+        captures: result of :func:`metalens.restore.inference.restored_files.captures_of`.
+        any_lens: accept pairs of other cameras than the bank's.
+
+    Returns:
+        The captures, none of which is kept latents.
+
+    Raises:
+        InputError: a capture holds latents, or is of another lens.
+    """
+    files = []
+    for capture in captures:
+        if isinstance(capture, KeptLatents):
+            raise InputError(f"{capture.name}: kept latents do not hold what the camera saw; give the captures.")
+        if capture.lens_hashes and bank.camera.hash not in capture.lens_hashes and not any_lens:
+            raise InputError(
+                f"{capture.name}: taken with another lens ({capture.lens_hashes[0][:12]}…) than that of --psf "
+                f"({bank.camera.name}, {bank.camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to "
+                "use this one all the same."
+            )
+        files.append(capture)
+    return files

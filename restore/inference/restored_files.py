@@ -192,16 +192,7 @@ def restore_files(
         InputError: a capture, kept latents or the map cannot be used, or the disk refuses the write.
     """
     alphas, settings, consistency = check_alphas(options.alphas), options.settings, options.consistency
-    if latents is not None and any(isinstance(capture, KeptLatents) for capture in captures):
-        raise InputError("--latents: the captures are latents already; leave the option out.")
-    if consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
-        raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
-    if options.uncertainty is not None:
-        if any(isinstance(capture, KeptLatents) for capture in captures):
-            raise InputError("--uncertainty: kept latents do not hold what the camera saw; give the captures.")
-        calibration(restorer)
-    for capture in captures:
-        _check(restorer, capture, options)
+    check_files(restorer, captures, options, latents=latents)
     rows: list[dict[str, Any]] = []
     with ExitStack() as stack:
         folder = stack.enter_context(atomic_directory(output))
@@ -224,6 +215,38 @@ def restore_files(
                     rows[-1] |= {"uncertainty": str(output / beside), "expected_error": round(float(error.mean()), 5)}
         report(len(captures), len(captures))
     return rows
+
+
+def check_files(
+    restorer: Restorer,
+    captures: Sequence[CaptureFile | KeptLatents],
+    options: RestoreOptions,
+    *,
+    latents: Path | None = None,
+) -> list[tuple[int, int]]:
+    """Check captures, as :func:`restore_files` does before the first is restored.
+
+    Args:
+        restorer: prior and adapter.
+        captures: result of :func:`captures_of`.
+        options: of the restoration.
+        latents: folder for the latents, if they are kept.
+
+    Returns:
+        Rows and columns of each capture.
+
+    Raises:
+        InputError: as :func:`restore_files`.
+    """
+    if latents is not None and any(isinstance(capture, KeptLatents) for capture in captures):
+        raise InputError("--latents: the captures are latents already; leave the option out.")
+    if options.consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
+        raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
+    if options.uncertainty is not None:
+        if any(isinstance(capture, KeptLatents) for capture in captures):
+            raise InputError("--uncertainty: kept latents do not hold what the camera saw; give the captures.")
+        calibration(restorer)
+    return [_check(restorer, capture, options) for capture in captures]
 
 
 def _pictures(
@@ -259,7 +282,7 @@ def _settings_of(capture: CaptureFile, settings: Settings) -> Settings:
     return settings if capture.place is None else replace(settings, place=capture.place)
 
 
-def _check(restorer: Restorer, capture: CaptureFile | KeptLatents, options: RestoreOptions) -> None:
+def _check(restorer: Restorer, capture: CaptureFile | KeptLatents, options: RestoreOptions) -> tuple[int, int]:
     alpha_map = options.alpha_map
     if isinstance(capture, KeptLatents):
         pixels = load_latents(capture.path, restorer).pixels
@@ -276,6 +299,7 @@ def _check(restorer: Restorer, capture: CaptureFile | KeptLatents, options: Rest
             f"--alpha-map: {alpha_map.shape[0]} × {alpha_map.shape[1]} pixels, {capture.name} has {pixels[0]} × "
             f"{pixels[1]} (rows × columns); draw it at that size."
         )
+    return pixels
 
 
 def read_alpha_map(path: Path) -> np.ndarray:

@@ -94,14 +94,8 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     Raises:
         InputError: a file is missing, damaged or of another camera, or a restored picture is missing.
     """
-    require_new_directory(output)
     bank, adapter = read_psf_bank(inputs.psf), inputs.adapter
-    pairs, tuning = read_pairs(inputs.pairs), read_pairs(inputs.tune)
-    require_same_camera(pairs, bank)
-    require_same_camera(tuning, bank)
-    description = describe_adapter(adapter)
-    for each in inputs.curves:
-        describe_adapter(each)
+    pairs, tuning, description = _checked(output, inputs, bank)
     drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
     names = pair_names(pairs)
     restored = [restored_pictures(name, inputs.restored) for name in names]
@@ -140,6 +134,37 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
             "wiener_joint_noise_scale": noise_scale,
         },
     )
+
+
+def check_evaluation(output: Path, inputs: EvaluationInputs, bank: PsfBank) -> tuple[Pairs, int]:
+    """Check what a report compares, as :func:`evaluate` does, without computing anything.
+
+    Args:
+        output: the report's new folder.
+        inputs: what is compared; the psf is not read.
+        bank: the camera's point spread functions.
+
+    Returns:
+        The held-out pairs, and the number of their restored pictures.
+
+    Raises:
+        InputError: as :func:`evaluate`.
+    """
+    pairs, _, _ = _checked(output, inputs, bank)
+    _curves([*inputs.curves, inputs.adapter])
+    _stages(inputs.stages)
+    return pairs, sum(len(restored_pictures(name, inputs.restored)) for name in pair_names(pairs))
+
+
+def _checked(output: Path, inputs: EvaluationInputs, bank: PsfBank) -> tuple[Pairs, Pairs, dict[str, Any]]:
+    require_new_directory(output)
+    pairs, tuning = read_pairs(inputs.pairs), read_pairs(inputs.tune)
+    require_same_camera(pairs, bank)
+    require_same_camera(tuning, bank)
+    description = describe_adapter(inputs.adapter)
+    for each in inputs.curves:
+        describe_adapter(each)
+    return pairs, tuning, description
 
 
 def _tuned(pairs: Pairs, bank: PsfBank) -> tuple[float, float]:

@@ -119,33 +119,11 @@ def train(
     if config.cuda_graphs:
         check_recordable(workplace.device, workplace.processes)
     restorer, lenses = untrained(task)
-    metric = restorer.quality_metric
-    sources, pseudo_sources = (
-        [PairSource(each, lenses.of(each)) for each in group] for group in (data.pairs, data.pseudo)
-    )
     loss = PathLoss(config).to(workplace.device)
     settings = settings_of(task, restorer, lenses, loss)
     with claimed(output, settings, resume) if workplace.is_first else nullcontext():
         workplace.wait()
-        if task.initial is None:
-            restorer.attention.standardise(torch.from_numpy(restorer.lens_map).float())
-        # Without Q nothing reads the quality.
-        measured = metric if restorer.layers.ranks else None
-        whole = config.adapter.form in OF_WHOLE_FRAMES
-        drawn = TrainingPairs(sources, quality_metric=measured, edge_weight=config.edge_weight, whole_maps=whole)
-        if data.measure_first:
-            drawn.measure()
-        pseudo = TrainingPairs(pseudo_sources, quality_metric=measured, whole_maps=whole) if pseudo_sources else None
-        crops = config.batch * config.accumulate * workplace.processes
-        trainee = AdapterTraining(
-            restorer,
-            TrainingStream(drawn, pseudo, config, multiple=task.prior.latent_stride, crops_a_step=crops),
-            Validation(restorer, drawn, loss, config, workplace.autocast),
-            loss,
-            config=config,
-            workplace=workplace,
-            output=output,
-        )
+        trainee = trainee_of(task, restorer, lenses, loss, workplace=workplace, output=output)
         checkpoints = LoopSettings(output / CHECKPOINT, config.checkpoint_every, cuda_graphs=config.cuda_graphs)
         loop = TrainingLoop(trainee, budget, workplace, checkpoints)
         loop.run(resume=resume, report=report if workplace.is_first else lambda share, figures: None)
@@ -154,6 +132,50 @@ def train(
             _write(output, trainee, summary, data.bank)
         workplace.wait()
         return summary
+
+
+def trainee_of(
+    task: TrainingTask,
+    restorer: Restorer,
+    lenses: LensMaps,
+    loss: PathLoss,
+    *,
+    workplace: DistributedProcesses,
+    output: Path,
+) -> AdapterTraining:
+    """What the loop trains, before its first step.
+
+    Args:
+        task: what is trained.
+        restorer: of :func:`untrained`.
+        lenses: of :func:`untrained`.
+        loss: of the recipe, on the device.
+        workplace: processes and device.
+        output: folder of the log.
+    """
+    data, config = task.data, task.config
+    sources, pseudo_sources = (
+        [PairSource(each, lenses.of(each)) for each in group] for group in (data.pairs, data.pseudo)
+    )
+    if task.initial is None:
+        restorer.attention.standardise(torch.from_numpy(restorer.lens_map).float())
+    # Without Q nothing reads the quality.
+    measured = restorer.quality_metric if restorer.layers.ranks else None
+    whole = config.adapter.form in OF_WHOLE_FRAMES
+    drawn = TrainingPairs(sources, quality_metric=measured, edge_weight=config.edge_weight, whole_maps=whole)
+    if data.measure_first:
+        drawn.measure()
+    pseudo = TrainingPairs(pseudo_sources, quality_metric=measured, whole_maps=whole) if pseudo_sources else None
+    crops = config.batch * config.accumulate * workplace.processes
+    return AdapterTraining(
+        restorer,
+        TrainingStream(drawn, pseudo, config, multiple=task.prior.latent_stride, crops_a_step=crops),
+        Validation(restorer, drawn, loss, config, workplace.autocast),
+        loss,
+        config=config,
+        workplace=workplace,
+        output=output,
+    )
 
 
 def settings_of(task: TrainingTask, restorer: Restorer, lenses: LensMaps, loss: PathLoss) -> dict[str, Any]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import re
+import shlex
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -103,3 +105,57 @@ def test_a_dry_run_refuses_what_the_real_one_does(refused, captured: dict[str, s
     prepare, line, word = CASES[name]
     prepare(captured)
     refused(" ".join([line, *dry]), word)
+
+
+PLANS = {
+    "psf": "psf {lens} -o OUT.h5 --fields 3x3 --wavelengths 1 --window 9",
+    "synth": "synth {photographs} -o OUT --psf {psf} --crop 32",
+    "tolerance": "tolerance {lens} -o OUT --draws 3 --fields 1x1 --window 9",
+    "train": "train {pairs} -o OUT --psf {psf} --prior {prior} --crop 32 --batch 1 --steps 5 --quality piqe",
+    "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",
+    "filter": "restore {photographs} -o OUT --psf {psf} --method wiener-joint",
+    "report": "report -o OUT --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}",
+    "bench": "bench -o OUT --psf {psf} --pairs {pairs} --test {others} --minutes-per-method 2 --methods wiener-joint",
+    "library": "library build {library} -o OUT.h5",
+    "verify": "verify {atoms} -o OUT",
+    "design": "design {design} -o OUT.toml",
+    "align": "align {rig} -o OUT",
+    "import": "import {sites} -o OUT --like {lens} --library si3n4-on-sio2",
+    "compare": "compare {lens} -o OUT --photos {photographs} --minutes 2 --crop 32",
+}
+"""Runs of which nothing is wrong."""
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_a_dry_run_tells_size_time_and_memory_and_leaves_nothing(
+    name: str, captured: dict[str, str], run, tmp_path: Path, monkeypatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    line = [*shlex.split(PLANS[name].format(**captured)), "--dry-run"]
+    status, out, err = run(*line, "--json")
+    assert status == 0, err
+    estimate = json.loads(out)["estimate"]
+    assert min(estimate["disk_bytes"], estimate["seconds"], estimate["memory_bytes"]) > 0
+    assert estimate["basis"]
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_dry_run_says_its_cost_in_a_line(captured: dict[str, str], run, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    status, out, _ = run(*shlex.split("verify {atoms} -o OUT --dry-run".format(**captured)))
+    assert status == 0
+    assert re.search(r"^  about [\d.]+ [kMG]?B on disk, [\d.]+ (s|min|h) and [\d.]+ [MG]B of memory \(.+\)$", out, re.M)
+
+
+def test_a_dry_run_of_synth_tells_a_broken_photograph(captured: dict[str, str], run, tmp_path: Path) -> None:
+    folder = tmp_path / "photographs"
+    shutil.copytree(captured["photographs"], folder)
+    (folder / "broken.png").write_bytes(b"no picture")
+    line = ["synth", folder, "-o", tmp_path / "OUT", "--psf", captured["psf"], "--crop", "32", "--dry-run", "--json"]
+    status, out, err = run(*line)
+    assert status == 0
+    assert "skipped broken" in err
+    assert [each["name"] for each in json.loads(out)["skipped"]] == ["broken"]
+    status, _, err = run(*line, "--strict")
+    assert status == 1
+    assert "broken.png" in err

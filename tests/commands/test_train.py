@@ -163,6 +163,7 @@ def test_pairs_of_a_lens_without_a_bank_are_refused(pairs_of, lenses, tmp_path):
     plan = json.loads(
         run("train", sets[0], "-o", tmp_path / "a", *banks, "--steps", 1, "--crop", 32, "--dry-run", "--json").stdout
     )
+    assert plan.pop("estimate")["seconds"] > 0
     assert plan == {"pairs": 3, "pseudo": 0, "camera": "first", "lenses": 1}
     assert not (tmp_path / "a").exists()
 

@@ -1,0 +1,80 @@
+"""Estimates: closed forms of time, and how sizes and times are said."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from metalens.workflows.estimate import (
+    Estimate,
+    Timing,
+    folder_bytes,
+    peak_memory,
+    spoken_bytes,
+    spoken_seconds,
+    timing,
+)
+
+
+def test_further_units_cost_what_the_second_one_did() -> None:
+    spent = Timing(first=5.0, further=2.0)
+    assert spent.of(0) == 0
+    assert spent.of(1) == 5
+    assert spent.of(11) == 5 + 10 * 2
+    # Each of the processes begins with what is slow.
+    assert spent.of(11, workers=2) == 5 + 4.5 * 2
+    assert spent.of(2, workers=8) == 5
+
+
+def test_a_unit_is_done_twice() -> None:
+    done: list[int] = []
+    spent = timing(lambda: done.append(1))
+    assert len(done) == 2
+    assert min(spent.first, spent.further) >= 0
+
+
+@pytest.mark.parametrize(
+    ("size", "text"),
+    [
+        (0, "0 B"),
+        (12, "12 B"),
+        (1500, "1.5 kB"),
+        (99_000, "99 kB"),
+        (1.234e6, "1.2 MB"),
+        (5e9, "5.0 GB"),
+        (3e15, "3000 TB"),
+    ],
+)
+def test_sizes_are_said_with_two_digits(size: float, text: str) -> None:
+    assert spoken_bytes(size) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.1, "1 s"), (90, "90 s"), (180, "3 min"), (7000, "117 min"), (9000, "2.5 h")]
+)
+def test_times_are_said_in_their_unit(seconds: float, text: str) -> None:
+    assert spoken_seconds(seconds) == text
+
+
+def test_an_estimate_is_a_sentence_and_figures() -> None:
+    estimate = Estimate(1.5e6, 200.4, 2e9, "one pair was made in 0.20 s")
+    assert estimate.sentence() == ("about 1.5 MB on disk, 3 min and 2.0 GB of memory (one pair was made in 0.20 s)")
+    assert estimate.told() == {
+        "disk_bytes": 1_500_000,
+        "seconds": 200.4,
+        "memory_bytes": 2_000_000_000,
+        "basis": "one pair was made in 0.20 s",
+    }
+
+
+def test_the_memory_of_this_process_is_more_than_an_array_that_it_held() -> None:
+    held = bytearray(50_000_000)
+    assert peak_memory() > len(held)
+
+
+def test_a_folder_is_as_large_as_its_files(tmp_path: Path) -> None:
+    (tmp_path / "deep").mkdir()
+    (tmp_path / "deep" / "a").write_bytes(bytes(7))
+    (tmp_path / "b").write_bytes(bytes(5))
+    assert folder_bytes(tmp_path) == 12

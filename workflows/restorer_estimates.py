@@ -1,0 +1,212 @@
+"""Estimates of the restorer: training, restoring, reports and benchmarks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from metalens.formats.pairs.reader import Pairs
+from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.conditioning.lens_maps import LensMaps
+from metalens.restore.deconvolution.joint_wiener import wiener_joint
+from metalens.restore.deconvolution.wiener import wiener_tiled
+from metalens.restore.inference.restoration import Settings, restore
+from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.loss import PathLoss
+from metalens.restore.training.optimisation import Budget
+from metalens.restore.training.train import TrainingTask, trainee_of
+from metalens.workflows.compare.estimate import (
+    BYTES_PER_PIXEL,
+    PAIR,
+    PIXELS,
+    RESTORER_PER_PICTURE,
+    START,
+    TRAINING_STEP,
+)
+from metalens.workflows.estimate import Estimate, peak_memory, spoken_seconds, timing
+
+PNG_BYTES_PER_PIXEL = 1.6
+"""Of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
+
+_LARGEST_CROP = 256
+"""Side of the crop on which a restoration is measured, in pixels."""
+
+
+def training_estimate(
+    task: TrainingTask, restorer: Restorer, lenses: LensMaps, budget: Budget, device: str
+) -> Estimate:
+    """Cost of a training: one step, forward and backward, is done twice.
+
+    Args:
+        task: what is trained.
+        restorer: of :func:`metalens.restore.training.train.untrained`.
+        lenses: of the same.
+        budget: steps or minutes.
+        device: where it is trained.
+
+    Returns:
+        The estimate. Validations are counted as steps of as many crops; where minutes are given, only those at the
+        begin and the end come in addition, for the budget holds the others.
+    """
+    config = task.config
+    workplace = DistributedProcesses(device, config.precision)
+    loss = PathLoss(config).to(workplace.device)
+    with tempfile.TemporaryDirectory() as folder:
+        trainee = trainee_of(task, restorer, lenses, loss, workplace=workplace, output=Path(folder))
+        parameters = list(trainee.trained_parameters().values())
+        position = 0
+
+        def step() -> None:
+            nonlocal position
+            draw = trainee.draw(position)
+            position += 1
+            for batch in draw.batches:
+                on_device = [each.to(trainee.workplace.device) for each in batch]
+                with trainee.around(*on_device):
+                    trainee.losses(draw.kind, *on_device)["loss"].backward()
+            if trainee.workplace.device.type == "cuda":
+                torch.cuda.synchronize(trainee.workplace.device)
+
+        spent = timing(step)
+    # A forward pass alone takes about a third of a step.
+    validation = config.validation_batches * spent.further
+    limits = []
+    if budget.steps is not None:
+        limits.append(budget.steps * spent.further * (1 + validation / spent.further / config.validate_every))
+    if budget.minutes is not None:
+        limits.append(60 * budget.minutes)
+    size = sum(each.numel() for each in parameters)
+    # Half precision; the checkpoint holds them, their average and the optimiser's two moments in single precision.
+    basis = f"one step took {spent.further:.2f} s, after {spent.first:.1f} s for the first"
+    return Estimate(
+        2 * size + 16 * size + 1e6, spent.first + min(limits) + 2 * validation, peak_memory() + 16 * size, basis
+    )
+
+
+def restoring_estimate(
+    restorer: Restorer,
+    capture: np.ndarray | None,
+    sizes: Sequence[tuple[int, int]],
+    settings: Settings,
+    alphas: int,
+    consistent: bool,
+    uncertainty: bool,
+) -> Estimate:
+    """Cost of restoring captures: a crop of one is restored twice.
+
+    Args:
+        restorer: prior and adapter, on its device.
+        capture: ``[y, x, 3]`` uint8, one of them; None if all are kept as latents.
+        sizes: rows, columns of each.
+        settings: steps and tiles.
+        alphas: pictures of each capture.
+        consistent: whether data consistency is applied; it is counted as one more picture.
+        uncertainty: whether maps of the expected error are written; each is counted as one more picture.
+    """
+    pixels = [rows * columns for rows, columns in sizes]
+    frame = np.zeros((*restorer.camera.sensor.pixels, 3), np.uint8) if capture is None else capture
+    side = min(_LARGEST_CROP, settings.tile, *frame.shape[:2], *restorer.camera.sensor.pixels)
+    crop = np.ascontiguousarray(frame[:side, :side])
+    small = Settings(steps=settings.steps, tile=settings.tile, place=(0, 0))
+    spent = timing(lambda: restore(restorer, crop, [0.5], small))
+    pictures = alphas * (1 + consistent + uncertainty)
+    # A further α costs a decode, about a third of the whole.
+    units = sum(pixels) / side**2 * (1 + (pictures - 1) / 3)
+    size = PNG_BYTES_PER_PIXEL * sum(pixels) * alphas * (1 + uncertainty)
+    # The networks work on one tile at a time; the pictures of all α are kept until they are written.
+    tile = min(settings.tile**2, max(pixels))
+    memory = peak_memory() * max(1.0, 0.5 + 0.5 * tile / side**2) + 3 * max(pixels) * (8 + alphas)
+    basis = f"{side} × {side} pixels were restored in {spent.further:.2f} s"
+    return Estimate(size, spent.of(units), memory, basis)
+
+
+def filtering_estimate(capture: np.ndarray, sizes: Sequence[tuple[int, int]], work: Callable[[], object]) -> Estimate:
+    """Cost of a filter: one capture is filtered twice.
+
+    Args:
+        capture: ``[y, x, 3]`` uint8, which is filtered.
+        sizes: rows, columns of each capture.
+        work: filters the one.
+    """
+    spent = timing(work)
+    pixels = [rows * columns for rows, columns in sizes]
+    basis = f"one capture was filtered in {spent.further:.2f} s"
+    units = sum(pixels) / (capture.shape[0] * capture.shape[1])
+    return Estimate(PNG_BYTES_PER_PIXEL * sum(pixels), spent.of(units), peak_memory() + 30 * max(pixels), basis)
+
+
+def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
+    """Cost of a report: one pair is filtered twice by both Wiener filters.
+
+    Args:
+        pairs: the held-out pairs.
+        bank: the camera's point spread functions.
+        restored: pictures that are judged of each pair.
+    """
+    sample = pairs.sample(0)
+
+    def work() -> None:
+        wiener_tiled(sample.degraded, bank, 1e-2, place=sample.position)
+        wiener_joint(sample.degraded, bank, 1.0, place=sample.position)
+
+    spent = timing(work)
+    pixels = sample.degraded.shape[0] * sample.degraded.shape[1]
+    # The regularisers are searched on three pairs with about eight values each; a metric takes as long as a filter.
+    units = 3 * 8 + len(pairs) * (1 + 0.5 * (4 + restored))
+    size = PNG_BYTES_PER_PIXEL * pixels * len(pairs) * (4 + restored)
+    basis = f"one pair was filtered in {spent.further:.2f} s by both Wiener filters"
+    return Estimate(size, spent.of(units), peak_memory() + 60 * pixels, basis)
+
+
+@dataclass(frozen=True)
+class BenchTerms:
+    """Size of a benchmark.
+
+    Attributes:
+        methods: that are compared.
+        seeds: trainings of each.
+        parallel: methods at one time.
+        minutes: of each training; None without such a limit.
+        steps: of each training; None without such a limit.
+        crops: of a step.
+        crop: side of a crop in pixels.
+        training: pairs that are generated first.
+        test: captures of the test, which are generated first or given.
+        pixels: rows, columns of a capture.
+    """
+
+    methods: int
+    seeds: int
+    parallel: int
+    minutes: float | None
+    steps: int | None
+    crops: int
+    crop: int
+    training: int
+    test: int
+    pixels: tuple[int, int]
+
+
+def bench_estimate(terms: BenchTerms) -> Estimate:
+    """Cost of a benchmark: its budget, and what the stages of ``metalens compare`` take per picture.
+
+    Args:
+        terms: size of the benchmark.
+    """
+    frames = terms.pixels[0] * terms.pixels[1] / PIXELS
+    step = TRAINING_STEP * terms.crops * terms.crop**2 / (4 * 96**2)
+    limits = [] if terms.minutes is None else [60 * terms.minutes]
+    limits += [] if terms.steps is None else [terms.steps * step]
+    runs = terms.methods * terms.seeds
+    judged = runs * terms.test
+    seconds = START + PAIR * frames * (terms.training + terms.test)
+    seconds += (runs * (START + min(limits)) + judged * RESTORER_PER_PICTURE * frames) / terms.parallel
+    size = BYTES_PER_PIXEL * terms.pixels[0] * terms.pixels[1] * (3 * terms.training + 3 * terms.test + judged)
+    basis = f"{runs} trainings of {spoken_seconds(min(limits))}; pictures as on one core of an AMD EPYC"
+    return Estimate(size + 2e7 * runs, seconds, terms.parallel * max(peak_memory(), 2e9), basis)

@@ -1,0 +1,225 @@
+"""Estimates of the simulation: point spread functions, pairs, drawn lenses, libraries, designs, layouts."""
+
+from __future__ import annotations
+
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from metalens.formats.camera.camera import Camera
+from metalens.formats.design.tolerance_run import ToleranceRun
+from metalens.formats.psf.bank_file import Bank, write_psf_bank
+from metalens.psf.bank_plan import BankPlan
+from metalens.psf.bank_request import BankRequest
+from metalens.synth.generate import PairsOptions, generate_pairs
+from metalens.synth.photographs import Photograph
+from metalens.workflows.estimate import Estimate, Timing, folder_bytes, peak_memory, timing
+
+if TYPE_CHECKING:
+    from metalens.optics.rcwa.plan import LibraryPlan
+    from metalens.optics.verification.plan import VerificationPlan
+    from metalens.psf.design.search import Task
+
+_TIMED_PAIRS = 2
+_TIMED_ROWS = 200
+
+
+def bank_estimate(camera: Camera, request: BankRequest, plan: BankPlan, engine: Any = "auto") -> Estimate:
+    """Cost of a bank: the four corners of its sensor are simulated, which symmetry may make one.
+
+    Args:
+        camera: the camera.
+        request: what is asked for.
+        plan: of the request.
+        engine: of :func:`metalens.psf.simulate_psf`.
+
+    Returns:
+        The estimate, for the nodes of the plan; finer grids, which may follow, are not in it.
+    """
+    from metalens.psf.bank import simulate_bank
+
+    small: dict[str, Any] = {
+        "fields": (2, 2),
+        "window": (plan.side, plan.side),
+        "wavelengths_per_channel": request.wavelengths_per_channel,
+        "wavelengths": request.wavelengths,
+    }
+    made: list[Any] = []
+    spent = timing(lambda: made.append(simulate_bank(camera, **small, engine=engine)))
+    bank = made[-1]
+    simulated = 1 if len(plan.octant.position) < len(plan.position) else 4
+    each = Timing(spent.first, spent.further / simulated)
+    with tempfile.TemporaryDirectory() as folder:
+        write_psf_bank(Path(folder) / "psf.h5", bank)
+        size = folder_bytes(Path(folder)) / len(bank.position)
+    fields, nodes = len(plan.octant.position), len(plan.position)
+    kept = bank.intensity[0].nbytes + (0 if bank.subpixel_intensity is None else bank.subpixel_intensity[0].nbytes)
+    basis = f"{_fields(simulated)} took {each.further * simulated:.2f} s, after {spent.first:.1f} s of compiling"
+    if plan.finer:
+        basis += "; finer grids, if they are needed, come in addition"
+    return Estimate(nodes * size, each.of(fields), peak_memory() + 3 * nodes * kept, basis)
+
+
+def _fields(count: int) -> str:
+    return "one field" if count == 1 else f"{count} fields"
+
+
+def pairs_estimate(
+    photographs: Sequence[Photograph], banks: Sequence[Bank], options: PairsOptions, *, count: int, workers: int
+) -> Estimate:
+    """Cost of pairs: two are made of the first photograph, in a folder that is removed.
+
+    Args:
+        photographs: the scenes; the first can be used.
+        banks: point spread functions of each camera, or their files.
+        options: of the pairs.
+        count: pairs in all.
+        workers: processes.
+    """
+    few = replace(options, count=_TIMED_PAIRS, shard_size=_TIMED_PAIRS)
+    sizes: list[int] = []
+
+    def make() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "pairs"
+            generate_pairs(photographs[:1], banks[0], target, few)
+            sizes.append(sum(path.stat().st_size for path in target.glob("*.h5")))
+
+    spent = timing(make)
+    each = Timing(spent.first, spent.further / _TIMED_PAIRS)
+    basis = f"a pair was made in {each.further:.2f} s, after {spent.first:.1f} s of compiling"
+    seconds = each.of(count, workers) + each.first * (len(banks) - 1 if workers == 1 else 0)
+    return Estimate(sizes[-1] / _TIMED_PAIRS * count, seconds, peak_memory() * workers, basis)
+
+
+def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | None, workers: int) -> Estimate:
+    """Cost of a Monte Carlo run: the lens as drawn is evaluated twice.
+
+    Args:
+        camera: the camera.
+        run: settings of the run.
+        ensemble: banks of drawn lenses that are kept; None for none.
+        workers: processes.
+    """
+    from metalens.psf.tolerance.draws import draw_of
+    from metalens.psf.tolerance.evaluation import evaluation_of
+    from metalens.psf.tolerance.monte_carlo import applied_errors
+
+    errors = applied_errors(run).terms
+    lenses = run.draws + 2 + 2 * len(errors)
+    evaluation = evaluation_of(
+        camera, fields=run.fields, wavelengths_per_channel=run.wavelengths_per_channel, window=run.window
+    )
+    made: list[Any] = []
+    spent = timing(lambda: made.append(evaluation.figures(draw_of(dict.fromkeys(errors, 0.0), 1.0))))
+    basis = f"one lens was evaluated in {spent.further:.2f} s, after {spent.first:.1f} s of compiling"
+    size, seconds = lenses * (20 * made[-1].size + 200) + 5e5, spent.of(lenses, workers)
+    if ensemble is not None:
+        from metalens.psf.bank_plan import plan_bank
+
+        bank = bank_estimate(camera, BankRequest(), plan_bank(camera, BankRequest()))
+        size += ensemble * bank.disk_bytes
+        seconds += ensemble * bank.seconds / workers
+        basis += f"; for the ensemble {bank.basis}"
+    return Estimate(size, seconds, peak_memory() * workers, basis)
+
+
+def library_estimate(plan: LibraryPlan, *, workers: int) -> Estimate:
+    """Cost of a library: the eigenvectors of a matrix are computed twice, which is most of the work.
+
+    Args:
+        plan: the checked specification.
+        workers: processes.
+
+    Returns:
+        The estimate, if every meta-atom takes the most Fourier orders.
+    """
+    from metalens.optics.rcwa.atom import order_steps
+
+    matrix = np.random.default_rng(0).standard_normal((_TIMED_ROWS, _TIMED_ROWS)).astype(np.complex128)
+    spent = timing(lambda: np.linalg.eig(matrix))
+    places = len(plan.geometry) * len(plan.wavelength) * len(plan.angle)
+    steps = order_steps(plan.spec.array.lattice, plan.spec.accuracy.most_orders)
+    # Two field components an order; eigenvectors, and about as much again for the scattering matrices; the derivatives
+    # repeat the last step but one.
+    cubes = sum((2 * orders) ** 3 for orders in [*steps, steps[-2]])
+    seconds = 2 * places * cubes * spent.further / _TIMED_ROWS**3 / min(workers, len(plan.geometry))
+    size = 100 * places * len(plan.spec.light.polarisations)
+    memory = workers * (peak_memory() + 10 * 16 * (2 * steps[-1]) ** 2)
+    basis = f"{_TIMED_ROWS} eigenvectors took {spent.further:.2f} s; at the most Fourier orders"
+    return Estimate(2 * size + 1e5, 5 + seconds, memory, basis)
+
+
+def design_estimate(task: Task, minutes: float | None = None) -> Estimate:
+    """Cost of a design: the functions of one field are simulated twice.
+
+    Args:
+        task: the search.
+        minutes: its time limit, if there is one.
+
+    Returns:
+        The estimate; a gradient takes about four times as long as the functions, and compiling it ten times as long as
+        compiling them.
+    """
+    problem = task.problem
+    lens = problem.view.lens
+    simulator = problem.simulator(lens)
+    spent = timing(lambda: simulator.of_field(lens, 0))
+    samples = 1 if problem.spec.fabrication is None else problem.spec.fabrication.samples
+    fields = len(problem.field_weight)
+    step = 4 * spent.further * fields * samples
+    seconds = 10 * spent.first + task.largest_steps * step
+    if minutes is not None:
+        seconds = min(seconds, 10 * spent.first + 60 * minutes)
+    kept = 8 * len(problem.wavelength) * (problem.window * problem.subpixels) ** 2 * fields * samples
+    basis = f"the functions of one field took {spent.further:.2f} s, after {spent.first:.1f} s of compiling"
+    return Estimate(1e6, seconds, peak_memory() + 6 * kept, basis)
+
+
+def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate:
+    """Cost of an exploration: every candidate as the first one.
+
+    Args:
+        first: the search of the first candidate.
+        candidates: that are designed.
+        workers: processes.
+    """
+    each = design_estimate(first)
+    basis = f"each candidate as the first, of which {each.basis}"
+    at_once = min(workers, candidates)
+    return Estimate(
+        candidates * each.disk_bytes, candidates * each.seconds / at_once, at_once * each.memory_bytes, basis
+    )
+
+
+def verification_estimate(plan: VerificationPlan, *, workers: int) -> Estimate:
+    """Cost of a verification, if every supercell takes the most Fourier orders.
+
+    Args:
+        plan: of the verification.
+        workers: processes.
+    """
+    jobs = len(plan.zones) * len(plan.wavelengths)
+    at_once = min(workers, jobs)
+    rows = jobs * len(plan.incidences) * 2
+    unknowns = 2 * max(plan.zones) * plan.orders_per_atom[-1]
+    # Eigenvectors and about ten matrices of their size in double precision.
+    memory = at_once * (peak_memory() + 10 * 16 * unknowns**2)
+    basis = "times of an AMD EPYC, at the most Fourier orders"
+    return Estimate(600 * rows + 2e5, plan.seconds / at_once, memory, basis)
+
+
+def done_estimate(disk_bytes: float, begun: float) -> Estimate:
+    """Cost of a run whose dry run does all of its work but the writing.
+
+    Args:
+        disk_bytes: of what would be written.
+        begun: ``time.perf_counter()`` when the dry run began.
+    """
+    spent = time.perf_counter() - begun
+    return Estimate(disk_bytes, spent, peak_memory(), "the dry run itself, which does all but the writing")
