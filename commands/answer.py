@@ -57,6 +57,23 @@ def tell_skipped(skipped: Iterable[SkippedSource], word: str = "skipped") -> Non
         tell_line(f"{word} {shown(each.name)}: {each.reason}")
 
 
+def tell_duplicates(sources: Sequence[PairsSource]) -> list[dict[str, str]]:
+    """Print on stderr which photographs of a set are copies of others of it.
+
+    Args:
+        sources: photographs of the set.
+
+    Returns:
+        The photographs, for the JSON object.
+    """
+    from metalens.formats.pairs.shared_photographs import duplicates, duplicates_sentence
+
+    found = duplicates(sources)
+    if found:
+        tell_line(duplicates_sentence(found))
+    return [each._asdict() for each in found]
+
+
 def tell_shared(test: Iterable[PairsSource], training: Iterable[PairsSource]) -> list[dict[str, str]]:
     """Print on stderr which test photographs also trained.
 

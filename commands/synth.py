@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, counted, tell_skipped
+from metalens.commands.answer import answer, counted, tell_duplicates, tell_skipped
 from metalens.commands.bank import given_banks
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
@@ -180,7 +180,7 @@ def synth(
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         execution = Execution(backend, strict=strict, progress=tell, look=look)
         report = generate_pairs(found, banks, output, options, resume=resume, execution=execution)
-    _report(report, output, as_json)
+    _report(report, output, settings.validation, as_json)
 
 
 def _survey(
@@ -195,12 +195,20 @@ def _survey(
         for number, each in enumerate(here, start=1):
             entries += inspect_photographs({"paths": [str(each.path)], "pixels": list(pixels)})
             look(number, len(here))
-    paths, _, skipped = take_stock(here, entries, validation=validation, strict=strict)
+    paths, sources, skipped = take_stock(here, entries, validation=validation, strict=strict)
     tell_skipped(skipped)
+    tell_duplicates(sources)
     return [each for each in here if each.path in paths], skipped
 
 
-def _report(report: PairsReport, output: Path, as_json: bool) -> None:
+def _report(report: PairsReport, output: Path, validation: float, as_json: bool) -> None:
+    from metalens.formats.pairs.manifest import read_manifest
+    from metalens.synth.dataset.settings import source_of
+
+    manifest = read_manifest(output)
+    twice = tell_duplicates(manifest.sources)
+    held = {number for number, source in enumerate(manifest.sources) if source.split == "validation"}
+    validate = sum(source_of(number, manifest.count, len(manifest.sources)) in held for number in range(manifest.count))
     tell_skipped(report.skipped)
     tell_skipped(report.lost, "lost")
     skipped, lost = (
@@ -212,9 +220,15 @@ def _report(report: PairsReport, output: Path, as_json: bool) -> None:
         "made": report.made,
         "skipped": skipped,
         "lost": lost,
+        "train": report.count - validate,
+        "validation": validate,
+        "twice": twice,
         "seconds": {stage: round(spent, 3) for stage, spent in report.seconds.items()},
     }
     text = (
         f"{output}: {counted(report.count, 'pair')} ({report.made} made now, {len(skipped)} skipped, {len(lost)} lost)"
+        f"; {validate} of {counted(len(held), 'photograph')} validate"
     )
+    if validate > 2 * validation * report.count:
+        text += f", more than the {validation:.0%} that were asked for: one photograph is the least"
     answer(figures, as_json, text)

@@ -7,6 +7,7 @@ In reading order:
 - ``reader``            reading a folder, shard by shard
 - ``writer``            writing it, one writer at a time, resumable
 - ``photograph_split``  division of photographs into training and validation
+- ``thumbnail``         crops and turned copies of a photograph
 - ``shared_photographs``  test photographs that also trained
 - ``neutral_target``    target of the neutral path, stored with the clean picture
 - ``verify``            integrity check of a folder

@@ -24,6 +24,7 @@ from metalens.formats.files.text_file import text_lines
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import SUFFIXES, decode_picture, list_pictures, read_bytes, read_picture
 
@@ -109,8 +110,12 @@ def import_pairs(
         cameras=(PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=camera.sensor.pixels),),
         config={"imported": {"clean": clean.resolve().name, "captured": captured.resolve().name}},
         sources=tuple(
-            PairsSource(name=pair.name, licence=options.licence, sha256=sha256, look=look, split=side)
-            for pair, sha256, look, side in zip(pairs, surveyed.hashes, surveyed.looks, sides, strict=True)
+            PairsSource(
+                name=pair.name, licence=options.licence, sha256=sha256, look=look, thumbnail=thumbnail, split=side
+            )
+            for pair, sha256, look, thumbnail, side in zip(
+                pairs, surveyed.hashes, surveyed.looks, surveyed.thumbnails, sides, strict=True
+            )
         ),
         versions={"metalens": version("metalens")},
     )
@@ -186,11 +191,12 @@ class _Survey(NamedTuple):
     pixels: tuple[int, int]
     hashes: list[str]
     looks: list[str]
+    thumbnails: list[str]
 
 
 def _survey(pairs: Sequence[NamedPictures]) -> _Survey:
     """Look at every picture before the first is written: sizes, and what the clean ones show."""
-    hashes, looks = [], []
+    hashes, looks, thumbnails = [], [], []
     pixels: tuple[int, int] | None = None
     for pair in pairs:
         content = read_bytes(pair.paths[0])
@@ -206,8 +212,9 @@ def _survey(pairs: Sequence[NamedPictures]) -> _Survey:
                 )
         hashes.append(hashlib.sha256(content).hexdigest())
         looks.append(look_of(clean))
+        thumbnails.append(thumbnail_of(clean))
     assert pixels is not None
-    return _Survey(pixels, hashes, looks)
+    return _Survey(pixels, hashes, looks, thumbnails)
 
 
 def _samples(pairs: Sequence[NamedPictures], shard: Shard) -> Iterator[PairSample]:

@@ -45,6 +45,7 @@ class PairsSource(_Record):
         credit: who to name; empty when unknown.
         sha256: of the file.
         look: :func:`metalens.formats.pairs.photograph_split.look_of` it; empty when unknown.
+        thumbnail: :func:`metalens.formats.pairs.thumbnail.thumbnail_of` it; empty when unknown.
         split: whether its samples train or validate.
     """
 
@@ -53,6 +54,7 @@ class PairsSource(_Record):
     credit: _Remark = ""
     sha256: str = Field(pattern=_HASH)
     look: str = Field(default="", pattern=r"^([0-9a-f]{64})?$")
+    thumbnail: str = Field(default="", max_length=4096, pattern=r"^[A-Za-z0-9+/]*={0,2}$")
     split: Split = "train"
 
 

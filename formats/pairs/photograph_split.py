@@ -59,7 +59,7 @@ def split_photographs(hashes: Sequence[str], looks: Sequence[str], share: float)
     Returns:
         One side for each.
     """
-    groups = _copies(hashes, looks)
+    groups = copies(hashes, looks)
     heads = {group: min(hashes[member] for member in members) for group, members in groups.items()}
     ranked = sorted(groups, key=lambda group: heads[group])
     held = {group for group in ranked if int(heads[group][:16], 16) < share * 2**64}
@@ -74,8 +74,16 @@ def split_photographs(hashes: Sequence[str], looks: Sequence[str], share: float)
     return sides
 
 
-def _copies(hashes: Sequence[str], looks: Sequence[str]) -> dict[int, list[int]]:
-    """Group photographs that are copies of each other, by the first of each group."""
+def copies(hashes: Sequence[str], looks: Sequence[str]) -> dict[int, list[int]]:
+    """Group photographs that are copies of each other.
+
+    Args:
+        hashes: SHA-256 of each photograph's file, in hexadecimal digits.
+        looks: :func:`look_of` each.
+
+    Returns:
+        Index of the first of each group → indices of all of it, ascending.
+    """
     parent = list(range(len(hashes)))
 
     def first_of(number: int) -> int:

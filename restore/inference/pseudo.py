@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
@@ -115,7 +116,7 @@ def degrade(restorer: Restorer, clean: np.ndarray) -> np.ndarray:
 def _readable(
     photographs: Sequence[Path],
 ) -> tuple[tuple[PairsSource, ...], list[Path], tuple[SkippedSource, ...]]:
-    hashes, looks, paths, skipped = [], [], [], []
+    hashes, looks, thumbnails, paths, skipped = [], [], [], [], []
     for path in photographs:
         try:
             picture = read_picture(path)
@@ -124,13 +125,14 @@ def _readable(
             continue
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
         looks.append(look_of(picture))
+        thumbnails.append(thumbnail_of(picture))
         paths.append(path)
     if not paths:
         reason = skipped[0].reason if skipped else "none was given"
         raise InputError(f"no photograph can be used: {reason}")
     sides = split_photographs(hashes, looks, VALIDATION_SHARE)
     sources = tuple(
-        PairsSource(name=path.name, sha256=sha256, look=look, split=side)
-        for path, sha256, look, side in zip(paths, hashes, looks, sides, strict=True)
+        PairsSource(name=path.name, sha256=sha256, look=look, thumbnail=thumbnail, split=side)
+        for path, sha256, look, thumbnail, side in zip(paths, hashes, looks, thumbnails, sides, strict=True)
     )
     return sources, paths, tuple(skipped)

@@ -17,6 +17,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
 from metalens.formats.pairs.shard import PairSample
+from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
@@ -67,6 +68,7 @@ class UsableCapture:
     figures: CaptureFigures
     sha256: str
     look: str
+    thumbnail: str
 
 
 @dataclass(frozen=True)
@@ -249,7 +251,8 @@ def make_pair(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCaptur
 def _checked(captures: AlignmentSet, rig: RigCalibration, capture: ScreenCapture) -> UsableCapture:
     figures = check_capture(captures, rig, capture)
     path = captures.path(capture.picture)
-    return UsableCapture(capture, figures, hashlib.sha256(path.read_bytes()).hexdigest(), look_of(read_picture(path)))
+    sha256, picture = hashlib.sha256(path.read_bytes()).hexdigest(), read_picture(path)
+    return UsableCapture(capture, figures, sha256, look_of(picture), thumbnail_of(picture))
 
 
 def _manifest(
@@ -281,6 +284,7 @@ def _manifest(
                 credit=each.capture.credit,
                 sha256=each.sha256,
                 look=each.look,
+                thumbnail=each.thumbnail,
                 split=side,
             )
             for each, side in zip(usable, sides, strict=True)

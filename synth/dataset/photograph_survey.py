@@ -13,6 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.hub.kept import streamed
 from metalens.formats.pairs.manifest import PairsManifest, PairsSource, SkippedSource
 from metalens.formats.pairs.photograph_split import look_of, split_photographs
+from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pictures.light import read_stored_light
 from metalens.formats.pictures.pictures import decode_picture
 from metalens.formats.pictures.resizing import strips
@@ -39,7 +40,8 @@ def inspect_photographs(spec: Mapping[str, Any], progress: Progress = lambda mad
         progress: not called.
 
     Returns:
-        One entry per photograph, in order: ``sha256`` and ``look``, or ``error``, the reason why it cannot be used.
+        One entry per photograph, in order: ``sha256``, ``look`` and ``thumbnail``, or ``error``, the reason why it
+        cannot be used.
     """
     del progress
     return [_inspect(Path(path), (spec["pixels"][0], spec["pixels"][1])) for path in spec["paths"]]
@@ -63,7 +65,11 @@ def _inspect(path: Path, pixels: tuple[int, int]) -> dict[str, Any]:
             "error": f"{path}: {rows} × {columns} pixels would be enlarged more than {ENLARGEMENT:g} times to fill "
             f"{pixels[0]} × {pixels[1]}; give a larger photograph, or take a smaller --crop."
         }
-    return {"sha256": hashlib.sha256(data).hexdigest(), "look": look_of(picture)}
+    return {
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "look": look_of(picture),
+        "thumbnail": thumbnail_of(picture),
+    }
 
 
 def require_usable(photographs: Sequence[Photograph], pixels: tuple[int, int]) -> None:
@@ -86,11 +92,10 @@ def require_usable(photographs: Sequence[Photograph], pixels: tuple[int, int]) -
 
 
 def _unusable(reasons: Sequence[str]) -> InputError:
-    first = reasons[0] if reasons else "there is none"
-    return InputError(
-        f"pairs: none of the {len(reasons)} photographs can be used; the first: {first} Give a folder of colour "
-        "photographs."
-    )
+    first = reasons[0] if reasons else "there is none."
+    none = f"none of the {len(reasons)} photographs can be used; the first"
+    which = none if len(reasons) > 1 else "the photograph cannot be used"
+    return InputError(f"pairs: {which}: {first} Give a folder of colour photographs.")
 
 
 def read_bytes(path: Path) -> bytes:
@@ -141,6 +146,7 @@ def take_stock(
             credit=photograph.credit,
             sha256=entry["sha256"],
             look=entry["look"],
+            thumbnail=entry["thumbnail"],
             split=side,
         )
         for (photograph, entry), side in zip(usable, sides, strict=True)

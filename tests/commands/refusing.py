@@ -44,7 +44,7 @@ SINGULAR = re.compile(
 def is_a_sentence(said: str) -> bool:
     """Whether it ends with one full stop, and counts in singular and plural."""
     ended = said.endswith((".", "?")) and not said.endswith(("..", ";.", ":.", ",."))
-    return ended and SINGULAR.search(said) is None and "(s)" not in said
+    return ended and SINGULAR.search(said) is None and not re.search(r"\(e?s\)", said)
 
 
 @pytest.fixture

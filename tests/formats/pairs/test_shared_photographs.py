@@ -10,11 +10,15 @@ from metalens.formats.pairs.manifest import PairsSource
 from metalens.formats.pairs.photograph_split import look_of
 from metalens.formats.pairs.shared_photographs import (
     SharedPhotograph,
+    duplicates,
+    duplicates_sentence,
     shared_photographs,
     shared_sentence,
 )
+from metalens.formats.pairs.thumbnail import thumbnail_of
 
 from .test_photograph_split import picture_of
+from .test_thumbnail import scene
 
 
 def source_of(name: str, picture: np.ndarray, *, split: str = "train") -> PairsSource:
@@ -65,3 +69,57 @@ def test_a_sentence_names_some_of_them():
     mirrored = shared_photographs([source_of("new\nline", picture_of(4)[:, ::-1].copy())], TRAINING)
     assert "\n" not in shared_sentence(mirrored)
     assert "(mirrored as t4). " in shared_sentence(mirrored)
+
+
+SCENES = [scene(number) for number in range(8)]
+
+
+def seen(name: str, picture: np.ndarray, *, split: str = "train") -> PairsSource:
+    return source_of(name, picture, split=split).model_copy(update={"thumbnail": thumbnail_of(picture)})
+
+
+@pytest.mark.parametrize(
+    ("how", "change"),
+    [
+        ("turned by 90°", np.rot90),
+        ("turned by 270°", lambda picture: np.rot90(picture, 3)),
+        ("mirrored and turned by 90°", lambda picture: np.rot90(picture[:, ::-1])),
+        ("a part", lambda picture: picture[40:220, 30:260]),
+        ("a part, turned by 90°", lambda picture: np.rot90(picture[20:200, 60:300])),
+        ("a part, upside down", lambda picture: picture[20:200, 60:300][::-1]),
+    ],
+)
+def test_crops_and_turns_by_right_angles_are_found(how, change):
+    trained = [seen(f"t{number}", picture) for number, picture in enumerate(SCENES)]
+    test = [seen("other", scene(50)), seen("copy", np.ascontiguousarray(change(SCENES[3])))]
+    assert shared_photographs(test, trained) == [SharedPhotograph("copy", "t3", how)]
+
+
+def test_a_photograph_of_which_a_part_trained_is_found():
+    trained = [seen("t", np.ascontiguousarray(np.rot90(SCENES[2][30:220, 20:250]))), seen("u", SCENES[1])]
+    test = [seen("other", scene(50)), seen("whole", SCENES[2])]
+    (found,) = shared_photographs(test, trained)
+    assert found == SharedPhotograph("whole", "t", "more, turned by 270°")
+    assert "whole (more than t, turned by 270°)" in shared_sentence([found])
+
+
+def test_of_very_many_only_whole_photographs_are_compared(monkeypatch):
+    monkeypatch.setattr("metalens.formats.pairs.shared_photographs.MOST_SEARCHED", 3)
+    trained = [seen(f"t{number}", picture) for number, picture in enumerate(SCENES[:2])]
+    test = [seen("turned", np.ascontiguousarray(np.rot90(SCENES[0]))), seen("part", SCENES[1][:180, :240])]
+    assert [each.name for each in shared_photographs(test, trained)] == ["turned"]
+
+
+def test_what_is_there_twice_is_told():
+    sources = [seen(f"s{number}", picture) for number, picture in enumerate(SCENES[:3])]
+    assert duplicates(sources) == []
+    again = [*sources, seen("again", resized(SCENES[1], (90, 110))), seen("file", SCENES[0])]
+    found = duplicates(again)
+    assert [(each.name, each.training_name, each.how) for each in found] == [
+        ("again", "s1", "the same picture"),
+        ("file", "s0", "the same file"),
+    ]
+    assert duplicates_sentence(found) == (
+        "photographs that are there twice: again (the same picture as s1), file (the same file as s0). They count "
+        "twice; remove one of each."
+    )
