@@ -122,7 +122,8 @@ def align_captures(
         if progress is not None:
             progress(number, steps)
     if not usable:
-        raise InputError(f"none of the {len(skipped)} captures can be used; the first: {skipped[0].reason}")
+        none = f"none of the {len(skipped)} captures can be used; the first"
+        raise InputError(f"{none if len(skipped) > 1 else 'the capture cannot be used'}: {skipped[0].reason}")
     if output is None:
         return AlignmentReport(tuple(usable), tuple(skipped), 0)
     manifest = _manifest(captures, rig, usable, skipped, shard_size)
