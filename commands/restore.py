@@ -256,7 +256,7 @@ def _filter(
         from metalens.workflows.restorer_estimates import filtering_estimate
 
         files = check_filtered(bank, found, any_lens=any_lens)
-        frame, sizes = files[0].read(), [each.read().shape[:2] for each in files]
+        frame, sizes = files[0].read(), [(each.shape[0], each.shape[1]) for each in (file.read() for file in files)]
         at = files[0].place or place
         expected = filtering_estimate(frame, sizes, lambda: wiener_joint(frame, bank, noise_scale, place=at))
         plan = {"output": str(output), "camera": bank.camera.name, "captures": len(found)}

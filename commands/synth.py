@@ -166,11 +166,12 @@ def synth(
         if resume:
             check_resumption(found, banks, output, options)
         usable, skipped = _survey(found, pixels, validation=validation, strict=strict)
-        total = count or len(found) - len(skipped)
-        plan = {"photographs": len(found) - len(skipped), "count": total, "camera": first.camera.name}
+        able = len(found) - len(skipped)
+        total = count or able
+        plan: dict[str, Any] = {"photographs": able, "count": total, "camera": first.camera.name}
         plan |= {"cameras": len(banks), "pixels": list(pixels), "output": str(output)}
         plan |= {"skipped": [{"name": each.name, "reason": each.reason} for each in skipped]}
-        photographs = counted(plan["photographs"], "photograph")
+        photographs = counted(able, "photograph")
         text = f"would make {counted(total, 'pair')} of {pixels[0]} × {pixels[1]} pixels of {photographs} in {output}"
         from metalens.workflows.simulation_estimates import pairs_estimate
 

@@ -41,7 +41,7 @@ _LEAST_SIDE = 8
 
 TURNS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "": lambda picture: picture,
-    "turned by 90°": np.rot90,
+    "turned by 90°": lambda picture: np.rot90(picture),
     "turned by 180°": lambda picture: np.rot90(picture, 2),
     "turned by 270°": lambda picture: np.rot90(picture, 3),
     "mirrored": lambda picture: picture[:, ::-1],
