@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
-from metalens.commands.options import LENGTH_NM, PATH, Number, json_option, numbers
+from metalens.commands.options import LENGTH_NM, PATH, Number, dry_run_option, json_option, numbers
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 from metalens.formats.files.input_file import real_path
 
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from metalens.optics.layout.chosen import Choice
     from metalens.optics.layout.mask import MaskOptions
     from metalens.optics.layout.ray_tracing import RadialPhaseTable
+    from metalens.workflows.estimate import Estimate
 
 LAYER = "LAYER[/TYPE]"
 
@@ -85,7 +87,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     show_default=True,
     help="Largest phase error of the Zemax polynomial, in radians.",
 )
-@click.option("--dry-run", is_flag=True, help="Check everything and list the files that would be written.")
+@dry_run_option
 @json_option
 def export(
     lens: str,
@@ -132,9 +134,8 @@ def export(
         choice = choice_for(camera, library=library, pitch=pitch, lattice=lattice, wavelengths=wavelengths_nm)
     table = None if zemax is None else _radial_phase(camera, zemax_tolerance_rad)
     if dry_run:
-        if built and choice is None:
-            structure_of_camera(camera, choice)
-        _tell_plan(camera, choice, outputs, built, as_json)
+        expected = _cost(camera, choice, outputs, options)
+        _tell_plan(camera, choice, outputs, built, expected, as_json)
         return
     found: dict[str, Any] = {"camera": camera.name, "lens_hash": camera.hash, "outputs": {}}
     with _together(outputs):
@@ -182,7 +183,53 @@ def _mask_options(name: str, drawn: dict[str, Any]) -> MaskOptions:
     )
 
 
-def _tell_plan(camera: Camera, choice: Choice | None, outputs: dict[str, Path], built: bool, as_json: bool) -> None:
+_TIMED_SITES_ACROSS = 40
+"""Of the lens on which a layout is measured."""
+
+
+def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], options: MaskOptions) -> Estimate:
+    """Size and time, from a small hyperbolic lens of the same library and pitch, or from the lens' own structure."""
+    import tempfile
+    import time
+
+    from metalens.formats.camera.camera import read_camera
+    from metalens.optics.layout.chosen import site_estimate, structure_of_camera
+    from metalens.workflows.estimate import Estimate, folder_bytes, peak_memory, timing
+    from metalens.workflows.simulation_estimates import done_estimate
+
+    begun, kinds = time.perf_counter(), [kind for kind in outputs if kind != "zemax"]
+    if not kinds:
+        return done_estimate(2e4, begun)
+    lens, scale = camera, 1.0
+    if choice is not None:
+        across = 1e6 * choice.pitch * _TIMED_SITES_ACROSS
+        lens = read_camera("hyperbolic").with_(lens={"aperture_um": across, "focal_length_um": 3 * across})
+        scale = site_estimate(camera, choice) / site_estimate(lens, choice)
+    sizes = []
+
+    def write() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            structure = structure_of_camera(lens, choice)
+            for kind in kinds:
+                _write(kind, Path(folder) / kind, structure, lens, options)
+            sizes.append(folder_bytes(Path(folder)))
+
+    if choice is None:
+        write()
+        return done_estimate(sizes[0], begun)
+    spent = timing(write)
+    basis = f"a lens of {_TIMED_SITES_ACROSS} meta-atoms across took {spent.further:.2f} s"
+    return Estimate(scale * sizes[-1], spent.of(scale), peak_memory() + 200 * site_estimate(camera, choice), basis)
+
+
+def _tell_plan(
+    camera: Camera,
+    choice: Choice | None,
+    outputs: dict[str, Path],
+    built: bool,
+    expected: Estimate,
+    as_json: bool,
+) -> None:
     from metalens.optics.layout.chosen import site_estimate
 
     plan: dict[str, Any] = {"camera": camera.name, "outputs": {kind: str(path) for kind, path in outputs.items()}}
@@ -197,7 +244,8 @@ def _tell_plan(camera: Camera, choice: Choice | None, outputs: dict[str, Path], 
         how = f"about {plan['sites']} sites, {plan['pitch_nm']:g} nm apart, from {plan['library']}"
     else:
         how = "its own structure" if built else "its phase"
-    answer(plan, as_json, f"would write {', '.join(plan['outputs'].values())}: {camera.name}, {how}")
+    text = f"would write {', '.join(plan['outputs'].values())}: {camera.name}, {how}"
+    answer_plan(plan, expected, as_json, text)
 
 
 @contextmanager

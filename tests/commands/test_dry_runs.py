@@ -120,6 +120,7 @@ PLANS = {
     "verify": "verify {atoms} -o OUT",
     "design": "design {design} -o OUT.toml",
     "align": "align {rig} -o OUT",
+    "export": "export {lens} --csv OUT.csv --library si3n4-on-sio2",
     "import": "import {sites} -o OUT --like {lens} --library si3n4-on-sio2",
     "compare": "compare {lens} -o OUT --photos {photographs} --minutes 2 --crop 32",
 }
