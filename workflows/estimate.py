@@ -36,7 +36,7 @@ class Estimate:
         """Figures for JSON."""
         return {
             "disk_bytes": round(self.disk_bytes),
-            "seconds": round(self.seconds, 1),
+            "seconds": round(self.seconds, 3),
             "memory_bytes": round(self.memory_bytes),
             "basis": self.basis,
         }

@@ -85,7 +85,7 @@ def test_every_value_is_explained(kind):
 
 
 DRY_RUNS = {
-    "lens": "psf my-lens.toml -o my-lens.h5 --fields 3x3 --wavelengths 1 --window 33",
+    "lens": "psf my-lens.toml -o my-lens.h5 --fields 3x3 --wavelengths 1",
     "design": "design my-design.toml -o my-design-lens.toml",
     "tolerances": "tolerance {lens} --spec my-tolerances.toml -o my-tolerances",
     "library": "library build my-library.toml -o my-library.h5",
