@@ -115,7 +115,8 @@ PLANS = {
     "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",
     "filter": "restore {photographs} -o OUT --psf {psf} --method wiener-joint",
     "report": "report -o OUT --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}",
-    "bench": "bench -o OUT --psf {psf} --pairs {pairs} --test {others} --minutes-per-method 2 --methods wiener-joint --crop 32",
+    "bench": "bench -o OUT --psf {psf} --pairs {pairs} --test {others} --minutes-per-method 2 --methods osediff "
+    "--crop 32",
     "library": "library build {library} -o OUT.h5",
     "verify": "verify {atoms} -o OUT",
     "design": "design {design} -o OUT.toml",
