@@ -248,8 +248,7 @@ def _filter(
         raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
     require_new_directory(output)
     require_outside(output, captures)
-    found, (given,) = captures_of(captures), given_banks([psf_path], dry_run=dry_run)
-    bank = as_bank(given)
+    found, bank = captures_of(captures), as_bank(given_banks([psf_path], dry_run=dry_run)[0])
     if dry_run:
         from metalens.restore.deconvolution.joint_wiener import wiener_joint
         from metalens.restore.inference.filtered_files import check_filtered

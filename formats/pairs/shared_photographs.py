@@ -80,13 +80,13 @@ def duplicates(sources: Sequence[PairsSource]) -> list[SharedPhotograph]:
         One entry for each photograph of which an earlier one of the set is a copy.
     """
     looked = [source for source in sources if source.look]
-    found = []
+    found = {}
     for first, members in copies([each.sha256 for each in looked], [each.look for each in looked]).items():
         for member in members[1:]:
             same = looked[member].sha256 == looked[first].sha256
             how = "the same file" if same else "the same picture"
-            found.append(SharedPhotograph(looked[member].name, looked[first].name, how))
-    return found
+            found[member] = SharedPhotograph(looked[member].name, looked[first].name, how)
+    return [found[member] for member in sorted(found)]
 
 
 def duplicates_sentence(found: Sequence[SharedPhotograph]) -> str:
@@ -150,11 +150,11 @@ def _by_thumbnails(test: Sequence[PairsSource], trained: Sequence[PairsSource]) 
         among = Thumbnails([picture for _, picture in judged])
         for source, picture in known:
             seen = among.search(picture)
-            for number in np.flatnonzero(seen.correlation >= THUMBNAIL_ALIKE):
+            for number in np.flatnonzero(seen.correlation >= THUMBNAIL_ALIKE).tolist():
                 # Seen from the test photograph, the turn is the other way round.
                 turn = list(TURNS)[seen.turn[number]]
                 how = _how("more", UNDOES.get(turn, turn), float(seen.size[number]))
-                found.setdefault(int(number), SharedPhotograph(judged[number][0].name, source.name, how))
+                found.setdefault(number, SharedPhotograph(judged[number][0].name, source.name, how))
     return [found[number] for number in sorted(found)]
 
 

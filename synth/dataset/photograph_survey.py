@@ -94,7 +94,7 @@ def require_usable(photographs: Sequence[Photograph], pixels: tuple[int, int]) -
 def _unusable(reasons: Sequence[str]) -> InputError:
     first = reasons[0] if reasons else "there is none."
     none = f"none of the {len(reasons)} photographs can be used; the first"
-    which = none if len(reasons) > 1 else "the photograph cannot be used"
+    which = "the photograph cannot be used" if len(reasons) == 1 else none
     return InputError(f"pairs: {which}: {first} Give a folder of colour photographs.")
 
 

@@ -88,6 +88,7 @@ def test_pseudo_pairs_of_an_unknown_lens_are_mixed_in(folder, adapter, prior_fol
     run("pseudo", folder / "clean", "-o", tmp_path / "pseudo", "--adapter", adapter, "--count", 2)
     words = ("--pseudo", tmp_path / "pseudo", "--prior", prior_folder, "--crop", 32, "--steps", 1, "--dry-run")
     plan = run("train", folder / "pairs", "-o", tmp_path / "second", *words)
+    assert plan.pop("estimate")["seconds"] > 0
     assert plan == {"pairs": 3, "pseudo": 2, "camera": "unknown", "lenses": 1}
 
 
