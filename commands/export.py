@@ -186,6 +186,9 @@ def _mask_options(name: str, drawn: dict[str, Any]) -> MaskOptions:
 _TIMED_SITES_ACROSS = 40
 """Of the lens on which a layout is measured."""
 
+_TIMED_SENSOR = {"pixels": (16, 16), "pixel_pitch_um": 0.5}
+"""A small one, of which the lens sees all."""
+
 
 def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], options: MaskOptions) -> Estimate:
     """Size and time, from a small hyperbolic lens of the same library and pitch, or from the lens' own structure."""
@@ -203,7 +206,9 @@ def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], optio
     lens, scale = camera, 1.0
     if choice is not None:
         across = 1e6 * choice.pitch * _TIMED_SITES_ACROSS
-        lens = read_camera("hyperbolic").with_(lens={"aperture_um": across, "focal_length_um": 3 * across})
+        lens = read_camera("hyperbolic").with_(
+            lens={"aperture_um": across, "focal_length_um": 3 * across}, sensor=_TIMED_SENSOR
+        )
         scale = site_estimate(camera, choice) / site_estimate(lens, choice)
     sizes = []
 
