@@ -165,7 +165,8 @@ class Restoring:
             alpha: of the picture.
             consistent: of the picture.
         """
-        from metalens.restore.inference.uncertainty import Capture, as_grey, expected_error
+        from metalens.restore.inference.capture import Capture
+        from metalens.restore.inference.uncertainty import as_grey, expected_error
 
         picture = self.decode(tell, folder, alpha, consistent)["picture"]
         restored = self.project.inside(picture)

@@ -20,9 +20,10 @@ import torch
 
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.psf.bank_file import read_psf_bank
+from metalens.restore.inference.capture import Capture
 from metalens.restore.machine import machine_name
 from metalens.restore.methods import load_method
-from metalens.restore.methods.method import Capture, Fitted, Training
+from metalens.restore.methods.method import Fitted, Training
 from metalens.restore.training.optimisation import Budget
 
 METHODS = "osediff,s3diff,dmdiff-global,dmdiff-local,seesr-style"

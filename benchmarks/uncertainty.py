@@ -18,8 +18,9 @@ from scipy.stats import spearmanr
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.restoration import decode, latents_of
-from metalens.restore.inference.uncertainty import ALPHA, SMOOTHING, Capture, expected_error
+from metalens.restore.inference.uncertainty import ALPHA, SMOOTHING, expected_error
 
 
 def main() -> None:

@@ -22,7 +22,8 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 from metalens.restore.adapter.restorer import Restorer
-from metalens.restore.inference.uncertainty import Capture, calibrate
+from metalens.restore.inference.capture import Capture
+from metalens.restore.inference.uncertainty import calibrate
 
 CALIBRATION_PICTURES = 8
 

@@ -26,8 +26,9 @@ from metalens.restore.bench.folder import FAILURE, LOG, RESULT, Run, chart_pictu
 from metalens.restore.bench.judged_sets import Judged, judged_pairs, read_test_sets
 from metalens.restore.bench.plan import BenchPlan, read_plan
 from metalens.restore.bench.process import Tell, teller
+from metalens.restore.inference.capture import Capture
 from metalens.restore.methods import load_method
-from metalens.restore.methods.method import Capture, Fitted, Method, Training
+from metalens.restore.methods.method import Fitted, Method, Training
 from metalens.restore.training.optimisation import Budget
 
 _TIMED = 3

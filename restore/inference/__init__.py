@@ -2,6 +2,7 @@
 
 In reading order:
 
+- ``capture``           a picture that the camera took, and where on the sensor
 - ``restoration``       captures to latents, latents to pictures at any α
 - ``tiling``            overlapping tiles of a large picture, and their blending
 - ``tiled_group_norm``  group normalisation with the statistics of the whole picture

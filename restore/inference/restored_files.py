@@ -19,6 +19,7 @@ from metalens.formats.pictures.pictures import list_pictures, read_picture, writ
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.lens_transfer import use_for_lens
 from metalens.restore.adapter.restorer import Restorer
+from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.latents_file import SUFFIX, load_latents, save_latents
 from metalens.restore.inference.restoration import (
@@ -33,7 +34,7 @@ from metalens.restore.inference.restoration import (
     sound_capture,
     uncertainty_name,
 )
-from metalens.restore.inference.uncertainty import Capture, as_grey, calibration, expected_error
+from metalens.restore.inference.uncertainty import as_grey, calibration, expected_error
 
 Report = Callable[[float, int], None]
 """Progress callback: captures done (with fractions), captures in all."""

@@ -15,7 +15,6 @@ docs/restoration.md.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -26,6 +25,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.deconvolution.consistency import blurred_again
+from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.restoration import Latents, Settings, decode, latents_of
 
 ALPHA = 0.75
@@ -42,14 +42,6 @@ _LEAST = 1 / 1020
 
 _EVERY = 4
 """Pixels between the samples of the fit, which neighbours share through the Gaussian."""
-
-
-@dataclass(frozen=True)
-class Capture:
-    """A capture ``[y, x, 3]`` uint8, and (row, column) of its first pixel on the sensor, if it is part of the frame."""
-
-    picture: np.ndarray
-    place: tuple[int, int] | None = None
 
 
 def expected_error(

@@ -20,10 +20,11 @@ from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.lens_transfer import adapter_config
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.adapter.svda import Form
+from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.methods.learning import check_crop
-from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
+from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.defaults import default_config
 from metalens.restore.training.train import TrainingData, TrainingTask, train
@@ -48,7 +49,7 @@ def _fit(training: Training, form: Form) -> Fitted:
     def restored(capture: Capture, variants: Sequence[str]) -> dict[str, np.ndarray]:
         alphas = {variant: float(variant.removeprefix(_CONSISTENT).removeprefix("α = ")) for variant in variants}
         whole = capture.picture.shape[:2] == sensor
-        settings = Settings(place=None if whole else capture.place)
+        settings = Settings(place=None if whole else capture.corner)
         made = restore(restorer, capture.picture, sorted({*alphas.values()}), settings)
         return {
             variant: towards(made[alpha], capture.picture, settings.place)

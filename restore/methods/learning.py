@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from metalens.formats.files.errors import InputError
 from metalens.restore.conditioning.degradation_map import CELLS, Region, region_of
 from metalens.restore.conditioning.lens_maps import LensMap
-from metalens.restore.methods.method import Capture, Fitted, Training
+from metalens.restore.inference.capture import Capture
+from metalens.restore.methods.method import Fitted, Training
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
 from metalens.restore.training.checkpoint import CHECKPOINT
 from metalens.restore.training.distributed import DistributedProcesses, spoken_memory
@@ -144,7 +145,7 @@ def _restored(
 ) -> np.ndarray:
     height, width = capture.picture.shape[:2]
     padded = pad_to_multiple(as_tensor(capture.picture)[None].to(workplace.device), learner.multiple)
-    region = region_of(*capture.place, padded.shape[-2], padded.shape[-1], training.bank.camera.sensor.pixels)
+    region = region_of(*capture.corner, padded.shape[-2], padded.shape[-1], training.bank.camera.sensor.pixels)
     with spoken_memory("the whole capture does not fit; take another --device."), workplace.autocast():
         return as_picture(learner.restored(padded, region, variant).float()[0, :, :height, :width])
 

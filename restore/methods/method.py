@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.inference.capture import Capture
 from metalens.restore.training.optimisation import Budget
 
 Precision = Literal["fp32", "bf16"]
@@ -40,14 +41,6 @@ class Description:
     learns: bool = True
     uses_prior: bool = False
     variants: tuple[str, ...] = ("",)
-
-
-@dataclass(frozen=True)
-class Capture:
-    """A picture of the camera: ``[y, x, 3]`` uint8 sRGB, and the (row, column) of its first pixel on the sensor."""
-
-    picture: np.ndarray
-    place: tuple[int, int] = (0, 0)
 
 
 Restore = Callable[[Capture, Sequence[str]], dict[str, np.ndarray]]

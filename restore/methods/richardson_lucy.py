@@ -23,7 +23,8 @@ from metalens.formats.pictures.encoding import decode_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.local_blur import LocalBlur
-from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
+from metalens.restore.inference.capture import Capture
+from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import tuned, tuning_pairs
 from metalens.restore.metrics.measures import psnr
 
@@ -78,9 +79,9 @@ def richardson_lucy(capture: Capture, bank: PsfBank, count: int, device: str = "
 def _of(capture: Capture, bank: PsfBank, device: str) -> Iterator[Tensor]:
     pixels = capture.picture.shape[0], capture.picture.shape[1]
     sensor = bank.camera.sensor
-    light = decode_picture(sensor, fill_defective(sensor, capture.picture, capture.place))
+    light = decode_picture(sensor, fill_defective(sensor, capture.picture, capture.corner))
     return iterations(
-        LocalBlur(bank, pixels, capture.place, device), torch.from_numpy(light.transpose(2, 0, 1).copy()).to(device)
+        LocalBlur(bank, pixels, capture.corner, device), torch.from_numpy(light.transpose(2, 0, 1).copy()).to(device)
     )
 
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Sequence
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.methods.method import Capture, Fitted, Training
+from metalens.restore.inference.capture import Capture
+from metalens.restore.methods.method import Fitted, Training
 from metalens.restore.metrics.measures import psnr
 
 PAIRS = 3

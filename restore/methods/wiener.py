@@ -17,7 +17,8 @@ import numpy as np
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.joint_wiener import NOISE_SCALES, wiener_joint
 from metalens.restore.deconvolution.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
-from metalens.restore.methods.method import Capture, Description, Fitted, Method, Training
+from metalens.restore.inference.capture import Capture
+from metalens.restore.methods.method import Description, Fitted, Method, Training
 from metalens.restore.methods.tuning import best_of, mean_psnr, tuned, tuning_pairs
 
 Filter = Callable[[Capture, PsfBank, float], np.ndarray]
@@ -28,11 +29,11 @@ def _whole(capture: Capture, bank: PsfBank, noise_to_signal: float) -> np.ndarra
 
 
 def _tiled(capture: Capture, bank: PsfBank, noise_to_signal: float) -> np.ndarray:
-    return wiener_tiled(capture.picture, bank, noise_to_signal, place=capture.place)
+    return wiener_tiled(capture.picture, bank, noise_to_signal, place=capture.corner)
 
 
 def _joint(capture: Capture, bank: PsfBank, noise_scale: float) -> np.ndarray:
-    return wiener_joint(capture.picture, bank, noise_scale, place=capture.place)
+    return wiener_joint(capture.picture, bank, noise_scale, place=capture.corner)
 
 
 def _fit(training: Training, apply: Filter, setting: str = "noise_to_signal") -> Fitted:

@@ -12,11 +12,11 @@ from scipy.stats import spearmanr
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 from metalens.restore.deconvolution.consistency import blurred_again
+from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.restoration import decode, latents_of
 from metalens.restore.inference.restored_files import RestoreOptions, captures_of, restore_files
 from metalens.restore.inference.uncertainty import (
     LARGEST_SHOWN,
-    Capture,
     as_grey,
     calibrate,
     calibration,

@@ -9,8 +9,8 @@ from torch import nn
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.scene import to_8_bit
+from metalens.restore.inference.capture import Capture
 from metalens.restore.methods.learning import Learner, fit_learner
-from metalens.restore.methods.method import Capture
 from metalens.restore.methods.nano_optics import NanoOpticsLearner
 from metalens.restore.methods.psf_aware import PsfAwareLearner
 from metalens.restore.methods.swinir import SwinIRLearner

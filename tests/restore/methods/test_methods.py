@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from metalens.formats.files.errors import InputError
+from metalens.restore.inference.capture import Capture
 from metalens.restore.methods import METHODS, load_method
-from metalens.restore.methods.method import Capture
 from metalens.restore.metrics.measures import psnr
 
 # The large SwinIR is the small one with other numbers.

@@ -10,7 +10,7 @@ import torch
 from metalens.formats.pictures.encoding import encode_light
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.deconvolution.local_blur import LocalBlur
-from metalens.restore.methods.method import Capture
+from metalens.restore.inference.capture import Capture
 from metalens.restore.methods.richardson_lucy import (
     METHOD,
     MOST_ITERATIONS,
