@@ -2,6 +2,7 @@
 
 Files, in reading order:
 
+- ``pytree``       records as JAX pytrees
 - ``sharp_edge``   hard edges sampled on a uniform grid
 - ``flat_pixels``  a map of flat pixels sampled on a uniform grid
 - ``phase``        phase profiles, one family per file

@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 
 _Nearest = tuple[jax.Array, jax.Array, jax.Array, jax.Array]
 
@@ -38,7 +39,7 @@ class Aperture(ABC):
         """Area of the opening in m²."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Circle(Aperture):
     """The whole disc."""
@@ -57,7 +58,7 @@ class Circle(Aperture):
         return np.pi * radius**2
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Annulus(Aperture):
     """A ring: the disc without a smaller one at its centre.
@@ -83,7 +84,7 @@ class Annulus(Aperture):
         return np.pi * (radius**2 - (0.5 * self.inner_diameter) ** 2)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Polygon(Aperture):
     """An opening with straight edges that do not cross each other; it lies within the disc.

@@ -14,12 +14,13 @@ from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
 from metalens.optics.meta_atoms.library import at_each_angle
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar, Stretched
+from metalens.optics.pytree import register_dataclass
 
 META_ATOM_ERRORS = ("width_error", "width_spread", "height_error", "index_error", "missing_share")
 """Errors that are defined only for a lens with meta-atoms."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Fabrication:
     """Fabrication errors of a lens relative to its design; a JAX pytree. None means no such error.

@@ -21,12 +21,13 @@ import jax
 import jax.numpy as jnp
 
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import Response
 
 Handedness = Literal["left", "right", "unpolarised"]
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class GeometricPhase(Response):
     """Half-wave plates of zeroth order, turned by half of the lens' phase.

@@ -25,6 +25,7 @@ from metalens.optics.meta_atoms.library import MetaAtomLibrary, at_each_angle
 from metalens.optics.meta_atoms.oblique import between_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.source import PointSource, Source
 
 Element = Literal["yy", "xx", "xy"]
@@ -33,7 +34,7 @@ Element = Literal["yy", "xx", "xy"]
 _NEWTON_STEPS = 6
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class LocalIncidence:
     """Light whose direction varies over the lens, and the element of the Jones matrix that is computed.

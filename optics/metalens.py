@@ -10,10 +10,11 @@ import jax.numpy as jnp
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.built import Built
 from metalens.optics.phase import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import IdealPhase, Response
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Plate:
     """A plane-parallel plate of glass.
@@ -27,7 +28,7 @@ class Plate:
     index: Scalar
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Stop:
     """An aperture stop in front of the lens.
@@ -43,7 +44,7 @@ class Stop:
     aperture: Aperture = field(default_factory=Circle)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Metalens:
     """A flat lens, which is its own aperture stop unless it has another one in front.

@@ -17,6 +17,7 @@ from metalens.optics.meta_atoms.library import MetaAtomLibrary, at_incidence
 from metalens.optics.meta_atoms.response import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import Response
 from metalens.optics.source import PointSource, Source
 
@@ -24,7 +25,7 @@ ANGLES = 17
 """Values of sin² θ at which the diffraction orders of a library are computed for light from a near point."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class UnpolarisedOrder(Response):
     """One diffraction order of both polarisations: their fields have one shape, and the powers' mean is used.
@@ -51,7 +52,7 @@ class UnpolarisedOrder(Response):
         return jnp.sqrt(0.5 * jnp.asarray(power)).astype(jnp.complex64)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class LocalOrders(Built):
     """The diffraction orders of a library at the local angle of incidence.

@@ -16,6 +16,7 @@ import jax.numpy as jnp
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 
 
 class Response(ABC):
@@ -74,7 +75,7 @@ class Response(ABC):
         return total
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class IdealPhase(Response):
     """exp(iφ): the same phase at every wavelength, without loss."""
@@ -94,7 +95,7 @@ class IdealPhase(Response):
         return jnp.ones((*jnp.shape(wavelength), 1), dtype=jnp.complex64)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Kinoform(Response):
     """A blazed surface relief with the phase wrapped to 0..2π at its design wavelength λ₀.

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 
 
 class Source(ABC):
@@ -42,7 +43,7 @@ class Source(ABC):
         """
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class PlaneWave(Source):
     """Light from infinity.
@@ -62,7 +63,7 @@ class PlaneWave(Source):
         return jnp.ones(jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x)))
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class PointSource(Source):
     """Light from a point in front of the lens, a spherical wave.

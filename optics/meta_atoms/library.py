@@ -14,12 +14,13 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.meta_atoms.oblique import ObliqueTables, between_angles
+from metalens.optics.pytree import register_dataclass
 
 LARGEST_DUTY = 1.0
 """A geometry up to this and above a millimetre is a duty cycle: no meta-atom is as wide as a millimetre."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class MetaAtomLibrary:
     """Complex transmission of a periodic array of equal meta-atoms, against their geometry and the wavelength.

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.optics.pytree import register_dataclass
 
 POLARISATIONS = ("s", "p")
 """Order of the first axis of every table: electric field across the plane of incidence, and in it."""
@@ -18,7 +19,7 @@ BEYOND = 1e-4
 """Of sin² of the last angle, by which light may lie beyond it: rounding to float32."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class ObliqueTables:
     """Complex transmission of periodic arrays against polarisation and angle, geometry and wavelength.

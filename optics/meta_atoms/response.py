@@ -20,6 +20,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import Response, checked_orders
 
 PHASES = 512
@@ -32,7 +33,7 @@ NODES = 9
 """Gauss–Hermite nodes of the errors of width: they reach to 4.5 σ, and are exact for polynomials of degree 17."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class MetaAtoms(Response):
     """For each design phase, the meta-atom that is nearest in phase at the design wavelength.

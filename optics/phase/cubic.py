@@ -7,9 +7,10 @@ from dataclasses import dataclass
 import jax
 
 from metalens.optics.phase.profile import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Cubic(Phase):
     """α((x/R)³ + (y/R)³): a PSF that depends little on defocus (Dowski and Cathey, doi:10.1364/AO.34.001859).

@@ -13,11 +13,12 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.flat_pixels import sampled_pixels
 from metalens.optics.phase.profile import Phase, Scalar, turned
+from metalens.optics.pytree import register_dataclass
 
 INTERPOLATIONS = ("cubic", "nearest")
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Freeform(Phase):
     """A map of samples, its centre on the lens' centre: sample (i, j) lies at pitch · (i − (n−1)/2, j − (m−1)/2).

@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from metalens.optics.phase.profile import RadialPhase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class LogAsphere(RadialPhase):
     """φ(r) = −k ∫₀ʳ r′dr′/√(r′² + z²), z = s₁ + (s₂ − s₁) r′²/R²: rings of equal area focus at equal steps.

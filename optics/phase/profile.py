@@ -9,6 +9,8 @@ from dataclasses import dataclass
 import jax
 import jax.numpy as jnp
 
+from metalens.optics.pytree import register_dataclass
+
 Scalar = float | jax.Array
 """A number that may be traced."""
 
@@ -84,7 +86,7 @@ class RadialPhase(Phase):
         return self.of_squared_radius(jnp.square(y) + jnp.square(x))
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Sum(Phase):
     """The sum of several profiles, such as a focusing one and a cubic one.

@@ -9,9 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.phase.profile import RadialPhase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Hyperbolic(RadialPhase):
     """−k(√(r² + f²) − f): focuses an axial plane wave of its design wavelength without aberration.
@@ -31,7 +32,7 @@ class Hyperbolic(RadialPhase):
         return -2 * jnp.pi / self.wavelength * path
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Quadratic(RadialPhase):
     """−πr²/(λf): the wide-field profile, for which a tilt of the wave is a shift of the pupil.
@@ -49,7 +50,7 @@ class Quadratic(RadialPhase):
         return -jnp.pi / (self.wavelength * self.focal_length) * squared_radius
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class EvenPolynomial(RadialPhase):
     """Σ aᵢ (r/R)^(2i), i = 1, 2, …: the form of neural nano-optics (doi:10.1038/s41467-021-26443-0).

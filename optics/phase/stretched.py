@@ -8,9 +8,10 @@ import jax
 import jax.numpy as jnp
 
 from metalens.optics.phase.profile import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Stretched(Phase):
     """A profile scaled laterally by a factor: φ(r / factor).

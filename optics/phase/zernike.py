@@ -11,9 +11,10 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.phase.profile import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Zernike(Phase):
     """Σ aⱼ Zⱼ(y/R, x/R), orthonormal on the disc of radius R: the square sum of all but a₀ is the variance of phase.

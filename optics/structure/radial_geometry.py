@@ -14,9 +14,10 @@ from metalens.optics.flat_pixels import sampled_rings
 from metalens.optics.incidence import LocalIncidence
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, check_width_error
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class RadialGeometry(Built):
     """The geometry g(r) from control points at r = 0, s, 2s, …; constant beyond the last one.

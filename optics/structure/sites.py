@@ -23,6 +23,7 @@ from metalens.optics.meta_atoms.library import (
 )
 from metalens.optics.meta_atoms.named import Incidence, oblique_tables, scalar_library, takes_angles
 from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.structure.lattice import nearest_site, site_position
 
 BETWEEN = 1e-3
@@ -32,7 +33,7 @@ LARGEST_DIFFERENCE = 0.02
 """Of a structure's pitch or height from that of the arrays by which its meta-atoms are known, relative."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Sites(Built):
     """A meta-atom of a table at each site; each cell transmits uniformly, like an array of its meta-atom.

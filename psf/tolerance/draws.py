@@ -25,6 +25,7 @@ from metalens.optics.from_lens_toml import atom_pitch
 from metalens.optics.meta_atoms.library import LARGEST_DUTY, width_unit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
+from metalens.optics.pytree import register_dataclass
 
 NAMES = tuple(Errors.model_fields)
 """Of all errors, in the order of the file; a name's place is its counter's word."""
@@ -40,7 +41,7 @@ FABRICATION = {
 """Name in the file → the number of :class:`metalens.optics.fabrication.Fabrication` that it is, and its unit in SI."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Assembly:
     """Position of the sensor relative to the lens; a JAX pytree.
@@ -70,7 +71,7 @@ class Assembly:
         return jnp.stack([jnp.asarray(self.decentre_y), jnp.asarray(self.decentre_x)])
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Draw:
     """Errors of one lens; a JAX pytree that can be traced, stacked and differentiated.

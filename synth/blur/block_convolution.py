@@ -22,6 +22,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.fft import fft, next_fast_len
 
+from metalens.optics.pytree import register_dataclass
+
 Waves = tuple[tuple[int, int], ...]
 """Periods (k_y, k_x) of each wave over the transform's length; with each one its negative."""
 
@@ -30,7 +32,7 @@ SHORTEST = 8
 
 
 @partial(
-    jax.tree_util.register_dataclass,
+    register_dataclass,
     data_fields=["transform", "unit"],
     meta_fields=["waves", "block", "kernel", "pixels"],
 )

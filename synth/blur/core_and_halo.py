@@ -10,14 +10,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.pytree import register_dataclass
 from metalens.synth.blur.block_convolution import BlockBlur, convolve_blocks, gather
 from metalens.synth.blur.halo import enlarge, shrink
 from metalens.synth.blur.image_frame import Frame
 
 
-@partial(
-    jax.tree_util.register_dataclass, data_fields=["core", "halo"], meta_fields=["frame", "halo_scale", "halo_kernel"]
-)
+@partial(register_dataclass, data_fields=["core", "halo"], meta_fields=["frame", "halo_scale", "halo_kernel"])
 @dataclass(frozen=True)
 class Levels:
     """Cores and halos of the PSFs of a frame, prepared for blurring.

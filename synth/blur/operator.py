@@ -23,6 +23,7 @@ from pydantic.dataclasses import dataclass as checked
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.psf.bank import PsfBank
+from metalens.optics.pytree import register_dataclass
 from metalens.psf.interpolation.functions import FieldFunctions, field_functions
 from metalens.psf.interpolation.node_error import even_places, node_error
 from metalens.synth.blur.block_convolution import BlockBlur, block_blur
@@ -107,7 +108,7 @@ class BlurReport:
 
 
 @partial(
-    jax.tree_util.register_dataclass,
+    register_dataclass,
     data_fields=["levels", "warp", "gain", "image_gain"],
     meta_fields=["report"],
 )

@@ -15,6 +15,8 @@ import jax.numpy as jnp
 import numpy as np
 from scipy.ndimage import map_coordinates
 
+from metalens.optics.pytree import register_dataclass
+
 TAPS = 6
 """Samples that a value is interpolated from."""
 
@@ -22,7 +24,7 @@ SOLVER_STEPS = 12
 """Of the fixed point that turns a movement round; each gains the digits that the movement's slope has."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Warp:
     """Where each sample of the moved scene comes from.
