@@ -6,12 +6,14 @@ As root there is a real one too, a file system of 2 MB in memory.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -132,29 +134,34 @@ COMMANDS = {
 }
 
 
-LIMITED = """
-import resource, sys
-if sys.argv[1] != "none":
-    resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[1]), int(sys.argv[1])))
-del sys.argv[1]
-from metalens.cli import main
-main()
-"""
+@pytest.fixture(scope="session")
+def forked() -> Iterator[Callable[..., dict[str, Any]]]:
+    """Run command lines in forks of one process; see :mod:`forked_commands`."""
+    # Coverage would keep what it measured on the full disk, and tell that it cannot.
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
+    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "JAX_ENABLE_COMPILATION_CACHE": "false"}
+    program = [sys.executable, str(Path(__file__).with_name("forked_commands.py"))]
+    with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
+        assert server.stdin is not None
+        assert server.stdout is not None
+        asking, answers = server.stdin, server.stdout
+
+        def run(**request: Any) -> dict[str, Any]:
+            print(json.dumps(request), file=asking, flush=True)
+            found: dict[str, Any] = json.loads(answers.readline())
+            return found
+
+        yield run
+        asking.close()
 
 
-def run_on_a_full_disk(command: str, place: Path, limit: int | None) -> tuple[int, str]:
+def run_on_a_full_disk(
+    forked: Callable[..., dict[str, Any]], command: str, place: Path, limit: int | None
+) -> tuple[int, str]:
     """Status, and what is said on stderr."""
     words = command.replace("OUT", str(place / "out")).split()
-    environment = {"PYTHONDONTWRITEBYTECODE": "1", "JAX_ENABLE_COMPILATION_CACHE": "false", "TMPDIR": str(place)}
-    run = subprocess.run(
-        [sys.executable, "-c", LIMITED, str(limit).lower(), *words],
-        # Coverage would keep what it measured on the full disk, and tell that it cannot.
-        env={name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")} | environment,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    return run.returncode, run.stderr
+    found = forked(words=words, largest=limit, temporary=str(place))
+    return found["status"], found["said"]
 
 
 def is_told(status: int, said: str, place: Path) -> None:
@@ -168,7 +175,7 @@ def is_told(status: int, said: str, place: Path) -> None:
 
 
 SLOW = ("train", "restore", "pseudo", "pretrain", "transfer", "latents", "report", "compare", "demo")
-"""They import for ten seconds; one of them is below, on a file system that is full."""
+"""They load networks; one of them is below, on a file system that is full."""
 
 
 LIMITS = {"sensor": 64}
@@ -181,8 +188,10 @@ def test_every_command_that_writes_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each in SLOW)) for each in COMMANDS])
-def test_a_full_disk_is_one_sentence(name: str, captured: dict[str, str], tmp_path: Path) -> None:
-    status, said = run_on_a_full_disk(COMMANDS[name].format(**captured), tmp_path, LIMITS.get(name, LARGEST))
+def test_a_full_disk_is_one_sentence(
+    name: str, captured: dict[str, str], tmp_path: Path, forked: Callable[..., dict[str, Any]]
+) -> None:
+    status, said = run_on_a_full_disk(forked, COMMANDS[name].format(**captured), tmp_path, LIMITS.get(name, LARGEST))
     is_told(status, said, tmp_path)
 
 
@@ -208,8 +217,8 @@ TRAIN = pytest.param("train", marks=pytest.mark.long)
 
 @pytest.mark.parametrize("name", ["psf", "synth", TRAIN])
 def test_a_file_system_that_is_full_is_one_sentence(
-    name: str, given: dict[str, str], small_disk: tuple[Path, int | None]
+    name: str, given: dict[str, str], small_disk: tuple[Path, int | None], forked: Callable[..., dict[str, Any]]
 ) -> None:
     place, limit = small_disk
-    status, said = run_on_a_full_disk(COMMANDS[name].format(**given), place, limit)
+    status, said = run_on_a_full_disk(forked, COMMANDS[name].format(**given), place, limit)
     is_told(status, said, place)
