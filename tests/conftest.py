@@ -1,5 +1,6 @@
 """What all tests share."""
 
+import gc
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -35,6 +36,10 @@ LONGEST = ("test_demo.py", "test_notebooks.py")
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Begin with what takes longest."""
     items.sort(key=lambda item: item.path.name not in LONGEST)
+
+
+# Every 700 new objects by default; with all that is imported here, looking for garbage took a twentieth of the time.
+gc.set_threshold(50_000, 20, 20)
 
 
 @pytest.fixture(scope="session")

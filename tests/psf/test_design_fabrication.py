@@ -83,7 +83,8 @@ def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_d
     assert camera == found.camera
     lens = metalens_of(camera)
     problem = found.problem
-    again = loss_of(problem, problem.simulator(lens), lens)[0]
+    simulator = problem.simulator(lens)
+    again = jax.jit(lambda lens: loss_of(problem, simulator, lens)[0])(lens)
     # Widths are rounded to a thousandth of a nanometre.
     assert again == pytest.approx(found.loss, abs=1e-3)
 
@@ -98,8 +99,8 @@ def test_an_error_of_nothing_changes_nothing() -> None:
     task = task_of(small())
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
     simulator = task.problem.simulator(lens)
-    perfect = light_of(task.problem, simulator, lens)
-    drawn = light_of(task.problem, simulator, lens, Draw())
+    perfect = jax.jit(lambda lens: light_of(task.problem, simulator, lens))(lens)
+    drawn = jax.jit(lambda lens: light_of(task.problem, simulator, lens, Draw()))(lens)
     assert np.allclose(drawn.channel, perfect.channel, rtol=1e-3, atol=1e-6)
 
 
@@ -118,8 +119,9 @@ def test_the_loss_of_draws_is_the_mean_of_the_losses_of_each() -> None:
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
     simulator = task.problem.simulator(lens)
     draws = [Draw(assembly=Assembly(defocus=defocus)) for defocus in (-6e-6, 0.0, 9e-6)]
-    each = [float(loss_of(task.problem, simulator, lens, stacked([draw]))[0]) for draw in draws]
-    assert loss_of(task.problem, simulator, lens, stacked(draws))[0] == pytest.approx(np.mean(each), rel=1e-5)
+    loss = jax.jit(lambda draws: loss_of(task.problem, simulator, lens, draws)[0])
+    each = [float(loss(stacked([draw]))) for draw in draws]
+    assert loss(stacked(draws)) == pytest.approx(np.mean(each), rel=1e-5)
     assert len(set(each)) == 3
 
 
@@ -130,7 +132,8 @@ def test_a_lens_pays_for_the_spread_over_its_draws() -> None:
         errors = 'errors = { defocus_um = { distribution = "normal", sigma = 5.0 } }'
         task = task_of(small(more=f"[fabrication]\nspread_weight = {spread_weight}\n{errors}\n"))
         lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
-        return float(loss_of(task.problem, task.problem.simulator(lens), lens, draws)[0])
+        simulator = task.problem.simulator(lens)
+        return float(jax.jit(lambda lens: loss_of(task.problem, simulator, lens, draws)[0])(lens))
 
     mean = loss(0.0)
     once, twice = (loss(weight) - mean for weight in (1.0, 2.0))

@@ -45,9 +45,10 @@ def direct_sum(lens: Metalens, theta: float, azimuth: float, offset: np.ndarray)
     found = []
     for y, x in landing + offset:
         squared = (y - pupil_y) ** 2 + (x - pupil_x) ** 2 + depth**2
-        distance = np.sqrt(squared)
-        kernel = depth / (WAVELENGTH * squared) * (1 + 1j / (wavenumber * distance))
-        found.append(abs((share * kernel * np.exp(1j * (incoming + wavenumber * distance))).sum()) ** 2 / area)
+        way = wavenumber * np.sqrt(squared)
+        # Real numbers take half the time of complex ones: (1 + i/(kr)) exp(i(φ + kr)).
+        cosine, sine, size = np.cos(incoming + way), np.sin(incoming + way), share * depth / (WAVELENGTH * squared)
+        found.append(((size * (cosine - sine / way)).sum() ** 2 + (size * (sine + cosine / way)).sum() ** 2) / area)
     return np.array(found)
 
 
@@ -139,6 +140,8 @@ def test_a_lens_that_is_convolved_in_parts_has_the_same_image(monkeypatch):
     assert np.allclose(simulate_psf(lens, WAVELENGTH, (0.3, 0.7), **options), whole, rtol=0, atol=1e-9 * whole.max())
 
 
+# Pupils of 2048² samples and more.
+@pytest.mark.long
 def test_an_estimate_is_given_for_what_was_simulated():
     """Of direction cosines near their largest sampling, and of a lens of 10 mm at 10°."""
     for lens, degrees in [(lens_of(0.2425, 1e-3), 40), (lens_of(0.2425, 20e-3), 10)]:

@@ -27,6 +27,8 @@ from metalens.psf import psf_simulator, simulate_bank, simulate_psf
 
 GREEN, PITCH, RADIUS, FOCUS = 532e-9, 250e-9, 15e-6, 60e-6
 LENS = Metalens(2 * RADIUS, FOCUS, Hyperbolic(FOCUS, GREEN))
+SMALL = Metalens(14e-6, 28e-6, Hyperbolic(28e-6, GREEN))
+"""Of the same numerical aperture, in a fifth of the time."""
 WINDOW = {"window": (24, 24), "pixel_pitch": 0.4e-6}
 KIND = AtomKind("round_pillar", 700e-9)
 
@@ -82,9 +84,10 @@ def test_square_and_hexagonal_sites_make_the_same_psf(fine):
     assert hexagonal.max() > square.max()
 
 
-def test_both_engines_on_a_grid_agree(fine):
+def test_both_engines_on_a_grid_agree():
+    lens = built(turns_library(), "hexagonal", SMALL)
     fast, exact = (
-        simulate_psf(fine["hexagonal"], GREEN, 0.15, engine=engine, **WINDOW)
+        simulate_psf(lens, GREEN, 0.15, engine=engine, **WINDOW)
         for engine in ("angular_spectrum", "rayleigh_sommerfeld")
     )
     assert relative_difference(fast, exact) < 1e-3
@@ -152,7 +155,7 @@ def test_a_sample_between_two_sites_belongs_to_both(fine):
 
 
 def test_the_psf_of_sites_has_the_slope_of_finite_differences_in_their_geometry():
-    lens = built(turns_library(), geometry=np.linspace(80e-9, 240e-9, 9))
+    lens = built(turns_library(), lens=SMALL, geometry=np.linspace(80e-9, 240e-9, 9))
     simulator = psf_simulator(lens, [GREEN], [0.0], **WINDOW)
 
     @jax.jit
@@ -177,14 +180,16 @@ def test_a_radial_geometry_makes_the_psf_of_the_phase(ideal, radial):
     assert relative_difference(found / found.sum(), ideal[0.15] / ideal[0.15].sum()) < 0.03
 
 
-def test_the_psf_of_a_radial_geometry_has_the_slope_of_finite_differences(radial):
-    library, simulator = radial.structure.library, psf_simulator(radial, [GREEN], [0.1], **WINDOW)
-    control = control_of(library, radial.structure.geometry)
+def test_the_psf_of_a_radial_geometry_has_the_slope_of_finite_differences():
+    library = turns_library()
+    lens = replace(SMALL, structure=radial_geometry_of(SMALL, library, spacing=PITCH, wavelengths=[GREEN]))
+    simulator = psf_simulator(lens, [GREEN], [0.1], **WINDOW)
+    control = control_of(library, lens.structure.geometry)
 
     @jax.jit
     def peak(shift):
-        geometry = geometry_within(library, control.at[20:30].add(shift))
-        return jnp.max(simulator(replace(radial, structure=RadialGeometry(geometry, PITCH, library)))) * 1e3
+        geometry = geometry_within(library, control.at[10:15].add(shift))
+        return jnp.max(simulator(replace(lens, structure=RadialGeometry(geometry, PITCH, library)))) * 1e3
 
     assert float(jax.grad(peak)(0.3)) == pytest.approx(float(peak(0.35) - peak(0.25)) / 0.1, rel=0.03)
 
