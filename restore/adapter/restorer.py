@@ -110,6 +110,8 @@ class Restorer:
         self.path_embedding = PathEmbedding(self.prior) if config.path_embedding else None
         self._estimates: LinearEstimates | None = None
         self._identity = ""
+        # In the memory order of all later moves, which would otherwise change the last bits of every result.
+        self.to(self.prior.device)
 
     @property
     def identity(self) -> str:

@@ -10,6 +10,8 @@ import pytest
 
 from metalens.cli import main
 from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.inference.picture import restore_picture
 
 
 @pytest.fixture
@@ -50,6 +52,13 @@ def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, t
     run(kept / "a.safetensors", "-o", tmp_path / "brushed", "--alpha-map", tmp_path / "brush.png")
     brushed = read_picture(tmp_path / "brushed" / "a-map.png")
     np.testing.assert_array_equal(brushed, read_picture(out / "a-alpha0.png"))
+
+
+def test_the_command_and_python_restore_the_same_bits(run, part, tmp_path):
+    run(part, "-o", tmp_path / "out", "--place", "32,100")
+    by_command, picture = read_picture(tmp_path / "out" / "a-alpha0.75.png"), read_picture(part)
+    for adapter in ("metacamera", load_restorer("metacamera")):
+        np.testing.assert_array_equal(restore_picture(picture, adapter, place=(32, 100)), by_command)
 
 
 @pytest.mark.parametrize(

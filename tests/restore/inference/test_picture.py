@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import torch
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError
@@ -10,7 +11,7 @@ from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.picture import restore_picture
-from metalens.restore.inference.restoration import restore, sound_capture
+from metalens.restore.inference.restoration import latents_of, restore, sound_capture
 
 
 @pytest.fixture
@@ -24,6 +25,15 @@ def test_an_adapters_folder_and_what_was_loaded_of_it_give_the_same(make_restore
     by_folder = restore_picture(capture, tmp_path, 0.5, prior=prior_folder)
     assert np.abs(by_folder.astype(int) - restore(restorer, capture, [0.5])[0.5]).max() <= 1, "kept in half precision"
     assert by_folder.shape == capture.shape
+
+
+def test_a_move_to_the_same_device_and_type_leaves_every_bit(make_restorer, capture):
+    restorer = make_restorer(perturb=0.02)
+    loaded = restore(restorer, capture, [0.5])[0.5]
+    latents = latents_of(restorer, capture)
+    moved = restorer.to("cpu", torch.float32)
+    assert torch.equal(latents_of(moved, capture).positive, latents.positive)
+    np.testing.assert_array_equal(restore(moved, capture, [0.5])[0.5], loaded)
 
 
 def test_with_the_bank_the_picture_is_drawn_towards_the_capture(make_restorer, bank, capture, tmp_path):
