@@ -37,12 +37,13 @@ def screens(
     or 'embedded' for the photographs that come with the installed packages.
     """
     from metalens.formats.camera.camera import preset_names, read_camera
-    from metalens.formats.files.atomic import require_new_directory
+    from metalens.formats.files.atomic import require_new_directory, require_outside
     from metalens.synth.alignment import DotTarget
     from metalens.synth.alignment.screens import write_screens
     from metalens.synth.photograph_sources import photographs_of
 
     dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)
+    require_outside(output, photos)
     require_new_directory(output)
     camera = lens if lens in preset_names() else read_camera(lens)
     found = photographs_of(photos, as_light=False)

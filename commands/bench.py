@@ -97,8 +97,11 @@ def bench(
 
     With --resume, options that are not given keep their values in the folder's benchmark.
     """
+    from metalens.formats.files.atomic import require_outside
     from metalens.restore.bench.plan import PLAN, claim, read_plan
 
+    folders = (options["pairs"], options["chart"], *options["test"])
+    require_outside(output, [*options["photos"], *options["test_photos"], *folders])
     given = {name for name in options if context.get_parameter_source(name) is not click.core.ParameterSource.DEFAULT}
     known = read_plan(output) if resume and (output / PLAN).is_file() else None
     if known is None and only == "figures":

@@ -88,6 +88,7 @@ def compare(
     If one lens fails, the others continue. With --resume, lenses, photographs and options may change; results that
     do not depend on a change are kept.
     """
+    from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
     from metalens.workflows.compare.estimate import estimate
     from metalens.workflows.compare.run import checked_request, compare_lenses, works_of
@@ -96,6 +97,7 @@ def compare(
     if minutes is None and steps is None:
         minutes = DEFAULT_MINUTES
     asked = ComparisonTerms(minutes=minutes, steps=steps, draws=draws or 0, **terms)
+    require_outside(output, [*photos, *test_photos])
     check_claim(output, NOTE, resume=resume)
     found, photographs = checked_request(lenses, photos, test_photos, asked)
     for name, why in photographs.left_out.items():

@@ -14,7 +14,7 @@ from metalens.commands.data_import import import_
 from metalens.commands.data_score import score
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_place
+from metalens.formats.files.atomic import require_outside, require_place
 
 if TYPE_CHECKING:
     from metalens.formats.pairs.reader import Pairs
@@ -79,6 +79,7 @@ def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
     from metalens.formats.pairs.reader import read_pairs
 
     if output is not None:
+        require_outside(output, [pairs])
         require_place(output)
         if output.exists() or output.suffix not in (".png", ".pdf", ".svg") or rows < 1:
             raise InputError(
@@ -152,6 +153,7 @@ def merge(folders: tuple[Path, ...], output: Path, shard_size: int | None, resum
     """
     from metalens.formats.pairs.merge import merge_pairs
 
+    require_outside(output, folders)
     with count_progress("pairs", "pair") as tell:
         manifest = merge_pairs(folders, output, shard_size=shard_size, resume=resume, progress=tell)
     figures = {"output": str(output), "count": manifest.count, "cameras": len(manifest.cameras)}
@@ -174,6 +176,7 @@ def export(pairs: Path, output: Path, form: str, tar_samples: int, as_json: bool
     from metalens.formats.pairs.export import export_pairs
     from metalens.formats.pairs.reader import read_pairs
 
+    require_outside(output, [pairs])
     opened = read_pairs(pairs, open_shards=1)
     with count_progress("pairs", "pair") as tell:
         counts = export_pairs(opened, output, form, tar_samples=tar_samples, progress=tell)  # type: ignore[arg-type]

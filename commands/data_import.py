@@ -48,7 +48,7 @@ def import_(clean: Path, captured: Path, output: Path, lens: str | None, as_json
     from metalens.formats.pairs.from_folders import ImportOptions, import_pairs
     from metalens.formats.pairs.manifest import MANIFEST
 
-    require_outside(output, [clean, captured] if options["neutral"] is None else [clean, captured, options["neutral"]])
+    require_outside(output, [clean, captured, options["neutral"]])
     check_claim(output, MANIFEST, resume=options["resume"])
     camera = None if lens is None else read_camera(lens)
     with count_progress("pairs", "pair") as tell:

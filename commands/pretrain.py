@@ -21,7 +21,7 @@ from metalens.commands.options import (
     output_option,
 )
 from metalens.commands.progress import share_progress
-from metalens.formats.files.atomic import require_apart, require_new_directory
+from metalens.formats.files.atomic import require_apart, require_new_directory, require_outside
 from metalens.formats.files.errors import InputError
 
 if TYPE_CHECKING:
@@ -100,6 +100,8 @@ def pretrain(
         Budget(steps=autoencoder_steps, minutes=autoencoder_minutes),
         Budget(steps=denoiser_steps, minutes=denoiser_minutes),
     )
+    for folder in (output, work):
+        require_outside(folder, photos)
     require_new_directory(output)
     check_claim(work, "config.json", resume=resume)
     require_apart(output, work)

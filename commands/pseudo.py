@@ -40,6 +40,7 @@ def pseudo(
     They have the format of metalens synth and can be mixed into training: metalens train … --pseudo OUTPUT. For an
     adapter that was trained on several lenses, --psf selects the lens.
     """
+    from metalens.formats.files.atomic import require_outside
     from metalens.formats.files.claim import check_claim
     from metalens.formats.pairs.manifest import MANIFEST
     from metalens.formats.psf.bank_file import read_psf_bank
@@ -48,6 +49,7 @@ def pseudo(
     from metalens.restore.inference.pseudo import make_pseudo_pairs
     from metalens.synth.photograph_sources import photographs_of
 
+    require_outside(output, photos)
     check_claim(output, MANIFEST, resume=resume)
     found = photographs_of(photos or ("embedded:train",), as_light=False)
     restorer = load_restorer(adapter, prior=prior).to(device)

@@ -27,9 +27,11 @@ from metalens.commands.progress import count_progress
 @json_option
 def report(output: Path, psf_path: Path, dry_run: bool, as_json: bool, **inputs: Any) -> None:
     """Compare clean, captured, Wiener and restored pictures: report.html with figures, and report.json."""
+    from metalens.formats.files.atomic import require_outside
     from metalens.formats.pairs.reader import read_pairs
     from metalens.restore.report.evaluation import EvaluationInputs, check_evaluation, evaluate
 
+    require_outside(output, [inputs[name] for name in ("pairs", "restored", "tune")])
     if dry_run:
         from metalens.formats.psf.bank_file import as_bank
         from metalens.workflows.restorer_estimates import report_estimate

@@ -34,7 +34,7 @@ from metalens.commands.options import (
 )
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
-from metalens.formats.files.atomic import require_new_directory
+from metalens.formats.files.atomic import require_new_directory, require_outside
 
 if TYPE_CHECKING:
     from metalens.formats.psf.bank import PsfBank
@@ -239,6 +239,7 @@ def train(
         raise click.UsageError("Missing argument 'PAIRS...'.")
     if not psf_paths and (psf_ensemble is not None or not pairs):
         raise click.UsageError("give the psf.h5 of the adapter's camera with --psf.")
+    require_outside(output, [*pairs, *pseudo])
     banks = given_banks(psf_paths, dry_run=dry_run)
     bank = as_bank(banks[0]) if banks else None
     if steps == 0 and not pairs:

@@ -210,7 +210,7 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
     """Check that an output folder is new or empty, and can be made.
 
     Raises:
-        InputError: ``path`` is a file or a folder with entries, or its own folder does not exist.
+        InputError: ``path`` is a file or a folder with entries, or its own folder does not exist or is read-only.
     """
     target = Path(path)
     if is_folder(target):
@@ -221,6 +221,7 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
                 f"{f' and {len(entries) - 1} more' if len(entries) > 1 else ''}); "
                 "choose a new one with -o."
             )
+        require_writable(target, target)
     elif os.path.lexists(target):
         raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")
     else:
@@ -231,7 +232,7 @@ def require_place(output: Path) -> None:
     """Check an output path before a long computation.
 
     Raises:
-        InputError: its folder does not exist, it is itself a folder, or no file can have its name.
+        InputError: its folder does not exist or is read-only, it is itself a folder, or no file can have its name.
     """
     _require_folder_of(output)
     if output.is_dir():
@@ -247,6 +248,20 @@ def require_new_file(output: Path) -> None:
     require_place(output)
     if os.path.lexists(output):
         raise InputError(f"{output}: exists already; choose another place with -o.")
+
+
+def require_writable(folder: Path, output: Path) -> None:
+    """Check, before a long computation, that files can be made in a folder.
+
+    Args:
+        folder: one that exists.
+        output: what is to be written there, for the message.
+
+    Raises:
+        InputError: its permissions or its file system forbid that.
+    """
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise InputError(f"{output}: nothing can be written into {folder}; choose another place with -o.")
 
 
 def require_apart(*outputs: Path | None) -> None:
@@ -265,12 +280,12 @@ def require_apart(*outputs: Path | None) -> None:
                 raise InputError(f"{one}: lies in another output, {other}; give each a place of its own.")
 
 
-def require_outside(output: Path | None, inputs: Iterable[str | os.PathLike[str]]) -> None:
-    """Check, before a long computation, that an output does not lie in a folder that is read.
+def require_outside(output: Path | None, inputs: Iterable[str | os.PathLike[str] | None]) -> None:
+    """Check, before a long computation, that an output is not read itself and does not lie in a folder that is.
 
     Args:
         output: its path; ``None`` if it was not asked for.
-        inputs: files and folders.
+        inputs: files and folders; ``None`` is one that was not given.
 
     Raises:
         InputError: the next run would read the output of this one.
@@ -279,7 +294,12 @@ def require_outside(output: Path | None, inputs: Iterable[str | os.PathLike[str]
         return
     place = real_path(output)
     for each in inputs:
-        if real_path(Path(each)) in place.parents:
+        if each is None:
+            continue
+        read = real_path(Path(each))
+        if read == place:
+            raise InputError(f"{output}: is an input itself; choose another place with -o.")
+        if read in place.parents:
             raise InputError(
                 f"{output}: lies in {each}, which is read: the next run would take this one's output for an input; "
                 "choose a place outside it with -o."
@@ -291,6 +311,7 @@ def _require_folder_of(output: Path) -> None:
     # Of a/../b both are needed, whatever is resolved without looking.
     if not is_folder(parent) or not is_folder(output.parent):
         raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
+    require_writable(parent, output)
     # A part of the output has a longer name for a while.
     most = os.pathconf(parent, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
     longest = most - LONGEST_ENDING

@@ -11,7 +11,7 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metalens.formats.files.atomic import removed_on_ending, require_new_directory, write_text
+from metalens.formats.files.atomic import removed_on_ending, require_new_directory, require_writable, write_text
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.json_file import read_json
@@ -91,7 +91,8 @@ def check_claim(
         beside: as :func:`claimed_folder`.
 
     Raises:
-        InputError: it holds something else or an unequal run, is a file, or its own folder does not exist.
+        InputError: it holds something else or an unequal run, is a file, nothing can be written there, or its own
+            folder does not exist.
     """
     entries = {entry.name for entry in folder.iterdir()} if is_folder(folder) else set()
     if note in entries and not resume:
@@ -101,7 +102,9 @@ def check_claim(
         )
     if not entries or not (resume or entries <= set(beside)):
         require_new_directory(folder)
-    elif note not in entries:
+        return
+    require_writable(folder, folder)
+    if note not in entries:
         _require_no_strangers(folder, note, beside)
     elif asked is not None:
         require_same(_read_note(folder / note), asked, folder)

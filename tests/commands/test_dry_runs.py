@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shlex
 import shutil
-from collections.abc import Callable
+import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from ..restore.conftest import bank, camera, prior_folder
+from .bad_invocations import BASES
 from .refusing import begun, refused
 from .test_align import rig
 from .test_attacks import lens_with
@@ -161,3 +164,38 @@ def test_a_dry_run_of_synth_tells_a_broken_photograph(captured: dict[str, str], 
     status, _, err = run(*line, "--strict")
     assert status == 1
     assert "broken.png" in err
+
+
+@pytest.fixture
+def read_only(tmp_path_factory, monkeypatch) -> Iterator[Path]:
+    """A folder into which nobody can write. Permissions do not hold root, but a file system that is read-only does."""
+    folder = tmp_path_factory.mktemp("read-only")
+    mount = ["mount", "-t", "tmpfs", "-o", "ro,size=64k", "tmpfs", str(folder)]
+    mounted = os.geteuid() == 0 and subprocess.run(mount, capture_output=True, check=False).returncode == 0
+    if not mounted:
+        folder.chmod(0o555)
+    if os.geteuid() == 0 and not mounted:
+        monkeypatch.setattr(os, "access", lambda path, _: Path(path) != folder)
+    yield folder
+    if mounted:
+        subprocess.run(["umount", str(folder)], check=True)
+    else:
+        folder.chmod(0o755)
+
+
+# Of verify the lens needs meta-atoms; of compare no network shall be read.
+WITH_A_PLAN = {name: line for name, line in BASES.items() if line.endswith("--dry-run")} | {
+    "verify dry": "verify {atoms} -o OUT --dry-run",
+    "compare dry": "compare {lens} -o OUT --photos {photographs} --minutes 0 --dry-run",
+    "align dry": "align {rig} -o OUT --dry-run",
+    "import dry": "import {sites} -o OUT --like {lens} --library si3n4-on-sio2 --dry-run",
+}
+
+
+@pytest.mark.parametrize("name", WITH_A_PLAN)
+def test_a_plan_is_not_told_where_nothing_can_be_written(refused, read_only: Path, name: str) -> None:
+    refused(WITH_A_PLAN[name].replace("OUT", f"{read_only}/out"), f"nothing can be written into {read_only}")
+
+
+def test_a_run_that_cannot_write_is_not_resumed(refused, captured: dict[str, str], read_only: Path) -> None:
+    refused(f"tolerance {{lens}} -o {read_only} --dry-run", f"nothing can be written into {read_only}")
