@@ -32,6 +32,11 @@ class Built(ABC):
         return jnp.ones(jnp.shape(wavelength), dtype=int)
 
     @property
+    def has_flat_cells(self) -> bool:
+        """Whether the transmission jumps where cells meet; if not, it is sampled as a continuous one."""
+        return True
+
+    @property
     def smoothed_along_y(self) -> bool:
         """Whether :meth:`sampled_transmission` smooths borders along y too, not along x alone."""
         return True

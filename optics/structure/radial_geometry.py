@@ -52,6 +52,11 @@ class RadialGeometry(Built):
         """The spacing in metres."""
         return self.spacing
 
+    @property
+    def has_flat_cells(self) -> bool:
+        """Of ``nearest`` alone. See :class:`Built`."""
+        return self.interpolation == "nearest"
+
     def geometry_at(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """The geometry at places of the lens.
 

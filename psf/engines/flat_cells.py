@@ -55,7 +55,7 @@ def fine_samples(lens: Metalens, pitch: float) -> int:
         lens: the metalens.
         pitch: of the coarse grid in metres.
     """
-    if lens.flat_pixel is None:
+    if lens.flat_pixel is None or (lens.structure is not None and not lens.structure.has_flat_cells):
         return 1
     cell = float(lens.flat_pixel)
     error = RIM_ERROR * (pitch / cell) ** 2 * math.sqrt(cell / float(lens.aperture_diameter))
