@@ -16,13 +16,22 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
-from metalens.psf.bank_fields import FieldTask, SimulatedFields, simulate_until_held, with_converged_wavelengths
+from metalens.psf.bank_fields import (
+    FieldTask,
+    SimulatedFields,
+    images_at,
+    simulate_until_held,
+    with_converged_wavelengths,
+)
 from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, plan_bank, reachable_in
 from metalens.psf.bank_request import BankRequest
+from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine
 from metalens.psf.field_symmetry import unfold_figures, unfold_images
+from metalens.psf.interpolation.functions import field_functions
+from metalens.psf.interpolation.held_out import held_out_error
 from metalens.psf.measures import psf_figures, warn_of_small_window
-from metalens.psf.node_count import LARGEST_ERROR, bank_node_error, finer_grids
+from metalens.psf.node_count import LARGEST_ERROR, finer_grids, places_between
 from metalens.psf.spectra.spectrum import channel_energy
 
 LEAST_SHARE = 0.90
@@ -48,9 +57,9 @@ def simulate_bank(
 
     Args:
         camera: the camera.
-        fields: rows and columns of nodes; by default 7 × 7, 13 × 13 or 25 × 25, the first with an estimated error of
-            interpolation between the nodes of at most :data:`~metalens.psf.node_count.LARGEST_ERROR`; of a camera
-            without symmetry 13 × 13 at most.
+        fields: rows and columns of nodes; by default 7 × 7, 13 × 13 or 25 × 25, the first with an error of
+            interpolation of at most :data:`~metalens.psf.node_count.LARGEST_ERROR`, which is measured at places between
+            the nodes; of a camera without symmetry 13 × 13 at most.
         radii: in the place of a grid, so many nodes along +x, from the axis to the distance of the sensor's corner.
         window: (ny, nx) pixels, odd and equal; by default large enough for 97 % of the light that the lens sends
             towards it, at every field and channel.
@@ -64,7 +73,7 @@ def simulate_bank(
     Returns:
         The bank. Its ``provenance`` tells the engine with the reason and its own estimate of its error, what the
         window holds at the worst, and how far the wavelengths are from enough, where that was asked for. Where
-        ``fields`` was left out, ``node_error`` is the estimated error and ``node_error_wanted`` the wanted one.
+        ``fields`` was left out, ``node_error`` is the measured error and ``node_error_wanted`` the wanted one.
 
     Raises:
         InputError: a window that keeps less than 90 % of the light, a radius of fields of a camera that is not
@@ -92,16 +101,34 @@ def simulate_bank(
     bank, found = _simulated(camera, plan, task, side, wanted, spectral, progress)
     if fields is not None or radii is not None:
         return bank
-    error = bank_node_error(bank)
+    error = _error_between_nodes(bank, plan, task, found, progress)
     symmetric = task.view.rotationally_symmetric
     for grid in finer_grids(camera.sensor.pixels, found.side, found.subpixels, symmetric=symmetric):
         if error <= LARGEST_ERROR:
             break
         plan = plan_bank(camera, replace(request, fields=grid, window=(found.side, found.side)), engine)
         bank, found = _simulated(camera, plan, task, found.side, wanted, spectral, progress, known=found)
-        error = bank_node_error(bank)
+        error = _error_between_nodes(bank, plan, task, found, progress)
     told = {"node_error": f"{error:.1e}", "node_error_wanted": f"{LARGEST_ERROR:.1e}"}
     return replace(bank, provenance=bank.provenance | told)
+
+
+def _error_between_nodes(
+    bank: PsfBank,
+    plan: BankPlan,
+    task: FieldTask,
+    found: SimulatedFields,
+    progress: Callable[[int, int], None] | None,
+) -> float:
+    """Error of interpolation between the nodes of a grid, by functions that are simulated there."""
+    try:
+        functions = field_functions(bank, None)
+    except InputError:  # they cannot be interpolated between so few nodes
+        return float("inf")
+    places = places_between(bank, functions)
+    between = view_of(bank.camera, places.position, float(task.weight[1] @ task.wavelength))
+    images = images_at(replace(task, view=plan.task.view), between, found.side, progress)
+    return held_out_error(functions, places, images, found.subpixels, bank.pixel_pitch)
 
 
 def _simulated(

@@ -242,6 +242,29 @@ def simulate_fields(
     )
 
 
+def images_at(task: FieldTask, view: CameraView, side: int, progress: Progress | None) -> np.ndarray:
+    """Functions at other field points of a camera, by the engine and the samplings of a task's own fields.
+
+    Args:
+        task: fields and light.
+        view: the same camera, with the other field points.
+        side: of the window in pixels.
+        progress: called after each field.
+
+    Returns:
+        ``[field, channel, y · s, x · s]`` energy per sub-pixel.
+    """
+    simulator, _ = field_simulator(task, side)
+    # What was compiled for the task's own fields serves here.
+    others = replace(simulator, direction=view.direction, centre=None if simulator.centre is None else view.position)
+
+    def of_field(number: int) -> np.ndarray:
+        return np.einsum("cw,wyx->cyx", task.weight, others.of_field(view.lens, number)).astype(np.float32)
+
+    numbers = list(range(len(view.position)))
+    return np.stack(_each_field(of_field, numbers, _fields_at_once(simulator.plan), progress))
+
+
 def _place(position: np.ndarray) -> tuple[float, float]:
     """Rounded to a thousandth of a nanometre, so that equal places are equal in spite of rounding errors."""
     return round(float(position[0]), 12), round(float(position[1]), 12)

@@ -7,5 +7,6 @@ In reading order:
 - ``radius``          functions of a symmetric lens at any position, from those along a radius
 - ``rotation``        rotation of a function about its centre
 - ``natural_scenes``  error of a blurred natural scene from errors of the functions
-- ``node_error``      that error for the nodes of a bank
+- ``node_error``      that error for the nodes of a bank, estimated from the nodes alone
+- ``held_out``        that error, measured by functions that were simulated between the nodes
 """

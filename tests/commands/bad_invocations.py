@@ -409,7 +409,10 @@ FILES = [
     ("bench -o OUT --lens nowhere --steps-per-method 1", "nowhere"),
     ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --steps-per-method 1 --prior nope", "nope"),
     ("pretrain {photographs} -o {copies} --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", "not empty"),
-    ("pretrain {photographs} -o OUT --work {photographs} --autoencoder-steps 1 --denoiser-steps 1", "is an input itself"),
+    (
+        "pretrain {photographs} -o OUT --work {photographs} --autoencoder-steps 1 --denoiser-steps 1",
+        "is an input itself",
+    ),
     ("pretrain {photographs} -o OUT --work OUT --autoencoder-steps 1 --denoiser-steps 1", "in another output"),
     ("pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", "at least 96 pixels"),
     ("demo -o no/OUT", "its folder no does not exist"),

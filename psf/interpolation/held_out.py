@@ -1,0 +1,127 @@
+"""Error of interpolation between a bank's nodes, measured at places between them.
+
+Between the radii or rows of nodes that lie farthest apart, functions are simulated and compared with those that are
+interpolated there: where the error is as large as it is in the mean between these nodes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from scipy.interpolate import CubicSpline
+
+from metalens.formats.psf.bank import sum_subpixels
+from metalens.formats.psf.lateral_colour import moved_back
+from metalens.psf.interpolation.functions import FieldFunctions
+from metalens.psf.interpolation.natural_scenes import scene_error_power, scene_power
+from metalens.psf.interpolation.radius import RadialFunctions
+
+NARROW = 0.45
+"""Of the widest gap between two radii. In narrower gaps nothing is simulated."""
+
+AZIMUTH = np.pi / 8
+"""Of the places: between the axis and the diagonal, where functions are turned farthest from a row of pixels."""
+
+STRATA = 4
+"""Parts of each side of a sensor, in each of which one cell of a grid is tried."""
+
+IN_CELL = 0.5 - 0.5 * np.sqrt(1 - np.sqrt(8 / 15))
+"""Where in a cell: the squared error of hat windows goes with (4t(1 − t))², whose mean is 8/15."""
+
+MARGIN = 1.25
+"""Of the squared error, as few places stand for all."""
+
+_STEPS = 64
+"""Places in a gap that are tried."""
+
+
+@dataclass(frozen=True)
+class HeldOutPlaces:
+    """Places between the nodes and how much each counts.
+
+    Attributes:
+        position: ``[place, (y, x)]`` in metres.
+        weight: ``[place]`` of the squared error there in the mean over the sensor.
+    """
+
+    position: np.ndarray
+    weight: np.ndarray
+
+
+def between_radii(radius: np.ndarray, distance: np.ndarray) -> HeldOutPlaces:
+    """Places for a symmetric lens, whose functions are interpolated along the radius.
+
+    How the error changes from gap to gap and within a gap is that of r⁴, the first power that the spline does not
+    reproduce.
+
+    Args:
+        radius: ``[node]`` distances of the nodes from the axis in metres, ascending; mirrored ones are negative.
+        distance: ``[place]`` of places spread evenly over the sensor.
+    """
+    nodes = radius[radius >= 0]
+    scale = nodes[-1]
+    spline = CubicSpline(radius / scale, (radius / scale) ** 4)
+
+    def power(at: np.ndarray) -> np.ndarray:
+        return np.square(spline(at / scale) - (at / scale) ** 4)
+
+    gap = np.diff(nodes)
+    number = np.clip(np.searchsorted(nodes, distance, side="right") - 1, 0, len(gap) - 1)
+    total = np.bincount(number, power(distance), len(gap)) / len(distance)
+    wide = np.flatnonzero(gap >= NARROW * gap.max())
+    area = np.bincount(number, minlength=len(gap))[wide] / len(distance)
+    tried = nodes[wide, None] + gap[wide, None] * np.linspace(0.1, 0.9, _STEPS)
+    mean = total[wide] / area
+    place = tried[np.arange(len(wide)), np.abs(power(tried) - mean[:, None]).argmin(axis=1)]
+    nearest = np.abs(np.arange(len(gap))[:, None] - wide).argmin(axis=1)
+    weight = np.bincount(nearest, total / mean[nearest])
+    return HeldOutPlaces(place[:, None] * np.array([np.sin(AZIMUTH), np.cos(AZIMUTH)]), MARGIN * weight)
+
+
+def between_nodes(field_y: np.ndarray, field_x: np.ndarray) -> HeldOutPlaces:
+    """Places for a grid whose functions are interpolated by hat windows: in cells all over the sensor.
+
+    Args:
+        field_y: ``[row]`` positions of the nodes in metres, ascending.
+        field_x: ``[column]`` likewise.
+    """
+    sides = []
+    for field in (field_y, field_x):
+        cells = len(field) - 1
+        strata = min(STRATA, cells)
+        chosen = ((np.arange(strata) + 0.5) * cells / strata).astype(int)
+        sides.append(field[chosen] + IN_CELL * (field[chosen + 1] - field[chosen]))
+    position = np.stack([each.ravel() for each in np.meshgrid(*sides, indexing="ij")], axis=1)
+    return HeldOutPlaces(position, np.full(len(position), MARGIN / len(position)))
+
+
+def held_out_error(
+    functions: FieldFunctions,
+    places: HeldOutPlaces,
+    images: np.ndarray,
+    subpixels: int,
+    pixel_pitch: float,
+) -> float:
+    """Root mean square error of a blurred natural scene of values in 0..1 by interpolation between the nodes.
+
+    Args:
+        functions: of the nodes.
+        places: between them.
+        images: ``[place, channel, y · s, x · s]`` functions that were simulated there.
+        subpixels: s.
+        pixel_pitch: in metres.
+    """
+    count, channels = images.shape[:2]
+    asked = np.broadcast_to(places.position[:, None], (count, channels, 2))
+    if functions.registered:
+        shift = functions.displacement(places.position)
+        images = moved_back(images, subpixels * shift)
+        if isinstance(functions, RadialFunctions):
+            # Those are asked for where their light lands.
+            asked = asked + pixel_pitch * shift
+    true = np.stack([sum_subpixels(each, subpixels) for each in images])
+    found = np.stack([functions.at(asked[:, channel])[:, channel] for channel in range(channels)], axis=1)
+    scene = scene_power(functions.kernel)
+    power = [scene_error_power(each, scene) for each in found - true]
+    return float(np.sqrt(places.weight @ power))
