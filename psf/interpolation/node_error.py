@@ -26,7 +26,7 @@ FEWEST_ACROSS, FEWEST_ALONG_RADIUS = 3, 4
 WAVES = 200
 """Numbers κ that are tried."""
 
-RAISED = 2.6
+RAISED = 2.7
 """Factor on the error along a radius: the most that it was found too small for real lenses (docs/blur.md). Functions
 are no single wave, and their fastest ones are lost where a node is left out."""
 
