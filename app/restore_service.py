@@ -41,6 +41,7 @@ class Restoring:
         restorer: of :mod:`metalens.restore`, if one is loaded.
         bank: point spread functions of the captures' camera, if they are known.
         latents: of the photographs that were opened, by key and restorer.
+        measured: figures by zone, by clean picture, picture and metric.
     """
 
     project: Project
@@ -48,6 +49,7 @@ class Restoring:
     restorer: Any = None
     bank: PsfBank | None = None
     latents: dict[str, Any] = field(default_factory=dict)
+    measured: dict[tuple[str, str, str], dict[str, float]] = field(default_factory=dict)
 
     def warm(self, tell: Tell, adapter: str) -> dict[str, Any]:
         """Load an adapter before a photograph is there."""
@@ -179,32 +181,34 @@ class Restoring:
             write_picture(target, as_grey(error))
         return {"picture": self.project.relative(target)}
 
-    def figures(self, tell: Tell, key: str, pictures: dict[str, str]) -> dict[str, Any]:
-        """Quality of pictures against the clean one.
+    def figures(self, tell: Tell, key: str, pictures: dict[str, str], metric: str) -> dict[str, Any]:
+        """Quality of pictures against the clean one by one metric; what was measured before is not measured again.
 
         Args:
             tell: progress callback.
             key: of the photograph.
             pictures: name → file.
+            metric: key of the metric in :data:`metalens.restore.metrics.catalogue.METRICS`.
 
         Returns:
-            ``rows``: name → metric → zone → value, without rows if the clean picture is not known.
+            ``rows``: name → zone → value; empty if the clean picture is not known or the metric cannot be had.
         """
         from metalens.restore.metrics.catalogue import METRICS
 
         given = photograph(self.project, key)
         if given.clean is None:
             return {"rows": {}}
-        clean = read_picture(given.clean)
-        seen = {name: read_picture(self.project.inside(path)) for name, path in pictures.items()}
-        rows: dict[str, dict[str, dict[str, float]]] = {name: {} for name in seen}
-        wanted = [each for each in METRICS if each.key in ("psnr", "ssim", "st_lpips")]
-        for number, metric in enumerate(wanted):
-            tell(number / len(wanted), metric.heading)
-            if metric.reason(clean.shape) is None:
-                for name, found in zip(seen, metric.load("cpu")(clean, list(seen.values())), strict=True):
-                    rows[name][metric.key] = found
-        return {"rows": rows}
+        wanted, clean = next(each for each in METRICS if each.key == metric), read_picture(given.clean)
+        if wanted.reason(clean.shape) is not None:
+            return {"rows": {}}
+        tell(0.0, wanted.heading)
+        places = {path: (str(given.clean), path, metric) for path in pictures.values()}
+        missing = [path for path in places if places[path] not in self.measured]
+        if missing:
+            seen = [read_picture(self.project.inside(path)) for path in missing]
+            for path, found in zip(missing, wanted.load("cpu")(clean, seen), strict=True):
+                self.measured[places[path]] = found
+        return {"rows": {name: self.measured[places[path]] for name, path in pictures.items()}}
 
     def _photograph(self, folder: Path) -> Photograph:
         return photograph(self.project, folder.parent.name)
@@ -214,6 +218,7 @@ class Restoring:
 
         from metalens.restore.adapter.adapter_file import load_restorer
         from metalens.restore.inference.restored_files import known_lenses, take_camera
+        from metalens.restore.machine import usable_device
 
         if self.chosen == (adapter, psf):
             return
@@ -225,7 +230,7 @@ class Restoring:
                 raise UnknownLens(f"the adapter was trained for {restorer.camera.name}, not for {bank.camera.name}")
             take_camera(restorer, bank, any_lens=any_lens)
         # As the command does: the memory of the moved weights decides the last bits.
-        self.restorer, self.bank = restorer.to("cpu", torch.float32), bank or restorer.bank
+        self.restorer, self.bank = restorer.to(usable_device("cpu"), torch.float32), bank or restorer.bank
         self.chosen = (adapter, psf)
 
     def _name(self) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from pathlib import Path
 from typing import Any
 
@@ -13,13 +15,16 @@ from metalens.app.frame import Progress, Sentence, card, faint
 from metalens.app.photo_panes import PhotoPanes
 from metalens.app.photograph_list import PhotographList
 from metalens.app.photographs import Photograph, photograph
-from metalens.app.restored_results import Restoration, RestoredResults
+from metalens.app.restored_results import METRICS, Restoration, RestoredResults
 from metalens.app.studio import Studio
 
-AHEAD = (0.75, 0.0, 1.0, 0.5, 0.25, 1.2, 0.1, 0.2, 0.3, 0.4, 0.6, 0.7, 0.8, 0.9, 1.1)
-"""Values of α that are decoded ahead, the first shown at once."""
+AHEAD = (0.75, 0.0, 1.0, 0.5, 0.25, 1.2)
+"""Values of α that are decoded ahead, the first shown at once; between them the page interpolates."""
 
 OWN_BANK = "of the adapter"
+
+_REST = 0.5
+"""Seconds that the slider rests before the picture is measured: the next picture must not wait for figures."""
 
 
 class RestoreView:
@@ -38,6 +43,7 @@ class RestoreView:
         self.mapped: str | None = None
         self.filtered: str | None = None
         self.turn = 0
+        self.released_at = 0.0
         with ui.element("div").classes("metalens-columns metalens-picture-first"):
             left = ui.column().classes("w-full gap-3")
             with ui.column().classes("w-full gap-3"):
@@ -154,8 +160,11 @@ class RestoreView:
         self.alpha, self.mapped = round(alpha, 2), None
         self.project.remember(alpha=self.alpha)
         self.panes.show(mapped=None)
+        released = self.released_at = time.monotonic()
         if await self._show_alpha(self.alpha, self.turn):
-            await self._measure(self.turn)
+            await asyncio.sleep(_REST)
+            if released == self.released_at:
+                await self._measure(self.turn)
 
     async def show_again(self) -> None:
         """Consistency or the overlay was switched."""
@@ -249,9 +258,17 @@ class RestoreView:
         if shown is None:
             return
         pictures[f"restored, α = {self.alpha:g}"] = shown
-        found = await self._asked({"do": "figures", "key": self.chosen.key, "pictures": pictures}, quiet=True)
-        if found is not None and turn == self.turn:
-            self.results.show_figures(found["rows"])
+        figures: dict[str, dict[str, Any]] = {name: {} for name in pictures}
+        released = self.released_at
+        # A request for each: what the slider asks for meanwhile comes between them.
+        for metric, _, _ in METRICS:
+            request = {"do": "figures", "key": self.chosen.key, "pictures": pictures, "metric": metric}
+            found = await self._asked(request, quiet=True)
+            if found is None or (turn, released) != (self.turn, self.released_at):
+                return
+            for name, zones in found["rows"].items():
+                figures[name][metric] = zones
+        self.results.show_figures(figures)
 
     def _show_results(self, picture: str) -> None:
         if self.opened is None or self.chosen is None:

@@ -12,7 +12,8 @@ from metalens.app.frame import CommandBox, card, faint, figures_table
 from metalens.app.job import shown_command
 
 _ZONES = ("whole", "centre", "middle", "edge")
-_METRICS = (("psnr", "PSNR (dB)", 2), ("ssim", "SSIM", 3), ("st_lpips", "ST-LPIPS", 3))
+METRICS = (("psnr", "PSNR (dB)", 2), ("ssim", "SSIM", 3), ("st_lpips", "ST-LPIPS", 3))
+"""Key, heading and digits of each metric in the table."""
 
 
 @dataclass(frozen=True)
@@ -76,11 +77,11 @@ class RestoredResults:
                 faint("The clean picture is not known.")
                 return
             cells = [
-                [name, *(_number(each, key, zone, digits) for key, _, digits in _METRICS for zone in _ZONES)]
+                [name, *(_number(each, key, zone, digits) for key, _, digits in METRICS for zone in _ZONES)]
                 for name, each in rows.items()
             ]
-            groups = [("", 1), *((heading, len(_ZONES)) for _, heading, _ in _METRICS)]
-            figures_table(["", *_ZONES * len(_METRICS)], cells, groups)
+            groups = [("", 1), *((heading, len(_ZONES)) for _, heading, _ in METRICS)]
+            figures_table(["", *_ZONES * len(METRICS)], cells, groups)
 
     def show_files(self, picture: str, latents: str, restoration: Restoration) -> None:
         """Show the downloads and the command.

@@ -4,9 +4,11 @@
     python benchmarks/restore.py --large 3000x4000 [--tile 512]      # one large picture, its time and peak memory
     python benchmarks/restore.py --seams                             # tiles against the picture restored whole
     python benchmarks/restore.py --precisions                        # bfloat16 against float32
+    python benchmarks/restore.py --linearity                         # interpolated between α against decoded
     python benchmarks/restore.py --device cuda --sd-turbo-sized      # random weights of SD-Turbo's size, bfloat16
 
-What is compared is run in turns and stated as a ratio of medians, so that a busy machine strikes all alike. The mode
+What is compared is run in turns and stated as a ratio of medians, so that a busy machine strikes all alike. Seconds are
+those of the processor, of all threads together; on a GPU they are elapsed. The mode
 with random weights needs no download: it builds SD-Turbo's classes at their full size (866 M + 84 M parameters) and
 tells nothing about pictures.
 """
@@ -20,6 +22,7 @@ import statistics
 import time
 from collections.abc import Callable
 from contextlib import nullcontext
+from dataclasses import replace
 from functools import partial
 from unittest import mock
 
@@ -29,28 +32,30 @@ import torch
 from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera.camera import read_camera
+from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.restore.adapter.adapter_file import load_restorer
-from metalens.restore.adapter.restorer import AdapterConfig, Restorer
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer, blend
 from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.inference import tiled_networks
 from metalens.restore.inference.restoration import Settings, decode, degradation_map, latents_of, restore
 from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.inference.tiling import tiling_of
-from metalens.restore.machine import machine_name
+from metalens.restore.machine import machine_name, usable_device
 from metalens.restore.metrics.measures import psnr
-from metalens.restore.metrics.picture_tensors import as_tensor
 
 
 def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> dict[str, float]:
     """Median seconds of each task, all of them run in turn, after one turn that is not counted."""
+    clock = time.perf_counter if device.type == "cuda" else time.process_time
     seconds: dict[str, list[float]] = {name: [] for name in tasks}
     for turn in range(runs + 1):
         for name, task in tasks.items():
             wait(device)
-            start = time.perf_counter()
+            start = clock()
             task()
             wait(device)
             if turn:
-                seconds[name].append(time.perf_counter() - start)
+                seconds[name].append(clock() - start)
     return {name: statistics.median(each) for name, each in seconds.items()}
 
 
@@ -66,9 +71,18 @@ def peak_memory(device: torch.device) -> str:
 
 
 def for_pixels(restorer: Restorer, pixels: tuple[int, int]) -> None:
-    """Give a restorer's camera another sensor; what is measured does not depend on the lens."""
+    """Give a restorer's camera another sensor; its functions are spread over that.
+
+    What is measured does not depend on the lens.
+    """
+    bank, before = restorer.bank, restorer.camera.sensor.pixels
     sensor = restorer.camera.sensor.model_copy(update={"pixels": pixels})
     restorer.camera = restorer.camera.model_copy(update={"sensor": sensor})
+    if bank is not None:
+        position = bank.position * np.divide(pixels, before)
+        restorer.bank = replace(
+            bank, camera=restorer.camera, position=position, subpixel_intensity=None, simulated_position=None
+        )
 
 
 def picture_of(pixels: tuple[int, int]) -> np.ndarray:
@@ -102,7 +116,7 @@ def parts(restorer: Restorer, pixels: tuple[int, int], runs: int) -> None:
     both = maps.repeat(2, 1, 1, 1)
     multiple = restorer.prior.size_multiple
     whole = tuple(side // multiple * multiple for side in pixels)
-    picture = as_tensor(capture)[None, :, : whole[0], : whole[1]].to(device)
+    picture = restorer.network_input(capture)[..., : whole[0], : whole[1]].to(device)
     latents = latents_of(restorer, capture, settings)
 
     def adapted(with_svda: bool) -> None:
@@ -114,21 +128,31 @@ def parts(restorer: Restorer, pixels: tuple[int, int], runs: int) -> None:
             encoded = restorer.prior.encode(picture).repeat(2, 1, 1, 1)
             restorer.prior.predict_clean(encoded, restorer.prior.prompt(paths))
 
+    def plain() -> None:
+        with mock.patch.object(tiled_networks, "lean", return_value=nullcontext()):
+            restore(restorer, capture, [0.75], settings)
+
     tasks: dict[str, Callable[[], object]] = {
         "quality map": lambda: quality_map(capture, restorer.quality_metric),
-        "encode + one step on two paths, with SVDA": lambda: adapted(True),
-        "the same, plain LoRA": lambda: adapted(False),
+        "what the networks take": lambda: restorer.network_input(capture),
+        "encode + one step on two paths": lambda: adapted(True),
         "restore, one α": lambda: restore(restorer, capture, [0.75], settings),
+        "the same, blocks of diffusers": plain,
         "another α: one decode": lambda: decode(restorer, latents, 1.0, tile=settings.tile),
     }
+    if restorer.layers.ranks:
+        tasks["the same, plain LoRA"] = lambda: adapted(False)
     seconds = interleaved_medians(tasks, runs, device)
     print(f"\n{pixels[0]} x {pixels[1]} pixels, {restorer.prior.unet.dtype}")
     for name, value in seconds.items():
         print(f"{name:45s} {value * 1000:10.1f} ms")
-    svda = seconds["encode + one step on two paths, with SVDA"] / seconds["the same, plain LoRA"] - 1
+    lean = seconds["restore, one α"] / seconds["the same, blocks of diffusers"]
+    print(f"{'in place and shared, of the blocks of diffusers':45s} {lean:10.2f}")
     restoring = seconds["restore, one α"]
-    print(f"{'SVDA, share of a restore':45s} {svda * seconds['the same, plain LoRA'] / restoring:10.1%}")
-    print(f"{'SVDA, above plain LoRA (encode + step)':45s} {svda:10.1%}")
+    if restorer.layers.ranks:
+        svda = seconds["encode + one step on two paths"] / seconds["the same, plain LoRA"] - 1
+        print(f"{'SVDA, share of a restore':45s} {svda * seconds['the same, plain LoRA'] / restoring:10.1%}")
+        print(f"{'SVDA, above plain LoRA (encode + step)':45s} {svda:10.1%}")
     print(f"{'another α, share of a restore':45s} {seconds['another α: one decode'] / restoring:10.1%}")
     print(f"{'peak memory so far':45s} {peak_memory(device)}")
 
@@ -138,12 +162,14 @@ def large(restorer: Restorer, pixels: tuple[int, int], tile: int) -> None:
     for_pixels(restorer, pixels)
     capture = picture_of(pixels)
     print(f"\n{pixels[0]} x {pixels[1]} pixels in tiles of up to {tile}; before: {peak_memory(restorer.prior.device)}")
-    start = time.perf_counter()
+    clock = time.perf_counter if restorer.prior.device.type == "cuda" else time.process_time
+    start = clock()
     latents = latents_of(restorer, capture, Settings(tile=tile))
-    predicted = time.perf_counter()
+    wait(restorer.prior.device)
+    predicted = clock()
     decode(restorer, latents, 0.75, tile=tile)
     wait(restorer.prior.device)
-    print(f"latents {predicted - start:.1f} s, one decode {time.perf_counter() - predicted:.1f} s")
+    print(f"latents {predicted - start:.1f} s, one decode {clock() - predicted:.1f} s")
     print(f"peak memory {peak_memory(restorer.prior.device)}")
 
 
@@ -166,6 +192,22 @@ def seams(restorer: Restorer) -> None:
             ratio = jumps[[edge for edge in borders if 0 <= edge < len(jumps)]].mean() / jumps.mean()
             root = np.sqrt(np.square(difference).mean())
             print(f"{tile:4d} {len(tiling):7d}   {name:15s} {root:12.2f} {np.abs(difference).max():9.0f} {ratio:9.2f}")
+
+
+@torch.no_grad()
+def linearity(restorer: Restorer) -> None:
+    """How far a picture interpolated between two values of α is from the decoded one in the middle, of 255."""
+    coffee = skimage.data.coffee()[:400, 100:500]
+    for_pixels(restorer, coffee.shape[:2])
+    latents = latents_of(restorer, coffee)
+
+    def decoded(alpha: float) -> np.ndarray:
+        return 255 * restorer.prior.decode(blend(latents.positive, latents.neutral, alpha))[0].numpy()
+
+    print("from to     RMS   largest error in the middle")
+    for low, high in ((0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1), (0, 0.5), (0.5, 1), (0, 1), (1, 1.2), (1, 2)):
+        error = (decoded(low) + decoded(high)) / 2 - decoded((low + high) / 2)
+        print(f"{low:4.2f} {high:4.2f} {np.sqrt(np.square(error).mean()):6.3f} {np.abs(error).max():6.2f}", flush=True)
 
 
 def precisions(source: str, device: torch.device, pixels: tuple[int, int], runs: int) -> None:
@@ -201,8 +243,11 @@ def main() -> None:
     parser.add_argument("--large", type=size, help="one large picture in tiles instead, ROWSxCOLUMNS")
     parser.add_argument("--tile", type=int, default=512)
     parser.add_argument("--precisions", action="store_true", help="bfloat16 against float32 instead")
+    parser.add_argument("--linearity", action="store_true", help="interpolated between α against decoded instead")
     parser.add_argument("--seams", action="store_true", help="tiles against the whole picture instead")
     arguments = parser.parse_args()
+    terminate_as_interrupt()
+    usable_device(arguments.device)  # as in a command: freed memory is kept
     device = torch.device(arguments.device)
     precision = arguments.precision or ("bfloat16" if device.type == "cuda" else "float32")
     restorer = random_restorer(arguments.device) if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
@@ -212,6 +257,9 @@ def main() -> None:
     if arguments.precisions:
         for pixels in arguments.size or [(400, 400)]:
             precisions(arguments.adapter, device, pixels, arguments.runs)
+        return
+    if arguments.linearity:
+        linearity(restorer)
         return
     if arguments.seams:
         seams(restorer)

@@ -28,17 +28,24 @@ _ENDING: list[Callable[[], None]] = [remove_unfinished]
 
 
 class _State:
-    """Of this process: when the first signal came, and how many blocks hold it back."""
+    """Of this process: whether it is ours, when the first signal came, and how many blocks hold it back."""
 
+    ours = False
     first: float | None = None
     holding = 0
 
 
 def terminate_as_interrupt() -> None:
     """Let SIGTERM raise ``KeyboardInterrupt`` in the main thread as Ctrl-C does; the second signal ends at once."""
+    _State.ours = True
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:  # as it is in the background
         signal.signal(signal.SIGINT, _interrupt)
+
+
+def is_own_process() -> bool:
+    """Whether a command or a service of this package runs here, so that nobody else uses the imported packages."""
+    return _State.ours
 
 
 def before_ending(end: Callable[[], None]) -> None:

@@ -21,7 +21,6 @@ from metalens.restore.adapter.adapter_file import (
     read_tensors,
     save_adapter,
 )
-from metalens.restore.adapter.merging import merged_prior
 from metalens.restore.adapter.model_card import write_transfer_card
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
@@ -78,6 +77,8 @@ def _merged(initial: str, restorer: Restorer) -> dict[str, Tensor]:
     other = load_restorer(initial, prior=restorer.prior.name)
     quality = torch.full((1, CELLS, CELLS), _TYPICAL_QUALITY)
     maps = other.maps(quality).mean((-2, -1), keepdim=True).expand(-1, -1, CELLS, CELLS)
+    from metalens.restore.adapter.merging import merged_prior
+
     prior = merged_prior(other, None if other.config.form == "plain" else maps)
     tensors = {f"unet.{name}": value for name, value in prior.unet.state_dict().items()}
     tensors |= {f"vae.{name}": value for name, value in prior.vae.state_dict().items()}

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from metalens.restore.adapter.svda import Mixing, rows_of_tokens
 from metalens.restore.conditioning.degradation_map import WHOLE, Region
-from metalens.restore.prior.networks import LoraConfig, LoraLayer, inject_adapter_in_model
+from metalens.restore.prior.peft_layers import LoraConfig, LoraLayer, inject_adapter_in_model
 from metalens.restore.prior.prior import Prior
 
 ADAPTER = "metalens"

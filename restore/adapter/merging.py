@@ -11,7 +11,7 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.lora import ADAPTER, block_of_layer
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.adapter.svda import Mixing
-from metalens.restore.prior.networks import LoraLayer
+from metalens.restore.prior.peft_layers import LoraLayer
 from metalens.restore.prior.prior import Prior
 
 _ALIKE = 1e-5

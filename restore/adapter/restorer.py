@@ -6,7 +6,7 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
 import torch
@@ -20,7 +20,6 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.full_tuning import FullTuning
-from metalens.restore.adapter.lora import LoraLayers
 from metalens.restore.adapter.optics_input import OpticsInput
 from metalens.restore.adapter.path_embedding import PathEmbedding
 from metalens.restore.adapter.skips import EncoderSkips
@@ -29,6 +28,9 @@ from metalens.restore.conditioning.degradation_map import WHOLE, Conditioning, R
 from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, LinearEstimates
 from metalens.restore.metrics.picture_tensors import as_tensor
 from metalens.restore.prior.prior import Prior
+
+if TYPE_CHECKING:
+    from metalens.restore.adapter.lora import LoraLayers
 
 
 @told_as_input_error("adapter")
@@ -97,6 +99,9 @@ class Restorer:
         if config.tuning == "full":
             self.layers = FullTuning(self.prior)
         else:
+            # peft takes longer to import than all other packages together.
+            from metalens.restore.adapter.lora import LoraLayers
+
             self.layers = LoraLayers(self.prior, unet_rank=config.unet_rank, encoder_rank=config.encoder_rank)
         self.attention = DegradationAttention(
             self.layers.ranks,

@@ -22,9 +22,12 @@ ESTIMATE_NOISE_SCALES = (1.0, 10.0)
 ESTIMATE_CHANNELS = 3 * len(ESTIMATE_NOISE_SCALES)
 """Channels of all estimates together."""
 
+LARGEST_KEPT = 2**29
+"""Bytes of filters that are kept: those of a sensor of 12 megapixels would take 6 GB."""
+
 
 class LinearEstimates:
-    """Joint Wiener filters of a camera, computed once.
+    """Joint Wiener filters of a camera, computed once, or for each capture if they are too large to be kept.
 
     Args:
         bank: point spread functions at nodes on a grid over the sensor.
@@ -43,8 +46,13 @@ class LinearEstimates:
     ) -> None:
         self.bank = bank
         self._windows = NodeWindows(bank, device)
-        filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
-        self._filters = {node: filter_of(*node).to(device) for node in np.ndindex(self._windows.nodes)}
+        self._filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
+        self._device = device
+        rows, columns = self._windows.size
+        nodes = list(np.ndindex(self._windows.nodes))
+        size = len(nodes) * len(noise_scales) * 9 * rows * (columns // 2 + 1) * np.dtype(np.complex64).itemsize
+        kept = nodes if size <= LARGEST_KEPT else []
+        self._filters = {node: self._filter_of(*node).to(device) for node in kept}
 
     def __call__(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
         """Restore a capture.
@@ -60,5 +68,9 @@ class LinearEstimates:
             InputError: the capture does not lie on the sensor.
         """
         light = decode_picture(self.bank.camera.sensor, capture)
-        restored = self._windows.filtered(light, place or (0, 0), lambda *node: self._filters[node])
+        restored = self._windows.filtered(light, place or (0, 0), self._filter)
         return to_8_bit(linear_to_srgb(restored.reshape(-1, *restored.shape[2:]).transpose(1, 2, 0)))
+
+    def _filter(self, row: int, column: int) -> torch.Tensor:
+        kept = self._filters.get((row, column))
+        return self._filter_of(row, column).to(self._device) if kept is None else kept

@@ -165,10 +165,10 @@ def latents_of(
     with _memory(settings.tile):
         networks = TiledNetworks(restorer, maps, frame=frame, padded=padded, tile=settings.tile)
         networks.tell = _counter(tell, len(networks.tiling) * (1 + settings.steps))
-        both = networks.encode(picture).repeat(2, 1, 1, 1)
+        both = networks.encode(picture).expand(2, -1, -1, -1)
         timesteps = prior.timesteps(settings.steps)
         for timestep, following in zip(timesteps, [*timesteps[1:], None], strict=True):
-            clean = networks.step(both, timestep)
+            clean = networks.step(both, timestep, alike=timestep == timesteps[0])
             if following is not None:
                 noisy, beside = both[:, : clean.shape[1]], both[:, clean.shape[1] :]
                 noisy = ddim_step(noisy, clean, prior.alpha_cumprod[timestep], prior.alpha_cumprod[following])

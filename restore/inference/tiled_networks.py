@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.degradation_map import Region
+from metalens.restore.inference.lean_blocks import lean
 from metalens.restore.inference.tiled_group_norm import SharedStatistics
 from metalens.restore.inference.tiling import Tile, tiled, tiling_of
 
@@ -55,15 +56,17 @@ class TiledNetworks:
         def encoded(tiles: Sequence[Tile]) -> Tensor:
             return self._encode_tiles(picture, tiles)
 
-        with self._normalised(self.restorer.prior.vae.encoder, encoded):
+        encoder = self.restorer.prior.vae.encoder
+        with lean(encoder), self._normalised(encoder, encoded):
             return tiled(lambda tile: encoded([tile]), self.tiling, self.samples, self.tell)
 
-    def step(self, both: Tensor, timestep: int) -> Tensor:
+    def step(self, both: Tensor, timestep: int, *, alike: bool = False) -> Tensor:
         """One diffusion step of both paths.
 
         Args:
             both: ``[2, channel, y, x]`` latents of the positive and the neutral path.
             timestep: timestep of the latents.
+            alike: the latents of both paths are the same, as before the first step.
 
         Returns:
             x̂₀ of both paths, of the same shape.
@@ -77,7 +80,9 @@ class TiledNetworks:
                 parts, self.maps.expand(len(parts), -1, -1, -1), paths, self._regions(tiles) * len(BOTH), timestep
             )
 
-        with self._normalised(self.restorer.prior.unet, predicted, parts=len(BOTH), windows=UNET_WINDOWS):
+        unet, optics = self.restorer.prior.unet, self.restorer.optics
+        shared = lean(unet, repeats=len(BOTH) if alike else 1, beside=None if optics is None else optics.unet)
+        with shared, self._normalised(unet, predicted, parts=len(BOTH), windows=UNET_WINDOWS):
             return tiled(lambda tile: predicted([tile]), self.tiling, self.samples, self.tell)
 
     def decode(self, latents: Tensor, picture: Tensor | None) -> Tensor:
@@ -101,7 +106,9 @@ class TiledNetworks:
         with ExitStack() as stack:
             if picture is not None:
                 captured = picture
+                stack.enter_context(lean(vae.encoder))
                 stack.enter_context(self._normalised(vae.encoder, lambda tiles: self._encode_tiles(captured, tiles)))
+            stack.enter_context(lean(vae.decoder))
             stack.enter_context(self._normalised(vae.decoder, decoded))
             result = tiled(lambda tile: decoded([tile]), self.tiling, self.cell)
         if self.restorer.skips is not None:

@@ -28,7 +28,6 @@ from metalens.restore.methods.diffusion import (
 )
 from metalens.restore.methods.learning import Crops, fit_learner
 from metalens.restore.methods.method import Description, Method
-from metalens.restore.prior.networks import ControlNetModel
 from metalens.restore.prior.prior import clean_from_prediction, ddim_step
 
 STEPS = 50
@@ -50,6 +49,9 @@ class SeeSrStyleLearner(DiffusionLearner):
         super().__init__(prior, device, 0.0)
         self.steps = steps
         self.seed = seed
+        # It imports all of diffusers' networks, which only this method needs.
+        from diffusers import ControlNetModel
+
         halvings = self.prior.latent_stride.bit_length() - 1
         widths = tuple(16 * 2**level for level in range(halvings + 1))
         self.control = ControlNetModel.from_unet(self.prior.unet, conditioning_embedding_out_channels=widths)

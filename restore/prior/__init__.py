@@ -2,7 +2,8 @@
 
 In reading order:
 
-- ``networks``      imports from diffusers and peft
+- ``networks``      imports from diffusers
+- ``peft_layers``   imports from peft
 - ``configuration`` bounds of a prior's configuration files
 - ``text_prompts``  prompt embeddings
 - ``prior``         autoencoder, U-Net and prompts: one-step prediction

@@ -1,11 +1,28 @@
-"""What is used of diffusers and peft, imported without the quantised layers that nothing here has."""
+"""What is used of diffusers, imported without what nothing here uses.
+
+diffusers imports all models of a kind for one of them, and what it finds of peft, transformers, bitsandbytes and
+PyTorch's compiler: two thirds of the time that a command of the restorer takes to begin. Processes of this package
+leave them out (docs/adr/0045-fast-restoration.md). In a process of others, who may use diffusers themselves, only
+bitsandbytes is left out, which pyiqa brings.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec, module_from_spec
 from typing import Any, cast
+
+import torch
+
+from metalens.formats.files.interruption import is_own_process
+
+_ALL_OF_A_KIND = ("diffusers.models.autoencoders", "diffusers.models.unets", "diffusers.models.transformers")
+"""Packages that import all of their modules, of which one or two are used."""
+
+_UNUSED = ("peft", "transformers", "torch._dynamo")
+"""diffusers does without them. What needs peft or transformers imports them later."""
 
 
 @contextmanager
@@ -22,25 +39,52 @@ def left_out(package: str) -> Iterator[None]:
         del modules[package]
 
 
-# pyiqa brings bitsandbytes, and both import what they find of it. That loads PyTorch's compiler: a fifth of the time
-# that a command of the restorer takes to begin. They ask once whether the package is there, and keep the answer. Where
-# diffusers was imported before, it has asked already, and the package must be there.
-with nullcontext() if "diffusers" in sys.modules else left_out("bitsandbytes"):
-    from diffusers import AutoencoderKL, ControlNetModel, DDPMScheduler, UNet2DConditionModel
-    from peft import LoraConfig, inject_adapter_in_model
-    from peft.import_utils import is_bnb_4bit_available, is_bnb_available
-    from peft.tuners.lora import LoraLayer
+@contextmanager
+def without_siblings(package: str) -> Iterator[None]:
+    """While this lasts, importing a module of a package does not run the package's own ``__init__``.
 
-    is_bnb_available()
-    is_bnb_4bit_available()
+    Afterwards whoever imports the package gets it whole.
+    """
+    spec = None if package in sys.modules else find_spec(package)
+    if spec is None:
+        yield
+        return
+    sys.modules[package] = module_from_spec(spec)
+    try:
+        yield
+    finally:
+        del sys.modules[package]
 
-__all__ = [
-    "AutoencoderKL",
-    "ControlNetModel",
-    "DDPMScheduler",
-    "LoraConfig",
-    "LoraLayer",
-    "UNet2DConditionModel",
-    "inject_adapter_in_model",
-    "left_out",
-]
+
+@contextmanager
+def _uncompiled() -> Iterator[None]:
+    """While this lasts, functions that must not be compiled are not marked so: that would import the compiler."""
+    marking = torch.compiler.disable
+
+    def unmarked(function: Callable[..., Any] | None = None, **settings: Any) -> Any:
+        del settings
+        return function or unmarked
+
+    torch.compiler.disable = unmarked  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        torch.compiler.disable = marking
+
+
+with ExitStack() as stack:
+    # Where diffusers was imported before, it has asked for the packages already, and they must be there.
+    if "diffusers" not in sys.modules:
+        stack.enter_context(left_out("bitsandbytes"))
+        if is_own_process():
+            stack.enter_context(_uncompiled())
+            for name in _UNUSED:
+                stack.enter_context(left_out(name))
+            for name in _ALL_OF_A_KIND:
+                stack.enter_context(without_siblings(name))
+    from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL
+    from diffusers.models.resnet import ResnetBlock2D
+    from diffusers.models.unets.unet_2d_condition import UNet2DConditionModel
+    from diffusers.schedulers.scheduling_ddpm import DDPMScheduler
+
+__all__ = ["AutoencoderKL", "DDPMScheduler", "ResnetBlock2D", "UNet2DConditionModel", "left_out", "without_siblings"]

@@ -68,7 +68,7 @@ def test_a_dragged_slider_shows_a_near_picture_and_a_released_one_the_command_s(
     before = canvas.get_attribute("data-url")
     move_slider(browser, 0.22, release=False)
     # In the same turn of the browser, without the server.
-    assert canvas.get_attribute("data-alpha") == "0.2"
+    assert canvas.get_attribute("data-alpha") == "0.25"
     assert canvas.get_attribute("data-url") != before
     move_slider(browser, 0.22, release=True)
     until(lambda: canvas.get_attribute("data-alpha") == "0.22", "the exact picture")

@@ -17,6 +17,7 @@ from metalens.restore.adapter.paths import source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import fwhm_map, lens_map, lost_contrast_map
 from metalens.restore.conditioning.lens_maps import slim
+from metalens.restore.deconvolution import linear_estimates
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, ESTIMATE_NOISE_SCALES, LinearEstimates
 from metalens.restore.inference.pseudo import degrade
@@ -77,6 +78,15 @@ def test_an_estimate_of_a_part_is_that_of_the_frame_but_for_its_border(soft):
     assert psnr(whole[8:56, 16:64, :3][inner, inner], part[..., :3][inner, inner]) > 40
     with pytest.raises(InputError, match="does not lie on the bank's sensor"):
         estimates(capture, (8, 16))
+
+
+def test_filters_that_are_too_large_to_be_kept_are_computed_for_each_capture(soft, monkeypatch):
+    capture = textured(1)[0]
+    kept = LinearEstimates(soft)(capture)
+    monkeypatch.setattr(linear_estimates, "LARGEST_KEPT", 0)
+    estimates = LinearEstimates(soft)
+    assert not estimates._filters
+    np.testing.assert_array_equal(estimates(capture), kept)
 
 
 def test_the_noise_scale_of_an_estimate_is_a_number_above_zero(bank):
