@@ -5,7 +5,7 @@ A small noise scale gives sharp edges and grain, a large one neither; the networ
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 import numpy as np
 import torch
@@ -24,6 +24,17 @@ ESTIMATE_CHANNELS = 3 * len(ESTIMATE_NOISE_SCALES)
 
 LARGEST_KEPT = 2**29
 """Bytes of filters that are kept: those of a sensor of 12 megapixels would take 6 GB."""
+
+
+class _Filters(dict[tuple[int, int], torch.Tensor]):
+    """Filters of nodes: those that are not kept are computed whenever they are asked for."""
+
+    def __init__(self, filter_of: Callable[[tuple[int, int]], torch.Tensor], kept: Iterable[tuple[int, int]]) -> None:
+        super().__init__((node, filter_of(node)) for node in kept)
+        self._filter_of = filter_of
+
+    def __missing__(self, node: tuple[int, int]) -> torch.Tensor:
+        return self._filter_of(node)
 
 
 class LinearEstimates:
@@ -46,13 +57,10 @@ class LinearEstimates:
     ) -> None:
         self.bank = bank
         self._windows = NodeWindows(bank, device)
-        self._filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
-        self._device = device
-        rows, columns = self._windows.size
-        nodes = list(np.ndindex(self._windows.nodes))
-        size = len(nodes) * len(noise_scales) * 9 * rows * (columns // 2 + 1) * np.dtype(np.complex64).itemsize
-        kept = nodes if size <= LARGEST_KEPT else []
-        self._filters = {node: self._filter_of(*node).to(device) for node in kept}
+        filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
+        (height, width), nodes = self._windows.size, list(np.ndindex(self._windows.nodes))
+        size = len(nodes) * len(noise_scales) * 9 * height * (width // 2 + 1) * np.dtype(np.complex64).itemsize
+        self._filters = _Filters(lambda node: filter_of(*node).to(device), nodes if size <= LARGEST_KEPT else ())
 
     def __call__(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
         """Restore a capture.
@@ -68,9 +76,5 @@ class LinearEstimates:
             InputError: the capture does not lie on the sensor.
         """
         light = decode_picture(self.bank.camera.sensor, capture)
-        restored = self._windows.filtered(light, place or (0, 0), self._filter)
+        restored = self._windows.filtered(light, place or (0, 0), lambda *node: self._filters[node])
         return to_8_bit(linear_to_srgb(restored.reshape(-1, *restored.shape[2:]).transpose(1, 2, 0)))
-
-    def _filter(self, row: int, column: int) -> torch.Tensor:
-        kept = self._filters.get((row, column))
-        return self._filter_of(row, column).to(self._device) if kept is None else kept
