@@ -43,7 +43,7 @@ def lean(network: nn.Module, *, repeats: int = 1, beside: nn.Module | None = Non
         if first in forwards and isinstance(first.conv1, nn.Conv2d):
             forwards[first] = _in_place(first, repeats)
     for module, forward in forwards.items():
-        module.forward = forward  # type: ignore[assignment]
+        module.forward = forward
     try:
         yield
     finally:
