@@ -2,7 +2,7 @@
 
 diffusers imports all models of a kind for one of them, and what it finds of peft, transformers, bitsandbytes and
 PyTorch's compiler: two thirds of the time that a command of the restorer takes to begin. Processes of this package
-leave them out (docs/adr/0045-fast-restoration.md). In a process of others, who may use diffusers themselves, only
+leave them out (docs/restoration.md). In a process of others, who may use diffusers themselves, only
 bitsandbytes is left out, which pyiqa brings.
 """
 
