@@ -1,6 +1,7 @@
 """Shift-variant blur: accuracy and time against other ways, and cost against the image's size.
 
-Run as ``python benchmarks/blur.py [accuracy] [flux] [size] [WAYS] [psf.h5 …]``; without a word, all of them. WAYS such
+Run as ``python benchmarks/blur.py [accuracy] [flux] [size] [parts] [WAYS] [psf.h5 …]``; without a word, all of them but
+``parts``, which blurs 24 megapixels part by part and is run alone, as memory is that of the process. WAYS such
 as ``hard=16,hats=7,deepinv=16`` are those that the blur is compared with, and how many patches a side; they take longer
 than all else, and ``none`` leaves them out. Times are processor
 times, and ratios to one whole-image FFT convolution of the same size in the same library, measured in turns, since
@@ -28,7 +29,7 @@ from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.psf.interpolation.functions import field_functions
-from metalens.synth.blur import BlurSettings, blur, linear_weights, shift_variant_blur
+from metalens.synth.blur import BlurSettings, blur, blur_in_parts, linear_weights, shift_variant_blur
 from metalens.synth.embedded_photographs import embedded_photographs
 
 REPEATS = 25
@@ -293,12 +294,23 @@ def sizes(kernel: int = 101) -> None:
         )
 
 
+def parts(kernel: int = 101, side: int = 4900) -> None:
+    """Time and memory of a frame that is blurred part by part."""
+    bank = smooth_bank(9, kernel, (side, side))
+    scene = np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
+    used = time.process_time()
+    _, change = blur_in_parts(bank, [scene])
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    print(
+        f"{side} × {side} in parts: {time.process_time() - used:.0f} s of the processor, {peak:.2f} GiB, {change:.1e}"
+    )
+
+
 if __name__ == "__main__":
     words = sys.argv[1:]
     banks = [read_psf_bank(word) for word in words if word.endswith(".h5")]
     named = [word for word in words if "=" in word or word == "none"] or [USUAL_WAYS]
-    asked = {"accuracy", "flux", "size"}
-    asked = asked.intersection(words) or asked
+    asked = {"accuracy", "flux", "size", "parts"}.intersection(words) or {"accuracy", "flux", "size"}
     if "accuracy" in asked:
         for each in banks or [smooth_bank(17, 41, (400, 400))]:
             comparison(each, named[0])
@@ -307,3 +319,5 @@ if __name__ == "__main__":
             flux(each)
     if "size" in asked:
         sizes()
+    if "parts" in asked:
+        parts()

@@ -3,6 +3,7 @@
 In reading order:
 
 - ``operator``      the blur of a bank for a frame of its sensor, and its exact adjoint
+- ``parts``         the blur of a frame that is too large for one operator
 - ``image_frame``   the part of the sensor that is imaged, and the scene around it
 - ``halo``          splits a function into a sharp core and a halo on a coarser grid
 - ``core_and_halo``  blur by cores and halos, and resampling between their grids
@@ -22,6 +23,7 @@ from metalens.synth.blur.operator import (
     blur_adjoint,
     shift_variant_blur,
 )
+from metalens.synth.blur.parts import blur_in_parts
 
 __all__ = [
     "BlurReport",
@@ -29,6 +31,7 @@ __all__ = [
     "ShiftVariantBlur",
     "blur",
     "blur_adjoint",
+    "blur_in_parts",
     "linear_weights",
     "shift_variant_blur",
 ]

@@ -9,7 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth.blur import ShiftVariantBlur, blur, shift_variant_blur
+from metalens.synth.blur import ShiftVariantBlur, blur, blur_in_parts, shift_variant_blur
+from metalens.synth.blur.parts import LARGEST_WHOLE
 from metalens.synth.dataset.settings import is_large
 from metalens.synth.sensor import Demosaicing, Exposure, develop, expose, exposure_for
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern
@@ -183,8 +184,9 @@ def photograph_crop(
 def light_on(camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int], position: tuple[int, int]) -> Light:
     """Light on a crop and on :data:`EDGE` pixels around it, within the sensor.
 
-    On a large sensor a blur operator is built for this position only. On a small one the whole sensor is blurred with
-    one cached operator, which is faster; the scene around the crop is then continued by its mirror image.
+    A whole frame of more than :data:`metalens.synth.blur.parts.LARGEST_WHOLE` pixels is blurred in parts. For a crop of
+    a large sensor a blur operator is built for this position only. A small one is blurred whole with one cached
+    operator, which is faster; the scene around the crop is then continued by its mirror image.
 
     Args:
         camera: from :func:`simulated_camera`.
@@ -195,6 +197,10 @@ def light_on(camera: SimulatedCamera, scene: np.ndarray, pixels: tuple[int, int]
     Returns:
         The light, not negative.
     """
+    if pixels == camera.pixels and pixels[0] * pixels[1] > LARGEST_WHOLE:
+        white = np.broadcast_to(np.float32(1), scene.shape)
+        (light, white), change = blur_in_parts(camera.bank, [scene, white])
+        return Light(np.maximum(light, 0), white, change)
     margin = (scene.shape[0] - pixels[0]) // 2
     edge = 0 if pixels == camera.pixels else EDGE
     top, left = max(position[0] - edge, 0), max(position[1] - edge, 0)

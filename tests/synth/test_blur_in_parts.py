@@ -1,0 +1,51 @@
+"""A frame that is blurred in parts, each with its own operator, is the frame that is blurred whole."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metalens.formats.files.errors import InputError
+from metalens.synth.blur import BlurSettings, blur, blur_in_parts, shift_variant_blur
+from metalens.synth.dataset import camera as dataset_camera
+from metalens.synth.generate import simulated_camera
+
+from .conftest import MakeBank
+
+PIXELS = (32, 41)
+
+CLOSE = BlurSettings(tolerance=1e-4)
+
+
+def scene() -> np.ndarray:
+    return np.random.default_rng(0).random((*PIXELS, 3), dtype=np.float32)
+
+
+def test_parts_make_the_image_of_the_whole_frame(make_bank: MakeBank) -> None:
+    bank = make_bank(PIXELS)
+    whole = np.asarray(blur(shift_variant_blur(bank, CLOSE), scene()))
+    white = np.broadcast_to(np.float32(1), (*PIXELS, 3))
+    (image, flat), change = blur_in_parts(bank, [scene(), white], CLOSE, side=24)
+    # White noise: the tolerance is one of natural scenes.
+    assert np.sqrt(np.mean((image - whole) ** 2)) < 3e-4
+    assert 0 < change <= 1e-4
+    np.testing.assert_allclose(flat, 1, atol=0.15)
+
+
+def test_a_large_frame_is_photographed_in_parts(make_bank: MakeBank, monkeypatch: pytest.MonkeyPatch) -> None:
+    bank = make_bank(PIXELS)
+    whole = dataset_camera.light_on(simulated_camera(bank), scene(), PIXELS, (0, 0))
+    monkeypatch.setattr(dataset_camera, "LARGEST_WHOLE", 1000)
+    camera = simulated_camera(bank)
+    found = dataset_camera.light_on(camera, scene(), PIXELS, (0, 0))
+    assert not camera._ready
+    for ours, expected in ((found.scene, whole.scene), (found.white, whole.white)):
+        assert np.sqrt(np.mean((ours - expected) ** 2)) < 3e-3
+
+
+def test_what_cannot_be_blurred_in_parts_is_refused(make_bank: MakeBank) -> None:
+    bank = make_bank(PIXELS)
+    with pytest.raises(InputError, match="distortion cannot be blurred in parts"):
+        blur_in_parts(bank, [scene()], BlurSettings(distortion=True))
+    with pytest.raises(InputError, match=r"found a scene of shape \(32, 40, 3\), expected 32 × 41 pixels"):
+        blur_in_parts(bank, [scene()[:, :40]])
