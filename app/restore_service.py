@@ -20,6 +20,7 @@ from metalens.app.project import Project
 from metalens.app.service import Tell, answer_requests
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 
@@ -244,19 +245,19 @@ class Restoring:
 
     def _picture(self, folder: Path, alpha: float | str, consistent: bool) -> np.ndarray:
         from metalens.restore.inference.data_consistency import DataConsistency
-        from metalens.restore.inference.restoration import decode, sound_capture
+        from metalens.restore.inference.restoration import decode_values, sound_capture
         from metalens.restore.inference.restored_files import read_alpha_map
 
         wanted = read_alpha_map(folder / alpha) if isinstance(alpha, str) else float(alpha)
         if str(folder) not in self.latents:
             raise InputError("the photograph is not open any more; choose it again.")
-        picture = decode(self.restorer, self.latents[str(folder)], wanted)
+        values = decode_values(self.restorer, self.latents[str(folder)], wanted)
         if not consistent:
-            return picture
+            return to_8_bit(values)
         given = self._photograph(folder)
         place = given.about.place
         capture = sound_capture(self.restorer, read_picture(given.capture), place)
-        return DataConsistency(self._functions())(picture, capture, place)
+        return to_8_bit(DataConsistency(self._functions())(values, capture, place))
 
 
 def map_name(data: bytes) -> str:

@@ -14,6 +14,9 @@ Commands, in the order of the stages, each in the module of its name:
 - ``verify``    zones of a lens with all neighbours, by supercells
 - ``tolerance`` Monte Carlo analysis of fabrication and assembly errors
 - ``export``    files for fabrication and for ray tracers
+
+  - ``export_onnx``   a restorer as ONNX
+
 - ``import_``   a camera from such a file, with the lens as drawn
 - ``sensor``    calibration of a sensor from its frames; a group
 - ``synth``     pairs of clean and captured pictures

@@ -1,4 +1,4 @@
-"""``metalens export``: files for fabrication and for ray tracers, of a lens."""
+"""``metalens export``: files for fabrication and for ray tracers, of a lens; a restorer as ONNX beside it."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.default_group import DefaultGroup
+from metalens.commands.export_onnx import onnx
 from metalens.commands.options import LENGTH_NM, PATH, Number, dry_run_option, json_option, numbers
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
@@ -37,7 +39,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     return tuple(each * 1e-9 for each in found)
 
 
-@click.command(short_help="files for fabrication and for ray tracers")
+@click.command("layout", short_help="files for fabrication and for ray tracers")
 @click.argument("lens")
 @click.option("--gds", type=PATH, help="The GDSII layout to write.")
 @click.option("--oasis", type=PATH, help="The OASIS layout to write.")
@@ -89,7 +91,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 )
 @dry_run_option
 @json_option
-def export(
+def layout(
     lens: str,
     gds: Path | None,
     oasis: Path | None,
@@ -331,3 +333,12 @@ def _write_zemax(path: Path, found: RadialPhaseTable) -> dict[str, Any]:
     write_radial_phase(path, found)
     figures = {"terms": len(found.coefficients), "largest_error_rad": found.largest_error}
     return figures | {"outputs": {"zemax": {"path": str(path), **figures}}}
+
+
+export = DefaultGroup(
+    "export",
+    default=layout,
+    others=[onnx],
+    short_help="files for fabrication and for ray tracers; a restorer as ONNX",
+    epilog="A LENS file that has the name of one of these commands is given with its folder: ./layout.",
+)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, counted
+from metalens.commands.answer import answer, counted, tell_line
 from metalens.commands.bank import given_banks
 from metalens.commands.options import (
     PATH,
@@ -18,9 +19,14 @@ from metalens.commands.options import (
     numbers,
     output_option,
     restorer_options,
+    together,
 )
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
+
+if TYPE_CHECKING:
+    from metalens.formats.pictures.picture_output import PictureForm
+    from metalens.restore.inference.capture_run import CapturesDone
 
 
 def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
@@ -41,6 +47,21 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     if found is None:
         raise click.BadParameter(f"{value!r} is not ROW,COLUMN, such as 0,1200.")
     return found[0], found[1]
+
+
+form_options = together(
+    click.option(
+        "--depth",
+        type=click.Choice(["8", "16"]),
+        default="8",
+        show_default=True,
+        help="Bits of a value; nothing is rounded before.",
+    ),
+    click.option(
+        "--format", "container", type=click.Choice(["png", "tiff"]), default="png", show_default=True, help="Of sRGB."
+    ),
+    click.option("--linear", is_flag=True, help="Write linear light as OpenEXR, float32, instead of sRGB."),
+)
 
 
 @click.command(short_help="captures to photographs")
@@ -112,6 +133,16 @@ def _place(ctx: click.Context, parameter: click.Parameter, value: str | None) ->
     metavar="ROW,COLUMN",
     help="First pixel of the captures on the sensor, if they are parts of the frame.",
 )
+@form_options
+@click.option("--frames", is_flag=True, help="The captures are frames of a sequence, as a video's: measure flicker.")
+@click.option(
+    "--steady",
+    type=Number(0, 1),
+    default=0.0,
+    show_default=True,
+    help="Share by which a frame's latents are drawn towards the previous frame's where the scene stands still.",
+)
+@click.option("--resume", is_flag=True, help="Continue an interrupted run, or one in which captures failed.")
 @dry_run_option
 @json_option
 @click.pass_context
@@ -134,40 +165,46 @@ def restore(
     consistent: bool,
     uncertainty: bool,
     place: tuple[int, int] | None,
+    depth: str,
+    container: str,
+    linear: bool,
+    frames: bool,
+    steady: float,
+    resume: bool,
     device: str,
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Restore CAPTURES: frames of the adapter's camera, as files or folders of pictures, pairs, or stored latents.
+    """Restore CAPTURES: frames of the adapter's camera, as pictures, folders, videos, pairs, or stored latents.
 
-    One diffusion step per picture, then one decode for each α. See docs/restoration.md.
+    One diffusion step per picture, then one decode for each α. A capture that cannot be restored stops no other; the
+    exit status is then 1. Raw files of cameras, such as DNG, are read with the extra raw. See docs/restoration.md.
     """
+    form = _form(context, depth, container, linear)
     if method == "wiener-joint":
-        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, dry_run, as_json)
+        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, form, resume, dry_run, as_json)
         return
     if context.get_parameter_source("noise_scale") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--noise-scale is of --method wiener-joint.")
     import torch
 
-    from metalens.formats.files.atomic import require_apart, require_new_directory, require_outside
+    from metalens.formats.captures.video import is_video
+    from metalens.formats.files.atomic import require_apart, require_outside
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank_file import as_bank
     from metalens.restore.adapter.adapter_file import load_restorer
+    from metalens.restore.inference.capture_files import captures_of
+    from metalens.restore.inference.capture_run import NOTE
     from metalens.restore.inference.data_consistency import DataConsistency
     from metalens.restore.inference.restoration import Settings, check_alphas
-    from metalens.restore.inference.restored_files import (
-        RestoreOptions,
-        captures_of,
-        read_alpha_map,
-        restore_files,
-        take_camera,
-    )
+    from metalens.restore.inference.restored_files import RestoreOptions, read_alpha_map, restore_files, take_camera
 
     if alpha_map_path is not None and context.get_parameter_source("alphas") is not click.core.ParameterSource.DEFAULT:
         raise click.UsageError("give either --alpha or --alpha-map.")
     for folder in (output, latents):
         if folder is not None:
-            require_new_directory(folder)
+            check_claim(folder, NOTE, resume=resume)
             require_outside(folder, captures)
     require_apart(output, latents)
     alphas = check_alphas(alphas)
@@ -184,26 +221,80 @@ def restore(
         if wanted and functions is None:
             raise InputError(f"{option} needs --psf, the psf.h5 of the camera that took the captures.")
     consistency = DataConsistency(functions, device=device) if consistent and functions is not None else None
-    options = RestoreOptions(alphas, settings, alpha_map, any_lens, consistency, functions if uncertainty else None)
+    options = RestoreOptions(
+        alphas,
+        settings,
+        alpha_map,
+        any_lens,
+        consistency,
+        functions if uncertainty else None,
+        form,
+        sequence=frames or any(is_video(each) for each in captures),
+        steady=steady,
+    )
     if dry_run:
-        from metalens.restore.inference.restored_files import CaptureFile, check_files
+        from metalens.restore.inference.capture_files import CaptureFile
+        from metalens.restore.inference.restored_files import check_files
         from metalens.workflows.restorer_estimates import restoring_estimate
 
-        sizes = check_files(restorer, found, options, latents=latents)
-        frame = next((each.read() for each in found if isinstance(each, CaptureFile)), None)
+        sizes, sensor = check_files(restorer, found, options, latents=latents), restorer.camera.sensor
+        frame = next((each.read(sensor) for each in found if isinstance(each, CaptureFile)), None)
         pictures = (1 if alpha_map is not None else len(alphas), consistent, uncertainty)
         expected = restoring_estimate(restorer, frame, sizes, settings, *pictures)
         plan = {"output": str(output), "camera": restorer.camera.name, "captures": len(found)}
         answer_plan(plan, expected, as_json, f"would restore {counted(len(found), 'capture')} into {output}")
         return
     with share_progress("restore") as tell:
-        rows = restore_files(
-            restorer, found, output, options, latents=latents, report=lambda done, total: tell(done / total, {})
+        done = restore_files(
+            restorer,
+            found,
+            output,
+            options,
+            latents=latents,
+            resume=resume,
+            report=lambda done, total: tell(done / total, {}),
         )
-    figures = {"output": str(output), "camera": restorer.camera.name, "restored": rows}
-    if latents is not None:
-        figures["latents"] = str(latents)
-    answer(figures, as_json, f"{output}: {counted(len(rows), 'picture')} from {counted(len(found), 'capture')}")
+    kept = {} if latents is None else {"latents": str(latents)}
+    _answer(context, output, restorer.camera.name, done, len(found), kept, as_json)
+
+
+def _form(context: click.Context, depth: str, container: str, linear: bool) -> PictureForm:
+    from metalens.formats.pictures.picture_output import PictureForm
+
+    if not linear:
+        return PictureForm("tiff" if container == "tiff" else "png", 16 if depth == "16" else 8)
+    given = click.core.ParameterSource.COMMANDLINE
+    for name, option in (("depth", "--depth"), ("container", "--format")):
+        if context.get_parameter_source(name) is given:
+            raise click.UsageError(f"{option} is of sRGB; --linear writes OpenEXR in floats.")
+    return PictureForm("exr", 16)
+
+
+def _answer(
+    context: click.Context,
+    output: Path,
+    camera: str,
+    done: CapturesDone,
+    captures: int,
+    more: dict[str, Any],
+    as_json: bool,
+) -> None:
+    """Print what was made and what failed; a failure makes the exit status 1."""
+    figures = {"output": str(output), "camera": camera, "restored": done.rows, "failed": done.failed, **more}
+    figures |= {"already": done.already} | ({"flicker": done.flicker} if done.flicker else {})
+    for each in done.failed:
+        tell_line(f"failed {each['capture']}: {each['reason']}")
+    text = f"{output}: {counted(len(done.rows), 'picture')} from {counted(captures, 'capture')}"
+    if done.already:
+        text += f"; {counted(len(done.already), 'capture')} had been restored"
+    if done.failed:
+        text += f"; {counted(len(done.failed), 'capture')} failed"
+    if done.flicker:
+        told = ", ".join(f"{label} {255 * value:.2f}" for label, value in done.flicker.items())
+        text += f"; flicker in 1/255: {told}"
+    answer(figures, as_json, text)
+    if done.failed:
+        context.exit(1)
 
 
 OF_THE_RESTORER = {
@@ -218,6 +309,8 @@ OF_THE_RESTORER = {
     "precision": "--precision",
     "consistent": "--consistent",
     "uncertainty": "--uncertainty",
+    "frames": "--frames",
+    "steady": "--steady",
 }
 """Parameter → option that means nothing to a filter."""
 
@@ -230,15 +323,19 @@ def _filter(
     noise_scale: float,
     any_lens: bool,
     place: tuple[int, int] | None,
+    form: PictureForm,
+    resume: bool,
     dry_run: bool,
     as_json: bool,
 ) -> None:
     """``--method wiener-joint``."""
-    from metalens.formats.files.atomic import require_new_directory, require_outside
+    from metalens.formats.files.atomic import require_outside
+    from metalens.formats.files.claim import check_claim
     from metalens.formats.files.errors import InputError
     from metalens.formats.psf.bank_file import as_bank
-    from metalens.restore.inference.filtered_files import filter_files
-    from metalens.restore.inference.restored_files import captures_of
+    from metalens.restore.inference.capture_files import captures_of
+    from metalens.restore.inference.capture_run import NOTE
+    from metalens.restore.inference.filtered_files import FilterOptions, filter_files
 
     given = click.core.ParameterSource.COMMANDLINE
     wrong = [option for name, option in OF_THE_RESTORER.items() if context.get_parameter_source(name) is given]
@@ -246,7 +343,7 @@ def _filter(
         raise click.UsageError(f"{', '.join(wrong)}: of the restorer; leave out with --method wiener-joint.")
     if psf_path is None:
         raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
-    require_new_directory(output)
+    check_claim(output, NOTE, resume=resume)
     require_outside(output, captures)
     found, bank = captures_of(captures), as_bank(given_banks([psf_path], dry_run=dry_run)[0])
     if dry_run:
@@ -254,22 +351,21 @@ def _filter(
         from metalens.restore.inference.filtered_files import check_filtered
         from metalens.workflows.restorer_estimates import filtering_estimate
 
-        files = check_filtered(bank, found, any_lens=any_lens)
-        frame, sizes = files[0].read(), [(each.shape[0], each.shape[1]) for each in (file.read() for file in files)]
+        files, sensor = check_filtered(bank, found, any_lens=any_lens), bank.camera.sensor
+        frame = files[0].read(sensor)
+        sizes = [(each.shape[0], each.shape[1]) for each in (file.read(sensor) for file in files)]
         at = files[0].place or place
         expected = filtering_estimate(frame, sizes, lambda: wiener_joint(frame, bank, noise_scale, place=at))
         plan = {"output": str(output), "camera": bank.camera.name, "captures": len(found)}
         answer_plan(plan, expected, as_json, f"would filter {counted(len(found), 'capture')} into {output}")
         return
     with share_progress("restore") as tell:
-        rows = filter_files(
+        done = filter_files(
             bank,
             found,
             output,
-            noise_scale,
-            place=place,
-            any_lens=any_lens,
+            FilterOptions(noise_scale, place, any_lens, form),
+            resume=resume,
             report=lambda done, total: tell(done / total, {}),
         )
-    figures = {"output": str(output), "camera": bank.camera.name, "restored": rows}
-    answer(figures, as_json, f"{output}: {counted(len(rows), 'picture')} from {counted(len(found), 'capture')}")
+    _answer(context, output, bank.camera.name, done, len(found), {}, as_json)

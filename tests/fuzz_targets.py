@@ -248,6 +248,23 @@ def _raw(suffix: str) -> Target:
     return Target(f"raw.{suffix}", write, lambda path: read_raw_frames(path, planes=1))
 
 
+def _dng() -> Target:
+    from metalens.formats.captures.camera_raw import read_camera_raw
+    from metalens.formats.pictures.metadata import read_metadata
+
+    from .formats.captures.dng import write_dng
+
+    mosaic = np.random.default_rng(0).integers(64, 1024, (32, 36), dtype=np.uint16)
+
+    def read(path: Path) -> object:
+        try:
+            return read_camera_raw(path).light()
+        finally:
+            read_metadata(path)
+
+    return Target("raw.dng", lambda path: write_dng(path, mosaic), read)
+
+
 def _pinholes() -> Target:
     from metalens.formats.captures.pinhole_captures import read_capture_set
 
@@ -402,6 +419,7 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "raw-npy": lambda: _raw("npy"),
     "raw-png": lambda: _raw("png"),
     "raw-tiff": lambda: _raw("tif"),
+    "raw-dng": _dng,
     "pinholes": _pinholes,
     "screens": _screens,
     "map-csv": lambda: _phase_map("csv"),

@@ -144,7 +144,8 @@ def test_the_folder_restore_stays_callable_when_its_modules_are_imported():
 @pytest.mark.parametrize(
     ("picture", "said"),
     [
-        (np.zeros((64, 64, 3)), r"float64, expected \[y, x, 3\] of uint8"),
+        (np.zeros((64, 64, 3), np.int16), r"int16, expected \[y, x, 3\] of uint8 sRGB, or of floats in 0..1"),
+        (np.full((64, 64, 3), 90.0), r"floats beyond 0..1, expected sRGB values in 0..1"),
         (np.zeros((64, 64), np.uint8), r"shape \(64, 64\)"),
         (np.zeros((64, 64, 4), np.uint8), r"shape \(64, 64, 4\)"),
         ("photo.png", "found str, expected an array"),

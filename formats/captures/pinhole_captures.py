@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 import numpy as np
 from pydantic import Field, PrivateAttr, model_validator
 
+from metalens.formats.captures.camera_raw import is_camera_raw, read_camera_raw
 from metalens.formats.captures.raw_frames import read_raw_frames
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_folder
@@ -47,8 +48,12 @@ class CaptureSet(Record):
     """Raw captures of a pinhole, with what has to be known of them."""
 
     colour: Literal["rgb", "grey"] = Field(description="three planes a file, or one file for each channel")
-    full_scale_dn: Positive = Field(description="the number of a saturated sample")
-    black_level_dn: NotNegative = Field(default=0.0, description="of frames without darks")
+    full_scale_dn: Positive | None = Field(
+        default=None, description="the number of a saturated sample; None is what a raw file of a camera says"
+    )
+    black_level_dn: NotNegative | None = Field(
+        default=None, description="of frames without darks; None is what a raw file says, or 0"
+    )
     area: Literal["sensor", "window"] = Field(
         default="sensor", description="whole frames, or cut-outs whose middle sample is the position"
     )
@@ -73,7 +78,11 @@ class CaptureSet(Record):
             if (capture.channel is None) != (self.colour == "rgb"):
                 needs = "needs a channel" if self.colour == "grey" else "has a channel, all three are in the file"
                 raise ValueError(f"{capture.file} {needs}, since colour is {self.colour!r}")
-        if self.black_level_dn >= self.full_scale_dn:
+        if self.full_scale_dn is None:
+            others = [capture.file for capture in self.captures if not is_camera_raw(capture.file)]
+            if others:
+                raise ValueError(f"full_scale_dn is missing, which only raw files of cameras tell; {others[0]} is none")
+        elif self.black_level_dn is not None and self.black_level_dn >= self.full_scale_dn:
             raise ValueError(f"black_level_dn {self.black_level_dn:g} must lie below full_scale_dn")
         return self
 
@@ -88,7 +97,10 @@ class CaptureSet(Record):
         Raises:
             InputError: its file cannot be read, or has no such frame.
         """
-        frames = read_raw_frames(self._folder / capture.file, planes=self.planes, axes=self.axes)
+        path = self._folder / capture.file
+        if is_camera_raw(path) and self.planes == 1 and read_camera_raw(path).bayer:
+            raise InputError(f'{path}: is of a sensor with colour filters; say colour = "rgb".')
+        frames = read_raw_frames(path, planes=self.planes, axes=self.axes)
         if capture.frame is None:
             return frames
         if capture.frame >= len(frames):
@@ -97,6 +109,22 @@ class CaptureSet(Record):
                 "are counted from 0."
             )
         return frames[capture.frame : capture.frame + 1]
+
+    def levels(self, capture: PinholeCapture) -> tuple[np.ndarray, float]:
+        """The black level ``[plane, 1, 1]`` without darks, and the number of a saturated sample, of a capture.
+
+        Raises:
+            InputError: a raw file cannot be read.
+        """
+        black = np.full(self.planes, self.black_level_dn or 0.0)
+        full = self.full_scale_dn
+        path = self._folder / capture.file
+        if is_camera_raw(path) and (full is None or self.black_level_dn is None):
+            raw = read_camera_raw(path)
+            black = black if self.black_level_dn is not None else np.array(raw.black[: self.planes])
+            full = full or raw.white
+        assert full is not None
+        return black[:, None, None], full
 
     def dark(self) -> np.ndarray | None:
         """The mean ``[plane, y, x]`` float64 of all frames without light; ``None`` without any.

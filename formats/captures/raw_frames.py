@@ -10,6 +10,7 @@ from typing import Literal
 import numpy as np
 from PIL import Image, ImageSequence, UnidentifiedImageError
 
+from metalens.formats.captures.camera_raw import RAW_SUFFIXES, CameraRaw, is_camera_raw, read_camera_raw
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, read_array
 from metalens.formats.files.input_file import input_file
@@ -22,7 +23,7 @@ VERSION = 1
 _PICTURES = {".png": "PNG", ".tif": "TIFF", ".tiff": "TIFF"}
 Axes = Literal["yx", "xy"]
 
-SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5")
+SUFFIXES = (*_PICTURES, ".npy", ".h5", ".hdf5", *RAW_SUFFIXES)
 """What files of raw frames end in."""
 
 
@@ -32,7 +33,8 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int, axes: Axes = "
     Args:
         path: a PNG or TIFF file (grey of 8 or 16 bits, or RGB of 8 bits; each page is a frame), a ``.npy`` array, or
             ``.h5``/``.hdf5`` with the dataset ``frames`` and the root attributes ``schema = "metalens.frames"`` and
-            ``version = 1``. Arrays are ``[y, x]`` or ``[frame, y, x]``, with three planes ``[y, x, 3]`` or
+            ``version = 1``; or a raw file of a camera, whose mosaic is one plane and makes three by bilinear
+            interpolation. Arrays are ``[y, x]`` or ``[frame, y, x]``, with three planes ``[y, x, 3]`` or
             ``[frame, y, x, 3]``.
         planes: 1 or 3.
         axes: of an array: ``"xy"`` has all axes in the opposite order, as HDF5 shows what MATLAB wrote.
@@ -50,6 +52,8 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int, axes: Axes = "
         raise InputError(f"{target}: raw frames end in {', '.join(SUFFIXES)}; save them as one of these.")
     missing = "could not be read (no such file); check its name."
     input_file(target, "file of frames", largest=MAXIMUM_FILE_BYTES, missing=missing)
+    if is_camera_raw(target):
+        return frames_of_raw(read_camera_raw(target), target, planes=planes)
     if suffix in _PICTURES:
         values = _read_pictures(target, _PICTURES[suffix])
     elif suffix == ".npy":
@@ -61,6 +65,24 @@ def read_raw_frames(path: str | os.PathLike[str], *, planes: int, axes: Axes = "
     if axes == "xy" and suffix not in _PICTURES:
         values = values.transpose()
     return _as_frames(target, values, planes)
+
+
+def frames_of_raw(raw: CameraRaw, origin: str | os.PathLike[str], *, planes: int) -> np.ndarray:
+    """The frame of a raw file, as :func:`read_raw_frames` gives it.
+
+    Args:
+        raw: the file's content.
+        origin: what to call it in an error message.
+        planes: 1 or 3.
+
+    Raises:
+        InputError: three planes of a sensor without colour filters.
+    """
+    if planes == 1:
+        return raw.mosaic[None, None].astype(np.float32)
+    if not raw.bayer:
+        raise InputError(f"{origin}: is of a sensor without colour filters; three colours were expected.")
+    return np.moveaxis(raw.planes(), -1, 0)[None].astype(np.float32)
 
 
 def _read_npy(path: Path) -> np.ndarray:

@@ -37,8 +37,22 @@ def encode_light(sensor: Sensor, light: np.ndarray) -> np.ndarray:
     if settings.colour_matrix is not None:
         # Clipped before: a saturated channel would tint its surroundings.
         light = np.clip(light, 0, 1) @ np.array(settings.colour_matrix).T
-    if settings.gamma is not None:
-        return np.asarray(np.clip(light, 0, 1) ** (1 / settings.gamma))
+    return encode_curve(sensor, light)
+
+
+def encode_curve(sensor: Sensor, light: np.ndarray) -> np.ndarray:
+    """Encode light behind the colour matrix, by the camera's curve alone.
+
+    Args:
+        sensor: see :func:`encode_light`.
+        light: ``[..., 3]`` linear.
+
+    Returns:
+        ``[..., 3]`` floats in 0..1.
+    """
+    gamma = (sensor.development or Development()).gamma
+    if gamma is not None:
+        return np.asarray(np.clip(light, 0, 1) ** (1 / gamma))
     return linear_to_srgb(light)
 
 
@@ -65,7 +79,7 @@ def rounding_variance(sensor: Sensor, picture: np.ndarray) -> np.ndarray:
 
     Args:
         sensor: whose picture it is.
-        picture: ``[..., 3]`` uint8.
+        picture: ``[..., 3]`` uint8; or floats, whose rounding counts as none.
 
     Returns:
         ``[..., 3]`` float32, in shares of white squared.
@@ -73,6 +87,8 @@ def rounding_variance(sensor: Sensor, picture: np.ndarray) -> np.ndarray:
     Raises:
         InputError: the colour matrix has no inverse.
     """
+    if picture.dtype != np.uint8:
+        return np.zeros(picture.shape, np.float32)
     value = picture.astype(np.float32)
     upper, lower = (_linear(sensor, np.clip((value + half) / 255, 0, 1)) for half in (0.5, -0.5))
     variance = (upper - lower) ** 2 / 12

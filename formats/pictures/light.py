@@ -34,7 +34,7 @@ from metalens.formats.pictures.scene import srgb_to_linear
 LIGHT_SUFFIXES = SUFFIXES | {".exr"}
 """What holds photographs as light."""
 
-_SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
+SRGB_PRIMARIES = (0.64, 0.33, 0.30, 0.60, 0.15, 0.06, 0.3127, 0.3290)
 """Chromaticities that an OpenEXR file without any has: those of Rec. ITU-R BT.709."""
 
 _OTHER_BYTE = {"RGB;16B": "RGB;16L", "RGB;16L": "RGB;16B", "RGB;16N": "RGB;16B"}
@@ -83,6 +83,19 @@ def decode_light(data: bytes, *, origin: str) -> StoredLight:
     return with_picture(data, origin, lambda picture: _light_of(picture, data, origin))
 
 
+def has_16_bits(data: bytes, *, origin: str) -> bool:
+    """Whether a picture file has 16 bits a channel; only its header is read.
+
+    Args:
+        data: the file's content.
+        origin: what to call it in an error message.
+
+    Raises:
+        InputError: it is no picture that may be decoded.
+    """
+    return with_picture(data, origin, lambda picture: picture.mode.startswith("I;16") or bool(_other_bytes(picture)))
+
+
 def _light_of(picture: Image.Image, data: bytes, origin: str) -> StoredLight:
     encoding = encoding_of(picture.info)
     # Before the picture is decoded, which forgets how its bytes lie.
@@ -127,17 +140,23 @@ def _of_numbers(pictures: list[Image.Image], most: int, encoding: MatrixProfile 
 
 def _low_bytes(picture: ImageFile.ImageFile, data: bytes) -> Image.Image | None:
     """The low bytes of 16-bit colours, which Pillow drops; ``None`` if the picture has no such."""
-    modes = [str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in picture.tile]
-    if not modes or any(mode not in _OTHER_BYTE for mode in modes):
+    others = _other_bytes(picture)
+    if not others:
         return None
     with Image.open(io.BytesIO(data), formats=[str(picture.format)]) as again:
         tiles = []
-        for tile, mode in zip(again.tile, modes, strict=True):
-            other = _OTHER_BYTE[mode]
+        for tile, other in zip(again.tile, others, strict=True):
             tiles.append(tile._replace(args=(other, *tile.args[1:]) if isinstance(tile.args, tuple) else other))
         again.tile = tiles
         again.load()
         return upright(again)
+
+
+def _other_bytes(picture: Image.Image) -> list[str]:
+    """For each tile of 16-bit colours how Pillow keeps their low bytes; empty if the picture has no such."""
+    tiles = getattr(picture, "tile", [])
+    modes = [str(tile.args[0] if isinstance(tile.args, tuple) else tile.args) for tile in tiles]
+    return [_OTHER_BYTE[mode] for mode in modes] if all(mode in _OTHER_BYTE for mode in modes) else []
 
 
 def _read_exr(path: Path) -> StoredLight:
@@ -178,5 +197,5 @@ def _check_exr_header(path: Path, header: dict[str, object]) -> None:
     primaries = header.get("chromaticities")
     if primaries is not None:
         found = np.asarray(primaries, dtype=np.float64).ravel()
-        if found.shape != (8,) or np.abs(found - _SRGB_PRIMARIES).max() > 2e-3:
+        if found.shape != (8,) or np.abs(found - SRGB_PRIMARIES).max() > 2e-3:
             raise InputError(f"{path}: its primaries are not those of sRGB; convert it to linear sRGB first.")

@@ -19,6 +19,7 @@ from PIL import Image, ImageCms, ImageOps, TiffImagePlugin, UnidentifiedImageErr
 
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import require
 from metalens.formats.files.input_file import input_file, is_file, is_folder, real_path
 from metalens.formats.pictures.colour_profile import encoding_of, has_tables
 from metalens.formats.pictures.resizing import strips
@@ -27,7 +28,7 @@ from metalens.formats.pictures.scene import linear_to_srgb
 # Without a handler Python prints what Pillow logs about damaged files, beside the error's own sentence.
 logging.getLogger("PIL").addHandler(logging.NullHandler())
 
-SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm"})
+SUFFIXES = frozenset({".png", ".jpg", ".jpeg", ".webp", ".tif", ".tiff", ".bmp", ".ppm", ".avif", ".heic", ".heif"})
 """What is picked up from a folder; a file that is named itself may be called anything."""
 
 MAXIMUM_PIXELS = 128_000_000
@@ -42,14 +43,17 @@ _Result = TypeVar("_Result")
 _BITS, _SAMPLES, _PLANAR = 258, 277, 284
 """Tags of TIFF 6.0: BitsPerSample, SamplesPerPixel, PlanarConfiguration."""
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM")
+_FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
+
+_HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
+"""Of ISO/IEC 23008-12, for pictures in HEVC; ``mif1`` may be anything that libheif reads."""
 
 
 def read_picture(path: str | os.PathLike[str]) -> np.ndarray:
     """Read a picture as 8-bit sRGB, turned the way its EXIF orientation says.
 
     Args:
-        path: a PNG, JPEG, WebP, TIFF, BMP or PPM file.
+        path: a PNG, JPEG, WebP, TIFF, BMP, PPM or AVIF file, or HEIC with the extra ``heif``.
 
     Returns:
         ``[y, x, 3]`` uint8; grey pictures are repeated over the channels, 16-bit grey is rounded to 8 bits.
@@ -108,7 +112,8 @@ def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]
         with warnings.catch_warnings():
             # Pillow warns of pictures far below the limit that is held here.
             warnings.simplefilter("ignore")
-            with Image.open(io.BytesIO(data), formats=_FORMATS) as picture:
+            formats = _with_heif(origin) if _is_heic(data) else _FORMATS
+            with Image.open(io.BytesIO(data), formats=formats) as picture:
                 _check(picture, origin)
                 return use(picture)
     except InputError:
@@ -117,14 +122,32 @@ def with_picture(data: bytes, origin: str, use: Callable[[Image.Image], _Result]
         raise InputError(f"{origin}: more than {MAXIMUM_PIXELS} pixels; cut or shrink the picture first.") from error
     except UnidentifiedImageError as error:
         raise InputError(
-            f"{origin}: {tiff_samples(data) or 'not a picture that can be read'}; give a PNG, JPEG, WebP, TIFF, BMP or "
-            "PPM file of grey or RGB."
+            f"{origin}: {tiff_samples(data) or 'not a picture that can be read'}; give a PNG, JPEG, WebP, TIFF, BMP, "
+            "PPM, AVIF or HEIC file of grey or RGB."
         ) from error
     # Pillow's decoders let many kinds of error through on damaged files.
     except Exception as error:
         raise InputError(
             f"{origin}: damaged or cut short ({type(error).__name__}: {error}); get the picture again."
         ) from error
+
+
+def _is_heic(data: bytes) -> bool:
+    return data[4:8] == b"ftyp" and data[8:12] in _HEIC_BRANDS
+
+
+def _with_heif(origin: str) -> tuple[str, ...]:
+    """The formats with HEIC, whose reader (pi-heif: libheif and libde265) is an extra.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    require(f"{origin}: is a HEIC picture", "pi_heif")
+    import pi_heif
+
+    # Of a phone's file only the photograph is wanted.
+    pi_heif.register_heif_opener(thumbnails=False, depth_images=False, aux_images=False)
+    return (*_FORMATS, "HEIF")
 
 
 def write_picture(path: str | os.PathLike[str], picture: np.ndarray) -> None:

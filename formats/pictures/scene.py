@@ -50,6 +50,11 @@ def to_8_bit(values: np.ndarray) -> np.ndarray:
     return np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
 
 
+def display_values(picture: np.ndarray) -> np.ndarray:
+    """A picture as float32 in 0..1: uint8 over 255, floats as they are."""
+    return picture.astype(np.float32) / 255 if picture.dtype == np.uint8 else picture.astype(np.float32)
+
+
 @dataclass(frozen=True)
 class Crop:
     """A rectangle of a photograph, in its pixels, with an optional mirror image."""

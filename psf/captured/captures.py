@@ -181,10 +181,13 @@ def _pinhole(
 ) -> _Pinhole:
     """Cut, check and clean the frames of one pinhole."""
     row, column = (int(each) for each in np.rint(place))
-    level = captures.black_level_dn if dark is None else dark
     parts = []
     for capture, frames in stack:
-        _check_saturation(captures, capture, _cut(frames, row, column, window, 0, captures.place_of(capture)))
+        black, full_scale = captures.levels(capture)
+        level = black if dark is None else dark
+        _check_saturation(
+            captures, capture, full_scale, _cut(frames, row, column, window, 0, captures.place_of(capture))
+        )
         light = frames.astype(np.float64) - level
         parts.append(_cut(light, row, column, window, MARGIN, captures.place_of(capture)))
     frames = np.concatenate(parts)
@@ -214,14 +217,14 @@ def _cut(frames: np.ndarray, row: int, column: int, window: int, margin: int, pl
     return padded[..., top : top + 2 * reach + 1, left : left + 2 * reach + 1]
 
 
-def _check_saturation(captures: CaptureSet, capture: PinholeCapture, frames: np.ndarray) -> None:
-    full = frames >= captures.full_scale_dn
+def _check_saturation(captures: CaptureSet, capture: PinholeCapture, full_scale: float, frames: np.ndarray) -> None:
+    full = frames >= full_scale
     if full.any():
         frame = int(full.sum(axis=(1, 2, 3)).argmax())
         count = int(full[frame].sum())
         raise InputError(
             f"{captures.place_of(capture)}: saturated: {count} of the {full[frame].size} samples in the window "
-            f"({count / full[frame].size:.2%}) are at full scale, {captures.full_scale_dn:g} DN, so that the peak is "
+            f"({count / full[frame].size:.2%}) are at full scale, {full_scale:g} DN, so that the peak is "
             "cut off; shorten the exposure until the brightest sample stays below it, and capture it and its darks "
             "again."
         )

@@ -70,7 +70,7 @@ class LoraLayers:
                 return mixing.everywhere(output)
             if output.ndim == 4:
                 return mixing.on_field(output, self._field(block, mixing, *output.shape[-2:]))
-            height = rows_of_tokens(output.shape[1], self._aspect)
+            height = rows_of_tokens(int(output.shape[1]), float(self._aspect))
             grid = output.transpose(1, 2).unflatten(2, (height, -1))
             mixed = mixing.on_field(grid, self._field(block, mixing, *grid.shape[-2:]))
             return mixed.flatten(2).transpose(1, 2)
@@ -79,6 +79,8 @@ class LoraLayers:
 
     def _field(self, block: str, mixing: Mixing, height: int, width: int) -> Tensor:
         """Weights of a block's basis matrices over a feature map; cached for the block's layers outside training."""
+        # While a graph is recorded, sizes are tensors; the graph has one size.
+        height, width = int(height), int(width)
         if torch.is_grad_enabled():
             return mixing.field(height, width, self._regions)
         key = block, height, width

@@ -145,7 +145,7 @@ class Restorer:
         """What the encoder takes of a capture: itself, and with conditioning by optics its linear restorations.
 
         Args:
-            capture: ``[y, x, 3]`` uint8.
+            capture: ``[y, x, 3]`` uint8, or floats in 0..1.
             place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
 
         Returns:

@@ -86,7 +86,7 @@ class Mixing:
         """
         if self.weights is None:
             raise ValueError("a global Q has no field")
-        cells_y, cells_x = self.weights.shape[-2:]
+        cells_y, cells_x = (int(side) for side in self.weights.shape[-2:])
         device, dtype = self.weights.device, self.weights.dtype
         along_y = _readings(tuple((each.top, each.height) for each in regions), height, cells_y, device, dtype)
         along_x = _readings(tuple((each.left, each.width) for each in regions), width, cells_x, device, dtype)

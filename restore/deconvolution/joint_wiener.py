@@ -43,6 +43,7 @@ def wiener_joint(
     *,
     place: tuple[int, int] | None = None,
     statistics: PhotographStatistics | None = None,
+    dtype: np.dtype | None = None,
 ) -> np.ndarray:
     """Deconvolve a picture with field-dependent functions, all channels jointly.
 
@@ -53,9 +54,10 @@ def wiener_joint(
         noise_scale: multiple of the sensor's noise, above 0.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
         statistics: spectral statistics of photographs; by default the included ones.
+        dtype: of the result, uint8 or a float; by default that of the picture.
 
     Returns:
-        The picture's shape and type, sRGB.
+        The picture's shape, sRGB.
 
     Raises:
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
@@ -75,7 +77,7 @@ def wiener_joint(
     windows = NodeWindows(bank)
     filter_of = JointFilters(windows, bank.camera.sensor, [noise_scale], statistics)
     restored = windows.filtered(light_of(picture, bank.camera.sensor, place), place, filter_of)
-    return picture_of(restored[0].transpose(1, 2, 0), np.asarray(picture).dtype)
+    return picture_of(restored[0].transpose(1, 2, 0), np.asarray(picture).dtype if dtype is None else dtype)
 
 
 class JointFilters:

@@ -10,10 +10,12 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 import torch
 
+from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.pictures.encoding import decode_picture
-from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
+from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.deconvolution.joint_wiener import JointFilters
+from metalens.restore.deconvolution.captured_light import picture_of
+from metalens.restore.deconvolution.joint_wiener import MEAN_LIGHT, JointFilters, precision_on
 from metalens.restore.deconvolution.node_windows import NodeWindows
 
 ESTIMATE_NOISE_SCALES = (1.0, 10.0)
@@ -56,25 +58,38 @@ class LinearEstimates:
         device: torch.device | str = "cpu",
     ) -> None:
         self.bank = bank
+        self._scales = tuple(noise_scales)
         self._windows = NodeWindows(bank, device)
         filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
         (height, width), nodes = self._windows.size, list(np.ndindex(self._windows.nodes))
         size = len(nodes) * len(noise_scales) * 9 * height * (width // 2 + 1) * np.dtype(np.complex64).itemsize
         self._filters = _Filters(lambda node: filter_of(*node).to(device), nodes if size <= LARGEST_KEPT else ())
 
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """What filters whole frames without this package, as :mod:`metalens.restore.inference.onnx_example` does.
+
+        Raises:
+            InputError: the bank has lateral colour, which is corrected before.
+        """
+        return self._windows.as_arrays() | {
+            "precision": precision_on(photograph_statistics(), self._windows.size),
+            "noise": np.stack([scale * noise_variance(self.bank.camera.sensor, MEAN_LIGHT) for scale in self._scales]),
+        }
+
     def __call__(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> np.ndarray:
         """Restore a capture.
 
         Args:
-            capture: ``[y, x, 3]`` uint8 as the bank's camera writes it, of the whole sensor unless ``place`` is given.
+            capture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or floats in 0..1, of the whole sensor unless
+                ``place`` is given.
             place: (row, column) on the sensor of its first pixel, if it is a part of the frame.
 
         Returns:
-            ``[y, x, 3 · scales]`` uint8 sRGB, the estimates in the order of the noise scales.
+            ``[y, x, 3 · scales]`` sRGB of the capture's type, the estimates in the order of the noise scales.
 
         Raises:
             InputError: the capture does not lie on the sensor.
         """
         light = decode_picture(self.bank.camera.sensor, capture)
         restored = self._windows.filtered(light, place or (0, 0), lambda *node: self._filters[node])
-        return to_8_bit(linear_to_srgb(restored.reshape(-1, *restored.shape[2:]).transpose(1, 2, 0)))
+        return picture_of(restored.reshape(-1, *restored.shape[2:]).transpose(1, 2, 0), capture.dtype)

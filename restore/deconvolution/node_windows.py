@@ -14,6 +14,7 @@ import torch
 from scipy.fft import next_fast_len
 from torch import Tensor
 
+from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.lateral_colour import has_lateral_colour
 from metalens.restore.deconvolution.captured_light import place_on_sensor
@@ -65,6 +66,29 @@ class NodeWindows:
         """
         return transfer_of(self._functions[row, column], self.size)
 
+    def as_arrays(self) -> dict[str, np.ndarray]:
+        """Windows of the sensor's whole frame and functions of their nodes, as arrays by name.
+
+        Raises:
+            InputError: the bank has lateral colour, which is corrected before.
+        """
+        if self._registered:
+            raise InputError("windows: the bank has lateral colour, whose correction is not exported.")
+        reaches = [
+            axis.of_picture(0, length) for axis, length in zip(self._axes, self._bank.camera.sensor.pixels, strict=True)
+        ]
+        arrays = {"functions": self._functions[np.ix_(*([each.node for each in axis] for axis in reaches))]}
+        for name, axis, nodes in zip(("row", "column"), self._axes, reaches, strict=True):
+            arrays |= {
+                f"{name}_source": np.stack([each.source.numpy() for each in nodes]),
+                f"{name}_wrapped": np.stack([each.wrapped.numpy() for each in nodes]),
+                f"{name}_fade": axis.fade,
+                f"{name}_first": np.array([each.target.start for each in nodes]),
+                f"{name}_margin": np.array(axis.margin),
+                f"{name}_weight": np.stack([each.weight for each in nodes]),
+            }
+        return arrays
+
     @torch.no_grad()
     def filtered(
         self, light: np.ndarray, place: tuple[int, int], filter_of: Callable[[int, int], Tensor]
@@ -114,6 +138,8 @@ class _Reach:
         target: slice of the picture that the node adds to.
         inner: slice of the window that goes there.
         weight: its bilinear weights there.
+        source: sample of the picture at each sample of the window.
+        wrapped: the one a period away.
     """
 
     def __init__(self, axis: _Axis, node: int, first: int, length: int) -> None:
@@ -121,7 +147,7 @@ class _Reach:
         low, high = max(start, 0), min(start + axis.length, length)
         inner = low - start + axis.margin
         self.node = node
-        self._source, self._wrapped = (
+        self.source, self.wrapped = (
             torch.from_numpy(_mirrored(index + start - axis.margin, length)) for index in axis.period()
         )
         self._fade = torch.from_numpy(axis.fade)
@@ -132,7 +158,7 @@ class _Reach:
     def window(self, picture: Tensor, axis: int) -> Tensor:
         """The window's samples of a picture along one axis, mirrored at its ends and periodic."""
         fade = self._fade.to(picture).reshape([-1 if each == axis else 1 for each in range(picture.ndim)])
-        here, around = (picture.index_select(axis, each.to(picture.device)) for each in (self._source, self._wrapped))
+        here, around = (picture.index_select(axis, each.to(picture.device)) for each in (self.source, self.wrapped))
         return here + fade * (around - here)
 
 

@@ -10,7 +10,13 @@ In reading order:
 - ``tiled_networks``    encoder, U-Net and decoder on pictures of any size
 - ``data_consistency``  makes restored pictures consistent with the capture
 - ``latents_file``      latents on disk
+- ``capture_files``     captures as a user names them
+- ``capture_run``       a run over captures: one that fails, and what is missing
 - ``restored_files``    restoration of files
+- ``steadying``         latents of a video, steadied by the previous frame
+- ``frame_sequence``    frames of a video: steadying in a run, flicker
+- ``onnx_export``       encoder, U-Net and decoder as ONNX
+- ``onnx_example``      runs them with onnxruntime and NumPy alone
 - ``filtered_files``    the same by the joint Wiener filter
 - ``picture``           restoration of one array, with the adapter by name
 - ``uncertainty``       where a restored picture is uncertain

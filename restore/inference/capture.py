@@ -12,7 +12,7 @@ class Capture:
     """One capture.
 
     Attributes:
-        picture: ``[y, x, 3]`` uint8 sRGB.
+        picture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1.
         place: (row, column) of its first pixel on the sensor; None: it is the whole frame.
     """
 

@@ -22,8 +22,9 @@ from torch import Tensor
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.encoding import decode_picture, inverse_colour_matrix, rounding_variance
-from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
+from metalens.formats.pictures.scene import display_values, srgb_to_linear
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.deconvolution.captured_light import picture_of
 from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.inference.tiling import Tile, tiled, tiling_of
 
@@ -77,12 +78,12 @@ class DataConsistency:
         """Compute the most probable scene for a restored picture and its capture.
 
         Args:
-            restored: ``[y, x, 3]`` uint8 sRGB.
-            capture: the capture, of the same shape, as the bank's camera encodes it.
+            restored: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1.
+            capture: the capture, of the same shape, as the bank's camera encodes it, uint8 or floats in 0..1.
             place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
 
         Returns:
-            ``[y, x, 3]`` uint8 sRGB.
+            ``[y, x, 3]`` sRGB of the restored picture's type.
 
         Raises:
             InputError: the shapes differ, the pictures do not lie on the bank's sensor, or its colour matrix cannot be
@@ -110,7 +111,7 @@ class DataConsistency:
             return self._solve(blur, tile.of(seen, 1), tile.of(expected, 1)).cpu()
 
         light = tiled(part, tiling, 1)
-        return to_8_bit(linear_to_srgb(light.numpy().transpose(1, 2, 0)))
+        return picture_of(light.numpy().transpose(1, 2, 0), restored.dtype)
 
     def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
         """Linear light ``[3, y, x]`` of the most probable scene; the scene beyond the picture is unknown as well."""
@@ -118,7 +119,7 @@ class DataConsistency:
         light = decode_picture(sensor, picture)
         variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
         # The colour matrix mixes channels: one clipped channel makes all three unreliable.
-        says_something = picture < _CLIPPED
+        says_something = display_values(picture) < _CLIPPED / 255
         if inverse_colour_matrix(sensor) is not None:
             says_something = np.all(says_something, axis=-1, keepdims=True)
         captured, weight = (

@@ -2,70 +2,89 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from metalens.formats.files.atomic import atomic_directory
+import numpy as np
+
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.pictures import write_picture
+from metalens.formats.pictures.metadata import NO_METADATA, read_metadata
+from metalens.formats.pictures.picture_output import PNG_OF_8_BITS, PictureForm, write_values
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
-from metalens.restore.inference.restored_files import CaptureFile, KeptLatents
+from metalens.restore.inference.capture_files import CaptureFile, KeptLatents
+from metalens.restore.inference.capture_run import AnyCapture, CapturesDone, CaptureWork, Report, run_over_captures
 
 METHOD = "wiener-joint"
 
 
-def filter_files(
-    bank: PsfBank,
-    captures: Sequence[CaptureFile | KeptLatents],
-    output: Path,
-    noise_scale: float,
-    *,
-    place: tuple[int, int] | None = None,
-    any_lens: bool = False,
-    report: Callable[[float, int], None] = lambda done, total: None,
-) -> list[dict[str, str]]:
-    """Restore captures into a new folder: ``NAME-wiener-joint.png``; the folder is written atomically.
+@dataclass(frozen=True)
+class FilterOptions:
+    """How files are filtered.
 
-    Args:
-        bank: point spread functions of the captures' camera.
-        captures: result of :func:`metalens.restore.inference.restored_files.captures_of`.
-        output: the new folder.
+    Attributes:
         noise_scale: multiple of the sensor's noise, above 0; see :func:`wiener_joint`.
         place: (row, column) on the sensor of the captures' first pixel, if they are parts of the frame. Pairs know
             theirs.
         any_lens: accept pairs of other cameras than the bank's.
+        form: container and bits of the pictures.
+    """
+
+    noise_scale: float
+    place: tuple[int, int] | None = None
+    any_lens: bool = False
+    form: PictureForm = PNG_OF_8_BITS
+
+
+def filter_files(
+    bank: PsfBank,
+    captures: Sequence[AnyCapture],
+    output: Path,
+    options: FilterOptions,
+    *,
+    resume: bool = False,
+    report: Report = lambda done, total: None,
+) -> CapturesDone:
+    """Restore captures into a new folder: ``NAME-wiener-joint.png``. One that cannot be used stops no other.
+
+    Args:
+        bank: point spread functions of the captures' camera.
+        captures: result of :func:`metalens.restore.inference.capture_files.captures_of`.
+        output: the new folder.
+        options: the filter's setting, and the form of the pictures.
+        resume: whether the folder may be that of an interrupted run, of which only what is missing is done.
         report: progress callback: captures done, captures in all.
 
     Returns:
-        One row per written file: ``capture``, ``restored``.
+        Rows ``capture``, ``restored``.
 
     Raises:
-        InputError: a capture is not of the bank's sensor or lens, or holds latents; or the disk refuses the write.
+        InputError: no capture is of the bank's sensor and lens, or the disk refuses the write.
     """
-    rows = []
-    with atomic_directory(output) as folder:
-        for done, capture in enumerate(check_filtered(bank, captures, any_lens=any_lens)):
-            report(done, len(captures))
-            try:
-                restored = wiener_joint(capture.read(), bank, noise_scale, place=capture.place or place)
-            except InputError as error:
-                raise InputError(f"{capture.name}: {error}") from error
-            name = f"{capture.name}-{METHOD}.png"
-            write_picture(folder / name, restored)
-            rows.append({"capture": capture.name, "restored": str(output / name)})
-        report(len(captures), len(captures))
-    return rows
+    work = _Work(bank, output, options)
+    note = {
+        "schema": "metalens.restoration",
+        "version": 1,
+        "method": METHOD,
+        "functions": hashlib.sha256(np.ascontiguousarray(bank.intensity).tobytes()).hexdigest(),
+        "camera": bank.camera.hash,
+        "noise_scale": options.noise_scale,
+        "place": options.place,
+        "form": asdict(options.form),
+    }
+    done = CaptureWork(work.check, work.files, work.prepare, work.write)
+    return run_over_captures(captures, done, [output], note, resume=resume, report=report)
 
 
-def check_filtered(
-    bank: PsfBank, captures: Sequence[CaptureFile | KeptLatents], *, any_lens: bool = False
-) -> list[CaptureFile]:
+def check_filtered(bank: PsfBank, captures: Sequence[AnyCapture], *, any_lens: bool = False) -> list[CaptureFile]:
     """Check captures, as :func:`filter_files` does before the first is filtered.
 
     Args:
         bank: point spread functions of the captures' camera.
-        captures: result of :func:`metalens.restore.inference.restored_files.captures_of`.
+        captures: result of :func:`metalens.restore.inference.capture_files.captures_of`.
         any_lens: accept pairs of other cameras than the bank's.
 
     Returns:
@@ -74,15 +93,52 @@ def check_filtered(
     Raises:
         InputError: a capture holds latents, or is of another lens.
     """
-    files = []
+    work = _Work(bank, Path(), FilterOptions(1.0, any_lens=any_lens))
     for capture in captures:
+        work.check(capture)
+    return [capture for capture in captures if isinstance(capture, CaptureFile)]
+
+
+@dataclass(frozen=True)
+class _Work:
+    """See :class:`CaptureWork`."""
+
+    bank: PsfBank
+    output: Path
+    options: FilterOptions
+
+    def check(self, capture: AnyCapture) -> None:
+        """Refuse what the filter cannot restore."""
         if isinstance(capture, KeptLatents):
             raise InputError(f"{capture.name}: kept latents do not hold what the camera saw; give the captures.")
-        if capture.lens_hashes and bank.camera.hash not in capture.lens_hashes and not any_lens:
+        camera = self.bank.camera
+        if capture.lens_hashes and camera.hash not in capture.lens_hashes and not self.options.any_lens:
             raise InputError(
                 f"{capture.name}: taken with another lens ({capture.lens_hashes[0][:12]}…) than that of --psf "
-                f"({bank.camera.name}, {bank.camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to "
-                "use this one all the same."
+                f"({camera.name}, {camera.hash[:12]}…); give the captures' psf.h5, or --any-lens to use this one all "
+                "the same."
             )
-        files.append(capture)
-    return files
+
+    def files(self, capture: AnyCapture) -> list[Path]:
+        """Its only file."""
+        return [self.output / f"{capture.name}-{METHOD}{self.options.form.suffix}"]
+
+    def prepare(self, capture: AnyCapture, tell: Callable[[float], None]) -> np.ndarray:
+        """The filtered picture as floats."""
+        del tell
+        assert isinstance(capture, CaptureFile)
+        picture = capture.read(self.bank.camera.sensor)
+        try:
+            place = capture.place or self.options.place
+            return wiener_joint(picture, self.bank, self.options.noise_scale, place=place, dtype=np.dtype(np.float32))
+        except InputError as error:
+            raise InputError(f"{capture.name}: {error}") from error
+
+    def write(self, capture: AnyCapture, values: np.ndarray) -> list[dict[str, Any]]:
+        """Write it."""
+        (path,) = self.files(capture)
+        origin = capture.path if isinstance(capture, CaptureFile) else None
+        metadata = NO_METADATA if origin is None else read_metadata(origin)
+        write_values(path, values, self.options.form, metadata)
+        row: dict[str, Any] = {"capture": capture.name, "restored": str(path)}
+        return [row if metadata.carried else row | {"metadata": "left out"}]

@@ -7,11 +7,12 @@ import os
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.data_consistency import DataConsistency
-from metalens.restore.inference.restoration import Settings, check_alphas, decode, latents_of, sound_capture
+from metalens.restore.inference.restoration import Settings, check_alphas, decode_values, latents_of, sound_capture
 from metalens.restore.inference.restored_files import take_camera
 from metalens.restore.machine import usable_device
 
@@ -33,7 +34,8 @@ def restore_picture(
     The result is deterministic.
 
     Args:
-        picture: ``[y, x, 3]`` uint8 sRGB, a whole frame of the adapter's camera unless ``place`` is given.
+        picture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1, a whole frame of the adapter's camera unless ``place`` is
+            given.
         adapter: a folder that :func:`metalens.train` wrote, or the embedded ``metacamera``; or the result of
             :func:`metalens.load_restorer`, which is then not loaded again for every picture.
         alpha: −1 to 2: 0 is faithful, 1 detailed, above 1 extrapolates. A number, or a map ``[y, x]``.
@@ -46,10 +48,10 @@ def restore_picture(
         device: of torch, such as ``cuda``; a restorer that is given stays on its own.
 
     Returns:
-        ``[y, x, 3]`` uint8 sRGB, of the size of ``picture``.
+        ``[y, x, 3]`` sRGB of the size of ``picture``: uint8, or float32 in 0..1 for floats.
 
     Raises:
-        InputError: the array is no 8-bit colour picture, does not fit the sensor or is mostly saturated; α is out of
+        InputError: the array is no colour picture, does not fit the sensor or is mostly saturated; α is out of
             range; the adapter, its prior or the bank cannot be used; or memory ends.
 
     Example:
@@ -70,19 +72,26 @@ def restore_picture(
     functions = None if bank is None else as_bank(bank)
     if functions is not None:
         take_camera(restorer, functions)
-    restored = decode(restorer, latents_of(restorer, picture, settings), alpha, tile=tile)
-    if functions is None:
-        return restored
-    return DataConsistency(functions, device=restorer.prior.device)(
-        restored, sound_capture(restorer, picture, place), place
-    )
+    restored = decode_values(restorer, latents_of(restorer, picture, settings), alpha, tile=tile)
+    if functions is not None:
+        consistency = DataConsistency(functions, device=restorer.prior.device)
+        restored = consistency(restored, sound_capture(restorer, picture, place), place)
+    return to_8_bit(restored) if picture.dtype == np.uint8 else restored
 
 
 def _check_picture(picture: np.ndarray) -> None:
     if not isinstance(picture, np.ndarray):
         raise InputError(f"restore: found {type(picture).__name__}, expected an array [y, x, 3] of uint8 sRGB.")
-    if picture.ndim != 3 or picture.shape[2] != 3 or min(picture.shape) < 1 or picture.dtype != np.uint8:
+    floats = np.issubdtype(picture.dtype, np.floating)
+    if (
+        picture.ndim != 3
+        or picture.shape[2] != 3
+        or min(picture.shape) < 1
+        or not (floats or picture.dtype == np.uint8)
+    ):
         raise InputError(
-            f"restore: found an array of shape {picture.shape} and {picture.dtype}, expected [y, x, 3] of uint8 sRGB; "
-            "convert it first."
+            f"restore: found an array of shape {picture.shape} and {picture.dtype}, expected [y, x, 3] of uint8 sRGB, "
+            "or of floats in 0..1; convert it first."
         )
+    if floats and not (np.isfinite(picture).all() and picture.min() >= 0 and picture.max() <= 1):
+        raise InputError("restore: found floats beyond 0..1, expected sRGB values in 0..1; scale or clip them first.")

@@ -20,12 +20,13 @@ from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.pictures.defective_pixels import fill_defective
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import GRID, quality_map
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.tiled_networks import TiledNetworks
-from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_to_multiple
+from metalens.restore.metrics.picture_tensors import as_tensor, as_values, pad_to_multiple
 from metalens.restore.prior.prior import ddim_step
 
 Tell = Callable[[int, int], None]
@@ -68,8 +69,8 @@ class Latents:
         positive: ``[1, channel, y, x]`` float32.
         neutral: of the same shape.
         pixels: (rows, columns) of the photograph, before padding to whole cells.
-        capture: ``[y, x, 3]`` uint8 and its degradation map ``[1, 4, n, n]``, if the decoder needs the encoder's
-            features (adapters with skips), else None.
+        capture: ``[y, x, 3]``, uint8 or floats in 0..1, and its degradation map ``[1, 4, n, n]``, if the
+            decoder needs the encoder's features (adapters with skips), else None.
     """
 
     positive: Tensor
@@ -113,24 +114,26 @@ def restore(
 
     Args:
         restorer: prior and adapter.
-        capture: ``[y, x, 3]`` uint8 sRGB, of the sensor's size unless ``settings.place`` is given.
+        capture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1, of the sensor's size unless ``settings.place`` is given.
         alphas: blending from the neutral (0) to the positive path (1); above 1 extrapolates.
         settings: steps, tiles, place.
         consistency: data consistency to apply to each picture, if given.
 
     Returns:
-        α → ``[y, x, 3]`` uint8.
+        α → ``[y, x, 3]`` of the capture's type: uint8, or float32 in 0..1.
 
     Raises:
         InputError: the capture does not fit the sensor, is mostly saturated, an α cannot be used, or memory ends.
     """
     alphas = check_alphas(alphas)
     latents = latents_of(restorer, capture, settings)
-    pictures = {alpha: decode(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
-    if consistency is None:
+    pictures = {alpha: decode_values(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
+    if consistency is not None:
+        sound = sound_capture(restorer, capture, settings.place)
+        pictures = {alpha: consistency(picture, sound, settings.place) for alpha, picture in pictures.items()}
+    if capture.dtype != np.uint8:
         return pictures
-    sound = sound_capture(restorer, capture, settings.place)
-    return {alpha: consistency(picture, sound, settings.place) for alpha, picture in pictures.items()}
+    return {alpha: to_8_bit(picture) for alpha, picture in pictures.items()}
 
 
 @torch.no_grad()
@@ -146,7 +149,7 @@ def latents_of(
 
     Args:
         restorer: prior and adapter.
-        capture: ``[y, x, 3]`` uint8 sRGB.
+        capture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1.
         settings: steps, tiles, place.
         tell: progress callback: tiles done, tiles in all.
 
@@ -178,8 +181,23 @@ def latents_of(
     return Latents(clean[:1], clean[1:], frame, kept)
 
 
-@torch.no_grad()
 def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
+    """Decode as :func:`decode_values` does, and round to ``[y, x, 3]`` uint8.
+
+    Args:
+        restorer: the restorer that predicted the latents.
+        latents: result of :func:`latents_of`.
+        alpha: a number, or a map ``[y, x]`` of the photograph's size.
+        tile: largest side of a tile in pixels.
+
+    Raises:
+        InputError: the map is of another size, α is out of range, or memory ends.
+    """
+    return to_8_bit(decode_values(restorer, latents, alpha, tile=tile))
+
+
+@torch.no_grad()
+def decode_values(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
     """Decode α z_pos + (1 − α) z_neu.
 
     Args:
@@ -189,7 +207,7 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
         tile: largest side of a tile in pixels.
 
     Returns:
-        ``[y, x, 3]`` uint8.
+        ``[y, x, 3]`` float32 sRGB in 0..1, not rounded.
 
     Raises:
         InputError: the map is of another size, α is out of range, or memory ends.
@@ -209,7 +227,7 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
         decoded = networks.decode(mixed, picture)
     _require_finite(decoded, prior.vae.dtype)
     height, width = latents.pixels
-    return as_picture(decoded[0, :, :height, :width])
+    return as_values(decoded[0, :, :height, :width])
 
 
 def sound_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> np.ndarray:
@@ -217,7 +235,7 @@ def sound_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
 
     Args:
         restorer: of the camera.
-        capture: ``[y, x, 3]`` uint8.
+        capture: ``[y, x, 3]`` uint8, or floats in 0..1.
         place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
     """
     camera = restorer.camera
@@ -229,7 +247,7 @@ def degradation_map(restorer: Restorer, capture: np.ndarray, place: tuple[int, i
 
     Args:
         restorer: gives the quality metric and the lens map.
-        capture: ``[y, x, 3]`` uint8.
+        capture: ``[y, x, 3]`` uint8, or floats in 0..1.
         place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
 
     Returns:
@@ -297,22 +315,26 @@ def _require_finite(values: Tensor, dtype: torch.dtype) -> None:
         )
 
 
-def restored_name(capture: str, alpha: float) -> str:
+def restored_name(capture: str, alpha: float, suffix: str = ".png") -> str:
     """File name of a restored picture.
 
     Args:
         capture: name of the capture.
         alpha: α of the restoration.
+        suffix: of its container.
 
     Returns:
         ``NAME-alpha0.75.png``.
     """
-    return f"{capture}-alpha{alpha:g}.png"
+    return f"{capture}-alpha{alpha:g}{suffix}"
 
 
 def uncertainty_name(restored: str) -> str:
-    """File name of the map of the expected error of a restored picture: ``NAME-alpha0.75-uncertainty.png``."""
-    return f"{restored.removesuffix('.png')}-uncertainty.png"
+    """File name of the map of the expected error of a restored picture: ``NAME-alpha0.75-uncertainty.png``.
+
+    Whatever the picture's container, the map is a PNG file.
+    """
+    return f"{restored.rpartition('.')[0]}-uncertainty.png"
 
 
 def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None = None) -> None:
@@ -320,7 +342,7 @@ def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
 
     Args:
         restorer: gives the sensor.
-        capture: ``[y, x, 3]`` uint8.
+        capture: ``[y, x, 3]`` uint8, or floats in 0..1.
         place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
 
     Raises:
@@ -349,9 +371,10 @@ def check_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
 
 
 def mostly_saturated(capture: np.ndarray) -> bool:
-    """Whether too much of a capture ``[y, x, 3]`` uint8 is saturated to be restored."""
+    """Whether too much of a capture ``[y, x, 3]``, uint8 or floats in 0..1, is saturated to be restored."""
     return _saturated(capture) > _SATURATED_SHARE
 
 
 def _saturated(capture: np.ndarray) -> float:
-    return float((capture == 255).all(axis=-1).mean())
+    white = 255 if capture.dtype == np.uint8 else 1
+    return float((capture >= white).all(axis=-1).mean())

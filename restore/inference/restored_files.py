@@ -2,25 +2,32 @@
 
 from __future__ import annotations
 
-import os
+import hashlib
 from collections.abc import Callable, Sequence
-from contextlib import ExitStack
-from dataclasses import dataclass, replace
-from functools import partial
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
-from metalens.formats.pairs.reader import Pairs, is_pairs_folder, pair_names, read_pairs
-from metalens.formats.pictures.pictures import list_pictures, read_picture, write_picture
+from metalens.formats.pictures.metadata import NO_METADATA, read_metadata
+from metalens.formats.pictures.picture_output import PNG_OF_8_BITS, PictureForm, write_values
+from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.lens_transfer import use_for_lens
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.capture import Capture
+from metalens.restore.inference.capture_files import CaptureFile, KeptLatents
+from metalens.restore.inference.capture_run import (
+    AnyCapture,
+    CapturesDone,
+    CaptureWork,
+    Report,
+    run_over_captures,
+)
 from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.frame_sequence import Steadying, frames_in_order, sequence_flicker
 from metalens.restore.inference.latents_file import SUFFIX, load_latents, save_latents
 from metalens.restore.inference.restoration import (
     ONE_STEP,
@@ -28,85 +35,13 @@ from metalens.restore.inference.restoration import (
     Settings,
     check_alphas,
     check_capture,
-    decode,
+    decode_values,
     latents_of,
     restored_name,
     sound_capture,
     uncertainty_name,
 )
 from metalens.restore.inference.uncertainty import as_grey, calibration, expected_error
-
-Report = Callable[[float, int], None]
-"""Progress callback: captures done (with fractions), captures in all."""
-
-
-@dataclass(frozen=True)
-class CaptureFile:
-    """A picture to restore: its name, how to read it as ``[y, x, 3]`` uint8 when its turn comes, and where it lay.
-
-    ``place`` is (row, column) on the sensor if it is a part of the frame; ``lens_hashes`` are those of the cameras that
-    it may be of, if that is known.
-    """
-
-    name: str
-    read: Callable[[], np.ndarray]
-    place: tuple[int, int] | None = None
-    lens_hashes: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class KeptLatents:
-    """Latents kept by an earlier restoration."""
-
-    name: str
-    path: Path
-
-
-def captures_of(sources: Sequence[str | os.PathLike[str]]) -> list[CaptureFile | KeptLatents]:
-    """Captures in files, folders of pictures, and folders of pairs (whose degraded pictures are taken); kept latents.
-
-    Raises:
-        InputError: a source does not exist, there is no picture, or two captures have the same name.
-    """
-    found: list[CaptureFile | KeptLatents] = []
-    for source in sources:
-        latents = _latents_in(Path(source))
-        if is_pairs_folder(source):
-            found += _pairs(read_pairs(source))
-        elif latents:
-            found += [KeptLatents(path.name.removesuffix(SUFFIX), path) for path in latents]
-        else:
-            found += [CaptureFile(path.stem, partial(read_picture, path)) for path in list_pictures([source])]
-    names = [capture.name for capture in found]
-    if len(set(names)) != len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise InputError(f"two captures are named {twice}; restore them into two folders.")
-    return found
-
-
-def _latents_in(source: Path) -> list[Path]:
-    if source.is_dir():
-        return sorted(source.glob(f"*{SUFFIX}"))
-    return [source] if source.name.endswith(SUFFIX) else []
-
-
-def _pairs(pairs: Pairs) -> list[CaptureFile]:
-    manifest = pairs.manifest
-    whole = all(camera.sensor == manifest.pixels for camera in manifest.cameras)
-    places = None if whole else [(int(row), int(column)) for row, column in pairs.numbers("position")]
-    return [
-        CaptureFile(
-            name,
-            partial(_degraded, pairs, index),
-            place=None if places is None else places[index],
-            lens_hashes=tuple(manifest.lens_hashes),
-        )
-        for index, name in enumerate(pair_names(pairs))
-    ]
-
-
-def _degraded(pairs: Pairs, index: int) -> np.ndarray:
-    return pairs[index][1]
 
 
 def known_lenses(restorer: Restorer) -> set[str]:
@@ -154,6 +89,9 @@ class RestoreOptions:
         consistency: data consistency to apply, if given; not for kept latents, which lack the capture.
         uncertainty: the camera's point spread functions, to write a map of the expected error beside each picture:
             ``NAME-alpha0.75-uncertainty.png``, black for no error, white for 32/255 and more.
+        form: container and bits of the pictures.
+        sequence: whether the captures are frames of a sequence, whose flicker is measured.
+        steady: share by which each frame of a sequence is drawn towards the one before it.
     """
 
     alphas: Sequence[float]
@@ -162,65 +100,67 @@ class RestoreOptions:
     any_lens: bool = False
     consistency: DataConsistency | None = None
     uncertainty: PsfBank | None = None
+    form: PictureForm = PNG_OF_8_BITS
+    sequence: bool = False
+    steady: float = 0.0
 
 
 def restore_files(
     restorer: Restorer,
-    captures: Sequence[CaptureFile | KeptLatents],
+    captures: Sequence[AnyCapture],
     output: Path,
     options: RestoreOptions,
     *,
     latents: Path | None = None,
+    resume: bool = False,
     report: Report = lambda done, total: None,
-) -> list[dict[str, Any]]:
+) -> CapturesDone:
     """Restore captures into a new folder: ``NAME-alpha0.75.png`` for each α, ``NAME-map.png`` with a map of α.
 
-    All captures are checked before the first is restored; the folder is written atomically.
+    All captures are checked before the first is restored. One that cannot be used stops no other. Values are floats
+    from the capture to the file.
 
     Args:
         restorer: prior and adapter.
-        captures: result of :func:`captures_of`.
+        captures: result of :func:`metalens.restore.inference.capture_files.captures_of`.
         output: the new folder.
-        options: α and the settings of the restoration.
+        options: α, the settings of the restoration, and the form of the pictures.
         latents: a new folder for the latents of every capture.
+        resume: whether the folders may be those of an interrupted run, of which only what is missing is done.
         report: progress callback.
 
     Returns:
-        One row per restored picture: ``capture``, ``alpha``, ``restored``; with uncertainty also the map's file and the
-        mean ``expected_error`` in display values.
+        Rows ``capture``, ``alpha``, ``restored``; with uncertainty also the map's file and the mean ``expected_error``
+        in display values; ``metadata`` is ``left out`` where the capture's is damaged.
 
     Raises:
-        InputError: a capture, kept latents or the map cannot be used, or the disk refuses the write.
+        InputError: no capture can be used, the options do not fit them, or the disk refuses the write.
     """
-    alphas, settings, consistency = check_alphas(options.alphas), options.settings, options.consistency
-    check_files(restorer, captures, options, latents=latents)
-    rows: list[dict[str, Any]] = []
-    with ExitStack() as stack:
-        folder = stack.enter_context(atomic_directory(output))
-        kept = None if latents is None else stack.enter_context(atomic_directory(latents))
-        for done, capture in enumerate(captures):
-            report(done, len(captures))
-            found = _latents(restorer, capture, settings, kept, partial(_tell_part, report, done, len(captures)))
-            for name, label, alpha in _pictures(capture.name, alphas, options.alpha_map):
-                picture = decode(restorer, found, alpha, tile=settings.tile)
-                if consistency is not None and isinstance(capture, CaptureFile):
-                    place = _settings_of(capture, settings).place
-                    picture = consistency(picture, sound_capture(restorer, capture.read(), place), place)
-                write_picture(folder / name, picture)
-                rows.append({"capture": capture.name, "alpha": label, "restored": str(output / name)})
-                if options.uncertainty is not None and isinstance(capture, CaptureFile):
-                    seen = Capture(capture.read(), _settings_of(capture, settings).place)
-                    error = expected_error(restorer, found, seen, picture, options.uncertainty, tile=settings.tile)
-                    beside = uncertainty_name(name)
-                    write_picture(folder / beside, as_grey(error))
-                    rows[-1] |= {"uncertainty": str(output / beside), "expected_error": round(float(error.mean()), 5)}
-        report(len(captures), len(captures))
-    return rows
+    check_alphas(options.alphas)
+    _check_options(restorer, captures, options, latents)
+    frames = frames_in_order(captures) if options.sequence or options.steady else []
+    steadying = Steadying(restorer, frames, options.steady, output) if options.steady else None
+    work = _Work(restorer, output, options, latents, steadying)
+    done = run_over_captures(
+        frames or captures,
+        CaptureWork(work.check, work.files, work.prepare, work.write),
+        [output] if latents is None else [output, latents],
+        _settings_note(restorer, options),
+        resume=resume,
+        report=report,
+    )
+    if steadying is not None:
+        steadying.finish()
+    if frames:
+        restored = [frame for frame in frames if all(path.is_file() for path in work.files(frame))]
+        files = {label: [output / name for name in names] for label, names in work.by_label(restored).items()}
+        done.flicker = sequence_flicker(restorer, restored, files)
+    return done
 
 
 def check_files(
     restorer: Restorer,
-    captures: Sequence[CaptureFile | KeptLatents],
+    captures: Sequence[AnyCapture],
     options: RestoreOptions,
     *,
     latents: Path | None = None,
@@ -229,7 +169,7 @@ def check_files(
 
     Args:
         restorer: prior and adapter.
-        captures: result of :func:`captures_of`.
+        captures: result of :func:`metalens.restore.inference.capture_files.captures_of`.
         options: of the restoration.
         latents: folder for the latents, if they are kept.
 
@@ -237,70 +177,167 @@ def check_files(
         Rows and columns of each capture.
 
     Raises:
-        InputError: as :func:`restore_files`.
+        InputError: a capture cannot be used, or the options do not fit them.
     """
-    if latents is not None and any(isinstance(capture, KeptLatents) for capture in captures):
-        raise InputError("--latents: the captures are latents already; leave the option out.")
-    if options.consistency is not None and any(isinstance(capture, KeptLatents) for capture in captures):
-        raise InputError("--consistent: kept latents do not hold what the camera saw; give the captures.")
+    _check_options(restorer, captures, options, latents)
+    work = _Work(restorer, Path(), options, latents)
+    return [work.check(capture) for capture in captures]
+
+
+def _check_options(
+    restorer: Restorer, captures: Sequence[AnyCapture], options: RestoreOptions, latents: Path | None
+) -> None:
+    if any(isinstance(capture, KeptLatents) for capture in captures):
+        if latents is not None:
+            raise InputError("--latents: the captures are latents already; leave the option out.")
+        for wanted, option in ((options.consistency, "--consistent"), (options.uncertainty, "--uncertainty")):
+            if wanted is not None:
+                raise InputError(f"{option}: kept latents do not hold what the camera saw; give the captures.")
     if options.uncertainty is not None:
-        if any(isinstance(capture, KeptLatents) for capture in captures):
-            raise InputError("--uncertainty: kept latents do not hold what the camera saw; give the captures.")
         calibration(restorer)
-    return [_check(restorer, capture, options) for capture in captures]
 
 
-def _pictures(
-    capture: str, alphas: Sequence[float], alpha_map: np.ndarray | None
-) -> list[tuple[str, str, float | np.ndarray]]:
-    if alpha_map is not None:
-        return [(f"{capture}-map.png", "map", alpha_map)]
-    return [(restored_name(capture, alpha), f"{alpha:g}", alpha) for alpha in alphas]
+def _settings_note(restorer: Restorer, options: RestoreOptions) -> dict[str, Any]:
+    """The settings on which every picture of a run depends, as JSON."""
+    return {
+        "schema": "metalens.restoration",
+        "version": 1,
+        "adapter": restorer.identity,
+        "prior": restorer.prior.identity,
+        "precision": str(restorer.prior.vae.dtype).removeprefix("torch."),
+        "camera": restorer.camera.hash,
+        "alpha": list(check_alphas(options.alphas)) if options.alpha_map is None else _digest(options.alpha_map),
+        "settings": asdict(options.settings),
+        "consistency": None if options.consistency is None else _digest(options.consistency.bank.intensity),
+        "uncertainty": None if options.uncertainty is None else _digest(options.uncertainty.intensity),
+        "form": asdict(options.form),
+        "steady": options.steady,
+    }
 
 
-def _latents(
-    restorer: Restorer,
-    capture: CaptureFile | KeptLatents,
-    settings: Settings,
-    kept: Path | None,
-    tell: Callable[..., None],
-) -> Latents:
-    if isinstance(capture, KeptLatents):
-        return load_latents(capture.path, restorer)
-    picture = capture.read()
-    own = _settings_of(capture, settings)
-    found = latents_of(restorer, picture, own, tell)
-    if kept is not None:
-        save_latents(kept / f"{capture.name}{SUFFIX}", found, restorer=restorer, capture=picture, settings=own)
-    return found
+def _digest(values: np.ndarray) -> str:
+    return hashlib.sha256(np.ascontiguousarray(values).tobytes()).hexdigest()
 
 
-def _tell_part(report: Report, done: int, total: int, tiles: int, all_tiles: int) -> None:
-    report(done + tiles / (all_tiles + 1), total)
+@dataclass(frozen=True)
+class _Work:
+    """Restoration of one capture after another; see :class:`CaptureWork`."""
 
+    restorer: Restorer
+    output: Path
+    options: RestoreOptions
+    latents: Path | None
+    steadying: Steadying | None = None
 
-def _settings_of(capture: CaptureFile, settings: Settings) -> Settings:
-    return settings if capture.place is None else replace(settings, place=capture.place)
+    def check(self, capture: AnyCapture) -> tuple[int, int]:
+        """Refuse a capture that cannot be restored; rows and columns of one that can."""
+        alpha_map = self.options.alpha_map
+        if isinstance(capture, KeptLatents):
+            pixels = load_latents(capture.path, self.restorer).pixels
+        else:
+            _require_known(set(capture.lens_hashes), capture.name, self.restorer, self.options.any_lens)
+            picture = self._read(capture)
+            pixels = picture.shape[0], picture.shape[1]
+            try:
+                check_capture(self.restorer, picture, self._settings(capture).place)
+            except InputError as error:
+                raise InputError(f"{capture.name}: {error}") from error
+        if alpha_map is not None and alpha_map.shape != pixels:
+            raise InputError(
+                f"--alpha-map: {alpha_map.shape[0]} × {alpha_map.shape[1]} pixels, {capture.name} has {pixels[0]} × "
+                f"{pixels[1]} (rows × columns); draw it at that size."
+            )
+        return pixels
 
+    def files(self, capture: AnyCapture) -> list[Path]:
+        """All files that are made of a capture."""
+        names = [name for name, _, _ in self._pictures(capture)]
+        found = [self.output / name for name in names]
+        if self.options.uncertainty is not None:
+            found += [self.output / uncertainty_name(name) for name in names]
+        return found if self.latents is None else [*found, self._latents_path(self.latents, capture)]
 
-def _check(restorer: Restorer, capture: CaptureFile | KeptLatents, options: RestoreOptions) -> tuple[int, int]:
-    alpha_map = options.alpha_map
-    if isinstance(capture, KeptLatents):
-        pixels = load_latents(capture.path, restorer).pixels
-    else:
-        _require_known(set(capture.lens_hashes), capture.name, restorer, options.any_lens)
-        picture = capture.read()
-        pixels = picture.shape[0], picture.shape[1]
-        try:
-            check_capture(restorer, picture, _settings_of(capture, options.settings).place)
-        except InputError as error:
-            raise InputError(f"{capture.name}: {error}") from error
-    if alpha_map is not None and alpha_map.shape != pixels:
-        raise InputError(
-            f"--alpha-map: {alpha_map.shape[0]} × {alpha_map.shape[1]} pixels, {capture.name} has {pixels[0]} × "
-            f"{pixels[1]} (rows × columns); draw it at that size."
-        )
-    return pixels
+    def prepare(self, capture: AnyCapture, tell: Callable[[float], None]) -> tuple[Latents, np.ndarray | None]:
+        """Latents of a capture, and the capture itself."""
+        if isinstance(capture, KeptLatents):
+            return load_latents(capture.path, self.restorer), None
+        picture = self._read(capture)
+        settings = self._settings(capture)
+        found = latents_of(self.restorer, picture, settings, lambda done, total: tell(done / (total + 1)))
+        return found, picture
+
+    def write(self, capture: AnyCapture, prepared: tuple[Latents, np.ndarray | None]) -> list[dict[str, Any]]:
+        """Decode for each α, and write the pictures."""
+        found, picture = prepared
+        steady = {}
+        if self.steadying is not None and isinstance(capture, CaptureFile) and picture is not None:
+            found, was_steadied = self.steadying(capture, picture, found)
+            prepared, steady = (found, picture), {"steadied": was_steadied}
+        if self.latents is not None and isinstance(capture, CaptureFile) and picture is not None:
+            place = self._latents_path(self.latents, capture)
+            settings = self._settings(capture)
+            save_latents(place, found, restorer=self.restorer, capture=picture, settings=settings)
+        path = capture.path if isinstance(capture, CaptureFile) else None
+        metadata = NO_METADATA if path is None else read_metadata(path)
+        rows = []
+        for name, label, alpha in self._pictures(capture):
+            values = self._values(capture, found, picture, alpha)
+            write_values(self.output / name, values, self.options.form, metadata)
+            row: dict[str, Any] = {"capture": capture.name, "alpha": label, "restored": str(self.output / name)}
+            row |= steady | ({} if metadata.carried else {"metadata": "left out"})
+            rows.append(row | self._write_uncertainty(name, capture, prepared, values))
+        if self.steadying is not None and isinstance(capture, CaptureFile):
+            self.steadying.written(capture)
+        return rows
+
+    def by_label(self, captures: Sequence[AnyCapture]) -> dict[str, list[str]]:
+        """α of a picture → names of the files of captures."""
+        found: dict[str, list[str]] = {}
+        for capture in captures:
+            for name, label, _ in self._pictures(capture):
+                found.setdefault(label, []).append(name)
+        return found
+
+    def _values(
+        self, capture: AnyCapture, found: Latents, picture: np.ndarray | None, alpha: float | np.ndarray
+    ) -> np.ndarray:
+        """The restored picture ``[y, x, 3]`` float32."""
+        values = decode_values(self.restorer, found, alpha, tile=self.options.settings.tile)
+        if self.options.consistency is None or picture is None or not isinstance(capture, CaptureFile):
+            return values
+        place = self._settings(capture).place
+        return self.options.consistency(values, sound_capture(self.restorer, picture, place), place)
+
+    def _write_uncertainty(
+        self, name: str, capture: AnyCapture, prepared: tuple[Latents, np.ndarray | None], values: np.ndarray
+    ) -> dict[str, Any]:
+        found, picture = prepared
+        bank = self.options.uncertainty
+        if bank is None or picture is None or not isinstance(capture, CaptureFile):
+            return {}
+        seen = Capture(picture, self._settings(capture).place)
+        error = expected_error(self.restorer, found, seen, values, bank, tile=self.options.settings.tile)
+        beside = self.output / uncertainty_name(name)
+        write_picture(beside, as_grey(error))
+        return {"uncertainty": str(beside), "expected_error": round(float(error.mean()), 5)}
+
+    def _pictures(self, capture: AnyCapture) -> list[tuple[str, str, float | np.ndarray]]:
+        """Name, label and α of each picture."""
+        suffix, alpha_map = self.options.form.suffix, self.options.alpha_map
+        if alpha_map is not None:
+            return [(f"{capture.name}-map{suffix}", "map", alpha_map)]
+        alphas = check_alphas(self.options.alphas)
+        return [(restored_name(capture.name, alpha, suffix), f"{alpha:g}", alpha) for alpha in alphas]
+
+    def _latents_path(self, folder: Path, capture: AnyCapture) -> Path:
+        return folder / f"{capture.name}{SUFFIX}"
+
+    def _read(self, capture: CaptureFile) -> np.ndarray:
+        return capture.read(self.restorer.camera.sensor)
+
+    def _settings(self, capture: CaptureFile) -> Settings:
+        settings = self.options.settings
+        return settings if capture.place is None else replace(settings, place=capture.place)
 
 
 def read_alpha_map(path: Path) -> np.ndarray:

@@ -22,11 +22,12 @@ from scipy.ndimage import gaussian_filter
 from scipy.stats import spearmanr
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.scene import display_values
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.deconvolution.consistency import blurred_again
 from metalens.restore.inference.capture import Capture
-from metalens.restore.inference.restoration import Latents, Settings, decode, latents_of
+from metalens.restore.inference.restoration import Latents, Settings, decode, decode_values, latents_of
 
 ALPHA = 0.75
 """α of the pictures on which the coefficients are fitted."""
@@ -53,7 +54,7 @@ def expected_error(
         restorer: the restorer, whose training fitted the coefficients.
         latents: of the capture.
         capture: what the camera saw.
-        restored: ``[y, x, 3]`` uint8.
+        restored: ``[y, x, 3]`` uint8, or floats in 0..1.
         bank: the camera's point spread functions.
         tile: largest side of a tile in pixels.
 
@@ -93,16 +94,16 @@ def indicators(
         restorer: the restorer.
         latents: of the capture.
         capture: what the camera saw.
-        restored: ``[y, x, 3]`` uint8.
+        restored: ``[y, x, 3]`` uint8, or floats in 0..1.
         bank: the camera's point spread functions.
         tile: largest side of a tile in pixels.
     """
-    positive, neutral = (_display(decode(restorer, latents, alpha, tile=tile)) for alpha in (1.0, 0.0))
+    positive, neutral = (decode_values(restorer, latents, alpha, tile=tile) for alpha in (1.0, 0.0))
     (again,) = blurred_again([restored], bank, place=capture.place)
-    down, across = np.gradient(_display(restored).mean(axis=-1))
+    down, across = np.gradient(display_values(restored).mean(axis=-1))
     found = (
         np.abs(positive - neutral).mean(axis=-1),
-        np.abs(again - _display(capture.picture)).mean(axis=-1),
+        np.abs(again - display_values(capture.picture)).mean(axis=-1),
         np.hypot(down, across),
     )
     return np.stack([gaussian_filter(each, SMOOTHING) for each in found])
@@ -124,7 +125,7 @@ def calibrate(restorer: Restorer, bank: PsfBank, pairs: Iterable[tuple[np.ndarra
         latents = latents_of(restorer, capture.picture, Settings(place=capture.place))
         restored = decode(restorer, latents, ALPHA)
         found = indicators(restorer, latents, capture, restored, bank)
-        error = gaussian_filter(np.abs(_display(restored) - _display(clean)).mean(axis=-1), SMOOTHING)
+        error = gaussian_filter(np.abs(display_values(restored) - display_values(clean)).mean(axis=-1), SMOOTHING)
         rows.append(np.log(found[:, ::_EVERY, ::_EVERY].reshape(len(found), -1) + _LEAST))
         errors.append(np.log(error[::_EVERY, ::_EVERY].ravel() + _LEAST))
         count += 1
@@ -147,7 +148,3 @@ def as_grey(error: np.ndarray) -> np.ndarray:
 def from_grey(grey: np.ndarray) -> np.ndarray:
     """The expected error in display values of such a picture; white is :data:`LARGEST_SHOWN`, also where it is more."""
     return grey.astype(np.float32) / 255 * LARGEST_SHOWN
-
-
-def _display(picture: np.ndarray) -> np.ndarray:
-    return picture.astype(np.float32) / 255

@@ -4,6 +4,7 @@ In reading order:
 
 - ``metric``                the record of a metric
 - ``measures``              PSNR, SSIM and perceptual distances, whole and by zones of the field
+- ``flicker``               how much consecutive frames change without the scene's doing
 - ``picture_tensors``       conversion between pictures and tensors
 - ``weight_files``          third-party weights, read as tensors
 - ``feature_distance``      base class of the perceptual distances

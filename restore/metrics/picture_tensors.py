@@ -9,13 +9,19 @@ from torch.nn import functional as F
 
 
 def as_tensor(picture: np.ndarray) -> Tensor:
-    """``[y, x, 3]`` uint8 → ``[3, y, x]`` float32 in 0..1."""
-    return torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float() / 255
+    """``[y, x, 3]`` uint8, or floats in 0..1 → ``[3, y, x]`` float32 in 0..1."""
+    values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float()
+    return values / 255 if picture.dtype == np.uint8 else values
 
 
 def as_picture(values: Tensor) -> np.ndarray:
     """``[3, y, x]`` in 0..1 → ``[y, x, 3]`` uint8."""
     return (values.clamp(0, 1) * 255).round().byte().permute(1, 2, 0).cpu().numpy()
+
+
+def as_values(values: Tensor) -> np.ndarray:
+    """``[3, y, x]`` → ``[y, x, 3]`` float32, cut off at 0 and 1 and not rounded."""
+    return values.float().clamp(0, 1).permute(1, 2, 0).cpu().contiguous().numpy()
 
 
 def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:

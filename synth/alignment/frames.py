@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from metalens.formats.camera.sensor import Sensor
+from metalens.formats.captures.camera_raw import is_camera_raw, read_camera_raw
 from metalens.formats.captures.screen_captures import AlignmentSet
 from metalens.formats.files.errors import InputError
 from metalens.synth.sensor import bayer_channels, demosaic
@@ -102,6 +103,20 @@ def _frames(captures: AlignmentSet, name: str, sensor: Sensor) -> np.ndarray:
     return frames
 
 
+def _full_scale(captures: AlignmentSet, sensor: Sensor) -> float:
+    """The number of a saturated sample: a raw file's own, else the sensor's largest."""
+    path = captures.path(captures.white)
+    if not is_camera_raw(path):
+        return float(2**sensor.bit_depth - 1)
+    raw = read_camera_raw(path)
+    if captures.colour == "bayer" and raw.bayer != sensor.bayer:
+        raise InputError(
+            f"{path}: its colour filters are {raw.bayer or 'none'}, those of the sensor {sensor.bayer}; set bayer in "
+            "the lens file."
+        )
+    return raw.white
+
+
 def frame_reader(captures: AlignmentSet) -> FrameReader:
     """Read the dark frames and measure the white level.
 
@@ -109,7 +124,7 @@ def frame_reader(captures: AlignmentSet) -> FrameReader:
         InputError: they cannot be read, differ in size, are saturated, or the white screen is not brighter than they.
     """
     sensor = captures.camera().sensor
-    full_scale = captures.full_scale_dn or float(2**sensor.bit_depth - 1)
+    full_scale = captures.full_scale_dn or _full_scale(captures, sensor)
     shape = (1 if captures.colour == "bayer" else 3, *sensor.pixels)
     total, count = np.zeros(shape), 0
     stuck = np.ones(shape, dtype=bool)

@@ -7,17 +7,17 @@
 Files, in reading order:
 
 - ``exposure``         how many electrons a white scene brings
-- ``bayer``            colours of the Bayer pattern, and demosaicing with borders
-- ``demosaicing``      the three demosaicing methods
 - ``fixed_pattern``    fixed patterns of a camera, equal in all its shots
 - ``chain``            from light to the raw frame, with the noise of each shot
 - ``development``      from the raw frame to the picture
 - ``photon_transfer``  calibration: gain, noise and full well from flat fields
 
+The Bayer pattern and demosaicing are those of :mod:`metalens.formats.pictures.bayer`.
+
 Random numbers are NumPy's, whose Poisson draws take a tenth of the time of JAX's on a processor.
 """
 
-from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
+from metalens.formats.pictures.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.synth.sensor.chain import MAXIMUM_ELECTRONS, expose
 from metalens.synth.sensor.development import develop
 from metalens.synth.sensor.exposure import Exposure, exposure_for

@@ -8,7 +8,7 @@ import numpy as np
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
-from metalens.synth.sensor.bayer import bayer_channels
+from metalens.formats.pictures.bayer import bayer_channels
 from metalens.synth.sensor.exposure import Exposure
 from metalens.synth.sensor.fixed_pattern import CameraFixedPattern, fixed_pattern
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from metalens.formats.camera.sensor import Development, Sensor
+from metalens.formats.pictures.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.formats.pictures.encoding import encode_light
 from metalens.formats.pictures.scene import to_8_bit
-from metalens.synth.sensor.bayer import Demosaicing, bayer_channels, demosaic
 from metalens.synth.sensor.exposure import Exposure
 
 LEAST_WHITE = 1e-3

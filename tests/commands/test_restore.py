@@ -45,7 +45,7 @@ def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, t
     assert [row["alpha"] for row in answered["restored"]] == ["0", "1"]
     assert answered["latents"] == str(kept)
     run(kept, "-o", more, "--alpha", "1,1.05")
-    assert sorted(path.name for path in more.iterdir()) == ["a-alpha1.05.png", "a-alpha1.png"]
+    assert sorted(path.name for path in more.iterdir()) == ["a-alpha1.05.png", "a-alpha1.png", "restoration.json"]
     np.testing.assert_array_equal(read_picture(more / "a-alpha1.png"), read_picture(out / "a-alpha1.png"))
     brush = np.zeros((64, 96), np.uint8)
     write_picture(tmp_path / "brush.png", brush)
@@ -126,3 +126,62 @@ def test_the_joint_filter_refuses_what_is_not_its_own(run, part, bank_file, tmp_
         in run(part, "-o", tmp_path / "o", "--noise-scale", "1", status=2)[1]
     )
     assert not (tmp_path / "out").exists()
+
+
+def test_sixteen_bits_and_linear_light_are_written_with_what_the_camera_said(run, tmp_path):
+    from PIL import ExifTags, Image
+
+    from metalens.formats.pictures.light import read_light
+
+    said = Image.Exif()
+    said[ExifTags.Base.Model] = "Model X"
+    y, x = np.mgrid[:64, :96]
+    Image.fromarray(np.stack([x * 2, y * 3, x + y], axis=-1).astype(np.uint8)).save(tmp_path / "a.jpg", exif=said)
+    place = ("--place", "32,100", "--json")
+    run(tmp_path / "a.jpg", "-o", tmp_path / "png", *place, "--depth", "16")
+    run(tmp_path / "a.jpg", "-o", tmp_path / "exr", *place, "--linear")
+    run(tmp_path / "a.jpg", "-o", tmp_path / "tiff", *place, "--depth", "16", "--format", "tiff")
+    png, tiff = tmp_path / "png" / "a-alpha0.75.png", tmp_path / "tiff" / "a-alpha0.75.tif"
+    light = read_light(tmp_path / "exr" / "a-alpha0.75.exr")
+    np.testing.assert_array_equal(read_light(png), read_light(tiff))
+    np.testing.assert_allclose(read_light(png), light, atol=2e-5)
+    with Image.open(png) as written:
+        assert written.getexif()[ExifTags.Base.Model] == "Model X"
+    error = run(tmp_path / "a.jpg", "-o", tmp_path / "no", "--linear", "--depth", "8", status=2)[1]
+    assert "--depth is of sRGB; --linear writes OpenEXR" in error
+
+
+def test_a_folder_with_a_bad_picture_restores_the_rest_and_ends_with_status_1(run, part, tmp_path):
+    captures = tmp_path / "captures"
+    captures.mkdir()
+    (captures / "a.png").write_bytes(part.read_bytes())
+    (captures / "b.png").write_bytes(part.read_bytes()[:200])
+    place = ("-o", tmp_path / "out", "--place", "32,100")
+    out, error = run(captures, *place, "--json", status=1)
+    answered = json.loads(out)
+    assert [row["capture"] for row in answered["restored"]] == ["a"]
+    assert [each["capture"] for each in answered["failed"]] == ["b"]
+    assert "failed b: " in error
+    assert "damaged or cut short" in error
+    out, error = run(captures, *place, "--resume", status=1)
+    assert "0 pictures from 2 captures; 1 capture had been restored; 1 capture failed" in out
+    (captures / "b.png").write_bytes(part.read_bytes())
+    out, _ = run(captures, *place, "--resume")
+    assert "1 picture from 2 captures; 1 capture had been restored" in out
+
+
+def test_a_raw_file_is_restored_as_its_development_is(run, tmp_path):
+    from metalens.formats.camera.camera import read_camera
+    from metalens.formats.captures.capture_picture import read_capture
+    from metalens.formats.pictures.picture_output import PictureForm, write_values
+
+    from ..formats.captures.dng import grey_mosaic, write_dng
+
+    sensor = read_camera("metacamera").sensor
+    y, x = np.mgrid[:64, :96]
+    path = write_dng(tmp_path / "a.dng", grey_mosaic(0.3 + 0.2 * np.sin(x / 7) * np.cos(y / 9), sensor.bayer))
+    write_values(tmp_path / "b.png", read_capture(path, sensor), PictureForm("png", 16))
+    run(path, tmp_path / "b.png", "-o", tmp_path / "out", "--place", "32,100", "--alpha", "1")
+    found = [read_picture(tmp_path / "out" / f"{name}-alpha1.png").astype(int) for name in "ab"]
+    # Rounding the development to 16 bits may move a value across the middle of a step.
+    assert np.abs(found[0] - found[1]).max() <= 1

@@ -62,7 +62,7 @@ def test_no_darks_are_none(folder):
     ("old", "new", "said"),
     [
         ("version = 1", "version = 2", 'expected the lines schema = "metalens.captures"'),
-        ("full_scale_dn = 4095", "", "missing key full_scale_dn"),
+        ("full_scale_dn = 4095", "", "full_scale_dn is missing, which only raw files of cameras tell; a.npy is none"),
         ("full_scale_dn", "full_scale", "unknown key full_scale"),
         ('"rgb"', '"bayer"', "colour"),
         ("x_um = -40.5", "", "a.npy needs either y_um and x_um, or field_deg"),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import torch
@@ -11,6 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.adapter.restorer import blend
+from metalens.restore.inference.capture_files import captures_of
 from metalens.restore.inference.pseudo import degrade, make_pseudo_pairs
 from metalens.restore.inference.restoration import (
     Settings,
@@ -22,7 +25,6 @@ from metalens.restore.inference.restoration import (
 )
 from metalens.restore.inference.restored_files import (
     RestoreOptions,
-    captures_of,
     read_alpha_map,
     restore_files,
     take_camera,
@@ -97,25 +99,29 @@ def test_unusable_alphas_are_refused(alphas):
 def test_files_are_restored_into_a_new_folder(make_restorer, tmp_path):
     for name in ("a", "b"):
         write_picture(tmp_path / f"{name}.png", capture())
-    rows = restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([0, 0.75]))
+    rows = restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([0, 0.75])).rows
     names = sorted(entry.name for entry in (tmp_path / "out").iterdir())
-    assert names == ["a-alpha0.75.png", "a-alpha0.png", "b-alpha0.75.png", "b-alpha0.png"]
+    assert names == ["a-alpha0.75.png", "a-alpha0.png", "b-alpha0.75.png", "b-alpha0.png", "restoration.json"]
     assert len(rows) == 4
     assert read_picture(tmp_path / "out" / "a-alpha0.png").shape == (*PIXELS, 3)
 
 
-def test_pairs_are_captures_too(make_restorer, pairs, tmp_path):
+def test_pairs_are_captures_too(pairs, camera):
     found = captures_of([pairs.folder])
     assert [each.name for each in found][:2] == ["p0-0", "p1-0"]
-    np.testing.assert_array_equal(found[0].read(), pairs[0][1])
+    np.testing.assert_array_equal(found[0].read(camera.sensor), pairs[0][1])
 
 
-def test_a_capture_of_another_size_stops_everything_before_anything_is_written(make_restorer, tmp_path):
+def test_a_capture_of_another_size_stops_no_other_and_alone_leaves_nothing(make_restorer, tmp_path):
     write_picture(tmp_path / "a.png", capture())
     write_picture(tmp_path / "b.png", capture(pixels=(64, 64)))
+    done = restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([1]))
+    assert [row["capture"] for row in done.rows] == ["a"]
+    assert [each["capture"] for each in done.failed] == ["b"]
+    assert re.search("b: a capture of 64 × 64 pixels .* takes 64 × 80", done.failed[0]["reason"])
     with pytest.raises(InputError, match=r"b: a capture of 64 × 64 pixels .* takes 64 × 80"):
-        restore_files(make_restorer(), captures_of([tmp_path]), tmp_path / "out", RestoreOptions([1]))
-    assert not (tmp_path / "out").exists()
+        restore_files(make_restorer(), captures_of([tmp_path / "b.png"]), tmp_path / "more", RestoreOptions([1]))
+    assert not (tmp_path / "more").exists()
 
 
 def test_a_saturated_capture_is_refused_with_how_much(make_restorer):

@@ -13,8 +13,9 @@ from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 from metalens.restore.deconvolution.consistency import blurred_again
 from metalens.restore.inference.capture import Capture
+from metalens.restore.inference.capture_files import captures_of
 from metalens.restore.inference.restoration import decode, latents_of
-from metalens.restore.inference.restored_files import RestoreOptions, captures_of, restore_files
+from metalens.restore.inference.restored_files import RestoreOptions, restore_files
 from metalens.restore.inference.uncertainty import (
     LARGEST_SHOWN,
     as_grey,
@@ -86,10 +87,11 @@ def test_a_map_is_white_from_the_largest_error_shown_on():
 def test_files_are_written_beside_the_pictures_with_their_mean(calibrated, bank, scenes, tmp_path):
     Image.fromarray(scenes[0][1].picture).save(tmp_path / "one.png")
     options = RestoreOptions((0.75,), uncertainty=bank)
-    rows = restore_files(calibrated, captures_of([tmp_path / "one.png"]), tmp_path / "out", options)
+    rows = restore_files(calibrated, captures_of([tmp_path / "one.png"]), tmp_path / "out", options).rows
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == [
         "one-alpha0.75-uncertainty.png",
         "one-alpha0.75.png",
+        "restoration.json",
     ]
     shown = np.asarray(Image.open(rows[0]["uncertainty"]))
     assert shown.mean() / 255 * LARGEST_SHOWN == pytest.approx(rows[0]["expected_error"], rel=0.1)

@@ -8,7 +8,7 @@ import numpy as np
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.files.errors import InputError
-from metalens.synth.sensor.demosaicing import bilinear, malvar2004, menon2007
+from metalens.formats.pictures.demosaicing import bilinear, malvar2004, menon2007
 
 Demosaicing = Literal["malvar2004", "bilinear", "menon2007"]
 
@@ -29,7 +29,7 @@ def bayer_channels(sensor: Sensor, shape: tuple[int, int]) -> np.ndarray:
     Returns:
         ``[y, x]`` int32: 0 red, 1 green, 2 blue.
     """
-    return _channels(sensor.bayer, shape)
+    return pattern_channels(sensor.bayer, shape)
 
 
 def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004") -> np.ndarray:
@@ -38,7 +38,7 @@ def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004")
     Args:
         mosaic: ``[y, x]`` linear values.
         bayer: the pattern, such as ``RGGB``.
-        method: see :func:`develop`.
+        method: ``malvar2004`` (10.1109/ICASSP.2004.1326587), ``bilinear`` or ``menon2007`` (10.1109/TIP.2006.884928).
 
     Returns:
         ``[y, x, 3]`` float64.
@@ -52,11 +52,20 @@ def demosaic(mosaic: np.ndarray, bayer: str, method: Demosaicing = "malvar2004")
     # a dotted frame.
     border = _DEMOSAICING_BORDER
     continued = np.pad(np.asarray(mosaic, dtype=float), border, mode="reflect")
-    filled = _METHODS[method](continued, _channels(bayer, continued.shape))
+    filled = _METHODS[method](continued, pattern_channels(bayer, continued.shape))
     return filled[border:-border, border:-border]
 
 
-def _channels(bayer: str, shape: tuple[int, ...]) -> np.ndarray:
+def pattern_channels(bayer: str, shape: tuple[int, ...]) -> np.ndarray:
+    """Colour channel of each pixel of a pattern.
+
+    Args:
+        bayer: the pattern, such as ``RGGB``.
+        shape: rows, columns.
+
+    Returns:
+        ``[y, x]`` int32: 0 red, 1 green, 2 blue.
+    """
     tile = np.array([_CHANNEL[letter] for letter in bayer], dtype=np.int32).reshape(2, 2)
     rows, columns = shape
     return np.tile(tile, (rows // 2 + 1, columns // 2 + 1))[:rows, :columns]

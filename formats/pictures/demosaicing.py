@@ -3,7 +3,7 @@
 The results are those of the package colour-demosaicing 0.2.7 (BSD-3-Clause) to the last bit: its order of sums is kept.
 Every method takes the mosaic ``[y, x]`` and its colour channels ``[y, x]``, 0 red, 1 green, 2 blue, and gives
 ``[y, x, 3]`` float64. At the border the mosaic is continued by SciPy's rules, which do not keep the pattern's phase:
-:func:`metalens.synth.sensor.bayer.demosaic` adds a border that does, and cuts it off again.
+:func:`metalens.formats.pictures.bayer.demosaic` adds a border that does, and cuts it off again.
 """
 
 from __future__ import annotations
