@@ -34,8 +34,8 @@ from metalens.psf.design.light import light_of
 from metalens.psf.design.objectives import modulation, strehl_ratios
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.report import summary_of
-from metalens.psf.design.restoration_error import image_errors
 from metalens.psf.design.run import design_lens
+from metalens.psf.restoration_error import image_errors
 from metalens.psf.tolerance.draws import Draw, draw_samples
 
 HELD_OUT_SEED = 1_000

@@ -29,7 +29,7 @@ from metalens.formats.pictures.photograph_statistics import photograph_statistic
 from metalens.formats.pictures.scene import linear_to_srgb
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
-from metalens.psf.design.restoration_error import image_errors, joint_errors
+from metalens.psf.restoration_error import image_errors, joint_errors
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 from metalens.restore.metrics.measures import ZONES, psnr, psnr_by_zone

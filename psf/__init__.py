@@ -10,6 +10,7 @@ Files, in reading order:
 - ``simulate``    one PSF
 - ``refinement``  numerical error of a PSF, by comparison with a finer sampling
 - ``measures``    figures of merit: widths, energy radii, Strehl ratio, modulation transfer
+- ``restoration_error``  expected error of a picture, captured and after a Wiener filter
 - ``spectra``     wavelengths and their weights in the colour channels
 - ``camera_fields``  chief rays and geometry of field points on the sensor
 - ``distortion``  distortion of a camera, and pictures without it

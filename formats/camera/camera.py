@@ -128,7 +128,7 @@ def preset_names() -> list[str]:
 
     Example:
         >>> preset_names()
-        ['hyperbolic', 'metacamera', 'metacamera-200um', 'nano-optics', 'wide-field']
+        ['hyperbolic', 'metacamera', 'metacamera-200um', 'multi-order', 'nano-optics', 'wide-field']
     """
     return shipped_names("camera/presets")
 

@@ -139,6 +139,9 @@ class Limits(Record):
     modulation_half: Positive | None = Field(default=None, description="at half of Nyquist, at least")
     width_um: Micrometres | None = Field(default=None, description="by Eq. 2, at most")
     half_energy_radius_um: Micrometres | None = Field(default=None, description="at most")
+    restored_db: Positive | None = Field(
+        default=None, description="expected PSNR after the joint Wiener filter, at least"
+    )
     window_share: Positive | None = Field(default=None, description="at least")
     efficiency: Positive | None = Field(default=None, description="at least")
     diffuse_share: NotNegative | None = Field(default=None, description="at most")

@@ -7,7 +7,6 @@ Files, in reading order:
 - ``geometry_variables`` free geometry of meta-atoms, through their library
 - ``starts``             lenses to begin with
 - ``light``              the light of a lens at all fields and colours, errors of fabrication included
-- ``restoration_error``  the expected error of a picture, captured and restored
 - ``objectives``         the figures of merit
 - ``power_mean``         power means, from the mean to the worst value
 - ``loss``               the loss function
@@ -21,6 +20,7 @@ Files, in reading order:
 - ``report``             the report
 - ``architecture``   an architecture in numbers: the lens behind a stop, the envelope, the candidate's specification
 - ``architecture_sampling`` which architectures are tried: a Sobol sequence, then steps from the Pareto front
+- ``tolerance_estimate`` what errors of fabrication and assembly take from the restored picture
 - ``candidate``      one candidate: search, check and figures
 - ``exploration``    designs of many architectures, in parallel and resumable
 - ``exploration_report`` their report and Pareto chart

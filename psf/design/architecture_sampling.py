@@ -29,6 +29,14 @@ CHOICE_KEPT = 0.75
 DRAWN_LOG2 = 14
 """Of so many architectures (log₂) those within the envelope are taken."""
 
+FRONTS = {
+    "track": ("restored_db", "-track_length_um"),
+    "light": ("restored_db", "light"),
+    "tolerance": ("restored_db", "-tolerance_loss_db"),
+    "edge": ("restored_centre_db", "restored_edge_db"),
+}
+"""Name → the two figures of a Pareto front; less is better of those with a minus."""
+
 _AT_ONCE = 512
 _TRIES = 32
 
@@ -48,19 +56,18 @@ def pareto_front(values: np.ndarray) -> np.ndarray:
 
 
 def fronts(candidates: Sequence[Candidate]) -> dict[str, np.ndarray]:
-    """``track`` and ``light``: which candidates lie on the front of restored dB against either.
+    """Which candidates lie on each front of :data:`FRONTS`, by its name.
 
     Args:
         candidates: with figures.
     """
     told = [each.figures for each in candidates if each.figures is not None]
-    restored, track, light = (
-        np.array([getattr(each, name) for each in told]) for name in ("restored_db", "track_length_um", "light")
-    )
-    return {
-        "track": pareto_front(np.stack([restored, -track], axis=-1)),
-        "light": pareto_front(np.stack([restored, light], axis=-1)),
-    }
+
+    def better(signed: str) -> np.ndarray:
+        name = signed.removeprefix("-")
+        return (-1 if signed != name else 1) * np.array([getattr(each, name) for each in told])
+
+    return {name: pareto_front(np.stack([better(each) for each in pair], axis=-1)) for name, pair in FRONTS.items()}
 
 
 class Sampler:
@@ -107,7 +114,7 @@ class Sampler:
         if numbers.start == 0:
             return self.first
         able = [each for each in done if each.figures is not None]
-        front = np.logical_or(*fronts(able).values())
+        front = np.logical_or.reduce(list(fronts(able).values()))
         parents = [each.architecture for each, on_it in zip(able, front, strict=True) if on_it]
         return [self._near(parents, number) for number in numbers]
 

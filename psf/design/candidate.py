@@ -19,6 +19,7 @@ from metalens.psf.design.evaluation import decibels, evaluate_for
 from metalens.psf.design.problem import Problem, field_positions, sensor_shares
 from metalens.psf.design.run import designed_camera, task_of
 from metalens.psf.design.search import best_of, first_state, run_search
+from metalens.psf.design.tolerance_estimate import tolerance_loss_db
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import reachable_light
 from metalens.runners.job import Progress
@@ -108,6 +109,7 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
         "restored_centre_db": decibels(restored[0]),
         "restored_edge_db": decibels(restored[-1]),
         "captured_db": decibels(float(share @ _by_field(found.captured))),
+        "tolerance_loss_db": tolerance_loss_db(problem, camera),
         "track_length_um": track_length_um(camera),
         "diameter_um": lens.aperture_um,
         "f_number": f_number,

@@ -20,7 +20,6 @@ from metalens.formats.pictures.photograph_statistics import photograph_statistic
 from metalens.psf.camera_fields import view_of
 from metalens.psf.design.objectives import relative_exposure
 from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
-from metalens.psf.design.restoration_error import image_errors, joint_errors
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import (
     find_peak,
@@ -29,6 +28,7 @@ from metalens.psf.measures import (
     unaberrated_peak,
     warn_of_small_window,
 )
+from metalens.psf.restoration_error import image_errors, joint_errors
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import choose_window, reachable_light
 
@@ -86,7 +86,7 @@ def evaluate_camera(
         name: how tables call it.
         fields_deg: of the chief rays behind the lens.
         wavelengths_per_channel: quadrature nodes; by default the camera's own.
-        image_variance: of photographs, see :mod:`metalens.psf.design.restoration_error`.
+        image_variance: of photographs, see :mod:`metalens.psf.restoration_error`.
         grey: share of white at which the noise is taken.
         noise_scale: multiple of the sensor's noise that the joint filter expects.
         exposure_f_number: see :func:`metalens.psf.design.objectives.relative_exposure`.

@@ -16,7 +16,7 @@ from metalens.formats.design.exploration_run import Figures as CandidateFigures
 from metalens.formats.drawing.style import ACCENT, FAINT, INK, panels, save_figure
 from metalens.formats.files.atomic import write_text
 from metalens.formats.pages.builder import Best, Table, number, render
-from metalens.psf.design.architecture_sampling import fronts
+from metalens.psf.design.architecture_sampling import FRONTS, fronts
 from metalens.psf.design.exploration import ExplorationResult, lens_name
 
 BEST = "best.toml"
@@ -32,6 +32,7 @@ _COLUMNS = (
     ("restored, dB", "restored_db", 2),
     ("centre", "restored_centre_db", 2),
     ("edge", "restored_edge_db", 2),
+    ("lost by tolerances, dB", "tolerance_loss_db", 2),
     ("captured, dB", "captured_db", 2),
     ("track, µm", "track_length_um", 0),
     ("lens, µm", "diameter_um", 0),
@@ -41,6 +42,16 @@ _COLUMNS = (
     ("seconds", "seconds", 0),
     ("front", "front", None),
 )
+
+LABELS = {
+    "restored_db": "restored, expected (dB)",
+    "restored_centre_db": "restored in the centre (dB)",
+    "restored_edge_db": "restored at the edge (dB)",
+    "track_length_um": "track length (µm)",
+    "light": "light, efficiency / F²",
+    "tolerance_loss_db": "lost by tolerances (dB)",
+}
+"""Of the chart's axes."""
 
 
 def write_exploration_report(found: ExplorationResult) -> dict[str, Any]:
@@ -57,7 +68,7 @@ def write_exploration_report(found: ExplorationResult) -> dict[str, Any]:
         "design": found.spec.name,
         "spec_hash": found.spec.hash,
         "best": found.best.number,
-        "front": {name: [n for n, each in on_front.items() if name in each] for name in ("track", "light")},
+        "front": {name: [n for n, each in on_front.items() if name in each] for name in FRONTS},
         "candidates": [each.model_dump(mode="json", exclude_none=True) for each in found.candidates],
     }
     save_figure(found.folder, "pareto", lambda: pareto_figure(found.able, found.best), {"png": 150})
@@ -136,24 +147,21 @@ def _figures(candidate: Candidate) -> CandidateFigures:
 
 
 def pareto_figure(able: Sequence[Candidate], best: Candidate) -> Figure:
-    """Restored dB against track length and against light, the Pareto front of each as a line.
+    """Restored dB against track length, light and loss by tolerances, and edge against centre, with Pareto fronts.
 
     Args:
         able: candidates with figures.
         best: the one that is marked.
     """
-    figure, cells = panels(3.0, 1, 2, sharey=True)
-    told = fronts(able)
-    restored = np.array([_figures(each).restored_db for each in able])
-    parts = (("track", "track_length_um", "track length (µm)"), ("light", "light", "light, efficiency / F²"))
-    for axes, (name, key, label) in zip(cells, parts, strict=True):
-        across = np.array([_value(each, key) for each in able])
-        front = told[name]
+    figure, cells = panels(5.4, 2, 2)
+    place = [each.number for each in able].index(best.number)
+    for axes, (name, front) in zip(cells.flat, fronts(able).items(), strict=True):
+        up, along = (signed.removeprefix("-") for signed in FRONTS[name])
+        restored, across = (np.array([_value(each, key) for each in able]) for key in (up, along))
         order = np.flatnonzero(front)[across[front].argsort()]
         axes.plot(across[~front], restored[~front], "o", color=FAINT, markersize=3.5)
         axes.plot(across[order], restored[order], "o-", color=ACCENT, markersize=4.5, linewidth=1.0)
-        place = [each.number for each in able].index(best.number)
         axes.plot(across[place], restored[place], "o", markerfacecolor="none", markeredgecolor=INK, markersize=10)
-        axes.set_xlabel(label)
-    cells[0].set_ylabel("restored, expected (dB)")
+        axes.set_xlabel(LABELS[along])
+        axes.set_ylabel(LABELS[up])
     return figure

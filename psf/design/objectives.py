@@ -18,8 +18,8 @@ from metalens.formats.pictures.photograph_statistics import photograph_statistic
 from metalens.optics.metalens import Metalens
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
-from metalens.psf.design.restoration_error import image_errors, joint_errors, transform_length
 from metalens.psf.engines.grid import stop_diameter
+from metalens.psf.restoration_error import image_errors, joint_errors, transform_length
 
 
 class Figure(NamedTuple):

@@ -12,8 +12,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.sensor_noise import noise_variance
+from metalens.formats.design.objectives import RestorationObjective
 from metalens.formats.files.arguments import require_whole, require_whole_pair
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.formats.psf.bank import GREEN, grid_positions
 from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
@@ -34,6 +37,7 @@ from metalens.psf.measures import (
     unaberrated_peak,
     warn_of_small_window,
 )
+from metalens.psf.restoration_error import joint_errors
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import Assembly, Draw, perturbed
@@ -45,6 +49,7 @@ FIGURES = {
     "modulation_half": "least",
     "width_um": "most",
     "half_energy_radius_um": "most",
+    "restored_db": "least",
     "window_share": "least",
     "efficiency": "least",
     "diffuse_share": "most",
@@ -55,6 +60,9 @@ WANTED_SHARE = 0.95
 """Of the light in the default window, at every field and channel of the lens as it was drawn."""
 
 LARGEST_SUBPIXELS = 5
+
+EXPECTED = RestorationObjective(kind="restoration")
+"""The measure of restored pictures: that of ``metalens design``, with its default noise."""
 
 RINGS = 4096
 """Number of annuli of equal area that sample the geometry of a radial structure."""
@@ -72,6 +80,8 @@ class Evaluation:
         channel_weight: ``[channel, wavelength]``.
         pixel_pitch: of the sensor in metres.
         image_share: ``[field, channel]`` of the light that the efficiency counts, what goes into the image.
+        restored_errors: compiled function of ``[field, channel, y, x]`` energy per pixel, of all light that goes into
+            the image; returns the expected squared error after the joint Wiener filter, ``[field, channel]``.
         simulate: compiled function of lens, draw and nominal sensor position; returns ``[field, channel, y, x]``, and
             efficiency and diffuse share, ``[field, channel]`` each.
     """
@@ -83,6 +93,7 @@ class Evaluation:
     channel_weight: np.ndarray
     pixel_pitch: float
     image_share: np.ndarray
+    restored_errors: Callable[[np.ndarray], jax.Array]
     simulate: Callable[[Metalens, Draw, Assembly], tuple[jax.Array, jax.Array, jax.Array]]
 
     def images(self, draw: Draw) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -97,7 +108,8 @@ class Evaluation:
         The Strehl ratio of a channel is the peak of its light against that of an unaberrated lens at the same
         wavelengths. Modulation is the mean of the tangential and the sagittal one, at a quarter and at half of the
         sensor's Nyquist frequency, of all light that goes into the image. Efficiency is the share of the light that
-        goes into the order of the image; of a lens with a structure, into all orders.
+        goes into the order of the image; of a lens with a structure, into all orders. Restored decibels are
+        10 log₁₀(1/error) of the expected error after the joint Wiener filter.
 
         Raises:
             InputError: the drawn lens is beyond what can be simulated.
@@ -118,7 +130,12 @@ class Evaluation:
         tangential = tangential_direction(self.position)[:, None]
         inside = image.sum(axis=(-2, -1))
         modulus = fourier_modulus(image, spacing, np.array([0.25, 0.5]) * nyquist, tangential).mean(axis=-2)
-        modulation = modulus / np.maximum(self.image_share * efficiency, inside)[..., None]
+        in_image = np.maximum(self.image_share * efficiency, inside)
+        modulation = modulus / in_image[..., None]
+        parts = round(self.pixel_pitch / spacing)
+        side = image.shape[-1] // parts
+        pixels = image.reshape(*shape, side, parts, side, parts).sum(axis=(3, 5))
+        errors = np.asarray(self.restored_errors(pixels / in_image[..., None, None]), dtype=np.float64)
         return np.stack(
             [
                 peak / unaberrated,
@@ -126,6 +143,7 @@ class Evaluation:
                 modulation[..., 1],
                 1e6 * full_width_half_maximum(image, spacing),
                 1e6 * half_energy_radius(image, spacing, integrated=True),
+                -10 * np.log10(errors),
                 inside,
                 np.broadcast_to(efficiency, shape),
                 np.broadcast_to(diffuse, shape),
@@ -192,7 +210,9 @@ def evaluation_of(
     efficiency = np.asarray(_shares(view.lens, Draw(), light, sites)[0], dtype=float) @ weight.T
     image_share = reachable_light(view, wavelength) @ weight.T / efficiency
     simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, sites))
-    return Evaluation(view.lens, assembly, simulator, position, weight, pitch, image_share, simulate)
+    noise = EXPECTED.noise_scale * jnp.asarray(noise_variance(camera.sensor, EXPECTED.grey))
+    restored = jax.jit(lambda pixels: joint_errors(pixels, noise, photograph_statistics()))
+    return Evaluation(view.lens, assembly, simulator, position, weight, pitch, image_share, restored, simulate)
 
 
 def warn_of_window(

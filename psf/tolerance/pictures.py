@@ -19,6 +19,7 @@ TITLES = {
     "modulation_half": "modulation at Nyquist/2",
     "width_um": "width, Eq. 2 (µm)",
     "half_energy_radius_um": "radius of 50 % energy (µm)",
+    "restored_db": "restored (dB)",
     "window_share": "light in the window",
     "efficiency": "efficiency",
     "diffuse_share": "scattered light",
@@ -41,7 +42,7 @@ ERROR_TITLES = {
 
 def distribution_figure(found: MonteCarlo) -> Figure:
     """Distribution of each figure of merit at its worst field point, per colour, with the nominal lens."""
-    figure, cells = panels(4.2, 2, 4)
+    figure, cells = panels(6.0, 3, 3)
     for number, (axes, (name, end)) in enumerate(zip(cells.flat, FIGURES.items(), strict=True)):
         values = found.figures[:, number]
         worst = values.min(axis=1) if end == "least" else values.max(axis=1)
@@ -79,7 +80,7 @@ def ranking_figure(found: MonteCarlo, sensitivity: Mapping[str, Any]) -> Figure:
     Returns:
         The figure.
     """
-    figure, cells = panels(0.9 + 0.42 * max(len(found.names), 4), 2, 4, grid="x")
+    figure, cells = panels(1.2 + 0.6 * max(len(found.names), 4), 3, 3, grid="x")
     for axes, name in zip(cells.flat, FIGURES, strict=True):
         told = sensitivity[name]["worst_over_field_and_colour"]
         rows = told["ranking"][:6]

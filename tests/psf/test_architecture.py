@@ -169,6 +169,7 @@ def measured(number: int, architecture: Architecture, restored: float) -> Candid
         restored_centre_db=restored,
         restored_edge_db=restored,
         captured_db=20.0,
+        tolerance_loss_db=0.1 + restored / 100,
         track_length_um=architecture.track_length_um,
         diameter_um=100.0,
         f_number=architecture.focal_length_um / architecture.pupil_um,
@@ -179,6 +180,23 @@ def measured(number: int, architecture: Architecture, restored: float) -> Candid
         lens_hash="0" * 64,
     )
     return Candidate(number=number, architecture=architecture, figures=figures, seconds=1.0)
+
+
+def test_a_front_is_told_for_each_pair_of_figures() -> None:
+    """Of three equal cameras, the second loses less by tolerances, and the third has the better edge."""
+    plain = measured(0, Architecture(pupil_um=100.0, focal_length_um=900.0), 25.0)
+    assert plain.figures is not None
+    tolerant, even = (
+        plain.model_copy(update={"figures": plain.figures.model_copy(update=change)})
+        for change in ({"tolerance_loss_db": 0.1}, {"restored_edge_db": 26.0})
+    )
+    found = {name: each.tolist() for name, each in fronts([plain, tolerant, even]).items()}
+    assert found == {
+        "track": [True, True, True],
+        "light": [True, True, True],
+        "tolerance": [False, True, False],
+        "edge": [False, False, True],
+    }
 
 
 def test_generations_step_from_the_front_within_the_envelope() -> None:
@@ -192,7 +210,7 @@ def test_generations_step_from_the_front_within_the_envelope() -> None:
     assert born != sampler.batch(batches[1], done[:8])
     kept = sampler._limits(born)
     assert all(bool(each.all()) for each in kept.values())
-    front = np.logical_or(*fronts(done).values())
+    front = np.logical_or.reduce(list(fronts(done).values()))
     parents = [each.architecture for each, on_it in zip(done, front, strict=True) if on_it]
     # Five standard deviations of a step, each a tenth of the range.
     assert all(min(abs(each.pupil_um - parent.pupil_um) for parent in parents) < 5 * 14 for each in born)

@@ -55,8 +55,10 @@ class Made:
         write_camera(output, camera)
         lens = camera.lens
         pupil = lens.aperture_um if lens.stop is None else lens.stop.diameter_um
-        figures: dict[str, Any] = dict.fromkeys(("captured_db", "restored_centre_db", "restored_edge_db", "loss"), 1.0)
-        figures |= {"restored_db": 30 - ((pupil - 140) / 50) ** 2, "light": (pupil / lens.focal_length_um) ** 2}
+        restored = 30 - ((pupil - 140) / 50) ** 2
+        figures: dict[str, Any] = {"captured_db": 1.0, "loss": 1.0, "tolerance_loss_db": 0.1}
+        figures |= dict.fromkeys(("restored_db", "restored_centre_db", "restored_edge_db"), restored)
+        figures |= {"light": (pupil / lens.focal_length_um) ** 2}
         figures |= {"track_length_um": lens.focal_length_um, "diameter_um": lens.aperture_um, "field_deg": 30.0}
         figures |= {"f_number": lens.focal_length_um / pupil, "steps": 1, "lens_hash": camera.hash}
         return {"figures": figures, "seconds": 0.5}

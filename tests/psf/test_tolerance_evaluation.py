@@ -16,6 +16,7 @@ from metalens.optics.fabrication import Fabrication
 from metalens.optics.structure import RadialGeometry
 from metalens.psf import simulate_psf
 from metalens.psf.camera_fields import view_of
+from metalens.psf.design.evaluation import evaluate_camera
 from metalens.psf.tolerance.draws import Assembly, Draw, draw_of, drawn_camera, drawn_numbers, perturbed
 from metalens.psf.tolerance.evaluation import FIGURES, _shares, _sites, evaluation_of, simulate_draw
 
@@ -98,6 +99,16 @@ def test_figures_are_finite_and_of_one_shape(evaluation):
     efficiency, diffuse = figures[-2:]
     np.testing.assert_allclose(efficiency, 1)
     np.testing.assert_allclose(diffuse, 0)
+
+
+def test_restored_decibels_are_those_of_the_evaluation_of_designs(camera):
+    """Which finds its own chief rays and samplings."""
+    expected = evaluate_camera(camera, "small", (0.0, 8.0))
+    tolerance = evaluation_of(camera, fields=(1, 1), window=expected.window)
+    at = list(FIGURES).index("restored_db")
+    restored = tolerance.figures(draw_of(dict.fromkeys(NUMBERS, 0.0)))[at, 0]
+    np.testing.assert_allclose(restored, -10 * np.log10(expected.restored[0]), atol=0.02)
+    assert tolerance.figures(draw_of({**dict.fromkeys(NUMBERS, 0.0), "defocus_um": 15.0}))[at].mean() < restored.mean()
 
 
 def test_a_drawn_lens_has_derivatives_by_every_error(camera, evaluation):

@@ -24,7 +24,11 @@ VERSION = 1
 
 CLEAN, CAPTURED, JOINT = "clean", "captured", "Wiener, joint"
 
-TOLERATED = {"modulation_quarter": "contrast at a quarter of Nyquist", "strehl_ratio": "Strehl ratio"}
+TOLERATED = {
+    "restored_db": "restored, expected (dB)",
+    "modulation_quarter": "contrast at a quarter of Nyquist",
+    "strehl_ratio": "Strehl ratio",
+}
 """Figures of ``metalens tolerance`` in the table, means over field and colour → their names."""
 
 _Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
@@ -41,6 +45,7 @@ class _Distributions(BaseModel):
 
 
 class _Tolerated(BaseModel):
+    restored_db: _Distributions
     modulation_quarter: _Distributions
     strehl_ratio: _Distributions
 

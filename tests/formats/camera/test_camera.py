@@ -7,6 +7,7 @@ import pytest
 
 from metalens.formats.camera.camera import dump_camera, parse_camera, preset_names, read_camera
 from metalens.formats.camera.phase import HyperbolicPhase
+from metalens.formats.design.spec import read_design
 from metalens.formats.files.errors import InputError
 
 TEXT = dump_camera(read_camera("hyperbolic"))
@@ -24,6 +25,14 @@ def test_a_preset_survives_a_round_trip(name: str):
     again = parse_camera(dump_camera(camera))
     assert again == camera
     assert again.hash == camera.hash
+
+
+@pytest.mark.parametrize("name", ["metacamera", "multi-order"])
+def test_a_designed_preset_is_the_camera_of_its_specification(name: str):
+    """Apart from the phase, which the design gives."""
+    preset, asked = read_camera(name), read_design(name).camera
+    assert preset.lens.model_copy(update={"phase": None}) == asked.lens.model_copy(update={"phase": None})
+    assert (preset.sensor, preset.spectrum) == (asked.sensor, asked.spectrum)
 
 
 @pytest.mark.parametrize("name", preset_names())

@@ -11,7 +11,7 @@ from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
 from metalens.psf.camera_fields import view_of
 from metalens.psf.design.objectives import relative_exposure
-from metalens.psf.design.restoration_error import (
+from metalens.psf.restoration_error import (
     LEAST_LENGTH,
     image_errors,
     image_spectrum,

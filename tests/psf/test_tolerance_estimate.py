@@ -1,0 +1,84 @@
+"""The estimate from one error at a time: exact for parabolas, and near the Monte Carlo's answer."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from metalens.formats.design.spec import parse_design
+from metalens.formats.design.tolerance_spec import Errors, Normal
+from metalens.psf.design import tolerance_estimate
+from metalens.psf.design.problem import Problem, problem_of
+from metalens.psf.design.tolerance_estimate import ONE_IN_TWENTY, restored_of, tolerance_loss_db
+from metalens.psf.tolerance.draws import Draw, draw_samples, stacked
+
+from .design_examples import design_text
+
+SPEC = design_text(
+    """
+[variables]
+family = "even_polynomial"
+terms = 2
+
+[start]
+families = ["camera"]
+
+[sampling]
+fields_deg = [0.0, 10.0]
+window_pixels = 31
+
+[[objectives]]
+kind = "restoration"
+
+[fabrication.errors]
+pitch_error_percent = { distribution = "normal", nominal = 0.2, sigma = 0.1 }
+defocus_um = { distribution = "normal", sigma = 4.0 }
+tilt_x_deg = { distribution = "normal", sigma = 2.0 }
+decentre_x_um = { distribution = "normal", sigma = 2.0 }
+""",
+    lens="""aperture_um = 20.0
+focal_length_um = 60.0
+phase = { family = "hyperbolic", wavelength_nm = 530.0 }""",
+    wavelengths_nm=(600.0, 530.0, 460.0),
+)
+
+
+@pytest.fixture(scope="module")
+def problem() -> Problem:
+    return problem_of(parse_design(SPEC))
+
+
+def test_it_is_exact_for_a_parabola_of_the_errors(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With tilts' slopes left out: f = 30 + 0.5 z − 0.02 z² + 2 p + 3 t − 0.1 t², of defocus, pitch and tilt."""
+
+    def parabola(_: Problem, draws: Draw) -> np.ndarray:
+        z, p = 1e6 * np.asarray(draws.assembly.defocus), 100 * np.asarray(draws.fabrication.pitch_error)
+        t = np.degrees(np.arctan(np.asarray(draws.assembly.tilt_x)))
+        return np.asarray(30 + 0.5 * z - 0.02 * z**2 + 2 * p + 3 * t - 0.1 * t**2)
+
+    monkeypatch.setattr(tolerance_estimate, "restored_of", parabola)
+    mean = 30 + 2 * 0.2 - 0.02 * 4.0**2 - 0.1 * 2.0**2
+    spread = np.hypot(0.5 * 4.0, 2 * 0.1)
+    loss = tolerance_loss_db(problem, problem.camera)
+    assert loss == pytest.approx(30 - (mean - ONE_IN_TWENTY * spread), abs=1e-5)
+
+
+def with_errors(problem: Problem, errors: Errors) -> Problem:
+    table = problem.spec.fabrication
+    assert table is not None
+    return problem_of(problem.spec.model_copy(update={"fabrication": table.model_copy(update={"errors": errors})}))
+
+
+def test_it_is_near_to_what_drawn_lenses_lose(problem: Problem) -> None:
+    errors = Errors(defocus_um=Normal(distribution="normal", sigma=1.0))
+    one = with_errors(problem, errors)
+    drawn = restored_of(one, draw_samples(errors, one.camera, one.view.lens, seed=3, count=200))
+    as_designed = restored_of(one, stacked([Draw()]))[0]
+    loss = as_designed - np.quantile(drawn, 0.05)
+    assert loss > 0.01
+    assert tolerance_loss_db(one, one.camera) == pytest.approx(loss, rel=0.3)
+
+
+def test_a_lens_that_can_have_none_of_the_errors_loses_nothing(problem: Problem) -> None:
+    errors = Errors(decentre_x_um=Normal(distribution="normal", sigma=1.0))
+    assert tolerance_loss_db(with_errors(problem, errors), problem.camera) == 0.0
