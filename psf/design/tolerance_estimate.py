@@ -20,6 +20,7 @@ import numpy as np
 from metalens.formats.camera.camera import Camera
 from metalens.formats.design.objectives import RestorationObjective
 from metalens.formats.design.tolerance_spec import TYPICAL, Errors, Fixed
+from metalens.optics.metalens import Metalens
 from metalens.psf.camera_fields import view_of
 from metalens.psf.design.light import image_efficiency, light_of
 from metalens.psf.design.objectives import figure_of
@@ -92,7 +93,7 @@ def restored_of(problem: Problem, draws: Draw) -> np.ndarray:
     weight = jnp.asarray(problem.field_weight)
 
     @jax.jit
-    def decibels(draws: Draw) -> jax.Array:
+    def decibels(lens: Metalens, draws: Draw) -> jax.Array:
         efficiency = weight @ jnp.broadcast_to(
             image_efficiency(lens, jnp.asarray(problem.wavelength), problem.view),
             (len(problem.field_weight), len(problem.wavelength)),
@@ -105,4 +106,5 @@ def restored_of(problem: Problem, draws: Draw) -> np.ndarray:
 
         return jax.lax.map(one, draws)
 
-    return np.asarray(decibels(draws), dtype=float)
+    # The lens is an argument, as in the search: a constant one is folded while it is compiled, in single precision.
+    return np.asarray(decibels(lens, draws), dtype=float)

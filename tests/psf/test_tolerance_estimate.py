@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from metalens.formats.design.spec import parse_design
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.spec import parse_design, read_design
 from metalens.formats.design.tolerance_spec import Errors, Normal
 from metalens.psf.design import tolerance_estimate
 from metalens.psf.design.problem import Problem, problem_of
@@ -82,3 +83,9 @@ def test_it_is_near_to_what_drawn_lenses_lose(problem: Problem) -> None:
 def test_a_lens_that_can_have_none_of_the_errors_loses_nothing(problem: Problem) -> None:
     errors = Errors(decentre_x_um=Normal(distribution="normal", sigma=1.0))
     assert tolerance_loss_db(with_errors(problem, errors), problem.camera) == 0.0
+
+
+def test_several_orders_behind_a_stop_have_an_estimate() -> None:
+    """Compiled with the lens as a constant, its light was not a number."""
+    spec = read_design("multi-order").with_(sampling={"fields_deg": [0.0], "wavelengths_per_channel": 1})
+    assert 0.0 < tolerance_loss_db(problem_of(spec), read_camera("multi-order")) < 1.0
