@@ -35,7 +35,8 @@ class Figures(BaseModel):
         restored_centre_db: at the field nearest to the axis.
         restored_edge_db: at the outermost field.
         captured_db: of the captured picture, over the sensor.
-        tolerance_loss_db: what one of twenty copies loses of restored_db by errors of fabrication and assembly.
+        tolerance_loss_db: what one of twenty copies loses of restored_db by errors of fabrication and assembly; None in
+            what earlier versions wrote.
         track_length_um: from the stop to the sensor.
         diameter_um: of the lens.
         f_number: focal length over the pupil's diameter.
@@ -52,7 +53,7 @@ class Figures(BaseModel):
     restored_centre_db: float
     restored_edge_db: float
     captured_db: float
-    tolerance_loss_db: float
+    tolerance_loss_db: float | None = None
     track_length_um: float
     diameter_um: float
     f_number: float

@@ -56,7 +56,7 @@ def pareto_front(values: np.ndarray) -> np.ndarray:
 
 
 def fronts(candidates: Sequence[Candidate]) -> dict[str, np.ndarray]:
-    """Which candidates lie on each front of :data:`FRONTS`, by its name.
+    """Which candidates lie on each front of :data:`FRONTS`, by its name; without fronts of figures that are not known.
 
     Args:
         candidates: with figures.
@@ -65,9 +65,10 @@ def fronts(candidates: Sequence[Candidate]) -> dict[str, np.ndarray]:
 
     def better(signed: str) -> np.ndarray:
         name = signed.removeprefix("-")
-        return (-1 if signed != name else 1) * np.array([getattr(each, name) for each in told])
+        return (-1 if signed != name else 1) * np.array([getattr(each, name) for each in told], dtype=float)
 
-    return {name: pareto_front(np.stack([better(each) for each in pair], axis=-1)) for name, pair in FRONTS.items()}
+    pairs = {name: np.stack([better(each) for each in pair], axis=-1) for name, pair in FRONTS.items()}
+    return {name: pareto_front(values) for name, values in pairs.items() if not np.isnan(values).any()}
 
 
 class Sampler:

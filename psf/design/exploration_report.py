@@ -68,7 +68,7 @@ def write_exploration_report(found: ExplorationResult) -> dict[str, Any]:
         "design": found.spec.name,
         "spec_hash": found.spec.hash,
         "best": found.best.number,
-        "front": {name: [n for n, each in on_front.items() if name in each] for name in FRONTS},
+        "front": {name: [n for n, each in on_front.items() if name in each] for name in fronts(found.able)},
         "candidates": [each.model_dump(mode="json", exclude_none=True) for each in found.candidates],
     }
     save_figure(found.folder, "pareto", lambda: pareto_figure(found.able, found.best), {"png": 150})
@@ -99,7 +99,11 @@ def _text(found: ExplorationResult, on_front: dict[int, list[str]]) -> str:
     # Columns without values are left out.
     rows = [_row(each, on_front[each.number]) for each in able]
     shown = [at for at, key in enumerate(keys) if any(row[at] not in (None, "", "0.0") for row in rows)]
-    best = {at: max(_value(each, keys[at]) for each in able) for at in shown if keys[at].endswith("_db")}
+    best = {
+        at: (min if keys[at] == "tolerance_loss_db" else max)(_value(each, keys[at]) for each in able)
+        for at in shown
+        if keys[at].endswith("_db")
+    }
     cells = [
         [Best(row[at]) if at in best and _value(each, keys[at]) == best[at] else row[at] for at in shown]
         for each, row in zip(able, rows, strict=True)
@@ -155,7 +159,10 @@ def pareto_figure(able: Sequence[Candidate], best: Candidate) -> Figure:
     """
     figure, cells = panels(5.4, 2, 2)
     place = [each.number for each in able].index(best.number)
-    for axes, (name, front) in zip(cells.flat, fronts(able).items(), strict=True):
+    for axes in cells.flat:
+        axes.set_visible(False)
+    for axes, (name, front) in zip(cells.flat, fronts(able).items(), strict=False):
+        axes.set_visible(True)
         up, along = (signed.removeprefix("-") for signed in FRONTS[name])
         restored, across = (np.array([_value(each, key) for each in able]) for key in (up, along))
         order = np.flatnonzero(front)[across[front].argsort()]

@@ -197,6 +197,8 @@ def test_a_front_is_told_for_each_pair_of_figures() -> None:
         "tolerance": [False, True, False],
         "edge": [False, False, True],
     }
+    former = plain.model_copy(update={"figures": plain.figures.model_copy(update={"tolerance_loss_db": None})})
+    assert set(fronts([former, even])) == {"track", "light", "edge"}
 
 
 def test_generations_step_from_the_front_within_the_envelope() -> None:
