@@ -13,6 +13,8 @@ Files, in reading order:
 - ``structure``    structures: a meta-atom at each site
 - ``verification``  zones of a lens as supercells, with all neighbours
 - ``layout``       files for fabrication and ray tracing
+- ``neighbours``   correction of the local periodic approximation, from a verification
+- ``corrected``    a lens with it
 - ``built``        transmission of a lens that consists of given meta-atoms
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
 - ``fabrication``  fabrication errors

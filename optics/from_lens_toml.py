@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax.numpy as jnp
 import numpy as np
 
@@ -9,6 +11,7 @@ from metalens.formats.camera import parts
 from metalens.formats.camera import phase as families
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.lens import Lens
+from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
 from metalens.formats.files.errors import InputError
@@ -20,7 +23,9 @@ from metalens.optics.geometric_phase import GeometricPhase
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
 from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
 from metalens.optics.meta_atoms.named import PROXY, Incidence
+from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens, Plate, Stop
+from metalens.optics.neighbours import BEYOND_SLOPE, Neighbours, neighbours_of
 from metalens.optics.phase import (
     Cubic,
     EvenPolynomial,
@@ -33,6 +38,7 @@ from metalens.optics.phase import (
     Zernike,
 )
 from metalens.optics.response import IdealPhase, Kinoform, Response
+from metalens.optics.structure.fit import steepest_turn
 from metalens.optics.structure.radial_geometry import RadialGeometry
 from metalens.optics.structure.sites import Sites, sites_of
 
@@ -262,7 +268,32 @@ def metalens_of(camera: Camera) -> Metalens:
         cover_glass=_plate_of(lens.cover_glass),
         structure=structure_of(lens, aperture_of(lens.aperture)),
     )
+    if lens.neighbours is not None:
+        drawn = replace(drawn, neighbours=_neighbours(lens.neighbours, drawn, atom_library_of(camera).name))
     return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn))
+
+
+def _neighbours(table: NeighboursTable, lens: Metalens, library: str) -> Neighbours:
+    found = table.verification()
+    if found.library != library:
+        raise InputError(
+            f"{table.file}: is of meta-atoms of the library {found.library}, and those of the lens are of "
+            f"{library}; verify this lens."
+        )
+    if lens.phase.flat_pixel is not None:
+        raise InputError(
+            "lens.neighbours: zones are told by the slope of the phase, and a phase of flat pixels has none; leave it "
+            "out, or give the map with cubic interpolation."
+        )
+    orders = () if lens.structure is not None else lens.response.orders
+    made = neighbours_of(found, flat_cells=lens.structure is not None, orders=orders, veil=table.veil is not False)
+    steepest, verified = steepest_turn(lens), float(np.asarray(made.slope)[-1])
+    if steepest > BEYOND_SLOPE * verified:
+        raise InputError(
+            f"{table.file}: its narrowest zone is {1e6 / verified:.3g} µm wide, and the lens has zones of "
+            f"{1e6 / steepest:.3g} µm; verify this lens."
+        )
+    return made
 
 
 def atom_pitch(record: Lens, lens: Metalens) -> float | None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 
 from metalens.optics.aperture import Aperture, Circle
 from metalens.optics.built import Built
+from metalens.optics.neighbours import Neighbours
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import IdealPhase, Response
@@ -60,6 +61,7 @@ class Metalens:
         cover_glass: a plate somewhere between the lens and the sensor.
         structure: the meta-atoms of the lens. Their transmission replaces phase and response; the
             phase, for which they were chosen, still gives the rays, and with them windows and samplings.
+        neighbours: what supercells find otherwise than the transmission of periodic arrays; None leaves it out.
 
     Example:
         >>> from metalens.optics import Hyperbolic
@@ -78,6 +80,7 @@ class Metalens:
     substrate: Plate | None = None
     cover_glass: Plate | None = None
     structure: Built | None = None
+    neighbours: Neighbours | None = None
 
     @property
     def aperture_area(self) -> Scalar:
@@ -104,7 +107,7 @@ class Metalens:
     @property
     def achromatic(self) -> bool:
         """Whether the transmission is the same at every wavelength."""
-        return self.structure is None and self.response.achromatic
+        return self.structure is None and self.neighbours is None and self.response.achromatic
 
     def image_order(self, wavelength: jax.Array) -> jax.Array:
         """Diffraction order ``[...]`` that forms the image at the wavelengths ``[...]`` in metres; usually 1."""
@@ -151,6 +154,8 @@ class Metalens:
         """Make sure that the transmission is known at these wavelengths in metres; outside jit.
 
         Raises:
-            InputError: a wavelength lies outside the table of the library.
+            InputError: a wavelength lies outside the table of the library or of the neighbours.
         """
         (self.response if self.structure is None else self.structure).check(wavelength)
+        if self.neighbours is not None:
+            self.neighbours.check(wavelength)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.built import Built
+from metalens.optics.corrected import CorrectedLens
 from metalens.optics.fabrication import library_of
 from metalens.optics.geometric_phase import GeometricPhase
 from metalens.optics.incidence import Element, LocalIncidence, local_incidence
@@ -144,8 +145,10 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
     Returns:
         Pairs of weight and lens: of a plane wave one for s and one for p, each ½, or one alone if the lens sends light
         into a single diffraction order; of a near point the elements yy, xx and xy of its Jones matrix. Of a geometric
-        phase one for each order, whose polarisations differ.
+        phase one for each order, whose polarisations differ. With neighbours, s and p are always two.
     """
+    if lens.neighbours is not None:
+        return _with_neighbours(lens, source)
     if lens.structure is None and isinstance(lens.response, GeometricPhase):
         return tuple((1.0, replace(lens, response=each)) for each in lens.response.separate())
     library = library_of(lens)
@@ -160,6 +163,19 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
         both = UnpolarisedOrder((_response(lens, s), _response(lens, p)))
         return ((1.0, replace(lens, response=both)),)
     return tuple((0.5, _with_library(lens, seen)) for seen in (s, p))
+
+
+def _with_neighbours(lens: Metalens, source: Source) -> tuple[tuple[float, Metalens], ...]:
+    """s and p of a plane wave, each with the correction of its zones."""
+    library, found = library_of(lens), []
+    for polarisation in (0, 1):
+        seen = lens
+        if library is not None and library.oblique is not None:
+            squared = jnp.sum(jnp.square(jnp.asarray(source.direction)))
+            seen = _with_library(lens, at_incidence(library, polarisation, squared))
+        corrected = CorrectedLens(seen, jnp.asarray(source.direction), polarisation)
+        found.append((0.5, replace(lens, structure=corrected, neighbours=None)))
+    return tuple(found)
 
 
 def varies_over_lens(lens: Metalens, source: Source) -> bool:

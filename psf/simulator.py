@@ -18,7 +18,7 @@ from metalens.optics.incidence import largest_squared_sine
 from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
-from metalens.optics.source import Source
+from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, plan_engine
@@ -26,6 +26,7 @@ from metalens.psf.engines.field_batch import BatchTask, simulate_batch, simulate
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import pixel_nodes
+from metalens.psf.engines.veil import veil_intensity
 from metalens.psf.rays import check_chief_ray, pupil_points
 from metalens.psf.validation import FieldAngle, check_request, field_direction
 
@@ -155,6 +156,10 @@ class PsfSimulator:
             psf += weight * np.stack(
                 [at(moved, source, float(value), middle, self.window, grid) for value in self.wavelength]
             )
+        if lens.neighbours is not None and lens.neighbours.veil:
+            moved = at_sensor(lens, direction, self.conjugates.moved)
+            place = None if centre is None else centre[0]
+            psf += np.asarray(veil_intensity(moved, source, jnp.asarray(self.wavelength), place, self.window))
         return np.asarray(self._checked(psf, lens))
 
     def _checked(self, energy: _Array, lens: Metalens) -> _Array:
@@ -289,8 +294,16 @@ def check_incidence(lens: Metalens, source: Source) -> None:
         source: of the light of one field point.
 
     Raises:
-        InputError: the light does, at some place of the lens.
+        InputError: the light does, at some place of the lens; or it comes from a near point, and supercells know plane
+            waves, or from beyond the fields of the supercells.
     """
+    if lens.neighbours is not None:
+        if isinstance(source, PointSource):
+            raise InputError(
+                "lens.neighbours: supercells are computed in plane waves, and this object is at a finite distance; set "
+                "the object to infinity, or leave out lens.neighbours."
+            )
+        lens.neighbours.check_field(float(np.hypot(*np.asarray(source.direction, dtype=float))))
     library = library_of(lens)
     if library is None or library.oblique is None:
         return

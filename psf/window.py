@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,6 +14,7 @@ from metalens.optics.polarised import image_share, polarised_lenses
 from metalens.optics.structure.fit import fit_of, opening_points
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter
+from metalens.psf.engines.veil import corrected_share
 
 OBLIQUE_POINTS = 2**14
 """Places of a structure from which its share of the light is, at the incidence of each field."""
@@ -64,7 +67,16 @@ def reachable_light(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
     if view.lens.stop is not None:
         for field in range(len(view.position)):
             inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
-    return inside * _image_share(view, wavelength)
+    return inside * _image_share(view, wavelength) * _with_neighbours(view, wavelength)
+
+
+def _with_neighbours(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
+    """Factor ``[field, wavelength]``, or ``[1, 1]``, of that share by the neighbours of the meta-atoms."""
+    if view.lens.neighbours is None:
+        return np.ones((1, 1))
+    values = jnp.asarray(wavelength)
+    fields = range(len(view.position))
+    return np.stack([np.asarray(corrected_share(view.lens, view.source(each), values)) for each in fields])
 
 
 def _image_share(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
@@ -83,7 +95,7 @@ def _oblique_share(view: CameraView, field: int, wavelength: np.ndarray) -> np.n
         return np.asarray(image_share(view.lens, source, wavelength), dtype=float)
     y, x = (jnp.asarray(each) for each in opening_points(view.lens, OBLIQUE_POINTS))
     total = np.zeros(len(wavelength))
-    for weight, seen in polarised_lenses(view.lens, source):
+    for weight, seen in polarised_lenses(replace(view.lens, neighbours=None), source):
         total += weight * np.array([float(_share_at(seen, y, x, jnp.asarray(value))) for value in wavelength])
     return total
 

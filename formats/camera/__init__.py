@@ -11,6 +11,7 @@ In reading order:
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5
 - ``parts``             opening, stop, plates, response, meta-atoms
 - ``structure_tables``  meta-atoms at sites or by radius
+- ``neighbours_table``  correction of the meta-atoms by their neighbours
 - ``structure``         ``structure.h5``: the meta-atom at each site of a lens
 - ``sensor``            the ``[sensor]`` table, in the terms of EMVA 1288
 - ``sensor_noise``      the noise that it means

@@ -68,6 +68,6 @@ def folder_of(camera: Camera) -> Path:
     """The folder of the files that a camera names; the current one if it names none."""
     lens = camera.lens
     terms = lens.phase.terms if isinstance(lens.phase, SumPhase) else (lens.phase,)
-    parts = (*terms, lens.response, lens.structure, lens.radial_geometry, camera.spectrum)
+    parts = (*terms, lens.response, lens.structure, lens.radial_geometry, lens.neighbours, camera.spectrum)
     folders = [getattr(part, "_folder", None) for part in parts]
     return next((folder for folder in folders if folder is not None), Path())

@@ -7,6 +7,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.parts import (
     Aperture,
     Fabrication,
@@ -47,6 +48,8 @@ class Lens(Record):
         default=None, description="angle at which a library is taken; None is local if the library has angles"
     )
 
+    neighbours: NeighboursTable | None = Field(default=None, description="what supercells of `metalens verify` change")
+
     @model_validator(mode="after")
     def _fit(self) -> Lens:
         check_aperture(self.aperture, self.aperture_um, "aperture")
@@ -70,6 +73,11 @@ class Lens(Record):
                 'incidence "local" needs meta-atoms of a library with angles: a structure, a radial_geometry or a '
                 'response of the kind "library"; leave it out'
             )
+        if self.neighbours is not None and not built and not isinstance(self.response, LibraryResponse):
+            raise ValueError(
+                "neighbours corrects meta-atoms of a library: a structure, a radial_geometry or a response of the kind "
+                '"library"; leave it out'
+            )
         return self
 
     def in_folder(self, folder: Path) -> Lens:
@@ -87,6 +95,8 @@ class Lens(Record):
             found["structure"] = self.structure.in_folder(folder)
         if self.radial_geometry is not None:
             found["radial_geometry"] = self.radial_geometry.in_folder(folder)
+        if self.neighbours is not None:
+            found["neighbours"] = self.neighbours.in_folder(folder)
         return self.model_copy(update=found) if found else self
 
     @property

@@ -2,9 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_record
+
+ORDERS = (-3, -2, -1, 0, 1, 2, 3)
+"""Orders of a grating in units of the lens' phase: 1 the wanted one, 0 the light that is not deflected."""
 
 Share = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
@@ -31,6 +38,8 @@ class VerifiedZone(BaseModel):
         fourier_orders: of the supercell.
         change: of the wanted order's share at the last step to more Fourier orders, the largest of those looked at.
         converged: whether it is within the tolerance.
+        order_shares: in each of the :data:`ORDERS`; empty in files of earlier versions.
+        local_order_shares: the same by the local periodic approximation with flat cells.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -52,6 +61,8 @@ class VerifiedZone(BaseModel):
     fourier_orders: int
     change: Share
     converged: bool
+    order_shares: tuple[Share, ...] = ()
+    local_order_shares: tuple[Share, ...] = ()
 
 
 class Verification(BaseModel):
@@ -83,9 +94,33 @@ class Verification(BaseModel):
         return sum(not zone.converged for zone in self.zones)
 
 
+def read_verification(path: str | os.PathLike[str]) -> Verification:
+    """Read a ``verification.json``.
+
+    Args:
+        path: the file.
+
+    Raises:
+        InputError: it is missing, of another schema, or does not hold every incidence of every zone.
+    """
+    found = read_record(path, Verification, "verification", "make it with `metalens verify`")
+    rows = {(z.wavelength_nm, z.field_deg, round(z.azimuth_deg), z.polarisation, z.pillars) for z in found.zones}
+    places = [(z.wavelength_nm, z.field_deg, z.pillars) for z in found.zones]
+    wanted = len({row[0] for row in places}) * len({row[1] for row in places}) * len({row[2] for row in places})
+    whole = {place for place in places if all((*place[:2], 0, name, place[2]) in rows for name in "sp")}
+    off_axis = all((*p[:2], 180, name, p[2]) in rows for p in places if p[1] > 0 for name in "sp")
+    if not places or len(whole) != wanted or not off_axis or any(not zone.deflection_sine > 0 for zone in found.zones):
+        raise InputError(
+            f"{path}: not every zone has both polarisations at every wavelength and field, from both sides; make it "
+            "again with `metalens verify`."
+        )
+    return found
+
+
 def csv_of(found: Verification) -> str:
     """The rows as a table, geometries joined by spaces."""
-    names = [name for name in VerifiedZone.model_fields if name != "geometry_nm"]
+    lists = ("geometry_nm", "order_shares", "local_order_shares")
+    names = [name for name in VerifiedZone.model_fields if name not in lists]
     lines = [",".join([*names, "geometry_nm"])]
     for zone in found.zones:
         values = [getattr(zone, name) for name in names]

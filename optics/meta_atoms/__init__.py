@@ -7,6 +7,7 @@ Files, in reading order:
 - ``response``  the meta-atom nearest in phase at each place: diffraction orders
 - ``proxy``     the published fit of neural nano-optics as a library
 - ``named``     a library by its name or from its ``library.h5``
+- ``of_camera``  the library of a camera's meta-atoms, as it was computed
 """
 
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, meta_atom_library

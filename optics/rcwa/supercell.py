@@ -15,6 +15,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
+from metalens.formats.meta_atoms.verification import ORDERS
 from metalens.optics.rcwa.layer import row_layer
 from metalens.optics.rcwa.solve import Scattered, scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
@@ -73,7 +74,7 @@ class GratingOrders:
     transmittance: float
 
 
-LENS_ORDERS = np.arange(-3, 4)
+LENS_ORDERS = np.array(ORDERS)
 
 
 def supercell_of(library: AtomLibrary, geometry: np.ndarray, wavelength: float, samples: int = 64) -> Supercell:
@@ -129,7 +130,7 @@ class SupercellSolver:
     def __init__(self, cell: Supercell, orders_per_atom: int) -> None:
         self.cell = cell
         densities = np.stack(
-            [cell_density(cell.shape, each, cell.pitch, "square", cell.samples) for each in cell.geometry]
+            [cell_density(cell.shape, each, cell.pitch, "square", cell.samples, centred=True) for each in cell.geometry]
         )
         count = len(cell.geometry) * orders_per_atom
         self.layer = row_layer(densities, cell.material**2, cell.between**2, cell.pitch, count)
@@ -143,10 +144,20 @@ class SupercellSolver:
                 with a wave vector along the row, along which the phase falls, and is bent back towards the normal.
             polarisation: ``"s"`` or ``"p"``, of the plane of incidence.
         """
+        return self._orders(self.scattered(angle, azimuth, polarisation))
+
+    def scattered(self, angle: float, azimuth: float, polarisation: str) -> Scattered:
+        """All orders behind the supercell; arguments as of :meth:`at`.
+
+        Args:
+            angle: of incidence in air in radians.
+            azimuth: of the plane of incidence in radians, 0 to π.
+            polarisation: ``"s"`` or ``"p"``.
+        """
         # A plane of incidence along the row keeps the mirror symmetry across it.
         along = abs(np.sin(azimuth)) < 1e-9 or angle == 0
         signed = angle * np.sign(np.cos(azimuth)) if along else angle
-        found = scatter_plane_wave(
+        return scatter_plane_wave(
             self.layer,
             height=self.cell.height,
             wavelength=self.cell.wavelength,
@@ -157,7 +168,6 @@ class SupercellSolver:
             azimuth=0.0 if along else azimuth,
             mirror_x=False,
         )
-        return self._orders(found)
 
     def _orders(self, found: Scattered) -> GratingOrders:
         # The phase falls along x: the lens' order m is the grating's −m.
@@ -168,13 +178,14 @@ class SupercellSolver:
         return GratingOrders(complex(amplitude), np.maximum(shares, 0.0), found.transmittance)
 
 
-def local_amplitude(transmission: np.ndarray) -> complex:
-    """The wanted order's amplitude by the local periodic approximation, with flat cells.
+def local_amplitude(transmission: np.ndarray, order: int = 1) -> complex:
+    """An order's amplitude by the local periodic approximation, with flat cells.
 
     Args:
         transmission: ``[meta-atom]`` t of each one's own array at this incidence.
+        order: in units of the lens' phase; 1 is the wanted one.
     """
     count = len(transmission)
     # Counted from the first meta-atom, the phase that is wanted falls by a turn in a period.
-    turn = np.exp(2j * np.pi * np.arange(count) / count)
-    return complex(np.mean(transmission * turn) * np.sinc(1 / count))
+    turn = np.exp(2j * np.pi * order * np.arange(count) / count)
+    return complex(np.mean(transmission * turn) * np.sinc(order / count))

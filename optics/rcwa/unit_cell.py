@@ -15,7 +15,9 @@ SUBSAMPLES = 8
 """Sub-samples along each side of a sample that an outline crosses."""
 
 
-def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES) -> np.ndarray:
+def cell_density(
+    shape: str, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES, *, centred: bool = False
+) -> np.ndarray:
     """Filling factor of each sample, averaged over samples that an outline crosses.
 
     Args:
@@ -24,14 +26,18 @@ def cell_density(shape: str, geometry: np.ndarray, pitch: float, lattice: str, s
         pitch: in metres.
         lattice: ``"square"`` or ``"hexagonal"``.
         samples: along each lattice vector.
+        centred: the first sample has its centre on the meta-atom's, so that the sampled cell is its own mirror image,
+            as the solver takes it. Otherwise the meta-atom's centre is the first sample's corner, half a sample away,
+            as in the libraries that come with the package.
 
     Returns:
         ``[u, v]`` from 0 to 1; the meta-atom's centre is the corner of the cell, which is periodic.
     """
     figure, _, kind = shape.rpartition("_")
     total = np.zeros((samples, samples))
+    shift = 0.5 if centred else 0.0
     for part_u, part_v in product(range(SUBSAMPLES), repeat=2):
-        u, v = (((np.arange(samples) + (part + 0.5) / SUBSAMPLES) / samples) for part in (part_u, part_v))
+        u, v = ((np.arange(samples) + (part + 0.5) / SUBSAMPLES - shift) / samples for part in (part_u, part_v))
         total += _covered(figure, np.asarray(geometry), pitch * lattice_vectors(lattice), u, v)
     covered = total / SUBSAMPLES**2
     return covered if kind == "pillar" else 1 - covered

@@ -12,12 +12,12 @@ import numpy as np
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
 from metalens.formats.camera.parts import LibraryResponse
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
+from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics.fabrication import library_of
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms.library import MetaAtomLibrary
-from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.meta_atoms.oblique import check_angles
+from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.rcwa.supercell import ORDERS_PER_ATOM, supercell_of
 from metalens.optics.verification.zones import zone_radii
@@ -155,34 +155,6 @@ def plan_verification(
         tolerance,
         tuple(orders_per_atom),
     )
-
-
-def atom_library_of(camera: Camera) -> AtomLibrary:
-    """The library of a camera's meta-atoms, as it was computed.
-
-    Raises:
-        InputError: it has none, or the fit of neural nano-optics, which is of no geometry that can be solved.
-    """
-    lens = camera.lens
-    source: Any = None
-    if lens.structure is not None:
-        source = lens.structure.library_source(lens.structure.structure())
-    elif lens.radial_geometry is not None:
-        source = lens.radial_geometry.library_source()
-    elif isinstance(lens.response, LibraryResponse):
-        source = lens.response.path()
-    if source is None or source == PROXY:
-        raise InputError(
-            f"{camera.name}: has no meta-atoms of a computed library, whose neighbours could be verified; give it a "
-            '[lens.response] of the kind "library", such as library = "si3n4-on-sio2", or a structure.'
-        )
-    library = read_atom_library(library_path(source))
-    if library.geometry.shape[1] != 1:
-        raise InputError(
-            f"library {library.name}: its {library.shape}s have {library.geometry.shape[1]} parameters, and supercells "
-            "of one are verified."
-        )
-    return library
 
 
 def _check_fields(scalar: MetaAtomLibrary, library: AtomLibrary, fields: tuple[float, ...]) -> None:

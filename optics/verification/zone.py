@@ -44,7 +44,8 @@ def verified_zone(plan: VerificationPlan, count: int, wavelength: float) -> list
     for field, turn in plan.incidences:
         for number, polarisation in enumerate("sp"):
             orders = solver.at(field, turn, polarisation)
-            local = local_amplitude(_transmission(library, number, field, zone.geometry, wavelength))
+            through = _transmission(library, number, field, zone.geometry, wavelength)
+            local = local_amplitude(through)
             wanted = abs(orders.amplitude) ** 2
             undeflected = float(orders.shares[LENS_ORDERS == 0][0])
             rows.append(
@@ -66,6 +67,8 @@ def verified_zone(plan: VerificationPlan, count: int, wavelength: float) -> list
                     fourier_orders=len(solver.layer.coefficients),
                     change=change,
                     converged=change <= plan.tolerance,
+                    order_shares=tuple(float(each) for each in orders.shares),
+                    local_order_shares=tuple(abs(local_amplitude(through, int(m))) ** 2 for m in LENS_ORDERS),
                 )
             )
     return rows

@@ -15,6 +15,7 @@ from metalens.optics.polarised import image_share, polarised_lenses, varies_over
 from metalens.optics.response import IdealPhase
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.design.problem import Problem
+from metalens.psf.engines.veil import corrected_share
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.tolerance.draws import Draw, perturbed
 
@@ -52,7 +53,8 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
     # Of one order, the response is a factor of the field at each wavelength; without it the field behind the lens is
     # the same at all of them and is computed once.
     plain = made
-    single = made.structure is None and made.response.orders == (1,) and not _near(made, problem.view)
+    alike = made.structure is None and made.neighbours is None and not _near(made, problem.view)
+    single = alike and made.response.orders == (1,)
     if single:
         plain = replace(made, response=IdealPhase())
     if draw is None:
@@ -91,10 +93,12 @@ def image_efficiency(lens: Metalens, wavelength: jax.Array, view: CameraView) ->
     """
     library = library_of(lens)
     sources = [view.source(field) for field in range(len(view.direction))]
-    if library is None or library.oblique is None:
+    if lens.neighbours is None and (library is None or library.oblique is None):
         sources = sources[:1]
     if lens.structure is None:
-        return jnp.stack([image_share(lens, source, wavelength) for source in sources])
+        return jnp.stack(
+            [image_share(lens, each, wavelength) * corrected_share(lens, each, wavelength) for each in sources]
+        )
     return jnp.stack(
         [
             sum(

@@ -11,6 +11,7 @@ Files, in reading order:
 - ``sampling``            sampling of the next one
 - ``direction_cosine``    for smooth phases: a few matrix products per tile, for any size of lens
 - ``rayleigh_sommerfeld`` the reference, in float64
+- ``veil``                light of orders that do not form the image
 - ``pixels``              integration of sampled intensities over pixels
 - ``choice``              choice of the engine, with the reason
 - ``field_batch``         fields and wavelengths together, compiled

@@ -111,6 +111,8 @@ def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
         return "a cover glass, behind which the rays' paths have no closed form"
     if lens.structure is not None:
         return "a structure of individual meta-atoms"
+    if lens.neighbours is not None:
+        return "zones whose meta-atoms respond with their neighbours"
     if lens.phase.flat_pixel is not None:
         return "a phase of flat pixels"
     if len(lens.response.orders) > 1:

@@ -15,6 +15,7 @@ from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine
 from metalens.psf.engines.choice import EnginePlan
 from metalens.psf.engines.image_window import ImageWindow
+from metalens.psf.engines.veil import veil_intensity
 
 _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
 """Options of XLA that divide sums and loops by the number of cores, and with it change a result's last bit."""
@@ -83,6 +84,9 @@ def _batch(
             weight * of_field(at_sensor(seen, direction, moved), source, wavelength, centre)
             for weight, seen in polarised_lenses(lens, source)
         ]
+        if lens.neighbours is not None and lens.neighbours.veil:
+            veiled = at_sensor(lens, direction, moved)
+            parts.append(veil_intensity(veiled, source, wavelength, centre, task.window))
         return sum(parts[1:], start=parts[0])
 
     return jax.lax.map(at, (jnp.asarray(directions), None if centres is None else jnp.asarray(centres)))
