@@ -73,7 +73,7 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
 )
 @click.option(
     "--engine",
-    type=click.Choice(["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]),
+    type=click.Choice(["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel", "vectorial"]),
     default="auto",
     show_default=True,
     help="Propagation method; fresnel is for comparison only.",

@@ -23,6 +23,7 @@ Files, in reading order:
 - ``polarised``    a lens in the light of one field point: fields whose intensities add
 - ``from_lens_toml``  a lens from the tables of a ``lens.toml``
 - ``source``       incident light: plane waves and point sources
+- ``richards_wolf``  the vector field in an ideal focus, in closed form
 - ``propagation``  Rayleigh–Sommerfeld and band-limited angular spectrum: the reference engines
 
 Conventions:

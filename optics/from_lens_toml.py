@@ -19,7 +19,7 @@ from metalens.formats.meta_atoms.library import library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
 from metalens.optics.built import Built
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
-from metalens.optics.geometric_phase import GeometricPhase
+from metalens.optics.geometric_phase import GeometricPhase, nanofins_of
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
 from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
 from metalens.optics.meta_atoms.named import PROXY, Incidence
@@ -155,12 +155,21 @@ def response_of(record: parts.Response | None, incidence: Incidence | None = "no
             return Kinoform(record.wavelength_nm * NANO, record.orders, record.levels)
         case parts.GeometricResponse():
             assert record.light is not None
-            return GeometricPhase(record.wavelength_nm * NANO, record.light, record.transmittance or 1.0)
+            return GeometricPhase(
+                wavelength=record.wavelength_nm * NANO,
+                light=record.light,
+                transmittance=record.transmittance or 1.0,
+            )
+        case parts.NanofinResponse():
+            assert record.light is not None
+            library = read_atom_library(library_path(record.path()))
+            return nanofins_of(library, record.wavelength_nm * NANO, record.light)
         case parts.NanoOpticsProxyResponse():
             return MetaAtoms(nano_optics_proxy(), record.wavelength_nm * NANO, record.orders, record.duty_error or 0.0)
         case parts.LibraryResponse():
-            library = library_named(record.path(), incidence=incidence)
-            return MetaAtoms(library, record.wavelength_nm * NANO, record.orders)
+            return MetaAtoms(
+                library_named(record.path(), incidence=incidence), record.wavelength_nm * NANO, record.orders
+            )
         case _:
             return IdealPhase()
 
@@ -256,7 +265,12 @@ def metalens_of(camera: Camera) -> Metalens:
     built = lens.structure is not None or lens.radial_geometry is not None
     stop = None
     if lens.stop is not None:
-        stop = Stop(lens.stop.diameter_um * 1e-6, lens.stop.distance_um * 1e-6, aperture_of(lens.stop.aperture))
+        stop = Stop(
+            lens.stop.diameter_um * 1e-6,
+            lens.stop.distance_um * 1e-6,
+            aperture_of(lens.stop.aperture),
+            None if lens.stop.phase is None else phase_of(lens.stop.phase, lens),
+        )
     drawn = Metalens(
         aperture_diameter=lens.aperture_m,
         focal_length=lens.focal_length_m,

@@ -38,11 +38,13 @@ class Stop:
         diameter: of the disc that holds the opening, in metres.
         distance: in air, from the stop to the lens or to the front of its substrate, in metres.
         aperture: the opening's shape.
+        phase: that a first metasurface in the plane of the stop adds, without loss; None for a plain stop.
     """
 
     diameter: Scalar
     distance: Scalar
     aperture: Aperture = field(default_factory=Circle)
+    phase: Phase | None = None
 
 
 @register_dataclass
@@ -95,6 +97,8 @@ class Metalens:
         parts: list[Phase | Aperture | Built] = [self.phase, self.aperture]
         if self.stop is not None:
             parts.append(self.stop.aperture)
+            if self.stop.phase is not None:
+                parts.append(self.stop.phase)
         if self.structure is not None:
             parts.append(self.structure)
         return all(part.rotationally_symmetric for part in parts)

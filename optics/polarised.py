@@ -12,7 +12,7 @@ import numpy as np
 from metalens.optics.built import Built
 from metalens.optics.corrected import CorrectedLens
 from metalens.optics.fabrication import library_of
-from metalens.optics.geometric_phase import GeometricPhase
+from metalens.optics.geometric_phase import CircularResponse
 from metalens.optics.incidence import Element, LocalIncidence, local_incidence
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, at_incidence
 from metalens.optics.meta_atoms.response import MetaAtoms
@@ -149,7 +149,7 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
     """
     if lens.neighbours is not None:
         return _with_neighbours(lens, source)
-    if lens.structure is None and isinstance(lens.response, GeometricPhase):
+    if lens.structure is None and isinstance(lens.response, CircularResponse):
         return tuple((1.0, replace(lens, response=each)) for each in lens.response.separate())
     library = library_of(lens)
     if library is None or library.oblique is None:

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.optics.corrected import phase_slope
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.source import Source
 
@@ -30,11 +31,30 @@ class ChiefRay(NamedTuple):
         lens_point: ``[2]`` where it meets the lens, (y, x) in metres.
         direction: ``[2]`` its direction cosines (y, x) in the air behind the lens.
         landing: ``[2]`` where it meets the sensor, (y, x) in metres.
+        front: ``[2]`` its direction cosines (y, x) in air between the stop and the lens.
     """
 
     lens_point: jax.Array
     direction: jax.Array
     landing: jax.Array
+    front: jax.Array
+
+
+def bend_in_stop(lens: Metalens, wavelength: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Change of a ray's tangential direction cosines by a metasurface in the stop.
+
+    Args:
+        lens: with or without one.
+        wavelength: scalar, in metres.
+        y: ``[...]`` positions in the stop in metres.
+        x: the same along x; shapes broadcast.
+
+    Returns:
+        ``[..., (y, x)]``; zeros without one.
+    """
+    if lens.stop is None or lens.stop.phase is None:
+        return jnp.zeros((*jnp.broadcast_shapes(jnp.shape(y), jnp.shape(x)), 2))
+    return wavelength * phase_slope(lens.stop.phase, y, x)
 
 
 def layers_in_front(lens: Metalens) -> tuple[Plate, ...]:
@@ -104,11 +124,12 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     """
     direction = jnp.asarray(direction)
     if lens.stop is None:
-        return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction))
-    point = walk(layers_in_front(lens), direction)
+        return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction), direction)
+    front = direction + bend_in_stop(lens, wavelength, jnp.zeros(()), jnp.zeros(()))
+    point = walk(layers_in_front(lens), front)
     turns = lens.image_order(wavelength) * phase_gradient(lens, point[0], point[1]) / (2 * np.pi)
-    bent = direction + wavelength * turns
-    return ChiefRay(point, bent, point + walk(layers_behind(lens), bent))
+    bent = front + wavelength * turns
+    return ChiefRay(point, bent, point + walk(layers_behind(lens), bent), front)
 
 
 @partial(jax.jit, static_argnames=("order",))
@@ -131,7 +152,7 @@ def ray_landing(
     """
     y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
     total, back = jax.vjp(source.path, y, x)
-    direction = jnp.stack(back(jnp.ones_like(total)), axis=-1)
+    direction = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, wavelength, y, x)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), direction)
     number = lens.image_order(wavelength) if order is None else order
     bent = direction + number * wavelength / (2 * np.pi) * phase_gradient(lens, point[..., 0], point[..., 1])

@@ -305,6 +305,12 @@ def check_incidence(lens: Metalens, source: Source) -> None:
             )
         lens.neighbours.check_field(float(np.hypot(*np.asarray(source.direction, dtype=float))))
     library = library_of(lens)
+    bends = lens.stop is not None and lens.stop.phase is not None
+    if bends and (lens.neighbours is not None or (library is not None and library.oblique is not None)):
+        raise InputError(
+            "psf: a metasurface in the stop gives the light at the lens many directions, and the library's meta-atoms "
+            'respond to that of the field; set incidence = "normal" in [lens] and leave out lens.neighbours.'
+        )
     if library is None or library.oblique is None:
         return
     y, x = pupil_points(lens)

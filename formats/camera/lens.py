@@ -13,6 +13,7 @@ from metalens.formats.camera.parts import (
     Fabrication,
     LibraryResponse,
     MetaAtoms,
+    NanofinResponse,
     Plate,
     Response,
     Stop,
@@ -89,7 +90,7 @@ class Lens(Record):
         found: dict[str, object] = {}
         if isinstance(self.phase, FreeformPhase | SumPhase):
             found["phase"] = self.phase.in_folder(folder)
-        if isinstance(self.response, LibraryResponse):
+        if isinstance(self.response, LibraryResponse | NanofinResponse):
             found["response"] = self.response.in_folder(folder)
         if self.structure is not None:
             found["structure"] = self.structure.in_folder(folder)

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from metalens.formats.camera.phase import StopPhase
 from metalens.formats.files.linked_file import Digest, FileName, LinkingTable, checked_sha256
 from metalens.formats.files.record import Finite, Micrometres, Nanometres, NotNegative, OpticalWavelength, Record
 from metalens.formats.meta_atoms.library import library_path, shipped_libraries
@@ -107,6 +108,7 @@ class Stop(Record):
     diameter_um: Micrometres
     distance_um: NotNegative = Field(description="in air, to the lens or the front of its substrate")
     aperture: Aperture | None = None
+    phase: StopPhase | None = Field(default=None, description="of a first metasurface, in the plane of the stop")
 
     @model_validator(mode="after")
     def _fit(self) -> Stop:
@@ -194,12 +196,24 @@ class LibraryResponse(LinkingTable, _OrderedResponse):
         return path
 
 
+Handedness = Literal["left", "right", "unpolarised"]
+
+
+def _told(light: Handedness | None) -> Handedness:
+    if light is None:
+        raise ValueError(
+            "light is not given, and natural light is unpolarised: of it one half is focused and the other half "
+            'diverges; give "left" or "right" for circular light, or "unpolarised" for both halves'
+        )
+    return light
+
+
 class GeometricResponse(Record):
     """Rotated half-wave plates (nanofins): the phase is twice their angle, its sign that of the handedness."""
 
     kind: Literal["geometric"]
     wavelength_nm: OpticalWavelength = Field(description="at which the plates turn all light")
-    light: Literal["left", "right", "unpolarised"] | None = Field(
+    light: Handedness | None = Field(
         default=None, description="incident polarisation: circular as the receiver sees it, or none"
     )
     transmittance: float | None = Field(
@@ -207,17 +221,51 @@ class GeometricResponse(Record):
     )
 
     @model_validator(mode="after")
-    def _told(self) -> GeometricResponse:
-        if self.light is None:
-            raise ValueError(
-                "light is not given, and natural light is unpolarised: of it one half is focused and the other half "
-                'diverges; give "left" or "right" for circular light, or "unpolarised" for both halves'
-            )
+    def _fit(self) -> GeometricResponse:
+        _told(self.light)
         return self
 
 
+class NanofinResponse(LinkingTable):
+    """One rectangular pillar of a library at every site, turned by half of the phase, in circular light."""
+
+    kind: Literal["nanofins"]
+    library: FileName = Field(description="library.h5 of rectangular pillars, in the lens.toml's folder")
+    sha256: Digest | None = Field(default=None, description="of the file; set when it is read")
+    wavelength_nm: OpticalWavelength = Field(description="at which the pillar that converts the most light is taken")
+    light: Handedness | None = Field(
+        default=None, description="incident polarisation: circular as the receiver sees it, or none"
+    )
+
+    @model_validator(mode="after")
+    def _fit(self) -> NanofinResponse:
+        _told(self.light)
+        return self
+
+    def in_folder(self, folder: Path) -> NanofinResponse:
+        """The same response with its library found in ``folder``, and the SHA-256 of the library in the record.
+
+        Raises:
+            InputError: the library is missing, or not the one whose SHA-256 is recorded.
+        """
+        digest = checked_sha256(library_path(folder / self.library), self.sha256, "lens.response.sha256")
+        found = self.model_copy(update={"sha256": digest})
+        found._folder = folder
+        return found
+
+    def path(self) -> Path:
+        """Where the library lies.
+
+        Raises:
+            InputError: the camera was not read from a file, or the library is missing or has changed since.
+        """
+        path = self._place("lens.response", self.library)
+        checked_sha256(library_path(path), self.sha256, "lens.response.sha256")
+        return path
+
+
 Response = Annotated[
-    IdealResponse | KinoformResponse | NanoOpticsProxyResponse | LibraryResponse | GeometricResponse,
+    IdealResponse | KinoformResponse | NanoOpticsProxyResponse | LibraryResponse | GeometricResponse | NanofinResponse,
     Field(discriminator="kind"),
 ]
 

@@ -126,6 +126,10 @@ PhaseTerm = Annotated[
 """A family that can be a term of a sum."""
 
 
+StopPhase = Annotated[EvenPolynomialPhase | LogAspherePhase | CubicPhase | ZernikePhase, Field(discriminator="family")]
+"""A family whose phase does not depend on the lens' focal length, and needs no file: of a surface in the stop."""
+
+
 class SumPhase(Record):
     """The sum of several families, such as a hyperbolic and a cubic one."""
 

@@ -102,12 +102,12 @@ def row_layer(cells: np.ndarray, inside: complex, outside: complex, pitch: float
     Returns:
         The layer; the centre of the first meta-atom lies at the origin.
     """
-    count, samples = cells.shape[:2]
+    count = len(cells)
     with jax.enable_x64(True):
         cell = expansion_of(lattice_vectors("square"), CELL_ORDERS)
         tangent = [_tangents(jnp.asarray(each), expansion=cell) for each in cells]
         density, tangent_x, tangent_y = (
-            _in_a_row(np.stack([np.asarray(each) for each in parts]), samples)
+            joined_cells(np.stack([np.asarray(each) for each in parts]))
             for parts in (cells, [each[0] for each in tangent], [each[1] for each in tangent])
         )
         vectors = pitch * np.array([[float(count), 0.0], [0.0, 1.0]])
@@ -120,8 +120,16 @@ def row_layer(cells: np.ndarray, inside: complex, outside: complex, pitch: float
     return FourierLayer(coefficients, wave_vectors, inverse_z_permittivity, transverse_permittivity)
 
 
-def _in_a_row(cells: np.ndarray, samples: int) -> np.ndarray:
-    """``[u, v]`` of the row from ``[meta-atom, u, v]``: a cell has the centre of its meta-atom at its corner."""
+def joined_cells(cells: np.ndarray) -> np.ndarray:
+    """A row of cells, each with the centre of its meta-atom at its corner, as one.
+
+    Args:
+        cells: ``[meta-atom, u, v]``.
+
+    Returns:
+        ``[u, v]``, the centre of the first meta-atom at the corner.
+    """
+    samples = cells.shape[1]
     whole = np.concatenate(list(np.roll(cells, samples // 2, axis=1)), axis=0)
     return np.roll(whole, -(samples // 2), axis=0)
 

@@ -10,6 +10,7 @@ Files, in reading order:
 - ``angular_spectrum``    for every lens: one transfer function and one FFT per PSF
 - ``sampling``            sampling of the next one
 - ``direction_cosine``    for smooth phases: a few matrix products per tile, for any size of lens
+- ``vectorial``           all components of the field, for high numerical apertures
 - ``rayleigh_sommerfeld`` the reference, in float64
 - ``veil``                light of orders that do not form the image
 - ``pixels``              integration of sampled intensities over pixels

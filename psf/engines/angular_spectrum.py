@@ -80,9 +80,14 @@ def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: 
             field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
         return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
     stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
-    spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(light / wavelength))
-    spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, source.direction, grid.padding)
     chief = chief_ray(lens, wavelength, source.direction)
+    cycles = light / wavelength
+    if lens.stop.phase is not None:
+        # The chief ray's direction behind the stop is taken out here, that of the light before it was.
+        tilt = (chief.front - jnp.asarray(source.direction)) / wavelength
+        cycles += lens.stop.phase.at(near_y, near_x) / (2 * np.pi) - (tilt[0] * near_y + tilt[1] * near_x)
+    spectrum = jnp.fft.fft2(stop * source.amplitude(near_y, near_x) * phasor(cycles))
+    spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, chief.front, grid.padding)
     at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
     tilt = lens.image_order(wavelength) * phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
@@ -248,7 +253,7 @@ def field_intensity(
             if paraxial:
                 gain = paraxial_transfer(jnp.asarray(lens.focal_length), grid.size, pitch, value, rows)
             else:
-                gain = _transfer_behind(lens, source, value, centre, pitch, grid, rows)
+                gain = transfer_behind(lens, source, value, centre, pitch, grid, rows)
             field = jnp.fft.ifft(spectrum[:rows] * gain, axis=1)[:, _around(origin[1], grid.window[1])]
             if mirrored:
                 field = jnp.concatenate([field, field[1 : grid.size[0] - field.shape[0] + 1][::-1]])
@@ -261,7 +266,7 @@ def field_intensity(
     return of_field
 
 
-def _transfer_behind(
+def transfer_behind(
     lens: Metalens,
     source: Source,
     wavelength: jax.Array,
@@ -270,7 +275,17 @@ def _transfer_behind(
     grid: Grid,
     rows: int | None,
 ) -> jax.Array:
-    """:func:`transfer` from the lens to a window about ``centre``, or about the chief ray."""
+    """:func:`transfer` from the lens to a window about ``centre``, or about the chief ray.
+
+    Args:
+        lens: at the distance of the sensor.
+        source: the light.
+        wavelength: scalar, in metres.
+        centre: ``[2]`` (y, x) of the window's middle on the sensor; None is where the chief ray lands.
+        pitch: sample spacing in metres.
+        grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+        rows: number of first rows to compute; None is all.
+    """
     chief = chief_ray(lens, wavelength, source.direction)
     offset = None if centre is None else centre - chief.landing
     layers = layers_behind(lens)

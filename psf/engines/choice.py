@@ -11,9 +11,10 @@ from typing import Literal, get_args
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.optics.geometric_phase import CircularResponse
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import varies_over_lens
-from metalens.optics.source import Source
+from metalens.optics.source import PointSource, Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.direction_cosine import seen_area, tile_side
 from metalens.psf.engines.grid import LARGEST_GRID, Grid, choose_grid
@@ -23,7 +24,7 @@ from metalens.psf.engines.sampling import Sampling, choose_sampling
 AREA_TOLERANCE = 0.02
 """Largest relative error of the pupil's area on the grid of the direction-cosine engine."""
 
-Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel"]
+Engine = Literal["auto", "direction_cosine", "angular_spectrum", "rayleigh_sommerfeld", "fresnel", "vectorial"]
 
 
 @dataclass(frozen=True)
@@ -98,9 +99,26 @@ def plan_engine(
             "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop "
             'and cover glass or use engine="angular_spectrum".'
         )
+    if engine == "vectorial":
+        obstacle = _not_vectorial(lens, sources)
+        if obstacle is not None:
+            raise InputError(f'psf: the vectorial engine holds {obstacle}; use engine="angular_spectrum".')
     convolves = engine == "rayleigh_sommerfeld"
     grid = choose_grid(lens, wavelength, sources, window, convolves=convolves, refinement=refinement)
     return EnginePlan(engine, reason, grid=grid)
+
+
+def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
+    """What the vectorial engine does not hold of a lens and its light; None if it can compute them."""
+    if lens.cover_glass is not None:
+        return "in air, not behind a cover glass"
+    if lens.stop is not None and lens.stop.phase is not None:
+        return "for one direction of the light, not behind a metasurface in the stop"
+    if any(isinstance(source, PointSource) for source in sources):
+        return "for the light of plane waves, and the object is at a finite distance"
+    if lens.structure is None and isinstance(lens.response, CircularResponse):
+        return "for linear polarisations, and a geometric phase is of circular light"
+    return None
 
 
 def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:

@@ -12,7 +12,7 @@ import jax.numpy as jnp
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
 from metalens.psf.conjugates import at_sensor, source_at
-from metalens.psf.engines import angular_spectrum, direction_cosine
+from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
 from metalens.psf.engines.choice import EnginePlan
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.veil import veil_intensity
@@ -80,10 +80,15 @@ def _batch(
     def at(place: tuple[jax.Array, jax.Array | None]) -> jax.Array:
         direction, centre = place
         source = source_at(direction, distance)
-        parts = [
-            weight * of_field(at_sensor(seen, direction, moved), source, wavelength, centre)
-            for weight, seen in polarised_lenses(lens, source)
-        ]
+        if plan.engine == "vectorial":
+            assert plan.grid is not None
+            placed = at_sensor(lens, direction, moved)
+            parts = [vectorial.window_intensity(placed, source, wavelength, centre, window=task.window, grid=plan.grid)]
+        else:
+            parts = [
+                weight * of_field(at_sensor(seen, direction, moved), source, wavelength, centre)
+                for weight, seen in polarised_lenses(lens, source)
+            ]
         if lens.neighbours is not None and lens.neighbours.veil:
             veiled = at_sensor(lens, direction, moved)
             parts.append(veil_intensity(veiled, source, wavelength, centre, task.window))

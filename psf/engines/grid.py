@@ -17,7 +17,7 @@ from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import samples_across
-from metalens.psf.rays import chief_ray, layers_in_front, phase_gradient, pupil_points, walk
+from metalens.psf.rays import bend_in_stop, chief_ray, layers_in_front, phase_gradient, pupil_points, walk
 
 LARGEST_GRID = 6000
 """Largest side of a grid that ``auto`` considers; an engine requested by name is limited by memory only."""
@@ -101,7 +101,7 @@ def choose_grid(
     Raises:
         InputError: the grid would be larger than memory holds.
     """
-    radius, distance = 0.5 * stop_diameter(lens), float(lens.focal_length)
+    radius, distance = beam_radius(lens, wavelength, sources), float(lens.focal_length)
     shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
     reach, pixel_pitch = radius + window.half_side, window.pixel_pitch
     # An intensity has twice the frequencies of its field.
@@ -137,6 +137,27 @@ def choose_grid(
     # A lens that grows while it is optimised has room for a fifth.
     half_lens = min(int(np.ceil(1.2 * radius / pitch)) + FILTER_REACH, (min(size) - 1) // 2)
     return Grid(subsamples, (size[0], size[1]), inner, padding, half_lens, fine_samples(lens, pitch))
+
+
+def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[Source]) -> float:
+    """Radius in metres of the light: in the stop or, where a metasurface there spreads it, on the lens.
+
+    Args:
+        lens: the metalens.
+        wavelength: one or all wavelengths in metres.
+        sources: the light.
+    """
+    radius = 0.5 * stop_diameter(lens)
+    if lens.stop is None or lens.stop.phase is None:
+        return radius
+    y, x = (jnp.asarray(each) for each in pupil_points(lens))
+    for source in sources:
+        for value in np.atleast_1d(wavelength):
+            front = jnp.asarray(source.direction) + bend_in_stop(lens, jnp.asarray(value), y, x)
+            chief = chief_ray(lens, jnp.asarray(value), source.direction)
+            away = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), front) - chief.lens_point
+            radius = max(radius, float(jnp.abs(away).max()))
+    return radius
 
 
 def largest_grid(lens: Metalens, *, convolves: bool) -> int:
@@ -201,9 +222,10 @@ def _round_up(length: int) -> int:
 def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x: jax.Array) -> jax.Array:
     """Largest phase gradient behind the lens, in cycles per metre along y or x."""
     total, back = jax.vjp(source.path, y, x)
-    light = jnp.stack(back(jnp.ones_like(total)), axis=-1)
+    light = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, jnp.asarray(wavelength), y, x)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), light)
     slope = phase_gradient(lens, point[..., 0], point[..., 1]) / (2 * np.pi)
     held = [(light - chief.direction) / wavelength + order * slope for order in lens.response.orders]
+    held.append((light - chief.front) / wavelength)
     return jnp.abs(jnp.stack(held)).max()

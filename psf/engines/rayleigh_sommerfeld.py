@@ -15,7 +15,7 @@ from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, gathered
-from metalens.psf.engines.grid import Grid, stop_diameter
+from metalens.psf.engines.grid import Grid, beam_radius, stop_diameter
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
@@ -140,11 +140,15 @@ def _field_behind_stop(lens: Metalens, source: Source, wavelength: float, pitch:
     light = _edge(lens.stop.aperture.edge_distance(y, x, radius), pitch)
     light = light * np.asarray(source.amplitude(y, x), dtype=float)
     field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
+    if lens.stop.phase is not None:
+        field = field * np.exp(1j * np.asarray(lens.stop.phase.at(y, x), dtype=float))
+    front = chief_ray(lens, jnp.asarray(wavelength), source.direction).front
     layers = layers_in_front(lens)
-    reach = radius + grid.padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
+    beam = beam_radius(lens, wavelength, [source])
+    reach = beam + grid.padding * np.sqrt(wavelength * sum(float(layer.thickness) for layer in layers))
     middle = np.zeros(2)
     for layer in layers:
-        step = np.asarray(walk((layer,), source.direction), dtype=float)
+        step = np.asarray(walk((layer,), front), dtype=float)
         if float(layer.thickness) > 0:
             field = propagation.rayleigh_sommerfeld(
                 field,

@@ -24,7 +24,7 @@ def rotated_plate(retardance, angle):
 @pytest.mark.parametrize(("light", "sign"), [("left", 1), ("right", -1)])
 @pytest.mark.parametrize("wavelength", [LIGHT, 430e-9, 650e-9])
 def test_its_orders_are_those_of_a_rotated_plates_jones_matrix(light, sign, wavelength):
-    response = GeometricPhase(LIGHT, light)
+    response = GeometricPhase(wavelength=LIGHT, light=light)
     incident, other = (np.array([1, 1j * each]) / np.sqrt(2) for each in (sign, -sign))
     for phase in (0.0, 0.7, 2.5, -1.9):
         behind = rotated_plate(np.pi * LIGHT / wavelength, phase / 2) @ incident
@@ -36,19 +36,21 @@ def test_its_orders_are_those_of_a_rotated_plates_jones_matrix(light, sign, wave
 
 @pytest.mark.parametrize("light", ["left", "right", "unpolarised"])
 def test_no_light_is_lost_or_made(light):
-    response = GeometricPhase(LIGHT, light, 0.8)
+    response = GeometricPhase(wavelength=LIGHT, light=light, transmittance=0.8)
     power = np.abs(response.coefficients(jnp.asarray([430e-9, LIGHT, 650e-9]))) ** 2
     np.testing.assert_allclose(power.sum(axis=-1), 0.8, rtol=1e-6)
 
 
 def test_at_another_wavelength_the_rest_passes_undeflected():
-    found = GeometricPhase(LIGHT, "left").coefficients(jnp.asarray(650e-9))
+    found = GeometricPhase(wavelength=LIGHT, light="left").coefficients(jnp.asarray(650e-9))
     assert abs(found[1]) ** 2 == pytest.approx(np.sin(0.5 * np.pi * 540 / 650) ** 2, rel=1e-5)
 
 
 def lens_of(light):
     phase = Hyperbolic(focal_length=20e-6, wavelength=LIGHT)
-    return Metalens(aperture_diameter=12e-6, focal_length=20e-6, phase=phase, response=GeometricPhase(LIGHT, light))
+    return Metalens(
+        aperture_diameter=12e-6, focal_length=20e-6, phase=phase, response=GeometricPhase(wavelength=LIGHT, light=light)
+    )
 
 
 def test_of_unpolarised_light_half_is_focused():

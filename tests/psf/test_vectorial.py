@@ -1,0 +1,122 @@
+"""The vector field in the focus: Richards and Wolf's integrals, a published spot, the scalar limit, and energy."""
+
+from dataclasses import replace
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from scipy.special import j1
+
+from metalens.formats.files.errors import InputError
+from metalens.optics import Hyperbolic, Metalens, PlaneWave, Stop
+from metalens.optics.geometric_phase import GeometricPhase
+from metalens.optics.metalens import Plate
+from metalens.optics.richards_wolf import focal_components
+from metalens.psf import psf_simulator, simulate_psf
+from metalens.psf.engines.vectorial import focal_field
+
+LIGHT = 532e-9
+
+
+def lens_of(aperture, focal_length=15e-6, **parts):
+    diameter = 2 * focal_length * aperture / np.sqrt(1 - aperture**2)
+    return Metalens(diameter, focal_length, Hyperbolic(focal_length, LIGHT), **parts)
+
+
+def field_of(lens, polarisation, window=(25, 25), pitch=60e-9):
+    simulator = psf_simulator(lens, [LIGHT], [0.0], window=window, pixel_pitch=pitch, engine="vectorial")
+    grid = simulator.plan.grid
+    found = focal_field(lens, PlaneWave(jnp.zeros(2)), jnp.asarray(LIGHT), None, polarisation, simulator.window, grid)
+    origin = grid.origin(window)
+    places = [grid.pitch(simulator.window) * (np.arange(n) - o) for n, o in zip(grid.window, origin, strict=True)]
+    return np.asarray(found.electric), places
+
+
+@pytest.mark.parametrize("aperture", [0.5, 0.9])
+def test_components_are_those_of_richards_and_wolf_with_a_flat_lens_apodisation(aperture):
+    electric, (y, x) = field_of(lens_of(aperture), "p")
+    expected = focal_components(y[:, None], x[None, :], aperture=aperture, wavelength=LIGHT, apodisation="flat")
+    found = np.abs(electric) ** 2
+    peak = found.sum(axis=0).max()
+    np.testing.assert_allclose(found / peak, np.abs(expected) ** 2, atol=0.02)
+
+
+def test_the_spot_of_linear_light_at_na_09_is_026_squared_wavelengths():
+    """Quabis et al., Opt. Commun. 179, 1 (2000); Dorn, Quabis and Leuchs, Phys. Rev. Lett. 91, 233901 (2003)."""
+    place = np.linspace(-0.6, 0.6, 241)
+    field = focal_components(place[:, None], place[None, :], aperture=0.9, wavelength=1.0, apodisation="aplanatic")
+    energy = (np.abs(field) ** 2).sum(axis=0)
+    area = (energy > 0.5 * energy.max()).sum() * (place[1] - place[0]) ** 2
+    assert area == pytest.approx(0.26, abs=0.01)
+
+
+def test_at_a_low_aperture_the_focus_is_an_airy_pattern():
+    away = np.linspace(0.1, 5, 20)
+    argument = 2 * np.pi * 0.05 * away
+    for apodisation in ("aplanatic", "flat"):
+        field = focal_components(0.0, away, aperture=0.05, wavelength=1.0, apodisation=apodisation)
+        energy = (np.abs(field) ** 2).sum(axis=0)
+        np.testing.assert_allclose(energy, (2 * j1(argument) / argument) ** 2, atol=1e-3)
+
+
+def test_of_light_on_the_axis_the_longitudinal_field_vanishes_and_the_focus_is_elongated_along_the_polarisation():
+    y, x = np.array([0.0, 0.3, 0.0]), np.array([0.0, 0.0, 0.3])
+    field = focal_components(y, x, aperture=0.9, wavelength=1.0, apodisation="flat")
+    energy = (np.abs(field) ** 2).sum(axis=0)
+    assert abs(field[2, 0]) < 1e-12
+    assert energy[2] > 1.3 * energy[1]
+
+
+WIDE = {"window": (64, 64), "pixel_pitch": 0.25e-6, "integrate_pixels": True}
+
+
+def test_at_a_low_aperture_the_scalar_engine_agrees():
+    lens = lens_of(0.15, 60e-6)
+    vector, scalar = (
+        simulate_psf(lens, LIGHT, 0.05, engine=name, **WIDE) for name in ("vectorial", "angular_spectrum")
+    )
+    np.testing.assert_allclose(vector, scalar, atol=0.02 * scalar.max())
+
+
+@pytest.mark.parametrize("degrees", [0.0, 15.0])
+def test_all_light_arrives(degrees):
+    psf = simulate_psf(lens_of(0.8), LIGHT, np.radians(degrees), engine="vectorial", **{**WIDE, "window": (128, 128)})
+    assert 0.93 < psf.sum() < 1.005
+
+
+def test_unpolarised_light_on_the_axis_has_a_round_focus():
+    psf = np.asarray(simulate_psf(lens_of(0.9), LIGHT, 0.0, engine="vectorial", window=(17, 17), pixel_pitch=0.1e-6))
+    np.testing.assert_allclose(psf, psf.T, atol=2e-3 * psf.max())
+    np.testing.assert_allclose(psf, psf[::-1], atol=2e-3 * psf.max())
+
+
+def test_it_has_derivatives():
+    lens = lens_of(0.6)
+    simulator = psf_simulator(lens, [LIGHT], [0.0], window=(9, 9), pixel_pitch=0.1e-6, engine="vectorial")
+
+    def peak(focal_length):
+        return simulator(replace(lens, phase=Hyperbolic(focal_length, LIGHT))).max()
+
+    place, step = 15.3e-6, 0.03e-6
+    slope = float(jax.grad(peak)(place))
+    assert slope == pytest.approx(float(peak(place + step) - peak(place - step)) / (2 * step), rel=0.05)
+
+
+@pytest.mark.parametrize(
+    ("parts", "options", "told"),
+    [
+        ({"cover_glass": Plate(5e-6, 1.5)}, {}, "not behind a cover glass"),
+        ({}, {"object_distance": 1e-3}, "of plane waves"),
+        ({"response": GeometricPhase(wavelength=LIGHT, light="left")}, {}, "circular light"),
+    ],
+)
+def test_what_it_does_not_hold_is_refused(parts, options, told):
+    with pytest.raises(InputError, match=told):
+        simulate_psf(lens_of(0.5, **parts), LIGHT, 0.0, engine="vectorial", **WIDE, **options)
+
+
+def test_behind_a_stop_the_energy_is_kept_too():
+    lens = lens_of(0.6, stop=Stop(10e-6, 5e-6))
+    psf = simulate_psf(lens, LIGHT, np.radians(10), engine="vectorial", **WIDE)
+    assert 0.9 < psf.sum() < 1.005
