@@ -10,6 +10,7 @@ import jax.numpy as jnp
 from metalens.optics.built import Built
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase, Scalar
+from metalens.optics.pytree import register_dataclass
 
 
 def phase_slope(phase: Phase, y: jax.Array, x: jax.Array) -> jax.Array:
@@ -28,7 +29,7 @@ def phase_slope(phase: Phase, y: jax.Array, x: jax.Array) -> jax.Array:
     return jnp.stack(back(jnp.ones_like(total)), axis=-1) / (2 * jnp.pi)
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class CorrectedLens(Built):
     """The transmission of a lens times the correction of its zones.

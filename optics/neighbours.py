@@ -19,6 +19,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.verification import ORDERS, Verification, VerifiedZone
+from metalens.optics.pytree import register_dataclass
 
 BEYOND_SLOPE = 1.35
 """Largest slope of a lens in units of the largest one verified; between whole numbers of sites, 3 and 4 differ so."""
@@ -27,7 +28,7 @@ LEAST_LOCAL = 0.05
 """Share by the local approximation under which a zone does not form the image; ratios to it are held."""
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Neighbours:
     """Correction of the wanted order, and light that goes elsewhere; a JAX pytree.

@@ -26,6 +26,7 @@ from metalens.optics.built import Built
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 from metalens.optics.polarised import polarised_lenses
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.source import Source
 from metalens.psf.engines.angular_spectrum import lens_spectrum, transfer_behind
 from metalens.psf.engines.grid import Grid
@@ -52,7 +53,7 @@ class FocalField(NamedTuple):
     magnetic: jax.Array
 
 
-@jax.tree_util.register_dataclass
+@register_dataclass
 @dataclass(frozen=True)
 class Turned(Built):
     """One tangential component of the field behind a lens, in light of one polarisation.
