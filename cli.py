@@ -105,12 +105,12 @@ def main() -> None:
     except click.ClickException as error:
         told = io.StringIO()
         error.show(file=told)
-        # click lists choices below each other.
-        lines = told.getvalue().replace("\n\t", " ").splitlines()
+        # click lists choices below each other; any other line end comes from what was typed.
+        usage = told.getvalue().partition("Error: ")[0]
+        message = shown(error.format_message().replace("\n\t", " "), LONGEST_MESSAGE)
         # Some of click's sentences have no full stop.
-        if lines and lines[-1][-1:] not in (".", "?", ""):
-            lines[-1] += "."
-        click.echo("\n".join(shown(line, LONGEST_MESSAGE) for line in lines), err=True)
+        stop = "" if message.endswith((".", "?")) else "."
+        click.echo(f"{usage}Error: {message}{stop}", err=True)
         sys.exit(error.exit_code)
     except InputError as error:
         _fail(str(error), 1)

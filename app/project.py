@@ -11,7 +11,8 @@ from typing import Any
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
-from metalens.formats.files.input_file import input_file, is_folder, real_path
+from metalens.formats.files.input_file import is_folder, real_path
+from metalens.formats.files.json_file import read_json
 from metalens.formats.pairs.reader import is_pairs_folder
 
 OWN = "metalens-app"
@@ -93,14 +94,12 @@ class Project:
 
     def state(self) -> dict[str, Any]:
         """What was chosen last; empty if nothing was, or the file cannot be used."""
-        path = self.own / _STATE
         try:
-            input_file(path, _STATE, largest=_LARGEST_STATE, missing="no such file.")
-            content = json.loads(path.read_text(encoding="utf-8"))
+            content: dict[str, Any] = read_json(self.own / _STATE, _STATE, "choose again", largest=_LARGEST_STATE)
         # A choice that is lost is chosen again; it is no result.
-        except (InputError, OSError, ValueError):
+        except InputError:
             return {}
-        return content if isinstance(content, dict) else {}
+        return content
 
     def remember(self, **chosen: Any) -> None:
         """Keep what was chosen for the next time."""
@@ -120,4 +119,9 @@ def open_project(folder: str | os.PathLike[str]) -> Project:
         raise InputError(f"{shown(os.fspath(folder))}: no such folder; give the folder of your project.")
     if not os.access(place, os.W_OK | os.X_OK):
         raise InputError(f"{shown(os.fspath(folder))}: cannot be written to; give a folder of your own.")
+    own = place / OWN
+    if os.path.lexists(own) and not (is_folder(own) and os.access(own, os.W_OK | os.X_OK)):
+        raise InputError(
+            f"{shown(str(own))}: is no folder to write into, which the app keeps its files in; move it away."
+        )
     return Project(place)

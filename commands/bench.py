@@ -218,7 +218,7 @@ def _asked(output: Path, options: dict[str, Any], resume: bool) -> _Asked:
     methods = _methods(options["methods"])
     by_lens = options["lens"] is not None
     camera = read_camera(options["lens"]) if by_lens else read_psf_bank(options["psf"]).camera
-    _check_prior(options["prior"])
+    _check_networks(options["prior"], options["initial"])
     # Check the given inputs before the others are generated.
     Budget(steps=options["steps_per_method"], minutes=options["minutes_per_method"])
     check_inputs(**{key: options[key] for key in ("psf", "pairs", "test", "crop", "chart")})
@@ -308,7 +308,8 @@ def _localise(options: dict[str, Any], *, dry_run: bool) -> None:
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:
     """The plan of a resumed benchmark, with the options that were given now."""
     changes: dict[str, Any] = {key: options[name] for name, key in _IN_PLAN.items() if name in given}
-    _check_prior(changes.get("prior", "embedded"))
+    if {"prior", "initial"} & changes.keys():
+        _check_networks(changes.get("prior", known.prior), changes.get("initial", known.initial))
     changes |= {name: str(options[name].resolve()) for name in ("psf", "pairs", "chart") if name in given}
     if "test" in given:
         changes["test"] = tuple(str(each.resolve()) for each in options["test"])
@@ -319,12 +320,16 @@ def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> Benc
     return replace(known, **changes)
 
 
-def _check_prior(name: str) -> None:
-    """Load a prior other than the embedded one before hours are spent on methods that need it."""
-    if name != "embedded":
-        from metalens.restore.prior.prior_folder import load_prior
+def _check_networks(prior: str, initial: str | None) -> None:
+    """Load a prior other than the embedded one, and look at the adapter to start from, before hours are spent."""
+    if prior == "embedded" and initial is None:
+        return
+    from metalens.restore.adapter.lens_transfer import check_start
+    from metalens.restore.prior.prior_folder import load_prior
 
-        load_prior(name)
+    loaded = load_prior(prior)
+    if initial is not None:
+        check_start(initial, loaded)
 
 
 def _methods(names: str | None) -> tuple[str, ...]:

@@ -115,12 +115,18 @@ def verify(
     answer(_summary(found, output), as_json, _text(found, output))
 
 
+_MOST_VALUES = 32
+"""Of a list; each multiplies the time."""
+
+
 def _list(option: str, value: str | None, kind: click.ParamType) -> tuple[Any, ...] | None:
     if value is None:
         return None
     found = numbers(value, kind)
     if found is None:
         raise click.UsageError(f"{option} {value!r}: numbers with commas were expected.")
+    if len(found) > _MOST_VALUES or len(set(found)) < len(found):
+        raise click.UsageError(f"{option}: has {len(found)} numbers; give {_MOST_VALUES} at most, each once.")
     return found
 
 

@@ -9,6 +9,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -152,9 +153,13 @@ def measured() -> dict[str, float]:
 
     Returns:
         Milliseconds of a complex Fourier transform of 1024² (what blur and point spread functions are made of), MB/s
-        that reach the disk of temporary files, and GFLOP/s of a convolution of the restorer's size, if PyTorch is here.
+        that reach the disk of temporary files, 0 if it takes none, and GFLOP/s of a convolution of the restorer's size,
+        if PyTorch is here.
     """
-    found = {"fft_1024_ms": 1e3 * _seconds(_transform()), "disk_mb_per_s": 16 / _seconds(_write, repetitions=2)}
+    found = {"fft_1024_ms": 1e3 * _seconds(_transform()), "disk_mb_per_s": 0.0}
+    # A disk that is full or read-only is told, and is no reason to tell nothing else.
+    with suppress(OSError):
+        found["disk_mb_per_s"] = 16 / _seconds(_write, repetitions=2)
     if is_installed("torch"):
         convolve, operations = _convolution()
         found["convolution_gflop_per_s"] = 1e-9 * operations / _seconds(convolve)
@@ -216,6 +221,8 @@ def slow(found: Mapping[str, Any]) -> list[str]:
         told.append(f"OMP_NUM_THREADS is {limited} of {usable} cores: unset it, or a single process leaves cores idle.")
     if machine["memory_bytes"] is not None and machine["memory_bytes"] < DEMO_BYTES:
         told.append(f"The largest stage of make demo takes {DEMO_BYTES / 1e9:.1f} GB of memory, more than there is.")
+    if not found["measured"]["disk_mb_per_s"]:
+        told.append("The disk of temporary files takes no 16 MB: free some space, or set TMPDIR to another folder.")
     if os.environ.get("PYTHONDONTWRITEBYTECODE"):
         told.append("PYTHONDONTWRITEBYTECODE is set: every start of a command compiles its modules anew.")
     return told

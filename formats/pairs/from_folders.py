@@ -28,6 +28,9 @@ from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pairs.writer import open_pairs_writer
 from metalens.formats.pictures.pictures import SUFFIXES, decode_picture, list_pictures, read_bytes, read_picture
 
+LONGEST_LICENCE = 1000
+"""Characters; it is kept with every photograph."""
+
 LARGEST_LIST = 2**26
 """Bytes of a list of names."""
 
@@ -90,6 +93,11 @@ def import_pairs(
         InputError: names differ or occur twice, the list names nothing or what is not there, a picture cannot be read
             or has another size, or the output cannot be written.
     """
+    if len(options.licence) > LONGEST_LICENCE:
+        raise InputError(
+            f"--licence: has {len(options.licence)} characters, at most {LONGEST_LICENCE} were expected; name the "
+            "terms and where their text is."
+        )
     folders = [clean, captured] if options.neutral is None else [clean, captured, options.neutral]
     pairs = matched(folders, options.names)
     surveyed = _survey(pairs)

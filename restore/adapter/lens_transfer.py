@@ -25,6 +25,7 @@ from metalens.restore.adapter.model_card import write_transfer_card
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
 from metalens.restore.conditioning.lens_maps import LensMaps
+from metalens.restore.prior.prior import Prior
 
 _TYPICAL_QUALITY = 0.5
 
@@ -32,6 +33,28 @@ _OF_THE_LOSS = ("neutral", "perceptual", "l1_weight", "l2_weight", "perceptual_w
 
 _OF_MAPS = ("svda.local.0.weight", "svda.whole.1.weight")
 """Parameters that take the degradation map."""
+
+
+def check_start(initial: str | os.PathLike[str], prior: Prior) -> dict[str, Any]:
+    """Check, before a long computation, that an adapter can start a training on a prior.
+
+    Args:
+        initial: folder or name of the adapter.
+        prior: of the training.
+
+    Returns:
+        The adapter's description.
+
+    Raises:
+        InputError: there is no such adapter, or it is of another prior.
+    """
+    description = describe_adapter(initial)
+    if description["prior"]["identity"] != prior.identity:
+        raise InputError(
+            f"{initial}: was trained on another prior than {prior.name}; it cannot start this. Name its own prior with "
+            "--prior, or start from another adapter."
+        )
+    return description
 
 
 def initialise(restorer: Restorer, initial: str) -> None:
@@ -47,9 +70,7 @@ def initialise(restorer: Restorer, initial: str) -> None:
     An adapter with published conditioning can start one by optics, whose further inputs begin at 0, as do the vectors
     of a path embedding; LoRA can start the tuning of all weights, merged at the mean of its lens map.
     """
-    description = describe_adapter(initial)
-    if description["prior"]["identity"] != restorer.prior.identity:
-        raise InputError(f"{initial}: was trained on another prior than {restorer.prior.name}; it cannot start this.")
+    description = check_start(initial, restorer.prior)
     config = AdapterConfig(**description["config"])
     asked = restorer.config
     known = {"conditioning": asked.conditioning, "tuning": asked.tuning, "path_embedding": asked.path_embedding}

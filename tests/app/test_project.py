@@ -43,7 +43,7 @@ def test_what_was_chosen_is_remembered(project):
     assert open_project(project.folder).state() == {"alpha": 0.5, "photograph": "x"}
 
 
-@pytest.mark.parametrize("content", ["", "[1]", "{", "\udcff"])
+@pytest.mark.parametrize("content", ["", "[1]", "{", "\udcff", "[" * 100_000], ids=len)
 def test_a_damaged_state_is_no_state(project, content):
     project.part()
     (project.own / "state.json").write_bytes(content.encode("utf-8", "surrogateescape"))

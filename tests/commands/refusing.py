@@ -84,7 +84,7 @@ def refused(captured, begun, tmp_path, monkeypatch, capfd):
         assert out == ""
         assert len(said) == 1, err
         assert said[0].startswith(("metalens: ", "Error: "))
-        assert word in said[0]
+        assert word in said[0], said[0]
         assert "this is a bug" not in said[0]
         assert is_a_sentence(said[0]), said[0]
         assert begun == [], line

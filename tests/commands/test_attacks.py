@@ -20,6 +20,8 @@ from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import REPORT
 from .refusing import begun, refused
 from .test_align import rig
+from .test_design import SPEC
+from .test_explore import EXPLORE
 from .test_full_disk import captured, given, write_captures
 
 __all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
@@ -60,6 +62,37 @@ CONTRADICTIONS = [
     ("train {pairs} -o {others}/adapter --psf {psf} --steps 1 --pseudo {others} --dry-run", "the next run would take"),
     (f"{REPORT} -o {{restored}}/report", "the next run would take"),
     (f"{REPORT} -o {{others}}/report", "the next run would take"),
+    ("psf {lens} -o OUT.h5 --wavelengths 450 'a\nmetalens: all is well'", "a\\nmetalens: all is well"),
+    ("init lens ..", "'..'"),
+    ("init lens ''", "no name"),
+    (f"init lens {'x' * 200}", "no name"),
+    ("init lens 'a\nb'", "no name"),
+    ("app no/folder --no-browser", "no/folder"),
+    ("app {lens} --no-browser", "lens.toml"),
+    ("app . --no-browser --host 256.1.1.1", "cannot listen on 256.1.1.1"),
+    ("app . --no-browser --host 'a b'", "cannot listen on"),
+    (f"app . --no-browser --host {'x' * 300}", "cannot listen on"),
+    ("app . --no-browser --host 192.0.2.1", "cannot listen on 192.0.2.1"),
+    ("verify {atoms} -o OUT --fields-deg '' --dry-run", "--fields-deg"),
+    (f"verify {{atoms}} -o OUT --fields-deg {','.join(['1'] * 5000)} --dry-run", "--fields-deg"),
+    (f"verify {{atoms}} -o OUT --wavelengths-nm {','.join(['540'] * 5000)} --dry-run", "--wavelengths-nm"),
+    (
+        f"verify {{atoms}} -o OUT --orders-per-pillar {','.join(map(str, range(3, 400)))} --dry-run",
+        "--orders-per-pillar",
+    ),
+    ("verify {lens} -o OUT --dry-run", "meta-atoms"),
+    ("verify {atoms} -o OUT --workers 1000000 --dry-run", "--workers"),
+    ("explore explore-1mm3 -o OUT --workers 1000000 --dry-run", "--workers"),
+    ("compare {lens} -o OUT --photos {photographs} --minutes 1e300 --dry-run", "--minutes"),
+    ("compare {lens} -o OUT --photos {photographs} --minutes nan --dry-run", "--minutes"),
+    ("compare {lens} -o OUT --photos {photographs} --draws 0 --dry-run", "--draws"),
+    ("compare {lens} -o OUT --photos {photographs} --minutes 0 --fields 200x200 --dry-run", "between 1 and 129"),
+    ("compare {lens} -o OUT --photos {photographs} --minutes 0 --count 10000000000 --dry-run", "--count"),
+    ("doctor --json --json=1", "--json"),
+    (f"{RESTORE} --uncertainty --adapter metacamera-200um", "is not calibrated"),
+    (f"{RESTORE} --uncertainty --method wiener-joint", "--uncertainty"),
+    (f"{BENCH} --init nowhere", "nowhere"),
+    (f"{BENCH} --init metacamera --prior {{prior}}", "another prior"),
     ("psf {lens} {lens} -o OUT.h5", "unexpected extra argument"),
     ("psf '' -o OUT.h5", "is a folder"),
     ("psf {lens} -o ''", "is a folder"),
@@ -201,7 +234,95 @@ def prior_with(part: str, old: str, new: str) -> Callable[[dict[str, str]], None
 NAN_REPORT = REPORT.replace("{restored}", "r")
 OTHER_PRIOR = "train {pairs} -o OUT --psf {psf} --prior p --crop 32 --steps 1 --quality piqe --dry-run"
 
+
+def in_spec(old: str, new: str) -> Callable[[dict[str, str]], None]:
+    """An exploration's specification with other numbers."""
+
+    def write(_: dict[str, str]) -> None:
+        text = SPEC + EXPLORE
+        assert old in text
+        Path("a.toml").write_text(text.replace(old, new))
+
+    return write
+
+
+def names_of(text: str) -> Callable[[dict[str, str]], None]:
+    return lambda _: Path("names.txt").write_text(text)
+
+
+NAMED_PAIRS = "data import {photographs} {copies} -o OUT --names names.txt"
+
 PREPARED = {
+    "a range of pupils beyond any": (
+        in_spec("pupil_um = [16, 20]", "pupil_um = [16, 1e300]"),
+        "explore a.toml -o OUT --dry-run",
+        "pupil_um",
+    ),
+    "a range that falls": (
+        in_spec("pupil_um = [16, 20]", "pupil_um = [20, 16]"),
+        "explore a.toml -o OUT --dry-run",
+        "pupil_um",
+    ),
+    "a range of truth": (
+        in_spec("pupil_um = [16, 20]", "pupil_um = [true, 20]"),
+        "explore a.toml -o OUT --dry-run",
+        "pupil_um",
+    ),
+    "candidates without end": (
+        in_spec("candidates = 2", "candidates = 10000000000"),
+        "explore a.toml -o OUT --dry-run",
+        "candidates",
+    ),
+    "more than all refined": (
+        in_spec("refine = 0.0", "refine = nan"),
+        "explore a.toml -o OUT --dry-run",
+        "refine",
+    ),
+    "a choice of something else": (
+        in_spec('camera = { lens = { aperture = { shape = "annulus", inner_diameter_um = 19.9 } } }', "camera = 1"),
+        "explore a.toml -o OUT --dry-run",
+        "camera",
+    ),
+    "a choice that forges a line": (
+        in_spec('name = "annulus"', 'name = "a\\nmetalens: all is well"'),
+        "explore a.toml -o OUT --dry-run",
+        "name",
+    ),
+    "names that leave the folder": (names_of("../lens\n"), NAMED_PAIRS, "lacks '../lens'"),
+    "a name that is listed twice": (names_of("0.png\n0.png\n"), NAMED_PAIRS, "twice"),
+    "a list without names": (names_of("\n \n"), NAMED_PAIRS, "names.txt"),
+    "names of a megabyte": (names_of("x" * 2**20), NAMED_PAIRS, "names.txt"),
+    "a licence of a megabyte": (
+        lambda _: None,
+        f"data import {{photographs}} {{copies}} -o OUT --licence {'x' * 100_000}",
+        "licence",
+    ),
+    "an interrupted verification of another lens": (
+        in_folder("OUT.parts/asked.json", '{"lens": 1}'),
+        "verify {atoms} -o OUT --resume --dry-run",
+        "cannot be resumed",
+    ),
+    "an interrupted verification that is a list": (
+        in_folder("OUT.parts/asked.json", "[1]"),
+        "verify {atoms} -o OUT --resume --dry-run",
+        "asked.json",
+    ),
+    "an exploration whose note is a number": (
+        in_folder("OUT/run.json", "1"),
+        "explore explore-1mm3 -o OUT --resume --dry-run",
+        "run.json",
+    ),
+    "a comparison whose note is a list": (
+        in_folder("OUT/compare.json", "[1]"),
+        "compare {lens} -o OUT --photos {photographs} --minutes 0 --resume --dry-run",
+        "compare.json",
+    ),
+    "a folder of the app that is a file": (in_folder("metalens-app", "x"), "app . --no-browser", "metalens-app"),
+    "a state of the app that is a list": (
+        in_folder("metalens-app/state.json", "[[[[1]]]]"),
+        "app . --no-browser --port 70000",
+        "--port",
+    ),
     "decentred by a metre": (
         lens_with("lens = {", "lens = { decentre_um = [1e6, 0],"),
         "psf a.toml -o OUT.h5 --dry-run",

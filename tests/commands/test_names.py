@@ -88,6 +88,20 @@ def test_a_name_forges_no_line_of_an_answer(run, given, tmp_path):
         "export hyperbolic --gds {name}.gds --library {name}",
         "bench -o o --methods {name} --psf {name} --pairs {name} --test {name} --steps-per-method 1",
         "unheard-{name}",
+        "init lens {name}",
+        "init {name} lens",
+        "explore {name} -o o",
+        "verify {name} -o {name}",
+        "verify hyperbolic -o o --fields-deg {name}",
+        "compare {name} -o o --photos {name}",
+        "compare hyperbolic -o o --photos {name} --minutes 0",
+        "data import {name} {name}2 -o o",
+        "data score {name} {name}",
+        "app {name} --no-browser",
+        "app . --no-browser --host {name}",
+        "app . --no-browser --name {name}",
+        "doctor {name}",
+        "restore {name}.png -o o --uncertainty --psf {name}",
     ],
 )
 def test_a_name_forges_no_line_of_an_error(run, tmp_path, monkeypatch, line):
@@ -139,6 +153,12 @@ def test_a_lens_that_names_a_file_of_a_million_letters(run, small_camera_text, t
         "restore {name}.png -o o --any-lens",
         "restore {folder} -o o --any-lens",
         "sensor calibrate {name}.npy --dark {name}.npy",
+        "init lens {name}",
+        "explore {name}.toml -o o",
+        "verify {name}.toml -o o",
+        "compare {name}.toml -o o --photos {folder} --minutes 0",
+        "compare {lens} -o o --photos {folder} --test-photos {photographs} --minutes 0",
+        "data import {folder} {photographs} -o o",
         "import {name}.gds -o o --like hyperbolic --library si3n4-on-sio2",
     ],
 )
@@ -151,7 +171,7 @@ def test_a_name_that_is_no_utf_8_is_one_sentence_and_leaves_nothing(run, given, 
         Path(name + suffix).write_bytes(b"\x89PNG" if suffix == ".gds" else b"")
     write_picture(name + ".png", textured(1)[0])
     np.save(name + ".npy", np.ones((2, 8, 8), np.uint16))
-    words = [word.format(name=name, folder=folder, psf=given["psf"]) for word in line.split()]
+    words = [word.format(name=name, folder=folder, **given) for word in line.split()]
     before = sorted(tmp_path.rglob("*"))
     status, out, err = run(*words)
     assert status == 1, out

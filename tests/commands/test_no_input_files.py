@@ -94,7 +94,21 @@ INPUTS = [
     ("bench -o OUT --psf {psf} --pairs {pairs} --test EVIL --steps-per-method 1", ""),
     ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --chart EVIL --steps-per-method 1", ""),
     ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --prior EVIL --crop 32 --steps-per-method 1", ""),
+    ("bench -o OUT --lens EVIL --steps-per-method 1", ".toml"),
+    ("bench -o OUT --psf {psf} --pairs {pairs} --test {others} --init EVIL --crop 32 --steps-per-method 1", ""),
     ("pretrain EVIL -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1", ".png"),
+    ("explore EVIL -o OUT", ".toml"),
+    ("verify EVIL -o OUT", ".toml"),
+    ("compare EVIL -o OUT --photos {photographs} --minutes 0", ".toml"),
+    ("compare {lens} -o OUT --photos EVIL --minutes 0", ".png"),
+    ("compare {lens} -o OUT --photos {photographs} --test-photos EVIL --minutes 0", ".png"),
+    ("compare {lens} -o OUT --photos {photographs} --init EVIL", ""),
+    ("compare {lens} -o OUT --photos {photographs} --prior EVIL", ""),
+    ("data import {photographs} {copies} -o OUT --neutral EVIL", ""),
+    ("data import {photographs} {copies} -o OUT --lens EVIL", ".toml"),
+    ("restore {photographs} -o OUT --any-lens --uncertainty --psf EVIL", ".h5"),
+    ("restore {photographs} -o OUT --any-lens --uncertainty --adapter EVIL", ""),
+    ("app EVIL --no-browser", ""),
 ]  # fmt: skip
 """Invocations in which EVIL stands for what is no file, and how its name ends."""
 
@@ -117,6 +131,12 @@ OUTPUTS = [
     "data import {photographs} {restored} -o EVIL",
     "train {pairs} -o EVIL --psf {psf} --steps 1 --crop 32 --prior {prior} --dry-run",
     "restore {photographs} -o EVIL --any-lens",
+    "explore explore-1mm3 -o EVIL --dry-run",
+    "verify {atoms} -o EVIL --dry-run",
+    "compare {lens} -o EVIL --photos {photographs} --minutes 0 --dry-run",
+    "design {design} -o EVIL --dry-run",
+    "library build {library} -o EVIL --dry-run",
+    "align target -o EVIL",
 ]
 """Invocations whose output is a link to itself."""
 

@@ -351,7 +351,7 @@ def test_a_quarter_is_held_out_whatever_the_files_are_called(given, tmp_path):
 def test_an_adapter_of_another_prior_is_refused_before_anything_begins(given, tmp_path, prior_folder):
     result = call(given, tmp_path / "compare", "--steps", 1, "--crop", 32, "--prior", prior_folder)
     assert isinstance(result.exception, InputError)
-    assert "the adapter metacamera was trained on another prior than" in str(result.exception)
+    assert "metacamera: was trained on another prior than" in str(result.exception)
     assert not (tmp_path / "compare").exists()
 
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib.metadata
 import json
+import os
 import sys
 
 import pytest
 
 from metalens.cli import COMMANDS
 from metalens.formats.files.extras import EXTRA_OF, SERVES
-from metalens.workflows.doctor import devices, extras, slow, versions, weights
+from metalens.workflows.doctor import devices, extras, measured, slow, versions, weights
 
 
 def test_the_command_reports_all_parts(run):
@@ -54,11 +56,12 @@ def test_the_embedded_weights_are_found():
     assert found["embedded_prior_bytes"] > 10**6
 
 
-def described(*, cores=4, usable=4, memory=16e9, torch=("cpu", "cuda:0: A"), jax=("gpu: A",), threads=None):
+def described(*, cores=4, usable=4, memory=16e9, torch=("cpu", "cuda:0: A"), jax=("gpu: A",), threads=None, disk=500.0):
     return {
         "machine": {"cores": cores, "usable_cores": usable, "memory_bytes": memory},
         "devices": {"torch": list(torch), "jax": list(jax)},
         "threads": threads or {},
+        "measured": {"disk_mb_per_s": disk},
     }
 
 
@@ -75,6 +78,7 @@ def described(*, cores=4, usable=4, memory=16e9, torch=("cpu", "cuda:0: A"), jax
         ({"threads": {"OMP_NUM_THREADS": "4"}}, []),
         ({"memory": 2e9}, ["2.5 GB of memory"]),
         ({"memory": None}, []),
+        ({"disk": 0.0}, ["disk of temporary files takes no 16 MB"]),
     ],
 )
 def test_what_is_slow_is_said(machine, words, monkeypatch):
@@ -87,3 +91,13 @@ def test_what_is_slow_is_said(machine, words, monkeypatch):
 def test_modules_that_are_compiled_at_each_start_are_said(monkeypatch):
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     assert "PYTHONDONTWRITEBYTECODE" in slow(described())[0]
+
+
+def test_a_disk_that_takes_nothing_is_told_with_all_else(monkeypatch):
+    def full(_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    found = measured()
+    assert found["disk_mb_per_s"] == 0
+    assert found["fft_1024_ms"] > 0

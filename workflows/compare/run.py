@@ -9,7 +9,8 @@ from typing import Any
 from metalens.formats.files.claim import claimed_folder, write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.extras import require
-from metalens.restore.adapter.adapter_file import describe_adapter
+from metalens.psf.bank_request import BankRequest
+from metalens.restore.adapter.lens_transfer import check_start
 from metalens.restore.prior.prior_folder import load_prior
 from metalens.workflows.compare.estimate import seconds_of
 from metalens.workflows.compare.lenses import ComparedLens, read_lenses
@@ -45,6 +46,8 @@ def checked_request(
     require("compare", "torch", "diffusers", "peft", "stlpips_pytorch")
     lenses = read_lenses(sources)
     sensor = lenses[0].camera.sensor.pixels
+    for each in lenses:
+        BankRequest(fields=terms.fields, wavelengths_per_channel=terms.wavelengths).check(each.camera)
     photographs = choose_photographs(photos, test_photos, sensor, lenses[0].name)
     if terms.trains:
         _check_training(terms, sensor)
@@ -52,12 +55,8 @@ def checked_request(
 
 
 def _check_training(terms: ComparisonTerms, sensor: tuple[int, int]) -> None:
-    prior, adapter = load_prior(terms.prior), describe_adapter(terms.initial)
-    if adapter["prior"]["identity"] != prior.identity:
-        raise InputError(
-            f"compare: the adapter {terms.initial} was trained on another prior than {prior.name}; name its own with "
-            "--prior."
-        )
+    prior = load_prior(terms.prior)
+    check_start(terms.initial, prior)
     if terms.crop > min(sensor) or terms.crop % prior.size_multiple:
         raise InputError(
             f"compare: --crop {terms.crop}, expected a multiple of {prior.size_multiple} up to the sensor's "
