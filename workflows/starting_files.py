@@ -87,6 +87,8 @@ def write_starting_file(kind: str, place: Path) -> Path:
         InputError: it exists, its folder does not, the disk refuses the write, or its name is none that a camera can
             have.
     """
+    if not place.name:
+        raise InputError("no name was given; give that of the file to begin with.")
     path = place if place.suffix == ".toml" else place.with_name(place.name + ".toml")
     require_new_file(path)
     _require_name(path.stem)
