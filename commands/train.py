@@ -250,7 +250,8 @@ def train(
 
     opened, opened_pseudo = ([read_pairs(folder) for folder in folders] for folders in (pairs, pseudo))
     others = [*banks[1:], *(ensemble_banks(psf_ensemble)[0] if psf_ensemble is not None else ())]
-    check_claim(output, SETTINGS, resume=resume)
+    if not resume:
+        check_claim(output, SETTINGS, resume=False)
     from metalens.restore.training.optimisation import Budget
 
     # Check the options before importing the packages that take longest.

@@ -366,6 +366,11 @@ PREPARED = {
         "manifest.json",
     ),
     "settings that are a number": (in_folder("OUT/settings.json", "1"), f"{TRAIN} --resume", "settings.json"),
+    "a training that has finished": (
+        in_folder("OUT/adapter.json", "{}"),
+        f"{TRAIN} --resume",
+        "its training has finished",
+    ),
     "a rate as a word": (
         recipe('[training]\nlearning_rate = "high"\n'),
         f"{TRAIN} --config a.toml --dry-run",
