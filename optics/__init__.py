@@ -69,6 +69,7 @@ from metalens.optics.phase import (
 from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.source import PlaneWave, PointSource, Source
+from metalens.runners.compilation_cache import keep_compilations
 
 __all__ = [
     "Annulus",
@@ -106,3 +107,6 @@ __all__ = [
     "regular_polygon",
     "scalar_library",
 ]
+
+# Before anything is compiled: every simulation imports this package.
+keep_compilations()

@@ -8,6 +8,7 @@ In reading order:
 - ``local``      jobs one after another here, or in processes of this machine
 - ``clusters``   jobs on a Ray or Slurm cluster
 - ``backend``    the choice among them
+- ``compilation_cache``  what JAX has compiled, kept for later processes
 
 A job is ``module:function``. Its spec and its result are JSON, so that they cross any border, and nothing is unpickled.
 Workers are started afresh, as JAX does not survive a fork, and have one thread each, as sums in another order would
