@@ -139,7 +139,7 @@ class Restoring:
         if isinstance(alpha, str) and not consistent:
             target = place / f"{label}-restored.png"
         if not target.is_file():
-            write_picture(target, self._picture(place, alpha, consistent))
+            write_picture(target, to_8_bit(self._values(place, alpha, consistent)))
         return {"picture": self.project.relative(target)}
 
     def wiener(self, tell: Tell, key: str) -> dict[str, Any]:
@@ -178,7 +178,9 @@ class Restoring:
             given = self._photograph(restored.parent)
             seen = Capture(read_picture(given.capture), given.about.place)
             latents = self.latents[str(restored.parent)]
-            error = expected_error(self.restorer, latents, seen, read_picture(restored), self._functions())
+            # As the command: of the values before they are rounded to the file.
+            values = self._values(restored.parent, alpha, consistent)
+            error = expected_error(self.restorer, latents, seen, values, self._functions())
             write_picture(target, as_grey(error))
         return {"picture": self.project.relative(target)}
 
@@ -243,7 +245,8 @@ class Restoring:
             raise InputError("this needs the point spread functions of the camera; choose its psf.h5.")
         return self.bank
 
-    def _picture(self, folder: Path, alpha: float | str, consistent: bool) -> np.ndarray:
+    def _values(self, folder: Path, alpha: float | str, consistent: bool) -> np.ndarray:
+        """The restored picture ``[y, x, 3]`` in 0..1, not rounded."""
         from metalens.restore.inference.data_consistency import DataConsistency
         from metalens.restore.inference.restoration import decode_values, sound_capture
         from metalens.restore.inference.restored_files import read_alpha_map
@@ -253,11 +256,11 @@ class Restoring:
             raise InputError("the photograph is not open any more; choose it again.")
         values = decode_values(self.restorer, self.latents[str(folder)], wanted)
         if not consistent:
-            return to_8_bit(values)
+            return values
         given = self._photograph(folder)
         place = given.about.place
         capture = sound_capture(self.restorer, read_picture(given.capture), place)
-        return to_8_bit(DataConsistency(self._functions())(values, capture, place))
+        return DataConsistency(self._functions())(values, capture, place)
 
 
 def map_name(data: bytes) -> str:

@@ -17,7 +17,7 @@ from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.pictures.scene import display_values, linear_to_srgb
 from metalens.restore.adapter.adapter_file import load_restorer
-from metalens.restore.inference.restoration import decode_values, latents_of
+from metalens.restore.inference.restoration import Settings, decode_values, latents_of
 from metalens.restore.inference.steadying import SteadyFrame, steadied
 from metalens.restore.metrics.flicker import flicker
 from metalens.restore.metrics.measures import psnr
@@ -33,17 +33,21 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--frames", type=int, default=6)
     parser.add_argument("--shares", default="0,0.5,0.7")
+    parser.add_argument("--part", type=int, default=400, help="side of the middle of the frame that is restored")
     given = parser.parse_args()
     restorer = load_restorer("metacamera")
     bank, sensor = restorer.bank, restorer.camera.sensor
     assert bank is not None
     camera = simulated_camera(bank)
     scene = scene_from_picture(read_picture(photographs_of("embedded:held-out")[0].path), sensor.pixels)
+    first = (sensor.pixels[0] - given.part) // 2
+    middle = (slice(first, first + given.part), slice(first, first + given.part))
     print("px a frame  share  flicker captured  restored  PSNR dB")
     for speed in SPEEDS:
         scenes = [np.roll(scene, speed * number, axis=1) for number in range(given.frames)]
         shots = [photograph_scene(camera, each, np.random.default_rng(seed)) for seed, each in enumerate(scenes)]
-        latents = [latents_of(restorer, shot) for shot in shots]
+        shots, scenes = ([each[middle] for each in found] for found in (shots, scenes))
+        latents = [latents_of(restorer, shot, Settings(place=(first, first))) for shot in shots]
         before = flicker(map(display_values, shots))
         for share in map(float, given.shares.split(",")):
             restored, previous = [], None
