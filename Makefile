@@ -17,8 +17,8 @@ INSTALL := $(BIN)/uv pip install --python $(BIN)/python -c constraints.txt
 # two thousand: seconds each.
 export PYTHONDONTWRITEBYTECODE :=
 
-# The others take photographs, banks or a device, as their first lines say.
-BENCHMARKS := help_start psf psf_bank psf_scaling structure layout alignment restore training kill_resume
+# Of benchmarks/driver.py: make bench BENCH='--json now.json --before earlier.json --tolerance 0.2'.
+BENCH ?=
 
 .DEFAULT_GOAL := help
 FUZZ_SECONDS ?= 600
@@ -82,8 +82,8 @@ docs: $(INSTALLED_DOCS) ## build the site into build/docs/html; METALENS_DOCS=qu
 photos: $(INSTALLED) ## fetch free photographs from Debian's packages into photos/ (docs/photographs.md)
 	$(BIN)/python scripts/debian_photographs.py photos
 
-bench: $(INSTALLED) ## measure speed and memory: the scripts in benchmarks/ that need no arguments
-	@set -e; for name in $(BENCHMARKS); do echo "== $$name"; $(BIN)/python benchmarks/$$name.py; done
+bench: $(INSTALLED) ## measure speed and memory in one table; BENCH='--before earlier.json --tolerance 0.2' compares
+	@$(BIN)/python benchmarks/driver.py $(BENCH)
 
 clean: ## remove the demo, build leftovers and caches; keeps .venv and photos/
 	rm -rf demo build dist .coverage .coverage.* .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache

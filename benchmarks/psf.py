@@ -12,14 +12,11 @@ import argparse
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import jax
-import jax.numpy as jnp
 import numpy as np
 import torch
 import torchoptics
 from measuring import Cost, interleaved_costs, machine
-from torchoptics import Field
-from torchoptics.profiles import circle
+from measuring.direct_integration import DirectIntegration
 
 from metalens.formats.camera.camera import read_camera
 from metalens.optics import Metalens, metalens_of
@@ -38,35 +35,6 @@ BASELINE = "torchoptics, 0.5 µm, area-weighted edge"
 
 Simulate = Callable[[float, float], np.ndarray]
 """Wavelength in metres and field angle in degrees to ``[y, x]`` energy per sample."""
-
-
-class DirectIntegration:
-    """torchoptics' direct integration; the lens' transmission is made beforehand, and not timed."""
-
-    def __init__(self, lens: Metalens, spacing: float, *, weighted: bool) -> None:
-        self.lens, self.spacing = lens, spacing
-        self.device = "cuda" if torch.cuda.is_available() else "cpu"
-        radius = 0.5 * float(lens.aperture_diameter)
-        # An even number: the transforms' lengths then have small factors, and their hard circle is at its best.
-        samples = 2 * int(np.ceil(radius / spacing))
-        position = spacing * (np.arange(samples) - 0.5 * (samples - 1))
-        distance = np.hypot(position[:, None], position)
-        with jax.enable_x64(True):
-            phase = np.asarray(lens.phase.at(jnp.asarray(position[:, None]), jnp.asarray(position)))
-        hard = circle((samples, samples), radius, spacing=spacing).numpy()
-        opening = np.clip((radius - distance) / spacing + 0.5, 0, 1) if weighted else hard
-        self.transmission = torch.as_tensor(opening * np.exp(1j * phase), device=self.device)
-        self.position = torch.as_tensor(position, device=self.device)
-
-    def __call__(self, wavelength: float, degrees: float) -> np.ndarray:
-        angle = np.radians(degrees)
-        wave = torch.exp(2j * np.pi / wavelength * np.sin(angle) * self.position)
-        distance = float(self.lens.focal_length)
-        # Their windows are centred on a point; ours have the chief ray on sample (64, 64).
-        offset = (-0.5 * PITCH, distance * np.tan(angle) - 0.5 * PITCH)
-        field = Field(self.transmission * wave, wavelength, 0, self.spacing).to(self.device)
-        image = field.propagate(WINDOW, distance, PITCH, offset, propagation_method="DIM")
-        return (image.intensity() * PITCH**2 / float(self.lens.aperture_area)).cpu().numpy()
 
 
 def engine_of(lens: Metalens, engine: str) -> Simulate:
@@ -99,8 +67,8 @@ def relative_distance(found: np.ndarray, exact: np.ndarray) -> float:
 def compare(lens: Metalens, rounds: int) -> Cost:
     """Print the table of all contenders; returns the baseline's median cost of a function."""
     contenders: dict[str, Simulate] = {
-        BASELINE: DirectIntegration(lens, PITCH, weighted=True),
-        "torchoptics, 0.25 µm, its own circle": DirectIntegration(lens, PITCH / 2, weighted=False),
+        BASELINE: DirectIntegration(lens, WINDOW, PITCH, PITCH, weighted=True),
+        "torchoptics, 0.25 µm, its own circle": DirectIntegration(lens, WINDOW, PITCH, PITCH / 2, weighted=False),
         **{f"metalens, {engine}": engine_of(lens, engine) for engine in ENGINES},
     }
     costs: dict[str, list[Cost]] = {name: [] for name in contenders}
