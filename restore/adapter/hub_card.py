@@ -11,7 +11,7 @@ from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import input_file
 from metalens.formats.hub.address import PREFIX, HubAddress, hub_address
 from metalens.formats.hub.content import CARD, belongs
-from metalens.formats.hub.listing import hub_api, hub_errors
+from metalens.formats.hub.listing import SECONDS, hub_api, hub_errors
 from metalens.restore.adapter.adapter_file import load_restorer
 
 TAG = "metalens"
@@ -72,8 +72,15 @@ def adapters_of_user(user: str) -> Iterator[HubAddress]:
         InputError: it is no name, or the hub does not answer.
     """
     name = hub_address(f"{PREFIX}{user.removeprefix(PREFIX)}/x").repository.partition("/")[0]
+    endpoint = hub_api().endpoint
+    from huggingface_hub.utils import build_hf_headers, get_session, hf_raise_for_status
+
     with hub_errors(f"{PREFIX}{name}", "model"):
-        found = [each.id for each in hub_api().list_models(author=name, filter=TAG)]
+        # HfApi.list_models tries for 23 seconds where there is no network.
+        asked = {"author": name, "filter": TAG, "limit": 1000}
+        told = get_session().get(f"{endpoint}/api/models", params=asked, headers=build_hf_headers(), timeout=SECONDS)
+        hf_raise_for_status(told)
+        found = [str(each["id"]) for each in told.json()]
     yield from (hub_address(f"{PREFIX}{each}") for each in sorted(found))
 
 
