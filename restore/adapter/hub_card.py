@@ -77,7 +77,7 @@ def adapters_of_user(user: str) -> Iterator[HubAddress]:
 
     with hub_errors(f"{PREFIX}{name}", "model"):
         # HfApi.list_models tries for 23 seconds where there is no network.
-        asked = {"author": name, "filter": TAG, "limit": 1000}
+        asked: dict[str, str | int] = {"author": name, "filter": TAG, "limit": 1000}
         told = get_session().get(f"{endpoint}/api/models", params=asked, headers=build_hf_headers(), timeout=SECONDS)
         hf_raise_for_status(told)
         found = [str(each["id"]) for each in told.json()]
