@@ -137,6 +137,16 @@ _RECIPE = (
         default=None,
         help="Embed the path in every block of the U-Net, for priors with little cross-attention.",
     ),
+    click.option(
+        "--only",
+        type=click.Choice(["all", "q", "consistency"]),
+        help="Train only the network of Q, or only the trust of data consistency; the rest stays. [default: all]",
+    ),
+    click.option(
+        "--consistency",
+        type=click.Choice(["none", "trained"]),
+        help="Train a block of data consistency behind the decoder; it needs --conditioning optics. [default: none]",
+    ),
     click.option("--edge-weight", type=Number(1, 100), help="Relative frequency of crops at the edge. [default: 1]"),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
     click.option("--checkpoint-every", type=STEPS, help="Steps between checkpoints. [default: 100]"),
@@ -160,6 +170,7 @@ _KEYS = {
     "conditioning": "adapter.conditioning",
     "tuning": "adapter.tuning",
     "path_embedding": "adapter.path_embedding",
+    "consistency": "adapter.consistency",
 }
 
 

@@ -8,6 +8,7 @@ In reading order:
 - ``full_tuning``    all weights of the prior instead of LoRA
 - ``optics_input``   linear restorations as further input channels
 - ``path_embedding``  the path beside the U-Net's time embedding
+- ``consistency_block``  data consistency behind the decoder, trained with the networks
 - ``skips``          skip connections from the encoder to the decoder
 - ``description``    ``adapter.json``
 - ``restorer``       prior and adapter together: encode, one diffusion step, decode

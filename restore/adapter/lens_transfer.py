@@ -68,16 +68,23 @@ def initialise(restorer: Restorer, initial: str) -> None:
         InputError: it is of another prior or of other sizes, or its file is damaged.
 
     An adapter with published conditioning can start one by optics, whose further inputs begin at 0, as do the vectors
-    of a path embedding; LoRA can start the tuning of all weights, merged at the mean of its lens map.
+    of a path embedding; a block of data consistency starts untrained; LoRA can start the tuning of all weights, merged
+    at the mean of its lens map.
     """
     description = check_start(initial, restorer.prior)
     config = AdapterConfig(**description["config"])
     asked = restorer.config
-    known = {"conditioning": asked.conditioning, "tuning": asked.tuning, "path_embedding": asked.path_embedding}
+    known = {
+        "conditioning": asked.conditioning,
+        "tuning": asked.tuning,
+        "path_embedding": asked.path_embedding,
+        "consistency": asked.consistency,
+    }
     started = (
         config.conditioning in ("published", asked.conditioning)
         and config.tuning in ("lora", asked.tuning)
         and config.path_embedding in (False, asked.path_embedding)
+        and config.consistency in ("none", asked.consistency)
     )
     sized = known if config.tuning == asked.tuning else asdict(asked)
     if not started or replace(config, **sized) != restorer.config:
@@ -110,7 +117,7 @@ def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor
     """Parameters with published conditioning, for a restorer that is told more: further inputs begin at 0."""
     wider = dict(tensors)
     for name, parameter in restorer.parameters().items():
-        if name.startswith(("optics.", "path_embedding.")) and name not in wider:
+        if name.startswith(("optics.", "path_embedding.", "consistency.")) and name not in wider:
             wider[name] = torch.zeros_like(parameter)
         elif name in wider and name in _OF_MAPS and wider[name].shape[1] != parameter.shape[1]:
             # The lens' further channels stand before the last one, which is the quality.

@@ -38,6 +38,13 @@ class LoraLayers:
         _inject(prior.vae, [f"encoder.{n}" for n in _layer_names(prior.vae.encoder, ())], encoder_rank)
         prior.unet.conv_in.requires_grad_(True)
         self.prior = prior
+        # Which they are does not change where only another part of the adapter is trained.
+        self._trainable = {
+            (root, name)
+            for root, module in (("unet", prior.unet), ("vae", prior.vae))
+            for name, parameter in module.named_parameters()
+            if parameter.requires_grad
+        }
         self.ranks: dict[str, int] = {}
         self._mixings: dict[str, Mixing] | None = None
         self._aspect = 1.0
@@ -108,12 +115,12 @@ class LoraLayers:
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """Trainable parameters by name: A and B of all layers, and the U-Net's whole ``conv_in``."""
-        found = {}
-        for root, module in (("unet", self.prior.unet), ("vae", self.prior.vae)):
-            for name, parameter in module.named_parameters():
-                if parameter.requires_grad:
-                    found[f"{root}.{name}"] = parameter
-        return found
+        return {
+            f"{root}.{name}": parameter
+            for root, module in (("unet", self.prior.unet), ("vae", self.prior.vae))
+            for name, parameter in module.named_parameters()
+            if (root, name) in self._trainable
+        }
 
 
 def inject_unet(unet: nn.Module, rank: int) -> None:

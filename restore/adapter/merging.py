@@ -32,10 +32,15 @@ def merged_prior(restorer: Restorer, maps: Tensor | None) -> Prior:
             cannot vary over the picture. ``None`` merges the identity Q: plain LoRA.
 
     Raises:
-        InputError: Q varies over the picture, there is more than one map, or the adapter has skips or
-            a path embedding.
+        InputError: Q varies over the picture, there is more than one map, or the adapter has skips,
+            a path embedding or a block of data consistency.
     """
-    for has, part in ((restorer.config.skips, "skips"), (restorer.config.path_embedding, "a path embedding")):
+    config = restorer.config
+    for has, part in (
+        (config.skips, "skips"),
+        (config.path_embedding, "a path embedding"),
+        (config.consistency == "trained", "a block of data consistency"),
+    ):
         if has:
             raise InputError(f"an adapter with {part} cannot be merged: these are no weights of the prior's classes.")
     if maps is not None and len(maps) != 1:

@@ -19,6 +19,7 @@ from metalens.formats.camera.camera import Camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.consistency_block import ConsistencyBlock
 from metalens.restore.adapter.full_tuning import FullTuning
 from metalens.restore.adapter.optics_input import OpticsInput
 from metalens.restore.adapter.path_embedding import PathEmbedding
@@ -26,7 +27,9 @@ from metalens.restore.adapter.skips import EncoderSkips
 from metalens.restore.adapter.svda import DegradationAttention, Form
 from metalens.restore.conditioning.degradation_map import WHOLE, Conditioning, Region, lens_channels
 from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, LinearEstimates
-from metalens.restore.metrics.picture_tensors import as_tensor
+from metalens.restore.deconvolution.local_blur import LocalBlur
+from metalens.restore.deconvolution.most_probable import measured
+from metalens.restore.metrics.picture_tensors import as_picture, as_tensor
 from metalens.restore.prior.prior import Prior
 
 if TYPE_CHECKING:
@@ -52,6 +55,8 @@ class AdapterConfig:
             that ranks and form do not matter.
         path_embedding: whether every block of the U-Net is told its path by the time embedding
             (:mod:`metalens.restore.adapter.path_embedding`), beside the prompt.
+        consistency: ``trained``: a block of data consistency follows the decoder and is trained with the networks
+            (:mod:`metalens.restore.adapter.consistency_block`); it needs conditioning by optics.
     """
 
     unet_rank: Annotated[int, Field(ge=1, le=1024)] = 16
@@ -63,11 +68,14 @@ class AdapterConfig:
     conditioning: Conditioning = "published"
     tuning: Literal["lora", "full"] = "lora"
     path_embedding: bool = False
+    consistency: Literal["none", "trained"] = "none"
 
     @model_validator(mode="after")
     def _fits_together(self) -> AdapterConfig:
         if self.skips and self.conditioning == "optics":
             raise ValueError("skips are not offered together with conditioning by optics; leave one of them out")
+        if self.consistency == "trained" and self.conditioning != "optics":
+            raise ValueError("consistency = 'trained' needs the lens' functions: choose conditioning = 'optics'")
         return self
 
 
@@ -113,6 +121,7 @@ class Restorer:
         self.skips = EncoderSkips(self.prior.vae) if config.skips else None
         self.optics = OpticsInput(self.prior) if config.conditioning == "optics" else None
         self.path_embedding = PathEmbedding(self.prior) if config.path_embedding else None
+        self.consistency = ConsistencyBlock() if config.consistency == "trained" else None
         self._estimates: LinearEstimates | None = None
         self._identity = ""
         # In the memory order of all later moves, which would otherwise change the last bits of every result.
@@ -139,6 +148,8 @@ class Restorer:
             found |= {f"optics.{name}": parameter for name, parameter in self.optics.named_parameters()}
         if self.path_embedding is not None:
             found |= {f"path_embedding.{name}": each for name, each in self.path_embedding.named_parameters()}
+        if self.consistency is not None:
+            found |= {f"consistency.{name}": each for name, each in self.consistency.named_parameters()}
         return dict(sorted(found.items()))
 
     def network_input(self, capture: np.ndarray, place: tuple[int, int] | None = None) -> Tensor:
@@ -247,22 +258,65 @@ class Restorer:
             with self.optics.given(latents[:, own:]):
                 return self.prior.predict_clean(latents[:, :own], prompts, timestep)
 
-    def forward(self, pictures: Tensor, maps: Tensor, paths: list[str]) -> Tensor:
-        """Encode, one diffusion step, decode.
+    def forward(
+        self, pictures: Tensor, maps: Tensor, paths: list[str], places: Sequence[tuple[int, int]] | None = None
+    ) -> Tensor:
+        """Encode, one diffusion step, decode; and the block of data consistency, on the paths that restore.
 
         Args:
             pictures: ``[batch, channel, y, x]`` in 0..1 as :meth:`encode` takes them, sides multiples of the prior's
                 ``size_multiple``.
             maps: ``[batch, 4, n, n]`` degradation maps.
             paths: prompt path of each picture.
+            places: (row, column) on the sensor of each picture's first pixel, which the block needs.
 
         Returns:
             ``[batch, 3, y, x]``, nominally in 0..1, not clipped.
+
+        Raises:
+            ValueError: the adapter has a block, and the places are unknown.
         """
         predicted = self.prior.decode(self.step(self.encode(pictures, maps), maps, paths))
         if self.skips is not None:
             self.skips.forget()
-        return predicted
+        if self.consistency is None or set(paths) == {"negative"}:
+            return predicted
+        if places is None or not len(places) == len(paths):
+            raise ValueError("data consistency needs the place of each picture")
+        # The functions of the lens are no part of the precision that the networks may have.
+        with torch.autocast(predicted.device.type, enabled=False):
+            found = [
+                self.consistent(one, as_picture(capture), place) if path != "negative" else one
+                for one, capture, path, place in zip(predicted.float(), pictures[:, :3], paths, places, strict=True)
+            ]
+        return torch.stack(found)
+
+    def consistent(self, expected: Tensor, capture: np.ndarray, place: tuple[int, int]) -> Tensor:
+        """The block of data consistency, for one picture.
+
+        Args:
+            expected: ``[3, y, x]`` the decoded picture, nominally in 0..1.
+            capture: ``[y, x, 3]`` its capture, uint8 or floats in 0..1.
+            place: (row, column) on the sensor of its first pixel.
+
+        Returns:
+            ``[3, y, x]``, nominally in 0..1.
+
+        Raises:
+            InputError: the adapter has no block, or lacks its camera's functions.
+        """
+        if self.consistency is None or self.bank is None:
+            raise InputError("the adapter has no trained data consistency, or lacks its camera's functions.")
+        light, weight = measured(self.bank.camera.sensor, capture, expected.device)
+        blur = LocalBlur(self.bank, (expected.shape[-2], expected.shape[-1]), place, device=expected.device)
+        return self.consistency(expected, light, weight, blur)
+
+    def context(self, picture: Tensor) -> Tensor:
+        """The part of a crop ``[..., y, x]`` whose light lies in the crop, with a block of data consistency; or all."""
+        if self.consistency is None or self.bank is None:
+            return picture
+        down, across = (side // 2 for side in self.bank.intensity.shape[-2:])
+        return picture[..., down : picture.shape[-2] - down, across : picture.shape[-1] - across]
 
     def to(self, device: torch.device | str, dtype: torch.dtype | None = None) -> Restorer:
         """Move to a device, in place.
@@ -282,7 +336,7 @@ class Restorer:
         if self.optics is not None:
             self.optics.to(device)
             self._estimates = None
-        for part in (self.skips, self.path_embedding):
+        for part in (self.skips, self.path_embedding, self.consistency):
             if part is not None:
                 part.to(device)
         return self

@@ -9,5 +9,6 @@ In reading order:
 - ``joint_wiener``  the same over all colours together
 - ``linear_estimates``  the joint filter at several noise scales, as input of a network
 - ``local_blur``   the camera's blur as a linear operator with its adjoint
+- ``most_probable``  the scene given capture, expectation and their errors
 - ``consistency``  whether a restored picture, blurred again, is the capture
 """

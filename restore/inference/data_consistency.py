@@ -19,13 +19,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
-from metalens.formats.pictures.encoding import decode_picture, inverse_colour_matrix, rounding_variance
-from metalens.formats.pictures.scene import display_values, srgb_to_linear
+from metalens.formats.pictures.scene import srgb_to_linear
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.deconvolution.captured_light import picture_of
 from metalens.restore.deconvolution.local_blur import LocalBlur
+from metalens.restore.deconvolution.most_probable import measured, most_probable, slope
 from metalens.restore.inference.tiling import Tile, tiled, tiling_of
 
 RESTORER_ERROR = 0.035
@@ -38,7 +38,35 @@ _LEAST_SIDE = 512
 _LEAST_KERNELS = 6
 """Larger pictures are computed in parts; the side of a part is at least this many point spread functions."""
 
-_CLIPPED = 254
+
+def trained_consistency(
+    restorer: Restorer, decoded: Tensor, capture: np.ndarray, place: tuple[int, int] | None = None
+) -> Tensor:
+    """Apply the trained block of an adapter to a decoded picture, in parts if it is large.
+
+    Args:
+        restorer: an adapter with a block (:mod:`metalens.restore.adapter.consistency_block`).
+        decoded: ``[3, y, x]``, nominally in 0..1.
+        capture: its capture ``[y, x, 3]``, uint8 or floats in 0..1.
+        place: (row, column) on the sensor of the first pixel, if it is a part of the frame.
+
+    Returns:
+        ``[3, y, x]``, nominally in 0..1.
+
+    Raises:
+        InputError: the adapter has no block, or lacks its camera's functions.
+    """
+    if restorer.bank is None:
+        raise InputError("data consistency: the adapter lacks its camera's point spread functions.")
+    top, left = place or (0, 0)
+    kernel = max(restorer.bank.intensity.shape[-2:])
+    tiling = tiling_of((decoded.shape[-2], decoded.shape[-1]), 1, max(_LEAST_SIDE, _LEAST_KERNELS * kernel))
+
+    def part(tile: Tile) -> Tensor:
+        seen = capture[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
+        return restorer.consistent(tile.of(decoded, 1), seen, (top + tile.top, left + tile.left))
+
+    return tiled(part, tiling, 1)
 
 
 class DataConsistency:
@@ -115,40 +143,14 @@ class DataConsistency:
 
     def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:
         """Linear light ``[3, y, x]`` of the most probable scene; the scene beyond the picture is unknown as well."""
-        sensor, picture = self.bank.camera.sensor, capture.permute(1, 2, 0).numpy()
-        light = decode_picture(sensor, picture)
-        variance = noise_variance(sensor, light.clip(0)) + rounding_variance(sensor, picture)
-        # The colour matrix mixes channels: one clipped channel makes all three unreliable.
-        says_something = display_values(picture) < _CLIPPED / 255
-        if inverse_colour_matrix(sensor) is not None:
-            says_something = np.all(says_something, axis=-1, keepdims=True)
-        captured, weight = (
-            torch.from_numpy(each.astype(np.float32).transpose(2, 0, 1).copy()).to(self.device)
-            for each in (light, says_something / variance)
-        )
+        light, weight = measured(self.bank.camera.sensor, capture.permute(1, 2, 0).numpy(), self.device)
         mean = blur.extend(torch.from_numpy(srgb_to_linear(restored.numpy())).to(self.device))
-        deviation = self.restorer_error * _slope(mean)
+        deviation = self.restorer_error * slope(mean)
 
-        # In u = (x − x̂) / σ_x: (1 + σ_x Hᵀ σ_y⁻² H σ_x) u = σ_x Hᵀ σ_y⁻² (y − H x̂).
-        def normal(step: Tensor) -> Tensor:
-            return step + deviation * blur.adjoint(weight * blur.forward(deviation * step))
+        def scaled(step: Tensor) -> Tensor:
+            return deviation * step
 
-        residual = deviation * blur.adjoint(weight * (captured - blur.forward(mean)))
-        solution = torch.zeros_like(residual)
-        direction, size = residual.clone(), residual.square().sum()
-        for _ in range(self.iterations):
-            if not size > 0:
-                break
-            image = normal(direction)
-            length = size / (direction * image).sum()
-            solution += length * direction
-            residual -= length * image
-            before, size = size, residual.square().sum()
-            direction = residual + size / before * direction
-        return blur.crop(mean + deviation * solution)
-
-
-def _slope(light: Tensor) -> Tensor:
-    """Derivative of linear light with respect to the sRGB display value, at this light."""
-    curved = 2.4 / 1.055 * light.clamp(0.0031308, 1.0) ** (1 - 1 / 2.4)
-    return torch.where(light > 0.0031308, curved, torch.full_like(light, 1 / 12.92))
+        found = most_probable(
+            blur, light, weight, mean, deviation=scaled, transposed=scaled, iterations=self.iterations
+        )
+        return blur.crop(found)

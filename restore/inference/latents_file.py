@@ -30,8 +30,8 @@ from metalens.formats.files.input_file import input_file
 from metalens.formats.pictures.pictures import MAXIMUM_PIXELS
 from metalens.restore.adapter.adapter_file import read_tensors
 from metalens.restore.adapter.restorer import Restorer
-from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
-from metalens.restore.inference.restoration import ONE_STEP, Latents, Settings
+from metalens.restore.conditioning.degradation_map import CELLS, lens_channels
+from metalens.restore.inference.restoration import ONE_STEP, Latents, Settings, decodes_with_capture
 
 SCHEMA = "metalens.latents"
 VERSION = "1"
@@ -70,6 +70,8 @@ def save_latents(
         "columns": str(latents.pixels[1]),
         "steps": str(settings.steps),
     }
+    if latents.place is not None and latents.capture is not None:
+        metadata |= {"row": str(latents.place[0]), "column": str(latents.place[1])}
     with atomic_file(path) as part:
         safetensors.torch.save_file({k: v.detach().cpu().contiguous() for k, v in tensors.items()}, part, metadata)
 
@@ -106,8 +108,9 @@ def load_latents(path: Path, restorer: Restorer) -> Latents:
     for name in ("positive", "neutral"):
         if not torch.isfinite(tensors[name]).all():
             raise InputError(f"{path}: {name} holds NaN or infinity; restore the photograph again.")
-    capture = (tensors["capture"].numpy(), tensors["map"]) if restorer.skips is not None else None
-    return Latents(_on_device(tensors["positive"], restorer), _on_device(tensors["neutral"], restorer), pixels, capture)
+    capture = (tensors["capture"].numpy(), tensors["map"]) if decodes_with_capture(restorer) else None
+    both = (_on_device(tensors["positive"], restorer), _on_device(tensors["neutral"], restorer))
+    return Latents(*both, pixels, capture, _place(path, metadata, pixels, restorer))
 
 
 def _on_device(values: Tensor, restorer: Restorer) -> Tensor:
@@ -133,11 +136,26 @@ def _pixels(path: Path, metadata: dict[str, str]) -> tuple[int, int]:
     return int(rows), int(columns)
 
 
+def _place(path: Path, metadata: dict[str, str], pixels: tuple[int, int], restorer: Restorer) -> tuple[int, int] | None:
+    if "row" not in metadata and "column" not in metadata:
+        return None
+    row, column = (metadata.get(key, "")[:9] for key in ("row", "column"))
+    sensor = restorer.camera.sensor.pixels
+    if not (row.isdecimal() and column.isdecimal()) or any(
+        int(at) + length > side for at, length, side in zip((row, column), pixels, sensor, strict=True)
+    ):
+        raise InputError(
+            f"{path}: says that its photograph begins at row {row!r}, column {column!r} of a sensor of {sensor[0]} × "
+            f"{sensor[1]} pixels, where it does not lie; restore the photograph again."
+        )
+    return int(row), int(column)
+
+
 def _shapes(restorer: Restorer, pixels: tuple[int, int]) -> dict[str, tuple[int, ...]]:
     prior = restorer.prior
     sides = tuple(-(-side // prior.size_multiple) * prior.size_multiple // prior.latent_stride for side in pixels)
     plane = (1, int(prior.vae.config.latent_channels), *sides)
     shapes: dict[str, tuple[int, ...]] = {"positive": plane, "neutral": plane}
-    if restorer.skips is not None:
-        shapes |= {"capture": (*pixels, 3), "map": (1, CHANNELS, CELLS, CELLS)}
+    if decodes_with_capture(restorer):
+        shapes |= {"capture": (*pixels, 3), "map": (1, lens_channels(restorer.config.conditioning) + 1, CELLS, CELLS)}
     return shapes

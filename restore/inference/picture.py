@@ -73,7 +73,7 @@ def restore_picture(
     if functions is not None:
         take_camera(restorer, functions)
     restored = decode_values(restorer, latents_of(restorer, picture, settings), alpha, tile=tile)
-    if functions is not None:
+    if functions is not None and restorer.consistency is None:
         consistency = DataConsistency(functions, device=restorer.prior.device)
         restored = consistency(restored, sound_capture(restorer, picture, place), place)
     return to_8_bit(restored) if picture.dtype == np.uint8 else restored

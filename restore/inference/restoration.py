@@ -24,7 +24,7 @@ from metalens.formats.pictures.scene import to_8_bit
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import GRID, quality_map
-from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference.data_consistency import DataConsistency, trained_consistency
 from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.metrics.picture_tensors import as_tensor, as_values, pad_to_multiple
 from metalens.restore.prior.prior import ddim_step
@@ -69,14 +69,16 @@ class Latents:
         positive: ``[1, channel, y, x]`` float32.
         neutral: of the same shape.
         pixels: (rows, columns) of the photograph, before padding to whole cells.
-        capture: ``[y, x, 3]``, uint8 or floats in 0..1, and its degradation map ``[1, 4, n, n]``, if the
-            decoder needs the encoder's features (adapters with skips), else None.
+        capture: ``[y, x, 3]``, uint8 or floats in 0..1, and its degradation map ``[1, 4 or 10, n, n]``, if the decoder
+            needs them: for the encoder's features (adapters with skips) or trained data consistency; else None.
+        place: (row, column) on the sensor of the first pixel, if the capture is a part of the frame.
     """
 
     positive: Tensor
     neutral: Tensor
     pixels: tuple[int, int]
     capture: tuple[np.ndarray, Tensor] | None = None
+    place: tuple[int, int] | None = None
 
 
 def check_alphas(alphas: Sequence[float]) -> tuple[float, ...]:
@@ -117,7 +119,8 @@ def restore(
         capture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1, of the sensor's size unless ``settings.place`` is given.
         alphas: blending from the neutral (0) to the positive path (1); above 1 extrapolates.
         settings: steps, tiles, place.
-        consistency: data consistency to apply to each picture, if given.
+        consistency: data consistency to apply to each picture, if given; not with an adapter that was trained
+            with a block of its own.
 
     Returns:
         α → ``[y, x, 3]`` of the capture's type: uint8, or float32 in 0..1.
@@ -128,7 +131,7 @@ def restore(
     alphas = check_alphas(alphas)
     latents = latents_of(restorer, capture, settings)
     pictures = {alpha: decode_values(restorer, latents, alpha, tile=settings.tile) for alpha in alphas}
-    if consistency is not None:
+    if consistency is not None and restorer.consistency is None:
         sound = sound_capture(restorer, capture, settings.place)
         pictures = {alpha: consistency(picture, sound, settings.place) for alpha, picture in pictures.items()}
     if capture.dtype != np.uint8:
@@ -177,8 +180,8 @@ def latents_of(
                 noisy = ddim_step(noisy, clean, prior.alpha_cumprod[timestep], prior.alpha_cumprod[following])
                 both = torch.cat([noisy, beside], dim=1)
     _require_finite(clean, prior.vae.dtype)
-    kept = (capture, maps) if restorer.skips is not None else None
-    return Latents(clean[:1], clean[1:], frame, kept)
+    kept = (capture, maps) if decodes_with_capture(restorer) else None
+    return Latents(clean[:1], clean[1:], frame, kept, settings.place)
 
 
 def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
@@ -198,7 +201,7 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
 
 @torch.no_grad()
 def decode_values(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
-    """Decode α z_pos + (1 − α) z_neu.
+    """Decode α z_pos + (1 − α) z_neu; data consistency follows if it was trained with the adapter.
 
     Args:
         restorer: the restorer that predicted the latents.
@@ -227,7 +230,19 @@ def decode_values(restorer: Restorer, latents: Latents, alpha: float | np.ndarra
         decoded = networks.decode(mixed, picture)
     _require_finite(decoded, prior.vae.dtype)
     height, width = latents.pixels
-    return as_values(decoded[0, :, :height, :width])
+    decoded = decoded[0, :, :height, :width]
+    if restorer.consistency is not None:
+        if latents.capture is None:
+            raise InputError(
+                "an adapter with data consistency decodes only with the capture, which these latents lack."
+            )
+        decoded = trained_consistency(restorer, decoded.float(), latents.capture[0], latents.place)
+    return as_values(decoded)
+
+
+def decodes_with_capture(restorer: Restorer) -> bool:
+    """Whether latents need their capture to be decoded: with skips, or trained data consistency."""
+    return restorer.skips is not None or restorer.consistency is not None
 
 
 def sound_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int] | None) -> np.ndarray:

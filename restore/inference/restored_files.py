@@ -303,7 +303,8 @@ class _Work:
     ) -> np.ndarray:
         """The restored picture ``[y, x, 3]`` float32."""
         values = decode_values(self.restorer, found, alpha, tile=self.options.settings.tile)
-        if self.options.consistency is None or picture is None or not isinstance(capture, CaptureFile):
+        own = self.restorer.consistency is not None
+        if own or self.options.consistency is None or picture is None or not isinstance(capture, CaptureFile):
             return values
         place = self._settings(capture).place
         return self.options.consistency(values, sound_capture(self.restorer, picture, place), place)

@@ -37,3 +37,17 @@ def pad_to_multiple(pictures: Tensor, multiple: int) -> Tensor:
     height, width = pictures.shape[-2:]
     below, right = -height % multiple, -width % multiple
     return F.pad(pictures, (0, right, 0, below), mode="reflect") if below or right else pictures
+
+
+def light_of_display(display: Tensor) -> Tensor:
+    """Linear light of sRGB display values; beyond 0..1 it goes on with slope 1, so that gradients stay."""
+    inside = display.clamp(0, 1)
+    curve = torch.where(inside > 0.04045, ((inside.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, inside / 12.92)
+    return curve + (display - inside)
+
+
+def display_of(light: Tensor) -> Tensor:
+    """sRGB display values of linear light: the inverse of :func:`light_of_display`."""
+    inside = light.clamp(0, 1)
+    curve = torch.where(inside > 0.0031308, 1.055 * inside.clamp_min(0.0031308) ** (1 / 2.4) - 0.055, 12.92 * inside)
+    return curve + (light - inside)

@@ -26,6 +26,12 @@ from metalens.restore.training.validation import Validation
 _PATH_RATE = 10.0
 """Learning rate of the path embedding, as a multiple of the others': its vectors start at 0 among values of 1."""
 
+_TRUST_RATE = 100.0
+"""That of the trust of data consistency: logarithms, two dozen numbers in all."""
+
+_PARTS = {"all": "", "q": "svda.", "consistency": "consistency."}
+"""Beginning of the names of a part's parameters."""
+
 
 class PathStep(nn.Module):
     """A restorer as a module: pictures of one path in, predictions out."""
@@ -34,22 +40,24 @@ class PathStep(nn.Module):
         super().__init__()
         self.restorer = restorer
         # Registered here so that distributed processes average their gradients.
-        further = (restorer.optics, restorer.path_embedding)
+        further = (restorer.optics, restorer.path_embedding, restorer.consistency)
         parts = [restorer.prior.vae, restorer.prior.unet, restorer.attention]
         self.parts = nn.ModuleList([*parts, *(each for each in further if each is not None)])
 
-    def forward(self, source: Tensor, maps: Tensor, path: str) -> Tensor:
+    def forward(self, source: Tensor, maps: Tensor, path: str, place: Tensor) -> Tensor:
         """One diffusion step on one path.
 
         Args:
             source: ``[batch, channel, y, x]`` in 0..1, what the encoder takes.
             maps: ``[batch, 4, n, n]`` degradation maps.
             path: ``"positive"``, ``"neutral"`` or ``"negative"``.
+            place: ``[batch, 2]`` (row, column) on the sensor of each first pixel.
 
         Returns:
             ``[batch, 3, y, x]``, nominally in 0..1.
         """
-        return self.restorer.forward(source, maps, [path] * len(source))
+        places = [] if self.restorer.consistency is None else place.tolist()
+        return self.restorer.forward(source, maps, [path] * len(source), places)
 
 
 class AdapterTraining(Trainee):
@@ -98,6 +106,8 @@ class AdapterTraining(Trainee):
         if config.gradient_checkpointing:
             restorer.prior.vae.enable_gradient_checkpointing()
             restorer.prior.unet.enable_gradient_checkpointing()
+        if config.only != "all":
+            _freeze(restorer, _PARTS[config.only])
         restorer.to(workplace.device)
         self.model = workplace.prepare(PathStep(restorer))
         self.discriminator: FeatureDiscriminator | None = None
@@ -124,14 +134,15 @@ class AdapterTraining(Trainee):
             clip=config.clip,
             ema_decay=config.ema_decay,
             agree=self.workplace.agree,
-            factors={"svda.": config.q_rate, "path_embedding.": _PATH_RATE},
+            factors={"svda.": config.q_rate, "path_embedding.": _PATH_RATE, "consistency.": _TRUST_RATE},
         )
         return self._optimisation
 
     def trained_parameters(self) -> dict[str, nn.Parameter]:
         """What the optimiser changes: the adapter, and the discriminator if there is one."""
         of_discriminator = {} if self.discriminator is None else self.discriminator.trained_parameters()
-        return self.restorer.parameters() | of_discriminator
+        part = _PARTS[self.config.only]
+        return {n: each for n, each in self.restorer.parameters().items() if n.startswith(part)} | of_discriminator
 
     def draw(self, position: int) -> Draw:
         """The crops of a step, on its path."""
@@ -139,12 +150,17 @@ class AdapterTraining(Trainee):
         if self._batches is None:
             self._batches = self.stream.batches(position, process=workplace.process, processes=workplace.processes)
         batches = [next(self._batches) for _ in range(self.config.accumulate)]
-        return Draw(path, [(*inputs_of(path, each, self.config.neutral), each.degradation_map) for each in batches])
+        return Draw(
+            path,
+            [(*inputs_of(path, each, self.config.neutral), each.degradation_map, each.place) for each in batches],
+        )
 
-    def losses(self, kind: str, source: Tensor, target: Tensor, maps: Tensor) -> dict[str, Tensor]:
+    def losses(self, kind: str, source: Tensor, target: Tensor, maps: Tensor, place: Tensor) -> dict[str, Tensor]:
         """Loss of a path and its terms. See :class:`Trainee`."""
         with self.workplace.autocast():
-            predicted = self.model(source, maps, kind)
+            predicted = self.model(source, maps, kind, place)
+        if kind != "negative":
+            predicted, target = self.restorer.context(predicted), self.restorer.context(target)
         losses = self.loss(predicted.float(), target, kind)
         if self.discriminator is None or kind != "positive":
             return losses
@@ -152,9 +168,9 @@ class AdapterTraining(Trainee):
         loss = losses["loss"] + self.config.adversarial_weight * adversarial + critic
         return {**losses, "loss": loss, "adversarial": adversarial, "critic": critic}
 
-    def around(self, source: Tensor, target: Tensor, maps: Tensor) -> AbstractContextManager[None]:
+    def around(self, source: Tensor, target: Tensor, maps: Tensor, place: Tensor) -> AbstractContextManager[None]:
         """Keep Q applied in the backward pass, where gradient checkpointing runs blocks again. See :class:`Trainee`."""
-        del target
+        del target, place
         return self.restorer.conditioned(maps, source.shape[-2] / source.shape[-1])
 
     def reported(self, step: Step) -> dict[str, float]:
@@ -205,6 +221,12 @@ class AdapterTraining(Trainee):
         if self.workplace.is_first:
             save_pictures(self.output, step, shown)
         return {"losses": losses, "by_alpha": by_alpha}
+
+
+def _freeze(restorer: Restorer, part: str) -> None:
+    """Compute no gradients of the parameters outside a part."""
+    for name, parameter in restorer.parameters().items():
+        parameter.requires_grad_(name.startswith(part))
 
 
 def advice(config: TrainConfig) -> str:

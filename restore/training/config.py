@@ -47,6 +47,8 @@ class TrainConfig:
 
     Attributes:
         adapter: size and form of the adapter.
+        only: the part that is trained, all else stays as it began: ``q``, the network that predicts Q; ``consistency``,
+            the trust of data consistency.
         shares: probability of each path.
         batch: crops per batch, in each process.
         accumulate: batches per step.
@@ -84,6 +86,7 @@ class TrainConfig:
     """
 
     adapter: AdapterConfig = field(default_factory=AdapterConfig)
+    only: Literal["all", "q", "consistency"] = "all"
     shares: PathShares = field(default_factory=PathShares)
     batch: Count = 4
     accumulate: Count = 1

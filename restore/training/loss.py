@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from metalens.restore.metrics.perceptual_loss import perceptual_network
+from metalens.restore.metrics.picture_tensors import light_of_display
 from metalens.restore.training.config import TrainConfig
 
 
@@ -41,17 +42,11 @@ class PathLoss(nn.Module):
         """
         l2 = (predicted - target).square().mean()
         if self.fidelity and path == "neutral":
-            l1 = (predicted - target).abs().mean() + (_light(predicted) - _light(target)).abs().mean()
+            in_light = light_of_display(predicted) - light_of_display(target)
+            l1 = (predicted - target).abs().mean() + in_light.abs().mean()
             return {"loss": self.l1_weight * l1, "l2": l2, "l1": l1}
         if self.perceptual_weight:
             perceptual = self.perceptual(predicted.clamp(0, 1), target.clamp(0, 1)).mean()
         else:
             perceptual = torch.zeros_like(l2)
         return {"loss": self.l2_weight * l2 + self.perceptual_weight * perceptual, "l2": l2, "perceptual": perceptual}
-
-
-def _light(display: Tensor) -> Tensor:
-    """Linear light of sRGB display values; beyond 0..1 its slope at the ends goes on, so that gradients stay."""
-    inside = display.clamp(0, 1)
-    curve = torch.where(inside > 0.04045, ((inside.clamp_min(0.04045) + 0.055) / 1.055) ** 2.4, inside / 12.92)
-    return curve + (display - inside)

@@ -33,13 +33,14 @@ class Example(NamedTuple):
 
     With conditioning by optics the linear restorations follow the channels of ``captured``. ``degradation_map`` ``[4 or
     10, n, n]`` goes with the captured one as the input, or with the clean one if that is asked
-    for. A batch has one axis more.
+    for. ``place`` is (row, column) on the sensor of the first pixel. A batch has one axis more.
     """
 
     clean: Tensor
     neutral: Tensor
     captured: Tensor
     degradation_map: Tensor
+    place: Tensor
 
 
 def inputs_of(path: str, example: Example, neutral: str) -> tuple[Tensor, Tensor]:
@@ -153,6 +154,7 @@ class TrainingPairs:
             neutral=as_tensor(_neutral(sample)[window]),
             captured=as_tensor(self._input_of(place, sample)[window]),
             degradation_map=torch.cat([lens, quality]),
+            place=torch.tensor([int(sample.position[0]) + top, int(sample.position[1]) + left]),
         )
         return example, on_sensor
 

@@ -45,6 +45,9 @@ from metalens.restore.training.validation import Validation
 
 __all__ = ["TrainConfig", "TrainingData", "TrainingTask", "train"]
 
+_LEAST_CONTEXT = 32
+"""Pixels of a crop that have all their light in the crop, along each side at least."""
+
 
 @dataclass(frozen=True)
 class TrainingData:
@@ -291,6 +294,9 @@ def untrained(task: TrainingTask) -> tuple[Restorer, LensMaps]:
         torch.manual_seed(config.seed)
         lens = lenses.of_camera(camera)
         restorer = Restorer(prior, config.adapter, camera, lens.values, metric, bank=lens.bank)
+    _check_part(config)
+    if config.adapter.consistency == "trained":
+        _check_consistency(task, restorer)
     if initial is not None:
         initialise(restorer, initial)
     return restorer, lenses
@@ -306,6 +312,41 @@ def _check_crop(pairs: Pairs, config: TrainConfig, prior: Prior) -> None:
     if config.crop % prior.size_multiple:
         raise InputError(
             f"crop {config.crop} is no multiple of {prior.size_multiple}, which this prior needs; choose one."
+        )
+
+
+def _check_part(config: TrainConfig) -> None:
+    """Check that the adapter has the part that alone is trained, and that each path reaches it."""
+    adapter = config.adapter
+    if config.only == "q" and (adapter.tuning == "full" or adapter.form == "plain"):
+        raise InputError("--only q: this adapter has no Q; train with --tuning lora and a form of Q.")
+    if config.only == "consistency" and adapter.consistency == "none":
+        raise InputError("--only consistency: this adapter has no such block; add --consistency trained.")
+    if config.only == "consistency" and config.shares.negative > 0:
+        raise InputError(
+            "--only consistency: the negative path, which degrades, does not reach it; give --paths 0.5,0.5,0."
+        )
+
+
+def _check_consistency(task: TrainingTask, restorer: Restorer) -> None:
+    """Check that a block of data consistency can be trained: with one lens, and crops that hold its light."""
+    data, config = task.data, task.config
+    if config.cuda_graphs:
+        raise InputError("--consistency trained: its solution cannot be recorded; train without --cuda-graphs.")
+    if restorer.bank is None:
+        raise InputError("--consistency trained: needs the functions of the lens; give its psf.h5 with --psf.")
+    for pairs in (*data.pairs, *data.pseudo):
+        other = next((each for each in pairs.manifest.lens_hashes if each != restorer.camera.hash), None)
+        if other is not None:
+            raise InputError(
+                f"{pairs.folder}: holds pairs of another lens ({other[:12]}…) than {restorer.camera.name}; "
+                "--consistency trained needs pairs of one lens."
+            )
+    kernel = max(restorer.bank.intensity.shape[-2:])
+    if config.crop < kernel + _LEAST_CONTEXT:
+        raise InputError(
+            f"crop {config.crop}: half a point spread function ({kernel // 2} pixels) at each side has no context for "
+            f"data consistency; give --crop {kernel + _LEAST_CONTEXT} or more."
         )
 
 

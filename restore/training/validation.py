@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from metalens.restore.adapter.restorer import Restorer, blend
+from metalens.restore.metrics.picture_tensors import as_picture
 from metalens.restore.metrics.shift_tolerant_lpips import ShiftTolerantLPIPS, shift_tolerant_lpips
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.training.config import TrainConfig
@@ -78,7 +79,10 @@ class Validation:
                 batch = self._draw(self.config.batch, self.config.crop, 1 + number, of_clean=path == "negative")
                 source, target = inputs_of(path, batch, self.config.neutral)
                 with self.autocast():
-                    predicted = self.restorer.forward(source, batch.degradation_map, [path] * len(source))
+                    places = batch.place.tolist()
+                    predicted = self.restorer.forward(source, batch.degradation_map, [path] * len(source), places)
+                if path != "negative":
+                    predicted, target = self.restorer.context(predicted), self.restorer.context(target)
                 rows.append({name: float(value) for name, value in self.loss(predicted.float(), target, path).items()})
             figures[path] = {key: sum(row[key] for row in rows) / len(rows) for key in rows[0]}
             figures[path]["psnr"] = -10 * math.log10(max(figures[path]["l2"], 1e-10))
@@ -121,11 +125,14 @@ class Validation:
         with self.autocast():
             encoded = self.restorer.encode(example.captured, maps)
             positive, neutral = (self.restorer.step(encoded, maps, [path]) for path in ("positive", "neutral"))
-            restored = {
-                f"{alpha:g}": self.restorer.prior.decode(blend(positive, neutral, alpha)).float().clamp(0, 1)
-                for alpha in ALPHAS
+            decoded = {
+                f"{alpha:g}": self.restorer.prior.decode(blend(positive, neutral, alpha)).float() for alpha in ALPHAS
             }
-        return {"clean": example.clean, "captured": example.captured[:, :3], **restored}
+        captured = example.captured[:, :3]
+        if self.restorer.consistency is not None:
+            (place,), seen = example.place.tolist(), as_picture(captured[0])
+            decoded = {a: self.restorer.consistent(each[0], seen, place)[None] for a, each in decoded.items()}
+        return {"clean": example.clean, "captured": captured, **{a: each.clamp(0, 1) for a, each in decoded.items()}}
 
     def _side(self) -> int:
         multiple = self.restorer.prior.size_multiple

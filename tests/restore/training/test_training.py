@@ -21,7 +21,7 @@ from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.distributed import lower_precision, spoken_memory
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train
+from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train, untrained
 
 from ..conftest import textured, write_pairs
 
@@ -355,11 +355,12 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
         (
             {},
             ["LoRA with W* = W + A·Q·B, rank 4", "no part of the loss"],
-            ["Conditioned by optics", "of the neutral path", "discriminator", "told its path"],
+            ["Conditioned by optics", "of the neutral path", "discriminator", "told its path", "data consistency"],
         ),
         (
-            {"conditioning": "optics", "tuning": "full", "path_embedding": True},
+            {"conditioning": "optics", "tuning": "full", "path_embedding": True, "consistency": "trained"},
             [
+                "A block of data consistency follows the decoder",
                 "All weights of autoencoder and U-Net",
                 "Conditioned by optics",
                 "is told its path",
@@ -371,9 +372,38 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
 )
 def test_the_card_tells_what_was_trained(pairs, tmp_path, bank, prior_folder, changes, told, untold):
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, **changes)
-    recipe = config(neutral="fidelity", adversarial_weight=0.1) if changes else config()
+    recipe = config(neutral="fidelity", adversarial_weight=0.1, crop=48) if changes else config()
     settings = replace(recipe, adapter=adapter)
     run(pairs, tmp_path / "adapter", bank, prior_folder, 1, config=settings)
     card = (tmp_path / "adapter" / "README.md").read_text()
     assert [each for each in told if each not in card] == []
     assert [each for each in untold if each in card] == []
+
+
+def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, tmp_path, bank, prior_folder):
+    adapter = AdapterConfig(unet_rank=4, encoder_rank=4, conditioning="optics", consistency="trained")
+    shares = PathShares(positive=0.5, neutral=0.5, negative=0)
+    settings = config(only="consistency", crop=48, neutral="fidelity", shares=shares)
+    settings = replace(settings, adapter=adapter)
+    for name, steps in (("one", 1), ("few", 4)):
+        run(pairs, tmp_path / name, bank, prior_folder, steps, config=settings)
+    before, after = (load_restorer(tmp_path / name, prior=prior_folder).parameters() for name in ("one", "few"))
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert changed == {"consistency"}
+
+
+@pytest.mark.parametrize(
+    ("changes", "adapter", "sentence"),
+    [
+        ({"crop": 32}, {"consistency": "trained"}, "give --crop 37 or more"),
+        ({"crop": 48, "cuda_graphs": True}, {"consistency": "trained"}, "train without --cuda-graphs"),
+        ({"only": "consistency"}, {}, "add --consistency trained"),
+        ({"crop": 48, "only": "consistency"}, {"consistency": "trained"}, "give --paths 0.5,0.5,0"),
+        ({"only": "q"}, {"tuning": "full"}, "this adapter has no Q"),
+    ],
+)
+def test_a_part_that_cannot_be_trained_is_refused(pairs, bank, prior_folder, changes, adapter, sentence):
+    settings = replace(config(**changes), adapter=AdapterConfig(conditioning="optics", **adapter))
+    data = TrainingData([pairs], bank, quality_metric="piqe")
+    with pytest.raises(InputError, match=sentence):
+        untrained(TrainingTask(data, load_prior(prior_folder), settings))
