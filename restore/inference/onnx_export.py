@@ -80,12 +80,17 @@ def export_onnx(
         The content of ``onnx.json``: sizes, inputs, and for each graph ``largest_error`` and ``bytes``.
 
     Raises:
-        InputError: the extra ``onnx`` is not installed, the adapter has skips, a map is to be fixed that it has not, a
-            graph differs from PyTorch, or the disk refuses the write.
+        InputError: the extra ``onnx`` is not installed, the adapter has skips or a block of data consistency, a map is
+            to be fixed that it has not, a graph differs from PyTorch, or the disk refuses the write.
     """
     require("export onnx", "onnx", "onnxruntime")
     if restorer.skips is not None:
         raise InputError("export onnx: the decoder takes features of the encoder (skips), which is not exported.")
+    if restorer.consistency is not None:
+        raise InputError(
+            "export onnx: a trained block of data consistency follows the decoder, which is not exported; export the "
+            "adapter that it was trained from."
+        )
     has_q = bool(restorer.layers.ranks)
     if quality is not None and not has_q:
         raise InputError("export onnx: --quality fixes the map of Q, and the adapter has no Q; leave it out.")

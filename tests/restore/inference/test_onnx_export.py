@@ -13,6 +13,7 @@ import torch
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.consistency_block import ConsistencyBlock
 from metalens.restore.adapter.restorer import blend
 from metalens.restore.inference.onnx_export import LARGEST_ERROR, export_onnx
 from metalens.restore.inference.restoration import Settings, decode_values, latents_of
@@ -86,6 +87,10 @@ def test_what_cannot_be_exported_is_refused_and_leaves_nothing(make_restorer, tm
         export_onnx(embedded, tmp_path / "out", quality=0.5)
     with pytest.raises(InputError, match="of the sensor's whole frame"):
         export_onnx(embedded, tmp_path / "out", (64, 64))
+    embedded.consistency = ConsistencyBlock()
+    with pytest.raises(InputError, match="data consistency follows the decoder, which is not exported"):
+        export_onnx(embedded, tmp_path / "out")
+    embedded.consistency = None
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"the package onnxruntime is not installed; run .*\[onnx\]"):
         export_onnx(embedded, tmp_path / "out")
