@@ -6,6 +6,7 @@ Files, in reading order:
 - ``engines``     propagation methods: angular spectrum, direction cosines, Rayleigh–Sommerfeld; their choice
 - ``conjugates``  distance of the object, place of the sensor
 - ``validation``  checks of the arguments
+- ``known_plans``  plans of earlier requests
 - ``simulator``   a batch of PSFs by any engine, as one compiled function of the lens
 - ``simulate``    one PSF
 - ``refinement``  numerical error of a PSF, by comparison with a finer sampling

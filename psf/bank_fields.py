@@ -217,17 +217,19 @@ def simulate_fields(
 
     def of_field(number: int) -> tuple[np.ndarray, PsfFigures]:
         light = simulator.of_field(lens, number)
-        figures = psf_figures(
-            light,
-            spacing,
-            view.position[number],
-            sensor_pitch=pitch,
-            unaberrated_peak=unaberrated,
-            light=whole[number],
-        )
-        return np.einsum("cw,wyx->cyx", task.weight, light).astype(np.float32), figures
+        channels = np.zeros((len(task.weight), *light.shape[1:]))
+        figures = []
+        # One wavelength at a time: copies of all of them would be most of the memory.
+        for image, weight, peak, share in zip(light, task.weight.T, unaberrated, whole[number], strict=True):
+            channels += weight[:, None, None] * image
+            at = view.position[number]
+            figures.append(
+                psf_figures(image, spacing, at, sensor_pitch=pitch, unaberrated_peak=peak, light=np.asarray(share))
+            )
+        return channels.astype(np.float32), PsfFigures.stack(figures)
 
-    taken = {} if known is None or known.plan != simulator.plan or known.side != side else _by_place(known)
+    same = known is not None and known.plan.same_samplings(simulator.plan) and known.side == side
+    taken = _by_place(known) if known is not None and same else {}
     new = [number for number, place in enumerate(view.position) if _place(place) not in taken]
     done = dict(zip(new, _each_field(of_field, new, _fields_at_once(simulator.plan), progress), strict=True))
     every = [done[number] if number in done else taken[_place(place)] for number, place in enumerate(view.position)]

@@ -6,6 +6,7 @@ import logging
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TypeVar
 
 import jax
@@ -22,11 +23,12 @@ from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, plan_engine
-from metalens.psf.engines.field_batch import BatchTask, simulate_batch, simulate_in_one_order
+from metalens.psf.engines.field_batch import BatchTask, divided, simulate_batch, simulate_in_one_order
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import pixel_nodes
 from metalens.psf.engines.veil import veil_intensity
+from metalens.psf.known_plans import KnownPlans, lens_key
 from metalens.psf.rays import check_chief_ray, pupil_points
 from metalens.psf.validation import FieldAngle, check_request, field_direction
 
@@ -94,7 +96,9 @@ class PsfSimulator:
             if any(isinstance(leaf, jax.core.Tracer) for leaf in jax.tree_util.tree_leaves(lens)):
                 raise InputError(_NOT_TRACED)
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
-        found = simulate_batch(self._task, lens, self._light, self.direction, self.centre, self.conjugates.moved)
+        task, members = self._task(range(len(self.direction)))
+        moved = self.conjugates.moved
+        found = simulate_batch(task, members, lens, self._light, self.direction, self.centre, moved)
         return found if isinstance(found, jax.core.Tracer) else self._checked(found, lens)
 
     def on_moved_sensor(
@@ -122,8 +126,9 @@ class PsfSimulator:
         """
         if self.plan.engine == "rayleigh_sommerfeld":
             raise InputError(_NOT_TRACED)
-        task = replace(self._task, mirrored=False)
-        return simulate_batch(task, lens, self._light, direction, centre, (moved[0], moved[1], moved[2]))
+        task, members = self._task(range(len(self.direction)))
+        task = replace(task, mirrored=False)
+        return simulate_batch(task, members, lens, self._light, direction, centre, (moved[0], moved[1], moved[2]))
 
     def of_field(self, lens: Metalens, field: int) -> np.ndarray:
         """Point spread functions of one field; compiled once for all of them.
@@ -141,8 +146,9 @@ class PsfSimulator:
         one = slice(field, field + 1)
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":
-            compiled = simulate_in_one_order()
-            found = compiled(self._task, lens, self._light, self.direction[one], centre, self.conjugates.moved)
+            compiled, (task, members) = simulate_in_one_order(), self._task([field])
+            request = (self._light, self.direction[one], centre, self.conjugates.moved)
+            found = compiled(task, members, lens, *request)
             return np.asarray(self._checked(found, lens)[0])
         grid = self.plan.grid
         assert grid is not None
@@ -184,13 +190,16 @@ class PsfSimulator:
     def _light(self) -> tuple[np.ndarray, float | None]:
         return self.wavelength, self.conjugates.finite_distance
 
-    @property
-    def _task(self) -> BatchTask:
+    def _task(self, fields: Sequence[int]) -> tuple[BatchTask, tuple[np.ndarray, ...]]:
+        """What is compiled for some fields, and the functions of each of its parts."""
         mirrored = not self.direction[:, 0].any() and (self.centre is None or not self.centre[:, 0].any())
         nodes = 1
-        if self.window.integrate_pixels and self.plan.sampling is not None:
+        if self.window.integrate_pixels and self.plan.samplings:
             nodes = len(pixel_nodes(self.bandwidth, self.window.pixel_pitch)[0])
-        return BatchTask(self.plan, self.window, nodes, mirrored)
+        parts, members = divided(self.plan, fields)
+        engine = self.plan.engine
+        vectorial = self.plan.grid if engine == "vectorial" else None
+        return BatchTask(parts, engine == "fresnel", self.window, nodes, mirrored, vectorial), members
 
 
 def psf_simulator(
@@ -267,7 +276,31 @@ def simulator_of_directions(
     Returns:
         The simulator.
     """
-    wavelength = np.asarray(wavelengths, dtype=float)
+    wavelength, angles = np.asarray(wavelengths, dtype=float), np.asarray(directions, dtype=float)
+    make = partial(_planned, lens, wavelength, angles, window, centres, engine, conjugates, refinement)
+    key = lens_key(lens)
+    places = None if centres is None else np.asarray(centres).tobytes()
+    precision = jnp.zeros(()).dtype
+    request = (wavelength.tobytes(), angles.tobytes(), window, places, engine, conjugates, refinement, precision)
+    found = make() if key is None else _KNOWN.find((key, request), make)
+    _log.info("engine %s: %s", found.plan.engine, found.plan.reason)
+    return found
+
+
+_KNOWN: KnownPlans[PsfSimulator] = KnownPlans()
+
+
+def _planned(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    directions: np.ndarray,
+    window: ImageWindow,
+    centres: np.ndarray | None,
+    engine: Engine,
+    conjugates: Conjugates,
+    refinement: float,
+) -> PsfSimulator:
+    """Check a request and plan it."""
     check_request(lens, wavelength, window, conjugates)
     for value in wavelength:
         for direction in directions:
@@ -282,7 +315,6 @@ def simulator_of_directions(
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
     plan = plan_engine(lens, wavelength, sources, window, engine=engine, refinement=refinement)
-    _log.info("engine %s: %s", plan.engine, plan.reason)
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
 
 

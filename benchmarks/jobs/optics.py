@@ -13,6 +13,7 @@ from measuring.job import Beside, Job, Task
 from metalens.formats.camera.camera import read_camera
 from metalens.optics import metalens_of
 from metalens.psf import PsfSimulator, psf_simulator, simulate_bank, simulate_psf
+from metalens.psf.engines.band import even_transform, window_of
 
 WINDOW, PITCH = (128, 128), 0.5e-6
 FIELD = np.radians(10.0)
@@ -46,18 +47,24 @@ def gradient(engine: str, wavelengths: Sequence[float]) -> Task:
 
 
 def transforms(wavelengths: Sequence[float], fields: Sequence[float]) -> Task:
-    """Of the angular spectrum: of the whole grid once, and of half of its rows for each function."""
-    grid = planned("angular_spectrum", wavelengths, fields).plan.grid
-    assert grid is not None
+    """Of the angular spectrum: of the lit quarter once, and of the band of each function into its window."""
+    plan = planned("angular_spectrum", wavelengths, fields).plan
+    counts = np.bincount(np.array(plan.levels).ravel())
 
     @jax.jit
-    def compute(lens: jax.Array, turns: jax.Array) -> tuple[jax.Array, jax.Array]:
-        half = grid.size[0] // 2 + 1
-        rows = jax.lax.map(lambda turn: jnp.fft.ifft(turn * lens[:half], axis=1)[:, : grid.window[1]], turns)
-        return jnp.fft.fft2(lens), rows
+    def compute(quarters: list[jax.Array], bands: list[jax.Array], turns: list[jax.Array]) -> list[jax.Array]:
+        found = []
+        for grid, quarter, band, turn in zip(plan.grids, quarters, bands, turns, strict=True):
+            found.append(even_transform(quarter, grid.size, grid.band))
+            along = partial(window_of, length=grid.size[1], origin=grid.window[1] // 2, window=grid.window[1])
+            found.append(jax.lax.map(lambda each, along=along, band=band: along(each * band), turn))
+        return found
 
-    turns = jnp.asarray(np.linspace(1, 2, len(wavelengths) * len(fields)), dtype=jnp.float32)
-    return partial(compute, jnp.ones(grid.size, dtype=jnp.complex64), turns)
+    sides = [grid.half_lens + 1 for grid in plan.grids]
+    quarters = [jnp.ones((side, side), dtype=jnp.complex64) for side in sides]
+    bands = [jnp.ones((grid.band[0] + 1, 2 * grid.band[1] + 1), dtype=jnp.complex64) for grid in plan.grids]
+    turns = [jnp.asarray(np.linspace(1, 2, count), dtype=jnp.float32) for count in counts]
+    return partial(compute, quarters, bands, turns)
 
 
 def products() -> Task:

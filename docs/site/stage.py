@@ -22,10 +22,10 @@ ROOT = Path(__file__).resolve().parents[2]
 LINK = re.compile(r"(\[[^\]]*\])\(([^)\s#]+)(#[^)\s]*)?\)")
 
 HOW_TO = {
-    "Design": ["lens-toml", "design", "spectra", "meta-atoms", "tolerancing", "fabrication-files", "psf-performance"],
+    "Design": ["lens-toml", "design", "spectra", "meta-atoms", "tolerancing", "fabrication-files"],
     "Training sets": ["training-sets", "blur", "sensor", "photographs", "captured-pairs", "measured-psfs"],
     "Restoring": ["training", "restoration", "weights", "comparing-lenses", "hub"],
-    "Installing": ["installing", "app"],
+    "Installing": ["installing", "performance", "beyond-one-machine", "app"],
 }
 """Heading → its documents in ``docs/``; those that are not named stand under the last one."""
 

@@ -25,6 +25,7 @@ from metalens.psf.design.loss import loss_of
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.starts import StartingLens
 from metalens.psf.design.variables import LensVariables
+from metalens.psf.engines.field_batch import options_for
 from metalens.psf.tolerance.draws import Draw
 
 PLAN_EVERY = 25
@@ -84,7 +85,8 @@ class Gradients:
             def loss(numbers: jax.Array) -> tuple[jax.Array, jax.Array]:
                 return loss_of(task.problem, simulator, task.lens(numbers), task.draws)
 
-            self._compiled[key] = jax.jit(jax.value_and_grad(loss, has_aux=True))
+            gradient = jax.value_and_grad(loss, has_aux=True)
+            self._compiled[key] = jax.jit(gradient, compiler_options=options_for(simulator.plan))
         return self._compiled[key]
 
 

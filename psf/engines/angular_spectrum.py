@@ -26,6 +26,17 @@ from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import PlaneWave, Source
+from metalens.psf.engines.backpropagation import KEEP_FIELD, kept_intensity
+from metalens.psf.engines.band import (
+    centred_transform,
+    even_transform,
+    even_window,
+    fft_order,
+    kept_frequencies,
+    kept_of,
+    unfolded,
+    window_of,
+)
 from metalens.psf.engines.flat_cells import gathered
 from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.image_window import ImageWindow
@@ -50,7 +61,7 @@ def shares_spectrum(lens: Metalens, source: Source) -> bool:
 
 @partial(jax.jit, static_argnames=("grid",))
 def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: float, *, grid: Grid) -> jax.Array:
-    """Discrete Fourier transform of the field behind the lens, the chief ray's direction removed.
+    """Spectrum of the field behind the lens, the chief ray's direction removed.
 
     Args:
         lens: the metalens.
@@ -61,24 +72,17 @@ def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: 
             the aperture wraps.
 
     Returns:
-        ``[row, column]`` in FFT order.
+        ``[row, column]`` of the discrete Fourier transform, the frequencies of the grid's band, in FFT order; of an
+        even field those from 0 alone.
     """
     size = grid.size
-    if lens.stop is None and grid.fine > 1:
-        return jnp.fft.fft2(_behind_flat_cells(lens, source, wavelength, pitch, grid))
-    y, x = jnp.asarray(pitch * _fft_order(size[0])[:, None]), jnp.asarray(pitch * _fft_order(size[1])[None, :])
+    if lens.stop is None:
+        return _own_stop_spectrum(lens, source, wavelength, pitch, grid)
+    y, x = jnp.asarray(pitch * fft_order(size[0])[:, None]), jnp.asarray(pitch * fft_order(size[1])[None, :])
     # Clipped, because outside the opening, where there is no light, a steep phase could overflow.
-    reach = 1.2 * jnp.maximum(lens.aperture_diameter, 0.0 if lens.stop is None else lens.stop.diameter)
+    reach = 1.2 * jnp.maximum(lens.aperture_diameter, lens.stop.diameter)
     near_y, near_x = jnp.clip(y, -reach, reach), jnp.clip(x, -reach, reach)
     light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
-    if lens.stop is None:
-        inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
-        if lens.achromatic and lens.response.orders == (1,):
-            amplitude = lens.response.coefficients(wavelength)[0]
-            field = amplitude * phasor(lens.phase.at(near_y, near_x) / (2 * np.pi) + light / wavelength)
-        else:
-            field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
-        return jnp.fft.fft2(inside * source.amplitude(near_y, near_x) * field)
     stop = smooth_step(lens.stop.aperture.edge_distance(y, x, 0.5 * lens.stop.diameter) / pitch)
     chief = chief_ray(lens, wavelength, source.direction)
     cycles = light / wavelength
@@ -96,11 +100,34 @@ def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: 
         through = lens.transmission(at_y, at_x, wavelength)
     else:
         through = _through_flat_cells(lens, chief.lens_point, wavelength, pitch, grid)
-    return jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * through * bent)
+    return kept_of(jnp.fft.fft2(jnp.fft.ifft2(spectrum) * inside * through * bent), grid.band)
+
+
+def _own_stop_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: float, grid: Grid) -> jax.Array:
+    """:func:`lens_spectrum` of a lens that is its own stop: it is dark beyond the opening."""
+    half = grid.half_lens
+    if grid.fine > 1:
+        return centred_transform(_behind_flat_cells(lens, source, wavelength, pitch, grid), grid.size, grid.band)
+    # Light from infinity without its tilt is as symmetric as the lens: a quarter of it tells the rest.
+    even = lens.rotationally_symmetric and isinstance(source, PlaneWave)
+    place = pitch * np.arange(0 if even else -half, half + 1)
+    y, x = jnp.asarray(place[:, None]), jnp.asarray(place[None, :])
+    # Clipped, because outside the opening, where there is no light, a steep phase could overflow.
+    reach = 1.2 * jnp.asarray(lens.aperture_diameter)
+    near_y, near_x = jnp.clip(y, -reach, reach), jnp.clip(x, -reach, reach)
+    light = source.path(near_y, near_x) - (source.direction[0] * near_y + source.direction[1] * near_x)
+    inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / pitch)
+    if lens.achromatic and lens.response.orders == (1,):
+        amplitude = lens.response.coefficients(wavelength)[0]
+        field = amplitude * phasor(lens.phase.at(near_y, near_x) / (2 * np.pi) + light / wavelength)
+    else:
+        field = lens.transmission(near_y, near_x, wavelength) * phasor(light / wavelength)
+    field = inside * source.amplitude(near_y, near_x) * field
+    return (even_transform if even else centred_transform)(field, grid.size, grid.band)
 
 
 def _behind_flat_cells(lens: Metalens, source: Source, wavelength: jax.Array, pitch: float, grid: Grid) -> jax.Array:
-    """The field behind a lens of flat cells that is its own stop, as :func:`lens_spectrum` takes it."""
+    """The field behind a lens of flat cells that is its own stop, about the lens' centre."""
 
     def field(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
         inside = smooth_step(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter) / step)
@@ -108,12 +135,8 @@ def _behind_flat_cells(lens: Metalens, source: Source, wavelength: jax.Array, pi
         through = lens.sampled_transmission(y, x, wavelength, step, samples)
         return inside * source.amplitude(y, x) * through * phasor(light / wavelength)
 
-    half, (middle_y, middle_x) = grid.half_lens, (length // 2 for length in grid.size)
-    side = 2 * half + 1
-    lit = gathered(field, (-half, -half), (side, side), pitch, grid.fine)
-    whole = jnp.zeros(grid.size, dtype=lit.dtype)
-    whole = whole.at[middle_y - half : middle_y + half + 1, middle_x - half : middle_x + half + 1].set(lit)
-    return jnp.fft.ifftshift(whole)
+    half = grid.half_lens
+    return gathered(field, (-half, -half), (2 * half + 1, 2 * half + 1), pitch, grid.fine)
 
 
 def _through_flat_cells(lens: Metalens, at: jax.Array, wavelength: jax.Array, pitch: float, grid: Grid) -> jax.Array:
@@ -135,6 +158,7 @@ def transfer(
     padding: float,
     *,
     offset: jax.Array | None = None,
+    band: tuple[int, int] | None = None,
     rows: int | None = None,
 ) -> jax.Array:
     """Transfer function of layers for the plane waves about the chief ray.
@@ -147,13 +171,13 @@ def transfer(
         direction: ``[2]`` direction cosines (y, x) of the chief ray in air.
         padding: width of the fade at the region's edge in Fresnel lengths.
         offset: ``[2]`` (y, x) in metres from the landing point of the chief ray to the middle of the region.
+        band: highest frequencies (y, x) to compute, see :class:`~metalens.psf.engines.grid.Grid`; by default all.
         rows: number of first rows to compute; by default all.
 
     Returns:
         ``[row, column]`` complex, in FFT order.
     """
-    t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
-    t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
+    t_y, t_x = _cosines(size, pitch, wavelength, band, rows)
     along = direction[0] * t_y + direction[1] * t_x
     squared = jnp.square(t_y) + jnp.square(t_x)
     path = shift_y = shift_x = jnp.zeros(())
@@ -181,7 +205,12 @@ def transfer(
 
 
 def paraxial_transfer(
-    distance: jax.Array, size: tuple[int, int], pitch: float, wavelength: jax.Array, rows: int | None = None
+    distance: jax.Array,
+    size: tuple[int, int],
+    pitch: float,
+    wavelength: jax.Array,
+    band: tuple[int, int] | None = None,
+    rows: int | None = None,
 ) -> jax.Array:
     """The Fresnel approximation of :func:`transfer` in air, exp(−ikz t²/2), whatever the chief ray.
 
@@ -190,10 +219,10 @@ def paraxial_transfer(
         size: samples (rows, columns) of the grid.
         pitch: of its samples in metres.
         wavelength: in metres.
+        band: highest frequencies (y, x) to compute; by default all.
         rows: number of first rows to compute; by default all.
     """
-    t_y = (wavelength / (size[0] * pitch) * _fft_order(size[0]))[:rows, None]
-    t_x = wavelength / (size[1] * pitch) * _fft_order(size[1])
+    t_y, t_x = _cosines(size, pitch, wavelength, band, rows)
     return phasor(-0.5 * distance / wavelength * (jnp.square(t_y) + jnp.square(t_x)))
 
 
@@ -203,8 +232,13 @@ def _fade_in(depth: jax.Array) -> jax.Array:
     return part**3 * (part * (6 * part - 15) + 10)
 
 
-def _fft_order(length: int) -> np.ndarray:
-    return np.fft.ifftshift(np.arange(length) - length // 2)
+def _cosines(
+    size: tuple[int, int], pitch: float, wavelength: jax.Array, band: tuple[int, int] | None, rows: int | None
+) -> tuple[jax.Array, jax.Array]:
+    """Direction cosines ``[row, 1]`` and ``[column]`` of the plane waves of the grid's frequencies."""
+    highest = size if band is None else band
+    along_y, along_x = (kept_frequencies(length, most) for length, most in zip(size, highest, strict=True))
+    return (wavelength / (size[0] * pitch) * along_y)[:rows, None], wavelength / (size[1] * pitch) * along_x
 
 
 def shared_spectrum(
@@ -225,7 +259,13 @@ def shared_spectrum(
 
 
 def field_intensity(
-    shared: jax.Array | None, window: ImageWindow, grid: Grid, *, mirrored: bool, paraxial: bool
+    shared: jax.Array | None,
+    window: ImageWindow,
+    grid: Grid,
+    *,
+    mirrored: bool,
+    paraxial: bool,
+    keep_all: bool = False,
 ) -> FieldIntensity:
     """Point spread functions of one source, as a function of lens, source, wavelengths and the window's centre.
 
@@ -235,6 +275,7 @@ def field_intensity(
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
         mirrored: lens and light are symmetric in y, so that half of the work is enough.
         paraxial: propagate by the Fresnel approximation.
+        keep_all: keep everything for the gradient, and not the fields in the window alone.
 
     Returns:
         A function to ``[wavelength, y, x]`` energy per sample.
@@ -242,26 +283,25 @@ def field_intensity(
     gather = pixel_integrator if window.integrate_pixels else pixel_centres
     along_y, along_x = (jnp.asarray(gather(length, grid.subsamples)) for length in window.shape)
     pitch, origin = grid.pitch(window), grid.origin(window.shape)
-    rows = grid.size[0] // 2 + 1 if mirrored else None
+    rows = grid.band[0] + 1 if mirrored else None
 
     def of_field(lens: Metalens, source: Source, wavelength: jax.Array, centre: jax.Array | None) -> jax.Array:
-        @jax.checkpoint
         def at(value: jax.Array) -> jax.Array:
             spectrum = shared
             if spectrum is None:
                 spectrum = lens_spectrum(lens, source, value, pitch, grid=grid)
             if paraxial:
-                gain = paraxial_transfer(jnp.asarray(lens.focal_length), grid.size, pitch, value, rows)
+                gain = paraxial_transfer(jnp.asarray(lens.focal_length), grid.size, pitch, value, grid.band, rows)
             else:
                 gain = transfer_behind(lens, source, value, centre, pitch, grid, rows)
-            field = jnp.fft.ifft(spectrum[:rows] * gain, axis=1)[:, _around(origin[1], grid.window[1])]
-            if mirrored:
-                field = jnp.concatenate([field, field[1 : grid.size[0] - field.shape[0] + 1][::-1]])
-            field = jnp.fft.ifft(field, axis=0)[_around(origin[0], grid.window[0])]
-            density = (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / incoming_light(lens, source)
+            spectrum = unfolded(spectrum, grid.size, grid.band, rows=not mirrored)
+            field = window_of(spectrum * gain, grid.size[1], origin[1], grid.window[1])
+            along = even_window if mirrored else window_of
+            field = along(field.T, grid.size[0], origin[0], grid.window[0]).T
+            density = kept_intensity(field) / incoming_light(lens, source)
             return jnp.maximum(along_y @ density @ along_x.T, 0.0) * pitch**2
 
-        return jax.lax.map(at, wavelength)
+        return jax.lax.map(at if keep_all else jax.checkpoint(at, policy=KEEP_FIELD), wavelength)
 
     return of_field
 
@@ -288,10 +328,5 @@ def transfer_behind(
     """
     chief = chief_ray(lens, wavelength, source.direction)
     offset = None if centre is None else centre - chief.landing
-    layers = layers_behind(lens)
-    return transfer(layers, grid.size, pitch, wavelength, chief.direction, grid.padding, offset=offset, rows=rows)
-
-
-def _around(origin: int, length: int) -> np.ndarray:
-    """Indices of a window on a periodic grid; sample ``origin`` of the window is sample 0 of the grid."""
-    return np.arange(length) - origin
+    at = (wavelength, chief.direction, grid.padding)
+    return transfer(layers_behind(lens), grid.size, pitch, *at, offset=offset, band=grid.band, rows=rows)

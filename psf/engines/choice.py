@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Callable
-from dataclasses import dataclass, field
-from functools import partial
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal, get_args
 
 import numpy as np
@@ -16,10 +15,12 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import varies_over_lens
 from metalens.optics.source import PointSource, Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
+from metalens.psf.engines.cost import grid_nanoseconds, tile_nanoseconds
 from metalens.psf.engines.direction_cosine import seen_area, tile_side
-from metalens.psf.engines.grid import LARGEST_GRID, Grid, choose_grid
+from metalens.psf.engines.grid import LARGEST_GRID, Grid, choose_grid, choose_grids
 from metalens.psf.engines.image_window import ImageWindow
-from metalens.psf.engines.sampling import Sampling, choose_sampling
+from metalens.psf.engines.levels import joined_levels
+from metalens.psf.engines.sampling import Sampling, choose_samplings, finest
 
 AREA_TOLERANCE = 0.02
 """Largest relative error of the pupil's area on the grid of the direction-cosine engine."""
@@ -34,14 +35,35 @@ class EnginePlan:
     Attributes:
         engine: the chosen one.
         reason: for the choice, in a sentence.
-        grid: of an engine on a uniform grid.
-        sampling: of the direction-cosine engine.
+        grids: of an engine on uniform grids, the dearest first.
+        samplings: of the direction-cosine engine, the dearest first.
+        levels: ``[field][wavelength]`` number of the grid or sampling of each function.
     """
 
     engine: Engine
     reason: str = field(compare=False)
-    grid: Grid | None = None
-    sampling: Sampling | None = None
+    grids: tuple[Grid, ...] = ()
+    samplings: tuple[Sampling, ...] = ()
+    levels: tuple[tuple[int, ...], ...] = ()
+
+    @property
+    def grid(self) -> Grid | None:
+        """The dearest grid; None for the direction-cosine engine."""
+        return self.grids[0] if self.grids else None
+
+    @property
+    def sampling(self) -> Sampling | None:
+        """The dearest sampling of the direction-cosine engine; None for another one."""
+        return self.samplings[0] if self.samplings else None
+
+    def same_samplings(self, other: EnginePlan) -> bool:
+        """Whether both plans compute a function of equal field and wavelength in the same way.
+
+        Args:
+            other: plan, of any fields and the same wavelengths.
+        """
+        mine, others = ((each.engine, each.grids, each.samplings) for each in (self, other))
+        return mine == others
 
 
 def plan_engine(
@@ -81,14 +103,16 @@ def plan_engine(
             raise InputError(
                 f'psf: the direction-cosine engine cannot simulate {obstacle}; use engine="angular_spectrum" or "auto".'
             )
-        sampling = _sampling(lens, wavelength, sources, window, refinement)
-        fault = _pupil_fault(lens, sources, sampling)
+        plan = _in_tiles(lens, wavelength, sources, window, refinement, reason)
+        fault = _pupil_fault(lens, sources, plan)
         if fault is not None:
             raise InputError(
                 f'psf: the direction-cosine engine {fault}; use engine="angular_spectrum", "rayleigh_sommerfeld" or '
                 '"auto".'
             )
-        return EnginePlan(engine, reason, sampling=sampling)
+        return plan
+    if engine == "angular_spectrum":
+        return _on_grids(lens, wavelength, sources, window, refinement, reason)
     if engine == "rayleigh_sommerfeld" and lens.cover_glass is not None:
         raise InputError(
             "psf: the Rayleigh–Sommerfeld integral holds in one medium, not behind a cover glass; use "
@@ -105,7 +129,14 @@ def plan_engine(
             raise InputError(f'psf: the vectorial engine holds {obstacle}; use engine="angular_spectrum".')
     convolves = engine == "rayleigh_sommerfeld"
     grid = choose_grid(lens, wavelength, sources, window, convolves=convolves, refinement=refinement)
-    return EnginePlan(engine, reason, grid=grid)
+    if engine in ("fresnel", "vectorial"):
+        # Waves of the first land elsewhere; the second has no band.
+        grid = replace(grid, band=(grid.size[0] // 2, grid.size[1] // 2))
+    return EnginePlan(engine, reason, (grid,), levels=_one_level(sources, wavelength))
+
+
+def _one_level(sources: list[Source], wavelength: np.ndarray) -> tuple[tuple[int, ...], ...]:
+    return ((0,) * len(wavelength),) * len(sources)
 
 
 def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
@@ -148,66 +179,122 @@ def _cheaper(
     refinement: float,
 ) -> EnginePlan:
     """The faster engine, by estimates of the time for tiles and for the FFTs of a grid."""
-    grid_for = partial(choose_grid, lens, wavelength, sources, window, refinement=refinement)
     obstacle = _obstacle(lens, sources)
+    request = (lens, wavelength, sources, window, refinement)
     if obstacle is not None:
-        return _on_a_grid(lens, grid_for, f"the lens has {obstacle}")
+        return _on_any_grid(*request, f"the lens has {obstacle}")
     try:
-        sampling = _sampling(lens, wavelength, sources, window, refinement)
+        tiled = _in_tiles(*request, "")
     except InputError as error:
-        return _on_a_grid(lens, grid_for, f"of the direction-cosine engine: {error}")
-    fault = _pupil_fault(lens, sources, sampling)
+        return _on_any_grid(*request, f"of the direction-cosine engine: {error}")
+    fault = _pupil_fault(lens, sources, tiled)
     if fault is not None:
-        return _on_a_grid(lens, grid_for, f"the direction-cosine engine {fault}")
+        return _on_any_grid(*request, f"the direction-cosine engine {fault}")
     try:
         # A fixed limit, so that the choice is the same on every machine; larger grids must be requested by name.
-        grid = grid_for(largest=LARGEST_GRID)
+        gridded = _on_grids(*request, "", largest=LARGEST_GRID)
     except InputError as error:
-        return EnginePlan("direction_cosine", f"of the angular spectrum: {error}", sampling=sampling)
-    shared = len(wavelength) * len(sources) if all(shares_spectrum(lens, source) for source in sources) else 1
-    by_tiles, by_grid = _tile_nanoseconds(sampling, window.shape), _grid_nanoseconds(grid, shared)
-    costs = f"about {by_tiles / 1e6:.0f} ms for each function in tiles, {by_grid / 1e6:.0f} ms on a uniform grid"
-    if by_tiles < by_grid:
-        return EnginePlan("direction_cosine", f"the cheaper: {costs}", sampling=sampling)
-    return EnginePlan("angular_spectrum", f"the cheaper: {costs}", grid=grid)
+        return replace(tiled, reason=f"of the angular spectrum: {error}")
+    counts = Counter(level for levels in tiled.levels for level in levels)
+    by_tiles = sum(count * tile_nanoseconds(tiled.samplings[level], window.shape) for level, count in counts.items())
+    counts, sharing = Counter(level for levels in gridded.levels for level in levels), _share(lens, sources)
+    by_grid = sum(
+        count * grid_nanoseconds(gridded.grids[level], count if sharing else 1) for level, count in counts.items()
+    )
+    each = 1e-6 / counts.total()
+    costs = f"about {each * by_tiles:.0f} ms for each function in tiles, {each * by_grid:.0f} ms on a uniform grid"
+    return replace(tiled if by_tiles < by_grid else gridded, reason=f"the cheaper: {costs}")
 
 
-def _on_a_grid(lens: Metalens, grid_for: Callable[..., Grid], reason: str) -> EnginePlan:
-    """The angular spectrum or, if its grid would be too large and the lens is plain, the convolution in parts."""
-    try:
-        return EnginePlan("angular_spectrum", reason, grid=grid_for(largest=LARGEST_GRID))
-    except InputError as error:
-        if lens.stop is not None or lens.cover_glass is not None:
-            return EnginePlan("angular_spectrum", reason, grid=grid_for())
-        return EnginePlan(
-            "rayleigh_sommerfeld", f"{reason}; of the angular spectrum: {error}", grid=grid_for(convolves=True)
-        )
+def _share(lens: Metalens, sources: list[Source]) -> bool:
+    return all(shares_spectrum(lens, source) for source in sources)
 
 
-def _pupil_fault(lens: Metalens, sources: list[Source], sampling: Sampling) -> str | None:
-    """Error of the sampled pupil: its area must be that of the aperture; None if it is."""
-    for source in sources:
-        share = float(seen_area(lens, source, sampling.pupil_samples))
-        if not abs(share - 1) <= AREA_TOLERANCE:
-            return f"samples {share:.3g} of the aperture's area, 1 was expected"
-    return None
-
-
-def _sampling(
+def _on_grids(
     lens: Metalens,
     wavelength: np.ndarray,
     sources: list[Source],
     window: ImageWindow,
     refinement: float,
-) -> Sampling:
-    """Sampling that is sufficient for all sources."""
-    half = window.half_side
-    chosen = [choose_sampling(lens, wavelength, source, half, refinement=refinement) for source in sources]
-    tiles = max(each.tiles for each in chosen)
-    if refinement > 1:
-        plain = max(choose_sampling(lens, wavelength, source, half).tiles for source in sources)
-        tiles = max(tiles, _finer_tiles(max(window.shape), plain))
-    return Sampling(tiles, max(each.pupil_samples for each in chosen))
+    reason: str,
+    *,
+    largest: int | None = None,
+) -> EnginePlan:
+    """The angular spectrum, on as few grids as are worth it."""
+    wanted = choose_grids(lens, wavelength, sources, window, refinement=refinement, largest=largest)
+    sharing = _share(lens, sources)
+
+    def grid_for(several: Sequence[Grid]) -> Grid:
+        served = wavelength[[each in several for each in wanted]]
+        return choose_grid(lens, served, sources, window, refinement=refinement, largest=largest)
+
+    def cost(grid: Grid, count: int) -> float:
+        return count * len(sources) * grid_nanoseconds(grid, count * len(sources) if sharing else 1)
+
+    taken = joined_levels(wanted, cost, grid_for)
+    grids = tuple(dict.fromkeys(taken.values()))
+    levels = tuple(grids.index(taken[each]) for each in wanted)
+    return EnginePlan("angular_spectrum", reason, grids, levels=(levels,) * len(sources))
+
+
+def _on_any_grid(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: ImageWindow,
+    refinement: float,
+    reason: str,
+) -> EnginePlan:
+    """The angular spectrum or, if its grid would be too large and the lens is plain, the convolution in parts."""
+    request = (lens, wavelength, sources, window, refinement, reason)
+    try:
+        return _on_grids(*request, largest=LARGEST_GRID)
+    except InputError as error:
+        if lens.stop is not None or lens.cover_glass is not None:
+            return _on_grids(*request)
+        grid = choose_grid(lens, wavelength, sources, window, convolves=True, refinement=refinement)
+        told = f"{reason}; of the angular spectrum: {error}"
+        return EnginePlan("rayleigh_sommerfeld", told, (grid,), levels=_one_level(sources, wavelength))
+
+
+def _pupil_fault(lens: Metalens, sources: list[Source], plan: EnginePlan) -> str | None:
+    """Error of the sampled pupil: its area must be that of the aperture; None if it is."""
+    for source, levels in zip(sources, plan.levels, strict=True):
+        for samples in {plan.samplings[level].pupil_samples for level in levels}:
+            share = float(seen_area(lens, source, samples))
+            if not abs(share - 1) <= AREA_TOLERANCE:
+                return f"samples {share:.3g} of the aperture's area, 1 was expected"
+    return None
+
+
+def _in_tiles(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: ImageWindow,
+    refinement: float,
+    reason: str,
+) -> EnginePlan:
+    """The direction-cosine engine, with as few samplings as are worth it."""
+    half, side = window.half_side, max(window.shape)
+    wanted: list[list[Sampling]] = []
+    for source in sources:
+        chosen = choose_samplings(lens, wavelength, source, half, refinement=refinement)
+        if refinement > 1:
+            plain = choose_samplings(lens, wavelength, source, half)
+            chosen = [
+                replace(fine, tiles=max(fine.tiles, _finer_tiles(side, each.tiles)))
+                for fine, each in zip(chosen, plain, strict=True)
+            ]
+        wanted.append(chosen)
+    taken = joined_levels(
+        [each for chosen in wanted for each in chosen],
+        lambda sampling, count: count * tile_nanoseconds(sampling, window.shape),
+        finest,
+    )
+    samplings = tuple(dict.fromkeys(taken.values()))
+    levels = tuple(tuple(samplings.index(taken[each]) for each in chosen) for chosen in wanted)
+    return EnginePlan("direction_cosine", reason, samplings=samplings, levels=levels)
 
 
 def _finer_tiles(window: int, tiles: int) -> int:
@@ -217,21 +304,3 @@ def _finer_tiles(window: int, tiles: int) -> int:
     while side > 1 and tile_side(window, finer) >= side:
         finer += 2
     return finer
-
-
-# Fitted to measured times of both engines on one core of a 2.4 GHz processor with AVX2, over 0.05 to 2 mm and 32 to
-# 512 samples (benchmarks/psf_scaling.py covers the same range). Only their ratio matters, not the processor's speed.
-
-
-def _tile_nanoseconds(sampling: Sampling, window: tuple[int, int]) -> float:
-    """Time of one PSF: pupil samples and matrix products of the tiles; half of them follow by symmetry."""
-    tiles, samples = sampling.tiles, sampling.pupil_samples
-    side = -(-max(window) // tiles)
-    return tiles * (tiles + 1) / 2 * (samples**2 * (30 + 0.7 * side) + samples * side**2)
-
-
-def _grid_nanoseconds(grid: Grid, shared: int) -> float:
-    """Time of one PSF, if ``shared`` PSFs use one spectrum; slower if the grid exceeds the cache."""
-    points = math.prod(grid.size)
-    out_of_cache = 1 + 0.15 * max(0.0, math.log2(points) - 21)
-    return points * (9 + 11 / shared) * out_of_cache

@@ -27,6 +27,7 @@ import numpy as np
 from metalens.optics.metalens import Metalens
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
+from metalens.psf.engines.backpropagation import KEEP_FIELD, kept_intensity
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
@@ -191,7 +192,7 @@ def tile_intensity(
     grid = pupil_grid(lens, source, tile_offset, pupil_samples)
     cycles = lens.response.orders[0] * lens.phase.at(grid.y, grid.x) / (2 * np.pi)
 
-    @jax.checkpoint
+    @partial(jax.checkpoint, policy=KEEP_FIELD)
     def at_wavelength(wavelength: jax.Array) -> jax.Array:
         turn = 2j * np.pi / wavelength
         # The near-field factor 1 + i/(kR₀) is approximated by the phase 1/(kR₀).
@@ -204,7 +205,7 @@ def tile_intensity(
         field += y[:, None] * (along_y @ (mixed @ (turn * x * along_x)))
         field += y[:, None] ** 2 * (along_y @ (of_y @ (turn * along_x)))
         efficiency = jnp.square(jnp.abs(lens.response.coefficients(wavelength)[0]))
-        return efficiency * (jnp.square(jnp.real(field)) + jnp.square(jnp.imag(field))) / wavelength**2
+        return efficiency * kept_intensity(field) / wavelength**2
 
     energy = jax.lax.map(at_wavelength, wavelength)
     return energy * _falloff(lens, source, tile_offset, y, x) / incoming_light(lens, source)

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache, partial
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
+from metalens.psf.engines.backpropagation import keeps_all
 from metalens.psf.engines.choice import EnginePlan
+from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.image_window import ImageWindow
+from metalens.psf.engines.sampling import Sampling
 from metalens.psf.engines.veil import veil_intensity
 
 _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
@@ -22,24 +26,65 @@ _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
 
 
 @dataclass(frozen=True)
+class Part:
+    """Functions of a batch with one sampling.
+
+    Attributes:
+        sampling: a grid, or the sampling of the direction-cosine engine.
+        whole: whether they are all wavelengths of some fields, in their order.
+    """
+
+    sampling: Grid | Sampling
+    whole: bool
+
+
+@dataclass(frozen=True)
 class BatchTask:
     """The constants of a compiled batch.
 
     Attributes:
-        plan: the engine and its samplings.
+        parts: whose functions are those of the batch.
+        paraxial: propagate by the Fresnel approximation.
         window: the samples of each PSF.
         nodes: quadrature nodes along a pixel's side, of the direction-cosine engine.
         mirrored: whether the light is the same when y is turned over.
+        vectorial: grid of the vectorial engine; None for the others.
     """
 
-    plan: EnginePlan
+    parts: tuple[Part, ...]
+    paraxial: bool
     window: ImageWindow
     nodes: int
     mirrored: bool
+    vectorial: Grid | None = None
+
+
+def divided(plan: EnginePlan, fields: Sequence[int]) -> tuple[tuple[Part, ...], tuple[np.ndarray, ...]]:
+    """The parts of a batch.
+
+    Args:
+        plan: of all fields and wavelengths.
+        fields: numbers of those of the batch.
+
+    Returns:
+        The parts, and of each one ``[function, 2]`` numbers of its fields, in the batch, and wavelengths.
+    """
+    levels = np.array([plan.levels[number] for number in fields])
+    parts: list[Part] = []
+    members: list[np.ndarray] = []
+    taken: tuple[Grid | Sampling, ...] = plan.grids or plan.samplings
+    for number, sampling in enumerate(taken):
+        pairs = np.argwhere(levels == number)
+        if len(pairs):
+            rows = levels[np.unique(pairs[:, 0])]
+            parts.append(Part(sampling, bool((rows == number).all())))
+            members.append(pairs)
+    return tuple(parts), tuple(members)
 
 
 def _batch(
     task: BatchTask,
+    members: tuple[np.ndarray, ...],
     lens: Metalens,
     light: tuple[jax.Array, jax.Array | None],
     directions: jax.Array,
@@ -50,6 +95,7 @@ def _batch(
 
     Args:
         task: what the function is compiled for.
+        members: of :func:`divided`.
         lens: the metalens.
         light: ``[wavelength]`` in metres, and the distance of the object in metres or None.
         directions: ``[field, 2]`` direction cosines (y, x) of the chief rays.
@@ -57,48 +103,88 @@ def _batch(
         moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
     """
     wavelength, distance = jnp.asarray(light[0]), light[1]
+    directions = jnp.asarray(directions)
     near = distance is not None and varies_over_lens(lens, source_at(directions[0], distance))
     # Of a near point's Jones matrix one element is odd in y.
-    plan, mirrored = task.plan, task.mirrored and lens.rotationally_symmetric and not near
-    of_field: angular_spectrum.FieldIntensity
-    if plan.sampling is not None:
-        of_field = partial(
-            direction_cosine.window_intensity,
-            window=task.window,
-            sampling=plan.sampling,
-            nodes=task.nodes,
-            mirrored=mirrored,
-        )
-    else:
-        assert plan.grid is not None
-        plain = source_at(jnp.zeros(2), distance)
-        shared = angular_spectrum.shared_spectrum(lens, plain, wavelength[0], task.window, plan.grid)
-        of_field = angular_spectrum.field_intensity(
-            shared, task.window, plan.grid, mirrored=mirrored, paraxial=plan.engine == "fresnel"
-        )
+    mirrored = task.mirrored and lens.rotationally_symmetric and not near
 
-    def at(place: tuple[jax.Array, jax.Array | None]) -> jax.Array:
-        direction, centre = place
+    def simulated(
+        of_field: angular_spectrum.FieldIntensity, at: tuple[jax.Array, jax.Array | None, jax.Array]
+    ) -> jax.Array:
+        direction, centre, values = at
         source = source_at(direction, distance)
-        if plan.engine == "vectorial":
-            assert plan.grid is not None
+        if task.vectorial is not None:
             placed = at_sensor(lens, direction, moved)
-            parts = [vectorial.window_intensity(placed, source, wavelength, centre, window=task.window, grid=plan.grid)]
+            at_window = {"window": task.window, "grid": task.vectorial}
+            parts = [vectorial.window_intensity(placed, source, values, centre, **at_window)]
         else:
             parts = [
-                weight * of_field(at_sensor(seen, direction, moved), source, wavelength, centre)
+                weight * of_field(at_sensor(seen, direction, moved), source, values, centre)
                 for weight, seen in polarised_lenses(lens, source)
             ]
         if lens.neighbours is not None and lens.neighbours.veil:
             veiled = at_sensor(lens, direction, moved)
-            parts.append(veil_intensity(veiled, source, wavelength, centre, task.window))
+            parts.append(veil_intensity(veiled, source, values, centre, task.window))
         return sum(parts[1:], start=parts[0])
 
-    return jax.lax.map(at, (jnp.asarray(directions), None if centres is None else jnp.asarray(centres)))
+    found = []
+    for part, pairs in zip(task.parts, members, strict=True):
+        of_field = _of_field(task, part.sampling, lens, wavelength[pairs[0, 1]], distance, mirrored, len(pairs))
+        # All wavelengths of a field use one pupil of the direction-cosine engine.
+        each = len(wavelength) if part.whole and isinstance(part.sampling, Sampling) else 1
+        chosen = pairs.reshape(-1, each, 2)
+        place = None if centres is None else jnp.asarray(centres)[chosen[:, 0, 0]]
+        of_part = jax.lax.map(
+            partial(simulated, of_field), (directions[chosen[:, 0, 0]], place, wavelength[chosen[..., 1]])
+        )
+        found.append(of_part.reshape(-1, *task.window.shape))
+    # Functions in the order of the parts, put into that of fields and wavelengths.
+    numbers = jnp.concatenate([pairs[:, 0] * len(wavelength) + pairs[:, 1] for pairs in members])
+    functions = found[0] if len(found) == 1 else jnp.concatenate(found)[jnp.argsort(numbers)]
+    return functions.reshape(len(directions), len(wavelength), *task.window.shape)
+
+
+def _of_field(
+    task: BatchTask,
+    sampling: Grid | Sampling,
+    lens: Metalens,
+    wavelength: jax.Array,
+    distance: jax.Array | None,
+    mirrored: bool,
+    functions: int,
+) -> angular_spectrum.FieldIntensity:
+    """The functions of one field by a sampling, of so many in all."""
+    if isinstance(sampling, Sampling):
+        of_field = direction_cosine.window_intensity
+        return partial(of_field, window=task.window, sampling=sampling, nodes=task.nodes, mirrored=mirrored)
+    plain = source_at(jnp.zeros(2), distance)
+    shared = angular_spectrum.shared_spectrum(lens, plain, wavelength, task.window, sampling)
+    keep_all = keeps_all(functions, sampling.size[0] * sampling.size[1])
+    at = {"mirrored": mirrored, "paraxial": task.paraxial, "keep_all": keep_all}
+    return angular_spectrum.field_intensity(shared, task.window, sampling, **at)
 
 
 simulate_batch = jax.jit(_batch, static_argnames=("task",))
 """:func:`_batch`, compiled."""
+
+
+SMALL_GRID = 2**18
+"""Samples of a grid up to which XLA's older way to join loops is the faster one, by three times; then the slower."""
+
+
+@cache
+def _older_loops() -> dict[str, bool]:
+    return {name: False for name in _SPLIT_BY_CORES[1:] if _known(name)}
+
+
+def options_for(plan: EnginePlan) -> dict[str, bool]:
+    """Options of XLA for a function around a batch, such as its loss and gradient.
+
+    Args:
+        plan: of the batch.
+    """
+    small = all(grid.size[0] * grid.size[1] <= SMALL_GRID for grid in plan.grids)
+    return _older_loops() if plan.grids and small else {}
 
 
 @cache

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from dataclasses import dataclass
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -17,7 +18,15 @@ from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import samples_across
-from metalens.psf.rays import bend_in_stop, chief_ray, layers_in_front, phase_gradient, pupil_points, walk
+from metalens.psf.rays import (
+    bend_in_stop,
+    chief_ray,
+    layers_behind,
+    layers_in_front,
+    phase_gradient,
+    pupil_points,
+    walk,
+)
 
 LARGEST_GRID = 6000
 """Largest side of a grid that ``auto`` considers; an engine requested by name is limited by memory only."""
@@ -47,6 +56,7 @@ class Grid:
         window: (ny, nx) samples of the result, the integrator's margin included.
         padding: margin around aperture and window in Fresnel lengths.
         half_lens: samples from the middle of the lens to beyond its smoothed edge.
+        band: highest frequencies (y, x) in whole cycles over the grid of waves that do not land outside it.
         fine: samples along one of these on which the field behind flat cells is computed; 1 without flat cells.
     """
 
@@ -55,6 +65,7 @@ class Grid:
     window: tuple[int, int]
     padding: float
     half_lens: int
+    band: tuple[int, int]
     fine: int = 1
 
     def origin(self, pixels: tuple[int, int]) -> tuple[int, int]:
@@ -70,6 +81,61 @@ class Grid:
 def stop_diameter(lens: Metalens) -> float:
     """Diameter in metres of the disc that limits the light: the stop's if there is one, else the lens'."""
     return float(lens.aperture_diameter if lens.stop is None else lens.stop.diameter)
+
+
+def choose_grids(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    sources: list[Source],
+    window: ImageWindow,
+    *,
+    refinement: float = 1.0,
+    largest: int | None = None,
+) -> list[Grid]:
+    """:func:`choose_grid` for each wavelength; equal for those that need equally many sub-samples.
+
+    Args:
+        lens: the metalens.
+        wavelength: ``[wavelength]`` in metres.
+        sources: the light.
+        window: samples of each PSF.
+        refinement: finer than necessary by this factor.
+        largest: samples a side that the grid may have without refinement.
+
+    Raises:
+        InputError: a grid would be larger than memory holds.
+    """
+    radius = beam_radius(lens, wavelength, sources)
+    rate = [_sampling_rate(lens, float(value), radius, sources, window, convolves=False) for value in wavelength]
+    needed = np.array([_subsamples(refinement * each * window.pixel_pitch) for each in rate])
+    grids = {
+        number: choose_grid(lens, wavelength[needed == number], sources, window, refinement=refinement, largest=largest)
+        for number in set(needed.tolist())
+    }
+    return [grids[number] for number in needed.tolist()]
+
+
+def _subsamples(least: float) -> int:
+    return max(1, int(np.ceil(least)))
+
+
+def _sampling_rate(
+    lens: Metalens, wavelength: float, radius: float, sources: list[Source], window: ImageWindow, *, convolves: bool
+) -> float:
+    """Samples per metre that :func:`choose_grid` needs at a wavelength, for light of a radius."""
+    distance = float(lens.focal_length)
+    reach = radius + window.half_side
+    # An intensity has twice the frequencies of its field.
+    of_image = (2 if window.integrate_pixels else 1.05) * direction_spread(lens) / wavelength
+    rates = [of_image, 2 * reach / np.hypot(reach, distance) / wavelength]
+    rates += [
+        2.1 * float(_steepest(lens, source, wavelength, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
+    ]
+    if lens.flat_pixel is not None:
+        rates.append(2 / float(lens.flat_pixel))
+    if convolves:
+        rates += [_kernel_rate(layer, 2 * radius, wavelength) for layer in layers_in_front(lens)]
+    return float(max(rates))
 
 
 def choose_grid(
@@ -102,22 +168,12 @@ def choose_grid(
         InputError: the grid would be larger than memory holds.
     """
     radius, distance = beam_radius(lens, wavelength, sources), float(lens.focal_length)
-    shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
-    reach, pixel_pitch = radius + window.half_side, window.pixel_pitch
-    # An intensity has twice the frequencies of its field.
-    of_image = (2 if window.integrate_pixels else 1.05) * direction_spread(lens) / shortest
-    rates = [of_image, 2 * reach / np.hypot(reach, distance) / shortest]
-    rates += [
-        2.1 * float(_steepest(lens, source, shortest, *pupil_points(lens))) for source in sources[:1] + sources[-1:]
-    ]
-    if lens.flat_pixel is not None:
-        rates.append(2 / float(lens.flat_pixel))
-    if convolves:
-        rates += [_kernel_rate(layer, 2 * radius, shortest) for layer in layers_in_front(lens)]
-    subsamples = max(1, int(np.ceil(refinement * max(rates) * pixel_pitch)))
+    shortest, longest, pixel_pitch = float(np.min(wavelength)), float(np.max(wavelength)), window.pixel_pitch
+    rate = _sampling_rate(lens, shortest, radius, sources, window, convolves=convolves)
+    subsamples = _subsamples(refinement * rate * pixel_pitch)
     if convolves and refinement > 1:
         # An error estimate must not compare equal samplings.
-        subsamples = max(subsamples, 1 + int(np.ceil(max(rates) * pixel_pitch)))
+        subsamples = max(subsamples, 1 + _subsamples(rate * pixel_pitch))
     pitch = pixel_pitch / subsamples
     inner = (samples_across(window.shape[0], subsamples), samples_across(window.shape[1], subsamples))
     aperture = int(np.ceil(2 * radius / pitch + 2 * EDGE_REACH))
@@ -136,7 +192,61 @@ def choose_grid(
         )
     # A lens that grows while it is optimised has room for a fifth.
     half_lens = min(int(np.ceil(1.2 * radius / pitch)) + FILTER_REACH, (min(size) - 1) // 2)
-    return Grid(subsamples, (size[0], size[1]), inner, padding, half_lens, fine_samples(lens, pitch))
+    # A window may lie beside the chief ray, by half of its side.
+    room_aside = tuple(0.5 * length * pitch + window.half_side for length in size)
+    highest = _highest_cosines(lens, {shortest, longest}, sources, (room_aside[0], room_aside[1]))
+    band = tuple(
+        _band(length, cosine * length * pitch / shortest) for length, cosine in zip(size, highest, strict=True)
+    )
+    fine = fine_samples(lens, pitch)
+    return Grid(subsamples, (size[0], size[1]), inner, padding, half_lens, (band[0], band[1]), fine)
+
+
+def _highest_cosines(
+    lens: Metalens, wavelengths: set[float], sources: list[Source], reach: tuple[float, float]
+) -> tuple[float, float]:
+    """Largest direction cosines (y, x), relative to a chief ray's, of waves that land within a distance of it.
+
+    Args:
+        lens: the metalens.
+        wavelengths: in metres.
+        sources: the light.
+        reach: distances (y, x) from where the chief rays land, in metres.
+    """
+    layers = layers_behind(lens)
+    least_index = min(float(layer.index) for layer in layers)
+    # How far aside a wave lands, by its direction cosine: inverted by interpolation.
+    cosine = least_index * np.sin(np.linspace(0, 0.5 * np.pi, 2000)[:-1])
+    aside = sum(
+        float(layer.thickness) * cosine / np.sqrt(float(layer.index) ** 2 - np.square(cosine)) for layer in layers
+    )
+    part = np.linspace(-1, 1, 9)
+    highest = np.zeros(2)
+    for source, value in product(sources, wavelengths if lens.stop is not None else {max(wavelengths)}):
+        chief = source.direction
+        if lens.stop is not None:
+            chief = chief_ray(lens, jnp.asarray(value), source.direction).direction
+        direction = np.asarray(chief, dtype=float)
+        sine = max(float(np.hypot(*direction)), 1e-30)
+        landing = direction / sine * np.interp(sine, cosine, aside)
+        # Along a row or a column of landing points, the highest cosine is nearest to the axis or at an end.
+        along = [
+            np.append(centre + half * part, np.clip(0.0, centre - half, centre + half))
+            for centre, half in zip(landing, reach, strict=True)
+        ]
+        y, x = np.meshgrid(*along, indexing="ij")
+        radius = np.maximum(np.hypot(y, x), 1e-30)
+        scale = np.interp(radius, aside, cosine) / radius
+        found = [np.abs(scale * place - own).max() for place, own in zip((y, x), direction, strict=True)]
+        highest = np.maximum(highest, found)
+    return float(highest[0]), float(highest[1])
+
+
+def _band(length: int, frequency: float) -> int:
+    """A highest frequency, with some room for a lens that changes, rounded to few values; at most all of them."""
+    highest = int(np.ceil(1.02 * frequency))
+    step = 2 ** max(0, highest.bit_length() - 5)
+    return min(-(-highest // step) * step, length // 2)
 
 
 def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[Source]) -> float:

@@ -5,6 +5,7 @@ All estimates are geometric and run once, in float64 on the host, before the eng
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import jax.numpy as jnp
@@ -52,7 +53,7 @@ def choose_sampling(
     *,
     refinement: float = 1.0,
 ) -> Sampling:
-    """Tiles and pupil samples that limit both errors of the engine.
+    """Tiles and pupil samples that limit both errors of the engine at all of some wavelengths.
 
     Args:
         lens: the metalens.
@@ -64,41 +65,76 @@ def choose_sampling(
     Raises:
         InputError: the window or the lens' phase needs more samples than the engine allows.
     """
-    shortest, longest = float(np.min(wavelength)), float(np.max(wavelength))
-    chief = np.asarray(chief_ray(lens, jnp.asarray(shortest), source.direction).landing, dtype=float)
+    ends = np.unique([np.min(wavelength), np.max(wavelength)])
+    return finest(choose_samplings(lens, ends, source, half_window, refinement=refinement))
+
+
+def finest(samplings: Sequence[Sampling]) -> Sampling:
+    """A sampling as fine as each of some.
+
+    Args:
+        samplings: one or more.
+    """
+    return Sampling(max(each.tiles for each in samplings), max(each.pupil_samples for each in samplings))
+
+
+def choose_samplings(
+    lens: Metalens,
+    wavelength: np.ndarray,
+    source: Source,
+    half_window: float,
+    *,
+    refinement: float = 1.0,
+) -> list[Sampling]:
+    """Tiles and pupil samples that limit both errors of the engine at each wavelength.
+
+    Args:
+        lens: the metalens.
+        wavelength: ``[wavelength]`` in metres.
+        source: the light.
+        half_window: half of the window's longer side in metres.
+        refinement: factor by which the sampling is finer than necessary, for convergence tests.
+
+    Raises:
+        InputError: the window or the lens' phase needs more samples than the engine allows.
+    """
+    chief = np.asarray(chief_ray(lens, jnp.asarray(float(wavelength[0])), source.direction).landing, dtype=float)
     landing = (float(chief[0]), float(chief[1]))
-    tiles = next(
-        (
-            tiles
-            for tiles in range(1, LARGEST_TILES + 1, 2)
-            if _curvature_error(lens, shortest, landing, half_window, tiles) <= TOLERANCE
-            and _brightness_error(lens, landing, half_window / tiles) <= BRIGHTNESS_TOLERANCE
-        ),
-        None,
-    )
-    if tiles is None:
-        raise InputError(
-            f"psf: a window of {2e6 * half_window:.0f} µm needs more than {LARGEST_TILES} tiles along a side; "
-            'ask for a smaller window or for engine="angular_spectrum".'
-        )
     spread = direction_spread(lens, landing)
-    samples = 0.0
-    for value in {shortest, longest}:
+    near_horizon = _near_horizon(lens, landing, half_window, spread)
+    errors: dict[int, tuple[float, float]] = {}
+
+    def suffices(tiles: int, value: float) -> bool:
+        if tiles not in errors:
+            curvature = _curvature_error(lens, landing, half_window, tiles)
+            errors[tiles] = (curvature, _brightness_error(lens, landing, half_window / tiles))
+        path, brightness = errors[tiles]
+        return 2 * np.pi / value * path <= TOLERANCE and brightness <= BRIGHTNESS_TOLERANCE
+
+    chosen = []
+    for value in wavelength.tolist():
+        tiles = next((tiles for tiles in range(1, LARGEST_TILES + 1, 2) if suffices(tiles, value)), None)
+        if tiles is None:
+            raise InputError(
+                f"psf: a window of {2e6 * half_window:.0f} µm needs more than {LARGEST_TILES} tiles along a side; "
+                'ask for a smaller window or for engine="angular_spectrum".'
+            )
         places, _ = ray_landing(lens, source, jnp.asarray(value), *pupil_points(lens), order=lens.response.orders[0])
         # Seen from a tile, the rim's light is a fringe of up to L/λ cycles per unit of direction cosine, L its
         # distance from where the rays land. The factor keeps 0.36 cycles a sample: no alias, and nine tenths of the
         # rim's diffraction at the far edge of the window.
-        reach = max(float(jnp.abs(places).max()), half_window) + half_window
-        samples = max(samples, 2.8 * spread * (reach + half_window / tiles) / value + 16)
-    samples = max(samples, _near_horizon(lens, landing, half_window, spread))
-    if not samples <= LARGEST_PUPIL_SAMPLES:
-        raise InputError(
-            f"psf: rays of the lens land up to {1e6 * (reach - half_window):.0f} µm from the chief ray, which needs "
-            f"{samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
-            'or engine="angular_spectrum".'
-        )
-    # More tiles in any case: an error estimate must not compare equal samplings.
-    return Sampling(2 * int(np.ceil((refinement * tiles - 1) / 2)) + 1, _round_up(refinement * samples))
+        reach = max(float(np.abs(np.asarray(places)).max()), half_window) + half_window
+        samples = max(near_horizon, 2.8 * spread * (reach + half_window / tiles) / value + 16)
+        if not samples <= LARGEST_PUPIL_SAMPLES:
+            raise InputError(
+                f"psf: rays of the lens land up to {1e6 * (reach - half_window):.0f} µm from the chief ray, which "
+                f"needs {samples:.0f} samples across the pupil, more than {LARGEST_PUPIL_SAMPLES}; use a gentler phase "
+                'or engine="angular_spectrum".'
+            )
+        # More tiles in any case: an error estimate must not compare equal samplings.
+        finer = 2 * int(np.ceil((refinement * tiles - 1) / 2)) + 1
+        chosen.append(Sampling(finer, _round_up(refinement * samples)))
+    return chosen
 
 
 def _near_horizon(lens: Metalens, landing: tuple[float, float], half_window: float, spread: float) -> float:
@@ -115,10 +151,8 @@ def _round_up(samples: float) -> int:
     return max(64, step * int(np.ceil(samples / step)))
 
 
-def _curvature_error(
-    lens: Metalens, wavelength: float, chief: tuple[float, float], half_window: float, tiles: int
-) -> float:
-    """Phase in radians (rms over the pupil) that k(R(δ) − R₀ − p·δ) leaves at the worst tile's corners."""
+def _curvature_error(lens: Metalens, chief: tuple[float, float], half_window: float, tiles: int) -> float:
+    """Path in metres (rms over the pupil) that R(δ) − R₀ − p·δ leaves at the worst tile's corners."""
     y, x = pupil_points(lens)
     edge = half_window / tiles
     worst = 0.0
@@ -131,7 +165,7 @@ def _curvature_error(
                 exact = _distance(lens, (away[0] + edge, away[1] + sign * edge))
                 error = exact - distance - edge * (away[0] + sign * away[1]) / distance
                 worst = max(worst, float(np.std(error)))
-    return 2 * np.pi / wavelength * worst
+    return worst
 
 
 def _brightness_error(lens: Metalens, chief: tuple[float, float], edge: float) -> float:

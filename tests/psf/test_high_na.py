@@ -117,7 +117,7 @@ def test_an_engine_that_finds_more_light_than_came_in_is_not_believed(monkeypatc
     monkeypatch.setattr(direction_cosine, "window_intensity", lambda *args, **more: 7.3 * original(*args, **more))
     with pytest.raises(EngineFault, match=r"direction_cosine finds \d\.\d+ of the light"):
         simulate_psf(lens, 0.999 * WAVELENGTH, 0.0, engine="direction_cosine", **options)
-    monkeypatch.setattr(choice, "_grid_nanoseconds", lambda *_: math.inf)
+    monkeypatch.setattr(choice, "grid_nanoseconds", lambda *_: math.inf)
     found = simulate_psf(lens, WAVELENGTH, 0.0, **{**options, "window": (17, 16)})
     assert np.allclose(found[:16], right, rtol=0, atol=1e-6 * right.max())
 

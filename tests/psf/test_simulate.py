@@ -235,10 +235,11 @@ def test_a_batch_equals_its_members(engine):
     assert together.shape == (2, 2, 33, 32)
     for field, angle in enumerate(angles):
         for column, wavelength in enumerate(wavelengths):
+            plan = replace(batch.plan, levels=(batch.plan.levels[field][column : column + 1],))
             one = {"wavelength": batch.wavelength[column, None], "direction": batch.direction[field, None]}
-            alone = np.asarray(replace(batch, **one)(SMALL_LENS)[0, 0])
+            alone = np.asarray(replace(batch, plan=plan, **one)(SMALL_LENS)[0, 0])
             assert relative_difference(together[field, column], alone) < 1e-5
-            # The batch shares the sampling of its most demanding member; alone, each is within the engines' 1 %.
+            # The sampling may be that of another member, if it is hardly finer; alone, each is within the engines' 1 %.
             single = simulate_psf(SMALL_LENS, wavelength, angle, **options)
             assert relative_difference(together[field, column], single) < 1e-2
 
