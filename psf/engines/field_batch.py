@@ -115,8 +115,8 @@ def _batch(
         source = source_at(direction, distance)
         if task.vectorial is not None:
             placed = at_sensor(lens, direction, moved)
-            at_window = {"window": task.window, "grid": task.vectorial}
-            parts = [vectorial.window_intensity(placed, source, values, centre, **at_window)]
+            of_vectors = partial(vectorial.window_intensity, window=task.window, grid=task.vectorial)
+            parts = [of_vectors(placed, source, values, centre)]
         else:
             parts = [
                 weight * of_field(at_sensor(seen, direction, moved), source, values, centre)
