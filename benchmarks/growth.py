@@ -136,7 +136,8 @@ def plot(found: dict[str, dict[str, Any]], path: Path) -> None:
     mpl.use("agg")
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(2, 3, figsize=(9, 5), layout="constrained")
+    rows = -(-len(found) // 3)
+    figure, axes = plt.subplots(rows, 3, figsize=(9, 2.7 * rows), layout="constrained", squeeze=False)
     for axis, (name, each) in zip(axes.flat, found.items(), strict=False):
         values, figures = each["values"], each["figures"]
         slope = each["exponent"]
