@@ -52,7 +52,7 @@ SERVES = {
     "raw": ("restore", "align", "sensor", "psf measured"),
     "restore": ("train", "pseudo", "restore", "report", "compare", "pretrain", "demo"),
     "bench": ("bench",),
-    "hub": ("data push", "data pull", "adapter", "hf:user/name"),
+    "hub": ("data push", "data pull", "adapter"),
     "video": ("restore",),
     "cluster": ("synth --backend ray", "synth --backend slurm"),
     "metrics-nc": ("train --quality musiq", "data score --metrics all", "bench"),
