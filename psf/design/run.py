@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -104,7 +105,8 @@ def check_output(output: Path, *, resume: bool) -> None:
     place = checkpoint_of(output)
     if not resume:
         for path, what in ((output, "give another place with -o"), (place, "go on with --resume, or delete it")):
-            if path.exists():
+            # Links that lead nowhere count.
+            if os.path.lexists(path):
                 raise InputError(f"{path}: exists already, and nothing is overwritten; {what}.")
     elif not place.exists() and output.exists():
         raise InputError(f"{output}: its search is finished; leave out --resume and give another place with -o.")

@@ -38,6 +38,7 @@ def test_channels_are_multiples_of_32(tmp_path, channels):
 
 def test_graphs_need_a_cuda_device(tmp_path):
     budgets = ("--autoencoder-steps", 1, "--denoiser-steps", 1)
+    (tmp_path / "photos").mkdir()
     with pytest.raises(InputError, match="--cuda-graphs needs --device cuda, found --device cpu"):
-        run(tmp_path, "-o", tmp_path / "p", "--work", tmp_path / "w", *budgets, "--cuda-graphs")
+        run(tmp_path / "photos", "-o", tmp_path / "p", "--work", tmp_path / "w", *budgets, "--cuda-graphs")
     assert not (tmp_path / "w").exists()

@@ -26,7 +26,7 @@ from metalens.formats.pictures.pictures import write_picture
 ROOT = Path(__file__).resolve().parents[3]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 EXTRAS: dict[str, list[str]] = PROJECT["optional-dependencies"]
-FOR_USERS = sorted(set(EXTRAS) - {"all", "dev", "docs"})
+FOR_USERS = sorted(set(EXTRAS) - {"all", "dev", "docs", "peers"})
 
 WITHOUT = """
 import sys
