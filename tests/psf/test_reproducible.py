@@ -5,8 +5,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 TINY = """
 import sys
 from metalens.formats.camera.camera import read_camera
@@ -30,16 +28,16 @@ def _begin(path: Path, threads: int, kept: dict[str, str]) -> subprocess.Popen[b
     return subprocess.Popen([sys.executable, "-c", TINY, str(path)], env=environment)
 
 
-# As a user's process compiles, with all optimisations and no cache, it takes twenty seconds.
-@pytest.mark.parametrize("optimised", [False, pytest.param(True, marks=pytest.mark.long)])
-def test_a_bank_has_the_same_bytes_with_one_thread_and_with_three(tmp_path, optimised):
-    """Two processes; with a remade bank that differs, synth --resume would refuse to go on."""
+def test_a_bank_has_the_same_bytes_with_one_thread_and_with_three(tmp_path):
+    """Two processes, compiled as a user's are; with a remade bank that differs, synth --resume would refuse to go on.
+
+    Without XLA's optimisations, as the other tests compile, loops are shared among threads in another way, and sums
+    differ by 1e-8.
+    """
     made = {threads: tmp_path / f"{threads}.h5" for threads in (1, 3)}
-    kept = {
-        key: value
-        for key, value in os.environ.items()
-        if not (optimised and (key == "XLA_FLAGS" or key.startswith("JAX_")))
-    }
+    kept = {key: value for key, value in os.environ.items() if key != "XLA_FLAGS" and not key.startswith("JAX_")}
+    # Each compiles for itself.
+    kept |= {"METALENS_COMPILATION_CACHE": "off"}
     running = [_begin(path, threads, kept) for threads, path in made.items()]
     assert [each.wait() for each in running] == [0, 0]
     assert made[1].read_bytes() == made[3].read_bytes()
