@@ -24,10 +24,10 @@ from measuring import machine
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.meta_atoms.verification import Verification
 from metalens.optics import metalens_of
-from metalens.optics.corrected import phase_slope
 from metalens.optics.fabrication import library_of
 from metalens.optics.meta_atoms.library import at_incidence
 from metalens.optics.neighbours import Neighbours, neighbours_of
+from metalens.optics.phase.gradient import phase_slope
 from metalens.optics.rcwa.supercell import SupercellSolver, supercell_of
 from metalens.optics.verification import VerificationPlan, plan_verification
 from metalens.optics.verification.zone import verified_zone

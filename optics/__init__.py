@@ -13,6 +13,7 @@ Files, in reading order:
 - ``structure``    structures: a meta-atom at each site
 - ``verification``  zones of a lens as supercells, with all neighbours
 - ``layout``       files for fabrication and ray tracing
+- ``modulated``   a lens times a factor at each place
 - ``neighbours``   correction of the local periodic approximation, from a verification
 - ``corrected``    a lens with it
 - ``built``        transmission of a lens that consists of given meta-atoms

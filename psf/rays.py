@@ -11,8 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.corrected import phase_slope
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.phase.gradient import phase_gradient, phase_slope
 from metalens.optics.source import Source
 
 ON_PLACE = 2e-6
@@ -93,22 +93,6 @@ def walk(layers: tuple[Plate, ...], direction: jax.Array) -> jax.Array:
     return total
 
 
-def phase_gradient(lens: Metalens, y: jax.Array, x: jax.Array) -> jax.Array:
-    """Gradient of the lens' phase.
-
-    Args:
-        lens: whose phase it is.
-        y: ``[...]`` positions in metres from the lens' centre.
-        x: the same along x; shapes broadcast.
-
-    Returns:
-        ``[..., (y, x)]`` in rad/m.
-    """
-    y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
-    total, back = jax.vjp(lens.phase.at, y, x)
-    return jnp.stack(back(jnp.ones_like(total)), axis=-1)
-
-
 @jax.jit
 def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> ChiefRay:
     """Follow the ray through the stop's centre.
@@ -127,7 +111,7 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
         return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction), direction)
     front = direction + bend_in_stop(lens, wavelength, jnp.zeros(()), jnp.zeros(()))
     point = walk(layers_in_front(lens), front)
-    turns = lens.image_order(wavelength) * phase_gradient(lens, point[0], point[1]) / (2 * np.pi)
+    turns = lens.image_order(wavelength) * phase_gradient(lens.phase, point[0], point[1]) / (2 * np.pi)
     bent = front + wavelength * turns
     return ChiefRay(point, bent, point + walk(layers_behind(lens), bent), front)
 
@@ -155,7 +139,7 @@ def ray_landing(
     direction = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, wavelength, y, x)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), direction)
     number = lens.image_order(wavelength) if order is None else order
-    bent = direction + number * wavelength / (2 * np.pi) * phase_gradient(lens, point[..., 0], point[..., 1])
+    bent = direction + number * wavelength / (2 * np.pi) * phase_gradient(lens.phase, point[..., 0], point[..., 1])
     landing = point + walk(layers_behind(lens), bent)
     edge = lens.aperture.edge_distance(point[..., 0], point[..., 1], 0.5 * lens.aperture_diameter)
     return landing - chief_ray(lens, wavelength, source.direction).landing, edge <= 0

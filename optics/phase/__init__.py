@@ -8,6 +8,7 @@ Files, in reading order:
 - ``cubic``        wavefront coding: a PSF that depends little on defocus
 - ``zernike``      aberrations: Zernike polynomials by their OSA/ANSI index
 - ``freeform``     a map of samples
+- ``gradient``     gradient of a profile
 - ``stretched``    a profile on a lens whose lateral scale is wrong
 
 A profile is the same at every wavelength: a design wavelength only fixes its shape. The ``response`` of the lens

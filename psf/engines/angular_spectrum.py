@@ -23,6 +23,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.phase.gradient import phase_gradient
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import PlaneWave, Source
@@ -43,7 +44,7 @@ from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.phasor import phasor
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
-from metalens.psf.rays import chief_ray, layers_behind, layers_in_front, phase_gradient
+from metalens.psf.rays import chief_ray, layers_behind, layers_in_front
 
 FieldIntensity = Callable[[Metalens, Source, jax.Array, jax.Array | None], jax.Array]
 """Lens, source, ``[wavelength]`` and the window's centre to ``[wavelength, y, x]`` energy per sample."""
@@ -94,7 +95,7 @@ def lens_spectrum(lens: Metalens, source: Source, wavelength: jax.Array, pitch: 
     spectrum *= transfer(layers_in_front(lens), size, pitch, wavelength, chief.front, grid.padding)
     at_y, at_x = chief.lens_point[0] + near_y, chief.lens_point[1] + near_x
     inside = smooth_step(lens.aperture.edge_distance(at_y, at_x, 0.5 * lens.aperture_diameter) / pitch)
-    tilt = lens.image_order(wavelength) * phase_gradient(lens, chief.lens_point[0], chief.lens_point[1])
+    tilt = lens.image_order(wavelength) * phase_gradient(lens.phase, chief.lens_point[0], chief.lens_point[1])
     bent = phasor(-(tilt[0] * near_y + tilt[1] * near_x) / (2 * np.pi))
     if grid.fine == 1:
         through = lens.transmission(at_y, at_x, wavelength)

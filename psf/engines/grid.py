@@ -13,6 +13,7 @@ import scipy.fft
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
+from metalens.optics.phase.gradient import phase_gradient
 from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples
@@ -23,7 +24,6 @@ from metalens.psf.rays import (
     chief_ray,
     layers_behind,
     layers_in_front,
-    phase_gradient,
     pupil_points,
     walk,
 )
@@ -335,7 +335,7 @@ def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x
     light = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, jnp.asarray(wavelength), y, x)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), light)
-    slope = phase_gradient(lens, point[..., 0], point[..., 1]) / (2 * np.pi)
+    slope = phase_gradient(lens.phase, point[..., 0], point[..., 1]) / (2 * np.pi)
     held = [(light - chief.direction) / wavelength + order * slope for order in lens.response.orders]
     held.append((light - chief.front) / wavelength)
     return jnp.abs(jnp.stack(held)).max()

@@ -22,9 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.optics.built import Built
 from metalens.optics.metalens import Metalens
-from metalens.optics.phase import Scalar
+from metalens.optics.modulated import ModulatedLens
+from metalens.optics.phase.gradient import phase_gradient
 from metalens.optics.polarised import polarised_lenses
 from metalens.optics.pytree import register_dataclass
 from metalens.optics.source import Source
@@ -33,7 +33,7 @@ from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
-from metalens.psf.rays import chief_ray, phase_gradient
+from metalens.psf.rays import chief_ray
 
 LEAST_COSINE = 0.05
 """Of light behind the lens: 87° from the axis. Places that bend it farther have the field of this angle."""
@@ -55,7 +55,7 @@ class FocalField(NamedTuple):
 
 @register_dataclass
 @dataclass(frozen=True)
-class Turned(Built):
+class Turned(ModulatedLens):
     """One tangential component of the field behind a lens, in light of one polarisation.
 
     Attributes:
@@ -65,7 +65,6 @@ class Turned(Built):
         component: 0 for x and 1 for y; static under tracing.
     """
 
-    lens: Metalens
     direction: jax.Array
     polarisation: Polarisation = field(metadata={"static": True})
     component: int = field(metadata={"static": True})
@@ -75,35 +74,11 @@ class Turned(Built):
         """False."""
         return False
 
-    @property
-    def flat_pixel(self) -> Scalar:
-        """Of the lens; 0 of one without flat cells, whose grid is chosen for the lens itself."""
-        return 0.0 if self.lens.flat_pixel is None else self.lens.flat_pixel
-
-    @property
-    def smoothed_along_y(self) -> bool:
-        """As of the lens."""
-        return self.lens.structure is None or self.lens.structure.smoothed_along_y
-
-    def image_order(self, wavelength: jax.Array) -> jax.Array:
-        """That of the lens."""
-        return self.lens.image_order(wavelength)
-
-    def transmission(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """Complex transmission at places of the lens. See :class:`Built`."""
-        return self.lens.transmission(y, x, wavelength) * self._turn(y, x, wavelength)
-
-    def sampled_transmission(
-        self, y: jax.Array, x: jax.Array, wavelength: jax.Array, step: Scalar, samples: int = 2
-    ) -> jax.Array:
-        """Complex transmission on the samples of a uniform grid. See :class:`Built`."""
-        return self.lens.sampled_transmission(y, x, wavelength, step, samples) * self._turn(y, x, wavelength)
-
-    def _turn(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+    def factor(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
         """The component of √(cos θ/cos θ') R E for a unit field E."""
         cosine = jnp.sqrt(1 - jnp.sum(jnp.square(self.direction)))
         towards = jnp.asarray([self.direction[1], self.direction[0], cosine])
-        bent = wavelength / (2 * np.pi) * self.lens.image_order(wavelength) * phase_gradient(self.lens, y, x)
+        bent = wavelength / (2 * np.pi) * self.lens.image_order(wavelength) * phase_gradient(self.lens.phase, y, x)
         along_y, along_x = self.direction[0] + bent[..., 0], self.direction[1] + bent[..., 1]
         squared = jnp.square(along_y) + jnp.square(along_x)
         most = 1 - LEAST_COSINE**2
@@ -121,10 +96,6 @@ class Turned(Built):
         across = jnp.sqrt(jnp.square(towards[0] + 1e-9) + jnp.square(towards[1]))
         s = jnp.stack([-towards[1], towards[0] + 1e-9, jnp.zeros(())]) / across
         return s if self.polarisation == "s" else jnp.cross(s, towards)
-
-    def check(self, wavelength: object) -> None:
-        """Make sure that the transmission is known at these wavelengths in metres. See :class:`Built`."""
-        self.lens.check(wavelength)
 
 
 def focal_field(

@@ -17,8 +17,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.meta_atoms.verification import ORDERS
-from metalens.optics.corrected import phase_slope
 from metalens.optics.metalens import Metalens
+from metalens.optics.phase.gradient import phase_slope
 from metalens.optics.sharp_edge import smooth_step
 from metalens.optics.source import Source
 from metalens.psf.engines.image_window import ImageWindow

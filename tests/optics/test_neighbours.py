@@ -12,8 +12,8 @@ from metalens.formats.camera.camera import read_camera, write_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.verification import ORDERS, Verification, VerifiedZone, read_verification
 from metalens.optics import Hyperbolic, metalens_of
-from metalens.optics.corrected import phase_slope
 from metalens.optics.neighbours import neighbours_of
+from metalens.optics.phase.gradient import phase_slope
 
 PITCH, LIGHT = 350e-9, 540e-9
 SHARES = {"s": 0.64, "p": 0.49}
