@@ -22,14 +22,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from metalens.restore.deconvolution.local_blur import LocalBlur
-from metalens.restore.deconvolution.most_probable import most_probable, slope
+from metalens.restore.deconvolution.most_probable import ITERATIONS, RESTORER_ERROR, most_probable, slope
 from metalens.restore.metrics.picture_tensors import display_of, light_of_display
-
-ITERATIONS = 5
-"""Iterations of conjugate gradients, the last of which changes a picture by less than its 8 bits show."""
-
-_START = 0.035
-"""Standard deviation of the expected error before training, in display values; :mod:`.inference.data_consistency`."""
 
 _KNOTS = 8
 _LOWEST, _HIGHEST = 1 / 128, 0.6
@@ -45,7 +39,7 @@ class ConsistencyBlock(nn.Module):
     """The trained trust in a restored picture, by frequency and channel, and the solution with it.
 
     Attributes:
-        deviation: ``[3, knot]`` logarithm of each colour's own standard deviation, in units of 0.035 in display values.
+        deviation: ``[3, knot]`` logarithm of each colour's own standard deviation, in units of 0.035 display values.
         shared: ``[2, knot]`` red's and blue's part of green's error, in units of 0.035.
         texture: ``[3]`` exponent t.
         noise: ``[3]`` logarithm of the factor of the captured light's weight.
@@ -75,7 +69,7 @@ class ConsistencyBlock(nn.Module):
         local = slope(mean) * (_local_deviation(display) / _TYPICAL) ** self.texture[:, None, None]
         size = (mean.shape[-2], mean.shape[-1])
         at_knots = _interpolation(size, mean)
-        own, shared = _START * torch.exp(at_knots(self.deviation)), _START * at_knots(self.shared)
+        own, shared = RESTORER_ERROR * torch.exp(at_knots(self.deviation)), RESTORER_ERROR * at_knots(self.shared)
 
         def deviation(unknown: Tensor) -> Tensor:
             red, green, blue = torch.fft.rfft2(unknown)

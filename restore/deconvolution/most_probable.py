@@ -22,6 +22,12 @@ from metalens.formats.pictures.encoding import decode_picture, inverse_colour_ma
 from metalens.formats.pictures.scene import display_values
 from metalens.restore.deconvolution.local_blur import LocalBlur
 
+RESTORER_ERROR = 0.035
+"""Standard deviation of a restored picture's error, in display values of 0..1; see docs/restoration.md."""
+
+ITERATIONS = 5
+"""Iterations of conjugate gradients."""
+
 _CLIPPED = 254
 
 Operator = Callable[[Tensor], Tensor]

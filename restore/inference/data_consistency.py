@@ -25,14 +25,8 @@ from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.deconvolution.captured_light import picture_of
 from metalens.restore.deconvolution.local_blur import LocalBlur
-from metalens.restore.deconvolution.most_probable import measured, most_probable, slope
-from metalens.restore.inference.tiling import Tile, tiled, tiling_of
-
-RESTORER_ERROR = 0.035
-"""Standard deviation of a restored picture's error, in display values of 0..1; see docs/restoration.md."""
-
-ITERATIONS = 5
-"""Iterations of conjugate gradients."""
+from metalens.restore.deconvolution.most_probable import ITERATIONS, RESTORER_ERROR, measured, most_probable, slope
+from metalens.restore.inference.tiling import Tile, Tiling, tiled, tiling_of
 
 _LEAST_SIDE = 512
 _LEAST_KERNELS = 6
@@ -59,14 +53,17 @@ def trained_consistency(
     if restorer.bank is None:
         raise InputError("data consistency: the adapter lacks its camera's point spread functions.")
     top, left = place or (0, 0)
-    kernel = max(restorer.bank.intensity.shape[-2:])
-    tiling = tiling_of((decoded.shape[-2], decoded.shape[-1]), 1, max(_LEAST_SIDE, _LEAST_KERNELS * kernel))
 
     def part(tile: Tile) -> Tensor:
         seen = capture[tile.top : tile.top + tile.height, tile.left : tile.left + tile.width]
         return restorer.consistent(tile.of(decoded, 1), seen, (top + tile.top, left + tile.left))
 
-    return tiled(part, tiling, 1)
+    return tiled(part, _parts(restorer.bank, (decoded.shape[-2], decoded.shape[-1])), 1)
+
+
+def _parts(bank: PsfBank, pixels: tuple[int, int]) -> Tiling:
+    """The parts in which a picture is computed."""
+    return tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(bank.intensity.shape[-2:])))
 
 
 class DataConsistency:
@@ -130,7 +127,6 @@ class DataConsistency:
         seen, expected = (
             torch.from_numpy(np.ascontiguousarray(each.transpose(2, 0, 1))) for each in (capture, restored)
         )
-        tiling = tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(self.bank.intensity.shape[-2:])))
 
         def part(tile: Tile) -> Tensor:
             blur = LocalBlur(
@@ -138,7 +134,7 @@ class DataConsistency:
             )
             return self._solve(blur, tile.of(seen, 1), tile.of(expected, 1)).cpu()
 
-        light = tiled(part, tiling, 1)
+        light = tiled(part, _parts(self.bank, pixels), 1)
         return picture_of(light.numpy().transpose(1, 2, 0), restored.dtype)
 
     def _solve(self, blur: LocalBlur, capture: Tensor, restored: Tensor) -> Tensor:

@@ -17,8 +17,8 @@ from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import BASES
 from .refusing import begun, refused
 from .test_align import rig
-from .test_attacks import lens_with
 from .test_full_disk import captured, given, write_captures
+from .test_unusable_files import lens_with
 
 __all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
 

@@ -7,6 +7,7 @@ import pytest
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.synth.embedded_photographs import embedded_photographs
+from metalens.synth.photograph_sources import photographs_of
 from metalens.synth.photographs import find_photographs
 
 
@@ -65,3 +66,9 @@ def test_a_manifest_that_is_damaged_is_refused(tmp_path: Path, content: str) -> 
     (tmp_path / "manifest.json").write_text(content)
     with pytest.raises(InputError, match="not a readable manifest of photographs"):
         find_photographs([tmp_path])
+
+
+def test_a_photograph_that_is_named_twice_is_taken_once(tmp_path: Path) -> None:
+    for name in ("0.png", "1.png"):
+        write_picture(tmp_path / name, np.zeros((8, 8, 3), np.uint8))
+    assert len(photographs_of([tmp_path / "0.png", tmp_path, str(tmp_path / "0.png")])) == 2

@@ -10,12 +10,12 @@ import torch
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
-from metalens.restore.adapter.consistency_block import ITERATIONS, ConsistencyBlock
+from metalens.restore.adapter.consistency_block import ConsistencyBlock
 from metalens.restore.adapter.lens_transfer import initialise
 from metalens.restore.adapter.merging import merged_prior
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.deconvolution.local_blur import LocalBlur
-from metalens.restore.deconvolution.most_probable import measured, most_probable
+from metalens.restore.deconvolution.most_probable import ITERATIONS, measured, most_probable
 from metalens.restore.inference.data_consistency import DataConsistency
 from metalens.restore.inference.latents_file import load_latents, save_latents
 from metalens.restore.inference.restoration import Settings, decode, latents_of, restore

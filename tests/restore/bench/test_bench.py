@@ -1,4 +1,4 @@
-"""The benchmark's folder: its terms, its workers, its judge, and what it leaves to read."""
+"""What a benchmark leaves to read: figures, tables and page, kept from run to run."""
 
 from __future__ import annotations
 
@@ -6,29 +6,20 @@ import csv
 import json
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 
-import numpy as np
 import pytest
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.pairs.manifest import PairsCamera
-from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.bench import judge as judging
-from metalens.restore.bench.folder import RESULT, judged_pictures, run_of, runs_of
-from metalens.restore.bench.inputs import check_inputs
+from metalens.restore.bench.folder import judged_pictures, run_of
 from metalens.restore.bench.judge import judge
 from metalens.restore.bench.plan import PLAN, read_plan
-from metalens.restore.bench.process import Program, start
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
 from metalens.restore.bench.worker import main
 from metalens.restore.metrics.catalogue import METRICS
-from metalens.restore.metrics.edge_chart import edge_chart
-from metalens.restore.training.checkpoint import CHECKPOINT
 
 from ...page_links import Sources
 from ..conftest import textured, write_pairs
@@ -43,114 +34,6 @@ def few_metrics(monkeypatch):
     kept.append(replace(niqe, smallest=1, missing=lambda: "its weights are not on this machine"))
     monkeypatch.setattr(judging, "METRICS", kept)
     return kept
-
-
-def test_a_benchmark_goes_on_with_its_own_terms_only(tmp_path, make_plan):
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(), resume=False)
-    with pytest.raises(InputError, match="the output folder is not empty"):
-        begin(folder, make_plan(), resume=False)
-    with pytest.raises(InputError, match="cannot be resumed, steps was 1 and is now 2"):
-        begin(folder, make_plan(steps=2), resume=True)
-    begin(folder, make_plan(methods=("two-step",), device="cuda"), resume=True)
-    assert read_plan(folder).methods == ("wiener-whole", "two-step")
-    assert read_plan(folder).device == "cuda"
-
-
-@pytest.mark.parametrize(
-    "text", ["{", "[]", '{"schema": "metalens.bench", "version": 9}', '{"schema": "x"}', "[" * 10**5]
-)
-def test_a_plan_that_is_none_is_refused(tmp_path, text):
-    (tmp_path / PLAN).write_text(text, encoding="utf-8")
-    with pytest.raises(InputError, match="not a readable benchmark's plan"):
-        read_plan(tmp_path)
-
-
-def test_what_no_method_could_use_is_refused_before_anything_begins(make_plan, pairs):
-    good = make_plan()
-    given = {"psf": good.psf, "pairs": good.pairs, "test": good.test, "crop": good.crop}
-    check_inputs(**given)
-    check_inputs(**given | {"psf": None, "pairs": None, "test": ()})  # all to be made
-    with pytest.raises(InputError, match="pairs of 64 pixels are smaller than the crop of 96; lower --crop"):
-        check_inputs(**given | {"crop": 96})
-    with pytest.raises(InputError, match=r"no manifest|no such|not a folder|holds no"):
-        check_inputs(**given | {"test": (str(pairs.folder / "nowhere"),)})
-
-
-def test_a_chart_that_is_none_is_refused(tmp_path, camera, pairs):
-    given = {"psf": None, "pairs": None, "test": (), "crop": 32}
-    larger = (PairsCamera(name=camera.name, lens_hash=camera.hash, sensor=(200, 200)),)
-    write_pairs(tmp_path / "chart", camera, edge_chart((200, 200))[None], sources=1, cameras=larger)
-    check_inputs(**given, chart=tmp_path / "chart")
-    write_pairs(tmp_path / "waves", camera, textured(1, pixels=(200, 200)), sources=1, cameras=larger)
-    for folder in (tmp_path / "waves", pairs.folder):  # the latter too small for one
-        with pytest.raises(InputError, match="its first picture shows no chart of edges; leave --chart out"):
-            check_inputs(**given, chart=folder)
-
-
-def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pairs, capsys):
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(methods=("wiener-tiled",)), resume=False)
-    prepare(folder, read_plan(folder))
-    assert main([str(folder), "wiener-tiled", "0"]) == 0
-    told = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
-    assert {each["stage"] for each in told} == {"start", "restore"}
-    (run,) = runs_of(folder, read_plan(folder))
-    assert run.finished
-    result = run.result()
-    assert result["chosen"]["noise_to_signal"] > 0
-    assert result["seconds_per_picture"] > 0
-    assert result["fitting_seconds"] >= result["training_seconds"]
-    names = [name for name, _, _ in judged_pictures(folder)]
-    assert len(names) == len(pairs)
-    assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
-
-
-def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_trained_again(tmp_path, make_plan):
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(methods=("psf-aware",)), resume=False)
-    prepare(folder, read_plan(folder))
-    assert main([str(folder), "psf-aware", "0"]) == 0
-    (run,) = runs_of(folder, read_plan(folder))
-    first, second = sorted(run.pictures("").iterdir())
-    made = {path: path.read_bytes() for path in (first, second)}
-
-    # Stopped after the first picture: that one stays, the other is made.
-    (run.folder / RESULT).unlink()
-    second.unlink()
-    write_picture(first, np.zeros((64, 80, 3), np.uint8))
-    marked = first.read_bytes()
-    assert main([str(folder), "psf-aware", "0", "--resume"]) == 0
-    assert (first.read_bytes(), second.read_bytes()) == (marked, made[second])
-    assert run.result()["timed_pictures"] > 0
-    assert run.result()["fitting_seconds"] is None  # the first process' time is not known to the second
-
-    # Without its checkpoint it is trained again, and what other weights made does not count.
-    (run.folder / RESULT).unlink()
-    (run.folder / CHECKPOINT).unlink()
-    assert main([str(folder), "psf-aware", "0", "--resume"]) == 0
-    assert {path: path.read_bytes() for path in made} == made
-
-
-def test_a_method_that_fails_says_why_and_ends_no_other(tmp_path, make_plan):
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(methods=("osediff",), prior="nowhere"), resume=False)
-    prepare(folder, read_plan(folder))
-    assert main([str(folder), "osediff", "0"]) == 1
-    (run,) = runs_of(folder, read_plan(folder))
-    assert not run.finished
-    assert run.failure().startswith("nowhere: no such prior")
-
-
-def test_a_process_that_is_killed_is_told_as_such(tmp_path, make_plan, monkeypatch):
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(), resume=False)
-    words = [sys.executable, "-c", "import os, signal; os.kill(os.getpid(), signal.SIGKILL)"]
-    start = "metalens.restore.bench.process.start"
-    monkeypatch.setattr(start, lambda *given, **rest: subprocess.Popen(words, stdout=-1, text=True))
-    (run,) = restore_with_all(folder, resume=False)
-    assert not run.finished
-    assert run.failure().startswith("its process was killed, as systems do where memory ends: lower --batch, --crop")
 
 
 def test_nothing_is_started_again_that_has_finished(restored):
@@ -287,47 +170,6 @@ def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, fe
     assert "By test set" in (folder / "bench.html").read_text(encoding="utf-8")
 
 
-def test_a_benchmark_does_not_go_on_with_other_test_pictures(tmp_path, make_plan, pairs, camera):
-    write_pairs(tmp_path / "others", camera, textured(3)[2:], sources=1)
-    folder = tmp_path / "bench"
-    begin(folder, make_plan(), resume=False)
-    prepare(folder, read_plan(folder))
-    prepare(folder, read_plan(folder))
-    with pytest.raises(InputError, match="judged on other pictures than those of pairs, others; give the same --test"):
-        prepare(folder, make_plan(test=(str(pairs.folder), str(tmp_path / "others"))))
-
-
-def test_a_plan_of_one_folder_in_the_place_of_a_list_is_refused(tmp_path, make_plan):
-    begin(tmp_path / "bench", make_plan(), resume=False)
-    path = tmp_path / "bench" / PLAN
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"test": "kodak"}), encoding="utf-8")
-    with pytest.raises(InputError, match="not a readable benchmark's plan"):
-        read_plan(tmp_path / "bench")
-
-
-@pytest.mark.parametrize(
-    "change",
-    [
-        {"batch": 0},
-        {"crop": "32"},
-        {"minutes": -1},
-        {"steps": True},
-        {"methods": "dmdiff"},
-        {"methods": ["../../elsewhere"]},
-        {"seeds": [0.5]},
-        {"parallel": 1e300},
-        {"prior": None},
-        {"unheard": 1},
-    ],
-)
-def test_a_plan_of_other_types_is_refused(tmp_path, make_plan, change):
-    begin(tmp_path / "bench", make_plan(), resume=False)
-    path = tmp_path / "bench" / PLAN
-    path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | change), encoding="utf-8")
-    with pytest.raises(InputError, match=f"not a readable benchmark's plan .*{next(iter(change))}"):
-        read_plan(tmp_path / "bench")
-
-
 RESULT_HEAD = '{"title": "a", "reference": "", "knows": "", "differs": "", "uses_prior": true, "chosen": {}, ' + (
     '"device": "cpu", "machine": "", "precision": "fp32", "parallel": 1, '
 )
@@ -382,22 +224,3 @@ def test_figures_of_some_pictures_and_of_no_whole_curve_are_left_out(restored, f
     row = next(row for row in summary["rows"] if row["variant"] == "α = 1")
     assert row["sets"]["pairs"]["psnr"] is None
     assert not list(restored.glob("alpha-dmdiff-local.*"))
-
-
-def test_test_sets_of_one_name_are_refused(pairs):
-    with pytest.raises(InputError, match="two sets are named pairs; the table could not tell them apart"):
-        check_inputs(psf=None, pairs=None, test=(pairs.folder, pairs.folder), crop=32)
-
-
-@pytest.mark.parametrize(
-    ("given", "sharing", "threads"), [(None, 1, None), (None, 2, "4"), (None, 99, "1"), ("3", 2, "3")]
-)
-def test_processes_that_share_the_machine_share_its_cores(tmp_path, monkeypatch, given, sharing, threads):
-    monkeypatch.setattr("os.cpu_count", lambda: 8)
-    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
-    if given:
-        monkeypatch.setenv("OMP_NUM_THREADS", given)
-    called = {}
-    monkeypatch.setattr("subprocess.Popen", lambda words, env, **rest: called.update(env))
-    start(Program("metalens.nothing", [], tmp_path / "log.txt"), sharing=sharing)
-    assert called.get("OMP_NUM_THREADS") == threads

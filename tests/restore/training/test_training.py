@@ -9,41 +9,16 @@ import numpy as np
 import pytest
 import torch
 
-from metalens.formats.files.errors import InputError
-from metalens.formats.pairs.neutral_target import neutral_target
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 from metalens.restore.adapter.paths import PathShares, source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.inference.uncertainty import calibration
-from metalens.restore.pretraining.degradation import degrade_generically, guided_filter
 from metalens.restore.prior.prior import PATHS
-from metalens.restore.prior.prior_folder import load_prior
-from metalens.restore.training.distributed import lower_precision, spoken_memory
+from metalens.restore.training.distributed import lower_precision
 from metalens.restore.training.loss import PathLoss
-from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train, untrained
 
 from ..conftest import textured, write_pairs
-
-
-def config(**changes):
-    base = {"batch": 2, "crop": 32, "checkpoint_every": 3, "learning_rate": 2e-3, "ema_decay": 0.8, "warm_up": 3}
-    few = {"validation_batches": 1, "validation_pictures": 1}
-    return TrainConfig(adapter=AdapterConfig(unet_rank=4, encoder_rank=4), **(base | few | changes))
-
-
-def run(pairs, output, bank, prior_folder, steps, *, pseudo=(), **options):
-    return train(
-        TrainingTask(
-            TrainingData([pairs], bank, pseudo=pseudo, quality_metric="piqe"),
-            load_prior(prior_folder),
-            options.pop("config", config()),
-            options.pop("initial", None),
-        ),
-        output,
-        budget=Budget(steps=steps),
-        **options,
-    )
+from .short_training import config, run
 
 
 def history_of(folder):
@@ -195,131 +170,6 @@ def test_pseudo_pairs_and_an_initial_adapter_are_taken(pairs, tmp_path, bank, pr
         assert summary["validation_before"][path]["loss"] == pytest.approx(first[path]["loss"], rel=0.02)
 
 
-def test_an_initial_adapter_that_does_not_fit_is_refused(pairs, tmp_path, bank, prior_folder):
-    run(pairs, tmp_path / "first", bank, prior_folder, 1)
-    start = {"initial": str(tmp_path / "first")}
-    larger = TrainConfig(adapter=AdapterConfig(unet_rank=8, encoder_rank=4), crop=32)
-    with pytest.raises(InputError, match="this training asks for"):
-        run(pairs, tmp_path / "second", bank, prior_folder, 1, config=larger, **start)
-    weights = tmp_path / "first" / "adapter.safetensors"
-    weights.write_bytes(weights.read_bytes()[:-100])
-    with pytest.raises(InputError, match=r"adapter\.safetensors"):
-        run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
-    note = tmp_path / "first" / "adapter.json"
-    note.write_text(note.read_text().replace(load_prior(prior_folder).identity, "0" * 64))
-    with pytest.raises(InputError, match="was trained on another prior"):
-        run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
-    assert not (tmp_path / "second").exists()
-
-
-def test_a_step_that_gives_nan_is_skipped_and_counted(pairs, tmp_path, bank, prior_folder, monkeypatch):
-    from metalens.restore.training.pairs import TrainingPairs
-
-    draw, drawn = TrainingPairs.draw, []
-
-    def sometimes_nan(self, among, size, **options):
-        example = draw(self, among, size, **options)
-        drawn.append(len(among))
-        if among is self.training and drawn.count(len(self.training)) == 3:
-            return example._replace(captured=example.captured * float("nan"))
-        return example
-
-    monkeypatch.setattr(TrainingPairs, "draw", sometimes_nan)
-    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3)
-    assert (summary["steps"], summary["skipped_steps"]) == (3, 1)
-    assert all(np.isfinite(row["loss"]) for row in history_of(tmp_path / "adapter"))
-    assert "1 steps skipped for NaN" in (tmp_path / "adapter" / "README.md").read_text()
-
-
-def test_steps_that_give_nan_stop_training_when_they_persist(pairs, tmp_path, bank, prior_folder, monkeypatch):
-    def not_a_number(self, first, second):
-        return (first - second).square().mean() * float("nan")
-
-    monkeypatch.setattr("metalens.restore.metrics.shift_tolerant_lpips.ShiftTolerantLPIPS.forward", not_a_number)
-    with pytest.raises(InputError, match="11 training steps in a row gave NaN"):
-        run(pairs, tmp_path / "adapter", bank, prior_folder, 30)
-
-
-def test_running_out_of_memory_says_what_to_lower(pairs, tmp_path, bank, prior_folder, monkeypatch):
-    def no_memory(self, *arguments):
-        raise torch.OutOfMemoryError("CUDA out of memory.")
-
-    monkeypatch.setattr("metalens.restore.training.loss.PathLoss.forward", no_memory)
-    with pytest.raises(InputError, match=r"lower --batch and raise --accumulate.*\(now 2 × 1\); lower --crop"):
-        run(pairs, tmp_path / "adapter", bank, prior_folder, 2)
-    with pytest.raises(InputError, match="out of memory: all"), spoken_memory("all"):
-        raise RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
-    with pytest.raises(RuntimeError, match="another"), spoken_memory("all"):
-        raise RuntimeError("another")
-
-
-def test_a_bank_of_another_camera_is_refused(pairs, tmp_path, bank, prior_folder, camera):
-    import dataclasses
-
-    other = dataclasses.replace(bank, camera=camera.model_copy(update={"name": "another"}))
-    with pytest.raises(InputError, match="give the bank that the pairs were made with"):
-        run(pairs, tmp_path / "adapter", other, prior_folder, 2)
-    assert not (tmp_path / "adapter").exists()
-
-
-def test_crops_that_do_not_fit_are_refused(pairs, tmp_path, bank, prior_folder):
-    with pytest.raises(InputError, match="smaller than the crop of 128"):
-        run(pairs, tmp_path / "a", bank, prior_folder, 2, config=config(crop=128))
-    with pytest.raises(InputError, match="crop 30 is no multiple of 4"):
-        run(pairs, tmp_path / "a", bank, prior_folder, 2, config=config(crop=30))
-
-
-def test_a_device_that_is_not_there_is_refused(pairs, tmp_path, bank, prior_folder, monkeypatch):
-    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(InputError, match="--device cuda: torch finds no such device here"):
-        run(pairs, tmp_path / "a", bank, prior_folder, 2, device="cuda")
-
-
-def test_the_paths_are_the_papers():
-    pictures = clean, neutral, captured = torch.rand(3, 1, 3, 32, 32).unbind()
-    assert source_and_target("positive", *pictures) == (captured, clean)
-    assert source_and_target("neutral", *pictures) == (captured, neutral)
-    assert source_and_target("negative", *pictures) == (clean, captured)
-    with pytest.raises(InputError, match="path 'upwards' is unknown"):
-        source_and_target("upwards", *pictures)
-
-
-def test_path_shares_must_sum_to_one():
-    with pytest.raises(InputError, match="must be 0 or more and sum to 1"):
-        PathShares(0.5, 0.5, 0.5)
-    generator = torch.Generator().manual_seed(0)
-    drawn = [PathShares().draw(generator) for _ in range(2000)]
-    assert np.mean([path == "positive" for path in drawn]) == pytest.approx(0.7, abs=0.04)
-    assert np.mean([path == "negative" for path in drawn]) == pytest.approx(0.1, abs=0.03)
-
-
-def test_the_neutral_target_is_the_one_that_pairs_store():
-    picture = np.random.default_rng(0).integers(0, 256, (40, 48, 3), dtype=np.uint8)
-    smooth = guided_filter(torch.from_numpy(picture).permute(2, 0, 1)[None].float() / 255)
-    # Both round in single precision, and the stored one to 8 bits.
-    expected = torch.from_numpy(neutral_target(picture)).permute(2, 0, 1)[None].float() / 255
-    torch.testing.assert_close(smooth, expected, atol=0.51 / 255, rtol=0)
-
-
-def test_the_neutral_target_smooths_texture_and_keeps_edges():
-    step = (torch.arange(64) >= 32).float().expand(1, 1, 64, 64)
-    torch.testing.assert_close(guided_filter(step), step, atol=0.05, rtol=0)
-    texture = 0.5 + 0.05 * torch.randn(1, 1, 64, 64)
-    assert guided_filter(texture).std() < 0.3 * texture.std()
-    flat = torch.full((1, 3, 16, 16), 0.3)
-    torch.testing.assert_close(guided_filter(flat), flat)
-
-
-def test_generic_degradations_differ_and_repeat_by_their_generator():
-    pictures = torch.rand(2, 3, 48, 48)
-    first, second, again = (degrade_generically(pictures, torch.Generator().manual_seed(seed)) for seed in (0, 1, 0))
-    torch.testing.assert_close(first, again)
-    assert (first - second).abs().mean() > 1e-3
-    assert first.min() >= 0
-    assert first.max() <= 1
-    assert first.std() < pictures.std()
-
-
 @pytest.mark.parametrize("tuning", ["lora", "full"])
 def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, prior_folder, tuning):
     pairs = write_pairs(tmp_path / "pairs", camera, textured(4), sources=4)
@@ -390,20 +240,3 @@ def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, t
     before, after = (load_restorer(tmp_path / name, prior=prior_folder).parameters() for name in ("one", "few"))
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"consistency"}
-
-
-@pytest.mark.parametrize(
-    ("changes", "adapter", "sentence"),
-    [
-        ({"crop": 32}, {"consistency": "trained"}, "give --crop 37 or more"),
-        ({"crop": 48, "cuda_graphs": True}, {"consistency": "trained"}, "train without --cuda-graphs"),
-        ({"only": "consistency"}, {}, "add --consistency trained"),
-        ({"crop": 48, "only": "consistency"}, {"consistency": "trained"}, "give --paths 0.5,0.5,0"),
-        ({"only": "q"}, {"tuning": "full"}, "this adapter has no Q"),
-    ],
-)
-def test_a_part_that_cannot_be_trained_is_refused(pairs, bank, prior_folder, changes, adapter, sentence):
-    settings = replace(config(**changes), adapter=AdapterConfig(conditioning="optics", **adapter))
-    data = TrainingData([pairs], bank, quality_metric="piqe")
-    with pytest.raises(InputError, match=sentence):
-        untrained(TrainingTask(data, load_prior(prior_folder), settings))
