@@ -75,7 +75,7 @@ class Turned(ModulatedLens):
         return False
 
     def factor(self, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
-        """The component of √(cos θ/cos θ') R E for a unit field E."""
+        """The component of √(cos θ/cos θ') R E for a unit field E. See :class:`ModulatedLens`."""
         cosine = jnp.sqrt(1 - jnp.sum(jnp.square(self.direction)))
         towards = jnp.asarray([self.direction[1], self.direction[0], cosine])
         bent = wavelength / (2 * np.pi) * self.lens.image_order(wavelength) * phase_gradient(self.lens.phase, y, x)
