@@ -50,20 +50,15 @@ def draw_layout(path: Path, structure: Structure, centre: tuple[float, float], w
     Returns:
         How many meta-atoms lie in it.
     """
-    # gdstk is not needed for outlines.
-    from metalens.optics.layout.outlines import outline
-
     places, index = atoms_in(structure, centre, width)
     figure = Figure(figsize=(_SIDE_INCHES, _SIDE_INCHES), dpi=_DOTS, layout="constrained")
     FigureCanvasAgg(figure)
     axes = figure.add_subplot()
-    lengths = structure.geometry[:, 0]
+    # Of turned meta-atoms it is the angle that differs from site to site.
+    lengths = structure.geometry[:, 0] if structure.rotation is None else structure.rotation
     colours = mpl.colormaps[MAP_COLOURS]((lengths - lengths.min()) / max(float(np.ptp(lengths)), 1e-12))
     if len(places) <= MOST_DRAWN:
-        shapes = {
-            atom: 1e6 * _GRID * outline(structure.shape, structure.geometry[atom], _GRID)
-            for atom in set(index.tolist())
-        }
+        shapes = {atom: outline_um(structure, atom) for atom in set(index.tolist())}
         polygons = [shapes[atom] + 1e6 * place[::-1] for atom, place in zip(index.tolist(), places, strict=True)]
         axes.add_collection(PolyCollection(polygons, facecolors=colours[index], edgecolors="none"))
     else:
@@ -81,3 +76,20 @@ def draw_layout(path: Path, structure: Structure, centre: tuple[float, float], w
     axes.tick_params(labelsize=7.5, color=INK)
     figure.savefig(path, format="png")
     return len(places)
+
+
+def outline_um(structure: Structure, atom: int) -> np.ndarray:
+    """A meta-atom around its site, y pointing down as in the picture.
+
+    Args:
+        structure: that holds it.
+        atom: its number in the structure's table.
+
+    Returns:
+        ``[vertex, (x, y)]`` in micrometres.
+    """
+    # gdstk is not needed for outlines.
+    from metalens.optics.layout.outlines import outline
+
+    turned = 0.0 if structure.rotation is None else -float(structure.rotation[atom])
+    return 1e6 * _GRID * outline(structure.shape, structure.geometry[atom], _GRID, rotation=turned) * [1, -1]

@@ -289,6 +289,7 @@ def _write(kind: str, path: Path, structure: Structure, camera: Camera, options:
 
 
 def _write_layout(kind: Any, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
+    import math
     from dataclasses import replace
 
     from metalens.optics.layout.mask import write_mask
@@ -303,6 +304,7 @@ def _write_layout(kind: Any, path: Path, structure: Structure, camera: Camera, o
         "references": made.references,
         "quadrants": made.quadrants,
         "largest_width_error_nm": 1e9 * made.width_error,
+        **({} if made.angle_error is None else {"largest_angle_error_deg": math.degrees(made.angle_error)}),
     }
 
 

@@ -32,6 +32,11 @@ class Built(ABC):
         return jnp.ones(jnp.shape(wavelength), dtype=int)
 
     @property
+    def acts_on_polarisation(self) -> bool:
+        """Whether what it transmits depends on the polarisation of the light, which it then is made for."""
+        return False
+
+    @property
     def has_flat_cells(self) -> bool:
         """Whether the transmission jumps where cells meet; if not, it is sampled as a continuous one."""
         return True

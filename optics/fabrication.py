@@ -57,6 +57,11 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
         InputError: a meta-atom error for a lens without meta-atoms.
     """
     named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
+    if named and lens.structure is not None and lens.structure.acts_on_polarisation:
+        raise InputError(
+            f"fabrication: {' and '.join(named)} of meta-atoms that act on polarisation are not known, as their "
+            "libraries are not interpolated; leave them out."
+        )
     if named and lens.structure is not None:
         lens = replace(lens, structure=_built_with_errors(lens.structure, errors))
     elif named:
@@ -138,6 +143,7 @@ def _stretched(lens: Metalens, factor: Scalar) -> Metalens:
         lens,
         structure=structure,
         phase=Stretched(lens.phase, factor),
+        second_phase=None if lens.second_phase is None else Stretched(lens.second_phase, factor),
         aperture=_stretched_aperture(lens.aperture, factor),
         aperture_diameter=lens.aperture_diameter * factor,
     )

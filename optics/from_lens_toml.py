@@ -15,7 +15,7 @@ from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import library_path, read_atom_library
+from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
 from metalens.optics.built import Built
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
@@ -39,13 +39,16 @@ from metalens.optics.phase import (
 )
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.structure.fit import steepest_turn
+from metalens.optics.structure.jones_sites import Basis, Light, jones_sites
+from metalens.optics.structure.options import StructureOptions
+from metalens.optics.structure.polarised_choice import Targets, choose_polarised_structure
 from metalens.optics.structure.radial_geometry import RadialGeometry
 from metalens.optics.structure.sites import Sites, sites_of
 
 MICRO, NANO = 1e-6, 1e-9
 
 
-def phase_of(record: families.Phase, lens: Lens) -> Phase:
+def phase_of(record: families.Phase | families.SecondPhase, lens: Lens) -> Phase:
     """The phase profile described by a ``[lens.phase]`` table.
 
     Args:
@@ -75,7 +78,7 @@ def phase_of(record: families.Phase, lens: Lens) -> Phase:
             return Zernike(record.indices, np.array(record.coefficients_rad), record.radius_um * MICRO)
         case families.FreeformPhase():
             return _freeform(record, lens)
-        case families.SumPhase():
+        case families.SumPhase() | families.PlainSum():
             return Sum(tuple(phase_of(term, lens) for term in record.terms))
 
 
@@ -186,17 +189,76 @@ def structure_of(lens: Lens, aperture: Aperture) -> Built | None:
     """
     if lens.structure is not None:
         return _sites(lens.structure, lens, aperture)
+    if lens.multiplexed is not None and isinstance(lens.response, parts.LibraryResponse):
+        return _chosen_sites(lens.response, lens, aperture)
     if lens.radial_geometry is not None:
         return _radial(lens.radial_geometry, lens)
     return None
+
+
+MOST_CHOSEN = 2**22
+"""Sites that are chosen whenever a lens is made; of more a structure is written first."""
+
+
+def targets_of(lens: Lens) -> Targets | None:
+    """What a lens does to two polarisations; None if it does not act on them.
+
+    Args:
+        lens: the ``[lens]`` table.
+    """
+    if lens.multiplexed is not None:
+        return Targets(lens.multiplexed.polarisations, phase_of(lens.multiplexed.phase, lens))
+    return Targets("circular") if light_of(lens) is not None else None
+
+
+def light_of(lens: Lens) -> Light | None:
+    """The polarisation of the light that a ``[lens]`` table tells; None if its meta-atoms do not act on it.
+
+    Args:
+        lens: the table.
+    """
+    if lens.multiplexed is not None:
+        return lens.multiplexed.light
+    return lens.response.light if isinstance(lens.response, parts.GeometricResponse | parts.NanofinResponse) else None
+
+
+def _basis(lens: Lens) -> Basis:
+    return "circular" if lens.multiplexed is None else lens.multiplexed.polarisations
+
+
+def _chosen_sites(response: parts.LibraryResponse, lens: Lens, aperture: Aperture) -> Sites:
+    """Rectangles of a library for the two phases of a lens."""
+    targets, light = targets_of(lens), light_of(lens)
+    assert targets is not None
+    assert light is not None
+    library = read_atom_library(library_path(response.path()))
+    drawn = Metalens(lens.aperture_m, lens.focal_length_m, phase_of(lens.phase, lens), aperture)
+    if (lens.aperture_m / library.pitch) ** 2 > MOST_CHOSEN:
+        raise InputError(
+            f"lens.multiplexed: {(lens.aperture_m / library.pitch) ** 2:.2g} sites are too many to be chosen whenever "
+            "the lens is read; write them once by `metalens export --structure`, and name the file in "
+            "[lens.structure]."
+        )
+    options = StructureOptions(library.pitch, (response.wavelength_nm * NANO,))
+    chosen = choose_polarised_structure(drawn, library, options, targets)
+    return jones_sites(chosen, library, light, _basis(lens))
 
 
 def _sites(table: StructureTable, lens: Lens, aperture: Aperture) -> Sites:
     structure = table.structure()
     source = table.library_source(structure)
     library = nano_optics_proxy() if source == PROXY else read_atom_library(library_path(source))
+    light = light_of(lens)
     try:
-        sites = sites_of(structure, library, incidence=lens.incidence)
+        if structure.rotation is not None and light is None:
+            raise InputError(
+                "its meta-atoms are turned and act on polarisation, and the light is not told; add [lens.response] "
+                'with kind = "nanofins", or [lens.multiplexed].'
+            )
+        if light is not None and isinstance(library, AtomLibrary):
+            sites: Sites = jones_sites(structure, library, light, _basis(lens))
+        else:
+            sites = sites_of(structure, library, incidence=lens.incidence)
     except InputError as error:
         raise InputError(f"{table.file}: {error}") from error
     _check_cover(table.file, structure, lens)
@@ -263,6 +325,13 @@ def metalens_of(camera: Camera) -> Metalens:
     """
     lens = camera.lens
     built = lens.structure is not None or lens.radial_geometry is not None
+    phase, second = phase_of(lens.phase, lens), None
+    if lens.multiplexed is not None:
+        other = phase_of(lens.multiplexed.phase, lens)
+        if lens.multiplexed.light == "unpolarised":
+            second = other
+        elif lens.multiplexed.light in ("y", "right"):
+            phase = other
     stop = None
     if lens.stop is not None:
         stop = Stop(
@@ -274,17 +343,23 @@ def metalens_of(camera: Camera) -> Metalens:
     drawn = Metalens(
         aperture_diameter=lens.aperture_m,
         focal_length=lens.focal_length_m,
-        phase=phase_of(lens.phase, lens),
+        phase=phase,
         aperture=aperture_of(lens.aperture),
-        response=response_of(lens.response, "normal" if built else lens.incidence),
+        response=_response(lens, "normal" if built else lens.incidence),
         stop=stop,
         substrate=_plate_of(lens.substrate),
         cover_glass=_plate_of(lens.cover_glass),
         structure=structure_of(lens, aperture_of(lens.aperture)),
+        second_phase=second,
     )
     if lens.neighbours is not None:
         drawn = replace(drawn, neighbours=_neighbours(lens.neighbours, drawn, atom_library_of(camera).name))
     return drawn if lens.fabrication is None else fabricated(drawn, _errors_of(lens, drawn))
+
+
+def _response(lens: Lens, incidence: Incidence | None) -> Response:
+    # The library of a multiplexed lens has its sites.
+    return response_of(None if lens.multiplexed is not None else lens.response, incidence)
 
 
 def _neighbours(table: NeighboursTable, lens: Metalens, library: str) -> Neighbours:

@@ -158,18 +158,39 @@ def nanofins_of(library: AtomLibrary, wavelength: float, light: Handedness) -> N
     Raises:
         InputError: the library is of another shape, or lacks a polarisation.
     """
+    along, across = jones_axes(library)
+    colour = int(np.abs(library.wavelength - wavelength).argmin())
+    best = int(np.abs(along - across)[:, colour].argmax())
+    return Nanofins(light=light, along=along[best], across=across[best], nodes=library.wavelength)
+
+
+def jones_axes(library: AtomLibrary) -> tuple[np.ndarray, np.ndarray]:
+    """Transmissions of rectangular pillars for fields along their two axes.
+
+    Args:
+        library: of rectangular pillars, both polarisations at normal incidence.
+
+    Returns:
+        t_x and t_y, each ``[atom, wavelength]``, of fields along width_x and along width_y.
+
+    Raises:
+        InputError: the library is of another shape, or lacks a polarisation or normal incidence.
+    """
     if library.shape != "rectangular_pillar":
         raise InputError(
-            f"library {library.name}: holds {library.shape}s, and only rectangular_pillars convert circular light; "
-            "build a library of these."
+            f"library {library.name}: holds {library.shape}s, and only rectangular_pillars convert circular light "
+            "or do different things to two polarisations; build a library of these."
         )
     if set(library.polarisations) != {"s", "p"}:
         raise InputError(
             f"library {library.name}: holds the polarisation {library.polarisations[0]} alone, and nanofins need their "
             'transmission along both axes; build it with polarisations = ["s", "p"].'
         )
+    if abs(library.angle[0]) > 1e-6:
+        raise InputError(
+            f"library {library.name}: begins at {np.degrees(library.angle[0]):g}°, and nanofins are taken at normal "
+            "incidence; build it with angle_deg = [0]."
+        )
     # At normal incidence p has its electric field along x and s along y.
     along, across = (library.transmission[library.polarisations.index(name), 0] for name in "ps")
-    colour = int(np.abs(library.wavelength - wavelength).argmin())
-    best = int(np.abs(along - across)[:, colour].argmax())
-    return Nanofins(light=light, along=along[best], across=across[best], nodes=library.wavelength)
+    return along, across

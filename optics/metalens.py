@@ -64,6 +64,8 @@ class Metalens:
         structure: the meta-atoms of the lens. Their transmission replaces phase and response; the
             phase, for which they were chosen, still gives the rays, and with them windows and samplings.
         neighbours: what supercells find otherwise than the transmission of periodic arrays; None leaves it out.
+        second_phase: of unpolarised light whose other half has another phase: that of the light polarised along y, or
+            of the right circular light; ``phase`` is of the other half. None is one phase for all.
 
     Example:
         >>> from metalens.optics import Hyperbolic
@@ -83,6 +85,12 @@ class Metalens:
     cover_glass: Plate | None = None
     structure: Built | None = None
     neighbours: Neighbours | None = None
+    second_phase: Phase | None = None
+
+    @property
+    def phases(self) -> tuple[Phase, ...]:
+        """The phase, and the second one if there is one."""
+        return (self.phase,) if self.second_phase is None else (self.phase, self.second_phase)
 
     @property
     def aperture_area(self) -> Scalar:
@@ -94,7 +102,7 @@ class Metalens:
     @property
     def rotationally_symmetric(self) -> bool:
         """Whether the lens is rotationally symmetric."""
-        parts: list[Phase | Aperture | Built] = [self.phase, self.aperture]
+        parts: list[Phase | Aperture | Built] = [*self.phases, self.aperture]
         if self.stop is not None:
             parts.append(self.stop.aperture)
             if self.stop.phase is not None:

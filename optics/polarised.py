@@ -21,6 +21,7 @@ from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
 from metalens.optics.response import Response
 from metalens.optics.source import PointSource, Source
+from metalens.optics.structure.jones_sites import JonesSites
 
 ANGLES = 17
 """Values of sin² θ at which the diffraction orders of a library are computed for light from a near point."""
@@ -145,10 +146,19 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
     Returns:
         Pairs of weight and lens: of a plane wave one for s and one for p, each ½, or one alone if the lens sends light
         into a single diffraction order; of a near point the elements yy, xx and xy of its Jones matrix. Of a geometric
-        phase one for each order, whose polarisations differ. With neighbours, s and p are always two.
+        phase one for each order, whose polarisations differ. Of sites that act on polarisation one for each element of
+        their Jones matrices, and of two phases one for each. With neighbours, s and p are always two.
     """
     if lens.neighbours is not None:
         return _with_neighbours(lens, source)
+    if isinstance(lens.structure, JonesSites):
+        own = {True: lens.second_phase or lens.phase, False: lens.phase}
+        return tuple(
+            (1.0, replace(lens, structure=sites, phase=own[second], second_phase=None))
+            for sites, second in lens.structure.separate()
+        )
+    if lens.second_phase is not None:
+        return tuple((0.5, replace(lens, phase=phase, second_phase=None)) for phase in lens.phases)
     if lens.structure is None and isinstance(lens.response, CircularResponse):
         return tuple((1.0, replace(lens, response=each)) for each in lens.response.separate())
     library = library_of(lens)

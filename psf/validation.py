@@ -95,7 +95,7 @@ def check_request(
     if min(window.shape) < 1:
         raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)
-    phases = [lens.phase.at(jnp.zeros_like(rim), rim), lens.phase.at(rim, jnp.zeros_like(rim))]
+    phases = [each.at(*place) for each in lens.phases for place in ((0 * rim, rim), (rim, 0 * rim))]
     if not all(bool(jnp.isfinite(phase).all()) for phase in phases):
         raise InputError(
             "psf: the lens' phase is not finite everywhere on the aperture; correct its coefficients, focal "

@@ -34,7 +34,9 @@ def choose_window(
     """
     distances, passes = [], []
     for field in range(len(view.position)):
-        rays = [view.rays(field, float(value), 24, 48) for value in wavelength]
+        # Of two phases the light of both: as many rays of each.
+        seen = [replace(view, lens=replace(view.lens, phase=phase)) for phase in view.lens.phases]
+        rays = [_joined([each.rays(field, float(value), 24, 48) for each in seen]) for value in wavelength]
         distances.append([np.abs(landing).max(axis=-1) for landing, _ in rays])
         passes.append([inside for _, inside in rays])
     distance, inside = np.array(distances), np.array(passes)
@@ -49,6 +51,11 @@ def choose_window(
         if (held @ channel_weight.T >= share * arriving).all() or half > 0.5 * depth:
             return pixels
         pixels += 2
+
+
+def _joined(rays: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:
+    landing, inside = zip(*rays, strict=True)
+    return np.concatenate(landing), np.concatenate(inside)
 
 
 def reachable_light(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
@@ -85,7 +92,9 @@ def _image_share(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
     if library is not None and library.oblique is not None:
         return np.stack([_oblique_share(view, field, wavelength) for field in range(len(view.position))])
     if view.lens.structure is not None:
-        return fit_of(view.lens, wavelength).efficiency[None]
+        # The lenses of one alone are itself; of several polarisations each has a share of the light.
+        seen = polarised_lenses(replace(view.lens, neighbours=None), view.source(0))
+        return np.asarray(sum(weight * fit_of(each, wavelength).efficiency for weight, each in seen))[None]
     return np.asarray(view.lens.response.image_efficiency(jnp.asarray(wavelength)), dtype=float)[None]
 
 

@@ -12,6 +12,7 @@ In reading order:
 - ``parts``             opening, stop, plates, response, meta-atoms
 - ``structure_tables``  meta-atoms at sites or by radius
 - ``neighbours_table``  correction of the meta-atoms by their neighbours
+- ``multiplexed``       the second phase of a lens for two polarisations
 - ``structure``         ``structure.h5``: the meta-atom at each site of a lens
 - ``sensor``            the ``[sensor]`` table, in the terms of EMVA 1288
 - ``sensor_noise``      the noise that it means

@@ -7,10 +7,12 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from metalens.formats.camera.multiplexed import Multiplexed
 from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.parts import (
     Aperture,
     Fabrication,
+    IdealResponse,
     LibraryResponse,
     MetaAtoms,
     NanofinResponse,
@@ -50,6 +52,7 @@ class Lens(Record):
     )
 
     neighbours: NeighboursTable | None = Field(default=None, description="what supercells of `metalens verify` change")
+    multiplexed: Multiplexed | None = Field(default=None, description="a second phase, of the other polarisation")
 
     @model_validator(mode="after")
     def _fit(self) -> Lens:
@@ -79,7 +82,24 @@ class Lens(Record):
                 "neighbours corrects meta-atoms of a library: a structure, a radial_geometry or a response of the kind "
                 '"library"; leave it out'
             )
+        self._check_multiplexed()
         return self
+
+    def _check_multiplexed(self) -> None:
+        table = self.multiplexed
+        if table is None:
+            return
+        if not isinstance(self.response, IdealResponse | LibraryResponse | None):
+            raise ValueError(
+                f'multiplexed needs a response of the kind "ideal" or "library", and found {self.response.kind!r}; the '
+                "meta-atoms of two polarisations are rectangles of a library"
+            )
+        if self.radial_geometry is not None:
+            raise ValueError("multiplexed and radial_geometry exclude each other; leave out one of them")
+        if self.neighbours is not None or self.incidence == "local":
+            raise ValueError(
+                "multiplexed lenses are taken at normal incidence and without neighbours; leave out both keys"
+            )
 
     def in_folder(self, folder: Path) -> Lens:
         """The same lens with the files that it names found in ``folder``, and their SHA-256 in the record.

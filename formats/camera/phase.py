@@ -130,6 +130,20 @@ StopPhase = Annotated[EvenPolynomialPhase | LogAspherePhase | CubicPhase | Zerni
 """A family whose phase does not depend on the lens' focal length, and needs no file: of a surface in the stop."""
 
 
+PlainPhase = Annotated[
+    HyperbolicPhase | QuadraticPhase | EvenPolynomialPhase | LogAspherePhase | CubicPhase | ZernikePhase,
+    Field(discriminator="family"),
+]
+"""A family that needs no file."""
+
+
+class PlainSum(Record):
+    """The sum of several families that need no file."""
+
+    family: Literal["sum"]
+    terms: tuple[PlainPhase, ...] = Field(min_length=2, max_length=16)
+
+
 class SumPhase(Record):
     """The sum of several families, such as a hyperbolic and a cubic one."""
 
@@ -157,3 +171,10 @@ Phase = Annotated[
     | SumPhase,
     Field(discriminator="family"),
 ]
+
+
+SecondPhase = Annotated[
+    HyperbolicPhase | QuadraticPhase | EvenPolynomialPhase | LogAspherePhase | CubicPhase | ZernikePhase | PlainSum,
+    Field(discriminator="family"),
+]
+"""Of the second polarisation of a multiplexed lens; it needs no file."""

@@ -26,7 +26,11 @@ from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array,
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
 
 SCHEMA = "metalens.structure"
-VERSION = 1
+VERSION, TURNED_VERSION = 1, 2
+"""Of a file; the second of one whose meta-atoms are turned, which programs that know the first alone must not read."""
+
+TURNABLE: tuple[Shape, ...] = ("rectangular_pillar",)
+"""Shapes that may be turned."""
 
 EMPTY = 65535
 """The index of a site without a meta-atom."""
@@ -71,6 +75,8 @@ class Structure(AtomKind):
         geometry: ``[atom, parameter]`` float64, lengths of the meta-atoms seen from above, in metres.
         parameter_names: what those lengths are, as ``metalens.formats.meta_atoms.library.PARAMETERS`` has them by
             shape, such as ``("diameter",)``.
+        rotation: ``[atom]`` float64, the angle in radians by which each meta-atom is turned from x towards y, 0 to π;
+            None where all stand upright.
         name: of the structure.
         provenance: what made it, as text.
     """
@@ -80,6 +86,7 @@ class Structure(AtomKind):
     site_index: np.ndarray
     geometry: np.ndarray
     parameter_names: tuple[str, ...]
+    rotation: np.ndarray | None = None
     name: str = "structure"
     provenance: dict[str, str] = field(default_factory=dict)
 
@@ -100,6 +107,7 @@ class Structure(AtomKind):
                 )
         _check_sites(self.site_index)
         self._check_geometry()
+        self._check_rotation()
         self._check_index()
 
     def _check_geometry(self) -> None:
@@ -119,6 +127,25 @@ class Structure(AtomKind):
                 f"structure: geometry must hold float64 lengths above 0 and up to the pitch of {1e9 * self.pitch:g} "
                 f"nm, found {table.dtype} from {1e9 * float(table.min()):g} to {1e9 * float(table.max()):g} nm; "
                 "give metres."
+            )
+
+    def _check_rotation(self) -> None:
+        angles = self.rotation
+        if angles is None:
+            return
+        if self.shape not in TURNABLE:
+            raise InputError(
+                f"structure: {self.shape}s are not turned, and rotation was given; only {', '.join(TURNABLE)}s may be."
+            )
+        if angles.shape != self.geometry.shape[:1] or angles.dtype != np.float64:
+            raise InputError(
+                f"structure: rotation has the shape {angles.shape} of {angles.dtype}, expected float64, one angle for "
+                f"each of {len(self.geometry)} meta-atoms."
+            )
+        if not ((angles >= 0) & (angles < np.pi)).all():
+            raise InputError(
+                "structure: rotation must hold angles from 0 to less than π in radians; half a turn leaves a rectangle "
+                "as it is."
             )
 
     def _check_index(self) -> None:
@@ -213,11 +240,14 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with written_file(path, SCHEMA, VERSION, structure.provenance) as file:
+    version = VERSION if structure.rotation is None else TURNED_VERSION
+    with written_file(path, SCHEMA, version, structure.provenance) as file:
         for name in (*_TEXTS, *_LENGTHS):
             file.attrs[name] = getattr(structure, name)
         file.attrs["parameter_names"] = ",".join(structure.parameter_names)
         file.create_dataset("geometry", data=structure.geometry, track_times=False)
+        if structure.rotation is not None:
+            file.create_dataset("rotation", data=structure.rotation, track_times=False)
         file.create_dataset(
             "site_index", data=structure.site_index, compression="gzip", shuffle=True, track_times=False
         )
@@ -229,7 +259,7 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
     Raises:
         InputError: the file is missing, damaged, hostile, of another schema or version, or inconsistent.
     """
-    with open_guarded(path, SCHEMA, VERSION) as file:
+    with open_guarded(path, SCHEMA, (VERSION, TURNED_VERSION)) as file:
         content: dict[str, Any] = {name: _text(file, name) for name in _TEXTS}
         content |= {name: float(file.attrs[name]) for name in _LENGTHS}
         content["parameter_names"] = tuple(_text(file, "parameter_names").split(","))
@@ -239,6 +269,8 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
         content["geometry"] = read_array(
             file, "geometry", dtype=np.float64, shape=(None, parameters), most=2**16 * parameters
         )
+        if file.attrs["version"] == TURNED_VERSION:
+            content["rotation"] = read_array(file, "rotation", dtype=np.float64, shape=(len(content["geometry"]),))
         content["site_index"] = _site_index(file)
     try:
         return Structure(**content)

@@ -72,7 +72,7 @@ def provenance_of(file: h5py.File) -> dict[str, str]:
 def open_guarded(
     path: str | os.PathLike[str],
     schema: str,
-    version: int,
+    version: int | tuple[int, ...],
     *,
     remedy: str = "make the file again, or use the metalens version that wrote it",
 ) -> Iterator[h5py.File]:
@@ -81,7 +81,7 @@ def open_guarded(
     Args:
         path: the file.
         schema: the root attribute ``schema`` that is expected, such as ``"metalens.psf"``.
-        version: the root attribute ``version`` that is expected.
+        version: the root attribute ``version`` that is expected, or those that are.
         remedy: what to do about a file of another version.
 
     Raises:
@@ -149,16 +149,17 @@ def _check_heap(heap: bytes, target: Path) -> None:
         place += step
 
 
-def _check_identity(file: h5py.File, target: Path, schema: str, version: int, remedy: str) -> None:
+def _check_identity(file: h5py.File, target: Path, schema: str, version: int | tuple[int, ...], remedy: str) -> None:
     found = file.attrs.get("schema")
     if not isinstance(found, str) or found != schema:
         raise InputError(
             f"{target}: found schema {found!r}, expected {schema!r}; give a file that the matching command wrote."
         )
-    found_version = file.attrs.get("version")
-    if not isinstance(found_version, int | np.integer) or found_version != version:
+    found_version, known = file.attrs.get("version"), version if isinstance(version, tuple) else (version,)
+    if not isinstance(found_version, int | np.integer) or found_version not in known:
+        read = " and ".join(map(str, known))
         raise InputError(
-            f"{target}: found {schema} version {found_version}, this metalens reads version {version}; {remedy}."
+            f"{target}: found {schema} version {found_version}, this metalens reads version {read}; {remedy}."
         )
 
 

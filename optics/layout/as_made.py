@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.camera.camera import NAME, Camera, dump_camera, read_camera
+from metalens.formats.camera.parts import NanofinResponse, Response
 from metalens.formats.camera.phase import EvenPolynomialPhase, FreeformPhase, SumPhase
 from metalens.formats.camera.spectral_table import is_file_name
 from metalens.formats.camera.spectrum import KINDS
@@ -20,12 +21,12 @@ from metalens.formats.camera.structure_tables import StructureTable
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import first_line
 from metalens.formats.meta_atoms.library import Lattice, library_path, shipped_libraries
-from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.from_lens_toml import light_of, metalens_of
 from metalens.optics.layout.chosen import library_of, library_pitch
 from metalens.optics.layout.layers import Layer, LayerMap
 from metalens.optics.layout.ray_tracing import RadialPhaseTable, is_radial_phase, read_radial_phase
 from metalens.optics.layout.reading import LARGEST_FILE, layout_kind, read_drawn_atoms, refuse_other_layouts
-from metalens.optics.layout.recognition import Made, Recognised, structure_of_layout
+from metalens.optics.layout.recognition import Made, Recognised, half_turns, structure_of_layout
 from metalens.optics.layout.sites_table import is_sites_table, read_sites_table
 from metalens.optics.layout.width_map import Quantity, read_width_map
 from metalens.optics.layout.zmx import is_zmx, read_zmx
@@ -138,7 +139,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
         update={
             "aperture_um": round(1e6 * diameter, 6),
             "structure": StructureTable(file=STRUCTURE_FILE),
-            "response": None,
+            "response": _light_response(like, structure, options.library, target),
             "radial_geometry": None,
             "fabrication": None,
             "meta_atoms": None,
@@ -182,6 +183,9 @@ def _within(structure: Structure, known: Candidates, tolerance: float, path: Pat
         InputError: a length lies farther outside.
     """
     table, found = known.geometry, structure.geometry
+    if structure.rotation is not None:
+        structure = _turned_as(structure, table)
+        found = structure.geometry
     if table.shape[1] == 1:
         nearest = np.clip(found, table.min(), table.max())
     else:
@@ -198,6 +202,38 @@ def _within(structure: Structure, known: Candidates, tolerance: float, path: Pat
             "another with --library."
         )
     return replace(structure, geometry=nearest)
+
+
+def _light_response(like: Camera, structure: Structure, library: str | None, path: Path) -> Response | None:
+    """The response that tells the polarisation of the light; None of meta-atoms that do not act on it."""
+    if like.lens.multiplexed is not None:
+        return None
+    if light_of(like.lens) is None:
+        if structure.rotation is not None:
+            raise InputError(
+                f"{path}: holds turned rectangles, which act on polarisation, and {like.name} does not tell the light; "
+                'give --like a lens.toml with [lens.response] of the kind "nanofins", or with [lens.multiplexed].'
+            )
+        return None
+    response = like.lens.response
+    if isinstance(response, NanofinResponse) and library is not None:
+        return response.model_copy(update={"library": Path(library).name, "sha256": None})
+    return response
+
+
+def _turned_as(structure: Structure, table: np.ndarray) -> Structure:
+    """Turned rectangles, whose longer side is known, as the library's lie: its pillars may be longer along y."""
+    assert structure.rotation is not None
+    away = [
+        np.abs(each[:, None] - table).max(axis=2).min(axis=1)
+        for each in (structure.geometry, structure.geometry[:, ::-1])
+    ]
+    swapped = away[1] < away[0]
+    return replace(
+        structure,
+        geometry=np.where(swapped[:, None], structure.geometry[:, ::-1], structure.geometry),
+        rotation=half_turns(structure.rotation + np.where(swapped, 0.5 * np.pi, 0.0)),
+    )
 
 
 def write_imported(folder: Path, imported: Imported, like_folder: Path | None) -> Camera:

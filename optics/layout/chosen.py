@@ -5,20 +5,28 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metalens.formats.camera.camera import Camera
-from metalens.formats.camera.parts import KinoformResponse, LibraryResponse, NanoOpticsProxyResponse
+from metalens.formats.camera.parts import (
+    GeometricResponse,
+    KinoformResponse,
+    LibraryResponse,
+    NanofinResponse,
+    NanoOpticsProxyResponse,
+)
 from metalens.formats.camera.phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
 from metalens.formats.camera.structure import Structure, row_pitch_of
 from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice, library_path, read_atom_library
-from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.from_lens_toml import metalens_of, phase_of, targets_of
 from metalens.optics.meta_atoms.named import PROXY
-from metalens.optics.structure import StructureOptions, choose_structure
+from metalens.optics.metalens import Metalens
+from metalens.optics.structure import StructureOptions, Targets, choose_polarised_structure, choose_structure
 from metalens.optics.structure.choice import check_choice
+from metalens.optics.structure.polarised_choice import check_polarised_choice
 
 PROXY_PITCH = 350e-9
 """Of the published pillars, in metres."""
@@ -33,12 +41,14 @@ class Choice:
         pitch: in metres.
         lattice: of the sites.
         wavelengths: of the design in metres, all worth the same.
+        targets: what the lens does to two polarisations; None if it does not act on them.
     """
 
     library: str | Path
     pitch: float
     lattice: Lattice
     wavelengths: tuple[float, ...]
+    targets: Targets | None = None
 
 
 def choice_for(
@@ -78,9 +88,24 @@ def choice_for(
         require_number(each, "structure: wavelengths in metres")
     if not (math.isfinite(chosen) and chosen > 0):
         raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
-    choice = Choice(source, chosen, lattice or "square", wavelengths or (_wavelength_of(camera),))
-    check_choice(metalens_of(camera), choice.library, _structure_options(camera, choice))
+    asked = wavelengths or (_wavelength_of(camera),)
+    choice = Choice(source, chosen, lattice or "square", asked, targets_of(camera.lens))
+    options = _structure_options(camera, choice)
+    if choice.targets is None:
+        check_choice(metalens_of(camera), choice.library, options)
+    elif choice.library == PROXY:
+        raise InputError(
+            f"{camera.name}: acts on polarisation, and its lens file names no library of rectangular pillars; give "
+            "--library."
+        )
+    else:
+        check_polarised_choice(_first_phase(camera), choice.library, options, choice.targets)
     return choice
+
+
+def _first_phase(camera: Camera) -> Metalens:
+    """The lens with the phase of ``[lens.phase]``, whatever light is simulated."""
+    return replace(metalens_of(camera), phase=phase_of(camera.lens.phase, camera.lens), second_phase=None)
 
 
 def _structure_options(camera: Camera, choice: Choice) -> StructureOptions:
@@ -93,7 +118,7 @@ def library_of(camera: Camera) -> str | Path:
     """The library that a camera's own tables name, its file if it is one; else the proxy's name."""
     if camera.lens.radial_geometry is not None:
         return camera.lens.radial_geometry.library_source()
-    if isinstance(camera.lens.response, LibraryResponse):
+    if isinstance(camera.lens.response, LibraryResponse | NanofinResponse):
         path, name = camera.lens.response.path(), camera.lens.response.library
         return path if path.name == Path(name).name else name
     return PROXY
@@ -116,7 +141,9 @@ def _pitch_of(camera: Camera, source: str | Path) -> float:
 
 def _wavelength_of(camera: Camera) -> float:
     response, phase = camera.lens.response, camera.lens.phase
-    if isinstance(response, KinoformResponse | NanoOpticsProxyResponse | LibraryResponse):
+    if isinstance(
+        response, GeometricResponse | KinoformResponse | NanofinResponse | NanoOpticsProxyResponse | LibraryResponse
+    ):
         return response.wavelength_nm * 1e-9
     if isinstance(phase, HyperbolicPhase | QuadraticPhase | LogAspherePhase):
         return phase.wavelength_nm * 1e-9
@@ -153,6 +180,10 @@ def structure_of_camera(
     if choice is None:
         assert camera.lens.structure is not None
         return camera.lens.structure.structure()
+    if choice.targets is not None:
+        return choose_polarised_structure(
+            _first_phase(camera), choice.library, _structure_options(camera, choice), choice.targets, progress=progress
+        )
     return choose_structure(
         metalens_of(camera),
         choice.library,

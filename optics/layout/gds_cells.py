@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.layout.hierarchy import MAXIMUM_SITES, Cell, References, Repeated, measure
+from metalens.optics.layout.hierarchy import MAXIMUM_SITES, UNIT_POWERS, Cell, References, Repeated, measure
 from metalens.optics.layout.layers import Layer
 
 MAGIC = b"\x00\x06\x00\x02"
@@ -49,7 +49,7 @@ class _Open:
 
     def closed(self) -> Cell:
         layers = np.concatenate(self.layers) if self.layers else np.zeros((0, 2), np.int64)
-        measures = np.concatenate(self.measures) if self.measures else np.zeros((0, 6))
+        measures = np.concatenate(self.measures) if self.measures else np.zeros((0, len(UNIT_POWERS)))
         groups = (References(key[0], tuple(_joined(parts)), *key[1:]) for key, parts in self.references.items())
         number, shift = np.arange(len(layers)), np.zeros((len(layers), 2))
         return Cell(layers, measures, number, shift, tuple(groups), frozenset(self.path_layers))
@@ -181,7 +181,7 @@ def _add(cell: _Open, kind: int, block: np.ndarray, grid: float) -> int:
         layer = (_number(block[0], places, LAYER), _number(block[0], places, DATATYPE))
         measures = _dots(block, places) if kind == PATH else _polygons(block, places, cell.name)
         cell.layers.append(np.tile(np.array(layer), (len(measures), 1)))
-        cell.measures.append(measures * grid ** np.array([2, 4, 1, 1, 1, 1]))
+        cell.measures.append(measures * grid**UNIT_POWERS)
         if len(measures) < len(block):
             cell.path_layers.add(layer)
         return 0
@@ -189,7 +189,7 @@ def _add(cell: _Open, kind: int, block: np.ndarray, grid: float) -> int:
 
 
 def _polygons(block: np.ndarray, places: dict[int, tuple[int, int]], cell: str) -> np.ndarray:
-    """Measures ``[polygon, 6]`` in steps of the grid."""
+    """Measures ``[polygon, 8]`` in steps of the grid."""
     points = _coordinates(block, places)[:, :-1]
     if points.shape[1] < 3:
         raise _Damage(f"a polygon of the cell {cell!r} has {points.shape[1]} vertices")
@@ -197,7 +197,7 @@ def _polygons(block: np.ndarray, places: dict[int, tuple[int, int]], cell: str) 
 
 
 def _dots(block: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:
-    """Measures ``[path, 6]`` of paths of no length: round ends make a disc of them, square ones a square.
+    """Measures ``[path, 8]`` of paths of no length: round ends make a disc of them, square ones a square.
 
     Other paths are left out.
     """
@@ -207,11 +207,12 @@ def _dots(block: np.ndarray, places: dict[int, tuple[int, int]]) -> np.ndarray:
     ends = _number(block[0], places, PATH_TYPE) if PATH_TYPE in places else 0
     # A negative width is not scaled by magnification; no lens needs that.
     if ends not in (ROUND_ENDS, SQUARE_ENDS) or width <= 0:
-        return np.zeros((0, 6))
+        return np.zeros((0, len(UNIT_POWERS)))
     centre = points[(points == points[:, :1]).all(axis=(1, 2)), 0]
     area = 0.25 * np.pi * width**2 if ends == ROUND_ENDS else float(width**2)
     moment = area**2 / (2 * np.pi) if ends == ROUND_ENDS else area**2 / 6
-    return np.concatenate([np.tile([area, moment, width, width], (len(centre), 1)), centre], axis=1)
+    told = np.tile([area, moment, width, width], (len(centre), 1))
+    return np.concatenate([told, centre, np.zeros((len(centre), 2))], axis=1)
 
 
 def _refer(cell: _Open, kind: int, block: np.ndarray, places: dict[int, tuple[int, int]], grid: float) -> int:

@@ -86,7 +86,7 @@ class Cell:
 
     Attributes:
         layers: ``[polygon, 2]`` number and datatype.
-        measures: ``[polygon, 6]`` area, polar second moment about the centroid, width, height, and centroid (x, y).
+        measures: ``[polygon, 8]`` of :func:`measure`.
         number: ``[placement]`` which polygon is drawn,
         shift: ``[placement, 2]`` and how far from its own place (x, y).
         references: in groups.
@@ -112,34 +112,34 @@ class Drawn:
     Attributes:
         x: ``[site]`` of each one's centroid.
         y: ``[site]``.
-        outline: ``[site]`` which outline it has.
-        turned: ``[site]`` 0, or 1 where the outline is turned by a quarter, 2 at any other angle.
+        outline: ``[site]`` which outline it has; another one where a reference turns, mirrors or magnifies it.
     """
 
     x: np.ndarray
     y: np.ndarray
     outline: np.ndarray
-    turned: np.ndarray
 
     @classmethod
     def join(cls, parts: list[Drawn]) -> Drawn:
         """All of them in one."""
         if len(parts) == 1:
             return parts[0]
-        none = cls(np.zeros(0), np.zeros(0), np.zeros(0, np.uint32), np.zeros(0, np.uint8))
+        none = cls(np.zeros(0), np.zeros(0), np.zeros(0, np.uint32))
         every = parts or [none]
-        columns = ([getattr(part, name) for part in every] for name in ("x", "y", "outline", "turned"))
+        columns = ([getattr(part, name) for part in every] for name in ("x", "y", "outline"))
         return cls(*(np.concatenate(column) for column in columns))
 
 
 def measure(points: np.ndarray) -> np.ndarray:
-    """Area, polar second moment about the centroid, width and height of the box, and the centroid (x, y).
+    """What outlines are told by.
 
     Args:
         points: ``[polygon, vertex, 2]`` (x, y).
 
     Returns:
-        ``[polygon, 6]``, in the unit of the points and its powers.
+        ``[polygon, 8]``, in the unit of the points and its powers: area A; polar second moment ∫(x² + y²) about the
+        centroid; width and height of the box; centroid (x, y); and the axial moments ∫(x² − y²) and 2∫xy, the real and
+        imaginary part of a number that turns twice as fast as the polygon.
     """
     start = points[:, :1]
     x, y = np.moveaxis(points - start, -1, 0).astype(float)
@@ -151,8 +151,22 @@ def measure(points: np.ndarray) -> np.ndarray:
     centre_y = ((y + next_y) * cross).sum(axis=1) / (6 * safe)
     about_start = ((x * x + x * next_x + next_x**2 + y * y + y * next_y + next_y**2) * cross).sum(axis=1) / 12
     moment = about_start * np.sign(signed) - np.abs(signed) * (centre_x**2 + centre_y**2)
-    columns = (np.abs(signed), moment, np.ptp(x, axis=1), np.ptp(y, axis=1))
-    return np.stack([*columns, centre_x + start[:, 0, 0], centre_y + start[:, 0, 1]], axis=1)
+    sign, area = np.sign(signed), np.abs(signed)
+    difference = ((x * x + x * next_x + next_x**2 - y * y - y * next_y - next_y**2) * cross).sum(axis=1) / 12
+    product = ((x * next_y + 2 * x * y + 2 * next_x * next_y + next_x * y) * cross).sum(axis=1) / 12
+    columns = (area, moment, np.ptp(x, axis=1), np.ptp(y, axis=1), centre_x + start[:, 0, 0], centre_y + start[:, 0, 1])
+    axial = (
+        difference * sign - area * (centre_x**2 - centre_y**2),
+        product * sign - 2 * area * centre_x * centre_y,
+    )
+    return np.stack([*columns, *axial], axis=1)
+
+
+UNIT_POWERS = np.array([2, 4, 1, 1, 1, 1, 4, 4])
+"""Powers of the unit of length in what :func:`measure` returns."""
+
+OUTLINE_COLUMNS = [0, 1, 2, 3, 6, 7]
+"""Of them those that do not depend on the place."""
 
 
 @dataclass
@@ -162,10 +176,10 @@ class Hierarchy:
     cells: Mapping[str, Cell]
     layer: Layer
     outlines: list[np.ndarray] = field(default_factory=list)
-    """``[outline, 4]`` each: area, polar second moment, width, height."""
+    """``[outline, feature]`` each; see ``outlines.FEATURES``."""
     _counts: dict[str, int] = field(default_factory=dict)
     _drawn: dict[str, Drawn] = field(default_factory=dict)
-    _scaled: dict[tuple[int, float], int] = field(default_factory=dict)
+    _referred_as: dict[tuple[int, float, float, bool], int] = field(default_factory=dict)
 
     def top(self) -> list[str]:
         """Cells that draw on the layer, by themselves or by what they refer to, and that nothing refers to."""
@@ -218,11 +232,12 @@ class Hierarchy:
         polygons = cell.polygons_on(self.layer)
         numbers = np.full(len(cell.layers), -1)
         numbers[polygons] = self._known() + np.arange(len(polygons))
-        self.outlines.append(cell.measures[polygons, :4])
+        drawn = cell.measures[polygons][:, OUTLINE_COLUMNS]
+        self.outlines.append(np.append(drawn, np.zeros((len(drawn), 1)), axis=1))
         kept = numbers[cell.number] >= 0
         number = cell.number[kept]
         x, y = (cell.measures[number, 4 + axis] + cell.shift[kept, axis] for axis in (0, 1))
-        return Drawn(x, y, numbers[number].astype(np.uint32), np.zeros(len(number), np.uint8))
+        return Drawn(x, y, numbers[number].astype(np.uint32))
 
     def _known(self) -> int:
         return sum(len(each) for each in self.outlines)
@@ -237,27 +252,39 @@ class Hierarchy:
         # Exact for quarters: the sites of a lens have to meet those of its other quadrants.
         cosine, sine = np.round([np.cos(rotation), np.sin(rotation)]) if whole else (np.cos(rotation), np.sin(rotation))
         up = -inner.y if group.mirrored else inner.y
-        outline = inner.outline if scale == 1 else self._magnified(inner.outline, scale)
-        turned = (
-            np.where(inner.turned < 2, (inner.turned + round(quarter) % 2) % 2, 2) if whole else 2 + 0 * inner.turned
-        )
+        # Half a turn leaves all outlines as they are.
+        angle = 0.5 * np.pi * (round(quarter) % 2) if whole else rotation % np.pi
+        outline = self._outlines_as_referred(inner.outline, angle, scale, group.mirrored)
         origins = group.origins
         copies = len(origins)
         return Drawn(
             (origins[:, :1] + scale * (cosine * inner.x - sine * up)).ravel(),
             (origins[:, 1:] + scale * (sine * inner.x + cosine * up)).ravel(),
             np.tile(outline, copies),
-            np.tile(turned.astype(np.uint8), copies),
         )
 
-    def _magnified(self, outline: np.ndarray, scale: float) -> np.ndarray:
-        """The numbers of the same outlines at another magnification."""
+    def _outlines_as_referred(self, outline: np.ndarray, angle: float, scale: float, mirrored: bool) -> np.ndarray:
+        """The numbers of the same outlines mirrored, magnified and turned by an angle, 0 to less than half a turn."""
+        if angle == 0 and scale == 1 and not mirrored:
+            return outline
         flat = np.concatenate(self.outlines)
         numbers, places = np.unique(outline, return_inverse=True)
         made = np.empty(len(numbers), np.uint32)
         for index, number in enumerate(numbers.tolist()):
-            if (number, scale) not in self._scaled:
-                self._scaled[number, scale] = self._known()
-                self.outlines.append(flat[number : number + 1] * scale ** np.array([2, 4, 1, 1]))
-            made[index] = self._scaled[number, scale]
+            key = number, angle, scale, mirrored
+            if key not in self._referred_as:
+                self._referred_as[key] = self._known()
+                self.outlines.append(_transformed(flat[number], angle, scale, mirrored)[None])
+            made[index] = self._referred_as[key]
         return made[places]
+
+
+def _transformed(features: np.ndarray, angle: float, scale: float, mirrored: bool) -> np.ndarray:
+    """Features of an outline that is mirrored at the x axis, then magnified and turned."""
+    area, moment, width, height, difference, product, aside = features
+    quarter = angle == 0.5 * np.pi
+    axial = complex(difference, -product if mirrored else product) * (-1.0 if quarter else np.exp(2j * angle))
+    box = (height, width) if quarter else (width, height)
+    aside = aside if quarter or angle == 0 else 1.0
+    powers = scale ** np.array([2, 4, 1, 1, 4, 4, 0])
+    return np.array([area, moment, *box, axial.real, axial.imag, aside]) * powers

@@ -25,9 +25,9 @@ from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
 from metalens.optics.layout import gds_cells, marks, oasis_cells
-from metalens.optics.layout.hierarchy import measure
+from metalens.optics.layout.hierarchy import OUTLINE_COLUMNS, measure
 from metalens.optics.layout.layers import Layer, LayerMap
-from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, ROUND, outline
+from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, ROUND, outline, principal_sides
 
 if TYPE_CHECKING:
     import gdstk
@@ -85,6 +85,7 @@ class MaskFigures:
         references: to these cells.
         quadrants: whether one quadrant is drawn and rotated.
         width_error: largest rounding error of a length by the grid, in metres.
+        angle_error: of a turned meta-atom's angle, in radians; None where all stand upright.
         size: of the file in bytes.
     """
 
@@ -94,6 +95,7 @@ class MaskFigures:
     quadrants: bool
     width_error: float
     size: int
+    angle_error: float | None = None
 
 
 def write_mask(
@@ -136,7 +138,7 @@ def write_mask(
         size = part.stat().st_size
     sites = int(drawing.counts.sum())
     cells = int((drawing.counts > 0).sum())
-    return MaskFigures(sites, cells, references, drawing.quadrants, drawing.width_error, size)
+    return MaskFigures(sites, cells, references, drawing.quadrants, drawing.width_error, size, drawing.angle_error)
 
 
 class _Drawing:
@@ -154,15 +156,37 @@ class _Drawing:
         self.library: gdstk.Library = gdstk.Library(LAYOUT_CELL, unit=MICRO, precision=options.grid)
         self.top: gdstk.Cell = self.library.new_cell(LAYOUT_CELL)
         used = np.flatnonzero(self.counts)
-        self.outlines = {int(each): self._outline(structure.geometry[each]) for each in used}
+        self.outlines = {int(each): self._outline(int(each)) for each in used}
         self.names = _cell_names(structure, used)
-        self.width_error = max(self._error(atom) for atom in self.outlines)
+        self.width_error, self.angle_error = self._largest_errors()
         self.quadrants = options.quadrants and self._fourfold()
 
-    def _outline(self, lengths: np.ndarray) -> np.ndarray:
+    def _outline(self, atom: int) -> np.ndarray:
+        lengths = self.structure.geometry[atom]
         if self.options.circles:
             return _circle(round(0.5 * lengths[0] / self.options.grid))
-        return outline(self.structure.shape, lengths, self.options.grid, self.options.vertices)
+        # The structure turns from x towards y, which points down there and up here.
+        turned = 0.0 if self.structure.rotation is None else -float(self.structure.rotation[atom])
+        return outline(self.structure.shape, lengths, self.options.grid, self.options.vertices, turned)
+
+    def _largest_errors(self) -> tuple[float, float | None]:
+        """Of all lengths, and of all angles where meta-atoms are turned."""
+        if self.structure.rotation is None:
+            return max(self._error(atom) for atom in self.outlines), None
+        errors = [self._turned_error(atom) for atom in self.outlines]
+        return max(width for width, _ in errors), max(angle for _, angle in errors)
+
+    def _turned_error(self, atom: int) -> tuple[float, float]:
+        """Of lengths and angle of a turned rectangle as it is read back."""
+        assert self.structure.rotation is not None
+        features = measure(self.outlines[atom][None] * self.options.grid)[:, OUTLINE_COLUMNS]
+        sides, angle = principal_sides(np.append(features, [[0.0]], axis=1))
+        wanted, turned = self.structure.geometry[atom], -self.structure.rotation[atom]
+        if wanted[0] < wanted[1]:
+            wanted, turned = wanted[::-1], turned + 0.5 * np.pi
+        aside = abs((angle[0] - turned + 0.5 * np.pi) % np.pi - 0.5 * np.pi)
+        # Whatever way a square is turned by, it is none that is known by its angle.
+        return float(np.abs(sides[0] - wanted).max()), 0.0 if wanted[0] == wanted[1] else float(aside)
 
     def _error(self, atom: int) -> float:
         """Between the lengths of a meta-atom and those that its outline is read back with."""
@@ -292,7 +316,10 @@ def _cell_names(structure: Structure, used: np.ndarray) -> dict[int, str]:
     taken: set[str] = set()
     for atom in used.tolist():
         lengths = [f"{1e9 * each:.2f}".rstrip("0").rstrip(".").replace(".", "p") for each in structure.geometry[atom]]
-        name = "".join(initial + length for initial, length in zip(initials, lengths, strict=True))
+        if structure.rotation is not None:
+            lengths.append(f"{np.degrees(structure.rotation[atom]):.3f}".replace(".", "p"))
+        letters = initials if structure.rotation is None else [*initials, "A"]
+        name = "".join(initial + length for initial, length in zip(letters, lengths, strict=True))
         name = name if name not in taken else f"{name}_{atom}"
         taken.add(name)
         names[atom] = name

@@ -13,7 +13,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.optics.layout import isolated
-from metalens.optics.layout.hierarchy import Cell, References, measure
+from metalens.optics.layout.hierarchy import UNIT_POWERS, Cell, References, measure
 
 MAGIC = b"%SEMI-OASIS\r\n"
 BASE_MEMORY, MEMORY_A_BYTE, MOST_MEMORY = 2**31, 256, 2**33
@@ -103,7 +103,7 @@ def _cells(arrays: dict[str, np.ndarray], facts: dict[str, Any]) -> dict[str, Ce
 def _measured(points: np.ndarray, vertices: np.ndarray) -> np.ndarray:
     """Measures of polygons whose points follow each other, those of equal length at once."""
     starts = np.cumsum(vertices) - vertices
-    found = np.zeros((len(vertices), 6))
+    found = np.zeros((len(vertices), len(UNIT_POWERS)))
     for length in np.unique(vertices):
         which = np.flatnonzero(vertices == length)
         found[which] = measure(points[starts[which, None] + np.arange(length)])

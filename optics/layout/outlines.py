@@ -3,10 +3,13 @@
 Polygons of round outlines have the area of the circle, not its radius, so that the dose and the filling of the cell
 are those of the library. Lengths are found again from the area A and the polar second moment J about the centroid,
 whatever the number of vertices: a disc of the diameter d has A = πd²/4, a ring of the diameters d₁ > d₂ has
-d₁² = 4J/A + 2A/π and d₂² = 4J/A − 2A/π.
+d₁² = 4J/A + 2A/π and d₂² = 4J/A − 2A/π. Of a rectangle of the sides a > b, turned by β, the principal second moments
+are Aa²/12 and Ab²/12, and ∫(x² − y²) + 2i∫xy = A(a² − b²)/12 · exp(2iβ).
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -16,8 +19,9 @@ from metalens.optics.layout.hierarchy import measure
 
 ROUND, SQUARE, RECTANGULAR, ANNULAR = "round", "square", "rectangular", "annular"
 
-FEATURES = ("area", "moment", "width", "height")
-"""What is measured of a polygon: area, polar second moment about the centroid, and the sides of its box."""
+FEATURES = ("area", "moment", "width", "height", "difference", "product", "aside")
+"""What is measured of a polygon: area, polar second moment about the centroid, the sides of its box, ∫(x² − y²) and
+2∫xy, and 1 where the box is that before the polygon was turned by no multiple of a right angle, else 0."""
 
 OUTLINE_OF: dict[Shape, str] = {
     "round_pillar": ROUND,
@@ -28,6 +32,9 @@ OUTLINE_OF: dict[Shape, str] = {
     "annular_pillar": ANNULAR,
 }
 
+UPRIGHT = 1e-9
+"""Sine of an angle that is rounding alone."""
+
 SMALLEST_RING = 0.1
 """Inner over outer diameter, below which a ring is taken for a disc: an octagon's second moment reads 0.06."""
 
@@ -35,7 +42,7 @@ BOX_TOLERANCE = 0.07
 """How far a round outline's box may be from its diameter: 5 % for a hexagon, 3 % for an octagon."""
 
 
-def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32) -> np.ndarray:
+def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32, rotation: float = 0.0) -> np.ndarray:
     """The polygon of a meta-atom, on the grid.
 
     Args:
@@ -43,9 +50,10 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32) 
         lengths: ``[parameter]`` in metres: diameter; width; width along x and along y; outer and inner diameter.
         grid: the layout's step in metres.
         vertices: of a round outline, a multiple of 4.
+        rotation: of a rectangle, anticlockwise as layouts are seen, in radians.
 
     Returns:
-        ``[vertex, 2]`` int64 (x, y) in steps of the grid, around the site.
+        ``[vertex, 2]`` int64 (x, y) in steps of the grid, around the site; y points up.
 
     Raises:
         InputError: the meta-atom is smaller than the grid can show, or its ring is closed.
@@ -63,8 +71,10 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32) 
         points = np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
     elif kind == ROUND:
         points = _circle(steps[0], vertices)
-    else:
+    elif abs(np.sin(rotation)) < UPRIGHT:
         points = _box(steps[0], steps[-1])
+    else:
+        points = _turned_box(steps[0], steps[-1], rotation)
     if measure(points[None])[0, 0] < 1:
         raise InputError(
             f"{shape}: lengths of {', '.join(f'{1e9 * each:g}' for each in lengths)} nm vanish on a grid of "
@@ -93,7 +103,48 @@ def _box(width: float, height: float) -> np.ndarray:
     )
 
 
-def recognise(features: np.ndarray, tolerance: float) -> tuple[str, np.ndarray]:
+def _turned_box(width: float, height: float, angle: float) -> np.ndarray:
+    """A turned rectangle whose corners are rounded."""
+    corners = 0.5 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]) * [width, height]
+    turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    return np.rint(corners @ turn.T).astype(np.int64)
+
+
+@dataclass(frozen=True)
+class Outlines:
+    """Recognised outlines.
+
+    Attributes:
+        kind: that all of them are.
+        lengths: ``[outline, parameter]`` in metres.
+        rotation: ``[outline]`` by which rectangles are turned anticlockwise, in radians, 0 to π, the longer side lying
+            along x before; None where all outlines stand upright.
+    """
+
+    kind: str
+    lengths: np.ndarray
+    rotation: np.ndarray | None = None
+
+
+def principal_sides(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sides and angle of the rectangles with given second moments.
+
+    Args:
+        features: ``[outline, feature]`` in metres and their powers; see :data:`FEATURES`.
+
+    Returns:
+        ``[outline, (longer, shorter)]`` in metres, and ``[outline]`` the angle of the longer side from x towards y, in
+        radians, 0 to π.
+    """
+    area, moment, _, _, difference, product, _ = features.T
+    axial = np.hypot(difference, product)
+    squares = 6 * np.stack([moment + axial, moment - axial], axis=1) / area[:, None]
+    angle = 0.5 * np.arctan2(product, difference) % np.pi
+    # The remainder of a tiny negative angle is π itself.
+    return np.sqrt(np.maximum(squares, 0)), np.where(angle < np.pi, angle, 0.0)
+
+
+def recognise(features: np.ndarray, tolerance: float) -> Outlines:
     """What outlines these are, by what was measured of them.
 
     Args:
@@ -101,17 +152,20 @@ def recognise(features: np.ndarray, tolerance: float) -> tuple[str, np.ndarray]:
         tolerance: in metres, of a length: a step or two of the layout's grid.
 
     Returns:
-        The kind that all of them are, and their lengths ``[outline, parameter]`` in metres.
+        Their kind, lengths and rotation.
 
     Raises:
-        InputError: one is none of these kinds, or they differ in kind.
+        InputError: one is none of these kinds, they differ in kind, or squares are turned.
     """
-    area, moment, width, height = features.T
+    area, moment, width, height = features.T[:4]
     disc = 2 * np.sqrt(area / np.pi)
     ring_outer = np.sqrt(4 * moment / area + 2 * area / np.pi)
     ring_inner = np.sqrt(np.maximum(4 * moment / area - 2 * area / np.pi, 0))
     box = np.stack([width, height], axis=1)
-    full = np.abs(area - width * height) <= tolerance * (width + height)
+    sides, angle = principal_sides(features)
+    oblong = sides[:, 0] - sides[:, 1] > 2 * tolerance
+    upright = np.abs(area - width * height) <= tolerance * (width + height)
+    full = upright | (oblong & (np.abs(area - sides.prod(axis=1)) <= tolerance * sides.sum(axis=1)))
     is_ring = ~full & (ring_inner > SMALLEST_RING * ring_outer) & _as_wide_as(box, ring_outer, tolerance)
     is_disc = ~full & (ring_inner <= SMALLEST_RING * ring_outer) & _as_wide_as(box, disc, tolerance)
     unknown = np.flatnonzero(~(full | is_ring | is_disc))
@@ -119,8 +173,8 @@ def recognise(features: np.ndarray, tolerance: float) -> tuple[str, np.ndarray]:
         first = unknown[0]
         raise InputError(
             f"a polygon of {1e9 * width[first]:.4g} × {1e9 * height[first]:.4g} nm that fills "
-            f"{100 * area[first] / (width[first] * height[first]):.0f} % of its box is neither a disc, a ring nor an "
-            "upright rectangle; name the layer that holds the meta-atoms alone."
+            f"{100 * area[first] / (width[first] * height[first]):.0f} % of its box is neither a disc, a ring nor a "
+            "rectangle; name the layer that holds the meta-atoms alone."
         )
     counts = {"rectangles": int(full.sum()), "discs": int(is_disc.sum()), "rings": int(is_ring.sum())}
     present = {name: count for name, count in counts.items() if count}
@@ -128,12 +182,16 @@ def recognise(features: np.ndarray, tolerance: float) -> tuple[str, np.ndarray]:
         listed = " and ".join(f"{count} outlines that are {name}" for name, count in present.items())
         raise InputError(f"{listed} in one layer; a structure has meta-atoms of one shape.")
     if is_disc.all():
-        return ROUND, disc[:, None]
+        return Outlines(ROUND, disc[:, None])
     if is_ring.all():
-        return ANNULAR, np.stack([ring_outer, ring_inner], axis=1)
+        return Outlines(ANNULAR, np.stack([ring_outer, ring_inner], axis=1))
+    if not upright.all() or features[:, 6].any():
+        if not oblong.all():
+            raise InputError("squares at an angle are not known; a structure has upright ones, or turned rectangles")
+        return Outlines(RECTANGULAR, sides, angle)
     if (np.abs(width - height) <= 0.5 * tolerance).all():
-        return SQUARE, np.sqrt(area)[:, None]
-    return RECTANGULAR, box
+        return Outlines(SQUARE, np.sqrt(area)[:, None])
+    return Outlines(RECTANGULAR, box)
 
 
 def _as_wide_as(box: np.ndarray, diameter: np.ndarray, tolerance: float) -> np.ndarray:

@@ -156,7 +156,7 @@ def _boundary(cell: Cell, layer: Layer) -> tuple[float, float, float] | None:
     polygons = cell.measures[cell.polygons_on(layer)]
     if not len(polygons):
         return None
-    area, moment, width, height, x, y = polygons[int(np.argmax(polygons[:, 0]))].tolist()
+    area, moment, width, height, x, y = polygons[int(np.argmax(polygons[:, 0])), :6].tolist()
     # The second moment of a disc is area²/2π; the box then is the circle's.
     # Written without a division: the area of a polygon may be 0.
     if abs(2 * np.pi * moment - area**2) > 0.01 * area**2 or area == 0 or abs(width - height) > 0.01 * width:

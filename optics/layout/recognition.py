@@ -13,7 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
 from metalens.optics.layout.hierarchy import Drawn
 from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
-from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, RECTANGULAR, ROUND, recognise, shape_of
+from metalens.optics.layout.outlines import OUTLINE_OF, RECTANGULAR, ROUND, Outlines, recognise, shape_of
 from metalens.optics.layout.reading import DrawnAtoms
 from metalens.optics.structure.lattice import cell_reach
 
@@ -93,15 +93,16 @@ def structure_of_layout(
     """
     atoms, aside = _without_frames(atoms)
     used, outline = np.unique(atoms.drawn.outline, return_inverse=True)
-    kind, lengths = recognise(atoms.outlines[used], 2 * atoms.grid)
-    kind, lengths, outline = _as_asked(kind, lengths, outline, atoms.drawn.turned, made.shape)
-    shape = made.shape or shape_of(kind, holes=False)
+    outlines = _as_asked(recognise(atoms.outlines[used], 2 * atoms.grid), made.shape)
+    shape = made.shape or shape_of(outlines.kind, holes=False)
     centre = None if atoms.boundary is None else (-atoms.boundary[1], atoms.boundary[0])
     sites = sites_on_lattice(
         -atoms.drawn.y, atoms.drawn.x, tolerance=2 * atoms.grid, centre=centre, pitch=pitch, lattice=lattice
     )
     diameter = None if atoms.boundary is None else atoms.boundary[2]
-    found = recognised(sites, outline, lengths, replace(made, shape=shape), diameter)
+    # Layouts turn anticlockwise with y up; a structure turns from x towards y, which points down.
+    turned = None if outlines.rotation is None else half_turns(-outlines.rotation)
+    found = recognised(sites, outline, outlines.lengths, replace(made, shape=shape), diameter, rotation=turned)
     return replace(found, aside=aside)
 
 
@@ -122,31 +123,38 @@ def _without_frames(atoms: DrawnAtoms) -> tuple[DrawnAtoms, tuple[str, ...]]:
     every = zip(*np.unique(left, axis=0, return_counts=True), strict=True)
     sizes = [f"{count} of {width:.4g} × {height:.4g} µm" for (width, height), count in every]
     more = (f"{len(sizes) - LISTED} other sizes",) if len(sizes) > LISTED else ()
-    columns = (getattr(drawn, name)[kept] for name in ("x", "y", "outline", "turned"))
+    columns = (getattr(drawn, name)[kept] for name in ("x", "y", "outline"))
     return replace(atoms, drawn=Drawn(*columns)), (*sizes[:LISTED], *more)
 
 
-def _as_asked(
-    kind: str, lengths: np.ndarray, outline: np.ndarray, turned: np.ndarray, shape: Shape | None
-) -> tuple[str, np.ndarray, np.ndarray]:
-    """Outlines as the shape that was asked for, a turned rectangle as another outline."""
-    if shape is not None and OUTLINE_OF[shape] == RECTANGULAR and kind != RECTANGULAR and lengths.shape[1] == 1:
-        if kind == ROUND:
-            raise InputError(f"the outlines are {kind}, those of a {shape} were expected; give another --library")
-        kind, lengths = RECTANGULAR, np.repeat(lengths, 2, axis=1)
-    if shape is not None and OUTLINE_OF[shape] != kind:
-        raise InputError(f"the outlines are {kind}, those of a {shape} were expected; give another --library")
-    if kind in (ROUND, ANNULAR):
-        return kind, lengths, outline
-    if (turned == 2).any():
-        raise InputError("rectangles at an angle are not known; a structure has upright ones")
-    if kind == RECTANGULAR and turned.any():
-        return kind, np.concatenate([lengths, lengths[:, ::-1]]), outline + len(lengths) * (turned == 1)
-    return kind, lengths, outline
+def half_turns(angle: np.ndarray) -> np.ndarray:
+    """Angles in radians that turn a rectangle alike, from 0 to less than π.
+
+    Args:
+        angle: ``[...]``.
+    """
+    found = angle % np.pi
+    # The remainder of a tiny negative angle is π itself.
+    return np.where(found < np.pi, found, 0.0)
+
+
+def _as_asked(found: Outlines, shape: Shape | None) -> Outlines:
+    """Outlines as the shape that was asked for: squares are rectangles, too."""
+    if shape is None or OUTLINE_OF[shape] == found.kind:
+        return found
+    if OUTLINE_OF[shape] != RECTANGULAR or found.kind == ROUND or found.lengths.shape[1] != 1:
+        raise InputError(f"the outlines are {found.kind}, those of a {shape} were expected; give another --library")
+    return Outlines(RECTANGULAR, np.repeat(found.lengths, 2, axis=1))
 
 
 def recognised(
-    sites: LatticeSites, outline: np.ndarray, lengths: np.ndarray, made: Made, diameter: float | None = None
+    sites: LatticeSites,
+    outline: np.ndarray,
+    lengths: np.ndarray,
+    made: Made,
+    diameter: float | None = None,
+    *,
+    rotation: np.ndarray | None = None,
 ) -> Recognised:
     """A structure of sites.
 
@@ -156,13 +164,17 @@ def recognised(
         lengths: ``[outline, parameter]`` in metres.
         made: what it is made of, with its shape.
         diameter: of the aperture in metres; None takes the disc that they fill.
+        rotation: ``[outline]`` from x towards y in radians, 0 to π; None where all stand upright.
 
     Raises:
         InputError: there are more geometries than a structure holds, or they are larger than the pitch.
     """
     shape = made.shape
     assert shape is not None
-    geometry, which = _geometries(lengths, outline)
+    columns = lengths if rotation is None else np.append(lengths, rotation[:, None], axis=1)
+    geometry, which = _geometries(columns, outline)
+    if rotation is not None:
+        geometry, rotation = np.ascontiguousarray(geometry[:, :-1]), half_turns(geometry[:, -1])
     index = np.full(sites.size, EMPTY, dtype=np.uint16)
     index[sites.row, sites.column] = which
     structure = Structure(
@@ -170,6 +182,7 @@ def recognised(
         pitch=sites.pitch,
         site_index=index,
         geometry=geometry,
+        rotation=rotation,
         parameter_names=PARAMETERS[shape],
         shape=shape,
         height=made.height,

@@ -1,7 +1,7 @@
 """CSV files of sites: a line a meta-atom, its place and its lengths.
 
 The first line names the columns, ``x_um,y_um`` and the lengths in nm, such as ``diameter_nm``. As in layouts, y points
-up, from the origin at the lens' centre.
+up, from the origin at the lens' centre. Turned meta-atoms have ``rotation_deg``, anticlockwise.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from pathlib import Path
 
 import numpy as np
 
-from metalens.formats.camera.structure import EMPTY, Structure
+from metalens.formats.camera.structure import EMPTY, TURNABLE, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import cells_of, header_of, numbers_of, text_lines
 from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
-from metalens.optics.layout.recognition import Made, Recognised, recognised
+from metalens.optics.layout.recognition import Made, Recognised, half_turns, recognised
 
 MICRO, NANO = 1e-6, 1e-9
 LARGEST_FILE = 2**31
@@ -29,7 +29,7 @@ LARGEST_FILE = 2**31
 TOLERANCE = 2e-9
 """Of a position in metres: tables are often rounded to whole nanometres."""
 
-RADIUS = "radius_nm"
+RADIUS, ROTATION = "radius_nm", "rotation_deg"
 PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
 
 LARGEST_NUMBER = 1e9
@@ -51,6 +51,10 @@ def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int
     """
     lengths = [",".join(_decimal(each / NANO, 4) for each in row) for row in structure.geometry]
     names = ",".join(f"{name}_nm" for name in structure.parameter_names)
+    if structure.rotation is not None:
+        names += f",{ROTATION}"
+        turned = np.degrees(-structure.rotation % np.pi)
+        lengths = [f"{row},{_decimal(angle, 4)}" for row, angle in zip(lengths, turned.tolist(), strict=True)]
     total = 0
     with atomic_file(path) as part, part.open("w", encoding="ascii") as file:
         file.write(f"x_um,y_um,{names}\n")
@@ -89,7 +93,8 @@ def read_sites_table(
     """The structure of a table of sites.
 
     Args:
-        path: the table; columns may be in any order, ``radius_nm`` may stand for ``diameter_nm``.
+        path: the table; columns may be in any order, ``radius_nm`` may stand for ``diameter_nm``, and rectangles may
+            have ``rotation_deg``.
         made: what it is made of.
         pitch: in metres; None finds it.
         lattice: None finds it.
@@ -120,6 +125,8 @@ def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
     lengths = {name.replace(RADIUS, "diameter_nm") for name in names} - {"x_um", "y_um"}
     for shape in PILLARS if wanted is None else (wanted,):
         expected = [f"{name}_nm" for name in PARAMETERS[shape]]
+        if shape in TURNABLE and ROTATION in names:
+            expected.append(ROTATION)
         if set(expected) == lengths and len(names) == 2 + len(expected) and is_sites_table(",".join(names)):
             found = [name.replace(RADIUS, "diameter_nm") for name in names]
             return shape, [found.index(name) for name in ("x_um", "y_um", *expected)]
@@ -131,10 +138,14 @@ def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
 
 
 def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
-    if not len(table) or not (table[:, 2:] > 0).all():
+    end = 2 + len(PARAMETERS[shape])
+    if not len(table) or not (table[:, 2:end] > 0).all():
         raise InputError("holds no sites, or lengths that are not positive")
-    lengths, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
+    each, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
+    lengths, rotation = each[:, : end - 2] * NANO, None
+    if table.shape[1] > end:
+        rotation = half_turns(-np.radians(each[:, -1]))
     sites = sites_on_lattice(
         -table[:, 1] * MICRO, table[:, 0] * MICRO, tolerance=TOLERANCE, pitch=pitch, lattice=lattice
     )
-    return recognised(sites, outline.ravel(), lengths * NANO, replace(made, shape=shape))
+    return recognised(sites, outline.ravel(), lengths, replace(made, shape=shape), rotation=rotation)

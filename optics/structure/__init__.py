@@ -9,6 +9,8 @@ Files, in reading order:
 - ``fit``              phase error and efficiency of a structure; the pitch it needs
 - ``options``          options of the choice, and its target phases
 - ``choice``           the structure of a lens
+- ``jones_sites``      sites of rectangles, upright or turned, in polarised light
+- ``polarised_choice`` rectangles for two phases of two polarisations, and turned nanofins
 """
 
 from metalens.formats.camera.structure import AtomKind
@@ -16,7 +18,9 @@ from metalens.optics.built import Built
 from metalens.optics.structure.candidates import Candidates, best_candidate, candidates_of
 from metalens.optics.structure.choice import choose_structure, radial_geometry_of, with_structure
 from metalens.optics.structure.fit import Fit, fit_of
+from metalens.optics.structure.jones_sites import JonesSites, jones_sites
 from metalens.optics.structure.options import StructureOptions
+from metalens.optics.structure.polarised_choice import Targets, choose_polarised_structure
 from metalens.optics.structure.radial_geometry import RadialGeometry, control_of, geometry_within
 from metalens.optics.structure.sites import Sites, sites_of
 
@@ -25,15 +29,19 @@ __all__ = [
     "Built",
     "Candidates",
     "Fit",
+    "JonesSites",
     "RadialGeometry",
     "Sites",
     "StructureOptions",
+    "Targets",
     "best_candidate",
     "candidates_of",
+    "choose_polarised_structure",
     "choose_structure",
     "control_of",
     "fit_of",
     "geometry_within",
+    "jones_sites",
     "radial_geometry_of",
     "sites_of",
     "with_structure",

@@ -72,7 +72,7 @@ def choose_structure(
     """
     wanted = wanted_of(lens, options)
     pitch, lattice = options.pitch, options.lattice
-    _check_size(lens, pitch, lattice)
+    check_size(lens, pitch, lattice)
     candidates = candidates_of(library, pitch, geometry=options.geometry, step=options.step, kind=options.kind)
     remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
     offered = candidates.offered(wanted.wavelengths)
@@ -85,7 +85,7 @@ def choose_structure(
             return _nearest(candidates.number, np.asarray(jax.jit(radial.geometry_at)(y, x))[inside])
         return best_candidate(wanted.at(y, x)[inside], judged, wanted.weights, piston)
 
-    site_index = _fill(lens, pitch, lattice, choose, progress)
+    site_index = fill_sites(lens, pitch, lattice, choose, progress)
     fit = _fit(lens, site_index, pitch, lattice, wanted, offered)
     remarks += _gaps(fit, wanted, options.allow_gaps or radial is not None)
     for remark in remarks:
@@ -114,12 +114,22 @@ def check_choice(lens: Metalens, library: str | os.PathLike[str], options: Struc
         InputError: as :func:`choose_structure`.
     """
     wanted = wanted_of(lens, options)
-    _check_size(lens, options.pitch, options.lattice)
+    check_size(lens, options.pitch, options.lattice)
     check_range(candidates_of(library, options.pitch).library, wavelength=wanted.wavelengths)
     check_pitch(lens, options.pitch, options.lattice, wanted.wavelengths)
 
 
-def _check_size(lens: Metalens, pitch: float, lattice: Lattice) -> None:
+def check_size(lens: Metalens, pitch: float, lattice: Lattice) -> None:
+    """Refuse pitches that do not fit a lens.
+
+    Args:
+        lens: whose sites they are.
+        pitch: of the sites in metres.
+        lattice: of the sites.
+
+    Raises:
+        InputError: the pitch is no length between a nanometre and half of the lens, or there are too many sites.
+    """
     diameter = float(lens.aperture_diameter)
     if not (math.isfinite(pitch) and 1e-9 <= pitch <= 0.5 * diameter):
         raise InputError(
@@ -134,17 +144,31 @@ def _check_size(lens: Metalens, pitch: float, lattice: Lattice) -> None:
         )
 
 
-def _fill(
+def fill_sites(
     lens: Metalens,
     pitch: float,
     lattice: Lattice,
     choose: Callable[[np.ndarray, np.ndarray, np.ndarray], np.ndarray],
     progress: Callable[[int, int], None] | None,
+    *,
+    symmetric: bool | None = None,
 ) -> np.ndarray:
-    """Choose for the sites of a lens, a block of rows at a time."""
+    """Choose for the sites of a lens, a block of rows at a time.
+
+    Args:
+        lens: whose opening the sites fill.
+        pitch: of the sites in metres.
+        lattice: of the sites.
+        choose: called with y and x ``[row, column]`` in metres and which sites are wanted; returns their numbers.
+        progress: called with the number of rows done and their total.
+        symmetric: whether the choice is rotationally symmetric; None takes that of the lens' phase.
+
+    Returns:
+        ``[row, column]`` uint16; ``EMPTY`` outside the opening.
+    """
     radius = 0.5 * float(lens.aperture_diameter)
     size = lattice_size(lattice, pitch, 2 * radius)
-    folds = lattice == "square" and lens.phase.rotationally_symmetric
+    folds = lattice == "square" and (lens.phase.rotationally_symmetric if symmetric is None else symmetric)
     found = np.full(size, EMPTY, dtype=np.uint16)
     rows = min(size[0], max(1, ROWS_SITES // size[1]))
     for start in range(0, size[0], rows):

@@ -158,20 +158,13 @@ def sites_of(
     Raises:
         InputError: the library is of another shape, or does not hold the structure's meta-atoms.
     """
+    if structure.rotation is not None:
+        raise InputError(
+            f"structure {structure.name}: its meta-atoms are turned, so that they act on polarisation; simulate it by "
+            "metalens.optics.structure.jones_sites."
+        )
     if isinstance(library, AtomLibrary):
-        if library.shape != structure.shape:
-            raise InputError(
-                f"structure {structure.name}: is of {structure.shape}s, and the library {library.name} of "
-                f"{library.shape}s; choose the library that it was made from."
-            )
-        for name in ("pitch", "height"):
-            own, known = getattr(structure, name), getattr(library, name)
-            if not abs(own / known - 1) <= LARGEST_DIFFERENCE:
-                raise InputError(
-                    f"structure {structure.name}: has a {name} of {1e9 * own:g} nm, and the library {library.name} one "
-                    f"of {1e9 * known:g} nm, which differ by more than {LARGEST_DIFFERENCE:.0%}; choose a library of "
-                    f"this {name}."
-                )
+        check_same_arrays(structure, library)
         oblique = takes_angles(library, incidence)
         geometry, scalar = geometry_in(library, structure.geometry, oblique=oblique)
     elif structure.geometry.shape[1] > 1:
@@ -184,6 +177,31 @@ def sites_of(
         scalar = library
     check_range(scalar, geometry=geometry)
     return Sites(structure.site_index, geometry, scalar, structure.pitch, structure.lattice)
+
+
+def check_same_arrays(structure: Structure, library: AtomLibrary) -> None:
+    """Make sure that a library is of the arrays by which a structure's meta-atoms are known.
+
+    Args:
+        structure: from a file, or chosen.
+        library: as it was computed.
+
+    Raises:
+        InputError: it is of another shape, pitch or height.
+    """
+    if library.shape != structure.shape:
+        raise InputError(
+            f"structure {structure.name}: is of {structure.shape}s, and the library {library.name} of "
+            f"{library.shape}s; choose the library that it was made from."
+        )
+    for name in ("pitch", "height"):
+        own, known = getattr(structure, name), getattr(library, name)
+        if not abs(own / known - 1) <= LARGEST_DIFFERENCE:
+            raise InputError(
+                f"structure {structure.name}: has a {name} of {1e9 * own:g} nm, and the library {library.name} one of "
+                f"{1e9 * known:g} nm, which differ by more than {LARGEST_DIFFERENCE:.0%}; choose a library of this "
+                f"{name}."
+            )
 
 
 def geometry_in(
@@ -206,18 +224,38 @@ def geometry_in(
     """
     if geometry.shape[1] == 1:
         return geometry[:, 0], scalar_library(library, oblique=oblique)
-    distance = np.abs(geometry[:, None] - library.geometry[None]).max(axis=2)
-    row = distance.argmin(axis=1)
-    missing = np.flatnonzero(distance[np.arange(len(row)), row] > 1e-11)
-    if missing.size:
-        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[missing[0]])
-        raise InputError(
-            f"library {library.name}: has no {library.shape} of {sizes} nm; of several parameters only its own "
-            "meta-atoms can be used."
-        )
+    row = rows_in(library, geometry)
     chosen = library.at_incidence(library.polarisations[0])
     empty = None if chosen.empty is None else chosen.empty[0, 0]
     numbers = np.arange(1.0, len(library.geometry) + 1)
     angles = oblique_tables(library) if oblique else None
     scalar = meta_atom_library(numbers, library.wavelength, chosen.transmission[0, 0], empty=empty, oblique=angles)
     return numbers[row], scalar
+
+
+def rows_in(library: AtomLibrary, geometry: np.ndarray) -> np.ndarray:
+    """Which of a library's meta-atoms given ones are.
+
+    Args:
+        library: with any number of parameters.
+        geometry: ``[atom, parameter]`` in metres.
+
+    Returns:
+        ``[atom]`` rows of the library's geometry.
+
+    Raises:
+        InputError: a meta-atom is none of the library's, to a hundredth of a nanometre.
+    """
+    row = np.empty(len(geometry), dtype=np.int64)
+    for start in range(0, len(geometry), 256):
+        part = slice(start, start + 256)
+        row[part] = np.abs(geometry[part, None] - library.geometry[None]).max(axis=2).argmin(axis=1)
+    away = np.abs(geometry - library.geometry[row]).max(axis=1)
+    missing = np.flatnonzero(away > 1e-11)
+    if missing.size:
+        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[missing[0]])
+        raise InputError(
+            f"library {library.name}: has no {library.shape} of {sizes} nm; of several parameters only its own "
+            "meta-atoms can be used."
+        )
+    return row

@@ -84,6 +84,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_lattice(spec, float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min()))
     _check_window(spec)
     _check_objectives(spec)
+    _check_multiplexed(spec)
     _check_orders(spec, wavelength)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
     middle = float(weight[1] @ wavelength)
@@ -104,6 +105,23 @@ def problem_of(spec: DesignSpec) -> Problem:
         _subpixels(spec, view.lens, wavelength),
         camera.sensor.pixel_pitch_m,
     )
+
+
+def _check_multiplexed(spec: DesignSpec) -> None:
+    """The variables are of the first phase, and rectangles that are chosen for it have no derivative by it."""
+    lens = spec.camera.lens
+    if lens.multiplexed is None:
+        return
+    if lens.multiplexed.light in ("y", "right"):
+        raise InputError(
+            f"design {spec.name}: camera.lens.multiplexed: the variables are those of [lens.phase], which light "
+            f'"{lens.multiplexed.light}" does not see; change light.'
+        )
+    if lens.response is not None or lens.structure is not None:
+        raise InputError(
+            f"design {spec.name}: camera.lens.multiplexed: the phases of ideal meta-atoms are designed; leave out "
+            "[camera.lens.response] and [camera.lens.structure], and choose rectangles for the designed phases."
+        )
 
 
 def _check_orders(spec: DesignSpec, wavelength: np.ndarray) -> None:

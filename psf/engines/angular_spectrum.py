@@ -57,7 +57,9 @@ def shares_spectrum(lens: Metalens, source: Source) -> bool:
         lens: with its stop and response.
         source: of the light.
     """
-    return lens.stop is None and lens.achromatic and isinstance(source, PlaneWave)
+    # Of two phases there are two fields, which the lens as it stands does not have.
+    alone = lens.stop is None and lens.second_phase is None
+    return alone and lens.achromatic and isinstance(source, PlaneWave)
 
 
 @partial(jax.jit, static_argnames=("grid",))

@@ -149,6 +149,8 @@ def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
         return "for the light of plane waves, and the object is at a finite distance"
     if lens.structure is None and isinstance(lens.response, CircularResponse):
         return "for linear polarisations, and a geometric phase is of circular light"
+    if lens.second_phase is not None or (lens.structure is not None and lens.structure.acts_on_polarisation):
+        return "for one phase of all polarisations, and not for a lens that acts on polarisation"
     return None
 
 
@@ -164,6 +166,8 @@ def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
         return "zones whose meta-atoms respond with their neighbours"
     if lens.phase.flat_pixel is not None:
         return "a phase of flat pixels"
+    if lens.second_phase is not None:
+        return "a phase for each of two polarisations"
     if len(lens.response.orders) > 1:
         return f"{len(lens.response.orders)} diffraction orders at once"
     if any(varies_over_lens(lens, source) for source in sources):

@@ -335,7 +335,8 @@ def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x
     light = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, jnp.asarray(wavelength), y, x)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), light)
-    slope = phase_gradient(lens.phase, point[..., 0], point[..., 1]) / (2 * np.pi)
-    held = [(light - chief.direction) / wavelength + order * slope for order in lens.response.orders]
+    slopes = [phase_gradient(each, point[..., 0], point[..., 1]) / (2 * np.pi) for each in lens.phases]
+    orders = lens.response.orders
+    held = [(light - chief.direction) / wavelength + order * slope for slope in slopes for order in orders]
     held.append((light - chief.front) / wavelength)
     return jnp.abs(jnp.stack(held)).max()

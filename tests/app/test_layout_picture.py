@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metalens.app.layout_picture import atoms_in, draw_layout
+from metalens.app.layout_picture import atoms_in, draw_layout, outline_um
 from metalens.formats.camera.structure import EMPTY, Structure
 
 
@@ -45,3 +45,15 @@ def test_the_picture_is_darker_where_the_narrow_pillars_are(structure, tmp_path,
     # Narrow pillars are blue in this colour map, wide ones yellow.
     left, right = middle[:, 120:280], middle[:, 320:480]
     assert (left[..., 2] - left[..., 0]).mean() > (right[..., 2] - right[..., 0]).mean() + 10
+
+
+def test_a_turned_fin_lies_as_the_lens_is_printed():
+    fin = Structure(
+        shape="rectangular_pillar", height=1e-6, lattice="square", pitch=1e-6, site_index=np.zeros((2, 2), np.uint16),
+        geometry=np.array([[0.9e-6, 0.3e-6]]), parameter_names=("width_x", "width_y"), rotation=np.array([0.5]),
+    )  # fmt: skip
+    corners = outline_um(fin, 0)
+    sides = np.diff(np.append(corners, corners[:1], axis=0), axis=0)
+    longest = sides[np.hypot(*sides.T).argmax()]
+    # From x towards y, which points down in the picture as in the structure.
+    assert np.arctan2(longest[1], longest[0]) % np.pi == pytest.approx(0.5, abs=2e-3)

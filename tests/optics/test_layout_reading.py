@@ -115,7 +115,7 @@ def test_a_rectangle_in_a_turned_cell_is_turned(tmp_path, turns):
 def test_what_is_no_meta_atom_is_refused(tmp_path):
     star = gdstk.Cell("STAR")
     star.add(gdstk.Polygon([(0, 0), (0.1, 0), (0, 0.1)], layer=1), disc(layer=1))
-    with pytest.raises(InputError, match="fills 50 % of its box is neither a disc, a ring nor an upright rectangle"):
+    with pytest.raises(InputError, match="fills 50 % of its box is neither a disc, a ring nor a rectangle"):
         structure_of_layout(read_drawn_atoms(saved(tmp_path, library(star))), MADE)
     mixed = gdstk.Cell("MIXED")
     mixed.add(disc(), gdstk.rectangle((1, 1), (1.2, 1.2), layer=1))
