@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -17,9 +18,11 @@ from metalens.commands.options import (
     STEPS,
     Precision,
     device_option,
+    dry_run_option,
     json_option,
     output_option,
 )
+from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 from metalens.formats.files.atomic import require_apart, require_new_directory, require_outside
 from metalens.formats.files.errors import InputError
@@ -72,6 +75,7 @@ class _Channels(click.ParamType):
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of weights and crops.")
 @device_option
 @click.option("--resume", is_flag=True, help="Continue from the checkpoints in --work.")
+@dry_run_option
 @json_option
 def pretrain(
     photos: tuple[str, ...],
@@ -84,6 +88,7 @@ def pretrain(
     seed: int,
     device: str,
     resume: bool,
+    dry_run: bool,
     as_json: bool,
     **recipe: Any,
 ) -> None:
@@ -107,6 +112,14 @@ def pretrain(
     require_apart(output, work)
     config = _config({"seed": seed, **recipe}, device)
     found = photographs_of(photos, as_light=False)
+    if dry_run:
+        from metalens.workflows.restorer_estimates import pretraining_estimate
+
+        check_claim(work, "config.json", resume=resume, asked=asdict(config))
+        expected = pretraining_estimate([each.path for each in found], config, budgets, device)
+        text = f"would train a prior on {counted(len(found), 'photograph')} into {output}, with checkpoints in {work}"
+        answer_plan({"output": str(output), "work": str(work), "photographs": len(found)}, expected, as_json, text)
+        return
     with share_progress("pretrain") as tell:
         figures = pretrain_prior(
             [each.path for each in found],

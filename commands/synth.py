@@ -88,7 +88,7 @@ class _Range(click.ParamType):
     type=Number(0, 1, max_open=True),
     default=0.05,
     show_default=True,
-    help="Fraction of photographs for validation.",
+    help="Fraction of photographs and pairs for validation; one is the least.",
 )
 @click.option("--seed", type=SEED, default=0, show_default=True, help="Seed of crops and noise.")
 @click.option("--shard-size", type=SHARD_SIZE, help="Pairs per file. [default: 64, or fewer if they are large]")
@@ -204,12 +204,12 @@ def _survey(
 
 def _report(report: PairsReport, output: Path, validation: float, as_json: bool) -> None:
     from metalens.formats.pairs.manifest import read_manifest
-    from metalens.synth.dataset.settings import source_of
+    from metalens.synth.dataset.settings import pairs_of_sources
 
     manifest = read_manifest(output)
     twice = tell_duplicates(manifest.sources)
-    held = {number for number, source in enumerate(manifest.sources) if source.split == "validation"}
-    validate = sum(source_of(number, manifest.count, len(manifest.sources)) in held for number in range(manifest.count))
+    held = [number for number, source in enumerate(manifest.sources) if source.split == "validation"]
+    validate = int(pairs_of_sources(manifest)[held].sum())
     tell_skipped(report.skipped)
     tell_skipped(report.lost, "lost")
     skipped, lost = (
@@ -231,5 +231,5 @@ def _report(report: PairsReport, output: Path, validation: float, as_json: bool)
         f"; {validate} of {counted(len(held), 'photograph')} validate"
     )
     if validate > 2 * validation * report.count:
-        text += f", more than the {validation:.0%} that were asked for: one photograph is the least"
+        text += f", more than the {validation:.0%} that were asked for: one pair of each is the least"
     answer(figures, as_json, text)

@@ -168,6 +168,19 @@ def press(browser: Any, text: str) -> None:
     found().click()
 
 
+def choose(browser: Any, label: str, option: str) -> None:
+    """Choose an option of a list.
+
+    Args:
+        browser: its driver.
+        label: of the list.
+        option: its text.
+    """
+    browser.find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']").click()
+    found = until(lambda: browser.find_elements(By.XPATH, f"//*[@role='option'][.//*[text()='{option}']]"), option)
+    found[0].click()
+
+
 def until_text(browser: Any, text: str) -> None:
     """Wait until the page says something.
 

@@ -10,13 +10,25 @@ from pathlib import Path
 from metalens.formats.files.atomic import require_new_directory, write_text
 from metalens.formats.files.extras import require
 from metalens.workflows.command import run_command
+from metalens.workflows.estimate import Estimate, timing
 
 ALPHAS = (0.0, 0.5, 0.75, 1.0, 1.05)
 
 
+_TIMED_SIDE = 128
+_TIMED_SECONDS = 0.13
+"""A picture of so many pixels a side is restored in so many seconds where the stages take ``other_seconds``."""
+
+_MEMORY = 2.5e9
+"""Of the largest stage."""
+
+
 @dataclass(frozen=True)
 class DemoScale:
-    """Size of the demo; ``psf`` holds further options of ``metalens psf``."""
+    """Size of the demo; ``psf`` holds further options of ``metalens psf``.
+
+    ``other_seconds`` are those of all stages but what limits the trainings, on two cores of an AMD EPYC.
+    """
 
     psf: tuple[str, ...] = ()
     pairs: int = 36
@@ -26,6 +38,8 @@ class DemoScale:
     batch: int = 4
     pseudo: int = 6
     held_out: int = 3
+    disk_bytes: float = 70e6
+    other_seconds: float = 110.0
 
 
 QUICK = DemoScale(
@@ -37,6 +51,8 @@ QUICK = DemoScale(
     batch=1,
     pseudo=1,
     held_out=1,
+    disk_bytes=25e6,
+    other_seconds=90.0,
 )
 
 
@@ -54,9 +70,7 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     Raises:
         InputError: a package is missing, the folder is not empty, or a stage failed.
     """
-    # Its last stages would be without them, minutes after the first.
-    require("demo", "skimage", "sklearn", "stlpips_pytorch", "tensorboard", "torch")
-    require_new_directory(output)
+    check_demo(output)
     output.mkdir(parents=True, exist_ok=True)
     scale = QUICK if quick else DemoScale()
     alphas = ",".join(f"{alpha:g}" for alpha in ALPHAS)
@@ -85,6 +99,41 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     shown = ["--curve", "metacamera", "--curve", first, "--stages", measured]
     run_command("report", ["report", "-o", str(output / "report"), *inputs, *shown], say)
     return _lift(output / "report")
+
+
+def check_demo(output: Path) -> None:
+    """Check, before the first stage, that the demo can run to its end.
+
+    Args:
+        output: the new folder.
+
+    Raises:
+        InputError: a package is missing, or the folder is not empty or cannot be written.
+    """
+    # Its last stages would be without them, minutes after the first.
+    require("demo", "skimage", "sklearn", "stlpips_pytorch", "tensorboard", "torch")
+    require_new_directory(output)
+
+
+def demo_estimate(*, quick: bool = False) -> Estimate:
+    """Cost of the demo: the embedded adapter restores a small picture twice, which tells how fast the machine is.
+
+    Args:
+        quick: as :func:`run_demo`.
+    """
+    import numpy as np
+
+    from metalens.restore.adapter.adapter_file import load_restorer
+    from metalens.restore.inference.restoration import Settings, restore
+
+    restorer = load_restorer("metacamera")
+    picture = np.zeros((_TIMED_SIDE, _TIMED_SIDE, 3), np.uint8)
+    spent = timing(lambda: restore(restorer, picture, [0.75], Settings(place=(0, 0))))
+    scale = QUICK if quick else DemoScale()
+    trainings = 0.0 if scale.steps else 2 * 60 * scale.minutes
+    basis = f"{_TIMED_SIDE} × {_TIMED_SIDE} pixels were restored in {spent.further:.2f} s"
+    seconds = trainings + scale.other_seconds * spent.further / _TIMED_SECONDS
+    return Estimate(scale.disk_bytes, seconds, _MEMORY, basis)
 
 
 def _lift(report: Path) -> Path:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,13 @@ from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import wiener_tiled
+from metalens.restore.inference.pseudo import PseudoPlan, make_pseudo_pairs
 from metalens.restore.inference.restoration import Settings, restore
+from metalens.restore.pretraining.crops import PhotographCrops
+from metalens.restore.pretraining.pretrain import first_stage, second_stage
+from metalens.restore.pretraining.recipe import PretrainConfig
 from metalens.restore.training.distributed import DistributedProcesses
+from metalens.restore.training.loop import LoopSettings, Trainee, TrainingLoop
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainingTask, trainee_of
@@ -76,17 +82,75 @@ def training_estimate(
         spent = timing(step)
     # A forward pass alone takes about a third of a step.
     validation = config.validation_batches * spent.further
-    limits = []
-    if budget.steps is not None:
-        limits.append(budget.steps * spent.further * (1 + validation / spent.further / config.validate_every))
-    if budget.minutes is not None:
-        limits.append(60 * budget.minutes)
+    trained = _trained(budget, spent.further + validation / config.validate_every)
     size = sum(each.numel() for each in parameters)
     # Half precision; the checkpoint holds them, their average and the optimiser's two moments in single precision.
     basis = f"one step took {spent.further:.2f} s, after {spent.first:.1f} s for the first"
     return Estimate(
-        2 * size + 16 * size + 1e6, spent.first + min(limits) + 2 * validation, peak_memory() + 16 * size, basis
+        2 * size + 16 * size + 1e6, spent.first + trained + 2 * validation, peak_memory() + 16 * size, basis
     )
+
+
+def _trained(budget: Budget, step: float) -> float:
+    """Seconds of a training of which a step takes so many."""
+    limits = [] if budget.steps is None else [budget.steps * step]
+    limits += [] if budget.minutes is None else [60 * budget.minutes]
+    return min(limits)
+
+
+def pretraining_estimate(
+    photographs: Sequence[Path], config: PretrainConfig, budgets: tuple[Budget, Budget], device: str
+) -> Estimate:
+    """Cost of a prior: two steps of each of its stages are done.
+
+    Args:
+        photographs: clean pictures to train on; all are read.
+        config: size and recipe.
+        budgets: of the autoencoder and of the denoiser.
+        device: where to train.
+
+    Raises:
+        InputError: a photograph cannot be read, or none is as large as a crop.
+    """
+    begun = time.perf_counter()
+    workplace = DistributedProcesses(device, config.precision)
+    crops = PhotographCrops(photographs, config.crop, device)
+    smaller = crops.resized(config.denoiser_crop)
+    seconds, parameters = time.perf_counter() - begun, 0
+    first = first_stage(crops, config, device)
+    told = []
+    for number, budget in enumerate(budgets):
+        stage: Trainee = second_stage("prior", first.model, 1.0, smaller, config, workplace) if number else first
+        loop = TrainingLoop(stage, budget, workplace, LoopSettings(Path(), cuda_graphs=config.cuda_graphs))
+        spent = timing(loop.step)
+        seconds += spent.first + _trained(budget, spent.further)
+        parameters += sum(each.numel() for each in loop.optimisation.parameters.values())
+        told.append(f"{spent.further:.2f} s")
+    # Single precision; a checkpoint holds them, their average and the optimiser's two moments.
+    basis = f"a step of the autoencoder took {told[0]}, one of the denoiser {told[1]}"
+    return Estimate((4 + 16) * parameters + 1e5, seconds, peak_memory(), basis)
+
+
+def pseudo_estimate(restorer: Restorer, plan: PseudoPlan) -> Estimate:
+    """Cost of pseudo pairs: one is made twice, in a folder that is removed.
+
+    Args:
+        restorer: prior and adapter, on its device.
+        plan: of the pairs.
+    """
+    count, sizes = plan.manifest.count, []
+    one = replace(plan, manifest=plan.manifest.model_copy(update={"count": 1}))
+
+    def make() -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            target = Path(folder) / "pairs"
+            make_pseudo_pairs(restorer, one, target)
+            sizes.append(sum(path.stat().st_size for path in target.glob("*.h5")))
+
+    spent = timing(make)
+    kept = min(count, plan.manifest.shard_size) * sizes[-1]
+    basis = f"one pair was made in {spent.further:.2f} s"
+    return Estimate(count * sizes[-1] + 1e5, spent.of(count), peak_memory() + kept, basis)
 
 
 def restoring_estimate(

@@ -74,6 +74,45 @@ def split_photographs(hashes: Sequence[str], looks: Sequence[str], share: float)
     return sides
 
 
+def pairs_of_each(total: int, sides: Sequence[Split], share: float) -> np.ndarray:
+    """Deal pairs to photographs: evenly, but no more of them to the validation split than were asked for.
+
+    Of few photographs the least that can validate, one, is a large part of them. It then gets fewer pairs than the
+    others do, so that the pairs that train are not fewer than asked for.
+
+    Args:
+        total: pairs in all, at least 1.
+        sides: of each photograph; at least one trains.
+        share: of the pairs in the validation split, 0 to 1; one pair of each of its photographs is the least.
+
+    Returns:
+        Number of pairs of each photograph; where they cannot be equal, the first ones of a split have one more.
+    """
+    held = np.array([side == "validation" for side in sides])
+    each = _even(total, len(sides))
+    validate = min(int(each[held].sum()), max(int(held.sum()), round(share * total)))
+    each[held], each[~held] = _even(validate, int(held.sum())), _even(total - validate, int((~held).sum()))
+    return each
+
+
+def _even(total: int, parts: int) -> np.ndarray:
+    """Whole numbers, the largest first, that differ by 1 at most."""
+    return np.array([total // parts + (number < total % parts) for number in range(parts)], dtype=np.int64)
+
+
+def photographs_in_turn(numbers: Sequence[int], each: np.ndarray) -> list[int]:
+    """Photograph of each of some pairs; pairs of one photograph are consecutive.
+
+    Args:
+        numbers: of the pairs, from 0.
+        each: :func:`pairs_of_each` photograph.
+
+    Returns:
+        Its index, from 0.
+    """
+    return list(map(int, np.searchsorted(np.cumsum(each), numbers, side="right")))
+
+
 def copies(hashes: Sequence[str], looks: Sequence[str]) -> dict[int, list[int]]:
     """Group photographs that are copies of each other.
 

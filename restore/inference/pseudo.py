@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
@@ -12,7 +13,13 @@ import torch
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
-from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
+from metalens.formats.pairs.photograph_split import (
+    VALIDATION_SHARE,
+    look_of,
+    pairs_of_each,
+    photographs_in_turn,
+    split_photographs,
+)
 from metalens.formats.pairs.shard import PairSample
 from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pairs.writer import open_pairs_writer
@@ -26,41 +33,40 @@ from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, pad_
 Report = Callable[[int, int], None]
 
 
-def make_pseudo_pairs(
-    restorer: Restorer,
-    photographs: Sequence[Path],
-    output: Path,
-    *,
-    count: int,
-    seed: int = 0,
-    shard_size: int = 32,
-    resume: bool = False,
-    report: Report = lambda done, total: None,
-) -> PairsManifest:
-    """Make pairs of clean pictures and captures predicted by the negative path, in the format of ``metalens synth``.
+@dataclass(frozen=True)
+class PseudoPlan:
+    """Pseudo pairs before they are made.
+
+    Attributes:
+        manifest: of the folder.
+        paths: of its photographs, in order.
+    """
+
+    manifest: PairsManifest
+    paths: list[Path]
+
+
+def plan_pseudo_pairs(
+    restorer: Restorer, photographs: Sequence[Path], *, count: int | None = None, seed: int = 0, shard_size: int = 32
+) -> PseudoPlan:
+    """Read all photographs and decide what the folder will hold.
 
     Args:
         restorer: prior and adapter of the camera.
         photographs: clean pictures.
-        output: a new folder, or an unfinished one with ``resume``.
-        count: number of pairs; photographs are used in turn, each time with another crop.
+        count: number of pairs; by default one per photograph.
         seed: seed of the crops.
         shard_size: pairs per file.
-        resume: keep the finished shards.
-        report: called after every pair.
-
-    Returns:
-        The manifest that was written.
 
     Raises:
-        InputError: no photograph can be read, or the output cannot be written or resumed.
+        InputError: no photograph can be read.
     """
-    if count < 1:
+    if count is not None and count < 1:
         raise InputError(f"--count must be 1 or more, found {count}.")
     sources, paths, skipped = _readable(photographs)
     manifest = PairsManifest(
         kind="pseudo",
-        count=count,
+        count=len(paths) if count is None else count,
         shard_size=shard_size,
         pixels=restorer.camera.sensor.pixels,
         seed=seed,
@@ -76,21 +82,45 @@ def make_pseudo_pairs(
         skipped=skipped,
         versions={"metalens": version("metalens"), "torch": torch.__version__},
     )
-    with open_pairs_writer(output, manifest, resume=resume) as writer:
+    return PseudoPlan(manifest, paths)
+
+
+def make_pseudo_pairs(
+    restorer: Restorer,
+    plan: PseudoPlan,
+    output: Path,
+    *,
+    resume: bool = False,
+    report: Report = lambda done, total: None,
+) -> None:
+    """Make pairs of clean pictures and captures predicted by the negative path, in the format of ``metalens synth``.
+
+    Args:
+        restorer: prior and adapter of the camera.
+        plan: of the same restorer.
+        output: a new folder, or an unfinished one with ``resume``.
+        resume: keep the finished shards.
+        report: called after every shard.
+
+    Raises:
+        InputError: a photograph cannot be read any more, or the output cannot be written or resumed.
+    """
+    with open_pairs_writer(output, plan.manifest, resume=resume) as writer:
+        count = plan.manifest.count
         done = count - sum(shard.count for shard in writer.missing)
         for shard in writer.missing:
-            writer.write(shard, _samples(restorer, paths, shard, seed))
+            writer.write(shard, _samples(restorer, plan, shard))
             done += shard.count
             report(done, count)
-    return manifest
 
 
-def _samples(restorer: Restorer, paths: Sequence[Path], shard: Shard, seed: int) -> Iterator[PairSample]:
-    pixels = restorer.camera.sensor.pixels
-    for number in range(shard.first, shard.first + shard.count):
-        source = number % len(paths)
-        picture = read_picture(paths[source])
-        crop = random_crop(picture.shape[:2], pixels, np.random.default_rng([seed, number]))
+def _samples(restorer: Restorer, plan: PseudoPlan, shard: Shard) -> Iterator[PairSample]:
+    manifest, pixels = plan.manifest, plan.manifest.pixels
+    each = pairs_of_each(manifest.count, [source.split for source in manifest.sources], VALIDATION_SHARE)
+    numbers = range(shard.first, shard.first + shard.count)
+    for number, source in zip(numbers, photographs_in_turn(numbers, each), strict=True):
+        picture = read_picture(plan.paths[source])
+        crop = random_crop(picture.shape[:2], pixels, np.random.default_rng([manifest.seed, number]))
         clean = to_8_bit(linear_to_srgb(scene_from_picture(picture, pixels, crop)))
         yield PairSample(clean=clean, degraded=degrade(restorer, clean), source=source, seed=number)
 

@@ -29,7 +29,7 @@ from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
 from metalens.restore.pretraining.losses import DenoiserBatch, autoencoder_loss, denoiser_batch, denoiser_loss
 from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.networks import AutoencoderKL, DDPMScheduler
+from metalens.restore.prior.networks import AutoencoderKL
 from metalens.restore.prior.prior import PATHS, Prior
 from metalens.restore.prior.prior_folder import save_prior
 from metalens.restore.training.distributed import DistributedProcesses
@@ -76,33 +76,57 @@ def pretrain(
     crops = PhotographCrops(photographs, config.crop, device)
     smaller = crops.resized(config.denoiser_crop)
     with claimed_folder(work, "config.json", asdict(config), resume=resume):
-        torch.manual_seed(config.seed)
-        autoencoder = build_autoencoder(config)
-        start_autoencoder(autoencoder)
-        autoencoder.to(device=device, memory_format=torch.channels_last)
-        first = AutoencoderTraining(autoencoder, crops, config)
+        first = first_stage(crops, config, device)
         figures = _train(first, autoencoder_budget, work, workplace, resume=resume, report=report)
-        autoencoder.eval().requires_grad_(False)
-        autoencoder.register_to_config(scaling_factor=_scaling_factor(autoencoder, crops, config))
-        scheduler = build_scheduler()
-        prior = _untrained(str(output), autoencoder, scheduler, config, device)
-        second = DenoiserTraining(prior, smaller, config, workplace)
+        scaling = _scaling_factor(first.model.eval(), crops, config)
+        second = second_stage(str(output), first.model, scaling, smaller, config, workplace)
         figures |= _train(second, denoiser_budget, work, workplace, resume=resume, report=report)
         with atomic_directory(output) as folder:
-            save_prior(prior.to("cpu"), folder, scheduler)
+            save_prior(second.prior.to("cpu"), folder, build_scheduler())
             (folder / "training.json").write_text(json.dumps({"config": asdict(config), "figures": figures}, indent=1))
         return figures
 
 
-def _untrained(
-    name: str, autoencoder: AutoencoderKL, scheduler: DDPMScheduler, config: PretrainConfig, device: str
-) -> Prior:
-    """A prior with a trained autoencoder and untrained denoiser and prompts."""
+def first_stage(crops: PhotographCrops, config: PretrainConfig, device: str) -> AutoencoderTraining:
+    """The autoencoder before its training.
+
+    Args:
+        crops: of the photographs.
+        config: size and recipe.
+        device: where to train.
+    """
+    torch.manual_seed(config.seed)
+    autoencoder = build_autoencoder(config)
+    start_autoencoder(autoencoder)
+    return AutoencoderTraining(autoencoder.to(device=device, memory_format=torch.channels_last), crops, config)
+
+
+def second_stage(
+    name: str,
+    autoencoder: AutoencoderKL,
+    scaling: float,
+    crops: PhotographCrops,
+    config: PretrainConfig,
+    workplace: DistributedProcesses,
+) -> DenoiserTraining:
+    """Denoiser and prompts before their training.
+
+    Args:
+        name: of the prior.
+        autoencoder: of the first stage; it is no longer trained.
+        scaling: of its latents, so that their variance is 1.
+        crops: of the photographs, of the size of this stage.
+        config: size and recipe.
+        workplace: where to train.
+    """
+    autoencoder.eval().requires_grad_(False)
+    autoencoder.register_to_config(scaling_factor=scaling)
+    scheduler, device = build_scheduler(), workplace.device
     denoiser = build_denoiser(config)
     start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
     denoiser.to(device=device, memory_format=torch.channels_last)
     prompts = {path: torch.randn(config.prompt_tokens, config.prompt_features) for path in PATHS}
-    return Prior(
+    prior = Prior(
         name=name,
         vae=autoencoder,
         unet=denoiser,
@@ -110,6 +134,7 @@ def _untrained(
         prediction_type=scheduler.config.prediction_type,
         prompts={path: nn.Parameter(prompt.to(device)) for path, prompt in prompts.items()},
     )
+    return DenoiserTraining(prior, crops, config, workplace)
 
 
 def _train(

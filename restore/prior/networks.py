@@ -72,6 +72,19 @@ def _uncompiled() -> Iterator[None]:
         torch.compiler.disable = marking
 
 
+@contextmanager
+def _without_schedules_of_scipy() -> Iterator[None]:
+    """While this lasts, diffusers takes SciPy for missing: its schedulers would import all of ``scipy.stats``."""
+    from diffusers.utils import import_utils
+
+    found = import_utils._scipy_available
+    import_utils._scipy_available = False
+    try:
+        yield
+    finally:
+        import_utils._scipy_available = found
+
+
 with ExitStack() as stack:
     # Where diffusers was imported before, it has asked for the packages already, and they must be there.
     if "diffusers" not in sys.modules:
@@ -80,6 +93,7 @@ with ExitStack() as stack:
             stack.enter_context(_uncompiled())
             for name in _UNUSED:
                 stack.enter_context(left_out(name))
+            stack.enter_context(_without_schedules_of_scipy())
             for name in _ALL_OF_A_KIND:
                 stack.enter_context(without_siblings(name))
     from diffusers.models.autoencoders.autoencoder_kl import AutoencoderKL

@@ -11,6 +11,8 @@ from pydantic.dataclasses import dataclass as settings
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, Positive, told_as_input_error
+from metalens.formats.pairs.manifest import PairsManifest
+from metalens.formats.pairs.photograph_split import pairs_of_each
 from metalens.synth.sensor import Demosaicing
 
 Cropping = Literal["random", "centre"]
@@ -35,7 +37,7 @@ class PairsSettings:
         exposure: smallest and largest factor on the light of the photograph; log-uniform between them.
         candidates: rectangles drawn for a random sample, one of which is chosen by sharpness; 1 ignores sharpness.
         demosaicing: see :func:`metalens.synth.sensor.develop`.
-        validation: share of the photographs in the validation split, 0..1.
+        validation: share of photographs and pairs in the validation split, 0..1; of few photographs, one.
 
     Raises:
         InputError: a setting is out of range.
@@ -73,21 +75,17 @@ def described_settings(config: dict[str, Any]) -> PairsSettings:
         raise InputError(f"the manifest's config is not that of simulated pairs; make them anew ({error})") from error
 
 
-def source_of(number: int, total: int, photographs: int) -> int:
-    """Photograph of a sample; samples of the same photograph are consecutive.
+def pairs_of_sources(manifest: PairsManifest) -> np.ndarray:
+    """Number of samples of each photograph of simulated pairs.
+
+    A test set, ``centre``, shows all of its photographs alike; in others the share that is asked for validates.
 
     Args:
-        number: of the sample, from 0.
-        total: samples in the set.
-        photographs: number of photographs.
-
-    Returns:
-        Its index, from 0.
+        manifest: of the set.
     """
-    each, more = divmod(total, photographs)
-    if number < more * (each + 1):
-        return number // (each + 1)
-    return more + (number - more * (each + 1)) // each
+    settings = described_settings(manifest.config)
+    share = 1.0 if settings.cropping == "centre" else settings.validation
+    return pairs_of_each(manifest.count, [source.split for source in manifest.sources], share)
 
 
 def camera_of(number: int, seed: int, cameras: int) -> int:

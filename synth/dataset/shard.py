@@ -16,6 +16,7 @@ from threadpoolctl import threadpool_limits
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.manifest import PairsManifest, Shard, read_manifest
 from metalens.formats.pairs.neutral_target import neutral_target
+from metalens.formats.pairs.photograph_split import photographs_in_turn
 from metalens.formats.pairs.shard import PairSample, StoredSample, store_sample
 from metalens.formats.pairs.writer import write_shard
 from metalens.formats.pictures.light import read_stored_light
@@ -31,8 +32,8 @@ from metalens.synth.dataset.settings import (
     PairsSettings,
     camera_of,
     described_settings,
+    pairs_of_sources,
     position_of,
-    source_of,
     stand_in,
 )
 from metalens.synth.sensor import Demosaicing
@@ -90,15 +91,16 @@ def sources_of(manifest: PairsManifest, shard: Shard, lost: Sequence[int]) -> li
     """
     gone = set(lost)
     chosen = []
-    for number in range(shard.first, shard.first + shard.count):
-        source = source_of(number, manifest.count, len(manifest.sources))
+    numbers = range(shard.first, shard.first + shard.count)
+    for number, source in zip(numbers, photographs_in_turn(numbers, pairs_of_sources(manifest)), strict=True):
         if source in gone:
             left = [place for place in range(len(manifest.sources)) if place not in gone]
             beside = [place for place in left if manifest.sources[place].split == manifest.sources[source].split]
             if not left:
                 raise InputError("pairs: none of the photographs can be read any more; put them back and --resume.")
-            source = stand_in(number, manifest.seed, beside or left)
-        chosen.append(source)
+            chosen.append(stand_in(number, manifest.seed, beside or left))
+        else:
+            chosen.append(source)
     return chosen
 
 

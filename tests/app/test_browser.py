@@ -10,16 +10,34 @@ import urllib.request
 import zlib
 from struct import pack
 
+import gdstk
 import numpy as np
 import pytest
 from app_pictures import LARGEST, take
-from driven_app import chromium, move_slider, open_view, press, resize, restored, served, type_number, until, until_text
+from driven_app import (
+    choose,
+    chromium,
+    move_slider,
+    open_view,
+    press,
+    resize,
+    restored,
+    served,
+    type_number,
+    until,
+    until_text,
+)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
+from metalens.app.layout_picture import atoms_in
 from metalens.app.psf_picture import psf_picture
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.structure import EMPTY
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
+from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
 pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
 
@@ -202,6 +220,42 @@ def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     expected = psf_picture(bank.intensity[0], "log")
     sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
     until(lambda: expected in browser.execute_script(sources), "the function of the corner")
+
+
+ATOMS = """
+[lens]
+aperture_um = 30.0
+focal_length_um = 30.0
+phase = { family = "hyperbolic", wavelength_nm = 540.0 }
+response = { kind = "library", library = "si3n4-on-sio2", wavelength_nm = 540.0 }
+
+[sensor]
+pixels = [16, 16]
+pixel_pitch_um = 0.5
+"""
+
+
+def test_a_layout_is_zoomed_to_single_meta_atoms_and_written_as_gdsii(browser, address, folder):
+    (folder / "atoms.toml").write_text(ATOMS)
+    open_view(browser, address, "/lens")
+    choose(browser, "Preset, or lens.toml of the project", "atoms.toml")
+    press(browser, "Compute its point spread functions")
+    until_text(browser, "node of the bank")
+    camera = read_camera(folder / "atoms.toml")
+    structure = structure_of_camera(camera, choice_for(camera, library=None))
+    press(browser, "Draw")
+    for width, shown in ((30e-6, "30 µm"), (2e-6, "2 µm")):
+        until_text(browser, f"{len(atoms_in(structure, (0.0, 0.0), width)[0])} meta-atoms in a window of {shown}.")
+        drawn = browser.find_element(By.CSS_SELECTOR, "img[alt='Layout of the lens']")
+        until(lambda drawn=drawn: browser.execute_script("return arguments[0].naturalWidth > 400", drawn), "the layout")
+        # From the whole lens to its end, as the keyboard does.
+        browser.find_element(By.CSS_SELECTOR, "[aria-label='Zoom into the layout']").send_keys(Keys.PAGE_UP * 2)
+    press(browser, "Write as GDSII")
+    until_text(browser, "Download the layout (GDSII)")
+    link = browser.find_element(By.PARTIAL_LINK_TEXT, "Download the layout").get_attribute("href")
+    layout = gdstk.read_gds(folder / link.partition("/file/")[2])
+    drawn = layout.top_level()[0].get_polygons(layer=1, datatype=0)
+    assert len(drawn) == np.count_nonzero(structure.site_index != EMPTY)
 
 
 def test_a_design_is_started_stopped_and_resumed(browser, address, folder):

@@ -38,12 +38,15 @@ BASES = {
     "train dry": "train {pairs} -o OUT --psf {psf} --prior {prior} --crop 32 --steps 1 --quality piqe --dry-run",
     "transfer dry": "train -o OUT --psf {psf} --steps 0 --init metacamera --dry-run",
     "pseudo": "pseudo {photographs} -o OUT --adapter metacamera",
+    "pseudo dry": "pseudo {photographs} -o OUT --adapter metacamera --dry-run",
     "restore": "restore {photographs} -o OUT --any-lens",
     "report": "report -o OUT --psf {psf} --pairs {pairs} --restored nowhere --adapter metacamera --tune {others}",
     "bench": "bench -o OUT --psf {psf} --pairs {pairs} --test {others} --steps-per-method 1",
     "compare": "compare {lens} -o OUT --photos {photographs}",
     "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1",
+    "pretrain dry": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 1 --denoiser-steps 1 --dry-run",
     "demo": "demo -o OUT",
+    "demo dry": "demo -o OUT --dry-run",
     "app": "app --no-browser",
 }
 """Invocations that nothing is wrong with, or only that a file is missing, which is found after what is added here."""

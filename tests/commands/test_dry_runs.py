@@ -22,6 +22,7 @@ from .test_unusable_files import lens_with
 
 __all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
 
+PRIOR = "pretrain {photographs} -o OUT --work run --resume --autoencoder-steps 1 --denoiser-steps 1 --denoiser-crop 64"
 TRAIN = "train {pairs} -o run --resume --psf {psf} --prior {prior} --crop 32 --steps 1 --quality piqe"
 ZERNIKE = '{ family = "zernike", indices = [5], coefficients_rad = [3.0], radius_um = 20 }'
 
@@ -97,6 +98,7 @@ CASES: dict[str, tuple[Callable[[dict[str, str]], None], str, str]] = {
         "synth {photographs} -o run --psf {psf} --resume",
         "none of the photographs that it was begun with",
     ),
+    "a prior of other settings": (noted("run/config.json", {"batch": "another"}), PRIOR, "cannot be resumed"),
     "a training of other settings": (noted("run/settings.json", {"prior": "another"}), TRAIN, "cannot be resumed"),
     "a training whose settings are none": (noted("run/settings.json", []), TRAIN, "not a readable note of a run"),
 }
@@ -115,6 +117,10 @@ PLANS = {
     "synth": "synth {photographs} -o OUT --psf {psf} --crop 32",
     "tolerance": "tolerance {lens} -o OUT --draws 3 --fields 1x1 --window 9",
     "train": "train {pairs} -o OUT --psf {psf} --prior {prior} --crop 32 --batch 1 --steps 5 --quality piqe",
+    "pretrain": "pretrain {photographs} -o OUT --work OUT.w --autoencoder-steps 9 --denoiser-steps 9 --crop 16 "
+    "--denoiser-crop 16 --batch 1 --denoiser-batch 1 --channels 32,32",
+    "pseudo": "pseudo {photographs} -o OUT --adapter metacamera --psf {psf} --count 3",
+    "demo": "demo -o OUT --quick",
     "restore": "restore {photographs} -o OUT --psf {psf} --any-lens",
     "filter": "restore {photographs} -o OUT --psf {psf} --method wiener-joint",
     "report": "report -o OUT --psf {psf} --pairs {pairs} --restored {restored} --adapter metacamera --tune {others}",

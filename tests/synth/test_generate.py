@@ -13,7 +13,6 @@ from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.synth import Execution, PairsOptions, PairsSettings, Photograph, generate_pairs
-from metalens.synth.dataset.settings import source_of
 from metalens.synth.generate import check_resumption
 
 from .conftest import MakeBank, bank_of
@@ -43,10 +42,11 @@ def test_folder_holds_what_was_asked_for(photographs: list[Photograph], bank: Ps
     pairs.verify()
     assert len(pairs) == 6
     assert pairs[0][0].shape == pairs[0][1].shape == (32, 40, 3)
-    assert [pairs.source_name(number) for number in range(6)] == [
-        name for name in ("picture-0", "picture-1", "picture-2") for _ in range(2)
-    ]
     manifest = pairs.manifest
+    # A twentieth of six pairs is none, one is the least.
+    assert len(pairs.of_split("validation")) == 1
+    assert pairs.source_names() == sorted(pairs.source_names())
+    assert sorted(Counter(pairs.source_names()).values()) == [1, 2, 3]
     assert (manifest.kind, manifest.seed, manifest.lens_hashes) == ("simulated", 9, [bank.camera.hash])
     assert [(each.licence, each.credit) for each in manifest.sources] == [
         ("CC0", f"painter {number}") for number in range(3)
@@ -195,17 +195,6 @@ def test_pairs_know_their_camera(
     require_same_camera(pairs, bank)
     with pytest.raises(InputError, match="give the bank that the pairs were made with"):
         require_same_camera(pairs, make_bank(pixels=(40, 40)))
-
-
-@pytest.mark.parametrize(("total", "photographs"), [(7, 3), (3, 7), (6, 3), (1, 1), (100, 7)])
-def test_samples_are_shared_evenly_over_photographs(total: int, photographs: int) -> None:
-    sources = [source_of(number, total, photographs) for number in range(total)]
-    assert sources == sorted(sources)
-    counts = Counter(sources)
-    assert max(counts.values()) - min(counts[number] for number in range(photographs)) <= 1
-    assert [counts[number] for number in range(photographs)] == sorted(
-        (counts[number] for number in range(photographs)), reverse=True
-    )
 
 
 def test_manifest_is_written_before_the_first_sample(

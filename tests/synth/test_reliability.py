@@ -17,7 +17,7 @@ from metalens.formats.pairs.verify import verify_pairs
 from metalens.formats.pictures import pictures
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank import PsfBank
-from metalens.synth import Execution, PairsOptions, Photograph, generate_pairs
+from metalens.synth import Execution, PairsOptions, PairsSettings, Photograph, generate_pairs
 
 from .conftest import MakeBank
 
@@ -88,12 +88,11 @@ def vanishing(path: Path, at: int) -> Callable[[int, int], None]:
 def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     photographs: list[Photograph], bank: PsfBank, tmp_path: Path
 ) -> None:
-    whole = tmp_path / "whole"
-    generate_pairs(photographs, bank, whole, PairsOptions(count=12, shard_size=2))
+    # All train: four pairs of each.
+    whole, options = tmp_path / "whole", PairsOptions(count=12, shard_size=2, settings=PairsSettings(validation=0))
+    generate_pairs(photographs, bank, whole, options)
     folder, progress = tmp_path / "pairs", vanishing(photographs[2].path, 5)
-    report = generate_pairs(
-        photographs, bank, folder, PairsOptions(count=12, shard_size=2), execution=Execution(progress=progress)
-    )
+    report = generate_pairs(photographs, bank, folder, options, execution=Execution(progress=progress))
     assert [entry.name for entry in report.lost] == ["picture-2"]
     pairs = read_pairs(folder)
     assert [(lost.source, "No such file" in lost.reason) for lost in pairs.manifest.lost] == [(2, True)]
@@ -105,7 +104,7 @@ def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     for shard in range(4):
         name = f"shard-{shard:05d}.h5"
         assert (folder / name).read_bytes() == (whole / name).read_bytes()
-    assert generate_pairs(photographs, bank, folder, PairsOptions(count=12, shard_size=2), resume=True).made == 0
+    assert generate_pairs(photographs, bank, folder, options, resume=True).made == 0
 
 
 def test_a_run_that_lost_a_photograph_resumes_without_it(

@@ -5,7 +5,13 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from metalens.formats.pairs.photograph_split import ALIKE, look_of, split_photographs
+from metalens.formats.pairs.photograph_split import (
+    ALIKE,
+    look_of,
+    pairs_of_each,
+    photographs_in_turn,
+    split_photographs,
+)
 
 
 def picture_of(number: int, rows: int = 120, columns: int = 160) -> np.ndarray:
@@ -74,3 +80,35 @@ def test_both_sides_have_a_photograph_if_there_are_two(share: float) -> None:
 def test_one_photograph_or_no_share_trains() -> None:
     assert split_photographs([hash_of(0)], ["0" * 64], 0.5) == ["train"]
     assert split_photographs([hash_of(0), hash_of(1)], ["0" * 64, "f" * 64], 0.0) == ["train", "train"]
+
+
+@pytest.mark.parametrize(("total", "photographs"), [(7, 3), (3, 7), (6, 3), (1, 1), (100, 7)])
+def test_pairs_are_shared_evenly_over_photographs_that_train(total: int, photographs: int) -> None:
+    each = pairs_of_each(total, ["train"] * photographs, 0.05)
+    assert each.sum() == total
+    assert each.max() - each.min() <= 1
+    assert photographs_in_turn(range(total), each) == [place for place, count in enumerate(each) for _ in range(count)]
+
+
+@pytest.mark.parametrize(
+    ("total", "sides", "expected"),
+    [
+        # One photograph of four would have a quarter of the pairs; 5 % of 32 are asked for.
+        (32, "tvtt", [10, 2, 10, 10]),
+        (100, "vtvttttttv", [2, 14, 2, 14, 14, 14, 13, 13, 13, 1]),
+        (4, "tvtt", [1, 1, 1, 1]),
+        (9, "tvtt", [3, 1, 3, 2]),
+        # Of many photographs about the share has been held back, and each has as many pairs.
+        (400, "v" + 39 * "t", [10] * 40),
+        (2, "vttt", [1, 1, 0, 0]),
+    ],
+)
+def test_few_photographs_validate_with_the_share_of_the_pairs_that_is_asked_for(
+    total: int, sides: str, expected: list[int]
+) -> None:
+    names = ["validation" if each == "v" else "train" for each in sides]
+    assert pairs_of_each(total, names, 0.05).tolist() == expected  # type: ignore[arg-type]
+
+
+def test_all_of_a_test_set_is_dealt_evenly() -> None:
+    assert pairs_of_each(9, ["train", "validation", "train"], 1.0).tolist() == [3, 3, 3]

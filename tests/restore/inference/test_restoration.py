@@ -14,7 +14,7 @@ from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.adapter.restorer import blend
 from metalens.restore.inference.capture_files import captures_of
-from metalens.restore.inference.pseudo import degrade, make_pseudo_pairs
+from metalens.restore.inference.pseudo import degrade, make_pseudo_pairs, plan_pseudo_pairs
 from metalens.restore.inference.restoration import (
     Settings,
     check_alphas,
@@ -230,28 +230,32 @@ def test_half_precision_networks_keep_float32_latents(make_restorer):
 
 def test_pseudo_pairs_have_the_format_of_pairs_and_resume_to_the_same(make_restorer, tmp_path):
     photographs = []
-    for name in ("a", "b"):
+    for name, turned in (("a", 1), ("b", -1)):
         photographs.append(tmp_path / f"{name}.png")
-        write_picture(photographs[-1], capture(pixels=(100, 120)))
+        write_picture(photographs[-1], np.ascontiguousarray(capture(pixels=(100, 120))[::turned, ::turned]))
     (tmp_path / "bad.png").write_bytes(b"no picture")
     photographs.append(tmp_path / "bad.png")
     restorer = make_restorer(perturb=0.02)
-    manifest = make_pseudo_pairs(restorer, photographs, tmp_path / "pseudo", count=3, shard_size=2)
-    assert [each.name for each in manifest.skipped] == ["bad.png"]
+    plan = plan_pseudo_pairs(restorer, photographs, count=3, shard_size=2)
+    make_pseudo_pairs(restorer, plan, tmp_path / "pseudo")
+    assert [each.name for each in plan.manifest.skipped] == ["bad.png"]
     made = read_pairs(tmp_path / "pseudo")
     assert made.manifest.kind == "pseudo"
-    assert made.source_names() == ["a.png", "b.png", "a.png"]
+    # One of the two validates: one pair is the least.
+    (validates,) = [source.name for source in plan.manifest.sources if source.split == "validation"]
+    assert sorted(made.source_names()) == made.source_names()
+    assert made.source_names().count(validates) == 1
     clean, degraded = made[1]
     np.testing.assert_array_equal(degraded, degrade(restorer, clean))
     shard = tmp_path / "pseudo" / "shard-00001.h5"
     before = shard.read_bytes()
     shard.unlink()
-    make_pseudo_pairs(restorer, photographs, tmp_path / "pseudo", count=3, shard_size=2, resume=True)
+    make_pseudo_pairs(restorer, plan, tmp_path / "pseudo", resume=True)
     assert shard.read_bytes() == before
 
 
 def test_pseudo_pairs_need_a_photograph_and_a_count(make_restorer, tmp_path):
     with pytest.raises(InputError, match="--count must be 1 or more"):
-        make_pseudo_pairs(make_restorer(), [], tmp_path / "pseudo", count=0)
+        plan_pseudo_pairs(make_restorer(), [], count=0)
     with pytest.raises(InputError, match="no photograph can be used"):
-        make_pseudo_pairs(make_restorer(), [tmp_path / "none.png"], tmp_path / "pseudo", count=1)
+        plan_pseudo_pairs(make_restorer(), [tmp_path / "none.png"], count=1)
