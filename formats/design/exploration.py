@@ -67,6 +67,9 @@ class Envelope(Record):
 
     track_length_um: Micrometres | None = Field(default=None, description="largest, from the stop to the sensor")
     diameter_um: Micrometres | None = Field(default=None, description="largest, of the lens")
+    period_um: Micrometres | None = Field(
+        default=None, description="smallest, over which the phase at the lens' rim makes a turn"
+    )
     f_number: Annotated[tuple[Positive, Positive], Pair] | None = Field(default=None, description="[least, largest]")
     numerical_aperture: Annotated[float, Field(gt=0, lt=1)] | None = Field(
         default=None, description="smallest, of the light's cone on the axis"
@@ -83,8 +86,9 @@ class Envelope(Record):
         for name in ("f_number", "field_deg"):
             if (both := getattr(self, name)) is not None:
                 yield name, *both
-        if self.numerical_aperture is not None:
-            yield "numerical_aperture", self.numerical_aperture, math.inf
+        for name in ("period_um", "numerical_aperture"):
+            if (smallest := getattr(self, name)) is not None:
+                yield name, smallest, math.inf
 
 
 class Exploration(Record):

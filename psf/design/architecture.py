@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.parts import KinoformResponse
 from metalens.formats.design.exploration import Architecture, Choice, Envelope, Ranges
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
@@ -191,15 +192,29 @@ def quantities_of(camera: Camera, architectures: Sequence[Architecture]) -> dict
     )
     has_stop = air + glass > 0
     ray = corner_ray(camera, focal, air, glass)
+    diameter = lens_diameter_um(has_stop, pupil, ray[:, 1])
     sine = np.where(has_stop, ray[:, 0], np.sin(np.arctan2(half_diagonal_um(camera), focal)))
     return {
         "focal_length_um": focal,
         "track_length_um": focal + air + glass,
-        "diameter_um": lens_diameter_um(has_stop, pupil, ray[:, 1]),
+        "diameter_um": diameter,
+        "period_um": 1e-3 * _turn_nm(camera) * focal / (0.5 * diameter),
         "f_number": focal / pupil,
         "field_deg": np.degrees(np.arcsin(sine)),
         "numerical_aperture": np.sin(np.arctan2(0.5 * pupil, focal)),
     }
+
+
+def _turn_nm(camera: Camera) -> float:
+    """Path for which the phase makes a turn: a relief's depth, or the shortest wavelength."""
+    response = camera.lens.response
+    return response.wavelength_nm if isinstance(response, KinoformResponse) else _shortest_nm(camera)
+
+
+def _shortest_nm(camera: Camera) -> float:
+    """The shortest wavelength that a channel sees."""
+    wavelength, weight = spectral_quadrature(camera.spectrum)
+    return 1e9 * float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min())
 
 
 def kept_limits(camera: Camera, envelope: Envelope, quantities: dict[str, np.ndarray]) -> dict[str, np.ndarray]:
@@ -219,8 +234,7 @@ def kept_limits(camera: Camera, envelope: Envelope, quantities: dict[str, np.nda
     reached = np.isfinite(quantities["field_deg"]) & (angle <= LARGEST_ANGLE)
     kept[f"a chief ray to the sensor's corner, at most {LARGEST_ANGLE:g}° off axis"] = reached
     if camera.lens.meta_atoms is not None:
-        wavelength, weight = spectral_quadrature(camera.spectrum)
-        shortest = 1e9 * float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min())
+        shortest = _shortest_nm(camera)
         aperture = np.sin(np.arctan2(0.5 * quantities["diameter_um"], quantities["focal_length_um"]))
         limit = 0.5 * shortest / camera.lens.meta_atoms.pitch_nm
         kept[f"the lattice's largest numerical aperture {limit:.2f}"] = aperture <= limit

@@ -118,7 +118,7 @@ def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
     if not (0 <= seed < 2**63 and 0 <= index < 2**63):
         raise InputError(f"tolerance: seed {seed} and draw {index} were expected from 0 to 2^63 - 1.")
     return {
-        name: quantile(distribution, _uniform(seed, index, NAMES.index(name)))
+        name: float(quantile(distribution, np.float64(_uniform(seed, index, NAMES.index(name)))))
         for name, distribution in errors.terms.items()
     }
 
@@ -129,26 +129,26 @@ def _uniform(seed: int, index: int, term: int) -> float:
     return float(np.random.Generator(generator).random() + 2.0**-54)
 
 
-def quantile(distribution: Fixed | Normal | Uniform, share: float) -> float:
+def quantile(distribution: Fixed | Normal | Uniform, share: np.ndarray | np.float64) -> np.ndarray | np.float64:
     """Quantile of a distribution: its inverse cumulative distribution function.
 
     Args:
         distribution: of one error.
-        share: probability, in 0..1.
+        share: probabilities of any shape, in 0..1.
 
     Returns:
-        The value in the unit of the distribution.
+        The values in the unit of the distribution, of the shape of ``share``.
     """
     match distribution:
         case Fixed():
-            return distribution.nominal
+            return distribution.nominal + 0 * share
         case Uniform():
             return distribution.nominal + (2 * share - 1) * distribution.plus_minus
         case Normal():
             outside = 0.0
             if distribution.limit is not None:
                 outside = float(scipy.special.ndtr(-distribution.limit / distribution.sigma))
-            place = float(scipy.special.ndtri(outside + share * (1 - 2 * outside)))
+            place = scipy.special.ndtri(outside + share * (1 - 2 * outside))
             return distribution.nominal + distribution.sigma * place
 
 

@@ -126,6 +126,7 @@ def test_what_is_not_free_is_the_cameras_own() -> None:
             ],
         ),
         ({"envelope": {"diameter_um": 50}}, ["none of 16384 within the ranges fit", "envelope.diameter_um by 0.00%"]),
+        ({"envelope": {"period_um": 90.0}}, ["none of 16384 within the ranges fit", "envelope.period_um by 0.00%"]),
         (
             {"range": {"focal_length_um": 600}, "choices": [{"name": "far", "range": {"stop_distance_um": 5000}}]},
             ["a chief ray to the sensor's corner, at most 75° off axis by 0.00%"],
@@ -156,6 +157,15 @@ def test_candidates_lie_within_the_envelope_and_differ() -> None:
         assert quantities["track_length_um"][0] <= 1100
         assert quantities["diameter_um"][0] <= 800
     assert Sampler(explored(seed=1)).first != sampler.first == Sampler(SPEC).first
+
+
+def test_a_smallest_period_of_the_phase_bounds_the_lens_or_deepens_its_relief() -> None:
+    """A turn of the phase is a wavelength of path at λf/r from the centre, or a relief's several wavelengths."""
+    kept = Sampler(explored(envelope={"period_um": 15.0}))
+    assert {each.choice for each in kept.first} == {"multi-order"}
+    for each in kept.first:
+        camera = candidate_spec(kept.branches[each.choice], each, 0).camera.lens
+        assert 3.7 * camera.focal_length_um / (0.5 * camera.aperture_um) >= 15.0
 
 
 def test_a_front_begins_with_one_candidate_at_least() -> None:

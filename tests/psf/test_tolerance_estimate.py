@@ -7,11 +7,11 @@ import pytest
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.design.spec import parse_design, read_design
-from metalens.formats.design.tolerance_spec import Errors, Normal
+from metalens.formats.design.tolerance_spec import Errors, Fixed, Normal
 from metalens.psf.design import tolerance_estimate
 from metalens.psf.design.problem import Problem, problem_of
-from metalens.psf.design.tolerance_estimate import ONE_IN_TWENTY, restored_of, tolerance_loss_db
-from metalens.psf.tolerance.draws import Draw, draw_samples, stacked
+from metalens.psf.design.tolerance_estimate import restored_of, tolerance_loss_db
+from metalens.psf.tolerance.draws import Assembly, Draw, draw_samples, stacked
 
 from .design_examples import design_text
 
@@ -58,10 +58,19 @@ def test_it_is_exact_for_a_parabola_of_the_errors(problem: Problem, monkeypatch:
         return np.asarray(30 + 0.5 * z - 0.02 * z**2 + 2 * p + 3 * t - 0.1 * t**2)
 
     monkeypatch.setattr(tolerance_estimate, "restored_of", parabola)
-    mean = 30 + 2 * 0.2 - 0.02 * 4.0**2 - 0.1 * 2.0**2
-    spread = np.hypot(0.5 * 4.0, 2 * 0.1)
-    loss = tolerance_loss_db(problem, problem.camera)
-    assert loss == pytest.approx(30 - (mean - ONE_IN_TWENTY * spread), abs=1e-5)
+    z, p, t = np.random.default_rng(5).normal([[0.0], [0.2], [0.0]], [[4.0], [0.1], [2.0]], (3, 1_000_000))
+    copies = 0.5 * z - 0.02 * z**2 + 2 * p - 0.1 * t**2
+    assert tolerance_loss_db(problem, problem.camera) == pytest.approx(-np.quantile(copies, 0.05), rel=0.02)
+
+
+def test_a_lens_at_its_best_focus_loses_by_the_square_alone(problem: Problem, monkeypatch: pytest.MonkeyPatch) -> None:
+    """f = 30 − 0.02 z²: one copy in twenty is more than 1.96 standard deviations away, on either side."""
+
+    def best_focus(_: Problem, draws: Draw) -> np.ndarray:
+        return np.asarray(30 - 0.02 * (1e6 * np.asarray(draws.assembly.defocus)) ** 2)
+
+    monkeypatch.setattr(tolerance_estimate, "restored_of", best_focus)
+    assert tolerance_loss_db(problem, problem.camera) == pytest.approx(0.02 * (1.96 * 4.0) ** 2, rel=0.02)
 
 
 def with_errors(problem: Problem, errors: Errors) -> Problem:
@@ -83,6 +92,12 @@ def test_it_is_near_to_what_drawn_lenses_lose(problem: Problem) -> None:
 def test_a_lens_that_can_have_none_of_the_errors_loses_nothing(problem: Problem) -> None:
     errors = Errors(decentre_x_um=Normal(distribution="normal", sigma=1.0))
     assert tolerance_loss_db(with_errors(problem, errors), problem.camera) == 0.0
+
+
+def test_an_error_that_all_copies_have_is_lost_by_all(problem: Problem) -> None:
+    one = with_errors(problem, Errors(defocus_um=Fixed(distribution="fixed", nominal=3.0)))
+    drawn, moved = restored_of(one, stacked([Draw(), Draw(assembly=Assembly(defocus=3e-6))]))
+    assert tolerance_loss_db(one, one.camera) == pytest.approx(drawn - moved, abs=1e-5)
 
 
 def test_several_orders_behind_a_stop_have_an_estimate() -> None:
