@@ -1,6 +1,7 @@
 """How far a point spread function with the correction by neighbours is from a computation of the whole lens.
 
-``python benchmarks/whole_cylindrical_lens.py [--sites 29] [--focal-length-um 12] [--orders 15] [--json FILE]``. A
+``python benchmarks/whole_cylindrical_lens.py [--sites 29] [--focal-length-um 12] [--orders 15] [--phases 4] [--json
+FILE]``. A
 cylindrical lens of silicon nitride pillars (``si3n4-on-sio2``, 540 nm), one row of sites that repeats across, is
 computed whole by rigorous coupled-wave analysis: the row is one supercell, whose field over one period is the field
 behind the lens. It is compared with the local periodic approximation and with that times the correction of ``metalens
@@ -50,6 +51,9 @@ def correction_of(plan: VerificationPlan) -> Neighbours:
         camera="cylinder", lens_hash="0" * 64, library=plan.library.name, tolerance=plan.tolerance, zones=tuple(rows)
     )
     print(f"zones {list(plan.zones)}, rows not converged {found.unconverged}", flush=True)
+    for row in rows:
+        told = f"{row.local:.3f} {row.supercell:.3f} {row.phase_error_rad:+.2f} ± {row.uncertainty:.3f}"
+        print(f"{row.pillars:3d} {row.field_deg:4.0f}° {row.azimuth_deg:4.0f} {row.polarisation} {told}", flush=True)
     return neighbours_of(found, flat_cells=True, orders=())
 
 
@@ -78,11 +82,12 @@ def whole_field(solver: SupercellSolver, angle: float, polarisation: str, x: np.
     return np.exp(1j * x[:, None] * number) @ amplitude
 
 
-def compared(sites: int, focal_length: float, orders: int) -> list[dict[str, Any]]:
+def compared(sites: int, focal_length: float, orders: int, phases: int) -> list[dict[str, Any]]:
     camera = camera_of(sites, focal_length)
     plan = plan_verification(
-        camera, fields=FIELDS, wavelengths=[LIGHT], zones=5, most_pillars=10, orders_per_atom=(9, 15, 25)
-    )
+        camera, fields=FIELDS, wavelengths=[LIGHT], zones=5, most_pillars=10, orders_per_atom=(9, 15, 25),
+        constant_phases=phases,
+    )  # fmt: skip
     correction, lens = correction_of(plan), metalens_of(camera)
     library = library_of(lens)
     assert library is not None
@@ -127,10 +132,11 @@ def main() -> None:
     parser.add_argument("--sites", type=int, default=29)
     parser.add_argument("--focal-length-um", type=float, default=12.0)
     parser.add_argument("--orders", type=int, default=15, help="Fourier orders for each pillar of the whole lens")
+    parser.add_argument("--phases", type=int, default=4, help="constant phases of each zone that are averaged")
     parser.add_argument("--json", type=Path)
     options = parser.parse_args()
     before = time.process_time()
-    rows = compared(options.sites, 1e-6 * options.focal_length_um, options.orders)
+    rows = compared(options.sites, 1e-6 * options.focal_length_um, options.orders, options.phases)
     told = {"machine": machine(), "rows": rows, "seconds": round(time.process_time() - before)}
     print(json.dumps(told, indent=1))
     if options.json:

@@ -45,6 +45,13 @@ if TYPE_CHECKING:
     show_default=True,
     help="Fourier orders per meta-atom to try, ascending, comma-separated.",
 )
+@click.option(
+    "--constant-phases",
+    type=click.IntRange(1, 16),
+    default=4,
+    show_default=True,
+    help="Zones of each width, which differ in their constant phase; their mean counts.",
+)
 @backend_options
 @resume_option
 @dry_run_option
@@ -59,6 +66,7 @@ def verify(
     sagittal: bool,
     tolerance: float,
     orders_per_pillar: str,
+    constant_phases: int,
     backend_name: str,
     workers: int,
     slurm_options: tuple[str, ...],
@@ -99,6 +107,7 @@ def verify(
         sagittal=sagittal,
         tolerance=tolerance,
         orders_per_atom=orders,
+        constant_phases=constant_phases,
     )
     check_claim(parts, ASKED, resume=resume, asked=asked_of(plan))
     backend = backend_settings(backend_name, workers, slurm_options)
@@ -180,11 +189,13 @@ def _summary(found: Verification, output: Path) -> dict[str, Any]:
 
 def _text(found: Verification, output: Path) -> list[str]:
     lines = [f"{output}: {len(found.zones)} rows"]
-    lines.append("radius/um  pillars  wavelength/nm  field/deg  azimuth  pol.  local  supercell  phase error/rad")
+    lines.append(
+        "radius/um  pillars  wavelength/nm  field/deg  azimuth  pol.  local  supercell  phase error/rad  uncertainty"
+    )
     lines += [
         f"{zone.radius_um:9.4g}  {zone.pillars:7d}  {zone.wavelength_nm:13.5g}  {zone.field_deg:9.3g}  "
         f"{zone.azimuth_deg:7.3g}  {zone.polarisation:>4}  {zone.local:5.3f}  {zone.supercell:9.3f}  "
-        f"{zone.phase_error_rad:15.2f}{'' if zone.converged else '  not converged'}"
+        f"{zone.phase_error_rad:15.2f}  {zone.uncertainty or 0:11.3f}{'' if zone.converged else '  not converged'}"
         for zone in found.zones
     ]
     if found.unconverged:

@@ -10,6 +10,7 @@ the field in the same polarisation is t cos² a + t' sin² a. What is turned int
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass, field
 from itertools import product
 
@@ -157,12 +158,21 @@ def _quadratic(table: jax.Array, nodes: np.ndarray | jax.Array, slope: jax.Array
     return across + 0.5 * (towards - away) * cosine + (0.5 * (towards + away) - across) * jnp.square(cosine)
 
 
+LARGEST_UNCERTAINTY = 0.1
+"""Of the wanted order's amplitude, relative: a correction that is smaller than its uncertainty is refused beyond it."""
+
+_log = logging.getLogger(__name__)
+
+
 def neighbours_of(found: Verification, *, flat_cells: bool, orders: tuple[int, ...], veil: bool = True) -> Neighbours:
     """The correction that a verification implies.
 
     Where planes of incidence across the zones were not verified (``--sagittal``), they are those at normal incidence,
     where s and p change places: the component of the light along a grating's lines changes its orders in the second
     order only.
+
+    At a wavelength, field and polarisation where the correction is smaller than its own uncertainty, root mean square
+    over zones and azimuths, the local values are kept, which is logged.
 
     Args:
         found: of the lens, or of another one of the same meta-atoms.
@@ -171,12 +181,13 @@ def neighbours_of(found: Verification, *, flat_cells: bool, orders: tuple[int, .
         veil: whether light of other orders is a part of the point spread functions.
 
     Raises:
-        InputError: the verification was made before it told all orders.
+        InputError: the verification was made before it told all orders and its uncertainty, or that exceeds both the
+            correction and :data:`LARGEST_UNCERTAINTY`.
     """
-    if any(len(zone.order_shares) != len(ORDERS) for zone in found.zones):
+    if any(len(zone.order_shares) != len(ORDERS) or zone.uncertainty is None for zone in found.zones):
         raise InputError(
-            "lens.neighbours: the verification does not tell the shares of all orders, as those of earlier versions "
-            "did not; verify the lens again."
+            "lens.neighbours: the verification does not tell the shares of all orders and its uncertainty, as those of "
+            "earlier versions did not; verify the lens again."
         )
     wavelengths = sorted({zone.wavelength_nm for zone in found.zones})
     fields = sorted({zone.field_deg for zone in found.zones})
@@ -184,6 +195,8 @@ def neighbours_of(found: Verification, *, flat_cells: bool, orders: tuple[int, .
     first = found.zones[0]
     pitch = first.wavelength_nm * 1e-9 / first.deflection_sine / first.pillars
     rows = {_key(zone): _values(zone, flat_cells, orders) for zone in found.zones}
+    for unsure in _less_than_uncertain(found, rows):
+        rows[unsure][:2] = [1.0, 0.0]
     axes = (wavelengths, fields, "sp", (0, 90, 180), counts)
     flat = [_row(rows, (colour, at, turn, name, count)) for colour, at, name, turn, count in product(*axes)]
     whole = np.array(flat).reshape(*map(len, axes), -1)
@@ -220,6 +233,36 @@ def _values(zone: VerifiedZone, flat_cells: bool, orders: tuple[int, ...]) -> np
     stray = [max(0.0, share - local) for share, local in zip(zone.order_shares, own, strict=True)]
     stray[ORDERS.index(1)] = 0.0
     return np.array([np.sqrt(gain), zone.phase_error_rad, *stray])
+
+
+def _less_than_uncertain(found: Verification, rows: dict[_Key, np.ndarray]) -> list[_Key]:
+    """Rows whose correction is smaller than its uncertainty.
+
+    Raises:
+        InputError: that is more than :data:`LARGEST_UNCERTAINTY`.
+    """
+    groups: dict[tuple[float, float, str], list[VerifiedZone]] = {}
+    for zone in found.zones:
+        groups.setdefault((zone.wavelength_nm, zone.field_deg, zone.polarisation), []).append(zone)
+    unsure = []
+    for (colour, field_deg, polarisation), zones in groups.items():
+        amplitude, phase = np.array([rows[_key(zone)][:2] for zone in zones]).T
+        size = float(np.sqrt(np.mean(np.abs(amplitude * np.exp(1j * phase) - 1) ** 2)))
+        uncertainty = float(np.sqrt(np.mean([(zone.uncertainty or 0.0) ** 2 for zone in zones])))
+        if uncertainty <= size:
+            continue
+        told = (
+            f"lens.neighbours: at {colour:g} nm, {field_deg:.3g}° and {polarisation} the correction changes amplitudes "
+            f"by {size:.2g}, and is uncertain by {uncertainty:.2g}"
+        )
+        if uncertainty > LARGEST_UNCERTAINTY:
+            raise InputError(
+                f"{told}; verify the lens with more --constant-phases or --orders-per-pillar, or leave out "
+                "lens.neighbours."
+            )
+        _log.warning("%s; the local values are kept there", told)
+        unsure += [_key(zone) for zone in zones]
+    return unsure
 
 
 def _row(rows: dict[_Key, np.ndarray], key: _Key) -> np.ndarray:

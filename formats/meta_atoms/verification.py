@@ -22,7 +22,8 @@ class VerifiedZone(BaseModel):
     Attributes:
         radius_um: where the lens has this zone.
         pillars: N, meta-atoms in a period.
-        geometry_nm: of each of them, along the falling phase.
+        geometry_nm: of each of them, along the falling phase, at the constant phase that is the best by the local
+            approximation.
         deflection_sine: of the first order in air, at normal incidence.
         wavelength_nm: of the light.
         field_deg: angle of incidence in air.
@@ -31,7 +32,8 @@ class VerifiedZone(BaseModel):
         polarisation: of the light, of the plane of incidence.
         local: share in the wanted order by the local periodic approximation with flat cells.
         supercell: the same with all neighbours.
-        phase_error_rad: phase of the wanted order with neighbours less that without.
+        phase_error_rad: phase of the wanted order with neighbours less that without, of arrays with equally many
+            Fourier orders.
         undeflected: share in the zeroth order.
         other_orders: share in the other transmitted orders along the row.
         transmittance: of all orders.
@@ -40,6 +42,9 @@ class VerifiedZone(BaseModel):
         converged: whether it is within the tolerance.
         order_shares: in each of the :data:`ORDERS`; empty in files of earlier versions.
         local_order_shares: the same by the local periodic approximation with flat cells.
+        constant_phases: P, zones that differ in their constant phase, whose light in the wanted order was averaged.
+        uncertainty: of the wanted order's amplitude over the local one: the standard error of the mean over the
+            constant phases, and the last change with the number of Fourier orders; None in files of earlier versions.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -63,6 +68,8 @@ class VerifiedZone(BaseModel):
     converged: bool
     order_shares: tuple[Share, ...] = ()
     local_order_shares: tuple[Share, ...] = ()
+    constant_phases: int = Field(default=1, ge=1)
+    uncertainty: Share | None = None
 
 
 class Verification(BaseModel):

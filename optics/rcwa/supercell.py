@@ -24,6 +24,10 @@ ORDERS_PER_ATOM = (9, 15, 25, 40)
 """Fourier orders for each meta-atom of a supercell, until the wanted order's share converges."""
 
 
+FEWEST_ORDERS = 4
+"""Of one meta-atom by itself: of fewer fmmax keeps the zeroth order alone, of which XLA makes no Fourier transform."""
+
+
 @dataclass(frozen=True)
 class Supercell:
     """A row of meta-atoms on a square lattice, at one wavelength.
@@ -176,6 +180,44 @@ class SupercellSolver:
         wanted = place[1]
         amplitude = np.sqrt(max(found.order_shares[wanted], 0.0)) * np.exp(1j * found.order_phases[wanted])
         return GratingOrders(complex(amplitude), np.maximum(shares, 0.0), found.transmittance)
+
+
+class ArraySolver:
+    """The arrays of a supercell's meta-atoms, each by itself, with equally many Fourier orders for each meta-atom.
+
+    What few Fourier orders do wrong is then nearly the same as in the supercell.
+
+    Args:
+        cell: the supercell.
+        orders_per_atom: Fourier orders.
+    """
+
+    def __init__(self, cell: Supercell, orders_per_atom: int) -> None:
+        self.cell = cell
+        densities = [
+            cell_density(cell.shape, each, cell.pitch, "square", cell.samples, centred=True) for each in cell.geometry
+        ]
+        count = max(orders_per_atom, FEWEST_ORDERS)
+        self.layers = [
+            row_layer(each[None], cell.material**2, cell.between**2, cell.pitch, count) for each in densities
+        ]
+
+    def at(self, angle: float, polarisation: str) -> np.ndarray:
+        """Transmission ``[meta-atom]`` of the zeroth order.
+
+        Args:
+            angle: of incidence in air in radians, in the plane along the row; shapes that a quarter turn leaves as they
+                are have the same in the plane across.
+            polarisation: ``"s"`` or ``"p"``.
+        """
+        found = [
+            scatter_plane_wave(
+                layer, height=self.cell.height, wavelength=self.cell.wavelength, angle=angle,
+                polarisation=polarisation, before=self.cell.before, behind=self.cell.behind,
+            )
+            for layer in self.layers
+        ]  # fmt: skip
+        return np.array([each.transmission for each in found])
 
 
 def local_amplitude(transmission: np.ndarray, order: int = 1) -> complex:

@@ -25,6 +25,9 @@ from metalens.optics.verification.zones import zone_radii
 SECONDS_PER_CUBE = 4e-8
 """Of one core, for each unknown to the third power: eigenmodes and solutions of a supercell at one incidence."""
 
+CONSTANT_PHASES = 4
+"""Zones of one width that are averaged: a lens has all constant phases, and sharp resonances at some of them."""
+
 SECONDS_PER_ZONE = 20.0
 """For the Fourier matrices of a zone, mostly their compilation."""
 
@@ -43,6 +46,7 @@ class VerificationPlan:
         azimuths: of the planes of incidence in radians, at fields off the axis.
         tolerance: largest change of a share at the last step to more Fourier orders.
         orders_per_atom: Fourier orders for each meta-atom that are tried, ascending.
+        constant_phases: zones that differ in their constant phase, for each number of meta-atoms.
     """
 
     camera: Camera
@@ -54,6 +58,7 @@ class VerificationPlan:
     azimuths: tuple[float, ...]
     tolerance: float
     orders_per_atom: tuple[int, ...]
+    constant_phases: int
 
     @property
     def incidences(self) -> list[tuple[float, float]]:
@@ -65,13 +70,14 @@ class VerificationPlan:
         """Estimated time of one core if every supercell takes the most Fourier orders."""
         total = 0.0
         for count in self.zones:
-            total += SECONDS_PER_ZONE
+            total += SECONDS_PER_ZONE * self.constant_phases
             for step in self.orders_per_atom:
                 total += 4 * len(self.wavelengths) * SECONDS_PER_CUBE * (count * step) ** 3
-            unknowns = count * self.orders_per_atom[-1]
+            # Of the best constant phase with the number of orders before the last, too.
+            cubes = self.constant_phases * self.orders_per_atom[-1] ** 3 + self.orders_per_atom[-2] ** 3
             for _, turn in self.incidences:
                 # Without the mirror symmetry there are twice as many unknowns.
-                cube = unknowns**3 * (8 if abs(math.sin(turn)) > 1e-9 else 1)
+                cube = count**3 * cubes * (8 if abs(math.sin(turn)) > 1e-9 else 1)
                 total += 2 * len(self.wavelengths) * SECONDS_PER_CUBE * cube
         return total
 
@@ -85,6 +91,7 @@ class VerificationPlan:
             "azimuths": list(self.azimuths),
             "tolerance": self.tolerance,
             "orders_per_atom": list(self.orders_per_atom),
+            "constant_phases": self.constant_phases,
         }
 
 
@@ -101,6 +108,7 @@ def plan_of_json(asked: dict[str, Any]) -> VerificationPlan:
         tuple(asked["azimuths"]),
         asked["tolerance"],
         tuple(asked["orders_per_atom"]),
+        asked["constant_phases"],
     )
 
 
@@ -114,6 +122,7 @@ def plan_verification(
     sagittal: bool = False,
     tolerance: float = 0.02,
     orders_per_atom: Sequence[int] = ORDERS_PER_ATOM,
+    constant_phases: int = CONSTANT_PHASES,
 ) -> VerificationPlan:
     """Choose the supercells of a lens.
 
@@ -126,6 +135,7 @@ def plan_verification(
         sagittal: also compute planes of incidence across the zone's phase, which takes eight times as long.
         tolerance: largest change of a share at the last step to more Fourier orders.
         orders_per_atom: Fourier orders for each meta-atom that are tried, ascending, at least two.
+        constant_phases: zones that differ in their constant phase, for each number of meta-atoms; their mean counts.
 
     Raises:
         InputError: the lens has no meta-atoms, its library no refractive indices, angles or wavelengths that are asked
@@ -154,6 +164,7 @@ def plan_verification(
         turns,
         tolerance,
         tuple(orders_per_atom),
+        constant_phases,
     )
 
 

@@ -33,10 +33,12 @@ class Zone:
     Attributes:
         radius: where it is, in metres.
         geometry: ``[meta-atom]`` in the library's unit; the phase falls from one to the next.
+        constant_phase: of the first meta-atom, in radians.
     """
 
     radius: float
     geometry: np.ndarray
+    constant_phase: float
 
 
 def zone_radii(lens: Metalens, pitch: float, most_atoms: int) -> dict[int, float]:
@@ -78,24 +80,39 @@ def zone_radii(lens: Metalens, pitch: float, most_atoms: int) -> dict[int, float
     return found
 
 
-def zone_at(lens: Metalens, radius: float, count: int, pitch: float, wavelength: float) -> Zone:
-    """The meta-atoms of a zone.
+def zones_at(
+    lens: Metalens, radius: float, count: int, pitch: float, wavelength: float, constant_phases: int
+) -> list[Zone]:
+    """The meta-atoms of zones of one width, which differ in their constant phase.
 
-    Of a response they are those that it chooses for phases that fall by 2π/N, with the constant phase that is best by
-    the local periodic approximation. Of a structure they are those of its own sites near the radius whose wanted phases
-    are nearest to these.
+    Of a response they are those that it chooses for phases that fall by 2π/N. Of a structure they are those of its own
+    sites near the radius whose wanted phases are nearest to these. The first zone has the constant phase that is best
+    by the local periodic approximation, the others divide 2π/N evenly from there: by a whole step the meta-atoms only
+    change places.
 
     Args:
         lens: of meta-atoms.
         radius: of the zone in metres.
         count: N.
         pitch: of the sites in metres.
-        wavelength: in metres, at which the constant phase is chosen.
+        wavelength: in metres, at which the best constant phase is chosen.
+        constant_phases: how many zones.
     """
-    ramp = -2 * np.pi * np.arange(count) / count
-    library, built = _library(lens), lens.structure
     pistons = 2 * np.pi * np.arange(PISTONS) / PISTONS
-    wanted = ramp + pistons[:, None]
+    chosen, wanted = _chosen(lens, radius, count, pitch, pistons)
+    through = np.asarray(_library(lens).at(jnp.asarray(chosen), jnp.asarray(wavelength)))
+    best = int(np.abs((through * np.exp(-1j * wanted)).mean(axis=1)).argmax())
+    steps = pistons[best] + 2 * np.pi / count * np.arange(constant_phases) / constant_phases
+    geometries, _ = _chosen(lens, radius, count, pitch, steps)
+    return [Zone(radius, each, float(phase)) for each, phase in zip(geometries, steps, strict=True)]
+
+
+def _chosen(
+    lens: Metalens, radius: float, count: int, pitch: float, constant_phases: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Geometries and wanted phases ``[constant phase, meta-atom]`` of zones."""
+    wanted = constant_phases[:, None] - 2 * np.pi * np.arange(count) / count
+    built = lens.structure
     if built is None:
         assert isinstance(lens.response, MetaAtoms)
         chosen = np.asarray(lens.response.chosen_geometry(jnp.asarray(wanted)), dtype=float)
@@ -105,9 +122,7 @@ def zone_at(lens: Metalens, radius: float, count: int, pitch: float, wavelength:
         own, known = _own_geometry(built, place)
         distance = np.abs(np.exp(1j * phase) - np.exp(1j * wanted)[..., None]) + np.where(known, 0.0, 10.0)
         chosen = own[distance.argmin(axis=-1)]
-    through = np.asarray(library.at(jnp.asarray(chosen), jnp.asarray(wavelength)))
-    best = np.abs((through * np.exp(-1j * wanted)).mean(axis=1)).argmax()
-    return Zone(radius, chosen[best])
+    return chosen, wanted
 
 
 def _library(lens: Metalens) -> MetaAtomLibrary:

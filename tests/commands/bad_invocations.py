@@ -89,6 +89,7 @@ OPTIONS = {
         "--fields-deg": ("90", "nan", "a,b", "-1", "0,,1"),
         "--wavelengths-nm": ("0", "-3", "1,2,", "450,nan", "450,1e300"),
         "--orders-per-pillar": ("9", "15,9", "9,9", "2,3", "nan,9"),
+        "--constant-phases": ("17", *WHOLE),
     },
     "tolerance": {
         "--draws": WHOLE,

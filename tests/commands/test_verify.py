@@ -14,7 +14,10 @@ from metalens.formats.meta_atoms.verification import Verification
 from metalens.optics.verification import plan_verification
 from metalens.optics.verification.run import ASKED, asked_of
 
-SMALL = ("--zones", "1", "--most-pillars", "3", "--fields-deg", "0,20", "--orders-per-pillar", "3,7", "--sagittal")
+SMALL = (
+    "--zones", "1", "--most-pillars", "3", "--fields-deg", "0,20", "--orders-per-pillar", "3,7", "--sagittal",
+    "--constant-phases", "2",
+)  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -73,7 +76,13 @@ def test_zones_that_have_not_converged_are_told(made, lens):
 def test_a_finished_zone_is_taken_over(made, lens, tmp_path):
     camera = read_camera(lens)
     plan = plan_verification(
-        camera, zones=1, most_pillars=3, fields=[0.0, 0.3490658503988659], orders_per_atom=(3, 7), sagittal=True
+        camera,
+        zones=1,
+        most_pillars=3,
+        fields=[0.0, 0.3490658503988659],
+        orders_per_atom=(3, 7),
+        sagittal=True,
+        constant_phases=2,
     )
     parts = tmp_path / "out.parts"
     parts.mkdir()

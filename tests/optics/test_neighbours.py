@@ -19,7 +19,9 @@ PITCH, LIGHT = 350e-9, 540e-9
 SHARES = {"s": 0.64, "p": 0.49}
 
 
-def zone(count, field, turn, polarisation, *, supercell, undeflected=0.0, phase=0.0, local=0.8, colour=LIGHT):
+def zone(
+    count, field, turn, polarisation, *, supercell, undeflected=0.0, phase=0.0, local=0.8, colour=LIGHT, uncertainty=0.0
+):
     flat = float(np.sinc(1 / count)) ** 2
     orders = {0: undeflected, 1: supercell}
     return VerifiedZone(
@@ -28,7 +30,7 @@ def zone(count, field, turn, polarisation, *, supercell, undeflected=0.0, phase=
         polarisation=polarisation, local=local * flat, supercell=supercell, phase_error_rad=phase,
         undeflected=undeflected, other_orders=0.0, transmittance=supercell + undeflected, fourier_orders=9,
         change=0.0, converged=True, order_shares=tuple(orders.get(each, 0.0) for each in ORDERS),
-        local_order_shares=tuple(local * flat if each == 1 else 0.0 for each in ORDERS),
+        local_order_shares=tuple(local * flat if each == 1 else 0.0 for each in ORDERS), uncertainty=uncertainty,
     )  # fmt: skip
 
 
@@ -68,6 +70,27 @@ def test_a_zone_gets_the_share_of_its_supercell():
 def test_a_structure_loses_to_flat_cells_by_itself():
     built = made(flat_cells=True)
     assert abs(at(built, [0.0, STEEP], [0.0, 0.0])) ** 2 == pytest.approx(0.64 / (0.8 * np.sinc(0.2) ** 2), rel=1e-5)
+
+
+def unsure(uncertainty):
+    """s on the axis changes amplitudes by √(0.64/0.8) − 1 = −0.106; the others are certain."""
+    return [zone(5, 0.0, 0.0, "s", supercell=0.64, uncertainty=uncertainty), *one_zone()[1:]]
+
+
+def test_a_correction_smaller_than_its_uncertainty_keeps_the_local_values(caplog):
+    changed = neighbours_of(verification(unsure(0.09)), flat_cells=False, orders=(1,))
+    assert abs(at(changed, [0.0, STEEP], [0.0, 0.0])) ** 2 == pytest.approx(0.64 / 0.8, rel=1e-5)
+    small = [row.model_copy(update={"supercell": 0.78}) for row in unsure(0.09)[:1]]
+    kept = neighbours_of(verification([*small, *one_zone()[1:]]), flat_cells=False, orders=(1,))
+    assert at(kept, [0.0, STEEP], [0.0, 0.0]) == pytest.approx(1.0, abs=1e-5)
+    # p and other fields are corrected as before.
+    assert abs(at(kept, [0.0, STEEP], [0.0, 0.0], 1)) ** 2 == pytest.approx(0.49 / 0.8, rel=1e-5)
+    assert "changes amplitudes by 0.013, and is uncertain by 0.09; the local values are kept there" in caplog.text
+
+
+def test_a_correction_of_which_too_little_is_known_is_refused():
+    with pytest.raises(InputError, match=r"at 540 nm, 0° and s the correction changes amplitudes by 0.11, and is "):
+        neighbours_of(verification(unsure(0.2)), flat_cells=False, orders=(1,))
 
 
 def test_without_a_slope_neighbours_are_equal_and_nothing_changes():

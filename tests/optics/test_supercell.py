@@ -8,7 +8,7 @@ from metalens.formats.meta_atoms.library import library_path, read_atom_library
 from metalens.optics.rcwa.layer import fourier_layer, row_layer
 from metalens.optics.rcwa.slab import slab_transmission
 from metalens.optics.rcwa.solve import scatter_plane_wave
-from metalens.optics.rcwa.supercell import LENS_ORDERS, SupercellSolver, local_amplitude, supercell_of
+from metalens.optics.rcwa.supercell import LENS_ORDERS, ArraySolver, SupercellSolver, local_amplitude, supercell_of
 from metalens.optics.rcwa.unit_cell import cell_density
 
 LIGHT = 540e-9
@@ -64,6 +64,16 @@ def test_a_row_of_one_is_the_single_cell(library):
         light = {"angle": np.radians(20), "polarisation": polarisation, **given}
         first, second = (scatter_plane_wave(layer, **light).transmission for layer in (alone, inside))
         assert first == pytest.approx(second, abs=0.02)
+
+
+@pytest.mark.parametrize(("number", "polarisation"), enumerate("sp"))
+def test_arrays_by_themselves_are_the_librarys_but_for_their_fourier_orders(library, number, polarisation):
+    atoms = [int(np.abs(library.geometry[:, 0] - 1e-9 * each).argmin()) for each in (130, 195)]
+    colour = int(np.abs(library.wavelength - LIGHT).argmin())
+    tilt = int(np.abs(library.angle - np.radians(20)).argmin())
+    cell = row(library, *(1e9 * library.geometry[atoms, 0]))
+    found = ArraySolver(cell, 21).at(float(library.angle[tilt]), polarisation)
+    np.testing.assert_allclose(found, library.transmission[number, tilt, atoms, colour], atol=0.1)
 
 
 def test_equal_meta_atoms_in_a_row_are_their_own_array(library):

@@ -12,7 +12,7 @@ from metalens.optics import Cubic, metalens_of
 from metalens.optics.structure import radial_geometry_of
 from metalens.optics.verification import plan_verification
 from metalens.optics.verification.plan import plan_of_json
-from metalens.optics.verification.zones import zone_at, zone_radii
+from metalens.optics.verification.zones import zone_radii, zones_at
 
 PITCH, LIGHT = 350e-9, 540e-9
 
@@ -34,17 +34,28 @@ def test_a_zone_of_n_sites_deflects_by_the_wavelength_over_its_width():
 
 def test_the_meta_atoms_of_a_zone_have_a_falling_phase():
     lens = metalens_of(camera_of(incidence="normal"))
-    zone = zone_at(lens, zone_radii(lens, PITCH, 8)[8], 8, PITCH, LIGHT)
+    zone = zones_at(lens, zone_radii(lens, PITCH, 8)[8], 8, PITCH, LIGHT, 1)[0]
     through = np.asarray(lens.response.library.at(jnp.asarray(zone.geometry), jnp.asarray(LIGHT)))
     # The best of all constant phases; si3n4 reaches 5.55 of 2π rad at 540 nm.
     assert abs(np.mean(through * np.exp(2j * np.pi * np.arange(8) / 8))) ** 2 > 0.93
+
+
+def test_constant_phases_divide_the_step_from_site_to_site():
+    lens = metalens_of(camera_of(incidence="normal"))
+    zones = zones_at(lens, zone_radii(lens, PITCH, 5)[5], 5, PITCH, LIGHT, 3)
+    step = np.diff([zone.constant_phase for zone in zones])
+    np.testing.assert_allclose(step, 2 * np.pi / 15)
+    for zone in zones:
+        wanted = zone.constant_phase - 2 * np.pi * np.arange(5) / 5
+        chosen = np.asarray(lens.response.chosen_geometry(jnp.asarray(wanted)))
+        np.testing.assert_array_equal(zone.geometry, chosen)
 
 
 def test_a_structure_is_verified_with_its_own_meta_atoms():
     lens = metalens_of(camera_of(incidence="normal"))
     built = radial_geometry_of(lens, lens.response.library, spacing=PITCH, wavelengths=np.array([LIGHT]))
     made = replace(lens, structure=built)
-    zone = zone_at(made, zone_radii(lens, PITCH, 6)[6], 6, PITCH, LIGHT)
+    zone = zones_at(made, zone_radii(lens, PITCH, 6)[6], 6, PITCH, LIGHT, 1)[0]
     assert np.isin(np.round(zone.geometry, 12), np.round(np.asarray(built.geometry, dtype=float), 12)).all()
     through = np.asarray(lens.response.library.at(jnp.asarray(zone.geometry), jnp.asarray(LIGHT)))
     assert abs(np.mean(through * np.exp(2j * np.pi * np.arange(6) / 6))) ** 2 > 0.85
