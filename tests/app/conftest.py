@@ -2,15 +2,20 @@
 
 import asyncio
 import io
+import shutil
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 from PIL import Image
 
+from metalens.app.embedded import embedded_bank
 from metalens.app.lens_service import Simulating
 from metalens.app.project import open_project
 from metalens.app.restore_service import Restoring
 from metalens.app.studio import Studio
+from metalens.cli import metalens
+from metalens.formats.pictures.pictures import write_picture
 
 
 class InThisProcess:
@@ -54,3 +59,22 @@ def scene_png(scene):
     file = io.BytesIO()
     Image.fromarray(scene).save(file, "PNG")
     return file.getvalue()
+
+
+@pytest.fixture(scope="session")
+def made_pairs(scene, tmp_path_factory):
+    """Two pairs of 64 × 64 pixels of the embedded camera, of one photograph; another one is no picture."""
+    folder = tmp_path_factory.mktemp("made")
+    (folder / "photographs").mkdir()
+    write_picture(folder / "photographs" / "good.png", np.tile(scene, (3, 3, 1)))
+    (folder / "photographs" / "bad.png").write_bytes(b"no picture")
+    words = ["synth", folder / "photographs", "-o", folder / "pairs", "--psf", embedded_bank(open_project(folder))]
+    made = CliRunner().invoke(metalens, [*map(str, words), "--count", "2", "--crop", "64x64"], catch_exceptions=False)
+    assert made.exit_code == 0, made.output
+    return folder / "pairs"
+
+
+@pytest.fixture
+def pairs(project, made_pairs):
+    """The same in the project's folder."""
+    return shutil.copytree(made_pairs, project.folder / "pairs")

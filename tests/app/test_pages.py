@@ -4,13 +4,13 @@ import asyncio
 from contextlib import asynccontextmanager
 
 import numpy as np
+import pytest
 from nicegui.testing import user_simulation
 
 from metalens.app.embedded import embedded_bank
 from metalens.app.photographs import add_upload
 from metalens.app.psf_picture import psf_picture
 from metalens.app.server import page, pages
-from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
 
 
@@ -126,11 +126,8 @@ def test_a_specification_is_checked_while_it_is_typed(studio, project):
     asyncio.run(visit())
 
 
-def test_pairs_are_filtered_and_told(studio, project, scene, run):
-    write_picture(project.folder / "one.png", np.tile(scene, (3, 3, 1)))
-    arguments = ["synth", project.folder / "one.png", "-o", project.folder / "pairs", "--psf", embedded_bank(project)]
-    assert run(*arguments, "--count", "2", "--crop", "64x64")[0] == 0
-
+@pytest.mark.usefixtures("pairs")
+def test_pairs_are_filtered_and_told(studio):
     async def visit():
         async with visited(studio, "/data") as user:
             await user.should_see("2 simulated pairs of 64 × 64 pixels.", retries=50)

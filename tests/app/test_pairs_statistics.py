@@ -3,9 +3,7 @@
 import numpy as np
 import pytest
 
-from metalens.app.embedded import embedded_bank
 from metalens.app.pairs_statistics import pairs_statistics, sharpness
-from metalens.formats.pictures.pictures import write_picture
 
 
 def test_a_flat_picture_has_no_sharpness_and_a_checkerboard_that_of_its_contrast():
@@ -16,26 +14,8 @@ def test_a_flat_picture_has_no_sharpness_and_a_checkerboard_that_of_its_contrast
     assert sharpness(board) == pytest.approx(400, rel=0.1)
 
 
-def test_each_pair_is_told_with_its_place_and_each_skipped_photograph_with_its_reason(project, scene, run):
-    photographs = project.folder / "photographs"
-    photographs.mkdir()
-    write_picture(photographs / "good.png", np.tile(scene, (3, 3, 1)))
-    (photographs / "bad.png").write_bytes(b"no picture")
-    bank = embedded_bank(project)
-    arguments = [
-        "synth",
-        photographs,
-        "-o",
-        project.folder / "pairs",
-        "--psf",
-        bank,
-        "--count",
-        "2",
-        "--crop",
-        "64x64",
-    ]
-    assert run(*arguments)[0] == 0
-    found = pairs_statistics(project.folder / "pairs")
+def test_each_pair_is_told_with_its_place_and_each_skipped_photograph_with_its_reason(made_pairs):
+    found = pairs_statistics(made_pairs)
     assert (found.count, found.pixels, found.kind) == (2, (64, 64), "simulated")
     assert [name for name, _ in found.skipped] == ["bad"]
     assert "not a picture" in found.skipped[0][1]

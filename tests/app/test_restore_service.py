@@ -83,11 +83,8 @@ def test_kept_latents_are_read_again(studio, ask, opened):
     np.testing.assert_array_equal(after.positive.numpy(), before.positive.numpy())
 
 
-def test_pairs_bring_their_clean_picture_place_and_figures(studio, ask, project, run, scene, tmp_path):
-    write_picture(tmp_path / "photo.png", np.tile(scene, (3, 3, 1)))
-    arguments = ["synth", tmp_path / "photo.png", "-o", tmp_path / "pairs", "--psf", embedded_bank(project)]
-    assert run(*arguments, "--count", "1", "--crop", "64x64")[0] == 0
-    (given,) = add_pairs(project, tmp_path / "pairs")
+def test_pairs_bring_their_clean_picture_place_and_figures(studio, ask, project, pairs):
+    given, _ = add_pairs(project, pairs)
     opened = ask(do="open", key=given.key, adapter="metacamera")
     assert opened["camera"] == "metacamera"
     capture = project.relative(given.capture)
