@@ -24,7 +24,9 @@ _STARTED: list[subprocess.Popen[str]] = []
 
 def one_thread() -> dict[str, str]:
     """Variables of the environment with which a process computes on one thread, beside those that there are."""
-    return ONE_THREAD | {"XLA_FLAGS": f"{os.environ.get('XLA_FLAGS', '')} {_XLA_FLAGS}".strip()}
+    flags = os.environ.get("XLA_FLAGS", "").split()
+    # A flag given twice would be another set of flags: nothing that this process compiled would be used again.
+    return ONE_THREAD | {"XLA_FLAGS": " ".join(flags if _XLA_FLAGS in flags else [*flags, _XLA_FLAGS])}
 
 
 def available_cores() -> int:
