@@ -14,6 +14,8 @@ from metalens.psf import simulate_psf
 FOCUS, WAVELENGTH, DIAMETER = 50e-6, 532e-9, 18e-6
 ANGLE = (np.radians(5), 0.5)
 WINDOW = 8
+PLACES = np.arange(0, WINDOW, 2)
+"""Rows and columns of the window at which the sum is taken."""
 Phase = Callable[[np.ndarray, np.ndarray], np.ndarray]
 """Of a lens at positions (y, x) in metres."""
 
@@ -27,9 +29,9 @@ def direct_sum(phase: Phase, step: float, spacing: float) -> np.ndarray:
     q, p = np.sin(ANGLE[0]) * np.sin(ANGLE[1]), np.sin(ANGLE[0]) * np.cos(ANGLE[1])
     light = inside * np.exp(1j * (phase(y, x) + k * (q * y + p * x)))
     chief = FOCUS * np.array([q, p]) / np.cos(ANGLE[0])
-    found = np.empty((WINDOW, WINDOW))
+    found = np.empty((len(PLACES), len(PLACES)))
     for row, column in np.ndindex(found.shape):
-        away = chief + spacing * (np.array([row, column]) - WINDOW // 2)
+        away = chief + spacing * (PLACES[[row, column]] - WINDOW // 2)
         squared = (away[0] - y) ** 2 + (away[1] - x) ** 2 + FOCUS**2
         distance = np.sqrt(squared)
         kernel = FOCUS / squared / WAVELENGTH * (1 + 1j / (k * distance)) * np.exp(1j * k * distance)
@@ -118,5 +120,5 @@ def test_flat_cells_image_as_the_sum_over_their_points_says(name):
         found = simulate_psf(
             lens, WAVELENGTH, ANGLE, window=(WINDOW, WINDOW), pixel_pitch=spacing, engine=engine, integrate_pixels=False
         )
-        difference = relative_difference(found, expected)
+        difference = relative_difference(found[np.ix_(PLACES, PLACES)], expected)
         assert difference < 1e-3, (engine, difference)

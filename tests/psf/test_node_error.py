@@ -1,5 +1,8 @@
 """The error of interpolation between nodes, estimated and measured, against functions known everywhere."""
 
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 
@@ -28,8 +31,21 @@ def spreading(position: np.ndarray) -> np.ndarray:
     return np.repeat(functions[:, None], 3, axis=1)
 
 
+@cache
+def bank_of_one() -> PsfBank:
+    return bank_of_functions(CAMERA, spreading(np.zeros((1, 2))), np.zeros((1, 2)), layout="scattered", provenance={})
+
+
 def bank_at(position: np.ndarray, layout: Layout) -> PsfBank:
-    return bank_of_functions(CAMERA, spreading(position), position, layout=layout, provenance={})
+    """A bank of :func:`spreading`, whose figures are those of one function: no error is formed of them."""
+    one, places = bank_of_one(), np.zeros(len(position), int)
+    return replace(
+        one,
+        intensity=spreading(position).astype(np.float32),
+        position=position,
+        layout=layout,
+        by_channel=one.by_channel.take(places),
+    )
 
 
 def grid(count: int) -> PsfBank:

@@ -18,7 +18,7 @@ from metalens.formats.pairs.shared_photographs import (
 from metalens.formats.pairs.thumbnail import thumbnail_of
 
 from .test_photograph_split import picture_of
-from .test_thumbnail import scene
+from .test_thumbnail import scene, scenes
 
 
 def source_of(name: str, picture: np.ndarray, *, split: str = "train") -> PairsSource:
@@ -71,9 +71,6 @@ def test_a_sentence_names_some_of_them():
     assert "(mirrored as t4). " in shared_sentence(mirrored)
 
 
-SCENES = [scene(number) for number in range(8)]
-
-
 def seen(name: str, picture: np.ndarray, *, split: str = "train") -> PairsSource:
     return source_of(name, picture, split=split).model_copy(update={"thumbnail": thumbnail_of(picture)})
 
@@ -90,14 +87,14 @@ def seen(name: str, picture: np.ndarray, *, split: str = "train") -> PairsSource
     ],
 )
 def test_crops_and_turns_by_right_angles_are_found(how, change):
-    trained = [seen(f"t{number}", picture) for number, picture in enumerate(SCENES)]
-    test = [seen("other", scene(50)), seen("copy", np.ascontiguousarray(change(SCENES[3])))]
+    trained = [seen(f"t{number}", picture) for number, picture in enumerate(scenes()[:8])]
+    test = [seen("other", scene(50)), seen("copy", np.ascontiguousarray(change(scenes()[3])))]
     assert shared_photographs(test, trained) == [SharedPhotograph("copy", "t3", how)]
 
 
 def test_a_photograph_of_which_a_part_trained_is_found():
-    trained = [seen("t", np.ascontiguousarray(np.rot90(SCENES[2][30:220, 20:250]))), seen("u", SCENES[1])]
-    test = [seen("other", scene(50)), seen("whole", SCENES[2])]
+    trained = [seen("t", np.ascontiguousarray(np.rot90(scenes()[2][30:220, 20:250]))), seen("u", scenes()[1])]
+    test = [seen("other", scene(50)), seen("whole", scenes()[2])]
     (found,) = shared_photographs(test, trained)
     assert found == SharedPhotograph("whole", "t", "more, turned by 270°")
     assert "whole (more than t, turned by 270°)" in shared_sentence([found])
@@ -105,15 +102,15 @@ def test_a_photograph_of_which_a_part_trained_is_found():
 
 def test_of_very_many_only_whole_photographs_are_compared(monkeypatch):
     monkeypatch.setattr("metalens.formats.pairs.shared_photographs.MOST_SEARCHED", 3)
-    trained = [seen(f"t{number}", picture) for number, picture in enumerate(SCENES[:2])]
-    test = [seen("turned", np.ascontiguousarray(np.rot90(SCENES[0]))), seen("part", SCENES[1][:180, :240])]
+    trained = [seen(f"t{number}", picture) for number, picture in enumerate(scenes()[:2])]
+    test = [seen("turned", np.ascontiguousarray(np.rot90(scenes()[0]))), seen("part", scenes()[1][:180, :240])]
     assert [each.name for each in shared_photographs(test, trained)] == ["turned"]
 
 
 def test_what_is_there_twice_is_told():
-    sources = [seen(f"s{number}", picture) for number, picture in enumerate(SCENES[:3])]
+    sources = [seen(f"s{number}", picture) for number, picture in enumerate(scenes()[:3])]
     assert duplicates(sources) == []
-    again = [*sources, seen("again", resized(SCENES[1], (90, 110))), seen("file", SCENES[0])]
+    again = [*sources, seen("again", resized(scenes()[1], (90, 110))), seen("file", scenes()[0])]
     found = duplicates(again)
     assert [(each.name, each.training_name, each.how) for each in found] == [
         ("again", "s1", "the same picture"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -52,15 +53,17 @@ def small(picture: np.ndarray) -> np.ndarray:
     return found
 
 
-SCENES = [scene(number) for number in range(12)]
+@cache
+def scenes() -> list[np.ndarray]:
+    return [scene(number) for number in range(12)]
 
 
 @pytest.mark.parametrize("turn", TURNS)
 def test_a_crop_is_found_however_it_is_turned(turn: str) -> None:
-    others = Thumbnails([small(each) for each in SCENES])
+    others = Thumbnails([small(each) for each in scenes()])
     random = np.random.default_rng(0)
     for share in (1.0, 0.8, 0.6):
-        found = others.search(small(changed(SCENES[5], share, turn, random)))
+        found = others.search(small(changed(scenes()[5], share, turn, random)))
         assert found.correlation[5] > ALIKE
         assert found.correlation.argmax() == 5
         assert list(TURNS)[found.turn[5]] == UNDOES.get(turn, turn)
@@ -68,7 +71,7 @@ def test_a_crop_is_found_however_it_is_turned(turn: str) -> None:
 
 
 def test_other_scenes_are_not_found() -> None:
-    pictures = [small(each) for each in SCENES]
+    pictures = [small(each) for each in scenes()]
     others = Thumbnails(pictures)
     for number, picture in enumerate(pictures):
         found = others.search(picture).correlation
@@ -77,17 +80,17 @@ def test_other_scenes_are_not_found() -> None:
 
 
 def test_a_whole_picture_is_found_faster() -> None:
-    others = Thumbnails([small(each) for each in SCENES])
-    found = others.search(small(np.rot90(SCENES[3])), whole=True)
+    others = Thumbnails([small(each) for each in scenes()])
+    found = others.search(small(np.rot90(scenes()[3])), whole=True)
     assert found.correlation.argmax() == 3
     assert found.correlation[3] > ALIKE
-    assert others.search(small(SCENES[3][:160, :200]), whole=True).correlation[3] < ALIKE
+    assert others.search(small(scenes()[3][:160, :200]), whole=True).correlation[3] < ALIKE
 
 
 def test_a_thumbnail_is_a_thousand_letters_and_comes_back() -> None:
-    text = thumbnail_of(SCENES[0])
+    text = thumbnail_of(scenes()[0])
     assert 700 < len(text) < 1600
-    picture = small(SCENES[0])
+    picture = small(scenes()[0])
     assert picture.shape == (36, SIDE)
     assert (picture.min(), picture.max()) == (0, 15)
     assert picture_of("") is None
@@ -97,14 +100,14 @@ def test_a_thumbnail_is_a_thousand_letters_and_comes_back() -> None:
 
 def test_a_flat_picture_is_like_no_other() -> None:
     flat = small(np.full((100, 100, 3), 77, np.uint8))
-    assert Thumbnails([small(SCENES[0]), flat]).search(flat).correlation.max() < ALIKE
+    assert Thumbnails([small(scenes()[0]), flat]).search(flat).correlation.max() < ALIKE
     assert SMALLEST < 0.5
 
 
 @pytest.mark.long  # half a minute: 38 photographs with each other
 def test_photographs_of_two_known_sets_are_told_apart() -> None:
     paths = sorted((DATA / "kodak24").rglob("*.png")) + sorted((DATA / "set14").rglob("*.png"))
-    pictures = [each for each in map(read_picture, paths) if min(each.shape[:2]) >= 200] or SCENES
+    pictures = [each for each in map(read_picture, paths) if min(each.shape[:2]) >= 200] or scenes()
     thumbnails = [small(each) for each in pictures]
     others, random = Thumbnails(thumbnails), np.random.default_rng(0)
     for number, thumbnail in enumerate(thumbnails):
