@@ -39,8 +39,9 @@ def design(
 ) -> None:
     """Design a lens for SPEC, a design.toml or the name of an included specification.
 
-    Included: held, held-restoration, held-robust, held-strehl, metacamera, metacamera-200um, multi-order. The report
-    compares the lens with a hyperbolic lens of the same size, for each field angle and colour.
+    Included: held, held-restoration, held-robust, held-strehl, metacamera, metacamera-200um, multi-order,
+    wide-field-multi-order. The report compares the lens with a hyperbolic lens of the same size, for each field angle
+    and colour.
     """
     from metalens.formats.files.atomic import require_apart, require_new_directory
     from metalens.workflows.design import checked_spec

@@ -27,7 +27,7 @@ def test_a_preset_survives_a_round_trip(name: str):
     assert again.hash == camera.hash
 
 
-@pytest.mark.parametrize("name", ["metacamera", "multi-order"])
+@pytest.mark.parametrize("name", ["metacamera", "multi-order", "wide-field-multi-order"])
 def test_a_designed_preset_is_the_camera_of_its_specification(name: str):
     """Apart from the phase, which the design gives."""
     preset, asked = read_camera(name), read_design(name).camera
