@@ -96,8 +96,8 @@ def simulate(
 ) -> None:
     """Simulate the point spread functions of LENS, a lens.toml or the name of a preset.
 
-    Presets: metacamera, metacamera-200um, multi-order, nano-optics, hyperbolic, wide-field,
-    wide-field-multi-order. Writes the PSFs over field and colour with their FWHM map and other figures of merit.
+    Presets: metacamera, metacamera-200um, multi-order, nano-optics, hyperbolic, wide-field, wide-field-multi-order.
+    Writes the PSFs over field and colour with their FWHM map and other figures of merit.
     """
     from metalens.formats.camera.camera import read_camera
 
