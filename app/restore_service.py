@@ -73,7 +73,8 @@ class Restoring:
 
         Returns:
             ``folder`` of the restored pictures, ``key`` of the photograph that was restored, ``camera``, and whether
-            ``functions`` are there and ``uncertainty`` is calibrated; or ``foreign``, why another camera took it.
+            ``functions`` are there, ``uncertainty`` is calibrated, and pictures are ``consistent`` by the adapter's own
+            block; or ``foreign``, why another camera took it.
         """
         tell(0.02, "loading the adapter")
         try:
@@ -118,6 +119,7 @@ class Restoring:
             "camera": self.restorer.camera.name,
             "functions": self.bank is not None,
             "uncertainty": self.bank is not None and "uncertainty" in self.restorer.training,
+            "consistent": self.restorer.consistency is not None,
         }
 
     def decode(self, tell: Tell, folder: str, alpha: float | str, consistent: bool = False) -> dict[str, Any]:
@@ -127,7 +129,7 @@ class Restoring:
             tell: progress callback.
             folder: as :meth:`open` returned it.
             alpha: a number, or the file name of a map in the folder.
-            consistent: apply data consistency.
+            consistent: apply data consistency, unless the adapter has a block of its own.
 
         Returns:
             ``picture``: its file.
@@ -135,6 +137,7 @@ class Restoring:
         del tell
         place = self.project.inside(folder)
         label = f"alpha{float(alpha):g}" if not isinstance(alpha, str) else Path(alpha).stem
+        consistent = consistent and self.restorer.consistency is None
         target = place / f"{label}{'-consistent' if consistent else ''}.png"
         if isinstance(alpha, str) and not consistent:
             target = place / f"{label}-restored.png"
@@ -255,7 +258,7 @@ class Restoring:
         if str(folder) not in self.latents:
             raise InputError("the photograph is not open any more; choose it again.")
         values = decode_values(self.restorer, self.latents[str(folder)], wanted)
-        if not consistent:
+        if not consistent or self.restorer.consistency is not None:
             return values
         given = self._photograph(folder)
         place = given.about.place

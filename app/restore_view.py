@@ -124,6 +124,7 @@ class RestoreView:
             self.all_the_same.set_visibility(True)
             return
         self.opened = opened
+        self.consistent.set_visibility(not opened["consistent"])
         self.chosen = photograph(self.project, opened["key"])
         self.project.remember(photograph=key)
         if any_lens or self.chosen.about.foreign:
@@ -280,7 +281,7 @@ class RestoreView:
             adapter=self.adapter.value,
             alpha=self.alpha if self.mapped is None else f"{folder}/{self.mapped}",
             psf=self._psf(),
-            consistent=self.consistent.value,
+            consistent=self.consistent.value and not self.opened["consistent"],
             uncertainty=self.uncertain.value,
         )
         self.results.show_files(picture, f"{folder}/latents.safetensors", restoration)

@@ -34,10 +34,17 @@ from measuring.random_prior import sd_turbo_sized
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.interruption import terminate_as_interrupt
 from metalens.restore.adapter.adapter_file import load_restorer
-from metalens.restore.adapter.restorer import AdapterConfig, Restorer, blend
+from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.inference import tiled_networks
-from metalens.restore.inference.restoration import Settings, decode, degradation_map, latents_of, restore
+from metalens.restore.inference.restoration import (
+    Settings,
+    decode,
+    decode_values,
+    degradation_map,
+    latents_of,
+    restore,
+)
 from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.inference.tiling import tiling_of
 from metalens.restore.machine import machine_name, usable_device
@@ -202,7 +209,7 @@ def linearity(restorer: Restorer) -> None:
     latents = latents_of(restorer, coffee)
 
     def decoded(alpha: float) -> np.ndarray:
-        return 255 * restorer.prior.decode(blend(latents.positive, latents.neutral, alpha))[0].numpy()
+        return 255 * decode_values(restorer, latents, alpha)
 
     print("from to     RMS   largest error in the middle")
     for low, high in ((0, 0.25), (0.25, 0.5), (0.5, 0.75), (0.75, 1), (0, 0.5), (0.5, 1), (0, 1), (1, 1.2), (1, 2)):

@@ -31,6 +31,11 @@ def _pixels(ctx: click.Context, parameter: click.Parameter, value: str | None) -
 @click.option(
     "--quality", type=Number(0, 1), help="Fix Q for this quality of a capture, 0 best. [default: the map is an input]"
 )
+@click.option(
+    "--without-consistency",
+    is_flag=True,
+    help="Leave out the block of data consistency behind the decoder, which the graphs cannot hold.",
+)
 @json_option
 def onnx(
     adapter: str,
@@ -38,6 +43,7 @@ def onnx(
     prior: str | None,
     pixels: tuple[int, int] | None,
     quality: float | None,
+    without_consistency: bool,
     as_json: bool,
 ) -> None:
     """Write the encoder, the U-Net and the decoder of ADAPTER, a folder or 'metacamera', as ONNX.
@@ -52,9 +58,11 @@ def onnx(
 
     require_new_directory(output)
     require("export onnx", "torch", "onnx", "onnxruntime")
-    about = export_onnx(load_restorer(adapter, prior=prior), output, pixels, quality=quality)
+    restorer = load_restorer(adapter, prior=prior)
+    about = export_onnx(restorer, output, pixels, quality=quality, without_consistency=without_consistency)
     error = max(each["largest_error"] for each in about["graphs"].values())
     size = sum(each["bytes"] for each in about["graphs"].values()) / 1e6
     frame = " × ".join(map(str, about["pixels"]))
     text = f"{output}: frames of {frame}, {size:.1f} MB, at most {error:.1g} from PyTorch, of the largest output"
+    text += "; without the block of data consistency" * without_consistency
     answer({"output": str(output), **about}, as_json, text)

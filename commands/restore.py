@@ -119,7 +119,8 @@ form_options = together(
 @click.option(
     "--consistent",
     is_flag=True,
-    help="Apply data consistency with the PSFs of --psf or of the adapter: closer to the scene, but slower.",
+    help="Apply data consistency with the PSFs of --psf or of the adapter: closer to the scene, but slower. An adapter "
+    "with a trained block of its own needs no option.",
 )
 @click.option(
     "--uncertainty",
@@ -220,6 +221,9 @@ def restore(
     for wanted, option in ((consistent, "--consistent"), (uncertainty, "--uncertainty")):
         if wanted and functions is None:
             raise InputError(f"{option} needs --psf, the psf.h5 of the camera that took the captures.")
+    if consistent and restorer.consistency is not None:
+        tell_line("--consistent adds nothing: the adapter has a block of data consistency of its own.")
+        consistent = False
     consistency = DataConsistency(functions, device=device) if consistent and functions is not None else None
     options = RestoreOptions(
         alphas,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer, counted, tell_shared
+from metalens.commands.answer import answer, counted, tell_line, tell_shared
 from metalens.commands.bank import given_banks
 from metalens.commands.ensemble import ensemble_banks
 from metalens.commands.options import (
@@ -145,7 +145,8 @@ _RECIPE = (
     click.option(
         "--consistency",
         type=click.Choice(["none", "trained"]),
-        help="Train a block of data consistency behind the decoder; it needs --conditioning optics. [default: none]",
+        help="Train a block of data consistency behind the decoder, or that of --init further; it needs --conditioning "
+        "optics. none leaves that of --init out. [default: none]",
     ),
     click.option("--edge-weight", type=Number(1, 100), help="Relative frequency of crops at the edge. [default: 1]"),
     click.option("--fwhm/--no-fwhm", default=None, help="Whether Q depends on the FWHM map; by default it does."),
@@ -270,6 +271,7 @@ def train(
 
     import torch
 
+    from metalens.restore.adapter.lens_transfer import leaves_out_block
     from metalens.restore.training.folder import check_folder
     from metalens.restore.training.loop import check_recordable
     from metalens.restore.training.loss import PathLoss
@@ -290,6 +292,10 @@ def train(
     )
     sources = [source for each in opened for source in each.manifest.sources]
     tell_shared([source for source in sources if source.split == "validation"], sources)
+    if leaves_out_block(initial, task.config.adapter):
+        tell_line(
+            f"{initial}: its block of data consistency is left out; --consistency trained keeps it, and trains it on."
+        )
     if dry_run:
         restorer, lenses = untrained(task)
         settings = settings_of(task, restorer, lenses, PathLoss(task.config))

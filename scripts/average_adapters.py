@@ -3,8 +3,8 @@
     python scripts/average_adapters.py DETAILED FAITHFUL --share 0.15 --pairs pairs/ -o averaged/
 
 SHARE is that of FAITHFUL. Adapters of one lineage can be averaged (Wortsman et al., CVPR 2022, arXiv 2109.01903); what
-comes out is measured like any other. A path embedding that FAITHFUL lacks counts as that of DETAILED. The map of the
-expected error is calibrated on photographs that PAIRS keep for validation.
+comes out is measured like any other. A path embedding or a block of data consistency that FAITHFUL lacks counts as that
+of DETAILED. The map of the expected error is calibrated on photographs that PAIRS keep for validation.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ def average_adapters(detailed: str, faithful: str, share: float, pairs: Path, ou
 
     Args:
         detailed: folder or name of an adapter; its settings are those of the average.
-        faithful: of an adapter of the same camera, prior and settings; it may lack the path embedding.
+        faithful: of an adapter of the same camera, prior and settings; it may lack the path embedding, and the
+            block of data consistency.
         share: weight of ``faithful``, 0 to 1.
         pairs: whole frames of the adapters' camera, some of them kept for validation.
         output: a new or empty folder.
@@ -72,7 +73,7 @@ def _require_alike(detailed: Restorer, faithful: Restorer, where: str) -> None:
     first, second = (
         {name: tuple(each.shape) for name, each in restorer.parameters().items()} for restorer in (detailed, faithful)
     )
-    optional = {name for name in first if name.startswith("path_embedding.") and name not in second}
+    optional = {name for name in first if name.startswith(("path_embedding.", "consistency.")) and name not in second}
     if different := sorted({name for name, _ in first.items() ^ second.items()} - optional):
         raise InputError(
             f"{where}: are of different settings, for their weights differ in shape, {different[0]} among others; "

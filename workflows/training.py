@@ -195,4 +195,8 @@ def read_recipe(
         defaults = TrainConfig() if prior is None else default_config(prior, perceptual)
         return replace(defaults, **learnt) if learnt.get("perceptual") == perceptual else defaults
 
-    return read_train_config(path, given, adapter=start, defaults=completed)
+    config = read_train_config(path, given, adapter=start, defaults=completed)
+    if config.only == "consistency" and learnt.pop("adversarial_weight", 0):
+        # A discriminator draws the trust in a picture away from the scene, unless it is asked for.
+        config = read_train_config(path, given, adapter=start, defaults=completed)
+    return config

@@ -92,7 +92,11 @@ def _local_deviation(display: Tensor) -> Tensor:
     """Local standard deviation ``[3, y, x]``, at least a thousandth."""
 
     def mean(values: Tensor) -> Tensor:
-        return F.avg_pool2d(values[None], _AROUND, 1, _AROUND // 2, count_include_pad=False)[0]
+        # Along one axis after the other: 14 additions in place of 49.
+        for side in ((_AROUND, 1), (1, _AROUND)):
+            around = (side[0] // 2, side[1] // 2)
+            values = F.avg_pool2d(values[None], side, 1, around, count_include_pad=False)[0]
+        return values
 
     return (mean(display.square()) - mean(display).square()).clamp_min(1e-6).sqrt()
 

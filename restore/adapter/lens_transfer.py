@@ -68,8 +68,8 @@ def initialise(restorer: Restorer, initial: str) -> None:
         InputError: it is of another prior or of other sizes, or its file is damaged.
 
     An adapter with published conditioning can start one by optics, whose further inputs begin at 0, as do the vectors
-    of a path embedding; a block of data consistency starts untrained; LoRA can start the tuning of all weights, merged
-    at the mean of its lens map.
+    of a path embedding; a block of data consistency starts untrained, or is left out; LoRA can start the tuning of all
+    weights, merged at the mean of its lens map.
     """
     description = check_start(initial, restorer.prior)
     config = AdapterConfig(**description["config"])
@@ -84,7 +84,6 @@ def initialise(restorer: Restorer, initial: str) -> None:
         config.conditioning in ("published", asked.conditioning)
         and config.tuning in ("lora", asked.tuning)
         and config.path_embedding in (False, asked.path_embedding)
-        and config.consistency in ("none", asked.consistency)
     )
     sized = known if config.tuning == asked.tuning else asdict(asked)
     if not started or replace(config, **sized) != restorer.config:
@@ -97,6 +96,8 @@ def initialise(restorer: Restorer, initial: str) -> None:
     else:
         tensors = read_tensors(path)
         tensors.pop("fwhm_map", None)
+    if asked.consistency == "none":
+        tensors = {name: value for name, value in tensors.items() if not name.startswith("consistency.")}
     load_parameters(restorer, _widened(tensors, restorer), origin=str(path))
 
 
@@ -107,10 +108,13 @@ def _merged(initial: str, restorer: Restorer) -> dict[str, Tensor]:
     maps = other.maps(quality).mean((-2, -1), keepdim=True).expand(-1, -1, CELLS, CELLS)
     from metalens.restore.adapter.merging import merged_prior
 
+    # The block of data consistency goes on beside what is merged.
+    other.config = replace(other.config, consistency="none")
     prior = merged_prior(other, None if other.config.form == "plain" else maps)
     tensors = {f"unet.{name}": value for name, value in prior.unet.state_dict().items()}
     tensors |= {f"vae.{name}": value for name, value in prior.vae.state_dict().items()}
-    return tensors | {name: value for name, value in other.parameters().items() if name.startswith("optics.")}
+    further = ("optics.", "consistency.")
+    return tensors | {name: value for name, value in other.parameters().items() if name.startswith(further)}
 
 
 def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor]:
@@ -131,9 +135,12 @@ def _widened(tensors: dict[str, Tensor], restorer: Restorer) -> dict[str, Tensor
 def loss_settings(initial: str) -> dict[str, Any]:
     """What the paths of an adapter were trained for, if its neutral path is one of fidelity: keys of a recipe.
 
-    Training on with the published targets would make α = 0 a low-pass again, unnoticed.
+    Training on with the published targets would make α = 0 a low-pass again, unnoticed. A run that trained one part
+    alone left the paths as they were: what counts is the loss of the run before it.
     """
-    config = describe_adapter(initial)["training"].get("config", {})
+    training = describe_adapter(initial)["training"]
+    before = training.get("loss_before")
+    config = training.get("config", {}) if before is None else before
     if config.get("neutral") != "fidelity":
         return {}
     return {key: config[key] for key in _OF_THE_LOSS if key in config}
@@ -142,14 +149,24 @@ def loss_settings(initial: str) -> dict[str, Any]:
 def adapter_config(initial: str) -> AdapterConfig:
     """Read size and form of an adapter, for a new adapter that starts from it.
 
+    A block of data consistency is no part of them: it needs large crops and pairs of one lens, and is trained for
+    minutes when the networks are. ``consistency = "trained"`` in the recipe keeps it.
+
     Raises:
         InputError: there is none, or its description is damaged.
     """
     description = describe_adapter(initial)
     try:
-        return AdapterConfig(**description["config"])
+        return replace(AdapterConfig(**description["config"]), consistency="none")
     except (KeyError, TypeError) as error:
         raise InputError(f"{initial}: lacks or garbles its config ({error}); copy the adapter again.") from error
+
+
+def leaves_out_block(initial: str | None, config: AdapterConfig) -> bool:
+    """Whether a new adapter lacks the block of data consistency of the adapter that it starts from."""
+    if initial is None or config.consistency == "trained":
+        return False
+    return bool(describe_adapter(initial)["config"]["consistency"] == "trained")
 
 
 def use_for_lens(restorer: Restorer, bank: PsfBank) -> None:

@@ -123,6 +123,7 @@ class Restorer:
         self.path_embedding = PathEmbedding(self.prior) if config.path_embedding else None
         self.consistency = ConsistencyBlock() if config.consistency == "trained" else None
         self._estimates: LinearEstimates | None = None
+        self._blur: tuple[PsfBank, tuple[Any, ...], LocalBlur] | None = None
         self._identity = ""
         # In the memory order of all later moves, which would otherwise change the last bits of every result.
         self.to(self.prior.device)
@@ -308,8 +309,16 @@ class Restorer:
         if self.consistency is None or self.bank is None:
             raise InputError("the adapter has no trained data consistency, or lacks its camera's functions.")
         light, weight = measured(self.bank.camera.sensor, capture, expected.device)
-        blur = LocalBlur(self.bank, (expected.shape[-2], expected.shape[-1]), place, device=expected.device)
+        blur = self._blur_at((expected.shape[-2], expected.shape[-1]), place, expected.device)
         return self.consistency(expected, light, weight, blur)
+
+    def _blur_at(self, pixels: tuple[int, int], place: tuple[int, int], device: torch.device) -> LocalBlur:
+        """The blur of a part of the frame; the last one is kept, for other α and for captures of the same size."""
+        assert self.bank is not None
+        part = (pixels, tuple(place), device)
+        if self._blur is None or self._blur[0] is not self.bank or self._blur[1] != part:
+            self._blur = self.bank, part, LocalBlur(self.bank, pixels, place, device=device)
+        return self._blur[2]
 
     def context(self, picture: Tensor) -> Tensor:
         """The part of a crop ``[..., y, x]`` whose light lies in the crop, with a block of data consistency; or all."""

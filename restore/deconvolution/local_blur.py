@@ -75,7 +75,7 @@ class LocalBlur:
             next_fast_len(each.length + side - 1, real=True)
             for each, side in ((rows, self._kernel[0]), (columns, self._kernel[1]))
         )
-        self._transfer = torch.fft.rfft2(functions, s=self._size)
+        self._transfer = self._spectrum(functions)
         self._white = torch.ones(3, 1, 1, device=functions.device)
         self._white = self._white_scene(bank, (scene[0], scene[1]))
 
@@ -121,9 +121,10 @@ class LocalBlur:
         """
         scene = scene if self._warp is None else self._warp.forward(scene)
         parts = self._cut(scene, self._rows.length, self._columns.length) * self._weights
-        blurred = torch.fft.irfft2(torch.fft.rfft2(parts, s=self._size) * self._transfer, s=self._size)
+        size = self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1
+        blurred = self._picture(self._spectrum(parts) * self._transfer, size)
         canvas = scene.new_zeros(3, *(side + 4 * margin for side, margin in zip(self.pixels, self.margin, strict=True)))
-        self._add(canvas, blurred, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
+        self._add(canvas, blurred)
         return self._frame(canvas) / self._white
 
     def adjoint(self, frame: Tensor) -> Tensor:
@@ -131,10 +132,10 @@ class LocalBlur:
         (y, x) = self.margin
         canvas = F.pad(frame / self._white, (2 * x, 2 * x, 2 * y, 2 * y))
         parts = self._cut(canvas, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
-        spread = torch.fft.rfft2(parts, s=self._size) * self._transfer.conj()
-        back = torch.fft.irfft2(spread, s=self._size)[..., : self._rows.length, : self._columns.length]
+        spread = self._spectrum(parts) * self._transfer.conj()
+        back = self._picture(spread, (self._rows.length, self._columns.length))
         scene = frame.new_zeros(3, self.pixels[0] + 2 * y, self.pixels[1] + 2 * x)
-        self._add(scene, back * self._weights, self._rows.length, self._columns.length)
+        self._add(scene, back * self._weights)
         return scene if self._warp is None else self._warp.adjoint(scene)
 
     def crop(self, scene: Tensor) -> Tensor:
@@ -146,17 +147,31 @@ class LocalBlur:
         (y, x), (height, width) = self.margin, self.pixels
         return canvas[:, 2 * y : 2 * y + height, 2 * x : 2 * x + width]
 
+    def _spectrum(self, parts: Tensor) -> Tensor:
+        """Fourier transform ``[..., column // 2 + 1, row]`` of windows ``[..., y, x]``, filled up with zeros.
+
+        Rows come last: transforms along the last axis, where values lie side by side, take a third of the time.
+        """
+        across = torch.fft.rfft(parts, n=self._size[1])
+        return torch.fft.fft(across.transpose(-2, -1), n=self._size[0])
+
+    def _picture(self, spectrum: Tensor, size: tuple[int, int]) -> Tensor:
+        """The first rows and columns of the windows that have a spectrum."""
+        across = torch.fft.ifft(spectrum)[..., : size[0]].transpose(-2, -1)
+        return torch.fft.irfft(across, n=self._size[1])[..., : size[1]]
+
     def _cut(self, picture: Tensor, height: int, width: int) -> Tensor:
         """Cut the windows of all nodes from a picture, ``[row, column, 3, height, width]``."""
-        y = torch.from_numpy(self._rows.starts[:, None] + np.arange(height)).to(picture.device)
-        x = torch.from_numpy(self._columns.starts[:, None] + np.arange(width)).to(picture.device)
-        return picture[:, y[:, :, None, None], x[None, None]].permute(1, 3, 0, 2, 4)
+        rows, columns = self._rows.starts, self._columns.starts
+        parts = [picture[:, top : top + height, left : left + width] for top in rows for left in columns]
+        return torch.stack(parts).unflatten(0, (len(rows), len(columns)))
 
-    def _add(self, picture: Tensor, parts: Tensor, height: int, width: int) -> None:
+    def _add(self, picture: Tensor, parts: Tensor) -> None:
         """Add windows to a picture, in place."""
+        height, width = parts.shape[-2:]
         for row, top in enumerate(self._rows.starts):
             for column, left in enumerate(self._columns.starts):
-                picture[:, top : top + height, left : left + width] += parts[row, column, :, :height, :width]
+                picture[:, top : top + height, left : left + width] += parts[row, column]
 
 
 class _Windows:

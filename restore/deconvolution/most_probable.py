@@ -82,22 +82,22 @@ def most_probable(
         The scene, of the shape of ``expected``.
     """
 
-    def normal(step: Tensor) -> Tensor:
-        return step + transposed(blur.adjoint(weight * blur.forward(deviation(step))))
-
     residual = transposed(blur.adjoint(weight * (light - blur.forward(expected))))
-    solution = torch.zeros_like(residual)
-    direction, size = residual, residual.square().sum()
-    for _ in range(iterations):
+    direction, size, scene = residual, residual.square().sum(), expected
+    for iteration in range(iterations):
         if not size > 0:
             break
-        image = normal(direction)
-        length = size / (direction * image).sum()
-        solution = solution + length * direction
-        residual = residual - length * image
+        step = deviation(direction)
+        image = blur.forward(step)
+        length = size / (direction.square().sum() + (weight * image.square()).sum())
+        scene = scene + length * step
+        if iteration == iterations - 1:
+            # Nothing reads the next direction.
+            break
+        residual = residual - length * (direction + transposed(blur.adjoint(weight * image)))
         before, size = size, residual.square().sum()
         direction = residual + size / before * direction
-    return expected + deviation(solution)
+    return scene
 
 
 def slope(light: Tensor) -> Tensor:

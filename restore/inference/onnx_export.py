@@ -65,7 +65,12 @@ class OnnxGraph:
 
 
 def export_onnx(
-    restorer: Restorer, folder: Path, pixels: tuple[int, int] | None = None, *, quality: float | None = None
+    restorer: Restorer,
+    folder: Path,
+    pixels: tuple[int, int] | None = None,
+    *,
+    quality: float | None = None,
+    without_consistency: bool = False,
 ) -> dict[str, Any]:
     """Write the graphs of a restorer into a new folder, and compare them with PyTorch through onnxruntime.
 
@@ -75,22 +80,27 @@ def export_onnx(
         pixels: rows, columns of a frame; by default the sensor's.
         quality: fixes the map to that of the lens with this quality everywhere, 0 (best) to 1; by default the map is an
             input, if the adapter has a Q.
+        without_consistency: leave out the block of data consistency, which no graph holds; what the graphs restore is
+            then the picture before it.
 
     Returns:
         The content of ``onnx.json``: sizes, inputs, and for each graph ``largest_error`` and ``bytes``.
 
     Raises:
-        InputError: the extra ``onnx`` is not installed, the adapter has skips or a block of data consistency, a map is
-            to be fixed that it has not, a graph differs from PyTorch, or the disk refuses the write.
+        InputError: the extra ``onnx`` is not installed, the adapter has skips, or a block of data consistency that is
+            not to be left out, or none that could be, a map is to be fixed that it has not, a graph differs from
+            PyTorch, or the disk refuses the write.
     """
     require("export onnx", "onnx", "onnxruntime")
     if restorer.skips is not None:
         raise InputError("export onnx: the decoder takes features of the encoder (skips), which is not exported.")
-    if restorer.consistency is not None:
+    if restorer.consistency is not None and not without_consistency:
         raise InputError(
-            "export onnx: a trained block of data consistency follows the decoder, which is not exported; export the "
-            "adapter that it was trained from."
+            "export onnx: the adapter's block of data consistency follows the decoder, and is not exported; give "
+            "--without-consistency for the pictures before it."
         )
+    if without_consistency and restorer.consistency is None:
+        raise InputError("export onnx: --without-consistency: the adapter has no block; leave the option out.")
     has_q = bool(restorer.layers.ranks)
     if quality is not None and not has_q:
         raise InputError("export onnx: --quality fixes the map of Q, and the adapter has no Q; leave it out.")
@@ -108,6 +118,7 @@ def export_onnx(
         "map": ("input" if quality is None else "fixed") if has_q else "none",
         "quality": quality,
         "estimates": bool(estimates),
+        "without_consistency": without_consistency,
         "graphs": {},
     }
     with atomic_directory(folder) as part:

@@ -41,7 +41,7 @@ def restore_picture(
         alpha: −1 to 2: 0 is faithful, 1 detailed, above 1 extrapolates. A number, or a map ``[y, x]``.
         prior: the adapter's prior, if it has moved since training.
         bank: point spread functions of the picture's camera, or their ``psf.h5``. With a bank, data consistency is
-            applied: closer to the scene, but slower.
+            applied: closer to the scene, but slower; an adapter with a trained block applies that in any case.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
         steps: 1 to 4 diffusion steps; adapters are trained for one.
         tile: largest side of a tile in pixels.

@@ -19,7 +19,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.adapter_file import describe_adapter, save_adapter
-from metalens.restore.adapter.lens_transfer import initialise
+from metalens.restore.adapter.lens_transfer import initialise, leaves_out_block, loss_settings
 from metalens.restore.adapter.model_card import write_model_card
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.adapter.svda import OF_WHOLE_FRAMES
@@ -241,8 +241,11 @@ def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, A
     """The training record for the model card."""
     optimisation, workplace = loop.optimisation, loop.workplace
     found = trainee.validate_at_the_end(optimisation.step_number)
+    initial = settings["initial"]
+    before = {"loss_before": loss_settings(initial)} if trainee.config.only != "all" and initial is not None else {}
     return {
         **settings,
+        **before,
         "steps": optimisation.step_number,
         "seconds": round(optimisation.seconds, 1),
         "skipped_steps": loop.skipped.total,
@@ -251,6 +254,7 @@ def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, A
         "by_alpha": found["by_alpha"],
         "trainable_parameters": sum(p.numel() for p in trainee.restorer.parameters().values()),
         "device": str(workplace.device),
+        "block_left_out": leaves_out_block(initial, trainee.config.adapter),
         "processes": workplace.processes,
         "threads": torch.get_num_threads(),
         "machine": machine_name(workplace.device),

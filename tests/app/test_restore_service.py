@@ -76,6 +76,19 @@ def test_every_picture_is_the_command_s_to_the_bit(ask, run, project, opened, tm
     assert all(torch.equal(ours[name], theirs[name]) for name in ours)
 
 
+def test_consistency_of_an_adapter_without_a_block_is_the_command_s_to_the_bit(ask, run, project, scene_png, tmp_path):
+    given, bank = add_upload(project, scene_png, "scene.png"), project.relative(embedded_bank(project))
+    opened = ask(do="open", key=given.key, adapter="metacamera-200um", psf=bank, any_lens=True, cut=True)
+    assert not opened["consistent"]
+    picture = ask(do="decode", folder=opened["folder"], alpha=0.3, consistent=True)["picture"]
+    capture = next((tmp_path / "metalens-app/photographs" / opened["key"]).glob("*.png"))
+    other = ("--adapter", "metacamera-200um", "--psf", tmp_path / bank, "--any-lens", "--consistent")
+    assert run("restore", capture, "--place", "168,160", "-o", tmp_path / "b", "--alpha", "0.3", *other)[0] == 0
+    np.testing.assert_array_equal(
+        read_picture(tmp_path / picture), read_picture(next(tmp_path.glob("b/*-alpha0.3.png")))
+    )
+
+
 def test_kept_latents_are_read_again(studio, ask, opened):
     before = studio.restoring.handlers.latents.pop(next(iter(studio.restoring.handlers.latents)))
     assert ask(do="open", key=opened["key"], adapter="metacamera", any_lens=True) == opened

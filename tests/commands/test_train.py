@@ -113,6 +113,23 @@ def trained(*words):
     return json.loads(result.stdout)
 
 
+def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kept_and_told(
+    pairs_of, lenses, prior, tmp_path
+):
+    given = (pairs_of("first"), "--psf", lenses["first"][0], "--prior", prior, "--steps", 1, *TINY)
+    block = ("--consistency", "trained", "--crop", 48)
+    trained(*given, "-o", tmp_path / "block", "--conditioning", "optics", *block)
+    begun = ("--init", tmp_path / "block")
+    told = run("train", *given, *begun, "-o", tmp_path / "plain")
+    assert told.exit_code == 0, (told.output, told.exception)
+    assert "its block of data consistency is left out; --consistency trained keeps it" in told.stderr
+    trained(*given, *begun, "-o", tmp_path / "kept", *block)
+    for name, consistency in (("plain", "none"), ("kept", "trained")):
+        assert load_restorer(tmp_path / name).config.consistency == consistency
+        card = (tmp_path / name / "README.md").read_text(encoding="utf-8")
+        assert ("was left out" in card) == (consistency == "none")
+
+
 def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of, lenses, prior, tmp_path):
     banks = [word for name in ("first", "second") for word in ("--psf", lenses[name][0])]
     sets = [pairs_of(name) for name in ("first", "second")]
@@ -200,6 +217,17 @@ def test_training_on_keeps_what_the_paths_were_trained_for(tmp_path):
     (faithful / "adapter.json").write_text(json.dumps(description))
     on = read_recipe(None, str(faithful))
     assert (on.neutral, on.perceptual, on.perceptual_weight) == ("fidelity", "efficientnet", 1.5)
+    # The discriminator of the paths judges no data consistency, unless that is said.
+    alone = {"only": "consistency"}
+    assert read_recipe(None, "metacamera").adversarial_weight == 0.5
+    assert read_recipe({"training": alone}, "metacamera").adversarial_weight == 0
+    assert read_recipe({"training": alone | {"adversarial_weight": 0.2}}, "metacamera").adversarial_weight == 0.2
+    # A run that trained one part alone, with a loss of its own, is no guide for the paths.
+    kept = {key: description["training"]["config"][key] for key in ("neutral", "perceptual", "perceptual_weight")}
+    config = description["training"]["config"] | {"only": "consistency", "perceptual_weight": 0.0}
+    later = description | {"training": description["training"] | {"config": config, "loss_before": kept}}
+    (faithful / "adapter.json").write_text(json.dumps(later))
+    assert read_recipe(None, str(faithful)) == on
     # What is said counts, and the weights go with their metric.
     other = read_recipe({"training": {"perceptual": "st-lpips", "neutral": "smooth"}}, str(faithful))
     assert (other.neutral, other.perceptual_weight) == ("smooth", published.perceptual_weight)

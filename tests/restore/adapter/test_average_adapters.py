@@ -9,6 +9,7 @@ from average_adapters import main
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 
 from ..conftest import textured, write_pairs
+from .test_optics_conditioning import optics_restorer, perturbed
 
 
 @pytest.fixture
@@ -37,6 +38,18 @@ def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detai
         # Saved in half precision.
         torch.testing.assert_close(weight, expected, atol=1e-3, rtol=1e-3)
     assert found.training["averaged"] == {"with": faithful, "share": 0.25}
+
+
+def test_the_block_of_data_consistency_is_that_of_the_detailed(bank, prior_folder, pairs, tmp_path):
+    for name, more in (("detailed", {"consistency": "trained"}), ("faithful", {})):
+        (tmp_path / name).mkdir()
+        save_adapter(tmp_path / name, perturbed(optics_restorer(bank, prior_folder, **more), by=0.01))
+    folders = [str(tmp_path / name) for name in ("detailed", "faithful")]
+    main([*folders, "--share", "0.5", "--pairs", str(tmp_path / "pairs"), "-o", str(tmp_path / "averaged")])
+    block, before = (load_restorer(tmp_path / name).consistency for name in ("averaged", "detailed"))
+    assert torch.equal(block.deviation, before.deviation)
+    with pytest.raises(SystemExit, match="are of different settings"):
+        main([*folders[::-1], "--share", "0.5", "--pairs", str(tmp_path / "pairs"), "-o", str(tmp_path / "other")])
 
 
 @pytest.mark.parametrize(

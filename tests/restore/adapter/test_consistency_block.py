@@ -9,16 +9,25 @@ import pytest
 import torch
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
 from metalens.restore.adapter.consistency_block import ConsistencyBlock
-from metalens.restore.adapter.lens_transfer import initialise
+from metalens.restore.adapter.lens_transfer import adapter_config, initialise, leaves_out_block, transfer_adapter
 from metalens.restore.adapter.merging import merged_prior
 from metalens.restore.adapter.restorer import AdapterConfig
+from metalens.restore.deconvolution.consistency import blurred_again
 from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.deconvolution.most_probable import ITERATIONS, measured, most_probable
-from metalens.restore.inference.data_consistency import DataConsistency
+from metalens.restore.inference import data_consistency
+from metalens.restore.inference.capture import Capture
+from metalens.restore.inference.capture_files import captures_of
+from metalens.restore.inference.data_consistency import DataConsistency, trained_consistency
 from metalens.restore.inference.latents_file import load_latents, save_latents
-from metalens.restore.inference.restoration import Settings, decode, latents_of, restore
+from metalens.restore.inference.pseudo import degrade
+from metalens.restore.inference.restoration import Settings, decode, decode_values, latents_of, restore
+from metalens.restore.inference.restored_files import RestoreOptions, restore_files, take_camera
+from metalens.restore.inference.uncertainty import calibrate, expected_error
+from metalens.restore.metrics.measures import psnr
 from metalens.restore.metrics.picture_tensors import as_picture, as_tensor, display_of, light_of_display
 
 from ..conftest import PIXELS, textured
@@ -166,8 +175,101 @@ def test_the_block_is_kept_with_the_adapter_and_starts_untrained_from_one_withou
     assert (read.consistency.deviation == 0.25).all()
     initialise(read, str(tmp_path / "plain"))
     assert (read.consistency.deviation == 0).all()
-    with pytest.raises(InputError, match="this training asks for"):
-        initialise(optics_restorer(bank, prior_folder), str(tmp_path / "with"))
+    without = perturbed(optics_restorer(bank, prior_folder))
+    initialise(without, str(tmp_path / "with"))
+    parameters, kept = without.parameters(), load_restorer(tmp_path / "plain", prior=prior_folder).parameters()
+    assert parameters.keys() == kept.keys()
+    assert all(torch.equal(parameters[name], kept[name]) for name in kept)
+
+
+def saved(restorer, folder):
+    folder.mkdir()
+    save_adapter(folder, restorer)
+    return str(folder)
+
+
+def test_training_from_an_adapter_leaves_its_block_out_unless_it_is_asked_for(bank, prior_folder, tmp_path):
+    start = saved(optics_restorer(bank, prior_folder, consistency="trained"), tmp_path / "with")
+    config = adapter_config(start)
+    assert (config.conditioning, config.consistency) == ("optics", "none")
+    assert leaves_out_block(start, config)
+    assert not leaves_out_block(start, replace(config, consistency="trained"))
+    assert not leaves_out_block(saved(optics_restorer(bank, prior_folder), tmp_path / "plain"), config)
+
+
+def test_the_block_goes_on_beside_lora_that_is_merged_for_the_tuning_of_all_weights(bank, prior_folder, tmp_path):
+    lora = optics_restorer(bank, prior_folder, consistency="trained", form="plain")
+    torch.nn.init.constant_(lora.consistency.noise, 0.25)
+    full = optics_restorer(bank, prior_folder, consistency="trained", tuning="full")
+    initialise(full, saved(lora, tmp_path / "lora"))
+    assert (full.consistency.noise == 0.25).all()
+
+
+def test_another_lens_is_restored_by_its_own_functions(bank, prior_folder, tmp_path):
+    """Also by an adapter that was written for it without training."""
+    other = replace(
+        bank,
+        camera=bank.camera.with_(name="other", lens={"defocus_um": 3.0}),
+        intensity=np.roll(bank.intensity, (1, -1), axis=(-2, -1)),
+    )
+    restorer, capture = optics_restorer(bank, prior_folder, consistency="trained"), picture(3)
+    before = restore(restorer, capture, [0.5])[0.5]
+    transfer_adapter(saved(restorer, tmp_path / "with"), other, tmp_path / "moved", prior=prior_folder)
+    take_camera(restorer, other, any_lens=True)
+    found = restore(restorer, capture, [0.5])[0.5]
+    its_own = optics_restorer(other, prior_folder, consistency="trained")
+    assert np.array_equal(found, restore(its_own, capture, [0.5])[0.5])
+    assert np.abs(found.astype(int) - before).max() > 3
+    moved = load_restorer(tmp_path / "moved", prior=prior_folder)
+    assert (moved.config.consistency, moved.bank.camera.hash) == ("trained", other.camera.hash)
+
+
+def test_pseudo_captures_are_those_without_a_block(bank, prior_folder):
+    with_block, without = (optics_restorer(bank, prior_folder, **more) for more in ({"consistency": "trained"}, {}))
+    assert np.array_equal(degrade(with_block, picture(3)), degrade(without, picture(3)))
+
+
+def test_parts_of_a_large_picture_meet_without_a_seam(bank, prior_folder, monkeypatch):
+    restorer = optics_restorer(bank, prior_folder, consistency="trained")
+    (seen,) = blurred_again([picture(9)], bank)
+    decoded = as_tensor(picture(8))
+    with torch.no_grad():
+        whole = trained_consistency(restorer, decoded, seen)
+        monkeypatch.setattr(data_consistency, "_LEAST_SIDE", 48)
+        parts = trained_consistency(restorer, decoded, seen)
+    assert not torch.equal(whole, parts)
+    assert psnr(as_picture(whole), as_picture(parts)) > 35
+
+
+def test_a_capture_of_16_bits_is_not_rounded_on_its_way_through_the_block(bank, prior_folder):
+    restorer = optics_restorer(bank, prior_folder, consistency="trained")
+    capture = np.tile(np.linspace(0.4, 0.42, PIXELS[1], dtype=np.float32)[:, None], (PIXELS[0], 1, 3))
+    found = restore(restorer, capture, [0.5])[0.5]
+    assert found.dtype == np.float32
+    assert len(np.unique(found[PIXELS[0] // 2, :, 1])) > 0.9 * PIXELS[1]
+
+
+def test_frames_that_are_steadied_keep_their_captures(bank, prior_folder, tmp_path):
+    restorer = optics_restorer(bank, prior_folder, consistency="trained")
+    for number in range(3):
+        write_picture(tmp_path / f"clip-{number}.png", picture(3 + number))
+    options = RestoreOptions([0.5], steady=0.3)
+    done = restore_files(restorer, captures_of([tmp_path]), tmp_path / "out", options)
+    assert [row["steadied"] for row in done.rows] == [False, True, True]
+    first = restore(restorer, picture(3), [0.5])[0.5]
+    assert np.array_equal(read_picture(tmp_path / "out" / "clip-0-alpha0.5.png"), first)
+
+
+def test_the_expected_error_is_of_the_pictures_behind_the_block(bank, prior_folder):
+    restorer = perturbed(optics_restorer(bank, prior_folder, consistency="trained"), by=0.01)
+    clean, seen = picture(3), Capture(picture(4))
+    restorer.training = {"uncertainty": calibrate(restorer, bank, [(clean, seen)])}
+    latents = latents_of(restorer, seen.picture)
+    values = decode_values(restorer, latents, 0.75)
+    error = expected_error(restorer, latents, seen, values, bank)
+    assert error.shape == PIXELS
+    restorer.consistency.noise.data.add_(1.0)
+    assert not np.allclose(expected_error(restorer, latents, seen, values, bank), error)
 
 
 def test_a_block_without_the_lens_is_refused(bank, prior_folder):

@@ -62,7 +62,10 @@ def test_a_fixed_q_is_a_constant_of_the_graphs(make_restorer, tmp_path):
 
 def test_the_embedded_adapter_runs_without_pytorch(tmp_path):
     restorer = load_restorer("metacamera")
-    about = export_onnx(restorer, tmp_path / "out")
+    restorer.consistency = ConsistencyBlock()
+    about = export_onnx(restorer, tmp_path / "out", without_consistency=True)
+    restorer.consistency = None
+    assert about["without_consistency"]
     assert max(each["largest_error"] for each in about["graphs"].values()) < LARGEST_ERROR
     rows, columns = restorer.camera.sensor.pixels
     y, x = np.mgrid[:rows, :columns]
@@ -83,14 +86,17 @@ def test_the_embedded_adapter_runs_without_pytorch(tmp_path):
 
 def test_what_cannot_be_exported_is_refused_and_leaves_nothing(make_restorer, tmp_path, monkeypatch):
     embedded = load_restorer("metacamera")
+    embedded.consistency = None
     with pytest.raises(InputError, match="the adapter has no Q"):
         export_onnx(embedded, tmp_path / "out", quality=0.5)
     with pytest.raises(InputError, match="of the sensor's whole frame"):
         export_onnx(embedded, tmp_path / "out", (64, 64))
     embedded.consistency = ConsistencyBlock()
-    with pytest.raises(InputError, match="data consistency follows the decoder, which is not exported"):
+    with pytest.raises(InputError, match="not exported; give --without-consistency for the pictures before it"):
         export_onnx(embedded, tmp_path / "out")
     embedded.consistency = None
+    with pytest.raises(InputError, match="--without-consistency: the adapter has no block"):
+        export_onnx(embedded, tmp_path / "out", without_consistency=True)
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     with pytest.raises(InputError, match=r"the package onnxruntime is not installed; run .*\[onnx\]"):
         export_onnx(embedded, tmp_path / "out")

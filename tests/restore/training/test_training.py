@@ -10,6 +10,7 @@ import pytest
 import torch
 
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
+from metalens.restore.adapter.lens_transfer import loss_settings
 from metalens.restore.adapter.paths import PathShares, source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.inference.uncertainty import calibration
@@ -240,3 +241,8 @@ def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, t
     before, after = (load_restorer(tmp_path / name, prior=prior_folder).parameters() for name in ("one", "few"))
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"consistency"}
+    begun = replace(settings, l1_weight=1.0, perceptual_weight=0.0)
+    summary = run(pairs, tmp_path / "on", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "few"))
+    assert summary["loss_before"]["l1_weight"] == settings.l1_weight
+    run(pairs, tmp_path / "further", bank, prior_folder, 0, config=begun, initial=str(tmp_path / "on"))
+    assert loss_settings(str(tmp_path / "further")) == loss_settings(str(tmp_path / "few"))
