@@ -33,9 +33,11 @@ from measuring.random_prior import sd_turbo_sized
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.interruption import terminate_as_interrupt
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.quality import quality_map
+from metalens.restore.deconvolution.consistency import blurred_again
 from metalens.restore.inference import tiled_networks
 from metalens.restore.inference.restoration import (
     Settings,
@@ -206,7 +208,9 @@ def linearity(restorer: Restorer) -> None:
     """How far a picture interpolated between two values of α is from the decoded one in the middle, of 255."""
     coffee = skimage.data.coffee()[:400, 100:500]
     for_pixels(restorer, coffee.shape[:2])
-    latents = latents_of(restorer, coffee)
+    # A block of data consistency follows what it takes for a capture.
+    capture = coffee if restorer.bank is None else to_8_bit(blurred_again([coffee], restorer.bank)[0])
+    latents = latents_of(restorer, capture)
 
     def decoded(alpha: float) -> np.ndarray:
         return 255 * decode_values(restorer, latents, alpha)
