@@ -244,5 +244,5 @@ def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, t
     begun = replace(settings, l1_weight=1.0, perceptual_weight=0.0)
     summary = run(pairs, tmp_path / "on", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "few"))
     assert summary["loss_before"]["l1_weight"] == settings.l1_weight
-    run(pairs, tmp_path / "further", bank, prior_folder, 0, config=begun, initial=str(tmp_path / "on"))
+    run(pairs, tmp_path / "further", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "on"))
     assert loss_settings(str(tmp_path / "further")) == loss_settings(str(tmp_path / "few"))
