@@ -27,6 +27,7 @@ from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.design.spec import DesignSpec, read_design
 from metalens.formats.pictures.resizing import scene_from_picture
+from metalens.optics.metalens import Metalens
 from metalens.psf import simulate_bank
 from metalens.psf.design.comparison import candidate_wavelengths, hyperbolic_camera
 from metalens.psf.design.evaluation import decibels, evaluate_for
@@ -94,12 +95,15 @@ def figures_of_draws(problem: Problem, camera: Camera, draws: Draw, count: int) 
     simulator = whole.simulator(lens)
 
     @jax.jit
-    def of_draw(draw: Draw) -> tuple[jax.Array, jax.Array]:
+    def of_draw(lens: Metalens, draw: Draw) -> tuple[jax.Array, jax.Array]:
         light = light_of(whole, simulator, lens, draw)
         return strehl_ratios(whole, light), modulation(whole, light, np.array([0.25]))[..., 0]
 
-    found = [of_draw(Draw())]
-    found += [of_draw(jax.tree.map(lambda values, number=number: values[number], draws)) for number in range(count)]
+    # The lens is an argument, as in the search: a constant one is folded while it is compiled, in single precision.
+    found = [of_draw(lens, Draw())]
+    found += [
+        of_draw(lens, jax.tree.map(lambda values, number=number: values[number], draws)) for number in range(count)
+    ]
     strehl, contrast = (np.stack([np.asarray(each) for each in part]) for part in zip(*found, strict=True))
     return {"Strehl ratio": strehl, "contrast at ¼ Nyquist": contrast}
 

@@ -49,6 +49,7 @@ What they share:
 - ``answer``         the result, as a sentence or as JSON
 - ``plan``           the answer of a dry run: what would be done, and its cost
 - ``progress``       progress bars on stderr
+- ``new_file``       output files that one run has for itself
 - ``bank``           the bank of ``--psf``
 - ``ensemble``       the banks of a folder of lenses
 - ``hub``            pull and push

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import Number, json_option, output_option, parse_grid
-from metalens.formats.files.atomic import require_new_file
 
 pixels_option = click.option(
     "--pixels", default="1080x1920", show_default=True, callback=parse_grid, help="Size of the display, ROWSxCOLUMNS."
@@ -36,7 +36,7 @@ def target(output: Path, pixels: tuple[int, int], spacing: float, radius: float 
     from metalens.formats.pictures.pictures import write_picture
     from metalens.synth.alignment import DotTarget
 
-    require_new_file(output)
+    claim_new_file(output)
     if output.suffix.lower() != ".png":
         raise InputError(f"{output}: the grid of dots is a PNG file; give a name that ends in .png.")
     dots = DotTarget(pixels, spacing, spacing / 5 if radius is None else radius)

@@ -12,6 +12,7 @@ import click
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
 from metalens.commands.export_onnx import onnx
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import LENGTH_NM, PATH, Number, dry_run_option, json_option, numbers
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
@@ -139,6 +140,7 @@ def layout(
         expected = _cost(camera, choice, outputs, options)
         _tell_plan(camera, choice, outputs, built, expected, as_json)
         return
+    claim_new_file(*outputs.values())
     found: dict[str, Any] = {"camera": camera.name, "lens_hash": camera.hash, "outputs": {}}
     with _together(outputs):
         if zemax is not None and table is not None:

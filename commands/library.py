@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, Number, dry_run_option, json_option, output_option, resume_option
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
@@ -64,6 +65,7 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
 
         answer_plan({**size, "output": str(output)}, library_estimate(plan, workers=workers), as_json, sentence)
         return
+    claim_new_file(output)
     with count_progress("meta-atoms", "atom") as tell:
         found = build_library(text, parts, workers=workers, resume=resume and parts.exists(), progress=tell)
     write_atom_library(output, found)
@@ -85,7 +87,7 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
     from metalens.formats.meta_atoms.library import write_atom_library
     from metalens.formats.meta_atoms.table import import_library
 
-    require_new_file(output)
+    claim_new_file(output)
     found = import_library(about, table)
     write_atom_library(output, found)
     _report(found, output, as_json)

@@ -10,6 +10,7 @@ import click
 
 from metalens.commands.answer import answer
 from metalens.commands.default_group import DefaultGroup
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import (
     FIELDS,
     PATH,
@@ -143,11 +144,10 @@ def simulate(
         answer_plan(plan, expected, as_json, f"would simulate {camera.name} on {nodes} into {output}")
         return
     BankRequest(**request).check(camera)
-    from metalens.formats.files.claim import held
     from metalens.formats.psf.bank_file import write_psf_bank
 
-    # A second run into the same file would be lost when the first has ended.
-    with held(output.with_name(f".{output.name}.lock"), output), count_progress("PSF", "field") as tell:
+    claim_new_file(output)
+    with count_progress("PSF", "field") as tell:
         bank = simulate_bank(camera, **request, engine=engine, progress=tell)
         write_psf_bank(output, bank)
     found = _found(bank, output)

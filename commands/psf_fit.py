@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, WAVELENGTHS, json_option, output_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_new_file
 from metalens.formats.files.input_file import real_path
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     from metalens.formats.psf.bank_file import read_psf_bank
     from metalens.psf.captured.fit import fit_lens, fitted_camera
 
-    require_new_file(output)
+    claim_new_file(output)
     camera, functions = read_camera(lens), read_psf_bank(bank)
     # A lens.toml refers to files beside it, so they are written beside the new lens.toml as well.
     camera.in_folder(real_path(output).parent)

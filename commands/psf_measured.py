@@ -7,9 +7,9 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, WINDOW, json_option, output_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_new_file
 
 
 @click.command(short_help="PSFs from raw captures of a pinhole")
@@ -29,7 +29,7 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
     from metalens.formats.psf.bank_file import write_psf_bank
     from metalens.psf.captured.captures import bank_of_captures
 
-    require_new_file(output)
+    claim_new_file(output)
     camera, files = read_camera(lens), read_capture_set(captures)
     with count_progress("PSF", "position") as tell:
         bank = bank_of_captures(files, camera, window=window, progress=tell)

@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 
 from metalens.commands.answer import answer
+from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, json_option
-from metalens.formats.files.atomic import require_new_file
 
 
 @click.group(short_help="calibrate a sensor from its frames")
@@ -40,7 +40,7 @@ def calibrate(flats: tuple[Path, ...], dark: Path, output: Path | None, bit_dept
     from metalens.synth.sensor import calibrate_sensor
 
     if output is not None:
-        require_new_file(output)
+        claim_new_file(output)
     darks = list_flat_fields([dark])
     if len(darks) != 1:
         raise InputError(f"{dark}: holds {len(darks)} levels; the dark frames are one stack or one folder of frames.")

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from metalens.formats.camera.camera import NAME, Camera
-from metalens.formats.files.atomic import require_new_file, write_text
+from metalens.formats.files.atomic import write_text
+from metalens.formats.files.claim import claimed_file
 from metalens.formats.files.commented_toml import commented_toml
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.schema_keys import Key, Table, table_of
@@ -90,9 +91,9 @@ def write_starting_file(kind: str, place: Path) -> Path:
     if not place.name:
         raise InputError("no name was given; give that of the file to begin with.")
     path = place if place.suffix == ".toml" else place.with_name(place.name + ".toml")
-    require_new_file(path)
-    _require_name(path.stem)
-    write_text(path, starting_text(kind, path.stem))
+    with claimed_file(path):
+        _require_name(path.stem)
+        write_text(path, starting_text(kind, path.stem))
     return path
 
 

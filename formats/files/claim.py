@@ -11,13 +11,19 @@ from typing import Any
 
 from filelock import FileLock, Timeout
 
-from metalens.formats.files.atomic import removed_on_ending, require_new_directory, require_writable, write_text
+from metalens.formats.files.atomic import (
+    removed_on_ending,
+    require_new_directory,
+    require_new_file,
+    require_writable,
+    write_text,
+)
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder
+from metalens.formats.files.input_file import is_folder, real_path
 from metalens.formats.files.json_file import read_json
 
 LOCK = ".lock"
-"""In a folder while a run writes there."""
+"""In a folder while a run writes there; the end of the name of a file's lock, which lies beside it."""
 
 LARGEST_NOTE = 2**30
 LONGEST_VALUE = 80
@@ -129,6 +135,24 @@ def write_note(path: Path, asked: Mapping[str, Any]) -> None:
         InputError: the disk cannot be written.
     """
     write_text(path, json.dumps(asked, indent=1, ensure_ascii=False) + "\n")
+
+
+@contextmanager
+def claimed_file(output: Path) -> Iterator[None]:
+    """Lock a new file for one run while the block runs, so that of two runs none replaces what the other has written.
+
+    Args:
+        output: the file.
+
+    Raises:
+        InputError: it exists, cannot be made, or another run is about to write it.
+    """
+    require_new_file(output)
+    place = real_path(output)
+    with held(place.with_name(f".{place.name}{LOCK}"), output):
+        # Another run may have ended meanwhile.
+        require_new_file(output)
+        yield
 
 
 @contextmanager

@@ -68,13 +68,12 @@ def scattered_weights(nodes: np.ndarray, position: np.ndarray) -> np.ndarray:
     except (QhullError, ValueError):
         return _weights_on_a_line(scaled, places)
     weights = np.zeros((len(places), len(nodes)))
-    inside = triangles.find_simplex(places, tol=1e-9)
-    for place in np.flatnonzero(inside >= 0):
-        transform = triangles.transform[inside[place]]
-        two = transform[:2] @ (places[place] - transform[2])
-        shares = np.clip(np.append(two, 1 - two.sum()), 0, None)
-        weights[place, triangles.simplices[inside[place]]] = shares / shares.sum()
-    outside = np.flatnonzero(inside < 0)
+    found = triangles.find_simplex(places, tol=1e-9)
+    inside, outside = np.flatnonzero(found >= 0), np.flatnonzero(found < 0)
+    transform = triangles.transform[found[inside]]
+    two = np.einsum("pij,pj->pi", transform[:, :2], places[inside] - transform[:, 2])
+    shares = np.clip(np.append(two, 1 - two.sum(axis=1, keepdims=True), axis=1), 0, None)
+    weights[inside[:, None], triangles.simplices[found[inside]]] = shares / shares.sum(axis=1, keepdims=True)
     if len(outside):
         weights[outside] = _weights_on_the_hull(scaled, triangles.convex_hull, places[outside])
     return weights

@@ -1,19 +1,23 @@
 """The image of a uniform scene, and factors with which the fitted functions reproduce it exactly.
 
 In a natural scene most of the light varies slowly. There the error of the fit is its error for a uniform scene, which
-can be computed: the functions of the fit lie so close together that a spline interpolates them at every position. A
-factor for each pixel of the scene and one for each pixel of the image, found in turns as Sinkhorn and Knopp (1967,
-10.2140/pjm.1967.21.343) balance the sums of a matrix's columns and rows, then keep both the flux of every point and the
-image of the even scene.
+can be computed: the functions of the fit lie so close together that a spline interpolates them at every position.
+Hat windows bend at the nodes and end at the outermost ones, where no spline follows: their image is summed node by
+node. A factor for each pixel of the scene and one for each pixel of the image, found in turns as Sinkhorn and Knopp
+(1967, 10.2140/pjm.1967.21.343) balance the sums of a matrix's columns and rows, then keep both the flux of every point
+and the image of the even scene.
 """
 
 from __future__ import annotations
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+from scipy.fft import irfft2, rfft2
 from scipy.interpolate import CubicSpline, RectBivariateSpline
 
-from metalens.psf.interpolation.functions import FieldFunctions
+from metalens.psf.interpolation.functions import FieldFunctions, HatFunctions
+from metalens.psf.interpolation.linear_weights import linear_weights, node_weights
 from metalens.synth.blur.core_and_halo import Levels, halo_samples, spread, spread_adjoint
 from metalens.synth.blur.halo import HaloSplit, enlarged, spline_matrix
 from metalens.synth.blur.image_frame import Frame
@@ -32,7 +36,9 @@ ENDS = 8
 def flat_image(
     frame: Frame, functions: FieldFunctions, split: HaloSplit, core: WaveFit, halo: WaveFit | None
 ) -> np.ndarray:
-    """The image ``[channel, y, x]`` of light of 1 everywhere on the continued scene, by the fits' own samples.
+    """The image ``[channel, y, x]`` of light of 1 everywhere on the continued scene.
+
+    By the fits' own samples, or, of hat windows, by the nodes themselves.
 
     Args:
         frame: the part of the sensor.
@@ -41,6 +47,8 @@ def flat_image(
         core: the fit of the cores.
         halo: the fit of the halos; ``None`` without.
     """
+    if isinstance(functions, HatFunctions):
+        return _even_image_of_hats(frame, functions)
     rows, columns = frame.pixels
     image = _even_response(frame, core.samples, split.core)
     if halo is None:
@@ -56,6 +64,30 @@ def flat_image(
     at = [np.arange(count) + begin for count, begin in zip(counts, first, strict=True)]
     samples = flat_response(halo.samples, light, at)
     return image + enlarged(samples, scale)[:, :rows, :columns]
+
+
+def _even_image_of_hats(frame: Frame, functions: HatFunctions) -> np.ndarray:
+    """Each node's hat window convolved with its function, summed over the nodes."""
+    bank, kernel = functions.bank, functions.kernel
+    y, x = (frame.core_places(np.arange(length), kernel, axis) for axis, length in enumerate(frame.core_pixels(kernel)))
+    if bank.layout == "grid":
+        # Seen from a pixel of the image, a function's last sample brings the light of the first place that reaches it.
+        hats = [
+            sliding_window_view(linear_weights(nodes, places).astype(np.float32), side, axis=1)[..., ::-1]
+            for nodes, places, side in zip((bank.field_y, bank.field_x), (y, x), kernel, strict=True)
+        ]
+        return np.einsum("itk,jul,ijckl->ctu", *hats, bank.as_grid(functions.nodes), optimize=True)
+    places = np.stack([each.ravel() for each in np.meshgrid(y, x, indexing="ij")], axis=1)
+    image = np.zeros((functions.channels, len(y) + kernel[0] - 1, len(x) + kernel[1] - 1))
+    for hat, function in zip(node_weights(bank, places).T.reshape(-1, len(y), len(x)), functions.nodes, strict=True):
+        reached = np.flatnonzero(hat.any(axis=1)), np.flatnonzero(hat.any(axis=0))
+        if len(reached[0]):
+            top, left = (each[0] for each in reached)
+            lit = hat[top : reached[0][-1] + 1, left : reached[1][-1] + 1]
+            size = [length + side - 1 for length, side in zip(lit.shape, kernel, strict=True)]
+            part = irfft2(rfft2(lit, size) * rfft2(function, size), size)
+            image[:, top : top + part.shape[1], left : left + part.shape[2]] += part
+    return image[:, kernel[0] - 1 : len(y), kernel[1] - 1 : len(x)]
 
 
 def _shrunk(length: int, samples: int, scale: int) -> np.ndarray:

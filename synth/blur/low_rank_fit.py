@@ -1,7 +1,8 @@
 """Variation of the functions over the field: in each block of the scene, a sum of few waves.
 
-The kernels of the waves are the least-squares fit to the functions at 7 × 7 positions of the block. The error of the
-fit is its residual, weighted by the power spectrum of natural scenes.
+The kernels of the waves are the least-squares fit to the functions all over the block, by splines through those at
+7 × 7 places. The error of the fit is its residual, weighted by the power spectrum of natural scenes. Seven waves along
+a side can meet the functions in all seven places and swing between them: the residual counts there, too.
 """
 
 from __future__ import annotations
@@ -11,12 +12,16 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import rfft2
+from scipy.interpolate import CubicSpline
 
 from metalens.psf.interpolation.natural_scenes import scene_power
 from metalens.synth.blur.block_convolution import Waves, transform_length
 
 INTERVALS = 6
 """Between the sampled places along each side of a block."""
+
+BETWEEN = 2
+"""Places that are fitted, to an interval: its end and its middle."""
 
 CUTOFFS = (1e-7, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
 """Of singular values of the waves over a block, as shares of the largest."""
@@ -169,13 +174,14 @@ def _fit(
     kernel = (samples.shape[-2], samples.shape[-1])
     size = (transform_length(block[0], kernel[0]), transform_length(block[1], kernel[1]))
     inside = np.arange(INTERVALS + 1)
+    spline = _spline()
     rows = INTERVALS * np.arange(counts[0])[:, None] + inside
     columns = INTERVALS * np.arange(counts[1])[:, None] + inside
     products = _products(samples, rows, columns, scene_power(kernel, scale))
     for waves in WAVE_SETS:
         basis = _basis(waves, block, size, shift)
-        inverse = _tame_inverse(basis)
-        error = _fit_error(products, basis, inverse)
+        inverse = _tame_inverse(basis, spline)
+        error = _fit_error(products, spline - (basis @ inverse).real)
         if error <= tolerance or waves is WAVE_SETS[-1]:
             break
     kernels = _kernels(samples, rows, columns, inverse)
@@ -183,22 +189,29 @@ def _fit(
     return WaveFit(kernels, waves, block, error, cost, Samples(samples, *places))
 
 
-def _tame_inverse(basis: np.ndarray) -> np.ndarray:
-    """The ``[wave, place]`` inverse with the least error whose kernels are not much larger than the functions.
+def _spline() -> np.ndarray:
+    """``[fitted place, sampled place]``: what a function at each sampled place adds to the block's spline."""
+    samples = np.arange(INTERVALS + 1)
+    along = CubicSpline(samples, np.eye(len(samples)))(np.arange(BETWEEN * INTERVALS + 1) / BETWEEN)
+    return np.kron(along, along)
+
+
+def _tame_inverse(basis: np.ndarray, spline: np.ndarray) -> np.ndarray:
+    """The ``[wave, sampled place]`` inverse with the least error whose kernels are not much larger than the functions.
 
     Over a block that is much shorter than the waves' periods the waves are nearly alike: an exact inverse makes kernels
     that are thousands of times larger than the functions, and cancel but for what rounding leaves of them.
     """
     for cutoff in CUTOFFS:
-        inverse = np.linalg.pinv(basis, rcond=cutoff)
+        inverse = np.linalg.pinv(basis, rcond=cutoff) @ spline
         if np.abs(inverse).sum(axis=1).max() <= LARGEST_GAIN:
             break
     return inverse
 
 
 def _basis(waves: Waves, block: tuple[int, int], size: tuple[int, int], shift: list[float]) -> np.ndarray:
-    """Values ``[place, wave]`` of the waves at the sampled places of a block."""
-    along = np.arange(INTERVALS + 1) / INTERVALS
+    """Values ``[place, wave]`` of the waves at the fitted places of a block."""
+    along = np.arange(BETWEEN * INTERVALS + 1) / (BETWEEN * INTERVALS)
     turns = [(along * side + each) / length for side, each, length in zip(block, shift, size, strict=True)]
     y, x = np.meshgrid(*turns, indexing="ij")
     phase = np.array(
@@ -245,8 +258,7 @@ def _products(samples: np.ndarray, rows: np.ndarray, columns: np.ndarray, weight
     return total / (len(rows) * len(columns) * channels)
 
 
-def _fit_error(products: np.ndarray, basis: np.ndarray, inverse: np.ndarray) -> float:
-    """Estimate the fit's error from what it leaves, as a sample of the freedom that it does not use up."""
-    left_over = np.eye(len(basis)) - (basis @ inverse).real
-    power = float(np.trace(left_over @ products @ left_over.T)) / (len(basis) - basis.shape[1])
+def _fit_error(products: np.ndarray, left_over: np.ndarray) -> float:
+    """The fit's error from what it leaves of the functions: ``[fitted place, sampled place]``."""
+    power = float(np.einsum("ij,jk,ik", left_over, products, left_over, optimize=True)) / len(left_over)
     return float(np.sqrt(max(power, 0)))

@@ -110,6 +110,10 @@ SCALARS = st.one_of(
 )
 
 
-@given(st.one_of(SCALARS, st.lists(SCALARS, max_size=4), st.dictionaries(st.from_regex(r"\A[a-z]+\Z"), SCALARS)))
+KEYS = st.text(st.sampled_from("abcdefghijklmnopqrstuvwxyz"), min_size=1, max_size=8)
+"""Not by a regular expression: its unbounded words and dictionaries took so long to draw that Hypothesis gave up."""
+
+
+@given(st.one_of(SCALARS, st.lists(SCALARS, max_size=4), st.dictionaries(KEYS, SCALARS, max_size=4)))
 def test_what_is_written_as_toml_is_read_back(value):
     assert tomllib.loads(f"key = {toml_value(value)}") == {"key": value}
