@@ -74,7 +74,7 @@ def places_between(bank: PsfBank, functions: FieldFunctions) -> HeldOutPlaces:
         functions: of it.
     """
     if isinstance(functions, RadialFunctions):
-        return between_radii(functions.radius, np.hypot(*_over_sensor(bank).T))
+        return between_radii(functions.radius, functions.landing, np.hypot(*_over_sensor(bank).T))
     return between_nodes(bank.field_y, bank.field_x)
 
 

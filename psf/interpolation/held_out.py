@@ -6,6 +6,7 @@ interpolated there: where the error is as large as it is in the mean between the
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -42,41 +43,60 @@ class HeldOutPlaces:
 
     Attributes:
         position: ``[place, (y, x)]`` in metres.
-        weight: ``[place]`` of the squared error there in the mean over the sensor.
+        weight: ``[place, channel]`` of the squared error there in the mean over the sensor.
     """
 
     position: np.ndarray
     weight: np.ndarray
 
 
-def between_radii(radius: np.ndarray, distance: np.ndarray) -> HeldOutPlaces:
+def between_radii(radius: np.ndarray, landing: np.ndarray, distance: np.ndarray) -> HeldOutPlaces:
     """Places for a symmetric lens, whose functions are interpolated along the radius.
 
     How the error changes from gap to gap and within a gap is that of r⁴, the first power that the spline does not
-    reproduce.
+    reproduce. A colour that lands inside of its place leaves a rim of the sensor, in which its last function is held:
+    the last node is a place, too.
 
     Args:
         radius: ``[node]`` distances of the nodes from the axis in metres, ascending; mirrored ones are negative.
+        landing: ``[node, channel]`` where each colour lands, likewise.
         distance: ``[place]`` of places spread evenly over the sensor.
     """
-    nodes = radius[radius >= 0]
+    mirrored = int((radius < 0).sum())
+    nodes = radius[mirrored:]
+    gap = np.diff(nodes)
+    wide = np.flatnonzero(gap >= NARROW * gap.max())
+    power, total, area = _along(radius, mirrored, distance)
+    tried = nodes[wide, None] + gap[wide, None] * np.linspace(0.1, 0.9, _STEPS)
+    mean = total[wide] / area[wide]
+    place = tried[np.arange(len(wide)), np.abs(power(tried) - mean[:, None]).argmin(axis=1)]
+    nearest = np.abs(np.arange(len(gap))[:, None] - wide).argmin(axis=1)
+    landed = CubicSpline(radius, landing)(place)
+    weight = np.zeros((len(wide) + 1, landing.shape[1]))
+    for channel, ends in enumerate(landing.T):
+        power, total, _ = _along(ends, mirrored, distance)
+        weight[:-1, channel] = np.bincount(nearest, total) / power(landed[:, channel])
+        weight[-1, channel] = np.mean(distance > ends[-1])
+    counted = np.flatnonzero(weight.any(axis=1))
+    position = np.append(place, nodes[-1])[counted, None] * np.array([np.sin(AZIMUTH), np.cos(AZIMUTH)])
+    return HeldOutPlaces(position, MARGIN * weight[counted])
+
+
+def _along(
+    radius: np.ndarray, mirrored: int, distance: np.ndarray
+) -> tuple[Callable[[np.ndarray], np.ndarray], np.ndarray, np.ndarray]:
+    """Squared error of r⁴ at a distance; its sum in each gap and the gap's area, as shares of all places."""
+    nodes = radius[mirrored:]
     scale = nodes[-1]
     spline = CubicSpline(radius / scale, (radius / scale) ** 4)
 
     def power(at: np.ndarray) -> np.ndarray:
         return np.square(spline(at / scale) - (at / scale) ** 4)
 
-    gap = np.diff(nodes)
-    number = np.clip(np.searchsorted(nodes, distance, side="right") - 1, 0, len(gap) - 1)
-    total = np.bincount(number, power(distance), len(gap)) / len(distance)
-    wide = np.flatnonzero(gap >= NARROW * gap.max())
-    area = np.bincount(number, minlength=len(gap))[wide] / len(distance)
-    tried = nodes[wide, None] + gap[wide, None] * np.linspace(0.1, 0.9, _STEPS)
-    mean = total[wide] / area
-    place = tried[np.arange(len(wide)), np.abs(power(tried) - mean[:, None]).argmin(axis=1)]
-    nearest = np.abs(np.arange(len(gap))[:, None] - wide).argmin(axis=1)
-    weight = np.bincount(nearest, total / mean[nearest])
-    return HeldOutPlaces(place[:, None] * np.array([np.sin(AZIMUTH), np.cos(AZIMUTH)]), MARGIN * weight)
+    inside = distance[distance <= scale]
+    number = np.clip(np.searchsorted(nodes, inside, side="right") - 1, 0, len(nodes) - 2)
+    total, area = (np.bincount(number, each, len(nodes) - 1) / len(distance) for each in (power(inside), None))
+    return power, total, area
 
 
 def between_nodes(field_y: np.ndarray, field_x: np.ndarray) -> HeldOutPlaces:
@@ -93,7 +113,7 @@ def between_nodes(field_y: np.ndarray, field_x: np.ndarray) -> HeldOutPlaces:
         chosen = ((np.arange(strata) + 0.5) * cells / strata).astype(int)
         sides.append(field[chosen] + IN_CELL * (field[chosen + 1] - field[chosen]))
     position = np.stack([each.ravel() for each in np.meshgrid(*sides, indexing="ij")], axis=1)
-    return HeldOutPlaces(position, np.full(len(position), MARGIN / len(position)))
+    return HeldOutPlaces(position, np.full((len(position), 1), MARGIN / len(position)))
 
 
 def held_out_error(
@@ -123,5 +143,5 @@ def held_out_error(
     true = np.stack([sum_subpixels(each, subpixels) for each in images])
     found = np.stack([functions.at(asked[:, channel])[:, channel] for channel in range(channels)], axis=1)
     scene = scene_power(functions.kernel)
-    power = [scene_error_power(each, scene) for each in found - true]
-    return float(np.sqrt(places.weight @ power))
+    power = np.array([[scene_error_power(each[None], scene) for each in place] for place in found - true])
+    return float(np.sqrt((places.weight * power).sum(axis=0).mean()))

@@ -119,26 +119,41 @@ def test_lateral_colour_is_no_error_where_functions_are_moved():
     along = np.linspace(0, np.sqrt(2) * HALF_SIDE, 5)
     position = np.stack([np.zeros(5), along], axis=1)
     bank = bank_of_functions(CAMERA, sum_subpixels(wandering(position), 3), position, layout="radial", provenance={})
-    places = between_radii(np.concatenate([-along[4:0:-1], along]), np.hypot(*EVERYWHERE.T))
-    moved, plain = (
-        held_out_error(field_functions(bank, registered=each), places, wandering(places.position), 3, bank.pixel_pitch)
-        for each in (True, False)
-    )
-    assert moved < 0.25 * plain
+    errors = []
+    for functions in (field_functions(bank, registered=each) for each in (True, False)):
+        places = places_between(bank, functions)
+        errors.append(held_out_error(functions, places, wandering(places.position), 3, bank.pixel_pitch))
+    assert errors[0] < 0.25 * errors[1]
+
+
+def landing_nodes(nodes: np.ndarray, *magnification: float) -> tuple[np.ndarray, np.ndarray]:
+    """Radii, mirrored ones first, and where colours of these magnifications land."""
+    radius = np.concatenate([-nodes[4:0:-1], nodes])
+    return radius, radius[:, None] * np.array(magnification)
 
 
 def test_every_part_of_the_sensor_counts_once():
     distance = np.linspace(0, 1, 1001)[:-1]
     nodes = np.linspace(0, 1, 9)
-    even = between_radii(np.concatenate([-nodes[4:0:-1], nodes]), distance)
-    assert even.weight.sum() == pytest.approx(MARGIN)
+    even = between_radii(*landing_nodes(nodes, 1.0), distance)
+    # The places have the mean error of their gaps to the nearest step that was tried.
+    assert even.weight.sum() == pytest.approx(MARGIN, rel=0.02)
     # A narrow gap has next to no error, and nothing is simulated there.
     nodes = np.array([0, 0.4, 0.5, 1.0])
-    uneven = between_radii(np.concatenate([-nodes[:0:-1], nodes]), distance)
+    uneven = between_radii(*landing_nodes(nodes, 1.0), distance)
     inner, outer = np.hypot(*uneven.position.T)
     assert 0 < inner < 0.4
     assert 0.5 < outer < 1
-    np.testing.assert_allclose(uneven.weight, MARGIN * np.array([0.4, 0.5]), rtol=0.05)
+    np.testing.assert_allclose(uneven.weight[:, 0], MARGIN * np.array([0.4, 0.5]), rtol=0.05)
+
+
+def test_the_rim_in_which_a_colour_has_its_last_function_counts_too():
+    """Red lands at 0.9 of the distance: in the last tenth of the sensor its function of the last node is held."""
+    distance, nodes = np.linspace(0, 1, 1001)[:-1], np.linspace(0, 1, 9)
+    places = between_radii(*landing_nodes(nodes, 0.9, 1.0, 1.1), distance)
+    assert np.hypot(*places.position[-1]) == pytest.approx(1)
+    np.testing.assert_allclose(places.weight[-1], MARGIN * np.array([0.1, 0, 0]), rtol=0.02)
+    np.testing.assert_allclose(places.weight.sum(axis=0), MARGIN, rtol=0.05)
 
 
 def test_half_the_distance_leaves_a_quarter_of_the_error_of_hat_windows():
