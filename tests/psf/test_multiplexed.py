@@ -1,15 +1,21 @@
 """Two lenses in one for two polarisations: ideal ones, rectangles of a library, and what is refused."""
 
+from dataclasses import replace
+
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from metalens.formats.design.spec import parse_design
 from metalens.formats.files.errors import InputError
-from metalens.optics import metalens_of
+from metalens.optics import Hyperbolic, metalens_of
 from metalens.optics.layout.chosen import choice_for, structure_of_camera
 from metalens.optics.structure import jones_sites
-from metalens.psf import simulate_psf
+from metalens.psf import psf_simulator, simulate_psf
+from metalens.psf.design.problem import problem_of
 from tests.optics.rectangle_examples import FINS, LIGHT, camera_in, fins, half_wave_plates, independent
+from tests.psf.design_examples import design_text
 
 WINDOW = {"window": (48, 48), "pixel_pitch": 0.2e-6, "integrate_pixels": True}
 
@@ -148,3 +154,50 @@ def test_engines_of_one_phase_refuse_two(folder, engine):
     camera = camera_in(folder, independent(), ASIDE.format(polarisations="linear", light="unpolarised"))
     with pytest.raises(InputError, match=r"for a lens that acts on polarisation|a phase for each of two polarisations"):
         simulate_psf(metalens_of(camera), LIGHT, 0.0, **{**WINDOW, "engine": engine})
+
+
+def test_unpolarised_light_has_a_derivative_by_the_second_phase(folder):
+    camera = camera_in(folder, independent(), EQUAL.format(polarisations="linear", light="unpolarised"))
+    lens = metalens_of(camera)
+    simulator = psf_simulator(lens, [LIGHT], [0.0], **WINDOW)
+
+    def peak(length):
+        return simulator(replace(lens, second_phase=Hyperbolic(focal_length=length, wavelength=LIGHT))).max()
+
+    slope, step = float(jax.grad(peak)(9e-6)), 0.05e-6
+    assert slope == pytest.approx(float(peak(9e-6 + step) - peak(9e-6 - step)) / (2 * step), rel=0.02)
+
+
+TWO = """
+[camera.lens.multiplexed]
+polarisations = "circular"
+light = "{light}"
+phase = {{ family = "quadratic", wavelength_nm = 550.0 }}
+"""
+
+DESIGN = """
+[variables]
+family = "even_polynomial"
+[sampling]
+fields_deg = [0.0]
+window_pixels = 9
+[[objectives]]
+kind = "strehl"
+"""
+
+
+@pytest.mark.parametrize(
+    ("light", "more", "message"),
+    [
+        ("right", "", r'variables are those of \[lens.phase\], which light "right" does not see'),
+        ("left", '[camera.lens.response]\nkind = "ideal"\n', "phases of ideal meta-atoms are designed"),
+        ("unpolarised", "", None),
+    ],
+)
+def test_designs_vary_the_first_phase_of_ideal_meta_atoms(light, more, message):
+    text = design_text(DESIGN + TWO.format(light=light) + more, wavelengths_nm=(540.0, 550.0, 560.0))
+    if message is None:
+        assert problem_of(parse_design(text)).view.lens.second_phase is not None
+        return
+    with pytest.raises(InputError, match=message):
+        problem_of(parse_design(text))
