@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 
 import jax.numpy as jnp
@@ -46,6 +47,11 @@ from metalens.optics.structure.radial_geometry import RadialGeometry
 from metalens.optics.structure.sites import Sites, sites_of
 
 MICRO, NANO = 1e-6, 1e-9
+
+FEWEST_ZONES = 5
+"""Turns of phase from the centre to the rim, under which a lens is warned of that is corrected by its neighbours."""
+
+_log = logging.getLogger(__name__)
 
 
 def phase_of(record: families.Phase | families.SecondPhase, lens: Lens) -> Phase:
@@ -381,6 +387,15 @@ def _neighbours(table: NeighboursTable, lens: Metalens, library: str) -> Neighbo
         raise InputError(
             f"{table.file}: its narrowest zone is {1e6 / verified:.3g} µm wide, and the lens has zones of "
             f"{1e6 / steepest:.3g} µm; verify this lens."
+        )
+    radius = 0.5 * float(lens.aperture_diameter) * np.linspace(0, 1, 257)
+    turns = float(np.ptp(np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float))) / (2 * np.pi)
+    if turns < FEWEST_ZONES:
+        _log.warning(
+            "%s: supercells repeat each zone without end, and the lens has %.2g zones alone from its centre to its "
+            "rim; the correction may make its light worse",
+            table.file,
+            turns,
         )
     return made
 

@@ -181,6 +181,12 @@ def test_a_correction_that_does_not_fit_the_lens_is_refused(tmp_path, change, to
         metalens_of(camera(tmp_path, **{"rows": one_zone(), **change}))
 
 
+def test_a_lens_of_few_zones_is_warned_of(tmp_path, caplog):
+    # 20 µm at 30 µm: (√(30² + 10²) − 30)/0.54 turns.
+    metalens_of(camera(tmp_path, one_zone()))
+    assert "the lens has 3 zones alone from its centre to its rim" in caplog.text
+
+
 def test_only_meta_atoms_have_neighbours(tmp_path):
     path = tmp_path / "lens.toml"
     write_camera(path, read_camera("hyperbolic"))
