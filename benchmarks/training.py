@@ -85,7 +85,8 @@ def make_run(case: Case, arguments: argparse.Namespace) -> TrainingLoop:
 
 def batch_of(case: Case) -> Draw:
     shape = (case.batch, 3, case.crop, case.crop)
-    return Draw("positive", [(torch.rand(shape), torch.rand(shape), torch.rand(case.batch, 4, 7, 7))])
+    place = torch.zeros(case.batch, 2, dtype=torch.long)
+    return Draw("positive", [(torch.rand(shape), torch.rand(shape), torch.rand(case.batch, 4, 7, 7), place)])
 
 
 def seconds_of(loop: TrainingLoop, batch: Draw) -> float:

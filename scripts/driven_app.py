@@ -152,20 +152,21 @@ def type_number(browser: Any, label: str, value: str) -> None:
 
 
 def press(browser: Any, text: str) -> None:
-    """Press a button once it can be pressed.
+    """Press the first button of a name that can be pressed, as soon as there is one.
 
     Args:
         browser: its driver.
         text: on the button.
     """
 
-    def found() -> Any:
-        return browser.find_element(By.XPATH, f"//button[.//*[text()='{text}']]")
+    def found() -> list[Any]:
+        buttons = browser.find_elements(By.XPATH, f"//button[.//*[text()='{text}']]")
+        return [each for each in buttons if each.is_displayed() and each.is_enabled()]
 
-    until(lambda: found().is_enabled(), text)
+    button = until(found, text)[0]
     # Not under the header, which stays where it is.
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", found())
-    found().click()
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", button)
+    button.click()
 
 
 def choose(browser: Any, label: str, option: str) -> None:
