@@ -163,7 +163,18 @@ def adapter_config(initial: str) -> AdapterConfig:
 
 
 def leaves_out_block(initial: str | None, config: AdapterConfig) -> bool:
-    """Whether a new adapter lacks the block of data consistency of the adapter that it starts from."""
+    """Whether a new adapter lacks the block of data consistency of the adapter that it starts from.
+
+    Args:
+        initial: folder or name of the adapter to start from; ``None`` for none.
+        config: size and form of the new adapter.
+
+    Returns:
+        True where the adapter to start from has a block and the new one has none.
+
+    Raises:
+        InputError: there is no such adapter, or its description is damaged.
+    """
     if initial is None or config.consistency == "trained":
         return False
     return bool(describe_adapter(initial)["config"]["consistency"] == "trained")

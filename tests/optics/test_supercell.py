@@ -66,7 +66,7 @@ def test_a_row_of_one_is_the_single_cell(library):
         assert first == pytest.approx(second, abs=0.02)
 
 
-@pytest.mark.parametrize(("number", "polarisation"), enumerate("sp"))
+@pytest.mark.parametrize(("number", "polarisation"), list(enumerate("sp")))
 def test_arrays_by_themselves_are_the_librarys_but_for_their_fourier_orders(library, number, polarisation):
     atoms = [int(np.abs(library.geometry[:, 0] - 1e-9 * each).argmin()) for each in (130, 195)]
     colour = int(np.abs(library.wavelength - LIGHT).argmin())
