@@ -27,8 +27,8 @@ _MEMORY = 2.5e9
 class DemoScale:
     """Size of the demo; ``psf`` holds further options of ``metalens psf``.
 
-    ``other_seconds`` are those of all stages but the minutes of the trainings, and ``disk_bytes`` all files, both measured on two
-    cores of an AMD EPYC (of the quick form all seconds, as its trainings are limited by steps).
+    ``other_seconds`` are those of all stages but the minutes of the trainings, and ``disk_bytes`` all files, both
+    measured on two cores of an AMD EPYC (of the quick form all seconds, as its trainings are limited by steps).
     """
 
     psf: tuple[str, ...] = ()

@@ -43,6 +43,6 @@ def test_freed_memory_is_used_again_without_new_pages_of_the_system():
     )
     run = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     kept, pages = run.stdout.split()
-    # Three tensors of 64 MiB have 49152 pages, which each turn takes anew unless they are kept. Small allocations between them
-    # can push one of them to a new place, in some turns.
+    # Three tensors of 64 MiB have 49152 pages, which each turn takes anew unless they are kept. Small allocations
+    # between them can push one of them to a new place, in some turns.
     assert int(pages) < 1000 or kept == "False"
