@@ -13,29 +13,13 @@ from struct import pack
 import numpy as np
 import pytest
 from app_pictures import LARGEST, take
-from driven_app import (
-    choose,
-    chromium,
-    move_slider,
-    open_view,
-    press,
-    resize,
-    restored,
-    served,
-    type_number,
-    until,
-    until_text,
-)
+from driven_app import chromium, move_slider, open_view, press, resize, restored, served, type_number, until, until_text
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
-from metalens.app.layout_picture import atoms_in
 from metalens.app.psf_picture import psf_picture
-from metalens.formats.camera.camera import read_camera, write_camera
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
-from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
 pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
 
@@ -217,25 +201,6 @@ def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     expected = psf_picture(bank.intensity[0], "log")
     sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
     until(lambda: expected in browser.execute_script(sources), "the function of the corner")
-
-
-def test_a_layout_is_zoomed_to_single_meta_atoms(browser, address, folder):
-    response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
-    lens = {"aperture_um": 30, "focal_length_um": 30, "response": response}
-    camera = read_camera("hyperbolic").with_(lens=lens, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
-    write_camera(folder / "atoms.toml", camera)
-    open_view(browser, address, "/lens")
-    choose(browser, "Preset, or lens.toml of the project", "atoms.toml")
-    press(browser, "Compute its point spread functions")
-    until_text(browser, "node of the bank")
-    structure = structure_of_camera(camera, choice_for(camera, library=None))
-    press(browser, "Draw")
-    for width, shown in ((30e-6, "30 µm"), (2e-6, "2 µm")):
-        until_text(browser, f"{len(atoms_in(structure, (0.0, 0.0), width)[0])} meta-atoms in a window of {shown}.")
-        # From the whole lens to its end, as the keyboard does.
-        browser.find_element(By.CSS_SELECTOR, "[aria-label='Zoom into the layout'] [tabindex='0']").send_keys(
-            Keys.PAGE_UP * 2
-        )
 
 
 def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
