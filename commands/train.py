@@ -292,8 +292,10 @@ def train(
     )
     sources = [source for each in opened for source in each.manifest.sources]
     tell_shared([source for source in sources if source.split == "validation"], sources)
+    # Told when the training can begin: a refusal is one sentence.
+    notes = []
     if leaves_out_block(initial, task.config.adapter):
-        tell_line(
+        notes.append(
             f"{initial}: its block of data consistency is left out; --consistency trained keeps it, and trains it on."
         )
     if dry_run:
@@ -302,11 +304,19 @@ def train(
         check_folder(output, resume=resume, settings=settings)
         if task.config.cuda_graphs:
             check_recordable(torch.device(device))
+        for note in notes:
+            tell_line(note)
         from metalens.workflows.restorer_estimates import training_estimate
 
         _plan(task.data, output, as_json, training_estimate(task, restorer, lenses, budget, device))
         return
     with share_progress("train") as tell:
+
+        def report(share: float, figures: dict[str, float]) -> None:
+            while notes:
+                tell_line(notes.pop())
+            tell(share, figures)
+
         summary = train_adapter(
             task,
             output,
@@ -314,7 +324,7 @@ def train(
             device=device,
             resume=resume,
             command=shlex.join(["metalens", *sys.argv[1:]]),
-            report=tell,
+            report=report,
         )
     before, after = summary["validation_before"]["positive"], summary["validation_after"]["positive"]
     text = (
