@@ -325,8 +325,8 @@ def _write_structure(path: Path, structure: Structure) -> dict[str, Any]:
 
 
 def _radial_phase(camera: Camera, tolerance: float) -> RadialPhaseTable:
-    from metalens.optics.from_lens_toml import phase_of
     from metalens.optics.layout.ray_tracing import radial_phase_table
+    from metalens.optics.phase.from_lens_toml import phase_of
 
     return radial_phase_table(phase_of(camera.lens.phase, camera.lens), camera.lens.aperture_m, tolerance=tolerance)
 

@@ -9,7 +9,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera import parts
-from metalens.formats.camera import phase as families
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.neighbours_table import NeighboursTable
@@ -27,17 +26,7 @@ from metalens.optics.meta_atoms.named import PROXY, Incidence
 from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens, Plate, Stop
 from metalens.optics.neighbours import BEYOND_SLOPE, Neighbours, neighbours_of
-from metalens.optics.phase import (
-    Cubic,
-    EvenPolynomial,
-    Freeform,
-    Hyperbolic,
-    LogAsphere,
-    Phase,
-    Quadratic,
-    Sum,
-    Zernike,
-)
+from metalens.optics.phase.from_lens_toml import MICRO, NANO, phase_of
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.structure.fit import steepest_turn
 from metalens.optics.structure.jones_sites import Basis, Light, jones_sites
@@ -46,96 +35,10 @@ from metalens.optics.structure.polarised_choice import Targets, choose_polarised
 from metalens.optics.structure.radial_geometry import RadialGeometry
 from metalens.optics.structure.sites import Sites, sites_of
 
-MICRO, NANO = 1e-6, 1e-9
-
 FEWEST_ZONES = 5
 """Turns of phase from the centre to the rim, under which a lens is warned of that is corrected by its neighbours."""
 
 _log = logging.getLogger(__name__)
-
-
-def phase_of(record: families.Phase | families.SecondPhase, lens: Lens) -> Phase:
-    """The phase profile described by a ``[lens.phase]`` table.
-
-    Args:
-        record: the table.
-        lens: the ``[lens]`` table to which it belongs.
-
-    Raises:
-        InputError: a freeform map cannot be read, or is smaller than the lens.
-    """
-    match record:
-        case families.HyperbolicPhase():
-            return Hyperbolic(lens.focal_length_m, record.wavelength_nm * NANO)
-        case families.QuadraticPhase():
-            return Quadratic(lens.focal_length_m, record.wavelength_nm * NANO)
-        case families.EvenPolynomialPhase():
-            return EvenPolynomial(np.array(record.coefficients_rad), record.radius_um * MICRO)
-        case families.LogAspherePhase():
-            return LogAsphere(
-                centre_focus=record.centre_focus_um * MICRO,
-                rim_focus=record.rim_focus_um * MICRO,
-                radius=record.radius_um * MICRO,
-                wavelength=record.wavelength_nm * NANO,
-            )
-        case families.CubicPhase():
-            return Cubic(record.strength_rad, record.radius_um * MICRO)
-        case families.ZernikePhase():
-            return Zernike(record.indices, np.array(record.coefficients_rad), record.radius_um * MICRO)
-        case families.FreeformPhase():
-            return _freeform(record, lens)
-        case families.SumPhase() | families.PlainSum():
-            return Sum(tuple(phase_of(term, lens) for term in record.terms))
-
-
-def _freeform(record: families.FreeformPhase, lens: Lens) -> Freeform:
-    samples = record.samples()
-    height, width = (record.pitch_um * length for length in samples.shape)
-    # A map may end where the aperture does; one part in a thousand for a pitch that was rounded.
-    if min(height, width) < lens.aperture_um * 0.999:
-        raise InputError(
-            f"{record.file}: {samples.shape[0]} × {samples.shape[1]} samples of {record.pitch_um:g} µm cover "
-            f"{height:g} × {width:g} µm, less than aperture_um {lens.aperture_um:g}; use a larger map or pitch_um, or "
-            "a smaller aperture_um."
-        )
-    samples = samples * RADIANS[_units(record, samples)]
-    if record.wrapped is None and record.interpolation == "cubic":
-        _refuse_wrapped(record.file, samples)
-    return Freeform(samples, record.pitch_um * MICRO, record.interpolation, wrapped=bool(record.wrapped))
-
-
-RADIANS = {"rad": 1.0, "turns": 2 * np.pi, "levels": 2 * np.pi / 256}
-"""Of the units of a phase map."""
-
-
-def _units(record: families.FreeformPhase, samples: np.ndarray) -> str:
-    """The units of a map; those of a range that is no phase's by chance have to be said."""
-    if record.units is not None:
-        return record.units
-    ranges = {1.0: 'units = "turns"', 255.0: 'units = "levels", of which 256 are a turn,'}
-    for highest, meant in ranges.items():
-        if samples.min() >= 0 and samples.min() < 0.01 * highest and 0.99 * highest < samples.max() <= highest:
-            raise InputError(
-                f"{record.file}: its numbers lie in 0 to {highest:g}, which does not look like radians; give {meant} "
-                'or units = "rad" if they are.'
-            )
-    return "rad"
-
-
-def _refuse_wrapped(file: str, samples: np.ndarray) -> None:
-    """Refuse a map whose neighbours differ by more than half a turn within one, or whose samples just fill 0 to 2π."""
-    turn = 2 * np.pi
-    jumps = max(np.abs(np.diff(samples, axis=axis)).max() for axis in (0, 1))
-    if np.ptp(samples) <= turn * (1 + 1e-3) and jumps > np.pi:
-        found = "neighbours jump by about 2π within a range of one turn"
-    elif 0 <= samples.min() < 0.01 * turn and 0.99 * turn < samples.max() <= turn * (1 + 1e-3):
-        found = "its numbers just fill 0 to 2π"
-    else:
-        return
-    raise InputError(
-        f"{file}: {found}, so that the map looks wrapped, which cubic interpolation would take for slopes; give "
-        "wrapped = true, or false if it is meant so."
-    )
 
 
 def aperture_of(record: parts.Aperture | None) -> Aperture:

@@ -21,9 +21,10 @@ from metalens.formats.camera.structure import Structure, row_pitch_of
 from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice, library_path, read_atom_library
-from metalens.optics.from_lens_toml import metalens_of, phase_of, targets_of
+from metalens.optics.from_lens_toml import metalens_of, targets_of
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.metalens import Metalens
+from metalens.optics.phase.from_lens_toml import phase_of
 from metalens.optics.structure import StructureOptions, Targets, choose_polarised_structure, choose_structure
 from metalens.optics.structure.choice import check_choice
 from metalens.optics.structure.polarised_choice import check_polarised_choice

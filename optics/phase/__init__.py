@@ -10,6 +10,7 @@ Files, in reading order:
 - ``freeform``     a map of samples
 - ``gradient``     gradient of a profile
 - ``stretched``    a profile on a lens whose lateral scale is wrong
+- ``from_lens_toml``  a ``[lens.phase]`` table to its profile
 
 A profile is the same at every wavelength: a design wavelength only fixes its shape. The ``response`` of the lens
 describes the structure at other wavelengths.

@@ -13,7 +13,7 @@ from metalens.formats.camera.camera import read_camera
 from metalens.formats.camera.lens import Lens
 from metalens.formats.design.spec import read_design
 from metalens.optics import Hyperbolic
-from metalens.optics.from_lens_toml import phase_of
+from metalens.optics.phase.from_lens_toml import phase_of
 from metalens.psf.design.problem import problem_of
 from metalens.psf.design.run import variables_of
 from metalens.psf.design.variables import (
