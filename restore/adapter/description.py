@@ -29,6 +29,7 @@ class TrainingDescription(_Kept):
     pairs: list[dict[str, Any]] = []
     pseudo: list[dict[str, Any]] = []
     config: dict[str, Any] = {}
+    pairs_before: list[dict[str, Any]] = []
     loss_before: dict[str, Any] | None = None
 
 

@@ -146,6 +146,16 @@ def loss_settings(initial: str) -> dict[str, Any]:
     return {key: config[key] for key in _OF_THE_LOSS if key in config}
 
 
+def pairs_trained_on(initial: str) -> list[dict[str, Any]]:
+    """The pairs on which an adapter's networks were trained, as its description lists them.
+
+    A run that trained one part alone left the networks as they were: the pairs of the run before it count as well.
+    """
+    training = describe_adapter(initial)["training"]
+    before: list[dict[str, Any]] = training.get("pairs_before", [])
+    return before + [pairs for pairs in training.get("pairs", []) if pairs not in before]
+
+
 def adapter_config(initial: str) -> AdapterConfig:
     """Read size and form of an adapter, for a new adapter that starts from it.
 

@@ -34,6 +34,8 @@ def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None 
     """
     training = restorer.training
     recipe, by_alpha = training["config"], training["by_alpha"]
+    earlier = training.get("pairs_before", [])
+    simulated = [*earlier, *(pairs for pairs in training["pairs"] if pairs not in earlier)]
     rows = {"captured": by_alpha["captured"]}
     rows |= {f"restored, α = {alpha}": values for alpha, values in by_alpha["restored"].items()}
     card = render(
@@ -45,9 +47,9 @@ def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None 
         training=training,
         recipe=recipe,
         by_alpha=by_alpha,
-        lenses=len({each["lens_hash"] for group in training["pairs"] for each in group["lenses"]}),
+        lenses=len({each["lens_hash"] for group in simulated for each in group["lenses"]}),
         crops=recipe["batch"] * recipe["accumulate"] * training["processes"],
-        sources=[_source(each) for each in (*training["pairs"], *training["pseudo"])],
+        sources=[_source(each) for each in (*simulated, *training["pseudo"])],
         metric=_METRICS[training["perceptual_metric"]],
         paths=PATHS,
         versions={

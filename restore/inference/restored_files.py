@@ -47,7 +47,7 @@ from metalens.restore.inference.uncertainty import as_grey, calibration, expecte
 def known_lenses(restorer: Restorer) -> set[str]:
     """Hashes of the cameras on which an adapter was trained."""
     known = {restorer.camera.hash}
-    for pairs in restorer.training.get("pairs", []):
+    for pairs in (*restorer.training.get("pairs", []), *restorer.training.get("pairs_before", [])):
         known |= {*pairs.get("lens_hashes", []), *([pairs["lens_hash"]] if "lens_hash" in pairs else [])}
     return known
 

@@ -19,7 +19,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.adapter_file import describe_adapter, save_adapter
-from metalens.restore.adapter.lens_transfer import initialise, leaves_out_block, loss_settings
+from metalens.restore.adapter.lens_transfer import initialise, leaves_out_block, loss_settings, pairs_trained_on
 from metalens.restore.adapter.model_card import write_model_card
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.adapter.svda import OF_WHOLE_FRAMES
@@ -242,7 +242,9 @@ def _summary(loop: TrainingLoop, trainee: AdapterTraining, settings: dict[str, A
     optimisation, workplace = loop.optimisation, loop.workplace
     found = trainee.validate_at_the_end(optimisation.step_number)
     initial = settings["initial"]
-    before = {"loss_before": loss_settings(initial)} if trainee.config.only != "all" and initial is not None else {}
+    before: dict[str, Any] = {}
+    if trainee.config.only != "all" and initial is not None:
+        before = {"loss_before": loss_settings(initial), "pairs_before": pairs_trained_on(initial)}
     return {
         **settings,
         **before,

@@ -13,6 +13,7 @@ from metalens.restore.adapter.adapter_file import describe_adapter, load_restore
 from metalens.restore.adapter.lens_transfer import loss_settings
 from metalens.restore.adapter.paths import PathShares, source_and_target
 from metalens.restore.adapter.restorer import AdapterConfig
+from metalens.restore.inference.restored_files import known_lenses
 from metalens.restore.inference.uncertainty import calibration
 from metalens.restore.prior.prior import PATHS
 from metalens.restore.training.distributed import lower_precision
@@ -241,8 +242,15 @@ def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, t
     before, after = (load_restorer(tmp_path / name, prior=prior_folder).parameters() for name in ("one", "few"))
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"consistency"}
+    # What the networks were trained on before counts on, though this run has pairs of one lens.
+    file = tmp_path / "few" / "adapter.json"
+    description = json.loads(file.read_text())
+    description["training"]["pairs"][0]["lens_hashes"] = ["0" * 64]
+    file.write_text(json.dumps(description))
     begun = replace(settings, l1_weight=1.0, perceptual_weight=0.0)
     summary = run(pairs, tmp_path / "on", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "few"))
     assert summary["loss_before"]["l1_weight"] == settings.l1_weight
+    trained_on = known_lenses(load_restorer(tmp_path / "on", prior=prior_folder))
+    assert trained_on == {"0" * 64, bank.camera.hash}
     run(pairs, tmp_path / "further", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "on"))
     assert loss_settings(str(tmp_path / "further")) == loss_settings(str(tmp_path / "few"))
