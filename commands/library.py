@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     from metalens.formats.meta_atoms.library import AtomLibrary
 
 
+MOST_MEASURED = 500
+"""Meta-atoms whose smallest feature and gap are told: it takes some milliseconds each."""
+
+
 @click.group(short_help="libraries of meta-atom responses")
 def library() -> None:
     """Compute, import or show a library: the complex transmission of meta-atoms. Commands take --json."""
@@ -133,6 +137,7 @@ def _summary(found: AtomLibrary) -> dict[str, Any]:
         "pitch_nm": round(1e9 * found.pitch, 6),
         "height_nm": round(1e9 * found.height, 6),
         "atoms": len(found.geometry),
+        **_process_limits(found),
         "wavelengths": len(found.wavelength),
         "angles_deg": [round(float(each) * 57.29577951308232, 6) for each in found.angle],
         "polarisations": list(found.polarisations),
@@ -144,6 +149,26 @@ def _summary(found: AtomLibrary) -> dict[str, Any]:
     if found.transmittance is not None and found.reflectance is not None:
         tables["most_absorbed"] = float((1 - found.transmittance - found.reflectance).max())
     return tables
+
+
+def _process_limits(found: AtomLibrary) -> dict[str, Any]:
+    """Turn of the meta-atoms, and their smallest feature and gap where they are few."""
+    import math
+
+    from metalens.formats.meta_atoms.feature_size import feature_and_gap
+    from metalens.formats.meta_atoms.library import lattice_vectors
+
+    rotation = found.families[0].rotation
+    turn = {"rotation_deg": round(math.degrees(rotation), 6)} if rotation else {}
+    if len(found.geometry) > MOST_MEASURED:
+        return turn
+    vectors = found.pitch * lattice_vectors(found.lattice)
+    features = [feature_and_gap(found.families[0], lengths, vectors) for lengths in found.geometry]
+    smallest = {
+        name: round(1e9 * min(values), 3)
+        for name, values in zip(("smallest_feature_nm", "smallest_gap_nm"), zip(*features, strict=True), strict=True)
+    }
+    return smallest | turn
 
 
 def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
@@ -184,6 +209,8 @@ def _table(content: dict[str, Any]) -> list[str]:
         f"{content['library']}: {content['atoms']} {content['shape'].replace('_', ' ')}s, {content['height_nm']:g} nm "
         f"high, pitch {content['pitch_nm']:g} nm"
     )
+    if "smallest_feature_nm" in content:
+        first += f", features from {content['smallest_feature_nm']:g} nm, gaps from {content['smallest_gap_nm']:g} nm"
     lines = [first, "wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power"]
     for row in content["by_wavelength"]:
         lines.append(

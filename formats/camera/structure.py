@@ -23,7 +23,8 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
-from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+from metalens.formats.meta_atoms.library import Lattice
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
 
 SCHEMA = "metalens.structure"
 VERSION, TURNED_VERSION = 1, 2

@@ -13,6 +13,7 @@ from pydantic import Field, model_validator
 
 from metalens.formats.files.record import Positive, Record
 from metalens.formats.meta_atoms.library import Polarisation
+from metalens.formats.meta_atoms.shapes import MOST_PARAMETERS
 
 ColumnName = str
 Columns = dict[str, np.ndarray]
@@ -91,7 +92,9 @@ class TransmissionColumns(Record):
 class ColumnMap(Record):
     """The columns of a table whose names are its own."""
 
-    geometry: dict[str, LengthColumn] = Field(min_length=1, max_length=2, description="by the shape's parameter")
+    geometry: dict[str, LengthColumn] = Field(
+        min_length=1, max_length=MOST_PARAMETERS, description="by the shape's parameter"
+    )
     wavelength: LengthColumn | None = None
     frequency: FrequencyColumn | None = None
     angle: AngleColumn | None = None

@@ -15,24 +15,16 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
 from metalens.formats.files.input_file import is_file
+from metalens.formats.meta_atoms.family_file import read_families, write_families
+from metalens.formats.meta_atoms.shapes import PARAMETERS, POSSIBLE, Family, Shape, possible
 
 SCHEMA = "metalens.atom_library"
-VERSION = 1
+VERSION, FAMILY_VERSION = 1, 2
+"""Of a file; the second of one whose meta-atoms are turned or polygons: programs of the first alone refuse it."""
 
-Shape = Literal["round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar", "round_hole", "square_hole"]
 Lattice = Literal["square", "hexagonal"]
 Side = Literal["substrate", "surrounding"]
 Polarisation = Literal["s", "p"]
-
-PARAMETERS: dict[str, tuple[str, ...]] = {
-    "round_pillar": ("diameter",),
-    "square_pillar": ("width",),
-    "rectangular_pillar": ("width_x", "width_y"),
-    "annular_pillar": ("outer_diameter", "inner_diameter"),
-    "round_hole": ("diameter",),
-    "square_hole": ("width",),
-}
-"""Parameters of the geometry of each shape, in metres."""
 
 LARGEST_FILE = 2**28
 """Bytes."""
@@ -92,6 +84,7 @@ class AtomLibrary:
         material_index: ``[wavelength]`` complex refractive index of the material that was used; None if unknown.
         substrate_index: the same of the substrate.
         surrounding_index: the same of the surrounding.
+        families: one: shape, turn and vertices of the meta-atoms; by default the shape as it stands upright.
         provenance: the versions and settings that made the library, as text.
     """
 
@@ -120,9 +113,12 @@ class AtomLibrary:
     material_index: np.ndarray | None = None
     substrate_index: np.ndarray | None = None
     surrounding_index: np.ndarray | None = None
+    families: tuple[Family, ...] = ()
     provenance: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        if not self.families:
+            object.__setattr__(self, "families", (_upright(self.shape),))
         _check_words(self)
         _check_axes(self)
         _check_tables(self)
@@ -158,11 +154,25 @@ class AtomLibrary:
         return AtomLibrary(**parts)
 
 
+def lattice_vectors(lattice: str) -> np.ndarray:
+    """``[2, (x, y)]`` primitive vectors of a lattice whose pitch is 1; the first one lies along x."""
+    return np.array([[1.0, 0.0], [0.0, 1.0] if lattice == "square" else [0.5, np.sqrt(0.75)]])
+
+
+def _upright(shape: Shape) -> Family:
+    try:
+        return Family(shape)
+    except InputError as error:
+        raise InputError(f"library: {error}.") from error
+
+
 def _check_words(library: AtomLibrary) -> None:
-    choices = {"shape": tuple(PARAMETERS), "lattice": get_args(Lattice), "light_from": get_args(Side)}
+    choices = {"lattice": get_args(Lattice), "light_from": get_args(Side)}
     for name, allowed in choices.items():
         if getattr(library, name) not in allowed:
             raise InputError(f"library: {name} is {getattr(library, name)!r}, expected one of {', '.join(allowed)}.")
+    if [family.shape for family in library.families] != [library.shape]:
+        raise InputError(f"library: its families are not one of {library.shape}s.")
     if not library.name or len(library.name) > 80:
         raise InputError("library: its name must have 1 to 80 characters.")
     if library.parameter_names != PARAMETERS[library.shape]:
@@ -193,8 +203,13 @@ def _check_axes(library: AtomLibrary) -> None:
             f"library: a {library.shape} of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "
             f"{1e9 * library.pitch:g} nm; neighbours would touch."
         )
-    if library.shape == "annular_pillar" and (geometry[:, 1] >= geometry[:, 0]).any():
-        raise InputError("library: an inner_diameter is not smaller than its outer_diameter.")
+    wrong = np.flatnonzero(~possible(library.shape, geometry))
+    if wrong.size:
+        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[wrong[0]])
+        raise InputError(
+            f"library: {', '.join(library.parameter_names)} of {sizes} nm make no {library.shape}; "
+            f"{POSSIBLE[library.shape]}."
+        )
     if any(tuple(later) <= tuple(before) for before, later in pairwise(geometry)):
         raise InputError("library: the geometry must ascend, each meta-atom once; sort it.")
     bounds = (("wavelength", library.wavelength, 1e-9, 1e-3), ("angle", library.angle, 0.0, np.pi))
@@ -257,7 +272,10 @@ def write_atom_library(path: str | os.PathLike[str], library: AtomLibrary) -> No
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    with written_file(path, SCHEMA, VERSION, library.provenance) as file:
+    plain = not any(family.rotation or family.vertices for family in library.families)
+    with written_file(path, SCHEMA, VERSION if plain else FAMILY_VERSION, library.provenance) as file:
+        if not plain:
+            write_families(file, library.families)
         for name in _TEXTS:
             file.attrs[name] = getattr(library, name)
         for name in ("pitch", "height"):
@@ -288,7 +306,9 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
     target = Path(path)
     if target.is_file() and target.stat().st_size > LARGEST_FILE:
         raise InputError(f"{target}: {target.stat().st_size} bytes, more than a library may have, {LARGEST_FILE}.")
-    with open_guarded(target, SCHEMA, VERSION, remedy="build it again with `metalens library build`") as file:
+    with open_guarded(
+        target, SCHEMA, (VERSION, FAMILY_VERSION), remedy="build it again with `metalens library build`"
+    ) as file:
         content: dict[str, Any] = {name: str(file.attrs[name]) for name in _TEXTS}
         content |= {name: float(file.attrs[name]) for name in ("pitch", "height")}
         for name in ("parameter_names", "polarisations"):
@@ -304,6 +324,7 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
         for name, shape in _shapes_of(incidences, len(content["geometry"]), len(content["wavelength"])).items():
             if name in file or name == "transmission":
                 content[name] = _read(file, name, shape)
+        content["families"] = read_families(file) if file.attrs["version"] == FAMILY_VERSION else ()
         content["provenance"] = provenance_of(file)
     try:
         return AtomLibrary(**content)

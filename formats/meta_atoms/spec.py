@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from itertools import product
 from typing import Annotated
@@ -9,15 +10,19 @@ from typing import Annotated
 import numpy as np
 from pydantic import Field, model_validator
 
-from metalens.formats.files.record import Nanometres, NotNegative, Positive, Record
+from metalens.formats.files.record import Finite, Nanometres, NotNegative, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
-from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Polarisation, Shape, Side
+from metalens.formats.meta_atoms.feature_size import feature_and_gap
+from metalens.formats.meta_atoms.library import Lattice, Polarisation, Side, lattice_vectors
+from metalens.formats.meta_atoms.polygon import leaves_cell
+from metalens.formats.meta_atoms.shapes import MOST_VERTICES, PARAMETERS, POSSIBLE, TURNED, Family, Shape, possible
 
 SCHEMA = "metalens.library_spec"
 VERSION = 1
 
 MOST_ATOMS = 10_000
 MOST_WAVELENGTHS = 1_000
+MOST_COMBINATIONS = 1_000_000
 
 Material = Annotated[str, Field(min_length=1, max_length=200)] | Positive | tuple[Positive, NotNegative]
 """A page of refractiveindex.info as ``"shelf/book/page"``, a refractive index n, or ``[n, k]``."""
@@ -60,6 +65,19 @@ class MetaAtom(Record):
     width_y_nm: Axis | None = None
     outer_diameter_nm: Axis | None = None
     inner_diameter_nm: Axis | None = None
+    diameter_x_nm: Axis | None = None
+    diameter_y_nm: Axis | None = None
+    length_nm: Axis | None = None
+    arm_width_nm: Axis | None = None
+    leg_width_nm: Axis | None = None
+    bar_width_nm: Axis | None = None
+    size_nm: Axis | None = Field(default=None, description="longer side of the polygon's box, before it is turned")
+    vertices: tuple[tuple[Finite, Finite], ...] | None = Field(
+        default=None, max_length=MOST_VERTICES, description="(x, y) of a polygon in any unit, y up"
+    )
+    rotation_deg: float = Field(default=0.0, ge=-360, le=360, allow_inf_nan=False, description="anticlockwise, y up")
+    smallest_feature_nm: Nanometres | None = Field(default=None, description="what the process can make")
+    smallest_gap_nm: Nanometres | None = Field(default=None, description="what the process can open")
 
     @model_validator(mode="after")
     def _fit(self) -> MetaAtom:
@@ -73,20 +91,31 @@ class MetaAtom(Record):
             numbers = _numbers(getattr(self, name))
             if not len(numbers) or (np.diff(numbers) <= 0).any():
                 raise ValueError(f"{name} must be one or more numbers that ascend; sort them")
-        if not 1 <= len(self.geometry()) <= MOST_ATOMS:
+        self.family()
+        axes = [len(_numbers(getattr(self, f"{name}_nm"))) for name in PARAMETERS[self.shape]]
+        # Counted before they are made: a few short ranges can mean thousands of millions.
+        if math.prod(axes) > MOST_COMBINATIONS:
             raise ValueError(
-                f"{len(self.geometry())} geometries, expected 1 to {MOST_ATOMS}; an inner_diameter_nm must be less "
-                "than some outer_diameter_nm"
+                f"{' × '.join(map(str, axes))} combinations of lengths; at most {MOST_COMBINATIONS} are looked at"
             )
+        if not 1 <= len(self.geometry()) <= MOST_ATOMS:
+            needed = f"; {POSSIBLE[self.shape]}" if self.shape in POSSIBLE else ""
+            raise ValueError(f"{len(self.geometry())} geometries, expected 1 to {MOST_ATOMS}{needed}")
         return self
 
+    def family(self) -> Family:
+        """Shape, turn and polygon.
+
+        Raises:
+            InputError: the shape is not turned, or the vertices make no polygon.
+        """
+        return Family(self.shape, math.radians(self.rotation_deg), self.vertices)
+
     def geometry(self) -> np.ndarray:
-        """``[atom, parameter]`` in metres; rings whose inside is not smaller than their outside are left out."""
+        """``[atom, parameter]`` in metres; lengths that make no such shape are left out, such as rings without wall."""
         axes = [_numbers(getattr(self, f"{name}_nm")) for name in PARAMETERS[self.shape]]
         atoms = np.array(list(product(*axes)))
-        if self.shape == "annular_pillar":
-            atoms = atoms[atoms[:, 1] < atoms[:, 0]]
-        return atoms * 1e-9
+        return np.asarray(atoms[possible(self.shape, atoms)] * 1e-9)
 
 
 class Array(Record):
@@ -94,6 +123,10 @@ class Array(Record):
 
     lattice: Lattice
     pitch_nm: Nanometres
+
+    def vectors(self) -> np.ndarray:
+        """``[2, (x, y)]`` primitive vectors in metres."""
+        return 1e-9 * self.pitch_nm * lattice_vectors(self.lattice)
 
 
 class Materials(Record):
@@ -157,7 +190,36 @@ class LibrarySpec(Record):
                 f"a {self.meta_atom.shape} of {largest:g} nm does not fit array.pitch_nm {self.array.pitch_nm:g}; "
                 "neighbours would touch, so make it smaller or the pitch larger"
             )
+        family, vectors = self.meta_atom.family(), self.array.vectors()
+        if family.shape in TURNED:
+            for lengths in self.meta_atom.geometry():
+                if leaves_cell(family.outline(lengths), vectors):
+                    raise ValueError(
+                        f"a {family.shape} of {_told(lengths)} nm, turned by {self.meta_atom.rotation_deg:g}°, leaves "
+                        f"its cell of array.pitch_nm {self.array.pitch_nm:g} and meets its neighbours; make it smaller "
+                        "or the pitch larger"
+                    )
+        if not len(self.geometry()):
+            raise ValueError(
+                f"no {family.shape} has features of meta_atom.smallest_feature_nm "
+                f"{self.meta_atom.smallest_feature_nm or 0:g} and gaps of smallest_gap_nm "
+                f"{self.meta_atom.smallest_gap_nm or 0:g}; add others, or allow finer ones"
+            )
         return self
+
+    def geometry(self) -> np.ndarray:
+        """``[atom, parameter]`` in metres of those that the process can make."""
+        atoms, family, vectors = self.meta_atom.geometry(), self.meta_atom.family(), self.array.vectors()
+        least = [1e-9 * (each or 0.0) for each in (self.meta_atom.smallest_feature_nm, self.meta_atom.smallest_gap_nm)]
+        if not any(least):
+            return atoms
+        # A millionth for decimals that are no binary fractions.
+        found = np.array([feature_and_gap(family, lengths, vectors) for lengths in atoms])
+        return np.asarray(atoms[(found >= np.array(least) * (1 - 1e-6)).all(axis=1)])
+
+
+def _told(lengths: np.ndarray) -> str:
+    return " × ".join(f"{1e9 * each:g}" for each in lengths)
 
 
 def read_library_spec(path: str | os.PathLike[str]) -> tuple[LibrarySpec, str]:

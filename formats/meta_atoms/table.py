@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from pathlib import Path
 from typing import Literal
@@ -14,8 +15,9 @@ from metalens.formats.files.linked_file import FileName, file_sha256
 from metalens.formats.files.record import Finite, Nanometres, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 from metalens.formats.meta_atoms.columns import ColumnMap
-from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice, Polarisation, Shape, Side
+from metalens.formats.meta_atoms.library import AtomLibrary, Lattice, Polarisation, Side
 from metalens.formats.meta_atoms.samples import Samples, read_samples, read_touchstone_samples
+from metalens.formats.meta_atoms.shapes import MOST_PARAMETERS, MOST_VERTICES, PARAMETERS, Family, Shape
 from metalens.formats.meta_atoms.touchstone import LARGEST_FILE
 
 SCHEMA = "metalens.library_table"
@@ -26,7 +28,7 @@ class TouchstoneFile(Record):
     """One meta-atom's S-parameters, over frequency."""
 
     file: FileName = Field(description="beside the TOML file")
-    geometry_nm: tuple[Nanometres, ...] = Field(min_length=1, max_length=2)
+    geometry_nm: tuple[Nanometres, ...] = Field(min_length=1, max_length=MOST_PARAMETERS)
 
 
 class TableDescription(Record):
@@ -34,6 +36,10 @@ class TableDescription(Record):
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     shape: Shape
+    vertices: tuple[tuple[Finite, Finite], ...] | None = Field(
+        default=None, max_length=MOST_VERTICES, description="(x, y) of a polygon in any unit, y up"
+    )
+    rotation_deg: float = Field(default=0.0, ge=-360, le=360, allow_inf_nan=False, description="anticlockwise, y up")
     lattice: Lattice
     pitch_nm: Nanometres
     height_nm: Nanometres
@@ -61,10 +67,19 @@ class TableDescription(Record):
                 'substrate_index and surrounding_index are needed for normalisation = "field" and for reference '
                 "planes off the meta-atoms; give both"
             )
+        self.family()
         names = PARAMETERS[self.shape]
         if any(len(each.geometry_nm) != len(names) for each in self.files or ()):
             raise ValueError(f"geometry_nm of a {self.shape} holds {', '.join(names)}, in this order")
         return self
+
+    def family(self) -> Family:
+        """Shape, turn and polygon.
+
+        Raises:
+            InputError: the shape is not turned, or the vertices make no polygon.
+        """
+        return Family(self.shape, math.radians(self.rotation_deg), self.vertices)
 
 
 def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] | None = None) -> AtomLibrary:
@@ -123,6 +138,7 @@ def _library(description: TableDescription, samples: Samples, sources: list[Path
             height=description.height_nm * 1e-9,
             parameter_names=PARAMETERS[description.shape],
             geometry=axes["geometry"],
+            families=(description.family(),),
             wavelength=axes["wavelength"],
             angle=axes["angle"],
             polarisations=samples.polarisations(),

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import Shape
+from metalens.formats.meta_atoms.shapes import Shape
 from metalens.optics.layout.hierarchy import measure
 
 ROUND, SQUARE, RECTANGULAR, ANNULAR = "round", "square", "rectangular", "annular"

@@ -10,7 +10,8 @@ from scipy import ndimage
 
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+from metalens.formats.meta_atoms.library import Lattice
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
 from metalens.optics.layout.hierarchy import Drawn
 from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
 from metalens.optics.layout.outlines import OUTLINE_OF, RECTANGULAR, ROUND, Outlines, recognise, shape_of

@@ -18,7 +18,8 @@ from metalens.formats.camera.structure import EMPTY, TURNABLE, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import cells_of, header_of, numbers_of, text_lines
-from metalens.formats.meta_atoms.library import PARAMETERS, Lattice, Shape
+from metalens.formats.meta_atoms.library import Lattice
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
 from metalens.optics.layout.recognition import Made, Recognised, half_turns, recognised

@@ -24,10 +24,6 @@ PROXY = "nano-optics-proxy"
 Incidence = Literal["local", "normal"]
 """Whether meta-atoms respond at the angle at which light meets them, or as at normal incidence everywhere."""
 
-TURNED_ALIKE = ("round_pillar", "square_pillar", "annular_pillar", "round_hole", "square_hole")
-"""Shapes that a quarter turn leaves as they are. Their libraries, computed with the plane of incidence along a lattice
-vector, stand for all planes of incidence."""
-
 
 def library_named(source: str | os.PathLike[str], *, incidence: Incidence | None = "normal") -> MetaAtomLibrary:
     """A library for a lens: one that comes with the package, ``nano-optics-proxy``, or a ``library.h5``.
@@ -79,7 +75,8 @@ def takes_angles(library: AtomLibrary, incidence: Incidence | None) -> bool:
         lacks = f"holds {held} alone, normal incidence and at least one other angle were expected"
     elif set(library.polarisations) != set(POLARISATIONS):
         lacks = f"holds the polarisation {library.polarisations[0]} alone, s and p were expected"
-    elif library.shape not in TURNED_ALIKE:
+    elif not library.families[0].turned_alike:
+        # Of others the plane of incidence along a lattice vector does not stand for all planes of incidence.
         lacks = (
             f"is of {library.shape}s, whose response depends on the plane of incidence, and holds only the one along x"
         )

@@ -36,4 +36,9 @@ def atom_library_of(camera: Camera) -> AtomLibrary:
             f"library {library.name}: its {library.shape}s have {library.geometry.shape[1]} parameters, and supercells "
             "of one are verified."
         )
+    if not library.families[0].turned_alike:
+        raise InputError(
+            f"library {library.name}: is of {library.shape}s, which a quarter turn changes; supercells of others are "
+            "verified."
+        )
     return library

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer, lattice_vectors
+from metalens.formats.meta_atoms.library import lattice_vectors
+from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer
 from metalens.optics.rcwa.plan import LibraryPlan
 from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
@@ -29,7 +30,7 @@ def compute_atom(plan: LibraryPlan, atom: int) -> dict[str, np.ndarray]:
         ``transmission``, ``transmittance``, ``reflectance``, ``height_slope`` and ``index_slope``, each
         ``[polarisation, angle, wavelength]``, and ``orders`` and ``error``, ``[wavelength]``.
     """
-    density = cell_density(plan.spec.meta_atom.shape, plan.geometry[atom], plan.pitch, plan.spec.array.lattice)
+    density = cell_density(plan.family, plan.geometry[atom], plan.pitch, plan.spec.array.lattice)
     columns = [_at_wavelength(plan, density, place) for place in range(len(plan.wavelength))]
     return {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
 
@@ -84,6 +85,8 @@ def _scattered(plan: LibraryPlan, layer: FourierLayer, place: int) -> dict[str, 
                 before=complex(plan.before[place]),
                 behind=complex(plan.behind[place]),
                 steps=(-step, step),
+                mirror_x=plan.family.mirrored,
+                mirror_y=plan.family.mirrored,
             )
             for angle in plan.angle
         ]

@@ -14,7 +14,8 @@ import numpy as np
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary
+from metalens.formats.meta_atoms.library import AtomLibrary
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 from metalens.formats.meta_atoms.spec import LibrarySpec, parse_library_spec
 from metalens.optics.rcwa.atom import compute_atom
 from metalens.optics.rcwa.layer import FORMULATION
@@ -112,6 +113,7 @@ def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]])
         height=plan.height,
         parameter_names=PARAMETERS[spec.meta_atom.shape],
         geometry=plan.geometry,
+        families=(plan.family,),
         wavelength=plan.wavelength,
         angle=plan.angle,
         polarisations=spec.light.polarisations,

@@ -10,6 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 from fmmax import basis, fft, fmm, fmm_matrices, vector
 
+from metalens.formats.meta_atoms.library import lattice_vectors
+
 FORMULATION = fmm.Formulation.JONES_DIRECT_FOURIER
 """The formulation of fmmax that converges fastest for round pillars (docs/adr/0011-rcwa-by-fmmax.md)."""
 
@@ -30,11 +32,6 @@ class FourierLayer:
     wave_vectors: np.ndarray
     inverse_z_permittivity: np.ndarray
     transverse_permittivity: np.ndarray
-
-
-def lattice_vectors(lattice: str) -> np.ndarray:
-    """``[2, (x, y)]`` primitive vectors of a lattice whose pitch is 1; the first one lies along x."""
-    return np.array([[1.0, 0.0], [0.0, 1.0] if lattice == "square" else [0.5, np.sqrt(0.75)]])
 
 
 def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:

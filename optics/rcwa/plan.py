@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.library import lattice_vectors
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.formats.meta_atoms.spec import LibrarySpec
-from metalens.optics.rcwa.layer import lattice_vectors
 from metalens.optics.rcwa.materials import refractive_index
 
 
@@ -33,6 +34,11 @@ class LibraryPlan:
     meta_atom: np.ndarray
     substrate: np.ndarray
     surrounding: np.ndarray
+
+    @property
+    def family(self) -> Family:
+        """Shape, turn and vertices of the meta-atoms."""
+        return self.spec.meta_atom.family()
 
     @property
     def pitch(self) -> float:
@@ -67,7 +73,7 @@ def plan_library(spec: LibrarySpec) -> LibraryPlan:
         refractive_index(material, wavelength)
         for material in (spec.materials.meta_atom, spec.materials.substrate, spec.materials.surrounding)
     ]
-    plan = LibraryPlan(spec, spec.meta_atom.geometry(), wavelength, np.radians(spec.light.angle_deg), *indices)
+    plan = LibraryPlan(spec, spec.geometry(), wavelength, np.radians(spec.light.angle_deg), *indices)
     _check_incidence(plan)
     if not spec.light.allow_diffraction:
         _check_diffraction(plan)

@@ -53,8 +53,9 @@ def scatter_plane_wave(
     steps: tuple[float, ...] = (),
     azimuth: float = 0.0,
     mirror_x: bool = True,
+    mirror_y: bool = True,
 ) -> Scattered:
-    """Scatter a plane wave by a layer whose cell has mirror symmetry in y, and in x unless told otherwise.
+    """Scatter a plane wave by a layer whose cell has mirror symmetry in x and in y unless told otherwise.
 
     Args:
         layer: from :func:`fourier_layer`.
@@ -67,12 +68,14 @@ def scatter_plane_wave(
         steps: heights in metres that are added for ``by_height``.
         azimuth: of the plane of incidence from x towards y in radians; any but 0 breaks both mirror symmetries.
         mirror_x: whether the cell is its own mirror image across x; a row of different meta-atoms is not.
+        mirror_y: whether it is across y; a turned meta-atom is not. Then some light goes into the other polarisation:
+            into the transmittance, not into the transmission.
     """
     number = 2 * np.pi / wavelength
     # Wave vectors are in units of the vacuum wave number from here on.
     along = np.array([np.cos(azimuth), np.sin(azimuth)])
     wave_vectors = layer.wave_vectors / number + np.sin(angle) * along
-    if azimuth != 0:
+    if azimuth != 0 or not mirror_y:
         basis = _all_waves(len(wave_vectors), polarisation, along)
     else:
         basis = _basis(layer, polarisation, normal=mirror_x and abs(np.sin(angle)) < 1e-12)

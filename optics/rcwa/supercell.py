@@ -15,6 +15,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.formats.meta_atoms.verification import ORDERS
 from metalens.optics.rcwa.layer import row_layer
 from metalens.optics.rcwa.solve import Scattered, scatter_plane_wave
@@ -34,7 +35,7 @@ class Supercell:
 
     Attributes:
         geometry: ``[meta-atom, parameter]`` in metres; the phase falls by 2π/N from one to the next.
-        shape: of the meta-atoms.
+        family: of the meta-atoms.
         pitch: of the sites in metres.
         height: of the meta-atoms in metres.
         wavelength: in metres.
@@ -46,7 +47,7 @@ class Supercell:
     """
 
     geometry: np.ndarray
-    shape: str
+    family: Family
     pitch: float
     height: float
     wavelength: float
@@ -60,6 +61,12 @@ class Supercell:
     def deflection(self) -> float:
         """Sine of the angle by which the first order is deflected in air."""
         return self.wavelength / (len(self.geometry) * self.pitch)
+
+    def densities(self) -> list[np.ndarray]:
+        """``[u, v]`` of each meta-atom's cell."""
+        return [
+            cell_density(self.family, each, self.pitch, "square", self.samples, centred=True) for each in self.geometry
+        ]
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,7 @@ def supercell_of(library: AtomLibrary, geometry: np.ndarray, wavelength: float, 
     before, behind = (substrate, surrounding) if library.light_from == "substrate" else (surrounding, substrate)
     return Supercell(
         geometry,
-        library.shape,
+        library.families[0],
         library.pitch,
         library.height,
         wavelength,
@@ -134,7 +141,10 @@ class SupercellSolver:
     def __init__(self, cell: Supercell, orders_per_atom: int) -> None:
         self.cell = cell
         densities = np.stack(
-            [cell_density(cell.shape, each, cell.pitch, "square", cell.samples, centred=True) for each in cell.geometry]
+            [
+                cell_density(cell.family, each, cell.pitch, "square", cell.samples, centred=True)
+                for each in cell.geometry
+            ]
         )
         count = len(cell.geometry) * orders_per_atom
         self.layer = row_layer(densities, cell.material**2, cell.between**2, cell.pitch, count)
@@ -194,12 +204,9 @@ class ArraySolver:
 
     def __init__(self, cell: Supercell, orders_per_atom: int) -> None:
         self.cell = cell
-        densities = [
-            cell_density(cell.shape, each, cell.pitch, "square", cell.samples, centred=True) for each in cell.geometry
-        ]
         count = max(orders_per_atom, FEWEST_ORDERS)
         self.layers = [
-            row_layer(each[None], cell.material**2, cell.between**2, cell.pitch, count) for each in densities
+            row_layer(each[None], cell.material**2, cell.between**2, cell.pitch, count) for each in cell.densities()
         ]
 
     def at(self, angle: float, polarisation: str) -> np.ndarray:

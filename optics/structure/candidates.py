@@ -14,13 +14,8 @@ import numpy as np
 from metalens.formats.camera.structure import AtomKind
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
-from metalens.formats.meta_atoms.library import (
-    PARAMETERS,
-    AtomLibrary,
-    library_path,
-    read_atom_library,
-    shipped_libraries,
-)
+from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, shipped_libraries
+from metalens.formats.meta_atoms.shapes import PARAMETERS, TURNED
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, is_duty_cycle
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
@@ -122,6 +117,11 @@ def candidates_of(
 
 
 def _kind_of(library: AtomLibrary) -> AtomKind:
+    if library.shape in TURNED:
+        raise InputError(
+            f"library {library.name}: is of {library.shape}s, and no structures are chosen from these; take one of round, "
+            "square, rectangular or annular pillars."
+        )
     return AtomKind(library.shape, library.height, library.material, library.substrate, library.name)
 
 

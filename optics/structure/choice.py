@@ -23,7 +23,8 @@ import numpy as np
 
 from metalens.formats.camera.structure import EMPTY, LARGEST_SIDE, AtomKind, Structure, site_positions
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, Lattice
+from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
 from metalens.optics.metalens import Metalens

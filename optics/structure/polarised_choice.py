@@ -18,7 +18,8 @@ import numpy as np
 
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.library import PARAMETERS, AtomLibrary, library_path, read_atom_library
+from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 from metalens.optics.geometric_phase import jones_axes
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase

@@ -87,6 +87,20 @@ def test_a_library_is_built_and_shown(built):
     assert "phase range" in run("show", folder / "library.h5").output
 
 
+def test_polygons_are_computed_and_shown(tmp_path):
+    vertices = "vertices = [[0, 0], [3, 0], [3, 1], [1, 1], [1, 2], [0, 2]]"
+    text = SPEC.replace("round", "polygonal").replace("diameter_nm = ", f"{vertices}\nrotation_deg = 20\nsize_nm = ")
+    (tmp_path / "spec.toml").write_text(text.replace("[532, 633]", "[633]"), encoding="utf-8")
+    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--json").exit_code == 0
+    library = read_atom_library(tmp_path / "library.h5")
+    assert library.families[0].rotation == pytest.approx(np.radians(20))
+    assert (np.abs(library.transmission) <= 1).all()
+    told = json.loads(run("show", tmp_path / "library.h5", "--json").stdout)
+    assert told["shape"] == "polygonal_pillar"
+    assert told["rotation_deg"] == pytest.approx(20)
+    assert told["smallest_feature_nm"] == pytest.approx(100 / 3, abs=1e-3)
+
+
 def test_a_run_that_was_stopped_ends_with_the_same_bytes_and_one_worker_too(built):
     folder, _ = built
     assert run("build", folder / "spec.toml", "-o", folder / "one.h5", "--workers", 1).exit_code == 0
@@ -159,6 +173,14 @@ def test_frequencies_amplitudes_and_degrees_are_read(tmp_path):
     assert library.polarisations == ("p",)
     np.testing.assert_allclose(library.wavelength, [299792458 / 600e12, 299792458 / 500e12])
     np.testing.assert_allclose(library.transmission[0, 0, 0], [0.5j, 0.5], atol=1e-7)
+
+
+def test_a_table_of_turned_ellipses_is_read(tmp_path):
+    table = TABLE.replace("diameter_nm", "diameter_x_nm,diameter_y_nm").replace("\n1", "\n90,1")
+    about = ABOUT.replace("round_pillar", "elliptical_pillar").replace("lattice", "rotation_deg = 30\nlattice")
+    library = imported(tmp_path, table=table, about=about)
+    assert library.families[0].rotation == pytest.approx(np.radians(30))
+    np.testing.assert_allclose(library.geometry, [[90e-9, 100e-9], [90e-9, 150e-9]])
 
 
 def test_hdf5_samples_are_read(tmp_path):

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies
 
 from metalens.formats.camera.structure import EMPTY, Structure
-from metalens.formats.meta_atoms.library import PARAMETERS
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 
 LENGTHS = {
     1: np.array([[100.0], [180.0], [260.0]]),

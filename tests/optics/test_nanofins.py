@@ -7,6 +7,7 @@ import pytest
 from metalens.formats.camera.camera import read_camera, write_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, write_atom_library
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.optics import metalens_of
 from metalens.optics.geometric_phase import nanofins_of
 from metalens.optics.rcwa.layer import fourier_layer
@@ -31,7 +32,7 @@ def scattered(density, orders=81, polarisation="s", wavelength=LIGHT):
 
 
 def upright():
-    density = cell_density("rectangular_pillar", FIN, PITCH, "square", 64, centred=True)
+    density = cell_density(Family("rectangular_pillar"), FIN, PITCH, "square", 64, centred=True)
     return {name: scattered(density, polarisation=name).transmission for name in "sp"}
 
 

@@ -6,10 +6,17 @@ import numpy as np
 import pytest
 
 from metalens.formats.meta_atoms.coverage import coverage_of
-from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, shipped_libraries
+from metalens.formats.meta_atoms.library import (
+    AtomLibrary,
+    lattice_vectors,
+    library_path,
+    read_atom_library,
+    shipped_libraries,
+)
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.formats.meta_atoms.spec import parse_library_spec
 from metalens.optics.meta_atoms import library_named
-from metalens.optics.rcwa.layer import fourier_layer, lattice_vectors
+from metalens.optics.rcwa.layer import fourier_layer
 from metalens.optics.rcwa.plan import LibraryPlan, plan_library
 from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
@@ -37,7 +44,7 @@ def test_two_samples_of_it_come_out_again(name):
     library, plan = shipped(name)
     generator = np.random.default_rng(11)
     for atom, place in zip(generator.integers(len(plan.geometry), size=2), (3, -1), strict=True):
-        density = cell_density("round_pillar", plan.geometry[atom], plan.pitch, "square")
+        density = cell_density(Family("round_pillar"), plan.geometry[atom], plan.pitch, "square")
         inside, outside = plan.meta_atom[place] ** 2, plan.surrounding[place] ** 2
         vectors = plan.pitch * lattice_vectors("square")
         layer = fourier_layer(density, inside, outside, vectors, int(library.orders[atom, place]))
@@ -93,7 +100,9 @@ def test_at_532_nm_it_is_what_another_run_of_fmmax_gave():
     # 0.82 over diameters of 100 to 300 nm, and 5.5 rad.
     vectors, found = 350e-9 * lattice_vectors("square"), []
     for diameter in np.linspace(100e-9, 300e-9, 11):
-        layer = fourier_layer(cell_density("round_pillar", [diameter], 350e-9, "square"), 2.02**2, 1.0, vectors, 49)
+        layer = fourier_layer(
+            cell_density(Family("round_pillar"), [diameter], 350e-9, "square"), 2.02**2, 1.0, vectors, 49
+        )
         given = {"height": 705e-9, "wavelength": 532e-9, "angle": 0.0, "before": 1.46, "behind": 1.0}
         found.append(scatter_plane_wave(layer, polarisation="s", **given).transmission)
     amplitude = np.abs(found) / np.sqrt(1.46)

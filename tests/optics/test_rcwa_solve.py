@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from fmmax import basis, fmm, scattering
 
-from metalens.optics.rcwa.layer import FORMULATION, expansion_of, fourier_layer, lattice_vectors
+from metalens.formats.meta_atoms.library import lattice_vectors
+from metalens.formats.meta_atoms.shapes import Family
+from metalens.optics.rcwa.layer import FORMULATION, expansion_of, fourier_layer
 from metalens.optics.rcwa.slab import slab_transmission
 from metalens.optics.rcwa.solve import scatter_plane_wave
 from metalens.optics.rcwa.unit_cell import cell_density
@@ -16,7 +18,7 @@ BOTH = pytest.mark.parametrize("polarisation", ["s", "p"])
 
 
 def pillars(diameter=200e-9, inside=2.05, outside=1.0, orders=45, lattice="square", shape="round_pillar"):
-    density = cell_density(shape, np.atleast_1d(diameter), PITCH, lattice, samples=64)
+    density = cell_density(Family(shape), np.atleast_1d(diameter), PITCH, lattice, samples=64)
     return fourier_layer(density, inside**2, outside**2, PITCH * lattice_vectors(lattice), orders)
 
 
@@ -108,7 +110,7 @@ def test_it_agrees_with_fmmaxs_own_solver_of_all_light_together(polarisation, la
 
 
 def by_fmmax(lattice, orders, polarisation, angle):
-    density = cell_density("round_pillar", np.array([200e-9]), PITCH, lattice, samples=64)
+    density = cell_density(Family("round_pillar"), np.array([200e-9]), PITCH, lattice, samples=64)
     micro = 1e6
     with jax.enable_x64(True):
         vectors = micro * PITCH * lattice_vectors(lattice)

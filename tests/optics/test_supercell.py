@@ -5,6 +5,7 @@ import pytest
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import library_path, read_atom_library
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.optics.rcwa.layer import fourier_layer, row_layer
 from metalens.optics.rcwa.slab import slab_transmission
 from metalens.optics.rcwa.solve import scatter_plane_wave
@@ -56,7 +57,7 @@ def test_a_uniform_row_is_a_slab(library, azimuth, polarisation):
 
 
 def test_a_row_of_one_is_the_single_cell(library):
-    density = cell_density("round_pillar", np.array([200e-9]), library.pitch, "square", SAMPLES)
+    density = cell_density(Family("round_pillar"), np.array([200e-9]), library.pitch, "square", SAMPLES)
     given = {"height": library.height, "wavelength": LIGHT, "before": 1.46, "behind": 1.0}
     alone = fourier_layer(density, 2.05**2, 1.0, library.pitch * np.eye(2), 21)
     inside = row_layer(density[None], 2.05**2, 1.0, library.pitch, 21)
@@ -77,7 +78,7 @@ def test_arrays_by_themselves_are_the_librarys_but_for_their_fourier_orders(libr
 
 
 def test_equal_meta_atoms_in_a_row_are_their_own_array(library):
-    density = cell_density("round_pillar", np.array([200e-9]), library.pitch, "square", SAMPLES)
+    density = cell_density(Family("round_pillar"), np.array([200e-9]), library.pitch, "square", SAMPLES)
     given = {"height": library.height, "wavelength": LIGHT, "before": 1.46, "behind": 1.0, "angle": np.radians(20)}
     alone = row_layer(density[None], 2.05**2, 1.0, library.pitch, 21)
     pair = row_layer(np.stack([density, density]), 2.05**2, 1.0, library.pitch, 42)
@@ -90,7 +91,7 @@ def test_equal_meta_atoms_in_a_row_are_their_own_array(library):
 
 
 def test_without_symmetry_the_answer_is_that_with_it(library):
-    density = cell_density("round_pillar", np.array([200e-9]), library.pitch, "square", SAMPLES)
+    density = cell_density(Family("round_pillar"), np.array([200e-9]), library.pitch, "square", SAMPLES)
     layer = fourier_layer(density, 2.05**2, 1.0, library.pitch * np.eye(2), 21)
     given = {"height": library.height, "wavelength": LIGHT, "before": 1.46, "behind": 1.0, "angle": np.radians(20)}
     for polarisation in "sp":

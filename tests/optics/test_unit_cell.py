@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.optics.rcwa.unit_cell import cell_density
 
 
@@ -10,7 +11,7 @@ from metalens.optics.rcwa.unit_cell import cell_density
 @pytest.mark.parametrize("shape", ["round_pillar", "square_hole", "annular_pillar", "rectangular_pillar"])
 def test_a_cell_is_its_own_mirror_image_about_its_first_sample(shape, samples):
     geometry = np.array([200e-9, 120e-9])
-    density = cell_density(shape, geometry, 350e-9, "square", samples, centred=True)
+    density = cell_density(Family(shape), geometry, 350e-9, "square", samples, centred=True)
     for axis in (0, 1):
         mirrored = np.roll(np.flip(density, axis), 1, axis)
         np.testing.assert_allclose(density, mirrored, atol=1e-12)
@@ -20,6 +21,6 @@ def test_a_cell_is_its_own_mirror_image_about_its_first_sample(shape, samples):
 
 @pytest.mark.parametrize("lattice", ["square", "hexagonal"])
 def test_the_density_has_the_area_of_the_pillar(lattice):
-    density = cell_density("round_pillar", np.array([200e-9]), 350e-9, lattice, 64)
+    density = cell_density(Family("round_pillar"), np.array([200e-9]), 350e-9, lattice, 64)
     cell = 350e-9**2 * (1.0 if lattice == "square" else np.sqrt(0.75))
     assert density.mean() * cell == pytest.approx(np.pi * 100e-9**2, rel=2e-3)

@@ -8,6 +8,7 @@ import pytest
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, write_atom_library
+from metalens.formats.meta_atoms.shapes import Family
 from metalens.optics.meta_atoms import library_named, scalar_library
 
 
@@ -61,6 +62,55 @@ def test_what_is_written_is_read_back(written):
             np.testing.assert_allclose(value, expected, rtol=1e-6, atol=1e-12)
         else:
             assert value == expected
+
+
+def test_a_polygon_and_its_turn_are_read_back(tmp_path):
+    family = Family("polygonal_pillar", 0.4, ((0.0, 0.0), (2.0, 0.0), (0.0, 1.0)))
+    made = library(shape="polygonal_pillar", parameter_names=("size",), families=(family,))
+    write_atom_library(tmp_path / "library.h5", made)
+    assert read_atom_library(tmp_path / "library.h5").families == (family,)
+    with h5py.File(tmp_path / "library.h5") as file:
+        # A program that knows upright shapes alone must not take it.
+        assert file.attrs["version"] == 2
+
+
+def test_upright_shapes_are_files_of_the_first_version(tmp_path):
+    lengths = {
+        "parameter_names": ("length", "arm_width"),
+        "geometry": np.array([[1e-7, 5e-8], [2e-7, 5e-8], [2e-7, 1e-7]]),
+    }
+    write_atom_library(tmp_path / "library.h5", library(shape="cross_pillar", **lengths))
+    assert read_atom_library(tmp_path / "library.h5").families == (Family("cross_pillar"),)
+    with h5py.File(tmp_path / "library.h5") as file:
+        assert file.attrs["version"] == 1
+
+
+def _crossed(file):
+    file["family_vertices"][...] = [[0, 0], [1, 1], [1, 0], [0, 1]]
+
+
+def _miscounted(file):
+    file["family_vertex_count"][...] = [3]
+
+
+def _unknown_shape(file):
+    file.attrs["family_shapes"] = "star_pillar"
+
+
+@pytest.mark.parametrize(
+    ("edit", "message"),
+    [
+        (_crossed, "crosses or touches itself"),
+        (_miscounted, "family_vertex_count does not fit the 4 vertices"),
+        (_unknown_shape, "shape is 'star_pillar'"),
+    ],
+)
+def test_a_damaged_polygon_is_refused(tmp_path, edit, message):
+    family = Family("polygonal_pillar", 0.0, ((0.0, 0.0), (2.0, 0.0), (2.0, 1.0), (0.0, 1.0)))
+    path = tmp_path / "library.h5"
+    write_atom_library(path, library(shape="polygonal_pillar", parameter_names=("size",), families=(family,)))
+    with pytest.raises(InputError, match=message):
+        read_atom_library(edited(path, edit))
 
 
 def test_equal_libraries_make_equal_bytes(written, tmp_path):
@@ -186,7 +236,7 @@ def _not_finite(file):
     ("edit", "message"),
     [
         (_other_schema, "found schema 'metalens.psf', expected 'metalens.atom_library'"),
-        (_later_version, "version 99, this metalens reads version 1; build it again"),
+        (_later_version, "version 99, this metalens reads version 1 and 2; build it again"),
         (_link_outside, "is a link out of its place; refused"),
         (_huge, "refused as hostile"),
         (_no_transmission, "has no dataset 'transmission'"),

@@ -62,11 +62,81 @@ def test_rings_without_a_wall_are_left_out():
     np.testing.assert_allclose(spec.meta_atom.geometry(), 1e-9 * np.array([[100, 50], [200, 50], [200, 150]]))
 
 
+ROUND = 'shape = "round_pillar"\nheight_nm = 600\ndiameter_nm = { start = 100, stop = 200, count = 3 }'
+TRIANGLE = "vertices = [[0, 0], [2, 0], [0, 1]]"
+
+
+def of_shape(shape: str, *lines: str) -> str:
+    return changed((ROUND, "\n".join([f'shape = "{shape}"', "height_nm = 600", *lines])))
+
+
+def test_crosses_h_shapes_and_ellipses_have_lengths_of_their_own():
+    spec = parse_library_spec(of_shape("cross_pillar", "length_nm = [100, 200]", "arm_width_nm = [100, 150]"))
+    # Arms are no wider than they are long.
+    np.testing.assert_allclose(spec.geometry(), 1e-9 * np.array([[100, 100], [200, 100], [200, 150]]))
+    h = of_shape(
+        "h_pillar", "width_x_nm = [200]", "width_y_nm = [150]", "leg_width_nm = [60, 100]", "bar_width_nm = [50]"
+    )
+    # Two legs of 100 nm leave no bar between them.
+    np.testing.assert_allclose(parse_library_spec(h).geometry(), 1e-9 * np.array([[200, 150, 60, 50]]))
+    ellipse = parse_library_spec(
+        of_shape("elliptical_pillar", "diameter_x_nm = [80]", "diameter_y_nm = [120]", "rotation_deg = 30")
+    )
+    assert ellipse.meta_atom.family().rotation == pytest.approx(np.radians(30))
+
+
+def test_what_the_process_cannot_make_is_left_out():
+    lines = ["length_nm = [150, 200, 240]", "arm_width_nm = [40, 80]"]
+    limits = ["smallest_feature_nm = 80", "smallest_gap_nm = 50"]
+    found = parse_library_spec(of_shape("cross_pillar", *lines, *limits)).geometry()
+    np.testing.assert_allclose(found, 1e-9 * np.array([[150, 80], [200, 80]]))
+    assert len(parse_library_spec(of_shape("cross_pillar", *lines)).geometry()) == 6
+
+
+def test_the_limits_of_a_process_hold_for_circles_too():
+    text = changed(("height_nm = 600", "height_nm = 600\nsmallest_gap_nm = 100"))
+    np.testing.assert_allclose(plan_library(parse_library_spec(text)).geometry[:, 0], [100e-9, 150e-9])
+
+
+@pytest.mark.parametrize(
+    ("lines", "message"),
+    [
+        (["size_nm = [100]"], "a polygonal_pillar needs vertices"),
+        ([TRIANGLE], "a polygonal_pillar is described by size_nm; found none"),
+        ([TRIANGLE, "size_nm = [240]"], "leaves its cell of array.pitch_nm 250 and meets its neighbours"),
+        (["size_nm = [9]", "vertices = [[0, 0], [1, 1], [1, 0], [0, 1]]"], "the polygon crosses or touches itself"),
+        ([TRIANGLE, "size_nm = [100]", "rotation_deg = 400"], "rotation_deg"),
+        ([TRIANGLE, "size_nm = [100]", "smallest_feature_nm = 90"], "no polygonal_pillar has features"),
+    ],
+)
+def test_a_polygon_that_cannot_be_made_is_refused(lines, message):
+    with pytest.raises(InputError) as caught:
+        parse_library_spec(of_shape("polygonal_pillar", *lines))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_turned_cross_may_leave_a_cell_that_holds_it_upright():
+    lines = ["length_nm = [240]", "arm_width_nm = [200]"]
+    parse_library_spec(of_shape("cross_pillar", *lines))
+    with pytest.raises(InputError, match="a cross_pillar of 240 × 200 nm, turned by 20°, leaves its cell"):
+        parse_library_spec(of_shape("cross_pillar", *lines, "rotation_deg = 20"))
+
+
+def test_too_many_combinations_are_refused_before_they_are_made():
+    many = "{ start = 10, stop = 100, count = 1000 }"
+    lines = [f"{name} = {many}" for name in ("width_x_nm", "width_y_nm", "leg_width_nm", "bar_width_nm")]
+    with pytest.raises(InputError, match="1000 × 1000 × 1000 × 1000 combinations of lengths"):
+        parse_library_spec(of_shape("h_pillar", *lines))
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
         ("pitch_nm = 250", "pitch_nm = 200", "of 200 nm does not fit array.pitch_nm 200; neighbours would touch"),
         ("diameter_nm", "width_nm", "a round_pillar is described by diameter_nm; found width_nm"),
+        ("height_nm = 600", "height_nm = 600\nrotation_deg = 20", "a round_pillar has no rotation"),
+        ("height_nm = 600", f"height_nm = 600\n{TRIANGLE}", "a round_pillar has no vertices"),
         ("diameter_nm", "diametre_nm", "unknown key meta_atom.diametre_nm"),
         ("start = 100", "start = 300", "start 300 must be less than stop 200"),
         ("[450, 532]", "[532, 450]", "wavelength_nm must be one or more numbers that ascend"),
