@@ -119,8 +119,8 @@ def candidates_of(
 def _kind_of(library: AtomLibrary) -> AtomKind:
     if library.shape in TURNED:
         raise InputError(
-            f"library {library.name}: is of {library.shape}s, and no structures are chosen from these; take one of round, "
-            "square, rectangular or annular pillars."
+            f"library {library.name}: is of {library.shape}s, of which no structures are chosen; take one of "
+            "round, square, rectangular or annular pillars."
         )
     return AtomKind(library.shape, library.height, library.material, library.substrate, library.name)
 
