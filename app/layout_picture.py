@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.drawing.style import INK, MAP_COLOURS
+from metalens.formats.meta_atoms.families import family_of, lengths_of
 
 MOST_DRAWN = 6000
 """Meta-atoms that are drawn as polygons."""
@@ -91,5 +92,6 @@ def outline_um(structure: Structure, atom: int) -> np.ndarray:
     # gdstk is not needed for outlines.
     from metalens.optics.layout.outlines import outline
 
+    family = family_of(structure, atom)
     turned = 0.0 if structure.rotation is None else -float(structure.rotation[atom])
-    return 1e6 * _GRID * outline(structure.shape, structure.geometry[atom], _GRID, rotation=turned) * [1, -1]
+    return 1e6 * _GRID * outline(family, lengths_of(structure, atom), _GRID, rotation=turned) * [1, -1]

@@ -155,15 +155,16 @@ def _process_limits(found: AtomLibrary) -> dict[str, Any]:
     """Turn of the meta-atoms, and their smallest feature and gap where they are few."""
     import math
 
+    from metalens.formats.meta_atoms.families import family_of
     from metalens.formats.meta_atoms.feature_size import feature_and_gap
     from metalens.formats.meta_atoms.library import lattice_vectors
 
-    rotation = found.families[0].rotation
+    rotation = family_of(found, 0).rotation
     turn = {"rotation_deg": round(math.degrees(rotation), 6)} if rotation else {}
     if len(found.geometry) > MOST_MEASURED:
         return turn
     vectors = found.pitch * lattice_vectors(found.lattice)
-    features = [feature_and_gap(found.families[0], lengths, vectors) for lengths in found.geometry]
+    features = [feature_and_gap(family_of(found, 0), lengths, vectors) for lengths in found.geometry]
     smallest = {
         name: round(1e9 * min(values), 3)
         for name, values in zip(("smallest_feature_nm", "smallest_gap_nm"), zip(*features, strict=True), strict=True)

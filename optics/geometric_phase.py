@@ -22,7 +22,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.formats.camera.structure import TURNABLE
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.families import family_of
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
@@ -165,21 +167,21 @@ def nanofins_of(library: AtomLibrary, wavelength: float, light: Handedness) -> N
 
 
 def jones_axes(library: AtomLibrary) -> tuple[np.ndarray, np.ndarray]:
-    """Transmissions of rectangular pillars for fields along their two axes.
+    """Transmissions of rectangles, ellipses or H shapes for fields along their two axes.
 
     Args:
-        library: of rectangular pillars, both polarisations at normal incidence.
+        library: of these, both polarisations at normal incidence.
 
     Returns:
-        t_x and t_y, each ``[atom, wavelength]``, of fields along width_x and along width_y.
+        t_x and t_y, each ``[atom, wavelength]``, of fields along x and along y.
 
     Raises:
         InputError: the library is of another shape, or lacks a polarisation or normal incidence.
     """
-    if library.shape != "rectangular_pillar":
+    if library.shape not in TURNABLE or not family_of(library, 0).mirrored:
         raise InputError(
-            f"library {library.name}: holds {library.shape}s, and only rectangular_pillars convert circular light "
-            "or do different things to two polarisations; build a library of these."
+            f"library {library.name}: holds {library.shape}s, and only upright {', '.join(TURNABLE)}s convert circular "
+            "light or do different things to two polarisations; build a library of these."
         )
     if set(library.polarisations) != {"s", "p"}:
         raise InputError(

@@ -23,15 +23,18 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
+from metalens.formats.meta_atoms.families import checked_families, impossible
+from metalens.formats.meta_atoms.family_file import read_families, write_families
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
 
 SCHEMA = "metalens.structure"
-VERSION, TURNED_VERSION = 1, 2
-"""Of a file; the second of one whose meta-atoms are turned, which programs that know the first alone must not read."""
+VERSION, TURNED_VERSION, FAMILY_VERSION = 1, 2, 3
+"""Of a file; the second of one whose meta-atoms are turned one by one, the third of one with families that are turned
+or polygons: programs that do not know these must not read it."""
 
-TURNABLE: tuple[Shape, ...] = ("rectangular_pillar",)
-"""Shapes that may be turned."""
+TURNABLE: tuple[Shape, ...] = ("rectangular_pillar", "elliptical_pillar", "h_pillar")
+"""Shapes that may be turned at each site: half a turn leaves them as they are, and a quarter turn does not."""
 
 EMPTY = 65535
 """The index of a site without a meta-atom."""
@@ -54,6 +57,7 @@ class AtomKind:
         substrate: material of the substrate.
         library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
         library_sha256: of that library; empty where it has none.
+        families: one: shape, turn and vertices of the meta-atoms; none of upright ones.
     """
 
     shape: Shape
@@ -62,6 +66,7 @@ class AtomKind:
     substrate: str = ""
     library_name: str = ""
     library_sha256: str = ""
+    families: tuple[Family, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,7 @@ class Structure(AtomKind):
                 raise InputError(
                     f"structure: {name} {getattr(self, name)!r} is not known; one of {', '.join(words)} was expected."
                 )
+        object.__setattr__(self, "families", checked_families(self, "structure"))
         for name in _LENGTHS:
             length = getattr(self, name)
             if not (math.isfinite(length) and 1e-9 <= length <= 1e-3):
@@ -129,14 +135,18 @@ class Structure(AtomKind):
                 f"nm, found {table.dtype} from {1e9 * float(table.min()):g} to {1e9 * float(table.max()):g} nm; "
                 "give metres."
             )
+        problem = impossible(self.shape, table)
+        if problem is not None:
+            raise InputError(f"structure: {problem}.")
 
     def _check_rotation(self) -> None:
         angles = self.rotation
         if angles is None:
             return
-        if self.shape not in TURNABLE:
+        if self.shape not in TURNABLE or self.families:
             raise InputError(
-                f"structure: {self.shape}s are not turned, and rotation was given; only {', '.join(TURNABLE)}s may be."
+                f"structure: {self.shape}s are not turned at each site, and rotation was given; only upright "
+                f"{', '.join(TURNABLE)}s may be."
             )
         if angles.shape != self.geometry.shape[:1] or angles.dtype != np.float64:
             raise InputError(
@@ -145,7 +155,7 @@ class Structure(AtomKind):
             )
         if not ((angles >= 0) & (angles < np.pi)).all():
             raise InputError(
-                "structure: rotation must hold angles from 0 to less than π in radians; half a turn leaves a rectangle "
+                "structure: rotation must hold angles from 0 to less than π in radians; half a turn leaves a meta-atom "
                 "as it is."
             )
 
@@ -241,11 +251,13 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    version = VERSION if structure.rotation is None else TURNED_VERSION
+    version = FAMILY_VERSION if structure.families else VERSION if structure.rotation is None else TURNED_VERSION
     with written_file(path, SCHEMA, version, structure.provenance) as file:
         for name in (*_TEXTS, *_LENGTHS):
             file.attrs[name] = getattr(structure, name)
         file.attrs["parameter_names"] = ",".join(structure.parameter_names)
+        if structure.families:
+            write_families(file, structure.families)
         file.create_dataset("geometry", data=structure.geometry, track_times=False)
         if structure.rotation is not None:
             file.create_dataset("rotation", data=structure.rotation, track_times=False)
@@ -260,7 +272,7 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
     Raises:
         InputError: the file is missing, damaged, hostile, of another schema or version, or inconsistent.
     """
-    with open_guarded(path, SCHEMA, (VERSION, TURNED_VERSION)) as file:
+    with open_guarded(path, SCHEMA, (VERSION, TURNED_VERSION, FAMILY_VERSION)) as file:
         content: dict[str, Any] = {name: _text(file, name) for name in _TEXTS}
         content |= {name: float(file.attrs[name]) for name in _LENGTHS}
         content["parameter_names"] = tuple(_text(file, "parameter_names").split(","))
@@ -272,6 +284,8 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
         )
         if file.attrs["version"] == TURNED_VERSION:
             content["rotation"] = read_array(file, "rotation", dtype=np.float64, shape=(len(content["geometry"]),))
+        if file.attrs["version"] == FAMILY_VERSION:
+            content["families"] = read_families(file)
         content["site_index"] = _site_index(file)
     try:
         return Structure(**content)

@@ -5,6 +5,7 @@ In reading order:
 - ``polygon``   polygons without holes: area, crossings, the cell of a site
 - ``shapes``    cross-sections: their lengths and outlines, and families of them
 - ``feature_size``  smallest feature and gap of a cross-section
+- ``families``  a family and lengths for each meta-atom of a table
 - ``family_file``  families in HDF5 files
 - ``library``   complex transmission over geometry, wavelength, angle and polarisation; ``libraries/`` holds those
   shipped

@@ -15,8 +15,9 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
 from metalens.formats.files.input_file import is_file
+from metalens.formats.meta_atoms.families import checked_families, impossible
 from metalens.formats.meta_atoms.family_file import read_families, write_families
-from metalens.formats.meta_atoms.shapes import PARAMETERS, POSSIBLE, Family, Shape, possible
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
 
 SCHEMA = "metalens.atom_library"
 VERSION, FAMILY_VERSION = 1, 2
@@ -84,7 +85,7 @@ class AtomLibrary:
         material_index: ``[wavelength]`` complex refractive index of the material that was used; None if unknown.
         substrate_index: the same of the substrate.
         surrounding_index: the same of the surrounding.
-        families: one: shape, turn and vertices of the meta-atoms; by default the shape as it stands upright.
+        families: one: shape, turn and vertices of the meta-atoms; none of upright ones.
         provenance: the versions and settings that made the library, as text.
     """
 
@@ -117,8 +118,7 @@ class AtomLibrary:
     provenance: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        if not self.families:
-            object.__setattr__(self, "families", (_upright(self.shape),))
+        object.__setattr__(self, "families", checked_families(self, "library"))
         _check_words(self)
         _check_axes(self)
         _check_tables(self)
@@ -159,20 +159,11 @@ def lattice_vectors(lattice: str) -> np.ndarray:
     return np.array([[1.0, 0.0], [0.0, 1.0] if lattice == "square" else [0.5, np.sqrt(0.75)]])
 
 
-def _upright(shape: Shape) -> Family:
-    try:
-        return Family(shape)
-    except InputError as error:
-        raise InputError(f"library: {error}.") from error
-
-
 def _check_words(library: AtomLibrary) -> None:
     choices = {"lattice": get_args(Lattice), "light_from": get_args(Side)}
     for name, allowed in choices.items():
         if getattr(library, name) not in allowed:
             raise InputError(f"library: {name} is {getattr(library, name)!r}, expected one of {', '.join(allowed)}.")
-    if [family.shape for family in library.families] != [library.shape]:
-        raise InputError(f"library: its families are not one of {library.shape}s.")
     if not library.name or len(library.name) > 80:
         raise InputError("library: its name must have 1 to 80 characters.")
     if library.parameter_names != PARAMETERS[library.shape]:
@@ -203,13 +194,9 @@ def _check_axes(library: AtomLibrary) -> None:
             f"library: a {library.shape} of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "
             f"{1e9 * library.pitch:g} nm; neighbours would touch."
         )
-    wrong = np.flatnonzero(~possible(library.shape, geometry))
-    if wrong.size:
-        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[wrong[0]])
-        raise InputError(
-            f"library: {', '.join(library.parameter_names)} of {sizes} nm make no {library.shape}; "
-            f"{POSSIBLE[library.shape]}."
-        )
+    problem = impossible(library.shape, geometry)
+    if problem is not None:
+        raise InputError(f"library: {problem}.")
     if any(tuple(later) <= tuple(before) for before, later in pairwise(geometry)):
         raise InputError("library: the geometry must ascend, each meta-atom once; sort it.")
     bounds = (("wavelength", library.wavelength, 1e-9, 1e-3), ("angle", library.angle, 0.0, np.pi))
@@ -272,9 +259,8 @@ def write_atom_library(path: str | os.PathLike[str], library: AtomLibrary) -> No
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    plain = not any(family.rotation or family.vertices for family in library.families)
-    with written_file(path, SCHEMA, VERSION if plain else FAMILY_VERSION, library.provenance) as file:
-        if not plain:
+    with written_file(path, SCHEMA, FAMILY_VERSION if library.families else VERSION, library.provenance) as file:
+        if library.families:
             write_families(file, library.families)
         for name in _TEXTS:
             file.attrs[name] = getattr(library, name)

@@ -88,6 +88,10 @@ class Family:
         if self.vertices is not None:
             _check_vertices(np.array(self.vertices, dtype=float))
 
+    def upright(self) -> Family:
+        """The same, not turned."""
+        return Family(self.shape, 0.0, self.vertices)
+
     @property
     def mirrored(self) -> bool:
         """Whether the cross-section is its own mirror image across x and across y."""

@@ -4,6 +4,7 @@ Files, in reading order:
 
 - ``layers``        which layer of a layout holds what
 - ``hierarchy``     cells that refer to each other, and all that they draw
+- ``matching``      outlines as meta-atoms of a library
 - ``outlines``      a meta-atom as a polygon, and its lengths from a polygon
 - ``marks``         boundary, alignment marks and label
 - ``mask``          GDSII and OASIS files of a structure

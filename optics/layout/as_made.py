@@ -111,7 +111,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     source = options.library or library_of(like)
     # The library's pitch, unless the file gives another.
     known = candidates_of(source, library_pitch(source))
-    made = Made(**vars(known.kind))
+    made = Made(**vars(known.kind), geometry=known.geometry)
     if kind:
         layers = LayerMap() if options.boundary is None else LayerMap(boundary=options.boundary)
         atoms = read_drawn_atoms(target, layer=options.layer, cell=options.cell, layers=layers)
@@ -183,7 +183,7 @@ def _within(structure: Structure, known: Candidates, tolerance: float, path: Pat
         InputError: a length lies farther outside.
     """
     table, found = known.geometry, structure.geometry
-    if structure.rotation is not None:
+    if structure.rotation is not None and structure.shape == "rectangular_pillar":
         structure = _turned_as(structure, table)
         found = structure.geometry
     if table.shape[1] == 1:
@@ -211,7 +211,7 @@ def _light_response(like: Camera, structure: Structure, library: str | None, pat
     if light_of(like.lens) is None:
         if structure.rotation is not None:
             raise InputError(
-                f"{path}: holds turned rectangles, which act on polarisation, and {like.name} does not tell the light; "
+                f"{path}: holds turned meta-atoms, which act on polarisation, and {like.name} does not tell the light; "
                 'give --like a lens.toml with [lens.response] of the kind "nanofins", or with [lens.multiplexed].'
             )
         return None

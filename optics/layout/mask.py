@@ -10,7 +10,7 @@ import errno
 import os
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
@@ -24,10 +24,21 @@ from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
+from metalens.formats.meta_atoms.families import family_of, lengths_of
 from metalens.optics.layout import gds_cells, marks, oasis_cells
 from metalens.optics.layout.hierarchy import OUTLINE_COLUMNS, measure
 from metalens.optics.layout.layers import Layer, LayerMap
-from metalens.optics.layout.outlines import ANNULAR, OUTLINE_OF, ROUND, outline, principal_sides
+from metalens.optics.layout.matching import ideal_features, outline_error
+from metalens.optics.layout.outlines import (
+    ANNULAR,
+    ELLIPTICAL,
+    OUTLINE_OF,
+    POLYGON,
+    RECTANGULAR,
+    ROUND,
+    outline,
+    principal_sides,
+)
 
 if TYPE_CHECKING:
     import gdstk
@@ -162,12 +173,12 @@ class _Drawing:
         self.quadrants = options.quadrants and self._fourfold()
 
     def _outline(self, atom: int) -> np.ndarray:
-        lengths = self.structure.geometry[atom]
+        family, lengths = family_of(self.structure, atom), lengths_of(self.structure, atom)
         if self.options.circles:
             return _circle(round(0.5 * lengths[0] / self.options.grid))
         # The structure turns from x towards y, which points down there and up here.
         turned = 0.0 if self.structure.rotation is None else -float(self.structure.rotation[atom])
-        return outline(self.structure.shape, lengths, self.options.grid, self.options.vertices, turned)
+        return outline(family, lengths, self.options.grid, self.options.vertices, turned)
 
     def _largest_errors(self) -> tuple[float, float | None]:
         """Of all lengths, and of all angles where meta-atoms are turned."""
@@ -182,6 +193,11 @@ class _Drawing:
         features = measure(self.outlines[atom][None] * self.options.grid)[:, OUTLINE_COLUMNS]
         sides, angle = principal_sides(np.append(features, [[0.0]], axis=1))
         wanted, turned = self.structure.geometry[atom], -self.structure.rotation[atom]
+        family = family_of(self.structure, atom)
+        if OUTLINE_OF[family.shape] != RECTANGULAR:
+            ideal = ideal_features(replace(family, rotation=turned), wanted)
+            aside = abs((angle[0] - 0.5 * np.arctan2(ideal[5], ideal[4]) + 0.5 * np.pi) % np.pi - 0.5 * np.pi)
+            return outline_error(replace(family, rotation=turned), wanted, features[0]), float(aside)
         if wanted[0] < wanted[1]:
             wanted, turned = wanted[::-1], turned + 0.5 * np.pi
         aside = abs((angle[0] - turned + 0.5 * np.pi) % np.pi - 0.5 * np.pi)
@@ -190,7 +206,11 @@ class _Drawing:
 
     def _error(self, atom: int) -> float:
         """Between the lengths of a meta-atom and those that its outline is read back with."""
-        kind, wanted = OUTLINE_OF[self.structure.shape], self.structure.geometry[atom]
+        family, wanted = family_of(self.structure, atom), lengths_of(self.structure, atom)
+        kind = OUTLINE_OF[family.shape]
+        if kind in (ELLIPTICAL, POLYGON):
+            features = measure(self.outlines[atom][None] * self.options.grid)[0, OUTLINE_COLUMNS]
+            return outline_error(family, wanted, features)
         if self.options.circles:
             return float(abs(2 * self.outlines[atom][0, 0] * self.options.grid - wanted[0]))
         area, moment, width, height = measure(self.outlines[atom][None] * self.options.grid)[0, :4]

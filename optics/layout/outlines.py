@@ -14,10 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.shapes import Shape
-from metalens.optics.layout.hierarchy import measure
+from metalens.formats.meta_atoms.polygon import crossing_edges, turned, without_repeats
+from metalens.formats.meta_atoms.shapes import FEWEST_VERTICES, Family, Shape
+from metalens.optics.layout.hierarchy import OUTLINE_COLUMNS, measure
+from metalens.optics.layout.matching import described, ideal_features
 
 ROUND, SQUARE, RECTANGULAR, ANNULAR = "round", "square", "rectangular", "annular"
+ELLIPTICAL, POLYGON = "elliptical", "polygon"
 
 FEATURES = ("area", "moment", "width", "height", "difference", "product", "aside")
 """What is measured of a polygon: area, polar second moment about the centroid, the sides of its box, ∫(x² − y²) and
@@ -30,7 +33,14 @@ OUTLINE_OF: dict[Shape, str] = {
     "square_hole": SQUARE,
     "rectangular_pillar": RECTANGULAR,
     "annular_pillar": ANNULAR,
+    "elliptical_pillar": ELLIPTICAL,
+    "cross_pillar": POLYGON,
+    "h_pillar": POLYGON,
+    "polygonal_pillar": POLYGON,
 }
+
+MATCHED = (ELLIPTICAL, POLYGON)
+"""Kinds of outline that are read as the meta-atoms of a library that they match."""
 
 UPRIGHT = 1e-9
 """Sine of an angle that is rounding alone."""
@@ -42,15 +52,15 @@ BOX_TOLERANCE = 0.07
 """How far a round outline's box may be from its diameter: 5 % for a hexagon, 3 % for an octagon."""
 
 
-def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32, rotation: float = 0.0) -> np.ndarray:
+def outline(family: Family, lengths: np.ndarray, grid: float, vertices: int = 32, rotation: float = 0.0) -> np.ndarray:
     """The polygon of a meta-atom, on the grid.
 
     Args:
-        shape: such as ``"round_pillar"``; a word of ``structure.h5``.
-        lengths: ``[parameter]`` in metres: diameter; width; width along x and along y; outer and inner diameter.
+        family: shape, turn and vertices.
+        lengths: ``[parameter]`` in metres, as ``metalens.formats.meta_atoms.shapes.PARAMETERS`` has them.
         grid: the layout's step in metres.
         vertices: of a round outline, a multiple of 4.
-        rotation: of a rectangle, anticlockwise as layouts are seen, in radians.
+        rotation: of this meta-atom beside its family's, anticlockwise as layouts are seen, in radians.
 
     Returns:
         ``[vertex, 2]`` int64 (x, y) in steps of the grid, around the site; y points up.
@@ -59,7 +69,7 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32, 
         InputError: the meta-atom is smaller than the grid can show, or its ring is closed.
     """
     steps = np.asarray(lengths, dtype=float) / grid
-    kind = OUTLINE_OF[shape]
+    kind = OUTLINE_OF[family.shape]
     if kind == ANNULAR:
         if steps[1] >= steps[0]:
             raise InputError(
@@ -71,13 +81,17 @@ def outline(shape: Shape, lengths: np.ndarray, grid: float, vertices: int = 32, 
         points = np.concatenate([outer, outer[:1], inner[:1], inner[::-1]])
     elif kind == ROUND:
         points = _circle(steps[0], vertices)
+    elif kind == ELLIPTICAL:
+        points = _ellipse(steps, vertices, family.rotation + rotation)
+    elif kind == POLYGON:
+        points = _corners(family, steps, rotation)
     elif abs(np.sin(rotation)) < UPRIGHT:
         points = _box(steps[0], steps[-1])
     else:
         points = _turned_box(steps[0], steps[-1], rotation)
-    if measure(points[None])[0, 0] < 1:
+    if len(points) < FEWEST_VERTICES or measure(points[None])[0, 0] < 1:
         raise InputError(
-            f"{shape}: lengths of {', '.join(f'{1e9 * each:g}' for each in lengths)} nm vanish on a grid of "
+            f"{family.shape}: lengths of {', '.join(f'{1e9 * each:g}' for each in lengths)} nm vanish on a grid of "
             f"{1e9 * grid:g} nm; take a finer grid."
         )
     return points
@@ -92,6 +106,35 @@ def _circle(diameter: float, vertices: int) -> np.ndarray:
     points = np.rint(radii[:, None, None, None] * unit).reshape(-1, vertices, 2)
     wrong = np.abs(measure(points)[:, 0] - 0.25 * np.pi * diameter**2)
     return points[int(np.argmin(wrong))].astype(np.int64)
+
+
+def _ellipse(axes: np.ndarray, vertices: int, angle: float) -> np.ndarray:
+    """A polygon with the ellipse's area: as of circles, but that its axes and their angle count, too."""
+    fitting = 0.5 * np.sqrt(2 * np.pi / (vertices * np.sin(2 * np.pi / vertices)))
+    added = np.linspace(-0.5, 0.5, 101)[:, None, None]
+    around = 2 * np.pi * (np.arange(vertices) + np.array([[0.0], [0.5]])) / vertices
+    x, y = (fitting * length + added for length in axes)
+    upright = np.stack(np.broadcast_arrays(x * np.cos(around), y * np.sin(around)), axis=-1)
+    points = np.rint(turned(upright, angle)).reshape(-1, vertices, 2)
+    wanted = ideal_features(Family("elliptical_pillar", angle), axes)
+    wrong = np.abs(described(measure(points)[:, OUTLINE_COLUMNS]) - described(wanted[None]))[:, :4].max(axis=1)
+    return points[int(np.argmin(wrong))].astype(np.int64)
+
+
+def _corners(family: Family, steps: np.ndarray, rotation: float) -> np.ndarray:
+    """An outline whose corners are rounded; of upright crosses and H shapes the lengths are."""
+    angle = family.rotation + rotation
+    if family.vertices is None and abs(np.sin(2 * angle)) < UPRIGHT:
+        steps = np.rint(steps)
+    points = turned(Family(family.shape, 0.0, family.vertices).outline(steps), angle)
+    # Halves go up on both sides, so that an odd length stays what it is.
+    whole = without_repeats(np.floor(points + (0.5 + 1e-9)))
+    if len(whole) >= FEWEST_VERTICES and crossing_edges(whole) is not None:
+        raise InputError(
+            f"{family.shape}: lengths of {', '.join(f'{each:g}' for each in steps)} steps of the grid make an outline "
+            "that crosses itself; take a finer grid"
+        )
+    return whole.astype(np.int64)
 
 
 def _box(width: float, height: float) -> np.ndarray:

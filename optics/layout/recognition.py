@@ -11,10 +11,11 @@ from scipy import ndimage
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
 from metalens.optics.layout.hierarchy import Drawn
 from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
-from metalens.optics.layout.outlines import OUTLINE_OF, RECTANGULAR, ROUND, Outlines, recognise, shape_of
+from metalens.optics.layout.matching import match
+from metalens.optics.layout.outlines import MATCHED, OUTLINE_OF, RECTANGULAR, ROUND, Outlines, recognise, shape_of
 from metalens.optics.layout.reading import DrawnAtoms
 from metalens.optics.structure.lattice import cell_reach
 
@@ -41,6 +42,9 @@ class Made:
         library_name: the library of their transmission.
         library_sha256: of that library.
         shape: of the meta-atoms; None takes pillars of the outline that is found.
+        families: shape, turn and vertices of the library's meta-atoms; none takes upright ones.
+        geometry: ``[atom, parameter]`` of the library's meta-atoms in metres; outlines are matched to them where area
+            and moments do not tell the lengths.
     """
 
     height: float
@@ -49,6 +53,8 @@ class Made:
     library_name: str = ""
     library_sha256: str = ""
     shape: Shape | None = None
+    families: tuple[Family, ...] = ()
+    geometry: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -94,7 +100,10 @@ def structure_of_layout(
     """
     atoms, aside = _without_frames(atoms)
     used, outline = np.unique(atoms.drawn.outline, return_inverse=True)
-    outlines = _as_asked(recognise(atoms.outlines[used], 2 * atoms.grid), made.shape)
+    if made.shape is not None and OUTLINE_OF[made.shape] in MATCHED:
+        outlines = _as_the_librarys(atoms.outlines[used], made, 2 * atoms.grid)
+    else:
+        outlines = _as_asked(recognise(atoms.outlines[used], 2 * atoms.grid), made.shape)
     shape = made.shape or shape_of(outlines.kind, holes=False)
     centre = None if atoms.boundary is None else (-atoms.boundary[1], atoms.boundary[0])
     sites = sites_on_lattice(
@@ -148,6 +157,22 @@ def _as_asked(found: Outlines, shape: Shape | None) -> Outlines:
     return Outlines(RECTANGULAR, np.repeat(found.lengths, 2, axis=1))
 
 
+def _as_the_librarys(features: np.ndarray, made: Made, tolerance: float) -> Outlines:
+    """Outlines that are matched to the library's meta-atoms, whose lengths they get."""
+    assert made.shape is not None
+    assert made.geometry is not None
+    table = _Table(made.shape, made.families, made.geometry)
+    number, rotation = match(features, table, tolerance)
+    return Outlines(OUTLINE_OF[made.shape], made.geometry[number], None if rotation is None else half_turns(rotation))
+
+
+@dataclass(frozen=True)
+class _Table:
+    shape: Shape
+    families: tuple[Family, ...]
+    geometry: np.ndarray
+
+
 def recognised(
     sites: LatticeSites,
     outline: np.ndarray,
@@ -191,6 +216,7 @@ def recognised(
         substrate=made.substrate,
         library_name=made.library_name,
         library_sha256=made.library_sha256,
+        families=made.families,
     )
     return Recognised(structure, diameter or _diameter(structure), sites.shift, sites.stray)
 

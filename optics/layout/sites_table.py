@@ -18,8 +18,9 @@ from metalens.formats.camera.structure import EMPTY, TURNABLE, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import cells_of, header_of, numbers_of, text_lines
+from metalens.formats.meta_atoms.families import family_of
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Shape
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
 from metalens.optics.layout.recognition import Made, Recognised, half_turns, recognised
@@ -32,6 +33,9 @@ TOLERANCE = 2e-9
 
 RADIUS, ROTATION = "radius_nm", "rotation_deg"
 PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
+
+ANGLE_TOLERANCE = 1e-3
+"""Of an angle in radians: tables hold decimals of degrees."""
 
 LARGEST_NUMBER = 1e9
 """Of a place in µm or a length in nm: a kilometre, a metre."""
@@ -52,12 +56,19 @@ def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int
     """
     lengths = [",".join(_decimal(each / NANO, 4) for each in row) for row in structure.geometry]
     names = ",".join(f"{name}_nm" for name in structure.parameter_names)
-    if structure.rotation is not None:
+    family = family_of(structure, 0)
+    if structure.rotation is not None or family.rotation:
         names += f",{ROTATION}"
-        turned = np.degrees(-structure.rotation % np.pi)
+        turned = np.full(len(lengths), np.degrees(family.rotation % (2 * np.pi)))
+        if structure.rotation is not None:
+            turned = np.degrees(-structure.rotation % np.pi)
         lengths = [f"{row},{_decimal(angle, 4)}" for row, angle in zip(lengths, turned.tolist(), strict=True)]
     total = 0
     with atomic_file(path) as part, part.open("w", encoding="ascii") as file:
+        if family.vertices is not None:
+            corners = Family(family.shape, 0.0, family.vertices).outline(np.ones(1))
+            told = ", ".join(f"{_decimal(x, 6)} {_decimal(y, 6)}" for x, y in corners.tolist())
+            file.write(f"# corners of the outline about its site, x y over size_nm, y up: {told}\n")
         file.write(f"x_um,y_um,{names}\n")
         for lines in _rows(structure, lengths):
             file.writelines(lines)
@@ -107,7 +118,7 @@ def read_sites_table(
     try:
         lines = text_lines(target, "table of sites", largest=LARGEST_FILE)
         names = header_of(lines)
-        shape, order = _columns(names, made.shape)
+        shape, order = _columns(names, made)
         table = numbers_of(islice(lines, MAXIMUM_SITES + 1), columns=len(names))[:, order]
         if len(table) > MAXIMUM_SITES:
             raise InputError(f"holds more than {MAXIMUM_SITES} sites")
@@ -121,12 +132,13 @@ def read_sites_table(
         raise InputError(f"{target}: {said}.") from error
 
 
-def _columns(names: list[str], wanted: Shape | None) -> tuple[Shape, list[int]]:
+def _columns(names: list[str], made: Made) -> tuple[Shape, list[int]]:
     """The shape whose lengths the columns hold, and the numbers of the columns that are read."""
+    wanted = made.shape
     lengths = {name.replace(RADIUS, "diameter_nm") for name in names} - {"x_um", "y_um"}
     for shape in PILLARS if wanted is None else (wanted,):
         expected = [f"{name}_nm" for name in PARAMETERS[shape]]
-        if shape in TURNABLE and ROTATION in names:
+        if (made.families or shape in TURNABLE) and ROTATION in names:
             expected.append(ROTATION)
         if set(expected) == lengths and len(names) == 2 + len(expected) and is_sites_table(",".join(names)):
             found = [name.replace(RADIUS, "diameter_nm") for name in names]
@@ -145,8 +157,22 @@ def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, 
     each, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
     lengths, rotation = each[:, : end - 2] * NANO, None
     if table.shape[1] > end:
-        rotation = half_turns(-np.radians(each[:, -1]))
+        rotation = _beside_the_family(np.radians(each[:, -1]), made)
     sites = sites_on_lattice(
         -table[:, 1] * MICRO, table[:, 0] * MICRO, tolerance=TOLERANCE, pitch=pitch, lattice=lattice
     )
     return recognised(sites, outline.ravel(), lengths, replace(made, shape=shape), rotation=rotation)
+
+
+def _beside_the_family(angle: np.ndarray, made: Made) -> np.ndarray | None:
+    """Turns from x towards y beside the library's own, of anticlockwise angles; None where all stand as there."""
+    family = made.families[0] if made.families else None
+    if family is None:
+        return half_turns(-angle)
+    aside = (angle - family.rotation + np.pi) % (2 * np.pi) - np.pi
+    if np.abs(aside).max() > ANGLE_TOLERANCE:
+        raise InputError(
+            f"turned by {np.degrees(angle[np.abs(aside).argmax()]):g}°, where the library's {family.shape}s are by "
+            f"{np.degrees(family.rotation):g}°; name another with --library"
+        )
+    return None

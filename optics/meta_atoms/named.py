@@ -8,6 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.families import family_of
 from metalens.formats.meta_atoms.library import (
     AtomLibrary,
     Polarisation,
@@ -75,7 +76,7 @@ def takes_angles(library: AtomLibrary, incidence: Incidence | None) -> bool:
         lacks = f"holds {held} alone, normal incidence and at least one other angle were expected"
     elif set(library.polarisations) != set(POLARISATIONS):
         lacks = f"holds the polarisation {library.polarisations[0]} alone, s and p were expected"
-    elif not library.families[0].turned_alike:
+    elif not family_of(library, 0).turned_alike:
         # Of others the plane of incidence along a lattice vector does not stand for all planes of incidence.
         lacks = (
             f"is of {library.shape}s, whose response depends on the plane of incidence, and holds only the one along x"

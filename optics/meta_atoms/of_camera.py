@@ -7,6 +7,7 @@ from typing import Any
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.parts import LibraryResponse
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.families import family_of
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
 from metalens.optics.meta_atoms.named import PROXY
 
@@ -36,7 +37,7 @@ def atom_library_of(camera: Camera) -> AtomLibrary:
             f"library {library.name}: its {library.shape}s have {library.geometry.shape[1]} parameters, and supercells "
             "of one are verified."
         )
-    if not library.families[0].turned_alike:
+    if not family_of(library, 0).turned_alike:
         raise InputError(
             f"library {library.name}: is of {library.shape}s, which a quarter turn changes; supercells of others are "
             "verified."

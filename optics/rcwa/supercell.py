@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.families import family_of
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.formats.meta_atoms.shapes import Family
 from metalens.formats.meta_atoms.verification import ORDERS
@@ -118,7 +119,7 @@ def supercell_of(library: AtomLibrary, geometry: np.ndarray, wavelength: float, 
     before, behind = (substrate, surrounding) if library.light_from == "substrate" else (surrounding, substrate)
     return Supercell(
         geometry,
-        library.families[0],
+        family_of(library, 0),
         library.pitch,
         library.height,
         wavelength,

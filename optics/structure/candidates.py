@@ -15,7 +15,7 @@ from metalens.formats.camera.structure import AtomKind
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, shipped_libraries
-from metalens.formats.meta_atoms.shapes import PARAMETERS, TURNED
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, is_duty_cycle
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
@@ -117,12 +117,14 @@ def candidates_of(
 
 
 def _kind_of(library: AtomLibrary) -> AtomKind:
-    if library.shape in TURNED:
-        raise InputError(
-            f"library {library.name}: is of {library.shape}s, of which no structures are chosen; take one of "
-            "round, square, rectangular or annular pillars."
-        )
-    return AtomKind(library.shape, library.height, library.material, library.substrate, library.name)
+    return AtomKind(
+        library.shape,
+        library.height,
+        library.material,
+        library.substrate,
+        library.name,
+        families=library.families,
+    )
 
 
 def _wanted(table: np.ndarray, geometry: Sequence[float] | np.ndarray | None, step: float | None) -> np.ndarray:

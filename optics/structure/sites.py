@@ -194,6 +194,11 @@ def check_same_arrays(structure: Structure, library: AtomLibrary) -> None:
             f"structure {structure.name}: is of {structure.shape}s, and the library {library.name} of "
             f"{library.shape}s; choose the library that it was made from."
         )
+    if library.families != structure.families:
+        raise InputError(
+            f"structure {structure.name}: its {structure.shape}s have another turn or other vertices than those of the "
+            f"library {library.name}; choose the library that it was made from."
+        )
     for name in ("pitch", "height"):
         own, known = getattr(structure, name), getattr(library, name)
         if not abs(own / known - 1) <= LARGEST_DIFFERENCE:

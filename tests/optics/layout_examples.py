@@ -4,13 +4,19 @@ import numpy as np
 from hypothesis import strategies
 
 from metalens.formats.camera.structure import EMPTY, Structure
-from metalens.formats.meta_atoms.shapes import PARAMETERS
+from metalens.formats.meta_atoms.shapes import PARAMETERS, Family
+from metalens.optics.layout.recognition import Made
+from tests.formats.meta_atoms.shape_examples import L_SHAPE
 
 LENGTHS = {
     1: np.array([[100.0], [180.0], [260.0]]),
     2: np.array([[160.0, 100.0], [200.0, 140.0], [280.0, 120.0]]),
+    4: np.array([[160.0, 100.0, 40.0, 30.0], [200.0, 140.0, 70.0, 51.0], [281.0, 120.0, 55.0, 60.0]]),
 }
 """In nanometres."""
+
+FAMILIES = {"polygonal_pillar": Family("polygonal_pillar", 0.3, L_SHAPE)}
+"""Of shapes that are more than their lengths."""
 
 
 def structure(
@@ -25,7 +31,13 @@ def structure(
         parameter_names=names,
         shape=shape,
         height=705e-9,
+        families=(FAMILIES[shape],) if shape in FAMILIES else (),
     )
+
+
+def made_of(found: Structure) -> Made:
+    """What an import knows of the meta-atoms of a structure: its library."""
+    return Made(found.height, shape=found.shape, families=found.families, geometry=found.geometry)
 
 
 def lens(side: int, *, lattice: str = "square", radius: float = 1.0, **others) -> Structure:

@@ -11,9 +11,9 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.layout.layers import LayerMap, parse_layer
 from metalens.optics.layout.mask import MaskOptions, write_mask
 from metalens.optics.layout.reading import read_drawn_atoms
-from metalens.optics.layout.recognition import Made, structure_of_layout
+from metalens.optics.layout.recognition import structure_of_layout
 
-from .layout_examples import any_structure, assert_same_sites, lens, structure
+from .layout_examples import any_structure, assert_same_sites, lens, made_of, structure
 
 DIAMETER = 10e-6
 
@@ -25,8 +25,7 @@ def written(folder, made, kind="gds", **options):
 
 
 def read_back(path, made):
-    known = Made(made.height, shape=made.shape)
-    return structure_of_layout(read_drawn_atoms(path), known).structure
+    return structure_of_layout(read_drawn_atoms(path), made_of(made)).structure
 
 
 @settings(max_examples=25, deadline=None)

@@ -176,7 +176,7 @@ def test_an_index_beyond_the_table_is_found_in_later_blocks_too():
         (replaced("geometry", np.zeros(5)), r"geometry has shape \(5,\)"),
         (lambda file: file.__delitem__("site_index"), "has no dataset 'site_index'"),
         (lambda file: file.attrs.__setitem__("schema", "metalens.psf"), "expected 'metalens.structure'"),
-        (lambda file: file.attrs.__setitem__("version", 3), "this metalens reads version 1 and 2"),
+        (lambda file: file.attrs.__setitem__("version", 9), "this metalens reads version 1 and 2 and 3"),
         (lambda file: file.attrs.__setitem__("lattice", 4), "lattice is 4, a text was expected"),
         (lambda file: file.attrs.__setitem__("pitch", np.inf), "pitch inf m is out of range"),
         (lambda file: file.attrs.__setitem__("pitch", "wide"), "damaged or not a metalens.structure file"),
