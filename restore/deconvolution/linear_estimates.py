@@ -65,6 +65,11 @@ class LinearEstimates:
         size = len(nodes) * len(noise_scales) * 9 * height * (width // 2 + 1) * np.dtype(np.complex64).itemsize
         self._filters = _Filters(lambda node: filter_of(*node).to(device), nodes if size <= LARGEST_KEPT else ())
 
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the filters that are kept."""
+        return sum(each.nbytes for each in self._filters.values())
+
     def as_arrays(self) -> dict[str, np.ndarray]:
         """What filters whole frames without this package, as :mod:`metalens.restore.inference.onnx_example` does.
 

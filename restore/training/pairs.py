@@ -22,7 +22,7 @@ from metalens.restore.conditioning.quality import GRID, quality_map
 from metalens.restore.deconvolution.linear_estimates import LinearEstimates
 from metalens.restore.metrics.picture_tensors import as_tensor
 
-_KEPT_FILTERS = 2
+_KEPT_FILTERS = 2**31
 
 Place = tuple[int, int]
 """A pair: index of its folder, and index in the folder."""
@@ -220,12 +220,14 @@ _FILTERS: dict[str, LinearEstimates] = {}
 
 
 def _filters(bank: PsfBank) -> LinearEstimates:
-    """The filters of a lens; those of the last few are kept, of a hundred megabytes each."""
-    kept = _FILTERS.get(bank.camera.hash)
+    """The filters of a lens; those of the lenses used last are kept, of some hundred megabytes each."""
+    kept = _FILTERS.pop(bank.camera.hash, None)
     if kept is None or kept.bank is not bank:
-        while len(_FILTERS) >= _KEPT_FILTERS:
-            _FILTERS.pop(next(iter(_FILTERS)))
-        kept = _FILTERS[bank.camera.hash] = LinearEstimates(bank)
+        kept = LinearEstimates(bank)
+    # The lens used last stands last.
+    _FILTERS[bank.camera.hash] = kept
+    while len(_FILTERS) > 1 and sum(each.nbytes for each in _FILTERS.values()) > _KEPT_FILTERS:
+        _FILTERS.pop(next(iter(_FILTERS)))
     return kept
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -85,6 +87,35 @@ def test_pictures_are_kept_as_far_as_there_is_room(pairs, fwhm_map, monkeypatch,
     drawn = [data.draw([(0, 1)], 32, random=np.random.default_rng(0), multiple=2) for _ in range(3)]
     assert read == [1] * reads
     torch.testing.assert_close(drawn[0].captured, drawn[2].captured)
+
+
+@pytest.mark.parametrize(("room", "computed"), [(300, 1), (299, 2)])
+def test_filters_of_several_lenses_are_kept_as_far_as_there_is_room(pairs, fwhm_map, bank, monkeypatch, room, computed):
+    made = []
+
+    class Filters:
+        nbytes = 100
+
+        def __init__(self, bank):
+            self.bank = bank
+            made.append(bank.camera.name)
+
+        def __call__(self, capture, place):
+            return np.zeros((*capture.shape[:2], 6), capture.dtype)
+
+    monkeypatch.setattr(training_pairs, "LinearEstimates", Filters)
+    monkeypatch.setattr(training_pairs, "_FILTERS", {})
+    monkeypatch.setattr(training_pairs, "_KEPT_FILTERS", room)
+    banks = [replace(bank, camera=bank.camera.with_(name=name)) for name in "abc"]
+    sources = [PairSource(pairs, [LensMap(each.camera.name, fwhm_map, each)]) for each in banks]
+    data = TrainingPairs(sources, quality_metric=None)
+    for number in (0, 1, 2):
+        for index in (0, 1):
+            data.draw([(number, index)], 16, random=np.random.default_rng(0), multiple=4)
+    for number in (2, 1, 0):
+        data.draw([(number, 2)], 16, random=np.random.default_rng(0), multiple=4)
+    # With room for two, those of the lens that was used longest ago went.
+    assert made == [*"abc", *["a"] * (computed - 1)]
 
 
 def test_quality_that_is_measured_first_is_not_measured_again(pairs, monkeypatch):
