@@ -100,7 +100,7 @@ def test_filters_of_several_lenses_are_kept_as_far_as_there_is_room(pairs, fwhm_
             self.bank = bank
             made.append(bank.camera.name)
 
-        def __call__(self, capture, place):
+        def __call__(self, capture, _):
             return np.zeros((*capture.shape[:2], 6), capture.dtype)
 
     monkeypatch.setattr(training_pairs, "LinearEstimates", Filters)
