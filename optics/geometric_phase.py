@@ -180,8 +180,8 @@ def jones_axes(library: AtomLibrary) -> tuple[np.ndarray, np.ndarray]:
     """
     if library.shape not in TURNABLE or not family_of(library, 0).mirrored:
         raise InputError(
-            f"library {library.name}: holds {library.shape}s, and only upright {', '.join(TURNABLE)}s convert circular "
-            "light or do different things to two polarisations; build a library of these."
+            f"library {library.name}: holds {library.shape}s, and only upright rectangles, ellipses and H shapes "
+            "convert circular light or do different things to two polarisations; build a library of these."
         )
     if set(library.polarisations) != {"s", "p"}:
         raise InputError(

@@ -119,5 +119,5 @@ def test_a_lens_toml_names_them(tmp_path):
 
 
 def test_a_shipped_library_of_round_pillars_is_refused():
-    with pytest.raises(InputError, match="only rectangular_pillars convert circular light"):
+    with pytest.raises(InputError, match="only upright rectangles, ellipses and H shapes convert"):
         nanofins_of(read_atom_library(library_path("tio2-on-sio2")), LIGHT, "left")
