@@ -123,6 +123,11 @@ form_options = together(
     "with a trained block of its own needs no option.",
 )
 @click.option(
+    "--without-consistency",
+    is_flag=True,
+    help="Leave out the trained block of the adapter: the picture of the networks alone, which costs a third less.",
+)
+@click.option(
     "--uncertainty",
     is_flag=True,
     help="Write a map of the expected error beside each picture, with the PSFs of --psf or of the adapter: "
@@ -164,6 +169,7 @@ def restore(
     noise_scale: float,
     any_lens: bool,
     consistent: bool,
+    without_consistency: bool,
     uncertainty: bool,
     place: tuple[int, int] | None,
     depth: str,
@@ -214,6 +220,10 @@ def restore(
     found = captures_of(captures)
     bank = None if psf_path is None else as_bank(given_banks([psf_path], dry_run=dry_run)[0])
     restorer = load_restorer(adapter, prior=prior)
+    if without_consistency:
+        if uncertainty:
+            raise InputError("--uncertainty was calibrated with the adapter's block; leave out --without-consistency.")
+        restorer.leave_out_consistency()
     if bank is not None:
         take_camera(restorer, bank, any_lens=any_lens)
     restorer.to(device, {"fp32": torch.float32, "bf16": torch.bfloat16}[precision])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import numpy as np
@@ -138,6 +138,16 @@ class Restorer:
             digest.update(name.encode())
             digest.update(parameter.detach().half().cpu().contiguous().numpy().tobytes())
         return digest.hexdigest()
+
+    def leave_out_consistency(self) -> None:
+        """Leave out the block of data consistency, in place: pictures are then those of the networks alone.
+
+        Raises:
+            InputError: the adapter has no block.
+        """
+        if self.consistency is None:
+            raise InputError("--without-consistency: the adapter has no block of data consistency; leave it out.")
+        self.consistency, self.config = None, replace(self.config, consistency="none")
 
     def parameters(self) -> dict[str, nn.Parameter]:
         """All trainable parameters by name, in a fixed order."""

@@ -262,6 +262,8 @@ FILES = [
     ("export onnx metacamera -o OUT --quality 0.5 --without-consistency", "the adapter has no Q"),
     ("export onnx metacamera -o OUT --pixels 64,64 --without-consistency", "whole frame"),
     ("restore {photographs} -o OUT --any-lens --linear --depth 16", "--depth is of sRGB"),
+    ("restore {photographs} -o OUT --adapter metacamera-200um --without-consistency", "the adapter has no block"),
+    ("restore {photographs} -o OUT --without-consistency --uncertainty", "calibrated with the adapter's block"),
     ("export {lens} --gds OUT.gds --library nope", "nope"),
     ("export {lens} --gds OUT.gds --library nope --dry-run", "nope"),
     ("export {lens} --zemax OUT.zmx --library nope --dry-run", "nope"),

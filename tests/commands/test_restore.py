@@ -54,6 +54,19 @@ def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, t
     np.testing.assert_array_equal(brushed, read_picture(out / "a-alpha0.png"))
 
 
+def test_without_the_block_the_pictures_are_those_of_the_networks(run, part, tmp_path):
+    run(part, "-o", tmp_path / "out", "--place", "32,100")
+    run(part, "-o", tmp_path / "alone", "--place", "32,100", "--without-consistency")
+    whole, alone = (read_picture(tmp_path / name / "a-alpha0.75.png") for name in ("out", "alone"))
+    networks = load_restorer("metacamera")
+    networks.leave_out_consistency()
+    np.testing.assert_array_equal(alone, restore_picture(read_picture(part), networks, place=(32, 100)))
+    assert np.abs(whole.astype(int) - alone).max() > 1
+    # A run with the block is not gone on with without it.
+    _, error = run(part, "-o", tmp_path / "out", "--place", "32,100", "--without-consistency", "--resume", status=1)
+    assert "adapter" in error
+
+
 def test_the_command_and_python_restore_the_same_bits(run, part, tmp_path):
     run(part, "-o", tmp_path / "out", "--place", "32,100")
     by_command, picture = read_picture(tmp_path / "out" / "a-alpha0.75.png"), read_picture(part)
