@@ -138,7 +138,7 @@ class Sampler:
                 return list(found)[:count], []
         shares = ", ".join(f"{limit} by {kept / len(drawn):.2%}" for limit, kept in kept_by.items())
         return [], [
-            f"{count} architectures are asked for, but {len(found) or 'none'} of {len(drawn)} within the ranges fit "
+            f"{count} architectures are asked for, but {_different(len(found))} of {len(drawn)} within the ranges fit "
             f"(kept are: {shares}); widen the ranges or the envelope, or ask for fewer candidates"
         ]
 
@@ -179,3 +179,8 @@ def reflected(place: np.ndarray) -> np.ndarray:
     """Places mirrored at 0 and 1 until they lie between."""
     turned = np.abs(place) % 2
     return np.minimum(turned, 2 - turned)
+
+
+def _different(count: int) -> str:
+    """Of draws that repeat each other, where few keys or none vary, each counts once."""
+    return {0: "none", 1: "1 different one"}.get(count, f"{count} different ones")

@@ -138,7 +138,7 @@ def test_what_is_not_free_is_the_cameras_own() -> None:
         (
             {"candidates": 5, "range": {"pupil_um": 90, "focal_length_um": 700, "start_wavelength_nm": 530}}
             | {"choices": []},
-            ["5 architectures are asked for, but 1 of 16384"],
+            ["5 architectures are asked for, but 1 different one of 16384"],
         ),
     ],
 )
