@@ -22,6 +22,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from metalens.formats.camera.camera import write_camera
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import write_psf_bank
 
@@ -29,6 +30,7 @@ from ..conftest import SMALL_CAMERA
 from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs
 from .test_design import SPEC
 from .test_explore import EXPLORE
+from .test_verify import SMALL, lens_of_pillars
 
 __all__ = ["bank", "camera", "prior_folder"]
 
@@ -68,6 +70,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     learn = ("--prior", str(prior_folder), "--config", str(given / "recipe.toml"), "--steps", "4", "--quality", "piqe")
     weights, lines = ("adapter.safetensors",), ("lenses.jsonl",)
     (given / "explore.toml").write_text(SPEC.replace("steps = 4", "steps = 1") + EXPLORE)
+    write_camera(given / "pillars.toml", lens_of_pillars())
     (given / "camera.toml").write_text(SMALL_CAMERA.replace("pixels = [32, 32]", "pixels = [64, 64]"))
     (given / "scenes").mkdir()
     for number, picture in enumerate(textured(5, pixels=(72, 72))):
@@ -92,6 +95,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
             ("compare", str(given / "camera.toml"), *scenes),
             kept=lambda path: path.suffix == ".h5" or path.parent.parent.name == "restored",
         ),
+        "verify": Command(("verify", str(given / "pillars.toml"), *SMALL), kept=lambda path: path.suffix == ".csv"),
         "train": Command(("train", str(pairs.folder), "--psf", psf, *learn), kept=lambda path: path.name in weights),
     }
 
@@ -265,8 +269,9 @@ MOMENTS = {"psf": 1, "design": 2}
 
 MANY_MOMENTS = {"psf": 50, "data": 50, "synth": 40, "design": 25, "tolerance": 15, "train": 20}
 
-OF_PROCESSES = {"synth by two": 4, "explore": 4, "compare": 4}
-"""Of commands that start others, which import everything again."""
+OF_PROCESSES = {"synth by two": 4, "explore": 4, "compare": 4, "verify": 4}
+"""Of commands that start others, which import everything again; and of one whose solver starts threads as it is imported,
+which no fork takes with it."""
 
 
 @pytest.mark.parametrize(("name", "moments"), MOMENTS.items())

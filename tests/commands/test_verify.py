@@ -20,14 +20,18 @@ SMALL = (
 )  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def lens(tmp_path_factory):
-    path = tmp_path_factory.mktemp("verify") / "lens.toml"
+def lens_of_pillars():
+    """A lens of 30 µm of library pillars."""
     response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
     phase = {"family": "hyperbolic", "wavelength_nm": 540.0}
     table = {"aperture_um": 30, "focal_length_um": 20, "phase": phase, "response": response}
-    camera = read_camera("hyperbolic").with_(lens=table, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
-    write_camera(path, camera)
+    return read_camera("hyperbolic").with_(lens=table, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
+
+
+@pytest.fixture(scope="module")
+def lens(tmp_path_factory):
+    path = tmp_path_factory.mktemp("verify") / "lens.toml"
+    write_camera(path, lens_of_pillars())
     return path
 
 
