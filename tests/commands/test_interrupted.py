@@ -270,8 +270,8 @@ MOMENTS = {"psf": 1, "design": 2}
 MANY_MOMENTS = {"psf": 50, "data": 50, "synth": 40, "design": 25, "tolerance": 15, "train": 20}
 
 OF_PROCESSES = {"synth by two": 4, "explore": 4, "compare": 4, "verify": 4}
-"""Of commands that start others, which import everything again; and of one whose solver starts threads as it is imported,
-which no fork takes with it."""
+"""Of commands that start others, which import everything again; and of one whose solver starts threads when
+it is imported, which no fork takes with it."""
 
 
 @pytest.mark.parametrize(("name", "moments"), MOMENTS.items())
