@@ -21,6 +21,7 @@ from metalens.formats.files.atomic import atomic_directory, require_new_director
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
+from metalens.restore.adapter.lens_transfer import pairs_trained_on
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.capture import Capture
 from metalens.restore.inference.uncertainty import calibrate
@@ -57,6 +58,8 @@ def average_adapters(detailed: str, faithful: str, share: float, pairs: Path, ou
             parameter.lerp_(weights.get(name, parameter), share)
     if average.bank is not None:
         average.training["uncertainty"] = calibrate(average, average.bank, _captures(read, places.tolist()))
+    known = pairs_trained_on(detailed)
+    average.training["pairs_before"] = known + [each for each in pairs_trained_on(faithful) if each not in known]
     average.training["averaged"] = {"with": faithful, "share": share}
     with atomic_directory(output) as part:
         save_adapter(part, average)

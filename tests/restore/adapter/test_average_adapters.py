@@ -7,6 +7,7 @@ import torch
 from average_adapters import main
 
 from metalens.restore.adapter.adapter_file import load_restorer, save_adapter
+from metalens.restore.inference.restored_files import known_lenses
 
 from ..conftest import textured, write_pairs
 from .test_optics_conditioning import optics_restorer, perturbed
@@ -16,11 +17,12 @@ from .test_optics_conditioning import optics_restorer, perturbed
 def saved(make_restorer, tmp_path):
     """Save an adapter under a name: its folder."""
 
-    def save(name, *, camera=None, **settings):
+    def save(name, *, camera=None, trained_on=(), **settings):
         folder = tmp_path / name
         folder.mkdir()
         restorer = make_restorer(perturb=0.05, **settings)
         restorer.camera = camera or restorer.camera
+        restorer.training = {"pairs": [{"folder": each, "lens_hashes": [each]} for each in trained_on]}
         save_adapter(folder, restorer)
         return str(folder)
 
@@ -28,7 +30,8 @@ def saved(make_restorer, tmp_path):
 
 
 def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detailed(saved, pairs, tmp_path):
-    detailed, faithful = saved("detailed", seed=1, path_embedding=True), saved("faithful", seed=2)
+    detailed = saved("detailed", seed=1, path_embedding=True, trained_on=("first", "both"))
+    faithful = saved("faithful", seed=2, trained_on=("both", "second"))
     main([detailed, faithful, "--share", "0.25", "--pairs", str(tmp_path / "pairs"), "-o", str(tmp_path / "averaged")])
     found = load_restorer(tmp_path / "averaged")
     first, second = load_restorer(detailed).parameters(), load_restorer(faithful).parameters()
@@ -38,6 +41,7 @@ def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detai
         # Saved in half precision.
         torch.testing.assert_close(weight, expected, atol=1e-3, rtol=1e-3)
     assert found.training["averaged"] == {"with": faithful, "share": 0.25}
+    assert known_lenses(found) == {found.camera.hash, "first", "both", "second"}
 
 
 def test_the_block_of_data_consistency_is_that_of_the_detailed(bank, prior_folder, pairs, tmp_path):
