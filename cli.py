@@ -11,6 +11,7 @@ import io
 import os
 import sys
 import tempfile
+import time
 import traceback
 import warnings
 from collections.abc import Callable
@@ -22,6 +23,7 @@ from typing import Any
 import click
 
 from metalens import __version__
+from metalens.commands.plan import BEGUN
 from metalens.formats.files.atomic import DISK_REFUSES
 from metalens.formats.files.errors import InputError, InputWarning, Notice
 from metalens.formats.files.extras import missing_package
@@ -85,6 +87,7 @@ def metalens() -> None:
     Retrain the restorer      metalens train pairs/ -o adapter/ --psf psf.h5 --minutes 30
     Restore photographs       metalens restore captures/ --adapter adapter/ -o restored/
     """
+    click.get_current_context().meta[BEGUN] = time.perf_counter()
 
 
 _INTERRUPTED = "interrupted; nothing half-written was left. Commands with --resume go on where they were."

@@ -228,7 +228,8 @@ def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], optio
         return done_estimate(sizes[0], begun)
     spent = timing(write)
     basis = f"a lens of {_TIMED_SITES_ACROSS} meta-atoms across took {spent.further:.2f} s"
-    return Estimate(scale * sizes[-1], spent.of(scale), peak_memory() + 200 * site_estimate(camera, choice), basis)
+    memory = peak_memory() + 200 * site_estimate(camera, choice)
+    return Estimate(scale * sizes[-1], spent.of(scale), memory, basis, spent.first + spent.further)
 
 
 def _tell_plan(

@@ -1,7 +1,8 @@
 """What a run will take: size on disk, time and memory, from a short measurement of its work on this machine.
 
 One unit of the work, such as one pair, is done twice: the first time includes what is compiled or loaded, the second is
-taken for every further unit. Other programs on the machine change the time; it is right within a factor of two.
+taken for every further unit. What the dry run did before that, such as loading JAX and reading the inputs, the run does
+as well. Other programs on the machine change the time; it is right within a factor of two.
 """
 
 from __future__ import annotations
@@ -9,8 +10,12 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec
+
+_Given = ParamSpec("_Given")
 
 MODULES_BYTES = 3e8
 """Memory of a process that has loaded JAX or PyTorch, where nothing was measured."""
@@ -25,12 +30,24 @@ class Estimate:
         seconds: of the whole run.
         memory_bytes: largest at one time, of all processes together.
         basis: what the figures are from, as it ends a sentence: ``one pair was made in 0.21 s``.
+        measuring: seconds that the measurement took; None where nothing was measured, and the start is in the seconds.
     """
 
     disk_bytes: float
     seconds: float
     memory_bytes: float
     basis: str
+    measuring: float | None = None
+
+    def begun(self, elapsed: float) -> Estimate:
+        """The same with the start of the run: what the dry run did but measure.
+
+        Args:
+            elapsed: seconds since the dry run began.
+        """
+        if self.measuring is None:
+            return self
+        return replace(self, seconds=self.seconds + max(0.0, elapsed - self.measuring), measuring=None)
 
     def told(self) -> dict[str, float | str]:
         """Figures for JSON."""
@@ -64,6 +81,18 @@ class Timing:
             workers: processes that share them.
         """
         return 0.0 if units <= 0 else self.first + max(0.0, units / max(workers, 1) - 1) * self.further
+
+
+def measured(estimate: Callable[_Given, Estimate]) -> Callable[_Given, Estimate]:
+    """Note how long a function that measures takes."""
+
+    @wraps(estimate)
+    def timed(*given: _Given.args, **named: _Given.kwargs) -> Estimate:
+        begun = time.perf_counter()
+        found = estimate(*given, **named)
+        return replace(found, measuring=time.perf_counter() - begun)
+
+    return timed
 
 
 def timing(unit: Callable[[], object]) -> Timing:

@@ -35,7 +35,7 @@ from metalens.workflows.compare.estimate import (
     START,
     TRAINING_STEP,
 )
-from metalens.workflows.estimate import Estimate, peak_memory, spoken_seconds, timing
+from metalens.workflows.estimate import Estimate, measured, peak_memory, spoken_seconds, timing
 
 PNG_BYTES_PER_PIXEL = 1.6
 """Of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
@@ -44,6 +44,7 @@ _LARGEST_CROP = 256
 """Side of the crop on which a restoration is measured, in pixels."""
 
 
+@measured
 def training_estimate(
     task: TrainingTask, restorer: Restorer, lenses: LensMaps, budget: Budget, device: str
 ) -> Estimate:
@@ -98,6 +99,7 @@ def _trained(budget: Budget, step: float) -> float:
     return min(limits)
 
 
+@measured
 def pretraining_estimate(
     photographs: Sequence[Path], config: PretrainConfig, budgets: tuple[Budget, Budget], device: str
 ) -> Estimate:
@@ -131,6 +133,7 @@ def pretraining_estimate(
     return Estimate((4 + 16) * parameters + 1e5, seconds, peak_memory(), basis)
 
 
+@measured
 def pseudo_estimate(restorer: Restorer, plan: PseudoPlan) -> Estimate:
     """Cost of pseudo pairs: one is made twice, in a folder that is removed.
 
@@ -153,6 +156,7 @@ def pseudo_estimate(restorer: Restorer, plan: PseudoPlan) -> Estimate:
     return Estimate(count * sizes[-1] + 1e5, spent.of(count), peak_memory() + kept, basis)
 
 
+@measured
 def restoring_estimate(
     restorer: Restorer,
     capture: np.ndarray | None,
@@ -190,6 +194,7 @@ def restoring_estimate(
     return Estimate(size, spent.of(units), memory, basis)
 
 
+@measured
 def filtering_estimate(capture: np.ndarray, sizes: Sequence[tuple[int, int]], work: Callable[[], object]) -> Estimate:
     """Cost of a filter: one capture is filtered twice.
 
@@ -205,6 +210,7 @@ def filtering_estimate(capture: np.ndarray, sizes: Sequence[tuple[int, int]], wo
     return Estimate(PNG_BYTES_PER_PIXEL * sum(pixels), spent.of(units), peak_memory() + 30 * max(pixels), basis)
 
 
+@measured
 def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
     """Cost of a report: one pair is filtered twice by both Wiener filters.
 

@@ -18,7 +18,7 @@ from metalens.psf.bank_plan import BankPlan
 from metalens.psf.bank_request import BankRequest
 from metalens.synth.generate import PairsOptions, generate_pairs
 from metalens.synth.photographs import Photograph
-from metalens.workflows.estimate import Estimate, Timing, folder_bytes, peak_memory, timing
+from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, peak_memory, timing
 
 if TYPE_CHECKING:
     from metalens.optics.rcwa.plan import LibraryPlan
@@ -29,6 +29,7 @@ _TIMED_PAIRS = 2
 _TIMED_ROWS = 200
 
 
+@measured
 def bank_estimate(camera: Camera, request: BankRequest, plan: BankPlan, engine: Any = "auto") -> Estimate:
     """Cost of a bank: the four corners of its sensor are simulated, which symmetry may make one.
 
@@ -69,6 +70,7 @@ def _fields(count: int) -> str:
     return "one field" if count == 1 else f"{count} fields"
 
 
+@measured
 def pairs_estimate(
     photographs: Sequence[Photograph], banks: Sequence[Bank], options: PairsOptions, *, count: int, workers: int
 ) -> Estimate:
@@ -97,6 +99,7 @@ def pairs_estimate(
     return Estimate(sizes[-1] / _TIMED_PAIRS * count, seconds, peak_memory() * workers, basis)
 
 
+@measured
 def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | None, workers: int) -> Estimate:
     """Cost of a Monte Carlo run: the lens as drawn is evaluated twice.
 
@@ -129,6 +132,7 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
     return Estimate(size, seconds, peak_memory() * workers, basis)
 
 
+@measured
 def library_estimate(plan: LibraryPlan, *, workers: int) -> Estimate:
     """Cost of a library: the eigenvectors of a matrix are computed twice, which is most of the work.
 
@@ -152,9 +156,10 @@ def library_estimate(plan: LibraryPlan, *, workers: int) -> Estimate:
     size = 100 * places * len(plan.spec.light.polarisations)
     memory = workers * (peak_memory() + 10 * 16 * (2 * steps[-1]) ** 2)
     basis = f"{_TIMED_ROWS} eigenvectors took {spent.further:.2f} s; at the most Fourier orders"
-    return Estimate(2 * size + 1e5, 5 + seconds, memory, basis)
+    return Estimate(2 * size + 1e5, seconds, memory, basis)
 
 
+@measured
 def design_estimate(task: Task, minutes: float | None = None) -> Estimate:
     """Cost of a design: the functions of one field are simulated twice.
 
@@ -181,6 +186,7 @@ def design_estimate(task: Task, minutes: float | None = None) -> Estimate:
     return Estimate(1e6, seconds, peak_memory() + 6 * kept, basis)
 
 
+@measured
 def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate:
     """Cost of an exploration: every candidate as the first one.
 
@@ -222,4 +228,4 @@ def done_estimate(disk_bytes: float, begun: float) -> Estimate:
         begun: ``time.perf_counter()`` when the dry run began.
     """
     spent = time.perf_counter() - begun
-    return Estimate(disk_bytes, spent, peak_memory(), "the dry run itself, which does all but the writing")
+    return Estimate(disk_bytes, spent, peak_memory(), "the dry run itself, which does all but the writing", spent)

@@ -10,6 +10,7 @@ from metalens.workflows.estimate import (
     Estimate,
     Timing,
     folder_bytes,
+    measured,
     peak_memory,
     spoken_bytes,
     spoken_seconds,
@@ -32,6 +33,23 @@ def test_a_unit_is_done_twice() -> None:
     spent = timing(lambda: done.append(1))
     assert len(done) == 2
     assert min(spent.first, spent.further) >= 0
+
+
+def test_the_start_is_what_was_done_but_measuring() -> None:
+    @measured
+    def estimate(seconds: float) -> Estimate:
+        """Cost of something."""
+        return Estimate(0, seconds, 0, "")
+
+    found = estimate(20.0)
+    assert found.measuring is not None
+    assert found.measuring >= 0
+    assert found.begun(found.measuring + 4).seconds == pytest.approx(24)
+    # Once, and never less than the work itself.
+    assert found.begun(found.measuring + 4).begun(100).seconds == pytest.approx(24)
+    assert found.begun(0.0).seconds == 20
+    # Where nothing was measured, the seconds hold the start already.
+    assert Estimate(0, 20.0, 0, "").begun(100).seconds == 20
 
 
 @pytest.mark.parametrize(
