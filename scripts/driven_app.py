@@ -28,18 +28,25 @@ def served(folder: Path) -> Iterator[str]:
     """Start the app on a folder.
 
     Args:
-        folder: the project.
+        folder: the project; made where it is missing.
 
     Yields:
         Its address, with the token.
+
+    Raises:
+        SystemExit: the app did not start.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     # NiceGUI behaves otherwise where it thinks that a test runs in its own process.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST")}
     command = [sys.executable, "-m", "metalens.cli", "app", str(folder), "--no-browser", "--json"]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment) as process:
         try:
             assert process.stdout is not None
-            yield json.loads(process.stdout.readline())["url"]
+            told = process.stdout.readline()
+            if not told:
+                raise SystemExit("metalens app did not start; its sentence on stderr says why.")
+            yield json.loads(told)["url"]
         finally:
             process.terminate()
             process.wait()
@@ -133,6 +140,20 @@ def move_slider(browser: Any, alpha: float, *, release: bool) -> None:
         alpha,
         release,
     )
+
+
+def turn_slider(browser: Any, label: str, *keys: str) -> None:
+    """Move a slider of a form by keys.
+
+    Args:
+        browser: its driver.
+        label: of the slider.
+        keys: pressed one after another, of selenium's ``Keys``: the arrows move it by a step, page up and down by ten.
+    """
+    slider = browser.find_element(By.CSS_SELECTOR, f"[role=slider][aria-label='{label}']")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+    # Of Quasar's slider it is the track that takes the focus.
+    slider.find_element(By.CSS_SELECTOR, "[tabindex='0']").send_keys(*keys)
 
 
 def type_number(browser: Any, label: str, value: str) -> None:
