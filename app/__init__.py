@@ -16,6 +16,7 @@ In reading order:
 - ``studio``           what all pages share
 - ``files``            files over HTTP
 - ``frame``            header, navigation and the elements that all views use
+- ``chart``            charts that can be read in dark and light
 - ``watching``         follows a job on a page
 - ``photo_panes``      panes with linked zoom, curtain, slider and brush
 - ``photograph_list``  the list of photographs to restore, and what adds to it
@@ -24,6 +25,7 @@ In reading order:
 - ``psf_picture``      point spread functions and maps as pictures
 - ``layout_picture``   a window of a layout as a picture
 - ``lens_service``     the process that simulates at single places and draws figures
+- ``focus_card``       modulation while the sensor moves through the focus
 - ``layout_card``      the layout, down to its meta-atoms
 - ``lens_view``        the view *Lens*
 - ``design_form``      a form of a specification, from its schema

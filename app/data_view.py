@@ -8,6 +8,7 @@ from itertools import pairwise
 import numpy as np
 from nicegui import run, ui
 
+from metalens.app.chart import Chart, Options, axis, curves
 from metalens.app.files import url_of_pair
 from metalens.app.frame import CommandBox, Progress, Sentence, card, faint, figures_table
 from metalens.app.job import shown_command
@@ -21,7 +22,7 @@ A_PAGE = 24
 
 ORDERS: dict[str, Callable[[PairStatistics], float]] = {
     "as stored": lambda pair: pair.index,
-    "dullest first": lambda pair: pair.sharpness,
+    "least sharp first": lambda pair: pair.sharpness,
     "sharpest first": lambda pair: -pair.sharpness,
     "darkest first": lambda pair: pair.brightness,
     "brightest first": lambda pair: -pair.brightness,
@@ -78,7 +79,7 @@ class DataView:
                     with ui.row().classes("w-full justify-center gap-3"):
                         self.back = ui.button("Back", on_click=lambda: self.turn(-1)).props("outline no-caps")
                         self.onward = (
-                            ui.button("On", on_click=lambda: self.turn(1)).props("outline no-caps").mark("onward")
+                            ui.button("Next", on_click=lambda: self.turn(1)).props("outline no-caps").mark("onward")
                         )
         last = self.project.state().get("pairs")
         if folders:
@@ -120,8 +121,7 @@ class DataView:
                     ("sharpness of the clean pictures", [each.sharpness for each in found.pairs]),
                     ("brightness of the captures", [each.brightness for each in found.pairs]),
                 ):
-                    chart = ui.echart(_histogram(values, title)).classes("w-full h-48")
-                    chart.props(f'role=img aria-label="Histogram: {title}"')
+                    Chart(f"Histogram: {title}", _histogram(values, title)).classes("w-full h-48")
             if found.skipped:
                 with ui.expansion(f"{len(found.skipped)} photographs were skipped", value=True).classes("w-full"):
                     figures_table(["photograph", "reason"], [list(each) for each in found.skipped])
@@ -202,16 +202,12 @@ def _row(name: str, values: list[float]) -> list[str]:
     return [name, *(f"{value:.3g}" for value in (min(values), float(np.median(values)), max(values)))]
 
 
-def _histogram(values: list[float], title: str) -> dict[str, object]:
+def _histogram(values: list[float], title: str) -> Options:
     counts, edges = np.histogram(values, bins=min(20, max(4, len(values) // 4)))
     middles = [f"{0.5 * (low + high):.3g}" for low, high in pairwise(edges)]
-    return {
-        "animation": False,
-        "grid": {"left": 40, "right": 8, "top": 8, "bottom": 44},
-        "xAxis": {"type": "category", "data": middles, "name": title, "nameLocation": "middle", "nameGap": 26},
-        "yAxis": {"type": "value", "minInterval": 1},
-        "series": [{"type": "bar", "data": [int(each) for each in counts], "itemStyle": {"color": "#2f5f94"}}],
-    }
+    bars = {"type": "bar", "data": counts.tolist(), "itemStyle": {"color": "#4a7fb8"}}
+    across = axis(title) | {"type": "category", "data": middles}
+    return curves(across, axis("pairs", 34, minInterval=1), [bars])
 
 
 def _place(pair: PairStatistics, pixels: tuple[int, int]) -> str:

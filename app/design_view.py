@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from nicegui import run, ui
 
+from metalens.app.chart import INK, Chart, Options, axis, curves
 from metalens.app.design_form import FormField, build_form, changed, form_fields
 from metalens.app.design_results import FIGURES, DesignResult, results_in
 from metalens.app.frame import CommandBox, Progress, Sentence, card, faint, figures_table
@@ -61,9 +62,8 @@ class DesignView:
                     self.told = (
                         ui.label("").props("role=status aria-live=polite").classes("text-sm").mark("design-told")
                     )
-                    self.loss = (
-                        ui.echart(_loss_chart([])).classes("w-full h-56").props('role=img aria-label="Loss by step"')
-                    )
+                    self.note = faint("").props("role=status aria-live=polite")
+                    self.loss = Chart("Loss by step", _loss_chart([])).classes("w-full h-56")
                     self.lens = ui.row().classes("w-full gap-3")
                     self.command = CommandBox()
                 with card("Results"):
@@ -84,10 +84,12 @@ class DesignView:
     async def first(self) -> None:
         """Show the last specification and the results; go on watching a search that runs."""
         chosen = self.project.state()
-        self.begin.set_value(chosen.get("spec") if chosen.get("spec") in (self.begin.options or []) else "held")
-        last = chosen.get("design")
+        last, begun = chosen.get("design"), chosen.get("spec")
         if isinstance(last, str) and _NAME.fullmatch(last):
             self.name.set_value(last)
+            # What is shown beside the form is this design's.
+            begun = self._specification(last)
+        self.begin.set_value(begun if begun in (self.begin.options or []) else "held")
         self.show_results()
         state = self._job().state()
         if state == "running":
@@ -144,20 +146,28 @@ class DesignView:
         self.resume_button.set_enabled(not running and kept)
         if _NAME.fullmatch(name):
             self.command.show("metalens " + " ".join(self._arguments(resume=kept)[:-1]))
-        if kept and not running:
-            self.told.set_text(f"The search of {name} was stopped; it can be resumed.")
+        note = ""
+        if kept:
+            note = f"The search of {name} was stopped; it can be resumed."
+        elif self._files(folder, name):
+            note = f"{name} is designed already; give another name to start again."
+        self.note.set_text("" if running else note)
 
     # The search
 
     def _arguments(self, *, resume: bool) -> list[str]:
         name = self.name.value
-        found = ["design", f"{self.project.own.name}/specifications/{name}.toml"]
+        found = ["design", self._specification(str(name))]
         found += ["-o", f"{self.project.own.name}/designs/{name}.toml"]
         if resume:
             found.append("--resume")
         if self.minutes.value:
             found += ["--minutes", f"{self.minutes.value:g}"]
         return [*found, "--json"]
+
+    def _specification(self, name: str) -> str:
+        """Its file, relative to the project folder."""
+        return f"{self.project.own.name}/specifications/{name}.toml"
 
     def _job(self) -> Any:
         return self.studio.jobs.job(f"design-{self.name.value}")
@@ -170,7 +180,7 @@ class DesignView:
         target = self.project.part("specifications") / f"{self.name.value}.toml"
         with atomic_file(target) as part:
             part.write_text(dump_design(spec), encoding="utf-8")
-        self.loss.options.update(_loss_chart([]))
+        self.loss.draw(_loss_chart([]))
         await self._run(resume=False)
 
     async def resume(self) -> None:
@@ -196,9 +206,9 @@ class DesignView:
         if done:
             found = job.answer()
             self.told.set_text(f"{name}: loss {found.get('loss', 0):.4f} after {found.get('steps')} steps.")
-        elif job.state() == "failed":
-            self.sentence.show(job.sentence())
         self.check()
+        if job.state() == "failed":
+            self.sentence.show(job.sentence())
         self.show_results()
         await self.show_lens(name)
 
@@ -213,16 +223,14 @@ class DesignView:
         if not steps or len(steps) == self.seen or self.loss.is_deleted:
             return
         before, self.seen = self.seen, len(steps)
-        self.loss.options.clear()
-        self.loss.options.update(_loss_chart(steps))
-        self.loss.update()
+        self.loss.draw(_loss_chart(steps))
         self.told.set_text(f"Step {steps[-1][0]}, best loss {steps[-1][1]:.4f}.")
         if self.seen // _STEPS_BETWEEN > before // _STEPS_BETWEEN and not self.drawing:
             ui.timer(0.01, lambda: self.show_lens(name), once=True)
 
     async def show_lens(self, name: str) -> None:
         """Draw the best lens so far: its phase, and its point spread functions on the axis and at the edge."""
-        specification = f"{self.project.own.name}/specifications/{name}.toml"
+        specification = self._specification(name)
         if not (self.project.folder / specification).is_file():
             return
         request = {"do": "design", "spec": specification, "output": f"{self.project.own.name}/designs/{name}.toml"}
@@ -235,9 +243,7 @@ class DesignView:
             radius, phase, functions = (arrays[key] for key in ("radius", "phase", "functions"))
         self.lens.clear()
         with self.lens:
-            ui.echart(_phase_chart(radius, phase)).classes("grow h-48").props(
-                'role=img aria-label="Phase along the radius"'
-            )
+            Chart("Phase along the radius", _phase_chart(radius, phase)).classes("grow h-48")
             for title, function in zip(("axis", "edge"), functions, strict=True):
                 with ui.column().classes("gap-0 w-40"):
                     ui.image(psf_picture(function, "log")).props(f'alt="Point spread function, {title}"')
@@ -262,13 +268,11 @@ class DesignView:
                 with ui.row().classes("w-full gap-3"):
                     across = ui.select(present, value=present[0], label="Across").classes("grow")
                     up = ui.select(present, value=present[-1], label="Up").classes("grow")
-                chart = ui.echart(_pareto_chart(found, present[0], present[-1])).classes("w-full h-72")
-                chart.props('role=img aria-label="One figure of all results against another"')
+                options = _pareto_chart(found, present[0], present[-1])
+                chart = Chart("One figure of all results against another", options).classes("w-full h-72")
 
                 def redraw() -> None:
-                    chart.options.clear()
-                    chart.options.update(_pareto_chart(found, str(across.value), str(up.value)))
-                    chart.update()
+                    chart.draw(_pareto_chart(found, str(across.value), str(up.value)))
 
                 across.on_value_change(redraw)
                 up.on_value_change(redraw)
@@ -278,29 +282,16 @@ def _shown(value: float | None) -> str:
     return "" if value is None else f"{value:.4g}"
 
 
-def _loss_chart(steps: list[tuple[int, float]]) -> dict[str, Any]:
-    return {
-        "animation": False,
-        "grid": {"left": 56, "right": 12, "top": 12, "bottom": 40},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "step", "nameLocation": "middle", "nameGap": 24},
-        "yAxis": {"type": "value", "name": "best loss", "nameLocation": "middle", "nameGap": 42, "scale": True},
-        "series": [{"type": "line", "showSymbol": False, "data": [list(each) for each in steps]}],
-    }
+def _loss_chart(steps: list[tuple[int, float]]) -> Options:
+    return curves(axis("step"), axis("best loss", 42, scale=True), [{"data": [list(each) for each in steps]}])
 
 
-def _phase_chart(radius: np.ndarray, phase: np.ndarray) -> dict[str, Any]:
-    points = [[float(1e6 * r), float(p)] for r, p in zip(radius, phase, strict=True)]
-    return {
-        "animation": False,
-        "grid": {"left": 56, "right": 12, "top": 12, "bottom": 40},
-        "xAxis": {"type": "value", "name": "radius (µm)", "nameLocation": "middle", "nameGap": 24},
-        "yAxis": {"type": "value", "name": "phase (rad)", "nameLocation": "middle", "nameGap": 42},
-        "series": [{"type": "line", "showSymbol": False, "data": points}],
-    }
+def _phase_chart(radius: np.ndarray, phase: np.ndarray) -> Options:
+    points = np.stack([1e6 * radius, phase], axis=-1).tolist()
+    return curves(axis("radius (µm)"), axis("phase (rad)", 42), [{"data": points}])
 
 
-def _pareto_chart(found: list[DesignResult], across: str, up: str) -> dict[str, Any]:
+def _pareto_chart(found: list[DesignResult], across: str, up: str) -> Options:
     """Every result as a point; those that no other one beats in both figures are filled."""
     both = [each for each in found if across in each.figures and up in each.figures]
 
@@ -317,15 +308,10 @@ def _pareto_chart(found: list[DesignResult], across: str, up: str) -> dict[str, 
             "value": [each.figures[across], each.figures[up]],
             "name": each.name,
             "symbol": "circle" if not beaten(each) else "emptyCircle",
-            "label": {"show": True, "formatter": "{b}", "position": "top", "fontSize": 10},
+            "label": {"show": True, "formatter": "{b}", "position": "top", "fontSize": 10, "color": INK},
         }
         for each in both
     ]
-    return {
-        "animation": False,
-        "grid": {"left": 64, "right": 24, "top": 24, "bottom": 44},
-        "tooltip": {"trigger": "item"},
-        "xAxis": {"type": "value", "name": across, "nameLocation": "middle", "nameGap": 26, "scale": True},
-        "yAxis": {"type": "value", "name": up, "nameLocation": "middle", "nameGap": 48, "scale": True},
-        "series": [{"type": "scatter", "symbolSize": 12, "data": points, "itemStyle": {"color": "#2f5f94"}}],
-    }
+    scatter = {"type": "scatter", "symbolSize": 12, "data": points, "itemStyle": {"color": "#4a7fb8"}}
+    x, y = axis(across, scale=True), axis(up, 48, scale=True)
+    return curves(x, y, [scatter], grid={"left": 64, "right": 24, "top": 24, "bottom": 44}, tooltip={"trigger": "item"})

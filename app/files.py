@@ -21,7 +21,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import decode_picture, with_picture, write_picture
 
-SERVED = {".png", ".safetensors", ".h5", ".toml", ".svg"}
+SERVED = {".png", ".safetensors", ".h5", ".toml", ".svg", ".gds"}
 """Endings of the files that are served."""
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from nicegui import ui
+from nicegui.events import GenericEventArguments
 
 from metalens.app.files import url_of
 from metalens.app.frame import CommandBox, Progress, Sentence, card, faint
@@ -41,10 +42,11 @@ class LayoutCard:
             self.progress = Progress(self.stop)
             self.sentence = Sentence()
             self.picture = ui.image("").classes("w-full metalens-square").props('fit=contain alt="Layout of the lens"')
+            self.picture.set_visibility(False)
             self.told = faint("").props("role=status aria-live=polite").mark(f"{name} layout-told")
             with ui.column().classes("w-full gap-0"):
                 ui.label("Window: from the whole lens to single meta-atoms").classes("text-sm")
-                self.zoom = ui.slider(min=0, max=1, step=0.05, value=0).on("change", self.draw)
+                self.zoom = ui.slider(min=0, max=1, step=0.05, value=0).on("change", self.zoomed)
                 self.zoom.props('aria-label="Zoom into the layout"').mark(f"{name} zoom")
             with ui.row().classes("w-full gap-3 no-wrap"):
                 self.y = ui.number("centre y (µm)", value=0.0).classes("w-28").on("change", self.draw)
@@ -64,7 +66,7 @@ class LayoutCard:
 
     def forget(self) -> None:
         """Nothing is drawn any more."""
-        self.picture.set_source("")
+        self.picture.set_visibility(False)
         self.told.set_text("")
         self.links.clear()
         self.sentence.show("")
@@ -75,6 +77,12 @@ class LayoutCard:
     def window_um(self) -> float:
         """Width of the window: the whole aperture, down to 2 µm."""
         return float(self.aperture_um * (_LEAST_WINDOW_UM / self.aperture_um) ** self.zoom.value)
+
+    async def zoomed(self, event: GenericEventArguments) -> None:
+        """The slider of the window was released."""
+        # The value itself comes later than this, as it is throttled.
+        self.zoom.set_value(float(event.args))
+        await self.draw()
 
     async def draw(self) -> None:
         """Draw the window."""
@@ -87,11 +95,13 @@ class LayoutCard:
             "centre_um": [float(self.y.value or 0), float(self.x.value or 0)],
             "width_um": self.window_um,
         }
+        self.sentence.show("")
         found = await self.sentence.guarded(lambda: self.studio.simulating.ask(request, self.progress.show))
         self.progress.hide()
         if found is not None and not self.picture.is_deleted:
             # Another address each time, or the browser shows what it has.
             self.picture.set_source(f"{url_of(found['picture'])}?{self.window_um:g},{self.y.value},{self.x.value}")
+            self.picture.set_visibility(True)
             self.told.set_text(f"{found['atoms']} meta-atoms in a window of {self.window_um:.3g} µm.")
 
     def _library(self) -> str | None:

@@ -13,6 +13,7 @@ from metalens.app.layout_picture import draw_layout
 from metalens.app.project import Project
 from metalens.app.service import Tell, answer_requests
 from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.size import focus_range_um
 from metalens.formats.camera.structure import Structure
 from metalens.formats.files.atomic import atomic_directory, atomic_file
 from metalens.formats.psf.bank import PsfBank
@@ -20,6 +21,9 @@ from metalens.formats.psf.bank_file import read_psf_bank
 
 DRAWN = ("phase", "modulation-by-channel", "strehl-ratio", "lateral-colour", "psf-colour")
 """Names of the pictures of :func:`metalens.psf.pictures.folder.pictures_of` that the view shows."""
+
+FOCUS_STEPS = 41
+"""Positions of the sensor through the focus, odd: one is in focus."""
 
 _WATCHED_WINDOW = 33
 
@@ -77,25 +81,50 @@ class Simulating:
             defocus_um: further displacement of the sensor away from the lens, in micrometres.
 
         Returns:
-            ``functions``: an ``.npy`` file with ``[wavelength, y, x]`` energy per pixel.
+            ``arrays``: an ``.npz`` file with ``functions`` ``[wavelength, y, x]`` energy per pixel, and of the channels
+            ``width`` ``[channel]`` in metres, ``share`` ``[channel]`` of the light in the window, and ``modulation``
+            ``[channel, (tangential, sagittal), frequency]``.
         """
         tell(0.2, "simulating")
-        from metalens.psf.camera_fields import view_of
+        from metalens.psf.through_focus import functions_at
+
+        found = functions_at(self._bank(bank), _metres(place_um), 1e-6 * defocus_um)
+        figures = found.figures
+        return self._kept(
+            "point",
+            functions=found.by_wavelength,
+            width=figures.full_width_half_maximum,
+            share=figures.window_share,
+            modulation=figures.modulation,
+        )
+
+    def focus(self, tell: Tell, bank: str, place_um: tuple[float, float]) -> dict[str, Any]:
+        """Modulation at one place of the sensor while the sensor moves through the focus.
+
+        Args:
+            tell: progress callback.
+            bank: its ``psf.h5``.
+            place_um: (y, x) on the sensor from its centre, in micrometres.
+
+        Returns:
+            ``arrays``: an ``.npz`` file with ``defocus`` ``[defocus]`` in metres, and ``modulation``
+            ``[defocus, channel, (tangential, sagittal), frequency]``.
+        """
+        from metalens.psf.through_focus import through_focus
 
         found = self._bank(bank)
-        camera = found.camera
-        if defocus_um:
-            camera = camera.with_(lens={"defocus_um": (camera.lens.defocus_um or 0.0) + defocus_um})
-        place = 1e-6 * np.array([place_um], dtype=float)
-        view = view_of(camera, place, float(np.median(found.wavelength)))
-        simulator = view.simulator(
-            found.wavelength, window=found.intensity.shape[-2:], pixel_pitch=found.pixel_pitch, engine="auto"
+        half = 1e-6 * focus_range_um(found.camera.lens, float(np.median(found.wavelength)))
+        defocus = np.linspace(-half, half, FOCUS_STEPS)
+        modulation = through_focus(
+            found, _metres(place_um), defocus, lambda done, total: tell(done / total, "moving through the focus")
         )
-        functions = np.asarray(simulator.of_field(view.lens, 0), dtype=np.float32)
-        target = self.project.part("psf") / "point.npy"
+        return self._kept("focus", defocus=defocus, modulation=modulation)
+
+    def _kept(self, name: str, **arrays: np.ndarray) -> dict[str, Any]:
+        target = self.project.part("psf") / f"{name}.npz"
         with atomic_file(target) as part, part.open("wb") as file:
-            np.save(file, functions)
-        return {"functions": self.project.relative(target)}
+            np.savez(file, allow_pickle=False, **arrays)
+        return {"arrays": self.project.relative(target)}
 
     def design(self, tell: Tell, spec: str, output: str) -> dict[str, Any]:
         """The best lens of a search, as far as it has come.
@@ -173,6 +202,10 @@ class Simulating:
         return self.banks[key]
 
 
+def _metres(place_um: tuple[float, float]) -> tuple[float, float]:
+    return 1e-6 * place_um[0], 1e-6 * place_um[1]
+
+
 def _axis_and_edge(camera: Camera) -> np.ndarray:
     """Functions ``[2, 3, y, x]`` on the axis and at the right edge, at one wavelength of each channel.
 
@@ -194,7 +227,7 @@ def _axis_and_edge(camera: Camera) -> np.ndarray:
 def main() -> None:
     """Run the process: ``python -m metalens.app.lens_service PROJECT``."""
     state = Simulating(Project(Path(sys.argv[1])))
-    answer_requests({name: getattr(state, name) for name in ("draw", "point", "design", "layout")})
+    answer_requests({name: getattr(state, name) for name in ("draw", "point", "focus", "design", "layout")})
 
 
 if __name__ == "__main__":

@@ -3,27 +3,31 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from nicegui import run, ui
-from nicegui.events import MouseEventArguments
+from nicegui.events import GenericEventArguments, MouseEventArguments
 
+from metalens.app.chart import Chart, axis, channel_curves, curves
 from metalens.app.embedded import embedded_bank
 from metalens.app.files import url_of
+from metalens.app.focus_card import FocusCard
 from metalens.app.frame import CommandBox, Progress, Sentence, card, faint
 from metalens.app.layout_card import LayoutCard
 from metalens.app.psf_picture import QUANTITIES, map_over_sensor, map_picture, nearest_node, psf_picture
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
+from metalens.formats.camera.size import focus_range_um
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 
 COLOUR = "all, in colour"
-_COLOURS = ("#c23b3b", "#2f8f57", "#3564c4")
 _FIELDS = "7x7"
+_FREQUENCY, _MODULATION = axis("cycles/mm"), axis("modulation", 34, min=0, max=1)
+_DEFOCUS_STEPS = 40
+"""Of the slider, to either side."""
 
 
 class LensView:
@@ -57,7 +61,7 @@ class LensPanel:
         self.path: Path | None = None
         self.place = (0.0, 0.0)
         self.values = np.zeros((1, 1))
-        self.simulated: np.ndarray | None = None
+        self.simulated: dict[str, np.ndarray] | None = None
         self.node: int | None = None
         with ui.column().classes("w-full gap-3"):
             with card("Lens"):
@@ -77,6 +81,7 @@ class LensPanel:
                 with ui.element("div").classes("metalens-pair"):
                     self._point_card()
                     self._map_card()
+                self.focus = FocusCard(studio, name)
                 self.layout = LayoutCard(studio, name)
                 with card("Figures of the lens"):
                     self.figures = ui.element("div").classes("metalens-figures")
@@ -103,14 +108,17 @@ class LensPanel:
                 ui.button("Show there", on_click=self.typed).props("outline no-caps dense").mark(f"{self.name} there")
             with ui.row().classes("w-full gap-3 items-center no-wrap"):
                 ui.label("Defocus (µm)").classes("text-sm")
-                self.defocus = ui.slider(min=-20, max=20, step=0.5, value=0.0).on("change", self.simulate_point)
+                self.defocus = ui.slider(min=-1, max=1, step=0.05, value=0.0).on("change", self.defocused)
                 self.defocus.props('label aria-label="Defocus of the sensor in micrometres"').mark(
                     f"{self.name} defocus"
                 )
                 ui.button("Simulate here", on_click=self.simulate_point).props("outline no-caps dense").mark(
                     f"{self.name} here"
                 )
-            faint("Simulate here: exactly this place, at this defocus, for each wavelength. The map shows the nodes.")
+            faint(
+                "Simulate here: exactly this place, at this defocus, for each wavelength. Positive: the sensor is "
+                "farther from the lens. The map shows the nodes, in focus."
+            )
 
     def _map_card(self) -> None:
         with card("Over the sensor"):
@@ -125,7 +133,7 @@ class LensPanel:
             )
             self.map.props('alt="Map over the sensor. Move the mouse over it, or type a place above."')
             self.range = faint("")
-            self.curves = ui.echart(_chart([])).classes("w-full h-64").props('role=img aria-label="MTF curves"')
+            self.curves = Chart("Modulation by frequency", curves(_FREQUENCY, _MODULATION, [])).classes("w-full h-64")
 
     # Choosing and computing
 
@@ -190,10 +198,19 @@ class LensPanel:
         self.bank = bank
         waves = [f"{1e9 * each:.0f} nm" for each in bank.wavelength]
         self.channel.set_options([COLOUR, *CHANNEL_NAMES, *dict.fromkeys(waves)], value=COLOUR)
+        self.focus.show(bank, self.project.relative(path))
+        self._show_range(bank)
         self.shown.set_visibility(True)
         self.show_map()
         self.look_at(self.place)
         await self._draw(camera)
+
+    def _show_range(self, bank: PsfBank) -> None:
+        """Let the slider of defocus reach twice the depth of focus."""
+        half = focus_range_um(bank.camera.lens, float(np.median(bank.wavelength)))
+        step = float(f"{half / _DEFOCUS_STEPS:.1g}")
+        reach = round(step * int(half / step), 6)
+        self.defocus.props(f"min={-reach:g} max={reach:g} step={step:g}").set_value(0.0)
 
     async def _draw(self, camera: Camera) -> None:
         assert self.path is not None
@@ -244,7 +261,7 @@ class LensPanel:
     def look_at(self, place: tuple[float, float]) -> None:
         """Show the bank's function nearest to a place (y, x) of the sensor in metres."""
         bank, before = self.bank, self.place
-        self.place = place
+        self.place = self.focus.place = place
         self.y.set_value(round(1e6 * place[0], 1))
         self.x.set_value(round(1e6 * place[1], 1))
         self._mark()
@@ -266,25 +283,30 @@ class LensPanel:
             self.told.set_text("The bank holds channels only; press Simulate here for one wavelength.")
             return
         self.function.set_source(psf_picture(found, self.scale.value))
-        where = bank.position[node] if self.simulated is None else np.array(self.place)
-        width = 1e6 * bank.by_channel.full_width_half_maximum[node]
+        figures, simulated = bank.by_channel, self.simulated
+        if simulated is None:
+            where, kind = bank.position[node], "node of the bank"
+            width, share, modulation = (
+                each[node] for each in (figures.full_width_half_maximum, figures.window_share, figures.modulation)
+            )
+        else:
+            where, kind = np.array(self.place), f"simulated, defocus {self.defocus.value:g} µm"
+            width, share, modulation = (simulated[name] for name in ("width", "share", "modulation"))
         angle = np.degrees(np.arctan2(np.hypot(*where), bank.camera.lens.focal_length_um * 1e-6))
-        kind = "node of the bank" if self.simulated is None else f"simulated, defocus {self.defocus.value:g} µm"
+        side = bank.intensity.shape[-1]
         self.told.set_text(
-            f"y {1e6 * where[0] + 0.0:.1f} µm, x {1e6 * where[1] + 0.0:.1f} µm, {angle:.1f}° ({kind}); nearest node: "
-            "FWHM "
-            + ", ".join(f"{name} {value:.2f}" for name, value in zip(CHANNEL_NAMES, width, strict=True))
-            + f" µm; {100 * bank.by_channel.window_share[node].mean():.1f} % of the light in the window"
+            f"y {1e6 * where[0] + 0.0:.1f} µm, x {1e6 * where[1] + 0.0:.1f} µm, {angle:.1f}° ({kind}); FWHM "
+            + ", ".join(f"{name} {value:.2f}" for name, value in zip(CHANNEL_NAMES, 1e6 * width, strict=True))
+            + f" µm; {100 * share.mean():.1f} % of the light in the window of {side} × {side} pixels, "
+            f"{1e6 * side * bank.pixel_pitch:.3g} µm"
         )
-        self.curves.options.clear()
-        self.curves.options.update(_chart(_modulation(bank, node)))
-        self.curves.update()
+        self.curves.draw(channel_curves(_FREQUENCY, _MODULATION, 1e-3 * figures.frequency, modulation))
 
     def _intensity(self, bank: PsfBank, node: int) -> np.ndarray | None:
         """``[y, x]`` or ``[3, y, x]`` that is shown; None for one wavelength that is not simulated."""
         chosen = self.channel.value
         if self.simulated is not None:
-            channels = np.tensordot(bank.channel_weight, self.simulated, axes=1)
+            channels = np.tensordot(bank.channel_weight, self.simulated["functions"], axes=1)
         else:
             channels = bank.intensity[node]
         if chosen == COLOUR:
@@ -294,7 +316,7 @@ class LensPanel:
         if self.simulated is None:
             return None
         wanted = float(str(chosen).partition(" ")[0])
-        return np.asarray(self.simulated[int(np.abs(1e9 * bank.wavelength - wanted).argmin())])
+        return np.asarray(self.simulated["functions"][int(np.abs(1e9 * bank.wavelength - wanted).argmin())])
 
     def _mark(self) -> None:
         """Mark the place on the map."""
@@ -309,6 +331,12 @@ class LensPanel:
             f'<circle cx="{x:.1f}" cy="{y:.1f}" r="7" fill="none" stroke="#b4501e" stroke-width="1.5"/>'
         )
 
+    async def defocused(self, event: GenericEventArguments) -> None:
+        """The slider of defocus was released."""
+        # The value itself comes later than this, as it is throttled.
+        self.defocus.set_value(float(event.args))
+        await self.simulate_point()
+
     async def simulate_point(self) -> None:
         """Simulate exactly this place."""
         if self.bank is None or self.path is None:
@@ -320,33 +348,6 @@ class LensPanel:
         )
         self.progress.hide()
         if found is not None and not self.function.is_deleted:
-            self.simulated = np.load(self.project.inside(found["functions"]), allow_pickle=False)
+            with np.load(self.project.inside(found["arrays"]), allow_pickle=False) as arrays:
+                self.simulated = dict(arrays)
             self.show_function()
-
-
-def _modulation(bank: PsfBank, node: int) -> list[dict[str, Any]]:
-    """The MTF curves of a node, as series of a chart."""
-    figures = bank.by_channel
-    series = []
-    for channel, name in enumerate(CHANNEL_NAMES):
-        for direction, dashes in (("tangential", "solid"), ("sagittal", "dashed")):
-            values = figures.modulation[node, channel, ("tangential", "sagittal").index(direction)]
-            points = [[1e-3 * float(f), float(v)] for f, v in zip(figures.frequency, values, strict=True)]
-            line = {"color": _COLOURS[channel], "type": dashes, "width": 1.6}
-            series.append(
-                {"name": f"{name}, {direction}", "type": "line", "showSymbol": False, "lineStyle": line, "data": points}
-                | {"itemStyle": {"color": _COLOURS[channel]}}
-            )
-    return series
-
-
-def _chart(series: list[dict[str, Any]]) -> dict[str, Any]:
-    axis = {"nameLocation": "middle", "nameGap": 26}
-    return {
-        "animation": False,
-        "grid": {"left": 44, "right": 12, "top": 12, "bottom": 44},
-        "tooltip": {"trigger": "axis"},
-        "xAxis": {"type": "value", "name": "cycles/mm", **axis},
-        "yAxis": {"type": "value", "min": 0, "max": 1, "name": "modulation", "nameLocation": "middle", "nameGap": 30},
-        "series": series,
-    }

@@ -24,6 +24,7 @@ Files, in reading order:
 - ``node_count``  number of nodes that holds this error
 - ``bank``        all PSFs of a camera
 - ``external_bank``  a bank of point spread functions from another source
+- ``through_focus``  one place of the sensor, in and out of focus
 - ``captured``    measured PSFs: a bank from captures, and a lens fitted to it
 - ``pictures``    figures of a bank, for a paper
 - ``design``      inverse design

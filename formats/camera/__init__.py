@@ -6,7 +6,7 @@ In reading order:
 - ``unknown``           the camera of pictures of which only the size is known
 - ``changes``           a camera with some of its keys changed
 - ``lens``              its ``[lens]`` table, made of these:
-- ``size``              length, diameter and light-gathering area of a lens
+- ``size``              length, diameter, light-gathering area and depth of focus of a lens
 - ``phase``             the ``[lens.phase]`` table, a record a family
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5
 - ``parts``             opening, stop, plates, response, meta-atoms

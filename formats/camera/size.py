@@ -1,4 +1,4 @@
-"""Length, diameter and light-gathering area of a lens."""
+"""Length, diameter, light-gathering area and depth of focus of a lens."""
 
 from __future__ import annotations
 
@@ -35,3 +35,16 @@ def track_length_um(lens: Lens) -> float:
     front = 0.0 if lens.stop is None else lens.stop.distance_um
     glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
     return front + glass + lens.focal_length_um + (lens.defocus_um or 0.0)
+
+
+def focus_range_um(lens: Lens, wavelength: float) -> float:
+    """How far in µm a sensor is moved to either side to see it go out of focus.
+
+    Args:
+        lens: with the f-number N of its stop, or its own.
+        wavelength: λ in metres.
+
+    Returns:
+        4 λN², twice Rayleigh's depth of focus, and half of the focal length at most.
+    """
+    return min(4e6 * wavelength * f_number(lens) ** 2, 0.5 * lens.focal_length_um)

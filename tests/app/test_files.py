@@ -35,6 +35,13 @@ def test_a_file_of_the_app_is_served(client, project, scene_png):
     assert answer.content == given.capture.read_bytes()
 
 
+def test_a_layout_is_downloaded_unchanged(client, project):
+    written = project.part("layouts") / "lens.gds"
+    written.write_bytes(bytes(range(256)))
+    answer = client.get(url_of(project.relative(written)))
+    assert (answer.status_code, answer.content) == (200, written.read_bytes())
+
+
 @pytest.mark.parametrize(
     "path", ["secret.png", "metalens-app/../secret.png", "metalens-app/state.json", "metalens-app/x.png"]
 )

@@ -1,16 +1,21 @@
 """The pages, without a browser: NiceGUI's own simulation of a user."""
 
 import asyncio
+import io
 from contextlib import asynccontextmanager
 
 import numpy as np
 import pytest
 from nicegui.testing import user_simulation
+from PIL import Image
 
+from metalens.app.chart import Chart
 from metalens.app.embedded import embedded_bank
 from metalens.app.photographs import add_upload
 from metalens.app.psf_picture import psf_picture
 from metalens.app.server import page, pages
+from metalens.formats.camera.size import focus_range_um
+from metalens.formats.design.spec import dump_design, read_design
 from metalens.formats.psf.bank_file import read_psf_bank
 
 
@@ -30,6 +35,9 @@ def text_of(user, marker):
 
 def test_a_capture_of_an_unknown_camera_is_restored_after_a_click_with_a_loud_warning(studio, project, scene_png):
     add_upload(project, scene_png, "<b>scene</b>.png")
+    other = io.BytesIO()
+    Image.fromarray(np.zeros((64, 80, 3), np.uint8)).save(other, "PNG")
+    other = add_upload(project, other.getvalue(), "other.png")
 
     async def visit():
         async with visited(studio) as user:
@@ -39,7 +47,14 @@ def test_a_capture_of_an_unknown_camera_is_restored_after_a_click_with_a_loud_wa
             user.find(marker="all-the-same").click()
             await user.should_see("WARNING: made for another lens", retries=200)
             await user.should_see("metalens restore", retries=200)
-            return text_of(user, "command")
+            found = text_of(user, "command")
+            await user.should_see("The clean picture is not known.", retries=300)
+            # Of another photograph nothing is known yet.
+            element_of(user, "photograph").set_value(other.key)
+            await user.should_see("other.png is not of this adapter's camera", retries=100)
+            await user.should_not_see("metalens restore")
+            await user.should_not_see("The clean picture is not known.")
+            return found
 
     command = asyncio.run(visit())
     assert command.endswith("--adapter metacamera --alpha 0.75 --place 168,160")
@@ -100,13 +115,50 @@ def test_a_place_of_the_bank_is_simulated_alike(studio, project):
 
     async def ask(defocus):
         request = {"do": "point", "bank": path, "place_um": (1e6 * bank.position[0]).tolist(), "defocus_um": defocus}
-        return np.load(project.folder / (await studio.simulating.ask(request))["functions"])
+        with np.load(project.folder / (await studio.simulating.ask(request))["arrays"]) as arrays:
+            return dict(arrays)
 
-    found = np.tensordot(bank.channel_weight, asyncio.run(ask(0.0)), axes=1)
+    found = asyncio.run(ask(0.0))
+    channels = np.tensordot(bank.channel_weight, found["functions"], axes=1)
     # Single precision, and another order of sums than in the bank's batch.
-    np.testing.assert_allclose(found, bank.intensity[0], rtol=1e-3, atol=1e-4 * bank.intensity[0].max())
-    moved = np.tensordot(bank.channel_weight, asyncio.run(ask(30.0)), axes=1)
+    np.testing.assert_allclose(channels, bank.intensity[0], rtol=1e-3, atol=1e-4 * bank.intensity[0].max())
+    np.testing.assert_allclose(found["width"], bank.by_channel.full_width_half_maximum[0], rtol=1e-3)
+    # The embedded bank is of version 0.2: its modulation refers to the light in the window.
+    relative = found["modulation"] / found["modulation"][..., :1]
+    np.testing.assert_allclose(relative, bank.by_channel.modulation[0], atol=1e-3)
+    np.testing.assert_allclose(found["modulation"][..., 0], np.stack([found["share"]] * 2, axis=-1), rtol=1e-3)
+    moved = np.tensordot(bank.channel_weight, asyncio.run(ask(30.0))["functions"], axes=1)
     assert np.abs(moved - bank.intensity[0]).max() > 0.05 * bank.intensity[0].max()
+
+
+def test_the_sensor_moves_through_the_focus(studio, project):
+    """Over twice the depth of focus, as the slider does; in focus they are the bank's, but of all light."""
+    bank = read_psf_bank(embedded_bank(project))
+    reach = focus_range_um(bank.camera.lens, float(np.median(bank.wavelength)))
+
+    async def visit():
+        async with visited(studio, "/lens") as user:
+            await user.should_see("node of the bank", retries=100)
+            slider = element_of(user, "lens defocus")
+            user.find(marker="lens focus").click()
+            await user.should_see("and 71 cycles/mm; sharpest at red", retries=100)
+            element_of(user, "lens focus-frequency").set_value(0.5)
+            await user.should_see("and 143 cycles/mm; sharpest at red")
+            (chart,) = (
+                each for each in user.find(Chart).elements if each.props["aria-label"].startswith("Modulation by d")
+            )
+            # The event of a released slider comes before its throttled value.
+            user.find(marker="lens defocus").trigger("change", 40)
+            await user.should_see("simulated, defocus 40 µm", retries=100)
+            return float(slider.props["max"]), chart.options["series"]
+
+    most, series = asyncio.run(visit())
+    assert 0.9 * reach < most <= reach
+    across, values = np.array([each["data"] for each in series]).transpose(2, 1, 0)
+    np.testing.assert_allclose(across[[0, 20, 40], 0], [-reach, 0, reach], atol=1e-6)
+    centre, frequency = len(bank.position) // 2, int(np.abs(1e-3 * bank.by_channel.frequency - 143).argmin())
+    held = bank.by_channel.modulation[centre, ..., frequency] * bank.by_channel.window_share[centre][:, None]
+    np.testing.assert_allclose(values[20], held.ravel(), atol=1e-3)
 
 
 def test_a_specification_is_checked_while_it_is_typed(studio, project):
@@ -122,6 +174,24 @@ def test_a_specification_is_checked_while_it_is_typed(studio, project):
             element_of(user, "name").set_value("../x")
             await user.should_see("The name takes letters", retries=20)
             assert not element_of(user, "start").enabled
+
+    asyncio.run(visit())
+
+
+def test_the_form_holds_the_specification_of_the_design_that_is_shown(studio, project):
+    spec = read_design("held").with_(name="mine", camera={"lens": {"aperture_um": 123}})
+    (project.part("specifications") / "mine.toml").write_text(dump_design(spec), encoding="utf-8")
+    (project.part("designs") / "mine.toml").write_text("of a finished design", encoding="utf-8")
+    project.remember(design="mine", spec="held")
+
+    async def visit():
+        async with visited(studio, "/design") as user:
+            await user.should_see("mine is designed already; give another name to start again.", retries=50)
+            assert element_of(user, "camera.lens.aperture_um").value == 123
+            assert not element_of(user, "start").enabled
+            element_of(user, "name").set_value("other")
+            assert element_of(user, "start").enabled
+            await user.should_not_see("is designed already")
 
     asyncio.run(visit())
 
