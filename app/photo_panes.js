@@ -100,8 +100,8 @@ export default {
       this.$nextTick(this.measure);
     },
 
-    // The pictures on both sides of the slider, and the share of the upper one: the decoder is nearly linear in α, so
-    // that between pictures a quarter apart the error is below 1 of 255.
+    // The pictures on both sides of the slider, and the share of the upper one: the decoder is nearly linear in α. Between
+    // pictures a quarter apart the error is below 1 of 255, with a block of data consistency some 10.
     between() {
       let low = null, high = null;
       for (const each of this.pictures) {
@@ -114,7 +114,7 @@ export default {
       return { low: low.url, high: high.url, share: (this.value - low.alpha) / (high.alpha - low.alpha) };
     },
 
-    // The nearest picture that is there; while dragging that is one of those decoded ahead.
+    // The nearest picture that is there: shown alone where the slider is not between two.
     nearest() {
       let best = null;
       for (const each of this.pictures) {
@@ -125,12 +125,7 @@ export default {
       return best;
     },
 
-    dragged(event) {
-      this.started = event.timeStamp;
-      this.draw();
-      this.latency = performance.now() - this.started;
-      this.$el.dataset.latency = this.latency.toFixed(2);
-    },
+    dragged() { this.draw(); },
 
     released() { this.$emit("alpha", this.value); },
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from pathlib import Path
 
-from nicegui import run, ui
+from nicegui import background_tasks, run, ui
 from nicegui.events import UploadEventArguments
 
 from metalens.app.embedded import ADAPTERS, embedded_bank
@@ -12,7 +13,8 @@ from metalens.app.frame import CommandBox, Progress, Sentence, card
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE, add_pairs, add_upload, photographs_in
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
-from metalens.formats.pairs.reader import is_pairs_folder
+from metalens.formats.files.errors import InputError
+from metalens.formats.pairs.reader import is_pairs_folder, read_pairs
 
 _HELD_OUT = "held-out"
 
@@ -100,17 +102,20 @@ class PhotographList:
         """Photograph the embedded held-out pictures with the embedded camera, while the adapter is loaded."""
         bank, pairs = embedded_bank(self.project), self.project.own / _HELD_OUT
         job = self.studio.jobs.job(_HELD_OUT)
-        if not is_pairs_folder(pairs):
-            arguments = ["synth", "embedded:held-out", "-o", self.project.relative(pairs)]
-            arguments += ["--psf", self.project.relative(bank), "--whole", "--seed", "1", "--json"]
+        if job.state() == "running" or not _finished(pairs):
             if job.state() != "running":
-                job.start(arguments)
-            warm = self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]})
-            await self.sentence.guarded(lambda: warm, self.progress)
+                arguments = ["synth", "embedded:held-out", "-o", self.project.relative(pairs)]
+                arguments += ["--psf", self.project.relative(bank), "--whole", "--seed", "1", "--json"]
+                # The app was ended while they were made.
+                job.start(arguments + ["--resume"] * is_pairs_folder(pairs))
+            background_tasks.create(
+                self.sentence.guarded(lambda: self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]}))
+            )
             self.command.show(job.command())
             if not await watch(job, self.progress, "photographing the held-out pictures"):
                 self.sentence.show("" if job.state() == "stopped" else job.sentence())
                 return
+            self.progress.show(1.0, "loading the adapter")
         await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, pairs), self.progress)
 
     def _listed(self) -> dict[str, str]:
@@ -118,3 +123,12 @@ class PhotographList:
         if not self.select.is_deleted:
             self.select.set_options(known)
         return known
+
+
+def _finished(folder: Path) -> bool:
+    """Whether a folder holds all the pairs that it is to hold."""
+    try:
+        read_pairs(folder).close()
+    except InputError:
+        return False
+    return True

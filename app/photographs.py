@@ -11,6 +11,7 @@ import hashlib
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from threading import Lock
 from typing import Annotated
 
 import numpy as np
@@ -33,6 +34,8 @@ MOST_PIXELS = 16_000_000
 MOST_AT_ONCE = 16
 MOST_KEPT = 200
 """Uploads at once, and photographs of a project."""
+
+_KEEPING = Lock()
 
 KEY = re.compile(r"[0-9a-f]{16}")
 
@@ -199,12 +202,14 @@ def _kept(project: Project, about: About, capture: np.ndarray, clean: np.ndarray
     told = about.model_dump_json()
     key = hashlib.sha256(np.ascontiguousarray(capture).tobytes() + told.encode()).hexdigest()[:16]
     folder = project.part("photographs") / key
-    if not folder.is_dir():
-        with atomic_directory(folder) as part:
-            (part / "about.json").write_text(told, encoding="utf-8")
-            write_picture(part / f"{file_name(about.title)}.png", capture)
-            if clean is not None:
-                write_picture(part / "clean.png", clean)
+    # Two pages may keep the same one.
+    with _KEEPING:
+        if not folder.is_dir():
+            with atomic_directory(folder) as part:
+                (part / "about.json").write_text(told, encoding="utf-8")
+                write_picture(part / f"{file_name(about.title)}.png", capture)
+                if clean is not None:
+                    write_picture(part / "clean.png", clean)
     return Photograph(folder, about)
 
 

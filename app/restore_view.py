@@ -76,6 +76,8 @@ class RestoreView:
             self.other = ui.select({}, label="Left of the curtain", on_change=self.arrange).classes("w-full")
             self.other.bind_visibility_from(self.layout, "value")
             self.consistent = ui.switch("Consistent with the capture", on_change=self.show_again).mark("consistent")
+            # Shown once an adapter is open that does not make its pictures consistent by itself.
+            self.consistent.set_visibility(False)
             self.uncertain = ui.switch("Expected error (orange)", on_change=self.show_again).mark("uncertainty")
             self.brushing = ui.switch("Brush for α", on_change=self.arrange).mark("brush")
             with ui.column().classes("w-full gap-0").bind_visibility_from(self.brushing, "value"):
@@ -109,6 +111,7 @@ class RestoreView:
         self.all_the_same.set_visibility(False)
         self.sentence.show("")
         self.mapped, self.filtered, self.opened = None, None, None
+        self.results.forget()
         given = await self.sentence.guarded(lambda: run.io_bound(photograph, self.project, key), self.progress)
         if given is None:
             return

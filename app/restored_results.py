@@ -63,6 +63,13 @@ class RestoredResults:
             self.downloads = ui.row().classes("w-full gap-3")
             self.command = CommandBox()
 
+    def forget(self) -> None:
+        """Another photograph was chosen: nothing of the one before stays."""
+        if not self.table.is_deleted:
+            self.table.clear()
+            self.downloads.clear()
+            self.command.show("")
+
     def show_figures(self, rows: dict[str, Any] | None) -> None:
         """Fill the table.
 

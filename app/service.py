@@ -47,6 +47,7 @@ class Service:
         self.project = project
         self._process: asyncio.subprocess.Process | None = None
         self._turn = asyncio.Lock()
+        self._exchanges: set[asyncio.Task[dict[str, Any]]] = set()
         self._stopped = 0
 
     async def ask(self, request: Mapping[str, Any], tell: Tell = lambda share, text: None) -> dict[str, Any]:
@@ -59,6 +60,19 @@ class Service:
         Raises:
             InputError: the request cannot be fulfilled, or was stopped.
         """
+        # A page that goes away takes its question back, but not the answer: the next one would take it for its own.
+        exchange = asyncio.create_task(self._exchange(request, tell))
+        self._exchanges.add(exchange)
+        exchange.add_done_callback(self._ended)
+        return await asyncio.shield(exchange)
+
+    def _ended(self, exchange: asyncio.Task[dict[str, Any]]) -> None:
+        self._exchanges.discard(exchange)
+        # Seen, also where nobody waits for it any more.
+        if not exchange.cancelled():
+            exchange.exception()
+
+    async def _exchange(self, request: Mapping[str, Any], tell: Tell) -> dict[str, Any]:
         asked = self._stopped
         async with self._turn:
             if asked != self._stopped:

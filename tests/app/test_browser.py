@@ -1,6 +1,7 @@
 """The app in a real browser, Debian's chromium: what is shown is what the commands write, to the bit."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -10,16 +11,36 @@ import urllib.request
 import zlib
 from struct import pack
 
+import gdstk
 import numpy as np
 import pytest
 from app_pictures import LARGEST, take
-from driven_app import chromium, move_slider, open_view, press, resize, restored, served, type_number, until, until_text
+from driven_app import (
+    chromium,
+    move_slider,
+    open_view,
+    press,
+    resize,
+    restored,
+    served,
+    turn_slider,
+    type_number,
+    until,
+    until_text,
+)
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from metalens.app.psf_picture import psf_picture
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.pairs.manifest import read_manifest
+from metalens.formats.pairs.reader import is_pairs_folder
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
+from metalens.optics.layout.chosen import choice_for, structure_of_camera
+
+CAMERA = read_camera("metacamera")
 
 pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
 
@@ -39,6 +60,21 @@ def address(folder):
 def browser():
     with chromium() as driver:
         yield driver
+
+
+@pytest.fixture(scope="module")
+def pairs(browser, address, folder):
+    """The held-out photographs, which the view Restore makes."""
+    open_view(browser, address)
+    marker = folder / "metalens-app/held-out" / read_when_there(folder).shards[-1].marker
+    until(marker.is_file, "the held-out photographs")
+
+
+def read_when_there(folder):
+    """The manifest of the held-out photographs, which is there before they are."""
+    pairs = folder / "metalens-app/held-out"
+    until(lambda: is_pairs_folder(pairs), "their manifest")
+    return read_manifest(pairs)
 
 
 def text_of(driver, marker_class):
@@ -189,6 +225,24 @@ def test_ending_the_app_leaves_nothing_half_written(tmp_path):
     assert list(tmp_path.rglob("*.part")) == []
 
 
+def test_an_app_that_was_ended_in_its_first_seconds_begins_where_it_was(browser, tmp_path):
+    with served(tmp_path) as address:
+        open_view(browser, address)
+        last = read_when_there(tmp_path).shards[-1]
+        browser.get("about:blank")
+    pairs = tmp_path / "metalens-app/held-out"
+    assert not (pairs / last.marker).exists()
+    assert list(tmp_path.rglob("*.part")) == []
+    with served(tmp_path) as address:
+        open_view(browser, address)
+        # While the photographs are made, the page is loaded again.
+        browser.refresh()
+        restored(browser)
+        assert (pairs / last.marker).exists()
+        assert text_of(browser, ".metalens-warning") in (None, "")
+        browser.get("about:blank")
+
+
 def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     open_view(browser, address, "/lens")
     until_text(browser, "node of the bank")
@@ -201,6 +255,131 @@ def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     expected = psf_picture(bank.intensity[0], "log")
     sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
     until(lambda: expected in browser.execute_script(sources), "the function of the corner")
+
+
+def drawn_layout(driver):
+    """The picture of the layout, once it is drawn another time, and what is said of it."""
+    return driver.execute_script(
+        "const shown = document.querySelector('.q-img[aria-label=\"Layout of the lens\"] img');"
+        "return shown?.complete && shown.naturalWidth ? shown.src : null"
+    )
+
+
+def said_window(driver):
+    """Meta-atoms and width of the window in µm, as the page tells them; None before it does."""
+    found = re.search(r"(\d+) meta-atoms in a window of ([\d.]+) µm\.", driver.find_element(By.TAG_NAME, "main").text)
+    return None if found is None else (int(found[1]), float(found[2]))
+
+
+def test_the_layout_is_zoomed_down_to_single_meta_atoms(browser, address):
+    """From the aperture, 110 µm, to 2 µm; each step of twenty by the same factor."""
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    press(browser, "Draw")
+    atoms, width = until(lambda: said_window(browser), "the whole lens")
+    assert width == 110
+    before = until(lambda: drawn_layout(browser), "the picture of the whole lens")
+    turn_slider(browser, "Zoom into the layout", Keys.PAGE_UP)
+    half = until(lambda: (said_window(browser) or (0, 110))[1] < 110 and said_window(browser), "half of the way")
+    assert half[1] == pytest.approx((110 * 2) ** 0.5, rel=0.01)
+    turn_slider(browser, "Zoom into the layout", Keys.PAGE_UP)
+    few, least = until(lambda: said_window(browser) != half and said_window(browser), "the last step")
+    assert least == 2
+    assert atoms > half[0] > few > 0
+    # As many as the lattice has sites in 2 µm × 2 µm.
+    pitch = 1e6 * structure_of_camera(CAMERA, choice_for(CAMERA)).pitch
+    assert few == pytest.approx((2 / pitch) ** 2, rel=0.5)
+    after = until(lambda: drawn_layout(browser) not in (None, before) and drawn_layout(browser), "single meta-atoms")
+    address_of_picture = after.partition("?")[0]
+    assert address_of_picture == before.partition("?")[0]
+
+
+def test_a_slider_of_the_layout_takes_a_click(browser, address):
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    slider = browser.find_element(By.CSS_SELECTOR, "[aria-label='Zoom into the layout']")
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
+    # A quarter of the track from its middle to the right.
+    ActionChains(browser).move_to_element_with_offset(slider, slider.size["width"] // 4, 0).click().perform()
+    _, width = until(lambda: said_window(browser), "the window")
+    assert width == pytest.approx(110 * (2 / 110) ** 0.75, rel=0.01)
+
+
+def test_the_layout_is_written_as_gdsii_by_the_shown_command(browser, address, folder, tmp_path):
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    press(browser, "Write as GDSII")
+    link = until(lambda: browser.find_elements(By.LINK_TEXT, "Download the layout (GDSII)"), "the link")[0]
+    commands = [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".metalens-command")]
+    (command,) = (each for each in commands if each.startswith("metalens export"))
+    words = shlex.split(command)[1:]
+    written = folder / words[words.index("--gds") + 1]
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+    opener.open(address).read()
+    downloaded = opener.open(link.get_attribute("href")).read()
+    assert downloaded == written.read_bytes()
+    words[words.index("--gds") + 1] = str(tmp_path / "again.gds")
+    subprocess.run([sys.executable, "-m", "metalens.cli", *words], cwd=folder, check=True, capture_output=True)
+    assert polygons_of(tmp_path / "again.gds") == polygons_of(written)
+
+
+def polygons_of(path):
+    """How many polygons a layout has, and what they cover, in µm and µm²."""
+    library = gdstk.read_gds(path)
+    (top,) = library.top_level()
+    found = top.get_polygons()
+    return len(found), sum(each.area() for each in found), top.bounding_box()
+
+
+def test_the_sensor_is_moved_out_of_focus_by_the_slider(browser, address):
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    turn_slider(browser, "Defocus of the sensor in micrometres", Keys.PAGE_UP, Keys.ARROW_LEFT)
+    # Ten steps of 4 µm and one back.
+    until_text(browser, "simulated, defocus 36 µm")
+    press(browser, "Move through the focus")
+    until_text(browser, "µm. Positive: the sensor is farther from the lens.")
+    curves = "return document.querySelectorAll('[aria-label=\"Modulation by defocus of the sensor\"] svg path').length"
+    assert until(lambda: browser.execute_script(curves), "the curves") > 6
+
+
+READ = """
+const light = (text) => {
+  const [r, g, b] = text.match(/[\\d.]+/g).slice(0, 3).map((each) => each / 255)
+    .map((each) => (each <= 0.04045 ? each / 12.92 : ((each + 0.055) / 1.055) ** 2.4));
+  return 0.2126 * r + 0.7152 * g + 0.0722 * b;
+};
+const behind = (element) => {
+  for (let each = element; each; each = each.parentElement) {
+    const colour = getComputedStyle(each).backgroundColor;
+    if (!/, 0\\)$|transparent/.test(colour)) return colour;
+  }
+  return 'rgb(255, 255, 255)';
+};
+const found = [];
+const written = 'main svg text, main button:not([disabled]), main a, main label, main h2, main .metalens-faint';
+for (const element of document.querySelectorAll(written)) {
+  if (!element.getClientRects().length || !element.textContent.trim()) continue;
+  const style = getComputedStyle(element), ink = element.tagName === 'text' ? style.fill : style.color;
+  const [low, high] = [light(ink), light(behind(element))].sort((a, b) => a - b);
+  if ((high + 0.05) / (low + 0.05) < 4.5) found.push([element.textContent.trim(), ink, behind(element)]);
+}
+return found;
+"""
+
+
+@pytest.mark.usefixtures("pairs")
+@pytest.mark.parametrize("path", ["/", "/lens", "/design", "/data"])
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_text_stands_out_from_what_is_behind_it(browser, address, scheme, path):
+    """By 4.5 at least, which WCAG 2 asks for (success criterion 1.4.3), on charts, too."""
+    open_view(browser, address, path)
+    browser.find_element(By.XPATH, f"//button[@aria-label='Colours: {scheme}']").click()
+    until(lambda: browser.execute_script(f"return document.body.classList.contains('body--{scheme}')"), scheme)
+    if path != "/":
+        until(lambda: browser.find_elements(By.CSS_SELECTOR, "main svg text"), "a chart")
+    browser.execute_script("document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())")
+    assert browser.execute_script(READ) == []
 
 
 def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
@@ -223,6 +402,7 @@ def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
     assert not checkpoint.exists()
 
 
+@pytest.mark.usefixtures("pairs")
 def test_pairs_are_shown_with_their_places(browser, address):
     open_view(browser, address, "/data")
     cells = until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell"), "the contact sheet")

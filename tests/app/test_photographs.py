@@ -2,6 +2,7 @@
 
 import io
 import zlib
+from concurrent.futures import ThreadPoolExecutor
 from struct import pack
 
 import numpy as np
@@ -57,6 +58,13 @@ def test_an_upload_is_kept_under_its_hash_and_a_harmless_name(project):
     assert "\n" not in given.about.title
     assert [each.key for each in photographs_in(project)] == [given.key]
     assert photograph(project, given.key) == given
+
+
+def test_two_pages_may_keep_the_same_one_at_once(project, scene_png):
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda number: add_upload(project, scene_png, "scene.png").key, range(16)))
+    assert len(set(found)) == 1
+    assert [each.key for each in photographs_in(project)] == found[:1]
 
 
 @pytest.mark.parametrize("side", [5000, 20_000, 60_000])

@@ -28,10 +28,15 @@ def wait(tell):
     tell(0.0, "waiting")
     time.sleep(60)
 
+def late(tell, text):
+    tell(0.0, "begun")
+    time.sleep(0.5)
+    return {"text": text}
+
 def end(tell):
     sys.exit(3)
 
-answer_requests({"echo": echo, "refuse": refuse, "fail": fail, "wait": wait, "end": end})
+answer_requests({"echo": echo, "late": late, "refuse": refuse, "fail": fail, "wait": wait, "end": end})
 """
 
 
@@ -67,6 +72,21 @@ def test_stopping_ends_what_runs_and_what_waits_and_the_next_request_starts_anew
         for task in (first, second):
             with pytest.raises(InputError, match="stopped; nothing half-written was left"):
                 await task
+        found = await service.ask({"do": "echo", "text": "b"})
+        await service.stop()
+        return found
+
+    assert asyncio.run(talk()) == {"text": "b"}
+
+
+def test_the_answer_to_a_page_that_has_gone_is_not_the_next_one_s(service):
+    async def talk():
+        begun = asyncio.Event()
+        gone = asyncio.create_task(service.ask({"do": "late", "text": "a"}, lambda share, text: begun.set()))
+        await begun.wait()
+        gone.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await gone
         found = await service.ask({"do": "echo", "text": "b"})
         await service.stop()
         return found
