@@ -73,25 +73,29 @@ def take(browser: Any, address: str, folder: Path) -> None:
     open_view(browser, address)
     browser.find_element(By.XPATH, "//button[@aria-label='Colours: auto']").click()
     restored(browser)
-    keep(browser, folder / "app-restore.png", 1140)
+    keep(browser, folder / "app-restore.png", 1400)
     open_view(browser, address, "/lens")
     until_text(browser, "node of the bank")
     until(lambda: len(browser.find_elements(By.CSS_SELECTOR, ".metalens-figures img")) > 2, "the figures")
-    keep(browser, folder / "app-lens.png", 1150)
+    press(browser, "Move through the focus")
+    until_text(browser, "sharpest at")
+    browser.execute_script("window.scrollTo(0, 0)")
+    keep(browser, folder / "app-lens.png", 1590)
     design(browser, address)
-    keep(browser, folder / "app-design.png", 1000)
+    keep(browser, folder / "app-design.png", 1200)
     open_view(browser, address, "/data")
     until(lambda: browser.find_elements(By.CSS_SELECTOR, ".metalens-cell img"), "the contact sheet")
-    keep(browser, folder / "app-data.png", 880)
+    keep(browser, folder / "app-data.png", 900)
 
 
 def main(folder: Path, project: Path) -> None:
     """Start the app and take the pictures.
 
     Args:
-        folder: where they go.
+        folder: where they go; made where it is missing.
         project: that the app works in.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     with served(project) as address, chromium() as browser:
         take(browser, address, folder)
 
