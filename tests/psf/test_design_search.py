@@ -134,6 +134,8 @@ def test_without_progress_patience_ends_the_search() -> None:
     assert (state.history[:, 0] == 1).sum() == 4
 
 
+# In a process of its own, which compiles anew; an interrupted search is below.
+@pytest.mark.long
 def test_a_killed_run_goes_on_to_the_same_lens(tmp_path: Path) -> None:
     (tmp_path / "design.toml").write_text(SPEC.replace("steps = 2", "steps = 20"), encoding="utf-8")
     assert parse_design((tmp_path / "design.toml").read_text()).start.steps == 20

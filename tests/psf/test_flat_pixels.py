@@ -110,7 +110,13 @@ CASES = {
 }
 
 
-@pytest.mark.parametrize("name", CASES)
+# Both are cells in rows and columns, as the pixels that focus.
+LONG = ("1 µm pixels of random phase", "square sites of random phase")
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.long] if each in LONG else []) for each in CASES]
+)
 def test_flat_cells_image_as_the_sum_over_their_points_says(name):
     """To 0.1 % (root of squares), though the rim cuts cells that differ at random."""
     make, step, spacing = CASES[name]

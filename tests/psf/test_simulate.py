@@ -18,6 +18,11 @@ SMALL_LENS = Metalens(0.1e-3, 0.25e-3, Hyperbolic(0.25e-3, WAVELENGTH))
 ENGINES = ["direction_cosine", "angular_spectrum", "rayleigh_sommerfeld"]
 
 
+def further(*values: tuple) -> list:
+    """Parameters whose neighbours show the same in less time."""
+    return [pytest.param(*each, marks=pytest.mark.long) for each in values]
+
+
 def strehl_ratio(psf: np.ndarray, pitch: float, lens: Metalens, wavelength: float = WAVELENGTH) -> float:
     return float(measures.strehl_ratio(psf.max() / pitch**2, wavelength, lens.focal_length, lens.aperture_area))
 
@@ -63,7 +68,7 @@ def test_on_axis_peak_of_a_hyperbolic_lens_is_the_closed_form(engine):
 
 @pytest.mark.parametrize(
     ("degrees", "peak", "width"),
-    [(0, 0.9409, 1.43), (5, 0.3640, 1.81), (10, 0.1548, 2.31), (15, 0.0812, 2.84), (20, 0.0370, 3.79)],
+    [(0, 0.9409, 1.43), (20, 0.0370, 3.79), *further((5, 0.3640, 1.81), (10, 0.1548, 2.31), (15, 0.0812, 2.84))],
 )
 def test_peak_and_width_of_the_reference_lens_fall_off_over_the_field(degrees, peak, width):
     """Independent figures for D = 0.5 mm, f = 1 mm at 511 nm; the peaks depend on where the samples lie."""
@@ -79,7 +84,7 @@ def test_peak_and_width_of_the_reference_lens_fall_off_over_the_field(degrees, p
     assert 1e6 * measures.full_width_half_maximum(psf, 0.4e-6) == pytest.approx(width, rel=0.015)
 
 
-@pytest.mark.parametrize(("degrees", "share"), [(0, 0.9974), (10, 0.9972), (20, 0.956)])
+@pytest.mark.parametrize(("degrees", "share"), [(20, 0.956), *further((0, 0.9974), (10, 0.9972))])
 def test_energy_within_160_micrometres(degrees, share):
     psf = simulate_psf(
         REFERENCE_LENS,
@@ -104,7 +109,7 @@ def test_energy_inside_the_first_airy_null():
     ("engine", "tolerance"),
     [("direction_cosine", 1e-2), ("angular_spectrum", 2e-3), ("rayleigh_sommerfeld", 1e-5)],
 )
-@pytest.mark.parametrize("degrees", [0, 20])
+@pytest.mark.parametrize("degrees", [20, *further((0,))])
 def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, tolerance, degrees):
     lens = Metalens(60e-6, 150e-6, Quadratic(150e-6, 532e-9))
     pitch = 0.5e-6
@@ -114,7 +119,7 @@ def test_the_engines_agree_with_an_independent_sum_over_the_disc(engine, toleran
     assert relative_difference(psf, exact) < tolerance
 
 
-@pytest.mark.parametrize(("degrees", "integrate_pixels"), [(0, True), (25, False)])
+@pytest.mark.parametrize(("degrees", "integrate_pixels"), [(25, False), *further((0, True))])
 def test_the_engines_agree_with_each_other(degrees, integrate_pixels):
     psfs = [
         simulate_psf(
@@ -178,7 +183,7 @@ def test_best_focus_of_a_diffractive_lens_moves_as_one_over_the_wavelength():
     assert distances[int(np.argmax(peaks))] == pytest.approx(0.8 * 2e-3, rel=0.01)
 
 
-@pytest.mark.parametrize("sigma", [0.02, 0.05])
+@pytest.mark.parametrize("sigma", [0.05, *further((0.02,))])
 def test_defocus_lowers_the_peak_as_the_strehl_ratio_says(sigma):
     """Defocus of σ waves rms: S = sinc²(√12 σ), with sinc x = sin(πx)/(πx); σ = 0.05 gives 0.90512."""
     focal_length, diameter = 2e-3, 0.1e-3

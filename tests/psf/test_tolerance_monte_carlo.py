@@ -130,6 +130,8 @@ def test_two_workers_find_what_one_does(camera, found, folder):
     np.testing.assert_array_equal(shared.figures, found.figures)
 
 
+# In a process of its own, which compiles anew; a torn line, as a kill leaves it, is above.
+@pytest.mark.long
 def test_a_killed_run_goes_on_to_the_same_numbers(camera, found, folder):
     lens, spec, target = folder / "lens.toml", folder / "focus.toml", folder / "killed"
     lens.write_text(dump_camera(camera))

@@ -33,7 +33,7 @@ def field_of(lens, polarisation, window=(25, 25), pitch=60e-9):
     return np.asarray(found.electric), places
 
 
-@pytest.mark.parametrize("aperture", [0.5, 0.9])
+@pytest.mark.parametrize("aperture", [pytest.param(0.5, marks=pytest.mark.long), 0.9])
 def test_components_are_those_of_richards_and_wolf_with_a_flat_lens_apodisation(aperture):
     electric, (y, x) = field_of(lens_of(aperture), "p")
     expected = focal_components(y[:, None], x[None, :], aperture=aperture, wavelength=LIGHT, apodisation="flat")
@@ -90,7 +90,7 @@ def test_at_a_low_aperture_the_scalar_engine_agrees():
     np.testing.assert_allclose(vector, scalar, atol=0.02 * scalar.max())
 
 
-@pytest.mark.parametrize(("aperture", "degrees"), [(0.8, 0.0), (0.4, 15.0)])
+@pytest.mark.parametrize(("aperture", "degrees"), [pytest.param(0.8, 0.0, marks=pytest.mark.long), (0.4, 15.0)])
 def test_all_light_arrives(aperture, degrees):
     psf = simulate_psf(
         lens_of(aperture), LIGHT, np.radians(degrees), engine="vectorial", **{**WIDE, "window": (128, 128)}

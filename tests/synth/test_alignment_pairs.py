@@ -94,7 +94,7 @@ def test_a_rig_is_calibrated_to_a_fiftieth_of_a_pixel(rig: RigCalibration) -> No
     assert not figures["mirrored"]
 
 
-@pytest.mark.parametrize("seed", range(2))
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.long)])
 @pytest.mark.parametrize(("coma", "most"), [(0.0, 0.2), (1.2, 0.7)])
 def test_dots_of_one_noisy_frame_are_enough(seed: int, coma: float, most: float) -> None:
     """Corner jitter, turn, vignetting, distortion, haze, noise: 0.2 px in the mean, and 0.7 px with coma."""

@@ -69,11 +69,17 @@ def flat_fields(
 @pytest.mark.parametrize(
     "changes",
     [
-        {"camera_seed": 1},
-        {"camera_seed": 2, "full_well_e": 20_000.0, "system_gain_dn_per_e": 0.7, "prnu_percent": 0.8},
-        {"camera_seed": 3, "system_gain_dn_per_e": None, "bit_depth": 12, "read_noise_e": 12.0},
+        pytest.param({"camera_seed": 1}, id="full well below the largest number"),
+        pytest.param(
+            {"camera_seed": 2, "full_well_e": 20_000.0, "system_gain_dn_per_e": 0.7, "prnu_percent": 0.8},
+            id="a deeper well",
+            marks=pytest.mark.long,
+        ),
+        pytest.param(
+            {"camera_seed": 3, "system_gain_dn_per_e": None, "bit_depth": 12, "read_noise_e": 12.0},
+            id="the full well is the largest number",
+        ),
     ],
-    ids=["full well below the largest number", "a deeper well", "the full well is the largest number"],
 )
 def test_calibration_recovers_gain_noise_non_uniformity_and_full_well(tmp_path: Path, changes: dict) -> None:
     sensor = sensor_with(**changes)
