@@ -117,7 +117,7 @@ def test_a_phase_linear_in_the_squared_sine_is_interpolated_exactly():
     np.testing.assert_allclose(between_angles(nodes, values, at), 0.8 * np.exp(3j * np.asarray(at)), atol=1e-6)
 
 
-@pytest.mark.parametrize("degrees", [0.0, 20.0])
+@pytest.mark.parametrize("degrees", [pytest.param(0.0, marks=pytest.mark.long), 20.0])
 def test_a_grating_of_five_pillars_has_the_efficiency_that_the_library_implies(tables, degrees):
     atoms = np.array([[100e-9], [160e-9], [200e-9], [235e-9], [280e-9]])
     rows = np.tile(np.arange(5, dtype=np.uint16), (15, 6))
@@ -157,8 +157,15 @@ def test_meta_atoms_are_chosen_at_normal_incidence(library):
     assert (response.chosen_geometry(phase) == oblique.chosen_geometry(phase)).all()
 
 
-@pytest.mark.parametrize("orders", [(1,), (0, 1)])
-@pytest.mark.parametrize("built", [False, True])
+# Of what is built, no orders are computed.
+@pytest.mark.parametrize(
+    ("orders", "built"),
+    [
+        ((1,), True),
+        ((0, 1), False),
+        *(pytest.param(*each, marks=pytest.mark.long) for each in (((1,), False), ((0, 1), True))),
+    ],
+)
 def test_light_of_a_far_point_is_that_of_a_plane_wave(library, orders, built):
     lens = lens_of(library)
     lens = replace(lens, response=MetaAtoms(library, LIGHT, orders))
@@ -183,10 +190,11 @@ def test_errors_of_fabrication_act_at_each_angle(library):
     geometry = np.linspace(120e-9, 280e-9, 60)
     lens = replace(lens_of(library), structure=RadialGeometry(geometry, 350e-9, library))
     errors = Fabrication(width_spread=4e-9, height_error=5e-9, missing_share=0.05)
-    made = fabricated(lens, errors)
+    make = jax.jit(fabricated)
+    made = make(lens, errors)
     for number, found in enumerate(polarised_through(made, wave(20.0))):
         alone = seen_at(library, number, jnp.sin(jnp.radians(20.0)) ** 2)
-        expected = fabricated(replace(lens, structure=replace(lens.structure, library=alone)), errors)
+        expected = make(replace(lens, structure=replace(lens.structure, library=alone)), errors)
         np.testing.assert_allclose(found, through(expected), atol=1e-4)
 
 

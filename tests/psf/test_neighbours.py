@@ -44,7 +44,7 @@ def psf(lens, degrees=0.0, **options):
     return np.asarray(simulate_psf(lens, LIGHT, np.radians(degrees), **{**WIDE, **options}))
 
 
-@pytest.mark.parametrize(("built", "degrees"), [(False, 0.0), (True, 15.0)])
+@pytest.mark.parametrize(("built", "degrees"), [pytest.param(False, 0.0, marks=pytest.mark.long), (True, 15.0)])
 def test_a_correction_that_is_the_same_everywhere_scales_the_function(built, degrees):
     plain = psf(lens_of(built=built), degrees, engine="angular_spectrum")
     corrected = psf(lens_of(neighbours(0.5, 0.7), built=built), degrees)
@@ -53,7 +53,7 @@ def test_a_correction_that_is_the_same_everywhere_scales_the_function(built, deg
 
 def test_the_reference_engine_agrees():
     lens = lens_of(neighbours(0.6, 0.2, 0.1))
-    found = [psf(lens, 15.0, engine=each) for each in ("angular_spectrum", "rayleigh_sommerfeld")]
+    found = [psf(lens, 15.0, engine=each, window=(24, 24)) for each in ("angular_spectrum", "rayleigh_sommerfeld")]
     np.testing.assert_allclose(found[0], found[1], atol=2e-3 * found[1].max())
 
 
@@ -124,7 +124,8 @@ def test_what_supercells_do_not_know_is_refused():
 def test_the_peak_has_a_derivative_by_the_focal_length():
     correction = neighbours(0.5)
     amplitude = np.broadcast_to(np.array([1.0, 0.2]), correction.amplitude.shape)
-    lens = lens_of(replace(correction, amplitude=amplitude))
+    # At normal incidence there is one lens to compile, and not one for each polarisation.
+    lens = lens_of(replace(correction, amplitude=amplitude), incidence="normal")
     simulator = psf_simulator(lens, [LIGHT], [0.0], window=(16, 16), pixel_pitch=0.5e-6)
 
     @jax.jit

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.design.spec import parse_design, read_design
@@ -11,7 +12,7 @@ from metalens.formats.design.tolerance_spec import Errors, Fixed, Normal
 from metalens.psf.design import tolerance_estimate
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.tolerance_estimate import restored_of, tolerance_loss_db
-from metalens.psf.tolerance.draws import Assembly, Draw, draw_samples, stacked
+from metalens.psf.tolerance.draws import Assembly, Draw, stacked
 
 from .design_examples import design_text
 
@@ -82,7 +83,9 @@ def with_errors(problem: Problem, errors: Errors) -> Problem:
 def test_it_is_near_to_what_drawn_lenses_lose(problem: Problem) -> None:
     errors = Errors(defocus_um=Normal(distribution="normal", sigma=1.0))
     one = with_errors(problem, errors)
-    drawn = restored_of(one, draw_samples(errors, one.camera, one.view.lens, seed=3, count=200))
+    # The middles of 40 equally likely parts tell the quantile as well as a thousand random draws.
+    defocus = 1e-6 * norm.ppf((np.arange(40) + 0.5) / 40)
+    drawn = restored_of(one, stacked([Draw(assembly=Assembly(defocus=each)) for each in defocus]))
     as_designed = restored_of(one, stacked([Draw()]))[0]
     loss = as_designed - np.quantile(drawn, 0.05)
     assert loss > 0.01

@@ -148,7 +148,8 @@ def sites():
     y, x = (each.ravel() for each in np.meshgrid(along, along, indexing="ij"))
     inside = np.hypot(y, x) < 0.5 * APERTURE
     y, x = y[inside], x[inside]
-    chosen = np.asarray(response.chosen_geometry(lens.phase.at(jnp.asarray(y), jnp.asarray(x))), dtype=float)
+    of_phase = jax.jit(lambda y, x: response.chosen_geometry(lens.phase.at(y, x)))
+    chosen = np.asarray(of_phase(jnp.asarray(y), jnp.asarray(x)), dtype=float)
     return lens, y, x, chosen
 
 
@@ -169,7 +170,7 @@ def test_local_errors_are_the_mean_over_lenses_of_random_sites(sites):
     transmission = np.exp(2j * np.pi * (width - 100e-9) / 200e-9)
     transmission[generator.random(transmission.shape) < MISSING] = EMPTY
     exact = np.abs(transmission @ spread.T) ** 2
-    mean, energy = lens.response.moments(jnp.asarray(chosen), jnp.asarray(WAVELENGTH))
+    mean, energy = jax.jit(lens.response.moments)(jnp.asarray(chosen), jnp.asarray(WAVELENGTH))
     mean = np.asarray(mean, dtype=complex)
     variance = np.asarray(energy, dtype=float) - np.abs(mean) ** 2
     scattered = np.abs(spread) ** 2 @ variance
@@ -190,7 +191,7 @@ def test_the_engines_mean_lens_is_the_sum_over_its_mean_sites(sites):
     """The smooth engine against site by site: 57 sites across sample the opening's rim to about a percent."""
     lens, y, x, chosen = sites
     window = (np.arange(15) - 7) * 0.4e-6
-    mean = np.asarray(lens.response.moments(jnp.asarray(chosen), jnp.asarray(WAVELENGTH))[0], dtype=complex)
+    mean = np.asarray(jax.jit(lens.response.moments)(jnp.asarray(chosen), jnp.asarray(WAVELENGTH))[0], dtype=complex)
     expected = np.abs(kernel(y, x, window) @ mean) ** 2 / (len(y) * PITCH**2)
     found = simulate_psf(lens, WAVELENGTH, 0.0, window=(15, 15), pixel_pitch=0.4e-6) / 0.4e-6**2
     difference = np.abs(np.asarray(found).ravel() - expected).max() / expected.max()
