@@ -107,7 +107,7 @@ def pairs_estimate(
 
 @measured
 def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | None, workers: int) -> Estimate:
-    """Cost of a Monte Carlo run: the lens as drawn is evaluated twice.
+    """Cost of a Monte Carlo run: the lens as drawn is evaluated twice, and a report of such lenses is written.
 
     Args:
         camera: the camera.
@@ -117,9 +117,11 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
     """
     from metalens.psf.tolerance.draws import draw_of
     from metalens.psf.tolerance.evaluation import evaluation_of
-    from metalens.psf.tolerance.monte_carlo import applied_errors
+    from metalens.psf.tolerance.monte_carlo import MonteCarlo, applied_errors
+    from metalens.psf.tolerance.report import write_report
 
-    errors = applied_errors(run).terms
+    applied = applied_errors(run)
+    errors = applied.terms
     lenses = run.draws + 2 + 2 * len(errors)
     evaluation = evaluation_of(
         camera, fields=run.fields, wavelengths_per_channel=run.wavelengths_per_channel, window=run.window
@@ -127,7 +129,20 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
     made: list[Any] = []
     spent = timing(lambda: made.append(evaluation.figures(draw_of(dict.fromkeys(errors, 0.0), 1.0))))
     basis = f"one lens was evaluated in {spent.further:.2f} s, after {spent.first:.1f} s of compiling"
-    size, seconds = lenses * (20 * made[-1].size + 200) + 5e5, spent.of(lenses, workers)
+    drawn, rng, begun = made[-1], np.random.default_rng(0), time.perf_counter()
+
+    def varied(*shape: int) -> np.ndarray:
+        return np.asarray(drawn * (1 + 0.01 * rng.standard_normal((*shape, *drawn.shape))))
+
+    numbers = rng.standard_normal((run.draws, len(errors)))
+    steps, figures = varied(len(errors), 2), varied(run.draws)
+    with tempfile.TemporaryDirectory() as folder:
+        write_report(
+            MonteCarlo(run, applied, tuple(errors), numbers, figures, drawn, drawn, steps), camera.name, folder
+        )
+    reported = time.perf_counter() - begun
+    basis += f"; the report took {reported:.1f} s"
+    size, seconds = lenses * (20 * drawn.size + 200) + 5e5, spent.of(lenses, workers) + reported
     if ensemble is not None:
         from metalens.psf.bank_plan import plan_bank
 
