@@ -117,7 +117,9 @@ def check_claim(
 
 
 def _require_no_strangers(folder: Path, note: str, beside: Collection[str]) -> None:
-    strangers = sorted({entry.name for entry in folder.iterdir()} - {LOCK, *beside})
+    # A run that was killed while it wrote its note has left a part of it.
+    names = {entry.name for entry in folder.iterdir() if not entry.match(f".{note}.*.part")}
+    strangers = sorted(names - {LOCK, *beside})
     if strangers:
         raise InputError(
             f"{folder}: cannot be resumed, it has no {note} but holds {strangers[0]!r}; choose a new folder with -o."

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import fftconvolve
 
@@ -98,8 +98,29 @@ def scene_of(pixels: tuple[int, int], channels: int, seed: int = 1) -> np.ndarra
     return scene.clip(0, 1).astype(np.float32)
 
 
-@settings(max_examples=6, deadline=None)
-@example(pixels=(12, 6), kernel=(3, 1), channels=1)  # waves that met the functions at the sampled places alone: 54.8 dB
+def check_with_the_exact_scatter(pixels: tuple[int, int], kernel: tuple[int, int], channels: int) -> None:
+    functions = SmoothFunctions(kernel, channels, 0.5 * PITCH * max(*pixels, 16))
+    frame, scene = frame_on(pixels, kernel), scene_of(pixels, channels)
+    operator = blur_of_functions(functions, frame, BlurSettings(tolerance=2e-4))
+    assert decibels(blur(operator, scene), scatter_exactly(functions, frame, scene)) > 60
+
+
+@pytest.mark.parametrize(
+    ("pixels", "kernel", "channels"),
+    [
+        ((12, 6), (3, 1), 1),  # waves that met the functions at the sampled places alone: 54.8 dB
+        ((31, 24), (8, 15), 3),
+    ],
+)
+def test_blur_is_the_exact_scatter_of_every_point(
+    pixels: tuple[int, int], kernel: tuple[int, int], channels: int
+) -> None:
+    check_with_the_exact_scatter(pixels, kernel, channels)
+
+
+# Each size is compiled anew.
+@pytest.mark.long
+@settings(max_examples=12, deadline=None)
 @given(
     pixels=st.tuples(st.integers(6, 40), st.integers(6, 40)),
     kernel=st.tuples(st.integers(1, 24), st.integers(1, 24)),
@@ -108,10 +129,7 @@ def scene_of(pixels: tuple[int, int], channels: int, seed: int = 1) -> np.ndarra
 def test_blur_is_the_exact_scatter_of_every_point_whatever_the_sizes(
     pixels: tuple[int, int], kernel: tuple[int, int], channels: int
 ) -> None:
-    functions = SmoothFunctions(kernel, channels, 0.5 * PITCH * max(*pixels, 16))
-    frame, scene = frame_on(pixels, kernel), scene_of(pixels, channels)
-    operator = blur_of_functions(functions, frame, BlurSettings(tolerance=2e-4))
-    assert decibels(blur(operator, scene), scatter_exactly(functions, frame, scene)) > 60
+    check_with_the_exact_scatter(pixels, kernel, channels)
 
 
 def test_cores_with_halos_on_a_coarser_grid_are_the_exact_scatter() -> None:
@@ -135,7 +153,7 @@ def test_a_tighter_tolerance_is_met_and_reported() -> None:
         assert decibels(blur(operator, scene), exact) > -20 * np.log10(3 * tolerance)
 
 
-@pytest.mark.parametrize("kernel", [(9, 11), (8, 6)])
+@pytest.mark.parametrize("kernel", [pytest.param((9, 11), marks=pytest.mark.long), (8, 6)])
 def test_between_the_nodes_of_a_grid_functions_are_interpolated_linearly(
     make_bank: MakeBank, kernel: tuple[int, int]
 ) -> None:
@@ -166,7 +184,7 @@ def test_bank_of_one_node_blurs_everywhere_alike() -> None:
     assert np.asarray(blur(alone, scene)) == pytest.approx(np.asarray(tiled), abs=2e-6)
 
 
-@pytest.mark.parametrize("side", [15, 81])
+@pytest.mark.parametrize("side", [pytest.param(15, marks=pytest.mark.long), 81])
 def test_light_of_a_point_inside_is_kept(side: int) -> None:
     pixels = (132, 140)  # so that no halo of the point, which a coarser grid carries farther, leaves the frame
     functions = SmoothFunctions((side, side), 2, 100 * PITCH)
@@ -227,7 +245,7 @@ def test_channels_do_not_mix(make_bank: MakeBank) -> None:
     ("kernel", "choice"),
     [
         ((9, 11), BlurSettings()),
-        ((8, 6), BlurSettings(registered=True, natural_vignetting=True)),
+        pytest.param((8, 6), BlurSettings(registered=True, natural_vignetting=True), marks=pytest.mark.long),
         ((71, 71), BlurSettings(distortion=True)),
     ],
 )

@@ -40,6 +40,15 @@ def test_an_equal_run_goes_on_and_is_told_what_was_asked(tmp_path):
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
 
 
+def test_a_run_that_was_killed_while_it_wrote_its_note_begins_again(tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / ".note.json.123.part").write_text("{")
+    with pytest.raises(InputError, match="not empty"):
+        claim(tmp_path / "run")
+    assert claim(tmp_path / "run", resume=True) is None
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
+
+
 def test_what_workers_have_left_half_written_is_removed_when_a_run_is_stopped(tmp_path):
     def stopped():
         with claimed_folder(tmp_path / "run", "note.json", ASKED, resume=False):

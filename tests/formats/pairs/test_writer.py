@@ -146,13 +146,21 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(
     assert set(contents(tmp_path / "pairs")) == {"manifest.json"}
 
 
-KILLED_WRITER = """
+# Imports once; a line begins a writer, whose number is told, and the next line, after it was killed, waits for its end.
+KILLED_WRITERS = """
+import os
 import sys
 from pathlib import Path
 sys.path.insert(0, sys.argv[2])
 from pairs_examples import manifest_of, write
-print("ready", flush=True)
-write(Path(sys.argv[1]), manifest_of(count=60, shard_size=3), resume=True, pause=0.01)
+while sys.stdin.readline():
+    writer = os.fork()
+    if not writer:
+        write(Path(sys.argv[1]), manifest_of(count=60, shard_size=3), resume=True, pause=0.01)
+        os._exit(0)
+    print(writer, flush=True)
+    sys.stdin.readline()
+    print(os.waitstatus_to_exitcode(os.waitpid(writer, 0)[1]), flush=True)
 """
 
 
@@ -161,18 +169,20 @@ def test_run_killed_at_random_moments_resumes_to_the_same_bytes(tmp_path: Path) 
     target = tmp_path / "killed"
     generator = random.Random(1)
     kills = 0
-    for _ in range(6):
-        command = [sys.executable, "-c", KILLED_WRITER, str(target), str(Path(__file__).parent)]
-        with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
-            assert process.stdout is not None
-            process.stdout.readline()
+    command = [sys.executable, "-c", KILLED_WRITERS, str(target), str(Path(__file__).parent)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        for _ in range(6):
+            process.stdin.write("begin\n")
+            writer = int(process.stdout.readline())
             time.sleep(generator.uniform(0.0, 0.15))
-            os.kill(process.pid, signal.SIGKILL)
-            process.wait()
-        kills += process.returncode == -signal.SIGKILL
-        for marker in target.glob("shard-*.json"):
-            described = json.loads(marker.read_text())
-            assert (target / f"{marker.stem}.h5").stat().st_size == described["bytes"]
+            os.kill(writer, signal.SIGKILL)
+            process.stdin.write("ended\n")
+            kills += int(process.stdout.readline()) == -signal.SIGKILL
+            for marker in target.glob("shard-*.json"):
+                described = json.loads(marker.read_text())
+                assert (target / f"{marker.stem}.h5").stat().st_size == described["bytes"]
     assert kills > 0
     write(target, manifest_of(count=60, shard_size=3), resume=True)
     assert contents(target) == contents(tmp_path / "whole")
