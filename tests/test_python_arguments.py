@@ -36,8 +36,7 @@ from metalens.synth.alignment import DotTarget
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.sensor import calibrate_sensor
 
-from .commands.test_align import rig
-from .commands.test_full_disk import captured, given, write_captures
+from .commands.conftest import captured, given, rig, write_captures
 from .conftest import SMALL_CAMERA
 from .restore.conftest import bank, camera, prior_folder
 

@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
@@ -14,9 +13,9 @@ from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import read_pairs
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.synth.alignment import DotTarget, simulated_rig
-from metalens.synth.alignment.rehearsal import rehearse
-from metalens.synth.photographs import Photograph
+from metalens.synth.alignment import DotTarget
+
+from .conftest import texture
 
 
 def align(*arguments: object) -> Result:
@@ -26,30 +25,6 @@ def align(*arguments: object) -> Result:
 def sentence(result: Result) -> str:
     assert isinstance(result.exception, InputError), result.output
     return str(result.exception)
-
-
-def texture(seed: int) -> np.ndarray:
-    generator = np.random.default_rng(seed)
-    frequency = np.hypot(np.fft.fftfreq(480)[:, None], np.fft.rfftfreq(480)) + 1 / 300
-    picture = np.fft.irfft2(np.fft.rfft2(generator.standard_normal((480, 480))) / frequency)
-    return np.repeat(np.clip(128 + 48 * picture / picture.std(), 0, 255).astype(np.uint8)[..., None], 3, axis=2)
-
-
-@pytest.fixture(scope="session")
-def rig(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    place = tmp_path_factory.mktemp("align")
-    preset = read_camera("metacamera")
-    camera = preset.model_copy(update={"sensor": preset.sensor.model_copy(update={"pixels": (160, 160)})})
-    photographs = []
-    for number in range(2):
-        write_picture(place / f"{number}.png", texture(number))
-        photographs.append(Photograph(str(number), place / f"{number}.png"))
-    generator = np.random.default_rng(0)
-    simulated = simulated_rig(camera.sensor, generator, display=(480, 480), jitter=3.0)
-    rehearse(place / "rig", simulated, camera, DotTarget((480, 480), 40, 8), photographs, generator, frames=1)
-    moved = simulated.after(2, 1).capture(texture(1), generator)
-    np.save(place / "rig" / "capture" / "photograph-00002.npy", moved)
-    return place / "rig"
 
 
 def test_captures_become_pairs_and_figures(rig: Path, tmp_path: Path) -> None:

@@ -12,13 +12,8 @@ import pytest
 
 from metalens.cli import COMMANDS
 
-from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import BASES, FILES, LENS_KEYS, OPTIONS
-from .refusing import begun, is_a_sentence, refused
-from .test_align import rig
-from .test_full_disk import captured, given, write_captures
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
+from .refusing import is_a_sentence
 
 NUMBERS = [
     (f"{BASES[base]} {option} {shlex.quote(value)}", option)

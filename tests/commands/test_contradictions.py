@@ -4,14 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import REPORT
-from .refusing import begun, refused
-from .test_align import rig
-from .test_full_disk import captured, given, write_captures
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
-
 
 LONG = "x" * 5000
 

@@ -16,9 +16,7 @@ from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.metrics.measures import psnr
 
-from ..restore.conftest import bank, box_blur, camera, prior_folder, textured, write_pairs
-
-__all__ = ["bank", "camera", "prior_folder"]
+from ..restore.conftest import box_blur, textured, write_pairs
 
 PIXELS = (64, 64)
 

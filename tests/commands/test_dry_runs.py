@@ -13,14 +13,8 @@ from pathlib import Path
 
 import pytest
 
-from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import BASES
-from .refusing import begun, refused
-from .test_align import rig
-from .test_full_disk import captured, given, write_captures
 from .test_unusable_files import lens_with
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
 
 PRIOR = "pretrain {photographs} -o OUT --work run --resume --autoencoder-steps 1 --denoiser-steps 1 --denoiser-crop 64"
 TRAIN = "train {pairs} -o run --resume --psf {psf} --prior {prior} --crop 32 --steps 1 --quality piqe"

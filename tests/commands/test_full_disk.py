@@ -6,90 +6,24 @@ As root there is a real one too, a file system of 2 MB in memory.
 
 from __future__ import annotations
 
-import json
+import gc
+import io
 import os
-import shutil
+import resource
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import pytest
 
 from metalens.cli import COMMANDS as ALL_COMMANDS
-from metalens.formats.camera.camera import read_camera, write_camera
-from metalens.formats.pairs.reader import pair_names
-from metalens.formats.pictures.pictures import write_picture
-from metalens.formats.psf.bank_file import write_psf_bank
-from metalens.optics.layout.sites_table import write_sites_table
-from metalens.restore.inference.restoration import restored_name
-
-from ..conftest import SMALL_CAMERA
-from ..fuzz_targets import TARGETS
-from ..optics.layout_examples import lens
-from ..psf.conftest import write_captures
-from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs
-from .test_align import rig
-from .test_design import SPEC
-from .test_library import SPEC as LIBRARY
-from .test_sensor import write_flat_fields
-
-__all__ = ["bank", "camera", "prior_folder", "rig", "write_captures"]
+from metalens.cli import main
 
 LARGEST = 512
 """Bytes of a file: less than any output but a note has."""
-
-
-@pytest.fixture(scope="session")
-def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
-    """What the commands are given, by name."""
-    folder = tmp_path_factory.mktemp("given")
-    (folder / "photographs").mkdir()
-    for number, picture in enumerate(textured(3)):
-        write_picture(folder / "photographs" / f"{number}.png", picture)
-    shutil.copytree(folder / "photographs", folder / "copies")
-    (folder / "lens.toml").write_text(SMALL_CAMERA)
-    (folder / "design.toml").write_text(SPEC)
-    response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
-    wide = {"aperture_um": 30, "focal_length_um": 30, "response": response}
-    atoms = read_camera("hyperbolic").with_(lens=wide, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
-    write_camera(folder / "atoms.toml", atoms)
-    (folder / "library.toml").write_text(LIBRARY)
-    (folder / "recipe.toml").write_text(
-        "[training]\nbatch = 1\ncrop = 32\nvalidation_batches = 1\nvalidation_pictures = 1\n"
-        "[adapter]\nunet_rank = 2\nencoder_rank = 2\n"
-    )
-    write_psf_bank(folder / "psf.h5", bank)
-    pairs = write_pairs(folder / "pairs", camera, textured(4))
-    (folder / "restored").mkdir()
-    for number, name in enumerate(pair_names(pairs)):
-        write_picture(folder / "restored" / restored_name(name, 0.75), pairs[number][1])
-    others = write_pairs(folder / "others", camera, textured(4, seed=1))
-    tables = ("lens.toml", "atoms.toml", "design.toml", "library.toml", "recipe.toml")
-    names = ("photographs", "copies", *tables, "psf.h5", "restored")
-    return {name.partition(".")[0]: str(folder / name) for name in names} | {
-        "pairs": str(pairs.folder),
-        "others": str(others.folder),
-        "prior": str(prior_folder),
-    }
-
-
-@pytest.fixture(scope="session")
-def captured(tmp_path_factory, given: dict[str, str], rig: Path, write_captures) -> dict[str, str]:
-    """What else commands are given: captures of flat fields, of a screen and of a pinhole; tables and layouts."""
-    folder = tmp_path_factory.mktemp("captured")
-    write_flat_fields(folder)
-    write_sites_table(folder / "sites.csv", lens(9))
-    (folder / "library").mkdir()
-    TARGETS["atom-table"]().write(folder / "library" / "table.csv")
-    spots = np.full((1, 2, 3, 32, 32), 20.0)
-    spots[..., 14:19, 14:19] = 2000.0
-    write_captures(folder / "pinholes", np.zeros((1, 2)), spots)
-    paths = {"flats": "flats", "dark": "dark", "sites": "sites.csv", "table": "library/table.csv"}
-    paths |= {"about": "library/about.toml", "pinholes": "pinholes"}
-    return {name: str(folder / path) for name, path in paths.items()} | given | {"rig": str(rig / "captures.toml")}
 
 
 COMMANDS = {
@@ -134,34 +68,41 @@ COMMANDS = {
 }
 
 
-@pytest.fixture(scope="session")
-def forked() -> Iterator[Callable[..., dict[str, Any]]]:
-    """Run command lines in forks of one process; see :mod:`forked_commands`."""
-    # Coverage would keep what it measured on the full disk, and tell that it cannot.
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("COVERAGE_")}
-    environment |= {"PYTHONDONTWRITEBYTECODE": "1", "JAX_ENABLE_COMPILATION_CACHE": "false"}
-    program = [sys.executable, str(Path(__file__).with_name("forked_commands.py"))]
-    with subprocess.Popen(program, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as server:
-        assert server.stdin is not None
-        assert server.stdout is not None
-        asking, answers = server.stdin, server.stdout
+@pytest.fixture(autouse=True, scope="module")
+def nothing_is_kept_for_later() -> Iterator[None]:
+    """What JAX compiles while no file may grow is not kept; what was kept before is read."""
+    import jax
 
-        def run(**request: Any) -> dict[str, Any]:
-            print(json.dumps(request), file=asking, flush=True)
-            found: dict[str, Any] = json.loads(answers.readline())
-            return found
-
-        yield run
-        asking.close()
+    name = "jax_persistent_cache_min_compile_time_secs"
+    before = getattr(jax.config, name)
+    jax.config.update(name, 1e9)
+    yield
+    jax.config.update(name, before)
 
 
-def run_on_a_full_disk(
-    forked: Callable[..., dict[str, Any]], command: str, place: Path, limit: int | None
-) -> tuple[int, str]:
+@contextmanager
+def files_of(largest: int | None) -> Iterator[None]:
+    """While this lasts, the files that this process writes may grow to so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    if largest is not None:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+
+def run_on_a_full_disk(command: str, place: Path, limit: int | None) -> tuple[int, str]:
     """Status, and what is said on stderr."""
     words = command.replace("OUT", str(place / "out")).split()
-    found = forked(words=words, largest=limit, temporary=str(place))
-    return found["status"], found["said"]
+    # In memory: pytest captures in files.
+    with redirect_stderr(io.StringIO()) as said, redirect_stdout(io.StringIO()), pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TMPDIR", str(place))
+        patch.setattr(tempfile, "tempdir", None)
+        patch.setattr(sys, "argv", ["metalens", *words])
+        with files_of(limit), pytest.raises(SystemExit) as stopped:
+            main()
+    return int(stopped.value.code or 0), said.getvalue()
 
 
 def is_told(status: int, said: str, place: Path) -> None:
@@ -188,10 +129,8 @@ def test_every_command_that_writes_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each in SLOW)) for each in COMMANDS])
-def test_a_full_disk_is_one_sentence(
-    name: str, captured: dict[str, str], tmp_path: Path, forked: Callable[..., dict[str, Any]]
-) -> None:
-    status, said = run_on_a_full_disk(forked, COMMANDS[name].format(**captured), tmp_path, LIMITS.get(name, LARGEST))
+def test_a_full_disk_is_one_sentence(name: str, captured: dict[str, str], tmp_path: Path) -> None:
+    status, said = run_on_a_full_disk(COMMANDS[name].format(**captured), tmp_path, LIMITS.get(name, LARGEST))
     is_told(status, said, tmp_path)
 
 
@@ -208,6 +147,8 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int | None]]:
         (disk / "filling").write_bytes(bytes(2**21 - 2**14))
         yield disk, None
     finally:
+        # Files that an error still holds.
+        gc.collect()
         subprocess.run(["umount", str(disk)], check=True)
 
 
@@ -217,8 +158,8 @@ TRAIN = pytest.param("train", marks=pytest.mark.long)
 
 @pytest.mark.parametrize("name", ["psf", "synth", TRAIN])
 def test_a_file_system_that_is_full_is_one_sentence(
-    name: str, given: dict[str, str], small_disk: tuple[Path, int | None], forked: Callable[..., dict[str, Any]]
+    name: str, given: dict[str, str], small_disk: tuple[Path, int | None]
 ) -> None:
     place, limit = small_disk
-    status, said = run_on_a_full_disk(forked, COMMANDS[name].format(**given), place, limit)
+    status, said = run_on_a_full_disk(COMMANDS[name].format(**given), place, limit)
     is_told(status, said, place)

@@ -20,10 +20,8 @@ from metalens.restore.adapter.adapter_file import adapter_folder
 from metalens.synth.photograph_sources import photographs_of
 
 from ..hub_server import Hub
-from ..restore.conftest import bank, camera, textured, write_pairs
+from ..restore.conftest import textured, write_pairs
 from .test_full_disk import is_told
-
-__all__ = ["bank", "camera"]
 
 # huggingface_hub sends files to its HTTP client by the older one of two ways.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")

@@ -27,12 +27,10 @@ from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import write_psf_bank
 
 from ..conftest import SMALL_CAMERA
-from ..restore.conftest import bank, camera, prior_folder, textured, write_pairs
+from ..restore.conftest import textured, write_pairs
 from .test_design import SPEC
 from .test_explore import EXPLORE
 from .test_verify import SMALL, lens_of_pillars
-
-__all__ = ["bank", "camera", "prior_folder"]
 
 SECONDS_TO_END = 60
 """Far more than a command takes to keep a checkpoint, on a machine that is busy with other tests."""
@@ -63,6 +61,7 @@ def commands(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, Co
     pairs = write_pairs(given / "pairs", camera, textured(4))
     (given / "recipe.toml").write_text(
         "[training]\nbatch = 1\ncrop = 32\ncheckpoint_every = 2\nvalidation_batches = 1\nvalidation_pictures = 1\n"
+        'judge = "alex"\n'
         "[adapter]\nunet_rank = 2\nencoder_rank = 2\n"
     )
     lens, psf, photographs = (str(given / name) for name in ("lens.toml", "psf.h5", "photographs"))
@@ -264,7 +263,7 @@ def signal_at_random(start: Start, name: str, command: Command, folder: Path, mo
         assert made(command, place / output) == whole
 
 
-MOMENTS = {"psf": 1, "design": 2}
+MOMENTS = {"psf": 1, "design": 1}
 """Of the commands that start soonest."""
 
 MANY_MOMENTS = {"psf": 50, "data": 50, "synth": 40, "design": 25, "tolerance": 15, "train": 20}

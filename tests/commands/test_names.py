@@ -17,10 +17,7 @@ from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.report.evaluation import restored_pictures
 
-from ..restore.conftest import bank, camera, prior_folder, textured
-from .test_full_disk import given
-
-__all__ = ["bank", "camera", "given", "prior_folder"]
+from ..restore.conftest import textured
 
 FORGES = "a\nmetalens: all is well\x1b[31m\u202e\r"
 """A name that would make a line of its own, colour it, and turn the direction of writing."""

@@ -11,13 +11,6 @@ from collections.abc import Iterator
 
 import pytest
 
-from ..restore.conftest import bank, camera, prior_folder
-from .refusing import begun, refused
-from .test_align import rig
-from .test_full_disk import captured, given, write_captures
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
-
 REPORT = "report -o OUT --psf {psf} --pairs {pairs} --restored {pairs} --adapter metacamera --tune {others} "
 
 INPUTS = [

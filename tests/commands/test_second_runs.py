@@ -14,13 +14,7 @@ from metalens.formats.files import claim
 from metalens.formats.files.claim import claimed_file, held
 from metalens.formats.files.errors import InputError
 
-from ..restore.conftest import bank, camera, prior_folder
-from .refusing import begun, everything_in, refused
-from .test_align import rig
-from .test_full_disk import captured, given, write_captures
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
-
+from .refusing import everything_in
 
 HOLDER = """
 import sys

@@ -26,10 +26,6 @@ from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import load_restorer
-from metalens.restore.pretraining.linear_initialisation import start_autoencoder, start_denoiser
-from metalens.restore.pretraining.recipe import PretrainConfig, build_autoencoder, build_denoiser, build_scheduler
-from metalens.restore.prior.prior import PATHS, Prior
-from metalens.restore.prior.prior_folder import save_prior
 from metalens.restore.training.config import TrainConfig
 
 PIXELS = (64, 64)
@@ -37,18 +33,11 @@ TINY = ("--batch", 1, "--crop", 32, "--unet-rank", 2, "--encoder-rank", 2, "--qu
 
 
 @pytest.fixture(scope="module")
-def prior(tmp_path_factory):
-    torch.manual_seed(0)
-    sizes = PretrainConfig(denoiser_channels=(32, 32), prompt_tokens=2, prompt_features=32)
-    autoencoder, denoiser, scheduler = build_autoencoder(sizes), build_denoiser(sizes), build_scheduler()
-    start_autoencoder(autoencoder)
-    start_denoiser(denoiser, float(scheduler.alphas_cumprod[-1]))
-    prompts = {path: torch.randn(2, 32) for path in PATHS}
-    made = Prior("tiny", autoencoder, denoiser, scheduler.alphas_cumprod, "v_prediction", prompts)
-    folder = tmp_path_factory.mktemp("prior") / "tiny"
-    folder.mkdir()
-    save_prior(made, folder, scheduler)
-    return folder
+def given(prior_folder, tmp_path_factory):
+    """A tiny prior, and a recipe that validates on little."""
+    recipe = tmp_path_factory.mktemp("recipe") / "recipe.toml"
+    recipe.write_text('[training]\nvalidation_batches = 1\nvalidation_pictures = 1\njudge = "alex"\n')
+    return ("--prior", prior_folder, "--config", recipe)
 
 
 @pytest.fixture(scope="module")
@@ -114,9 +103,9 @@ def trained(*words):
 
 
 def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kept_and_told(
-    pairs_of, lenses, prior, tmp_path
+    pairs_of, lenses, given, tmp_path
 ):
-    given = (pairs_of("first"), "--psf", lenses["first"][0], "--prior", prior, "--steps", 1, *TINY)
+    given = (pairs_of("first"), "--psf", lenses["first"][0], *given, "--steps", 1, *TINY)
     block = ("--consistency", "trained", "--crop", 48)
     trained(*given, "-o", tmp_path / "block", "--conditioning", "optics", *block)
     begun = ("--init", tmp_path / "block")
@@ -130,16 +119,16 @@ def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kep
         assert ("was left out" in card) == (consistency == "none")
 
 
-def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of, lenses, prior, tmp_path):
+def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of, lenses, given, tmp_path):
     banks = [word for name in ("first", "second") for word in ("--psf", lenses[name][0])]
     sets = [pairs_of(name) for name in ("first", "second")]
-    summary = trained(*sets, "-o", tmp_path / "both", *banks, "--prior", prior, "--steps", 1, *TINY)
+    summary = trained(*sets, "-o", tmp_path / "both", *banks, *given, "--steps", 1, *TINY)
     assert [lens["name"] for each in summary["pairs"] for lens in each["lenses"]] == ["first", "second"]
     card = (tmp_path / "both" / "README.md").read_text()
     assert "trained on 2 lenses" in card
     assert "Photographs by licence: CC0 (2), unknown (1)." in card
     third = ("train", "-o", tmp_path / "third", "--psf", lenses["unseen"][0])
-    result = run(*third, "--init", tmp_path / "both", "--prior", prior, "--steps", 0, "--json")
+    result = run(*third, "--init", tmp_path / "both", *given[:2], "--steps", 0, "--json")
     assert result.exit_code == 0, (result.output, result.exception)
     before, after = load_restorer(tmp_path / "both"), load_restorer(tmp_path / "third")
     assert after.camera == lenses["unseen"][1]
@@ -150,15 +139,15 @@ def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of,
     assert run(*third, "--steps", 0).exit_code == 2
 
 
-def test_a_round_of_pseudo_pairs(pairs_of, lenses, prior, tmp_path):
+def test_a_round_of_pseudo_pairs(pairs_of, lenses, given, tmp_path):
     bank, pairs = lenses["first"][0], pairs_of("first")
     negative = tmp_path / "negative"
-    trained(pairs, "-o", negative, "--psf", bank, "--prior", prior, "--steps", 1, "--paths", "0,0,1", *TINY)
+    trained(pairs, "-o", negative, "--psf", bank, *given, "--steps", 1, "--paths", "0,0,1", *TINY)
     write_picture(tmp_path / "photo.png", np.random.default_rng(0).integers(0, 256, (70, 70, 3), dtype=np.uint8))
     made = run("pseudo", tmp_path / "photo.png", "-o", tmp_path / "pseudo", "--adapter", negative, "--count", 2)
     assert made.exit_code == 0, (made.output, made.exception)
     mixed = ("--pseudo", tmp_path / "pseudo", "--pseudo-share", 1, "--pseudo-noise", 4)
-    start = ("--init", negative, "--psf", bank, "--prior", prior)
+    start = ("--init", negative, "--psf", bank, *given)
     summary = trained(pairs, "-o", tmp_path / "adapter", *start, *mixed, "--steps", 2, *TINY[:4], "--paths", "1,0,0")
     assert summary["pseudo"][0]["kind"] == "pseudo"
     history = json.loads((tmp_path / "adapter" / "training.json").read_text())["history"]

@@ -12,16 +12,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ..restore.conftest import bank, camera, prior_folder
 from .bad_invocations import REPORT
-from .refusing import begun, refused
-from .test_align import rig
 from .test_design import SPEC
 from .test_explore import EXPLORE
-from .test_full_disk import captured, given, write_captures
-
-__all__ = ["bank", "begun", "camera", "captured", "given", "prior_folder", "refused", "rig", "write_captures"]
-
 
 LONG = "x" * 5000
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import copy
+import functools
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -56,18 +58,26 @@ def prior_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+_read = functools.cache(load_prior)
+
+
+def fresh_prior(folder: Path) -> Prior:
+    """The prior of a folder, read once: a copy, for an adapter changes its networks."""
+    return copy.deepcopy(_read(folder))
+
+
 @pytest.fixture
 def prior(prior_folder: Path) -> Prior:
-    return load_prior(prior_folder)
+    return fresh_prior(prior_folder)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_restorer(prior_folder: Path, camera: Camera) -> Callable[..., Restorer]:
     def make(seed: int = 0, perturb: float = 0.0, **config: object) -> Restorer:
         torch.manual_seed(seed)
         fwhm_map = np.random.default_rng(0).random((3, 7, 7)).astype(np.float32)
         settings = AdapterConfig(**({"unet_rank": 4, "encoder_rank": 4} | config))  # type: ignore[arg-type]
-        restorer = Restorer(load_prior(prior_folder), settings, camera, fwhm_map, "piqe")
+        restorer = Restorer(fresh_prior(prior_folder), settings, camera, fwhm_map, "piqe")
         with torch.no_grad():
             for parameter in restorer.parameters().values() if perturb else ():
                 parameter.add_(perturb * torch.randn(parameter.shape))

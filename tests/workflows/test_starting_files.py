@@ -19,7 +19,7 @@ from metalens.restore.training.config import TrainConfig, read_train_config
 from metalens.workflows.estimate import Estimate
 from metalens.workflows.starting_files import KINDS, starting_text, write_starting_file
 
-from ..commands.test_full_disk import given
+from ..commands.conftest import given
 from ..restore.conftest import bank, camera, prior_folder
 
 __all__ = ["bank", "camera", "given", "prior_folder"]

@@ -23,9 +23,8 @@ from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, E
 from metalens.restore.inference.pseudo import degrade
 from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.metrics.measures import psnr
-from metalens.restore.prior.prior_folder import load_prior
 
-from ..conftest import PIXELS, textured
+from ..conftest import PIXELS, fresh_prior, textured
 
 
 def flat(bank, light):
@@ -39,7 +38,7 @@ def optics_restorer(bank, prior_folder, *, seed=0, **config):
     settings = AdapterConfig(**({"unet_rank": 4, "encoder_rank": 4, "conditioning": "optics"} | config))
     lens = lens_map(bank, settings.conditioning)
     functions = slim(bank) if settings.conditioning == "optics" else None
-    return Restorer(load_prior(prior_folder), settings, bank.camera, lens, "piqe", bank=functions)
+    return Restorer(fresh_prior(prior_folder), settings, bank.camera, lens, "piqe", bank=functions)
 
 
 def perturbed(restorer, *, by=0.02, only=""):

@@ -18,6 +18,8 @@ from metalens.restore.adapter.restorer import blend
 from metalens.restore.inference.onnx_export import LARGEST_ERROR, export_onnx
 from metalens.restore.inference.restoration import Settings, decode_values, latents_of
 
+from ..adapter.test_optics_conditioning import optics_restorer, perturbed
+
 PIXELS = (64, 80)
 
 
@@ -60,10 +62,10 @@ def test_a_fixed_q_is_a_constant_of_the_graphs(make_restorer, tmp_path):
     assert not (tmp_path / "out" / "map.npy").exists()
 
 
-def test_the_embedded_adapter_runs_without_pytorch(tmp_path):
-    restorer = load_restorer("metacamera")
+def runs_without_pytorch(restorer, folder):
+    """Export a restorer with a block of data consistency; run the graphs by themselves and compare the picture."""
     restorer.consistency = ConsistencyBlock()
-    about = export_onnx(restorer, tmp_path / "out", without_consistency=True)
+    about = export_onnx(restorer, folder / "out", without_consistency=True)
     restorer.consistency = None
     assert about["without_consistency"]
     assert max(each["largest_error"] for each in about["graphs"].values()) < LARGEST_ERROR
@@ -71,17 +73,27 @@ def test_the_embedded_adapter_runs_without_pytorch(tmp_path):
     y, x = np.mgrid[:rows, :columns]
     wave = np.sin(x[..., None] / np.array([7, 9, 11])) * np.cos(y[..., None] / 13)
     picture = (0.4 + 0.3 * wave).astype(np.float32)
-    np.save(tmp_path / "frame.npy", picture)
+    np.save(folder / "frame.npy", picture)
     program = (
         "import runpy, sys; sys.modules.update(dict.fromkeys(['torch', 'metalens', 'scipy']));"
         "sys.argv = ['restore.py', 'frame.npy', 'restored.npy', '0.75'];"
         "runpy.run_path('out/restore.py', run_name='__main__')"
     )
-    subprocess.run([sys.executable, "-c", program], cwd=tmp_path, check=True)
+    subprocess.run([sys.executable, "-c", program], cwd=folder, check=True)
     expected = decode_values(restorer, latents_of(restorer, picture, Settings()), 0.75)
     # Its own Fourier transforms are in double precision: a tenth of a step of 8 bits.
-    assert np.abs(np.load(tmp_path / "restored.npy") - expected).max() < 0.1 / 255
-    assert json.loads((tmp_path / "out" / "onnx.json").read_text())["pixels"] == [rows, columns]
+    assert np.abs(np.load(folder / "restored.npy") - expected).max() < 0.1 / 255
+    assert json.loads((folder / "out" / "onnx.json").read_text())["pixels"] == [rows, columns]
+
+
+def test_an_adapter_by_optics_runs_without_pytorch(bank, prior_folder, tmp_path):
+    runs_without_pytorch(perturbed(optics_restorer(bank, prior_folder, form="plain")), tmp_path)
+
+
+# Its graphs are of 400 × 400 pixels.
+@pytest.mark.long
+def test_the_embedded_adapter_runs_without_pytorch(tmp_path):
+    runs_without_pytorch(load_restorer("metacamera"), tmp_path)
 
 
 def test_what_cannot_be_exported_is_refused_and_leaves_nothing(make_restorer, tmp_path, monkeypatch):

@@ -66,7 +66,9 @@ def test_guidance_of_one_is_the_positive_prediction():
     torch.testing.assert_close(guided(negative, positive, 2.0), 2 * positive - negative)
 
 
-@pytest.mark.parametrize(("name", "steps"), [("osediff", 12), ("s3diff", 12), ("seesr-style", 20)])
+@pytest.mark.parametrize(
+    ("name", "steps"), [("osediff", 12), pytest.param("s3diff", 12, marks=pytest.mark.long), ("seesr-style", 20)]
+)
 def test_a_method_on_the_prior_learns(name, steps, make, crops):
     learner = make(name)
     trained = {key: value for key, value in learner.named_parameters() if value.requires_grad}

@@ -56,7 +56,10 @@ def quick(learner):
     return learner
 
 
-@pytest.mark.parametrize("name", LEARNERS)
+# The loop is the same for all.
+@pytest.mark.parametrize(
+    "name", ["nano-optics", *(pytest.param(name, marks=pytest.mark.long) for name in ("NAFNet", "SwinIR"))]
+)
 def test_a_learner_that_is_trained_restores_better_than_the_capture_is(name, training, pairs):
     settings = training(budget=Budget(steps=60), batch=2)
     fitted = fit_learner(settings, lambda device: quick(LEARNERS[name](settings)))

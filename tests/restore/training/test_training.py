@@ -48,7 +48,10 @@ def test_training_lowers_every_loss_and_beats_the_captured_picture_on_held_out_o
         assert restored["psnr"] > figures["captured"]["psnr"] + 1
 
 
-@pytest.mark.parametrize("path", PATHS)
+# Of the others the loss on several pairs falls, above.
+@pytest.mark.parametrize(
+    "path", [pytest.param(path, marks=[pytest.mark.long] * (path != "positive")) for path in PATHS]
+)
 def test_each_path_overfits_one_pair(camera, tmp_path, bank, prior_folder, path):
     pair = write_pairs(tmp_path / "pair", camera, textured(1), sources=1, degrade=exchanged)
     shares = PathShares(**{each: float(each == path) for each in PATHS})
@@ -108,7 +111,7 @@ def test_in_reduced_precision_what_is_trained_stays_in_single_precision(make_res
 
 
 def test_the_adapter_that_is_written_is_the_one_that_was_trained(pairs, tmp_path, bank, prior_folder, camera):
-    settings = config(validate_every=2, precision="bf16", gradient_checkpointing=True)
+    settings = config(validate_every=2, precision="bf16", gradient_checkpointing=True, judge="vgg")
     summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3, config=settings, command="metalens train pairs/")
     names = sorted(entry.name for entry in (tmp_path / "adapter").iterdir())
     assert names == ["README.md", "adapter.json", "adapter.safetensors", "tensorboard", "training.json", "validation"]
@@ -172,7 +175,8 @@ def test_pseudo_pairs_and_an_initial_adapter_are_taken(pairs, tmp_path, bank, pr
         assert summary["validation_before"][path]["loss"] == pytest.approx(first[path]["loss"], rel=0.02)
 
 
-@pytest.mark.parametrize("tuning", ["lora", "full"])
+# All weights are tuned below, for one step.
+@pytest.mark.parametrize("tuning", ["lora", pytest.param("full", marks=pytest.mark.long)])
 def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, prior_folder, tuning):
     pairs = write_pairs(tmp_path / "pairs", camera, textured(4), sources=4)
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, conditioning="optics", tuning=tuning)
@@ -237,20 +241,19 @@ def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, t
     shares = PathShares(positive=0.5, neutral=0.5, negative=0)
     settings = config(only="consistency", crop=48, neutral="fidelity", shares=shares)
     settings = replace(settings, adapter=adapter)
-    for name, steps in (("one", 1), ("few", 4)):
-        run(pairs, tmp_path / name, bank, prior_folder, steps, config=settings)
-    before, after = (load_restorer(tmp_path / name, prior=prior_folder).parameters() for name in ("one", "few"))
-    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert changed == {"consistency"}
+    run(pairs, tmp_path / "one", bank, prior_folder, 1, config=settings)
     # What the networks were trained on before counts on, though this run has pairs of one lens.
-    file = tmp_path / "few" / "adapter.json"
+    file = tmp_path / "one" / "adapter.json"
     description = json.loads(file.read_text())
     description["training"]["pairs"][0]["lens_hashes"] = ["0" * 64]
     file.write_text(json.dumps(description))
     begun = replace(settings, l1_weight=1.0, perceptual_weight=0.0)
-    summary = run(pairs, tmp_path / "on", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "few"))
+    summary = run(pairs, tmp_path / "on", bank, prior_folder, 2, config=begun, initial=str(tmp_path / "one"))
     assert summary["loss_before"]["l1_weight"] == settings.l1_weight
-    trained_on = known_lenses(load_restorer(tmp_path / "on", prior=prior_folder))
-    assert trained_on == {"0" * 64, bank.camera.hash}
+    before, trained = (load_restorer(tmp_path / name, prior=prior_folder) for name in ("one", "on"))
+    after = trained.parameters()
+    changed = {name.split(".")[0] for name, each in before.parameters().items() if not torch.equal(each, after[name])}
+    assert changed == {"consistency"}
+    assert known_lenses(trained) == {"0" * 64, bank.camera.hash}
     run(pairs, tmp_path / "further", bank, prior_folder, 1, config=begun, initial=str(tmp_path / "on"))
-    assert loss_settings(str(tmp_path / "further")) == loss_settings(str(tmp_path / "few"))
+    assert loss_settings(str(tmp_path / "further")) == loss_settings(str(tmp_path / "one"))

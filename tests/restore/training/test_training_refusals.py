@@ -11,10 +11,10 @@ import torch
 
 from metalens.formats.files.errors import InputError
 from metalens.restore.adapter.restorer import AdapterConfig
-from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.distributed import spoken_memory
 from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, untrained
 
+from ..conftest import fresh_prior
 from .short_training import config, run
 
 
@@ -33,7 +33,7 @@ def test_an_initial_adapter_that_does_not_fit_is_refused(pairs, tmp_path, bank, 
     with pytest.raises(InputError, match=r"adapter\.safetensors"):
         run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
     note = tmp_path / "first" / "adapter.json"
-    note.write_text(note.read_text().replace(load_prior(prior_folder).identity, "0" * 64))
+    note.write_text(note.read_text().replace(fresh_prior(prior_folder).identity, "0" * 64))
     with pytest.raises(InputError, match="was trained on another prior"):
         run(pairs, tmp_path / "second", bank, prior_folder, 1, **start)
     assert not (tmp_path / "second").exists()
@@ -116,4 +116,4 @@ def test_a_part_that_cannot_be_trained_is_refused(pairs, bank, prior_folder, cha
     settings = replace(config(**changes), adapter=AdapterConfig(conditioning="optics", **adapter))
     data = TrainingData([pairs], bank, quality_metric="piqe")
     with pytest.raises(InputError, match=sentence):
-        untrained(TrainingTask(data, load_prior(prior_folder), settings))
+        untrained(TrainingTask(data, fresh_prior(prior_folder), settings))

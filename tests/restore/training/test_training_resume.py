@@ -18,10 +18,11 @@ from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.adapter.paths import PathShares
 from metalens.restore.adapter.restorer import AdapterConfig
-from metalens.restore.prior.prior_folder import load_prior
 from metalens.restore.training.log import read_history
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainConfig, TrainingData, TrainingTask, train
+
+from ..conftest import fresh_prior
 
 SETTINGS = TrainConfig(
     adapter=AdapterConfig(unet_rank=4, encoder_rank=4),
@@ -30,6 +31,7 @@ SETTINGS = TrainConfig(
     checkpoint_every=2,
     validation_batches=1,
     validation_pictures=1,
+    judge="alex",
 )
 STEPS = 5
 
@@ -59,7 +61,7 @@ main()
 def run(pairs, tmp_path, bank, prior_folder):
     def train_into(name, *, config=SETTINGS, **options):
         train(
-            TrainingTask(TrainingData([pairs], bank, quality_metric="piqe"), load_prior(prior_folder), config),
+            TrainingTask(TrainingData([pairs], bank, quality_metric="piqe"), fresh_prior(prior_folder), config),
             tmp_path / name,
             budget=Budget(steps=STEPS),
             **options,
@@ -86,6 +88,7 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(run, pairs, tmp_path
     write_psf_bank(tmp_path / "psf.h5", bank)
     (tmp_path / "recipe.toml").write_text(
         "[training]\nbatch = 2\ncrop = 32\ncheckpoint_every = 2\nvalidation_batches = 1\nvalidation_pictures = 1\n"
+        'judge = "alex"\n'
         "[adapter]\nunet_rank = 4\nencoder_rank = 4\n"
     )
     killed = tmp_path / "killed"
