@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import psutil
 import pytest
 
 from .hub_server import Hub, running_hub
@@ -48,11 +49,18 @@ def small_camera_text() -> str:
     return SMALL_CAMERA
 
 
+LARGEST_PROCESS = 3_000_000_000
+"""Bytes of memory."""
+
+
 @pytest.fixture(autouse=True, scope="module")
 def forget_compiled_functions() -> Iterator[None]:
-    """Give back the memory of what JAX has compiled: over all modules it would be several gigabytes a process."""
+    """Give back the memory of what JAX has compiled once it is much: over all modules it would be several gigabytes.
+
+    Until then modules share it: each would trace and compile the same sums and products anew.
+    """
     yield
-    if "jax" in sys.modules:
+    if "jax" in sys.modules and psutil.Process().memory_info().rss > LARGEST_PROCESS:
         sys.modules["jax"].clear_caches()
 
 

@@ -4,34 +4,43 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from click.testing import CliRunner
 
+from metalens.cli import metalens
 from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.pictures.pictures import write_picture
 from metalens.workflows.estimate import Estimate
 
 
-@pytest.fixture
-def lens(tmp_path) -> Path:
-    """A small camera, quick to simulate."""
+@pytest.fixture(scope="module")
+def simulated(tmp_path_factory) -> Path:
+    """A folder with a small camera, quick to simulate, and its bank."""
+    folder = tmp_path_factory.mktemp("simulated")
     text = dump_camera(read_camera("metacamera"))
     text = text.replace("pixels = [400, 400]", "pixels = [64, 64]")
-    path = tmp_path / "lens.toml"
-    path.write_text(text.replace("wavelengths_per_channel = 9", "wavelengths_per_channel = 1"))
-    return path
+    text = text.replace("wavelengths_per_channel = 9", "wavelengths_per_channel = 1")
+    (folder / "lens.toml").write_text(text)
+    words = ["psf", str(folder / "lens.toml"), "-o", str(folder / "psf.h5"), "--fields", "3x3", "--json"]
+    result = CliRunner().invoke(metalens, words, catch_exceptions=False)
+    assert json.loads(result.stdout)["camera"] == "metacamera"
+    return folder
 
 
 @pytest.fixture
-def psf(run, lens, tmp_path) -> Path:
-    status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", "--fields", "3x3", "--json")
-    assert status == 0, err
-    assert json.loads(out)["camera"] == "metacamera"
-    return tmp_path / "psf.h5"
+def lens(simulated, tmp_path) -> Path:
+    return shutil.copy(simulated / "lens.toml", tmp_path / "lens.toml")
+
+
+@pytest.fixture
+def psf(simulated, tmp_path) -> Path:
+    return shutil.copy(simulated / "psf.h5", tmp_path / "psf.h5")
 
 
 @pytest.fixture

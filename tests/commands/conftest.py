@@ -63,7 +63,7 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     for number, picture in enumerate(textured(3)):
         write_picture(folder / "photographs" / f"{number}.png", picture)
     shutil.copytree(folder / "photographs", folder / "copies")
-    (folder / "lens.toml").write_text(SMALL_CAMERA)
+    (folder / "lens.toml").write_text(SMALL_CAMERA.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1"))
     (folder / "design.toml").write_text(SPEC)
     response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
     wide = {"aperture_um": 30, "focal_length_um": 30, "response": response}

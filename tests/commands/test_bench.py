@@ -145,7 +145,8 @@ def stages(monkeypatch):
 
 
 def test_what_is_not_given_is_made_from_a_lens_and_photographs(tmp_path, small_camera_text, stages):
-    (tmp_path / "lens.toml").write_text(small_camera_text, encoding="utf-8")
+    few = small_camera_text.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1")
+    (tmp_path / "lens.toml").write_text(few, encoding="utf-8")
     for folder, count in (("photos", 5), ("held-out", 1)):
         (tmp_path / folder).mkdir()
         pictures = np.random.default_rng(count).integers(0, 256, (count, 40, 40, 3), dtype=np.uint8)

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import shutil
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -21,7 +18,7 @@ from metalens.synth.photograph_sources import photographs_of
 
 from ..hub_server import Hub
 from ..restore.conftest import textured, write_pairs
-from .test_full_disk import is_told
+from .test_full_disk import is_told, run_on_a_full_disk
 
 # huggingface_hub sends files to its HTTP client by the older one of two ways.
 pytestmark = pytest.mark.filterwarnings("ignore:Use 'content=:DeprecationWarning")
@@ -148,10 +145,9 @@ def test_an_adapter_comes_back_and_restores_by_its_address(hub: Hub, run, tmp_pa
     # The figures of the card that the training wrote.
     assert embedded["README.md"].decode().partition("\n")[2].strip() in card
 
-    write_picture(tmp_path / "capture.png", np.full((400, 400, 3), 90, np.uint8))
-    status, out, err = run(
-        "restore", tmp_path / "capture.png", "-o", tmp_path / "restored", "--adapter", address, "--json"
-    )
+    write_picture(tmp_path / "capture.png", np.full((64, 64, 3), 90, np.uint8))
+    part = (tmp_path / "capture.png", "--place", "0,0")
+    status, out, err = run("restore", *part, "-o", tmp_path / "restored", "--adapter", address, "--json")
     assert status == 0, err
     assert "files of 12" in err or "MB are pulled" in err
     status, out, _ = run("adapter", "list", "--json")
@@ -163,28 +159,13 @@ def test_an_adapter_comes_back_and_restores_by_its_address(hub: Hub, run, tmp_pa
     assert (status, out) == (0, "hf:ann/camera  (hub)\n")
 
 
-LIMITED = """
-import resource
-resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))
-from metalens.cli import main
-main()
-"""
-"""The command line where files may grow to 4096 bytes."""
-
-
 @pytest.mark.parametrize("line", ["adapter pull hf:ann/adapter -o OUT", "data verify hf:ann/pairs"])
 def test_a_full_disk_is_one_sentence(hub: Hub, pairs: Path, tmp_path: Path, monkeypatch, line: str) -> None:
     hub.add("models", "ann/adapter", {"adapter.json": b"{}", "adapter.safetensors": bytes(20_000)})
     hub.add("datasets", "ann/pairs", contents(pairs))
     monkeypatch.setenv("METALENS_CACHE", str(tmp_path / "cache"))
     (tmp_path / "cache").mkdir()
-    words = line.replace("OUT", str(tmp_path / "out")).split()
-    # In a process of its own: the hub's address is read when its client is imported.
-    environment = os.environ | {"PYTHONDONTWRITEBYTECODE": "1", "TMPDIR": str(tmp_path)}
-    found = subprocess.run(
-        [sys.executable, "-c", LIMITED, *words], env=environment, capture_output=True, text=True, check=False
-    )
-    is_told(found.returncode, found.stderr, tmp_path)
+    is_told(*run_on_a_full_disk(line, tmp_path, 4096), tmp_path)
 
 
 def test_pairs_are_read_by_their_address(hub: Hub, run, pairs: Path) -> None:

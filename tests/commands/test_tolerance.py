@@ -27,10 +27,15 @@ decentre_x_um = { distribution = "uniform", plus_minus = 2.0 }
 """
 
 
+def of_few_wavelengths(camera: str) -> str:
+    """The camera with one wavelength in each channel, which are 1 nm wide."""
+    return camera.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1")
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory, small_camera_text) -> Path:
     place = tmp_path_factory.mktemp("tolerance")
-    (place / "lens.toml").write_text(small_camera_text)
+    (place / "lens.toml").write_text(of_few_wavelengths(small_camera_text))
     (place / "tolerances.toml").write_text(SPEC)
     return place
 
@@ -142,7 +147,11 @@ def test_what_cannot_be_is_refused_before_the_work(folder, tmp_path, options, me
 def built(tmp_path_factory: pytest.TempPathFactory, small_camera_text: str) -> Path:
     """A folder with a lens of 8 µm that is built of the proxy's pillars, and tolerances of their widths."""
     place = tmp_path_factory.mktemp("built")
-    text = small_camera_text.replace("aperture_um = 40.0", "aperture_um = 8.0").replace("100.0", "30.0")
+    text = (
+        of_few_wavelengths(small_camera_text)
+        .replace("aperture_um = 40.0", "aperture_um = 8.0")
+        .replace("100.0", "30.0")
+    )
     structure = choose_structure(
         metalens_of(parse_camera(text)), "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[530e-9])
     )

@@ -38,6 +38,7 @@ def given(tmp_path_factory) -> Path:
     """Two lenses of one sensor, and photographs; the sensor has 64 × 64 pixels, the fewest that a restorer takes."""
     folder = tmp_path_factory.mktemp("given")
     small = SMALL_CAMERA.replace("pixels = [32, 32]", "pixels = [64, 64]")
+    small = small.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1")
     (folder / "small.toml").write_text(small)
     narrow = small.replace('"small"', '"narrow"').replace("aperture_um = 40.0", "aperture_um = 30.0")
     (folder / "narrow.toml").write_text(narrow)

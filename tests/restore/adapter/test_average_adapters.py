@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 import pytest
 import torch
 from average_adapters import main
@@ -13,13 +15,13 @@ from ..conftest import textured, write_pairs
 from .test_optics_conditioning import optics_restorer, perturbed
 
 
-@pytest.fixture
-def saved(make_restorer, tmp_path):
-    """Save an adapter under a name: its folder."""
+@pytest.fixture(scope="module")
+def saved(make_restorer, tmp_path_factory):
+    """Save an adapter of these settings, once: its folder."""
 
-    def save(name, *, camera=None, trained_on=(), **settings):
-        folder = tmp_path / name
-        folder.mkdir()
+    @functools.cache
+    def save(*, camera=None, trained_on=(), **settings):
+        folder = tmp_path_factory.mktemp("adapter")
         restorer = make_restorer(perturb=0.05, **settings)
         restorer.camera = camera or restorer.camera
         restorer.training = {"pairs": [{"folder": each, "lens_hashes": [each]} for each in trained_on]}
@@ -30,8 +32,8 @@ def saved(make_restorer, tmp_path):
 
 
 def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detailed(saved, pairs, tmp_path):
-    detailed = saved("detailed", seed=1, path_embedding=True, trained_on=("first", "both"))
-    faithful = saved("faithful", seed=2, trained_on=("both", "second"))
+    detailed = saved(seed=1, path_embedding=True, trained_on=("first", "both"))
+    faithful = saved(seed=2, trained_on=("both", "second"))
     main([detailed, faithful, "--share", "0.25", "--pairs", str(tmp_path / "pairs"), "-o", str(tmp_path / "averaged")])
     found = load_restorer(tmp_path / "averaged")
     first, second = load_restorer(detailed).parameters(), load_restorer(faithful).parameters()
@@ -73,10 +75,10 @@ def test_what_is_wrong_is_one_sentence_and_nothing_is_written(
     monkeypatch.chdir(tmp_path)
     if other == {"camera": "another"}:
         other = {"camera": camera.with_(name="another")}
-    faithful = "nothing" if other is None else saved("faithful", **other)
+    faithful = "nothing" if other is None else saved(seed=2, **other)
     words = {"--share": "0.5", "--pairs": str(tmp_path / "pairs"), "-o": "averaged"} | options
     with pytest.raises(SystemExit) as stopped:
-        main([saved("detailed"), faithful, *(word for pair in words.items() for word in pair)])
+        main([saved(), faithful, *(word for pair in words.items() for word in pair)])
     assert str(stopped.value.code).startswith("average_adapters: ")
     assert told in str(stopped.value.code)
     assert not (tmp_path / "averaged").exists()
@@ -87,8 +89,8 @@ def test_pairs_without_any_for_validation_are_refused(saved, camera, tmp_path):
     with pytest.raises(SystemExit, match="keeps no pair for validation"):
         main(
             [
-                saved("one"),
-                saved("two"),
+                saved(),
+                saved(seed=2),
                 "--share",
                 "0.5",
                 "--pairs",

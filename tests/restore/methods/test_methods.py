@@ -18,7 +18,10 @@ CHOOSING = ("wiener-whole", "wiener-tiled", "wiener-joint", "richardson-lucy")
 LEARNING = [name for name in QUICK if name not in CHOOSING]
 
 
-@pytest.mark.parametrize("name", QUICK)
+# The other form of Q is the same method.
+@pytest.mark.parametrize(
+    "name", [pytest.param(each, marks=[pytest.mark.long] * (each == "dmdiff-global")) for each in QUICK]
+)
 def test_a_method_describes_itself_is_fitted_and_restores(name, training, pairs):
     method = load_method(name)
     fitted = method.fit(training())
