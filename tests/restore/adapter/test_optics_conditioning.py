@@ -195,7 +195,7 @@ def test_lora_starts_the_tuning_of_all_weights(bank, prior_folder, tmp_path, tex
         initialise(plain, str(tmp_path))
 
 
-@pytest.mark.parametrize("form", ["local", "global"])
+@pytest.mark.parametrize("form", ["local", pytest.param("global", marks=pytest.mark.long)])
 def test_published_conditioning_starts_conditioning_by_optics(bank, prior_folder, tmp_path, form, textured_pictures):
     published = perturbed(optics_restorer(bank, prior_folder, conditioning="published", form=form))
     save_adapter(tmp_path, published)

@@ -228,7 +228,7 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
 )
 def test_the_card_tells_what_was_trained(pairs, tmp_path, bank, prior_folder, changes, told, untold):
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, **changes)
-    recipe = config(neutral="fidelity", adversarial_weight=0.1, crop=48) if changes else config()
+    recipe = config(neutral="fidelity", adversarial_weight=0.1, crop=48) if changes else config(judge="vgg")
     settings = replace(recipe, adapter=adapter)
     run(pairs, tmp_path / "adapter", bank, prior_folder, 1, config=settings)
     card = (tmp_path / "adapter" / "README.md").read_text()
