@@ -19,6 +19,8 @@ from metalens.commands.progress import count_progress
 from metalens.formats.files.input_file import real_path
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from metalens.formats.camera.camera import Camera
     from metalens.formats.camera.structure import Structure
     from metalens.optics.layout.chosen import Choice
@@ -277,8 +279,22 @@ def _structure_figures(structure: Structure) -> dict[str, Any]:
         "lattice": structure.lattice,
         "pitch_nm": 1e9 * structure.pitch,
         "shape": structure.shape,
+        **_sites_by_family(structure, counts),
         "library": structure.library_name,
         "structure": structure.provenance,
+    }
+
+
+def _sites_by_family(structure: Structure, counts: np.ndarray) -> dict[str, Any]:
+    """How many sites have a meta-atom of each family; nothing of one family."""
+    if structure.family is None:
+        return {}
+    families = enumerate(structure.families)
+    return {
+        "families": [
+            {"shape": family.shape, "sites": int(counts[structure.family == number].sum())}
+            for number, family in families
+        ]
     }
 
 

@@ -152,24 +152,31 @@ def _summary(found: AtomLibrary) -> dict[str, Any]:
 
 
 def _process_limits(found: AtomLibrary) -> dict[str, Any]:
-    """Turn of the meta-atoms, and their smallest feature and gap where they are few."""
+    """Families and turns of the meta-atoms, and their smallest feature and gap where they are few."""
     import math
 
-    from metalens.formats.meta_atoms.families import family_of
+    from metalens.formats.meta_atoms.families import families_of, family_of, lengths_of
     from metalens.formats.meta_atoms.feature_size import feature_and_gap
     from metalens.formats.meta_atoms.library import lattice_vectors
 
-    rotation = family_of(found, 0).rotation
-    turn = {"rotation_deg": round(math.degrees(rotation), 6)} if rotation else {}
+    families = families_of(found)
+    number = found.family if found.family is not None else [0] * len(found.geometry)
+    counts = [sum(1 for each in number if each == place) for place in range(len(families))]
+    turns = [{"rotation_deg": round(math.degrees(each.rotation), 6)} if each.rotation else {} for each in families]
+    told: dict[str, Any] = dict(turns[0])
+    if found.family is not None:
+        every = zip(families, counts, turns, strict=True)
+        told = {"families": [{"shape": each.shape, "atoms": count, **turn} for each, count, turn in every]}
     if len(found.geometry) > MOST_MEASURED:
-        return turn
+        return told
     vectors = found.pitch * lattice_vectors(found.lattice)
-    features = [feature_and_gap(family_of(found, 0), lengths, vectors) for lengths in found.geometry]
+    atoms = range(len(found.geometry))
+    features = [feature_and_gap(family_of(found, atom), lengths_of(found, atom), vectors) for atom in atoms]
     smallest = {
         name: round(1e9 * min(values), 3)
         for name, values in zip(("smallest_feature_nm", "smallest_gap_nm"), zip(*features, strict=True), strict=True)
     }
-    return smallest | turn
+    return smallest | told
 
 
 def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
@@ -206,10 +213,9 @@ def _draw(found: AtomLibrary, folder: Path) -> list[str]:
 
 
 def _table(content: dict[str, Any]) -> list[str]:
-    first = (
-        f"{content['library']}: {content['atoms']} {content['shape'].replace('_', ' ')}s, {content['height_nm']:g} nm "
-        f"high, pitch {content['pitch_nm']:g} nm"
-    )
+    families = content.get("families") or [{"shape": content["shape"], "atoms": content["atoms"]}]
+    atoms = " and ".join(f"{each['atoms']} {each['shape'].replace('_', ' ')}s" for each in families)
+    first = f"{content['library']}: {atoms}, {content['height_nm']:g} nm high, pitch {content['pitch_nm']:g} nm"
     if "smallest_feature_nm" in content:
         first += f", features from {content['smallest_feature_nm']:g} nm, gaps from {content['smallest_gap_nm']:g} nm"
     lines = [first, "wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power"]

@@ -24,7 +24,7 @@ import numpy as np
 
 from metalens.formats.camera.structure import TURNABLE
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.families import family_of
+from metalens.formats.meta_atoms.families import family_of, told_shapes
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
@@ -180,7 +180,7 @@ def jones_axes(library: AtomLibrary) -> tuple[np.ndarray, np.ndarray]:
     """
     if library.shape not in TURNABLE or not family_of(library, 0).mirrored:
         raise InputError(
-            f"library {library.name}: holds {library.shape}s, and only upright rectangles, ellipses and H shapes "
+            f"library {library.name}: holds {told_shapes(library)}, and only upright rectangles, ellipses and H shapes "
             "convert circular light or do different things to two polarisations; build a library of these."
         )
     if set(library.polarisations) != {"s", "p"}:

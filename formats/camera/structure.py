@@ -23,15 +23,15 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
-from metalens.formats.meta_atoms.families import checked_families, impossible
+from metalens.formats.meta_atoms.families import checked_families, geometry_problem, told_shapes
 from metalens.formats.meta_atoms.family_file import read_families, write_families
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
+from metalens.formats.meta_atoms.shapes import MIXED, Family, Kind, Shape, parameters_of
 
 SCHEMA = "metalens.structure"
 VERSION, TURNED_VERSION, FAMILY_VERSION = 1, 2, 3
-"""Of a file; the second of one whose meta-atoms are turned one by one, the third of one with families that are turned
-or polygons: programs that do not know these must not read it."""
+"""Of a file; the second of one whose meta-atoms are turned one by one, the third of one with families that are turned,
+polygons or several: programs that do not know these must not read it."""
 
 TURNABLE: tuple[Shape, ...] = ("rectangular_pillar", "elliptical_pillar", "h_pillar")
 """Shapes that may be turned at each site: half a turn leaves them as they are, and a quarter turn does not."""
@@ -51,16 +51,16 @@ class AtomKind:
     """Properties common to all meta-atoms of a lens.
 
     Attributes:
-        shape: of all meta-atoms.
+        shape: of all meta-atoms; ``"mixed"`` of several families.
         height: of all meta-atoms in metres.
         material: of the meta-atoms, or of the layer that holds the holes.
         substrate: material of the substrate.
         library_name: the library that the meta-atoms were chosen from: a shipped one's name, or a file's.
         library_sha256: of that library; empty where it has none.
-        families: one: shape, turn and vertices of the meta-atoms; none of upright ones.
+        families: shape, turn and vertices of the meta-atoms; none of upright ones of one shape.
     """
 
-    shape: Shape
+    shape: Kind
     height: float
     material: str = ""
     substrate: str = ""
@@ -83,6 +83,7 @@ class Structure(AtomKind):
             shape, such as ``("diameter",)``.
         rotation: ``[atom]`` float64, the angle in radians by which each meta-atom is turned from x towards y, 0 to π;
             None where all stand upright.
+        family: ``[atom]`` number of each one's family; None unless there are several.
         name: of the structure.
         provenance: what made it, as text.
     """
@@ -93,11 +94,12 @@ class Structure(AtomKind):
     geometry: np.ndarray
     parameter_names: tuple[str, ...]
     rotation: np.ndarray | None = None
+    family: np.ndarray | None = None
     name: str = "structure"
     provenance: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        for name, words in (("lattice", get_args(Lattice)), ("shape", get_args(Shape))):
+        for name, words in (("lattice", get_args(Lattice)), ("shape", (*get_args(Shape), MIXED))):
             if getattr(self, name) not in words:
                 raise InputError(
                     f"structure: {name} {getattr(self, name)!r} is not known; one of {', '.join(words)} was expected."
@@ -118,24 +120,26 @@ class Structure(AtomKind):
         self._check_index()
 
     def _check_geometry(self) -> None:
-        expected, table = PARAMETERS[self.shape], self.geometry
+        expected, table = parameters_of(self.shape), self.geometry
         if self.parameter_names != expected:
             raise InputError(
-                f"structure: parameter_names {list(self.parameter_names)} do not fit a {self.shape}, {list(expected)} "
-                "was expected."
+                f"structure: parameter_names {list(self.parameter_names)} do not fit {told_shapes(self)}, "
+                f"{list(expected)} was expected."
             )
         if table.ndim != 2 or not 1 <= len(table) <= EMPTY or table.shape[1] != len(expected):
             raise InputError(
                 f"structure: geometry has the shape {table.shape}, expected [atom, {', '.join(expected)}] with 1 to "
                 f"{EMPTY} atoms."
             )
-        if table.dtype != np.float64 or not ((table > 0) & (table <= self.pitch * (1 + 1e-9))).all():
+        # Those of a mixed geometry that a shape does not have are 0.
+        positive = table >= 0 if self.shape == MIXED else table > 0
+        if table.dtype != np.float64 or not (positive & (table <= self.pitch * (1 + 1e-9))).all():
             raise InputError(
                 f"structure: geometry must hold float64 lengths above 0 and up to the pitch of {1e9 * self.pitch:g} "
                 f"nm, found {table.dtype} from {1e9 * float(table.min()):g} to {1e9 * float(table.max()):g} nm; "
                 "give metres."
             )
-        problem = impossible(self.shape, table)
+        problem = geometry_problem(self)
         if problem is not None:
             raise InputError(f"structure: {problem}.")
 
@@ -145,7 +149,7 @@ class Structure(AtomKind):
             return
         if self.shape not in TURNABLE or self.families:
             raise InputError(
-                f"structure: {self.shape}s are not turned at each site, and rotation was given; only upright "
+                f"structure: {told_shapes(self)} are not turned at each site, and rotation was given; only upright "
                 f"{', '.join(TURNABLE)}s may be."
             )
         if angles.shape != self.geometry.shape[:1] or angles.dtype != np.float64:
@@ -257,7 +261,7 @@ def write_structure(path: str | os.PathLike[str], structure: Structure) -> None:
             file.attrs[name] = getattr(structure, name)
         file.attrs["parameter_names"] = ",".join(structure.parameter_names)
         if structure.families:
-            write_families(file, structure.families)
+            write_families(file, structure)
         file.create_dataset("geometry", data=structure.geometry, track_times=False)
         if structure.rotation is not None:
             file.create_dataset("rotation", data=structure.rotation, track_times=False)
@@ -285,7 +289,7 @@ def read_structure(path: str | os.PathLike[str]) -> Structure:
         if file.attrs["version"] == TURNED_VERSION:
             content["rotation"] = read_array(file, "rotation", dtype=np.float64, shape=(len(content["geometry"]),))
         if file.attrs["version"] == FAMILY_VERSION:
-            content["families"] = read_families(file)
+            content["families"], content["family"] = read_families(file, len(content["geometry"]))
         content["site_index"] = _site_index(file)
     try:
         return Structure(**content)

@@ -2,40 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import h5py
 import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import read_array
+from metalens.formats.meta_atoms.families import MOST_FAMILIES, AtomTable
 from metalens.formats.meta_atoms.shapes import MOST_VERTICES, Family
 
-MOST_FAMILIES = 16
-"""In one lens; each has its layer of a mask writer's job to be looked after."""
-
 _SHAPES, _ROTATION, _COUNT, _VERTICES = "family_shapes", "family_rotation", "family_vertex_count", "family_vertices"
+_FAMILY = "family"
 
 
-def write_families(file: h5py.File, families: Sequence[Family]) -> None:
-    """Write families into a file.
+def write_families(file: h5py.File, table: AtomTable) -> None:
+    """Write families into a file, and which each meta-atom is of.
 
     Args:
         file: open for writing.
-        families: their shapes, turns and polygons.
+        table: of meta-atoms, with families.
     """
+    families = table.families
     polygons = [np.array(family.vertices or (), dtype=np.float64).reshape(-1, 2) for family in families]
     file.attrs[_SHAPES] = ",".join(family.shape for family in families)
     file.create_dataset(_ROTATION, data=np.array([family.rotation for family in families]), track_times=False)
     file.create_dataset(_COUNT, data=np.array([len(each) for each in polygons]), track_times=False)
     file.create_dataset(_VERTICES, data=np.concatenate(polygons), track_times=False)
+    if table.family is not None:
+        file.create_dataset(_FAMILY, data=table.family.astype(np.uint8), track_times=False)
 
 
-def read_families(file: h5py.File) -> tuple[Family, ...]:
+def read_families(file: h5py.File, atoms: int) -> tuple[tuple[Family, ...], np.ndarray | None]:
     """Read them back.
 
     Args:
         file: open, guarded.
+        atoms: how many meta-atoms there are.
+
+    Returns:
+        The families, and ``[atom]`` the number of each one's; None of one family.
 
     Raises:
         InputError: they are missing or contradict themselves.
@@ -50,9 +54,12 @@ def read_families(file: h5py.File) -> tuple[Family, ...]:
         raise InputError(f"{file.filename}: {_COUNT} does not fit the {len(vertices)} vertices; make the file again.")
     parts = np.split(vertices, np.cumsum(count)[:-1])
     try:
-        return tuple(
+        families = tuple(
             Family(shape, float(angle), tuple((float(x), float(y)) for x, y in part) or None)  # type: ignore[arg-type]
             for shape, angle, part in zip(shapes, rotation, parts, strict=True)
         )
     except InputError as error:
         raise InputError(f"{file.filename}: {error}.") from error
+    if len(families) == 1:
+        return families, None
+    return families, read_array(file, _FAMILY, dtype=np.int64, shape=(atoms,))

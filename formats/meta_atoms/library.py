@@ -15,13 +15,14 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
 from metalens.formats.files.input_file import is_file
-from metalens.formats.meta_atoms.families import checked_families, impossible
+from metalens.formats.meta_atoms.families import checked_families, geometry_problem, told_shapes
 from metalens.formats.meta_atoms.family_file import read_families, write_families
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
+from metalens.formats.meta_atoms.shapes import Family, Kind, parameters_of
 
 SCHEMA = "metalens.atom_library"
 VERSION, FAMILY_VERSION = 1, 2
-"""Of a file; the second of one whose meta-atoms are turned or polygons: programs of the first alone refuse it."""
+"""Of a file; the second of one whose meta-atoms are turned, polygons or of several families, which programs that know
+the first alone refuse."""
 
 Lattice = Literal["square", "hexagonal"]
 Side = Literal["substrate", "surrounding"]
@@ -57,7 +58,7 @@ class AtomLibrary:
 
     Attributes:
         name: of the library.
-        shape: of the meta-atoms; one of :data:`PARAMETERS`.
+        shape: of the meta-atoms; ``"mixed"`` of several families.
         material: of the pillars, or of the layer that has the holes: its name or its page in the database.
         substrate: below them.
         surrounding: between and above them.
@@ -85,12 +86,13 @@ class AtomLibrary:
         material_index: ``[wavelength]`` complex refractive index of the material that was used; None if unknown.
         substrate_index: the same of the substrate.
         surrounding_index: the same of the surrounding.
-        families: one: shape, turn and vertices of the meta-atoms; none of upright ones.
+        families: shape, turn and vertices of the meta-atoms; none of upright ones of one shape.
+        family: ``[atom]`` number of each one's family; None unless there are several.
         provenance: the versions and settings that made the library, as text.
     """
 
     name: str
-    shape: Shape
+    shape: Kind
     material: str
     substrate: str
     surrounding: str
@@ -115,6 +117,7 @@ class AtomLibrary:
     substrate_index: np.ndarray | None = None
     surrounding_index: np.ndarray | None = None
     families: tuple[Family, ...] = ()
+    family: np.ndarray | None = None
     provenance: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -166,10 +169,10 @@ def _check_words(library: AtomLibrary) -> None:
             raise InputError(f"library: {name} is {getattr(library, name)!r}, expected one of {', '.join(allowed)}.")
     if not library.name or len(library.name) > 80:
         raise InputError("library: its name must have 1 to 80 characters.")
-    if library.parameter_names != PARAMETERS[library.shape]:
+    if library.parameter_names != parameters_of(library.shape):
         raise InputError(
-            f"library: parameters {list(library.parameter_names)} do not fit a {library.shape}, expected "
-            f"{list(PARAMETERS[library.shape])}."
+            f"library: parameters {list(library.parameter_names)} do not fit {told_shapes(library)}, expected "
+            f"{list(parameters_of(library.shape))}."
         )
     known = get_args(Polarisation)
     if not library.polarisations or len(set(library.polarisations) & set(known)) != len(library.polarisations):
@@ -187,17 +190,16 @@ def _check_axes(library: AtomLibrary) -> None:
         raise InputError(
             f"library: geometry has the shape {geometry.shape}, expected [atom, {len(library.parameter_names)}]."
         )
-    if not np.isfinite(geometry).all() or (geometry <= 0).any():
-        raise InputError("library: every number of the geometry must be finite and more than 0.")
-    if geometry.max() >= library.pitch:
-        raise InputError(
-            f"library: a {library.shape} of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "
-            f"{1e9 * library.pitch:g} nm; neighbours would touch."
-        )
-    problem = impossible(library.shape, geometry)
+    problem = geometry_problem(library)
     if problem is not None:
         raise InputError(f"library: {problem}.")
-    if any(tuple(later) <= tuple(before) for before, later in pairwise(geometry)):
+    if geometry.max() >= library.pitch:
+        raise InputError(
+            f"library: a meta-atom of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "
+            f"{1e9 * library.pitch:g} nm; neighbours would touch."
+        )
+    ordered = geometry if library.family is None else np.column_stack([library.family, geometry])
+    if any(tuple(later) <= tuple(before) for before, later in pairwise(ordered)):
         raise InputError("library: the geometry must ascend, each meta-atom once; sort it.")
     bounds = (("wavelength", library.wavelength, 1e-9, 1e-3), ("angle", library.angle, 0.0, np.pi))
     for name, axis, lowest, highest in bounds:
@@ -261,7 +263,7 @@ def write_atom_library(path: str | os.PathLike[str], library: AtomLibrary) -> No
     """
     with written_file(path, SCHEMA, FAMILY_VERSION if library.families else VERSION, library.provenance) as file:
         if library.families:
-            write_families(file, library.families)
+            write_families(file, library)
         for name in _TEXTS:
             file.attrs[name] = getattr(library, name)
         for name in ("pitch", "height"):
@@ -310,7 +312,8 @@ def read_atom_library(path: str | os.PathLike[str]) -> AtomLibrary:
         for name, shape in _shapes_of(incidences, len(content["geometry"]), len(content["wavelength"])).items():
             if name in file or name == "transmission":
                 content[name] = _read(file, name, shape)
-        content["families"] = read_families(file) if file.attrs["version"] == FAMILY_VERSION else ()
+        if file.attrs["version"] == FAMILY_VERSION:
+            content["families"], content["family"] = read_families(file, len(content["geometry"]))
         content["provenance"] = provenance_of(file)
     try:
         return AtomLibrary(**content)

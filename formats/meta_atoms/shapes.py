@@ -6,7 +6,7 @@ Lengths are metres. x points right and y up, as in layouts; angles run anticlock
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 
@@ -40,7 +40,15 @@ PARAMETERS: dict[str, tuple[str, ...]] = {
 }
 """Parameters of the geometry of each shape, in metres."""
 
+MIXED: Final = "mixed"
+"""The shape of what holds several families."""
+
+Kind = Shape | Literal["mixed"]
+
 MOST_PARAMETERS = max(len(names) for names in PARAMETERS.values())
+
+MIXED_PARAMETERS = tuple(f"length_{number}" for number in range(1, MOST_PARAMETERS + 1))
+"""Of a mixed geometry: the parameters of each meta-atom's own shape, and 0 for those that it does not have."""
 
 POLYGONAL: Shape = "polygonal_pillar"
 TURNED: tuple[Shape, ...] = ("elliptical_pillar", "cross_pillar", "h_pillar", POLYGONAL)
@@ -127,6 +135,15 @@ class Family:
         else:
             points = _box(first, last)
         return turned(points, self.rotation) if self.rotation else points
+
+
+def parameters_of(shape: str) -> tuple[str, ...]:
+    """Names of the parameters of a shape, or of a mixed geometry.
+
+    Args:
+        shape: of :data:`Kind`.
+    """
+    return MIXED_PARAMETERS if shape == MIXED else PARAMETERS[shape]
 
 
 def possible(shape: str, lengths: np.ndarray) -> np.ndarray:

@@ -8,14 +8,25 @@ from itertools import product
 from typing import Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from metalens.formats.files.record import Finite, Nanometres, NotNegative, Positive, Record
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
+from metalens.formats.meta_atoms.families import MOST_FAMILIES, joined_geometry, told_lengths
 from metalens.formats.meta_atoms.feature_size import feature_and_gap
 from metalens.formats.meta_atoms.library import Lattice, Polarisation, Side, lattice_vectors
 from metalens.formats.meta_atoms.polygon import leaves_cell
-from metalens.formats.meta_atoms.shapes import MOST_VERTICES, PARAMETERS, POSSIBLE, TURNED, Family, Shape, possible
+from metalens.formats.meta_atoms.shapes import (
+    MIXED,
+    MOST_VERTICES,
+    PARAMETERS,
+    POSSIBLE,
+    TURNED,
+    Family,
+    Kind,
+    Shape,
+    possible,
+)
 
 SCHEMA = "metalens.library_spec"
 VERSION = 1
@@ -176,7 +187,11 @@ class LibrarySpec(Record):
 
     name: str = Field(min_length=1, max_length=80, pattern=r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$")
     description: str = ""
-    meta_atom: MetaAtom
+    meta_atom: Annotated[
+        Annotated[MetaAtom, Tag("one")]
+        | Annotated[tuple[MetaAtom, ...], Field(min_length=1, max_length=MOST_FAMILIES), Tag("several")],
+        Discriminator(lambda content: "several" if isinstance(content, list | tuple) else "one"),
+    ] = Field(description="of one family; or several tables [[meta_atom]]")
     array: Array
     materials: Materials
     light: Light
@@ -184,42 +199,78 @@ class LibrarySpec(Record):
 
     @model_validator(mode="after")
     def _fit(self) -> LibrarySpec:
-        largest = 1e9 * float(self.meta_atom.geometry().max())
-        if largest >= self.array.pitch_nm:
+        for atom in self.meta_atoms:
+            _check_cell(atom, self.array)
+        if len({atom.height_nm for atom in self.meta_atoms}) > 1:
+            heights = ", ".join(f"{atom.height_nm:g}" for atom in self.meta_atoms)
             raise ValueError(
-                f"a {self.meta_atom.shape} of {largest:g} nm does not fit array.pitch_nm {self.array.pitch_nm:g}; "
-                "neighbours would touch, so make it smaller or the pitch larger"
+                f"meta_atom.height_nm {heights}: the meta-atoms of one lens have one height, that of their layer"
             )
-        family, vectors = self.meta_atom.family(), self.array.vectors()
-        if family.shape in TURNED:
-            for lengths in self.meta_atom.geometry():
-                if leaves_cell(family.outline(lengths), vectors):
-                    raise ValueError(
-                        f"a {family.shape} of {_told(lengths)} nm, turned by {self.meta_atom.rotation_deg:g}°, leaves "
-                        f"its cell of array.pitch_nm {self.array.pitch_nm:g} and meets its neighbours; make it smaller "
-                        "or the pitch larger"
-                    )
-        if not len(self.geometry()):
-            raise ValueError(
-                f"no {family.shape} has features of meta_atom.smallest_feature_nm "
-                f"{self.meta_atom.smallest_feature_nm or 0:g} and gaps of smallest_gap_nm "
-                f"{self.meta_atom.smallest_gap_nm or 0:g}; add others, or allow finer ones"
-            )
+        if len(self.families()) > len(set(self.families())):
+            raise ValueError("two tables meta_atom have one shape, turn and polygon; join their lengths in one")
+        if len({family.shape.endswith("hole") for family in self.families()}) > 1:
+            raise ValueError("meta_atom has both pillars and holes; one layer has either")
+        if len(self.geometry()) > MOST_ATOMS:
+            raise ValueError(f"{len(self.geometry())} geometries of all meta_atom tables, expected 1 to {MOST_ATOMS}")
         return self
 
+    @property
+    def meta_atoms(self) -> tuple[MetaAtom, ...]:
+        """Of each family."""
+        return self.meta_atom if isinstance(self.meta_atom, tuple) else (self.meta_atom,)
+
+    def families(self) -> tuple[Family, ...]:
+        """Shape, turn and polygon of each."""
+        return tuple(atom.family() for atom in self.meta_atoms)
+
+    def shape(self) -> Kind:
+        """Of all meta-atoms; mixed of several families."""
+        return MIXED if len(self.meta_atoms) > 1 else self.meta_atoms[0].shape
+
     def geometry(self) -> np.ndarray:
-        """``[atom, parameter]`` in metres of those that the process can make."""
-        atoms, family, vectors = self.meta_atom.geometry(), self.meta_atom.family(), self.array.vectors()
-        least = [1e-9 * (each or 0.0) for each in (self.meta_atom.smallest_feature_nm, self.meta_atom.smallest_gap_nm)]
-        if not any(least):
-            return atoms
-        # A millionth for decimals that are no binary fractions.
-        found = np.array([feature_and_gap(family, lengths, vectors) for lengths in atoms])
-        return np.asarray(atoms[(found >= np.array(least) * (1 - 1e-6)).all(axis=1)])
+        """``[atom, parameter]`` in metres of those that the process can make; of several families filled with zeros."""
+        parts = [_made(atom, self.array) for atom in self.meta_atoms]
+        return parts[0] if len(parts) == 1 else joined_geometry(parts)[0]
+
+    def family(self) -> np.ndarray | None:
+        """``[atom]`` number of each one's family; None of one family."""
+        parts = [_made(atom, self.array) for atom in self.meta_atoms]
+        return None if len(parts) == 1 else joined_geometry(parts)[1]
 
 
-def _told(lengths: np.ndarray) -> str:
-    return " × ".join(f"{1e9 * each:g}" for each in lengths)
+def _check_cell(atom: MetaAtom, array: Array) -> None:
+    """Refuse meta-atoms that neighbours would touch, and families of which the process makes none."""
+    largest = 1e9 * float(atom.geometry().max())
+    if largest >= array.pitch_nm:
+        raise ValueError(
+            f"a {atom.shape} of {largest:g} nm does not fit array.pitch_nm {array.pitch_nm:g}; "
+            "neighbours would touch, so make it smaller or the pitch larger"
+        )
+    family, vectors = atom.family(), array.vectors()
+    if family.shape in TURNED:
+        for lengths in atom.geometry():
+            if leaves_cell(family.outline(lengths), vectors):
+                raise ValueError(
+                    f"a {family.shape} of {told_lengths(lengths)} nm, turned by {atom.rotation_deg:g}°, leaves "
+                    f"its cell of array.pitch_nm {array.pitch_nm:g} and meets its neighbours; make it smaller "
+                    "or the pitch larger"
+                )
+    if not len(_made(atom, array)):
+        raise ValueError(
+            f"no {family.shape} has features of meta_atom.smallest_feature_nm {atom.smallest_feature_nm or 0:g} and "
+            f"gaps of smallest_gap_nm {atom.smallest_gap_nm or 0:g}; add others, or allow finer ones"
+        )
+
+
+def _made(atom: MetaAtom, array: Array) -> np.ndarray:
+    """``[atom, parameter]`` in metres of those that the process can make."""
+    atoms, family, vectors = atom.geometry(), atom.family(), array.vectors()
+    least = [1e-9 * (each or 0.0) for each in (atom.smallest_feature_nm, atom.smallest_gap_nm)]
+    if not any(least):
+        return atoms
+    # A millionth for decimals that are no binary fractions.
+    found = np.array([feature_and_gap(family, lengths, vectors) for lengths in atoms])
+    return np.asarray(atoms[(found >= np.array(least) * (1 - 1e-6)).all(axis=1)])
 
 
 def read_library_spec(path: str | os.PathLike[str]) -> tuple[LibrarySpec, str]:
@@ -249,5 +300,5 @@ def parse_library_spec(text: str, *, origin: str = "the specification") -> Libra
     return validated(LibrarySpec, content, origin=origin, tags=TAGS)
 
 
-TAGS = frozenset({"Range", "tuple[constrained-float, ...]", "float", "str"})
+TAGS = frozenset({"one", "several", "Range", "tuple[constrained-float, ...]", "float", "str"})
 """Names of the members of unions in pydantic's errors, which are no keys."""

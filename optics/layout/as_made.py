@@ -20,6 +20,7 @@ from metalens.formats.camera.structure import Structure, write_structure
 from metalens.formats.camera.structure_tables import StructureTable
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import first_line
+from metalens.formats.meta_atoms.families import told_lengths
 from metalens.formats.meta_atoms.library import Lattice, library_path, shipped_libraries
 from metalens.optics.from_lens_toml import light_of, metalens_of
 from metalens.optics.layout.chosen import library_of, library_pitch
@@ -111,7 +112,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     source = options.library or library_of(like)
     # The library's pitch, unless the file gives another.
     known = candidates_of(source, library_pitch(source))
-    made = Made(**vars(known.kind), geometry=known.geometry)
+    made = Made(**vars(known.kind), geometry=known.geometry, family=known.family)
     if kind:
         layers = LayerMap() if options.boundary is None else LayerMap(boundary=options.boundary)
         atoms = read_drawn_atoms(target, layer=options.layer, cell=options.cell, layers=layers)
@@ -191,13 +192,15 @@ def _within(structure: Structure, known: Candidates, tolerance: float, path: Pat
     else:
         # A library of several parameters is not interpolated: only its own meta-atoms can be used.
         distance = np.abs(found[:, None] - table[None]).max(axis=2)
+        if structure.family is not None:
+            distance[structure.family[:, None] != known.family] = np.inf
         nearest = table[distance.argmin(axis=1)]
     away = np.abs(nearest - found).max(axis=1)
     if away.max() > tolerance:
         worst = int(away.argmax())
-        lengths = " × ".join(f"{1e9 * each:.4g}" for each in found[worst])
+        lengths = told_lengths(found[worst][found[worst] > 0])
         raise InputError(
-            f"{path}: a {structure.shape} of {lengths} nm is none of the library "
+            f"{path}: a meta-atom of {lengths} nm is none of the library "
             f"{known.kind.library_name}, whose go from {1e9 * table.min():.4g} to {1e9 * table.max():.4g} nm; name "
             "another with --library."
         )

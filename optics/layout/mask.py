@@ -24,7 +24,8 @@ from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import STRICT, told_as_input_error
-from metalens.formats.meta_atoms.families import family_of, lengths_of
+from metalens.formats.meta_atoms.families import families_of, family_of, lengths_of
+from metalens.formats.meta_atoms.shapes import PARAMETERS
 from metalens.optics.layout import gds_cells, marks, oasis_cells
 from metalens.optics.layout.hierarchy import OUTLINE_COLUMNS, measure
 from metalens.optics.layout.layers import Layer, LayerMap
@@ -133,7 +134,8 @@ def write_mask(
             the disk refuses the write.
     """
     chosen = options or MaskOptions()
-    if chosen.circles and (kind != "oasis" or OUTLINE_OF[structure.shape] != ROUND):
+    kinds = {OUTLINE_OF[family.shape] for family in families_of(structure)}
+    if chosen.circles and (kind != "oasis" or kinds != {ROUND}):
         raise InputError("layout: circles are for OASIS files of round meta-atoms; leave out --circles.")
     reach = 0.5 * diameter + 2 * marks.MARGIN + 0.5 * structure.pitch * max(structure.site_index.shape)
     if reach / chosen.grid > LARGEST_COORDINATE:
@@ -331,15 +333,19 @@ def _circle(radius: int) -> np.ndarray:
 
 def _cell_names(structure: Structure, used: np.ndarray) -> dict[int, str]:
     """A name a geometry that says its lengths in nanometres, such as D120p5; GDSII allows letters, digits, _ ? $."""
-    initials = [re.sub(r"[^A-Z]", "", name.upper())[:1] or "L" for name in structure.parameter_names]
     names: dict[int, str] = {}
     taken: set[str] = set()
     for atom in used.tolist():
-        lengths = [f"{1e9 * each:.2f}".rstrip("0").rstrip(".").replace(".", "p") for each in structure.geometry[atom]]
+        family = family_of(structure, atom)
+        # Of several families the number comes first.
+        letters = [] if structure.family is None else ["F"]
+        letters += [re.sub(r"[^A-Z]", "", name.upper())[:1] or "L" for name in PARAMETERS[family.shape]]
+        told = [] if structure.family is None else [f"{structure.family[atom] + 1}"]
+        told += [f"{1e9 * each:.2f}".rstrip("0").rstrip(".").replace(".", "p") for each in lengths_of(structure, atom)]
         if structure.rotation is not None:
-            lengths.append(f"{np.degrees(structure.rotation[atom]):.3f}".replace(".", "p"))
-        letters = initials if structure.rotation is None else [*initials, "A"]
-        name = "".join(initial + length for initial, length in zip(letters, lengths, strict=True))
+            letters.append("A")
+            told.append(f"{np.degrees(structure.rotation[atom]):.3f}".replace(".", "p"))
+        name = "".join(letter + length for letter, length in zip(letters, told, strict=True))
         name = name if name not in taken else f"{name}_{atom}"
         taken.add(name)
         names[atom] = name

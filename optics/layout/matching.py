@@ -89,16 +89,16 @@ def match(features: np.ndarray, table: AtomTable, tolerance: float) -> tuple[np.
     Raises:
         InputError: an outline is none of the library's.
     """
-    atoms = range(len(table.geometry))
-    families = [family_of(table, atom) for atom in atoms]
-    known = described(np.stack([ideal_features(family_of(table, atom), lengths_of(table, atom)) for atom in atoms]))
+    families = [family_of(table, atom) for atom in range(len(table.geometry))]
+    ideal = [ideal_features(family, lengths_of(table, atom)) for atom, family in enumerate(families)]
+    known = described(np.stack(ideal))
     weights = np.array([ROUND_BOX if family.shape.startswith(ROUNDED) else 1.0 for family in families])
     drawn = described(features)
     # The box of what was referred to at an angle is that before it was turned.
     number, away = _nearest(drawn, known, weights, features[:, 6] == 0)
     if (away <= tolerance).all():
         return number, None
-    if all(family.shape in TURNABLE and not family.rotation for family in families):
+    if table.shape in TURNABLE and not table.families:
         turned, still_away = _nearest(_unturned(drawn), _unturned(known), 0 * weights, features[:, 6] == 0)
         if (still_away <= tolerance).all():
             return turned, _angle(drawn) - _angle(known)[turned]

@@ -10,6 +10,7 @@ are Aa²/12 and Ab²/12, and ∫(x² − y²) + 2i∫xy = A(a² − b²)/12 · e
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import get_args
 
 import numpy as np
 
@@ -26,7 +27,7 @@ FEATURES = ("area", "moment", "width", "height", "difference", "product", "aside
 """What is measured of a polygon: area, polar second moment about the centroid, the sides of its box, ∫(x² − y²) and
 2∫xy, and 1 where the box is that before the polygon was turned by no multiple of a right angle, else 0."""
 
-OUTLINE_OF: dict[Shape, str] = {
+OUTLINE_OF: dict[str, str] = {
     "round_pillar": ROUND,
     "round_hole": ROUND,
     "square_pillar": SQUARE,
@@ -162,11 +163,13 @@ class Outlines:
         lengths: ``[outline, parameter]`` in metres.
         rotation: ``[outline]`` by which rectangles are turned anticlockwise, in radians, 0 to π, the longer side lying
             along x before; None where all outlines stand upright.
+        family: ``[outline]`` number of each one's family in a library; None of one family.
     """
 
     kind: str
     lengths: np.ndarray
     rotation: np.ndarray | None = None
+    family: np.ndarray | None = None
 
 
 def principal_sides(features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -252,7 +255,8 @@ def shape_of(kind: str, *, holes: bool) -> Shape:
     Raises:
         InputError: there are no holes of this kind.
     """
-    fitting = [shape for shape, each in OUTLINE_OF.items() if each == kind and shape.endswith("_hole") == holes]
+    every = get_args(Shape)
+    fitting: list[Shape] = [each for each in every if OUTLINE_OF[each] == kind and each.endswith("_hole") == holes]
     if not fitting:
         raise InputError(f"{kind} holes are not known; a structure has round or square holes.")
     return fitting[0]

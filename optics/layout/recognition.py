@@ -11,7 +11,7 @@ from scipy import ndimage
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
+from metalens.formats.meta_atoms.shapes import MIXED, Family, Kind, parameters_of
 from metalens.optics.layout.hierarchy import Drawn
 from metalens.optics.layout.lattice import LatticeSites, sites_on_lattice
 from metalens.optics.layout.matching import match
@@ -45,6 +45,7 @@ class Made:
         families: shape, turn and vertices of the library's meta-atoms; none takes upright ones.
         geometry: ``[atom, parameter]`` of the library's meta-atoms in metres; outlines are matched to them where area
             and moments do not tell the lengths.
+        family: ``[atom]`` number of each one's family; None of one family.
     """
 
     height: float
@@ -52,9 +53,10 @@ class Made:
     substrate: str = ""
     library_name: str = ""
     library_sha256: str = ""
-    shape: Shape | None = None
+    shape: Kind | None = None
     families: tuple[Family, ...] = ()
     geometry: np.ndarray | None = None
+    family: np.ndarray | None = None
 
 
 @dataclass(frozen=True)
@@ -100,7 +102,7 @@ def structure_of_layout(
     """
     atoms, aside = _without_frames(atoms)
     used, outline = np.unique(atoms.drawn.outline, return_inverse=True)
-    if made.shape is not None and OUTLINE_OF[made.shape] in MATCHED:
+    if made.shape == MIXED or OUTLINE_OF.get(made.shape or "") in MATCHED:
         outlines = _as_the_librarys(atoms.outlines[used], made, 2 * atoms.grid)
     else:
         outlines = _as_asked(recognise(atoms.outlines[used], 2 * atoms.grid), made.shape)
@@ -112,7 +114,9 @@ def structure_of_layout(
     diameter = None if atoms.boundary is None else atoms.boundary[2]
     # Layouts turn anticlockwise with y up; a structure turns from x towards y, which points down.
     turned = None if outlines.rotation is None else half_turns(-outlines.rotation)
-    found = recognised(sites, outline, outlines.lengths, replace(made, shape=shape), diameter, rotation=turned)
+    found = recognised(
+        sites, outline, outlines.lengths, replace(made, shape=shape), diameter, rotation=turned, family=outlines.family
+    )
     return replace(found, aside=aside)
 
 
@@ -148,11 +152,11 @@ def half_turns(angle: np.ndarray) -> np.ndarray:
     return np.where(found < np.pi, found, 0.0)
 
 
-def _as_asked(found: Outlines, shape: Shape | None) -> Outlines:
+def _as_asked(found: Outlines, shape: Kind | None) -> Outlines:
     """Outlines as the shape that was asked for: squares are rectangles, too."""
-    if shape is None or OUTLINE_OF[shape] == found.kind:
+    if shape is None or OUTLINE_OF.get(shape) == found.kind:
         return found
-    if OUTLINE_OF[shape] != RECTANGULAR or found.kind == ROUND or found.lengths.shape[1] != 1:
+    if OUTLINE_OF.get(shape) != RECTANGULAR or found.kind == ROUND or found.lengths.shape[1] != 1:
         raise InputError(f"the outlines are {found.kind}, those of a {shape} were expected; give another --library")
     return Outlines(RECTANGULAR, np.repeat(found.lengths, 2, axis=1))
 
@@ -161,16 +165,21 @@ def _as_the_librarys(features: np.ndarray, made: Made, tolerance: float) -> Outl
     """Outlines that are matched to the library's meta-atoms, whose lengths they get."""
     assert made.shape is not None
     assert made.geometry is not None
-    table = _Table(made.shape, made.families, made.geometry)
-    number, rotation = match(features, table, tolerance)
-    return Outlines(OUTLINE_OF[made.shape], made.geometry[number], None if rotation is None else half_turns(rotation))
+    number, rotation = match(features, _Table(made.shape, made.families, made.geometry, made.family), tolerance)
+    return Outlines(
+        made.shape,
+        made.geometry[number],
+        None if rotation is None else half_turns(rotation),
+        None if made.family is None else made.family[number],
+    )
 
 
 @dataclass(frozen=True)
 class _Table:
-    shape: Shape
+    shape: Kind
     families: tuple[Family, ...]
     geometry: np.ndarray
+    family: np.ndarray | None
 
 
 def recognised(
@@ -181,6 +190,7 @@ def recognised(
     diameter: float | None = None,
     *,
     rotation: np.ndarray | None = None,
+    family: np.ndarray | None = None,
 ) -> Recognised:
     """A structure of sites.
 
@@ -191,6 +201,7 @@ def recognised(
         made: what it is made of, with its shape.
         diameter: of the aperture in metres; None takes the disc that they fill.
         rotation: ``[outline]`` from x towards y in radians, 0 to π; None where all stand upright.
+        family: ``[outline]`` number of each one's family; None of one family.
 
     Raises:
         InputError: there are more geometries than a structure holds, or they are larger than the pitch.
@@ -198,9 +209,13 @@ def recognised(
     shape = made.shape
     assert shape is not None
     columns = lengths if rotation is None else np.append(lengths, rotation[:, None], axis=1)
+    if family is not None:
+        columns = np.append(columns, family[:, None], axis=1)
     geometry, which = _geometries(columns, outline)
     if rotation is not None:
         geometry, rotation = np.ascontiguousarray(geometry[:, :-1]), half_turns(geometry[:, -1])
+    if family is not None:
+        geometry, family = np.ascontiguousarray(geometry[:, :-1]), np.rint(geometry[:, -1]).astype(np.int64)
     index = np.full(sites.size, EMPTY, dtype=np.uint16)
     index[sites.row, sites.column] = which
     structure = Structure(
@@ -209,7 +224,8 @@ def recognised(
         site_index=index,
         geometry=geometry,
         rotation=rotation,
-        parameter_names=PARAMETERS[shape],
+        family=family,
+        parameter_names=parameters_of(shape),
         shape=shape,
         height=made.height,
         material=made.material,

@@ -18,9 +18,9 @@ from metalens.formats.camera.structure import EMPTY, TURNABLE, Structure
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.text_file import cells_of, header_of, numbers_of, text_lines
-from metalens.formats.meta_atoms.families import family_of
+from metalens.formats.meta_atoms.families import families_of, family_of
 from metalens.formats.meta_atoms.library import Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS, Family, Shape
+from metalens.formats.meta_atoms.shapes import MIXED, PARAMETERS, Kind, Shape, parameters_of
 from metalens.optics.layout.hierarchy import MAXIMUM_SITES
 from metalens.optics.layout.lattice import sites_on_lattice
 from metalens.optics.layout.recognition import Made, Recognised, half_turns, recognised
@@ -31,7 +31,7 @@ LARGEST_FILE = 2**31
 TOLERANCE = 2e-9
 """Of a position in metres: tables are often rounded to whole nanometres."""
 
-RADIUS, ROTATION = "radius_nm", "rotation_deg"
+RADIUS, ROTATION, FAMILY = "radius_nm", "rotation_deg", "family"
 PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
 
 ANGLE_TOLERANCE = 1e-3
@@ -54,26 +54,51 @@ def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
-    lengths = [",".join(_decimal(each / NANO, 4) for each in row) for row in structure.geometry]
-    names = ",".join(f"{name}_nm" for name in structure.parameter_names)
-    family = family_of(structure, 0)
-    if structure.rotation is not None or family.rotation:
-        names += f",{ROTATION}"
-        turned = np.full(len(lengths), np.degrees(family.rotation % (2 * np.pi)))
-        if structure.rotation is not None:
-            turned = np.degrees(-structure.rotation % np.pi)
-        lengths = [f"{row},{_decimal(angle, 4)}" for row, angle in zip(lengths, turned.tolist(), strict=True)]
+    lengths, names = _lengths(structure)
     total = 0
     with atomic_file(path) as part, part.open("w", encoding="ascii") as file:
-        if family.vertices is not None:
-            corners = Family(family.shape, 0.0, family.vertices).outline(np.ones(1))
-            told = ", ".join(f"{_decimal(x, 6)} {_decimal(y, 6)}" for x, y in corners.tolist())
-            file.write(f"# corners of the outline about its site, x y over size_nm, y up: {told}\n")
+        file.writelines(f"# {remark}\n" for remark in _remarks(structure))
         file.write(f"x_um,y_um,{names}\n")
         for lines in _rows(structure, lengths):
             file.writelines(lines)
             total += len(lines)
     return total
+
+
+def _lengths(structure: Structure) -> tuple[list[str], str]:
+    """``[atom]`` what stands behind the place of each meta-atom, and the names of these columns."""
+    columns = [[_decimal(each / NANO, 4) for each in column] for column in structure.geometry.T.tolist()]
+    names = [f"{name}_nm" for name in structure.parameter_names]
+    if structure.family is not None:
+        columns.insert(0, [str(number + 1) for number in structure.family.tolist()])
+        names.insert(0, FAMILY)
+    turned = turns_of(structure)
+    if structure.rotation is not None or turned.any():
+        half = np.pi if structure.rotation is not None else 2 * np.pi
+        columns.append([_decimal(angle, 4) for angle in np.degrees(turned % half).tolist()])
+        names.append(ROTATION)
+    return [",".join(row) for row in zip(*columns, strict=True)], ",".join(names)
+
+
+def turns_of(structure: Structure) -> np.ndarray:
+    """``[atom]`` angles by which meta-atoms are turned, anticlockwise as layouts are seen, in radians."""
+    if structure.rotation is not None:
+        return -structure.rotation
+    return np.array([family_of(structure, atom).rotation for atom in range(len(structure.geometry))])
+
+
+def _remarks(structure: Structure) -> Iterator[str]:
+    """What the columns do not tell: which family has which shape, and the corners of polygons."""
+    for number, family in enumerate(families_of(structure), start=1):
+        of_family = f"{FAMILY} {number}: " if structure.family is not None else ""
+        if of_family:
+            lengths = zip(structure.parameter_names, PARAMETERS[family.shape], strict=False)
+            told = ", ".join(f"{column}_nm is its {name}" for column, name in lengths)
+            yield f"{of_family}{family.shape}, {told}"
+        if family.vertices is not None:
+            corners = family.upright().outline(np.ones(1))
+            told = ", ".join(f"{_decimal(x, 6)} {_decimal(y, 6)}" for x, y in corners.tolist())
+            yield f"{of_family}corners of the outline about its site, x y over its size, y up: {told}"
 
 
 def _rows(structure: Structure, lengths: list[str]) -> Iterator[list[str]]:
@@ -132,47 +157,66 @@ def read_sites_table(
         raise InputError(f"{target}: {said}.") from error
 
 
-def _columns(names: list[str], made: Made) -> tuple[Shape, list[int]]:
+def _columns(names: list[str], made: Made) -> tuple[Kind, list[int]]:
     """The shape whose lengths the columns hold, and the numbers of the columns that are read."""
     wanted = made.shape
     lengths = {name.replace(RADIUS, "diameter_nm") for name in names} - {"x_um", "y_um"}
     for shape in PILLARS if wanted is None else (wanted,):
-        expected = [f"{name}_nm" for name in PARAMETERS[shape]]
+        expected = [f"{name}_nm" for name in parameters_of(shape)]
+        if shape == MIXED:
+            expected.append(FAMILY)
         if (made.families or shape in TURNABLE) and ROTATION in names:
             expected.append(ROTATION)
         if set(expected) == lengths and len(names) == 2 + len(expected) and is_sites_table(",".join(names)):
             found = [name.replace(RADIUS, "diameter_nm") for name in names]
             return shape, [found.index(name) for name in ("x_um", "y_um", *expected)]
-    example = PARAMETERS[wanted or "round_pillar"]
+    example = parameters_of(wanted or "round_pillar")
+    family = f"{FAMILY}," if wanted == MIXED else ""
     raise InputError(
         f"the columns are {','.join(names)[:80]!r}; x_um,y_um and the lengths were expected, such as "
-        f"x_um,y_um,{','.join(f'{name}_nm' for name in example)}"
+        f"x_um,y_um,{family}{','.join(f'{name}_nm' for name in example)}"
     )
 
 
-def _of_table(table: np.ndarray, shape: Shape, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
-    end = 2 + len(PARAMETERS[shape])
-    if not len(table) or not (table[:, 2:end] > 0).all():
+def _of_table(table: np.ndarray, shape: Kind, made: Made, pitch: float | None, lattice: Lattice | None) -> Recognised:
+    end = 2 + len(parameters_of(shape))
+    # Those of a mixed geometry that a shape does not have are 0.
+    lacking = table[:, 2:end] < 0 if shape == MIXED else table[:, 2:end] <= 0
+    if not len(table) or lacking.any():
         raise InputError("holds no sites, or lengths that are not positive")
     each, outline = np.unique(table[:, 2:], axis=0, return_inverse=True)
-    lengths, rotation = each[:, : end - 2] * NANO, None
-    if table.shape[1] > end:
-        rotation = _beside_the_family(np.radians(each[:, -1]), made)
+    lengths, beside = each[:, : end - 2] * NANO, each[:, end - 2 :]
+    family = None
+    if shape == MIXED:
+        family, beside = _families(beside[:, 0], made), beside[:, 1:]
+    rotation = _beside_the_family(np.radians(beside[:, 0]), made, family) if beside.shape[1] else None
     sites = sites_on_lattice(
         -table[:, 1] * MICRO, table[:, 0] * MICRO, tolerance=TOLERANCE, pitch=pitch, lattice=lattice
     )
-    return recognised(sites, outline.ravel(), lengths, replace(made, shape=shape), rotation=rotation)
+    return recognised(sites, outline.ravel(), lengths, replace(made, shape=shape), rotation=rotation, family=family)
 
 
-def _beside_the_family(angle: np.ndarray, made: Made) -> np.ndarray | None:
-    """Turns from x towards y beside the library's own, of anticlockwise angles; None where all stand as there."""
-    family = made.families[0] if made.families else None
-    if family is None:
-        return half_turns(-angle)
-    aside = (angle - family.rotation + np.pi) % (2 * np.pi) - np.pi
-    if np.abs(aside).max() > ANGLE_TOLERANCE:
+def _families(column: np.ndarray, made: Made) -> np.ndarray:
+    """``[geometry]`` numbers of families from 0."""
+    wrong = column[(column != np.rint(column)) | (column < 1) | (column > len(made.families))]
+    if wrong.size:
         raise InputError(
-            f"turned by {np.degrees(angle[np.abs(aside).argmax()]):g}°, where the library's {family.shape}s are by "
-            f"{np.degrees(family.rotation):g}°; name another with --library"
+            f"{FAMILY} is {wrong[0]:g}, and the library has {len(made.families)}, counted from 1; name another with "
+            "--library"
+        )
+    return np.asarray(column.astype(np.int64) - 1)
+
+
+def _beside_the_family(angle: np.ndarray, made: Made, family: np.ndarray | None) -> np.ndarray | None:
+    """Turns from x towards y beside the library's own, of anticlockwise angles; None where all stand as there."""
+    if not made.families:
+        return half_turns(-angle)
+    known = np.array([each.rotation for each in made.families])[0 if family is None else family]
+    aside = (angle - known + np.pi) % (2 * np.pi) - np.pi
+    if np.abs(aside).max() > ANGLE_TOLERANCE:
+        worst = int(np.abs(aside).argmax())
+        raise InputError(
+            f"a meta-atom is turned by {np.degrees(angle[worst]):g}°, and the library's by "
+            f"{np.degrees(np.broadcast_to(known, angle.shape)[worst]):g}°; name another with --library"
         )
     return None

@@ -39,7 +39,7 @@ def read_width_map(path: str | os.PathLike[str], made: Made, *, pitch: float, qu
     if quantity not in get_args(Quantity):
         raise InputError(f"{target}: {quantity!r} is no quantity; {', '.join(get_args(Quantity))} were expected.")
     shape = made.shape or ("square_pillar" if quantity == "width" else "round_pillar")
-    if OUTLINE_OF[shape] != (SQUARE if quantity == "width" else ROUND):
+    if OUTLINE_OF.get(shape) != (SQUARE if quantity == "width" else ROUND):
         raise InputError(f"{target}: a {quantity} does not describe a {shape}; say with --map-of what the map holds.")
     values = _read(target)
     if values.ndim != 2 or max(values.shape) > LARGEST_SIDE or values.dtype.kind not in "iuf":

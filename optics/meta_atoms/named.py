@@ -8,7 +8,7 @@ from typing import Any, Literal
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.families import family_of
+from metalens.formats.meta_atoms.families import families_of, told_shapes
 from metalens.formats.meta_atoms.library import (
     AtomLibrary,
     Polarisation,
@@ -16,6 +16,7 @@ from metalens.formats.meta_atoms.library import (
     read_atom_library,
     shipped_libraries,
 )
+from metalens.formats.meta_atoms.shapes import MIXED
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, meta_atom_library
 from metalens.optics.meta_atoms.oblique import POLARISATIONS, ObliqueTables
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
@@ -76,10 +77,11 @@ def takes_angles(library: AtomLibrary, incidence: Incidence | None) -> bool:
         lacks = f"holds {held} alone, normal incidence and at least one other angle were expected"
     elif set(library.polarisations) != set(POLARISATIONS):
         lacks = f"holds the polarisation {library.polarisations[0]} alone, s and p were expected"
-    elif not family_of(library, 0).turned_alike:
+    elif not all(family.turned_alike for family in families_of(library)):
         # Of others the plane of incidence along a lattice vector does not stand for all planes of incidence.
         lacks = (
-            f"is of {library.shape}s, whose response depends on the plane of incidence, and holds only the one along x"
+            f"is of {told_shapes(library)}, whose response depends on the plane of incidence, and holds only the one "
+            "along x"
         )
     if lacks is not None and incidence == "local":
         raise InputError(
@@ -111,6 +113,11 @@ def scalar_library(
         InputError: the library does not hold these, or not two geometries and two wavelengths of them.
     """
     chosen = library.at_incidence(polarisation or library.polarisations[0], angle)
+    if library.shape == MIXED:
+        raise InputError(
+            f"library {library.name}: holds {told_shapes(library)}, and a response is of one shape; choose for each "
+            "site by `metalens export --library … --structure structure.h5`, and name that file in [lens.structure]."
+        )
     held = dict(fixed or {})
     free = [name for name in library.parameter_names if name not in held]
     unknown = sorted(set(held) - set(library.parameter_names))

@@ -7,8 +7,9 @@ from typing import Any
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.parts import LibraryResponse
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.families import family_of
+from metalens.formats.meta_atoms.families import family_of, told_shapes
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
+from metalens.formats.meta_atoms.shapes import MIXED
 from metalens.optics.meta_atoms.named import PROXY
 
 
@@ -32,6 +33,10 @@ def atom_library_of(camera: Camera) -> AtomLibrary:
             '[lens.response] of the kind "library", such as library = "si3n4-on-sio2", or a structure.'
         )
     library = read_atom_library(library_path(source))
+    if library.shape == MIXED:
+        raise InputError(
+            f"library {library.name}: holds {told_shapes(library)}, and supercells of one shape are verified."
+        )
     if library.geometry.shape[1] != 1:
         raise InputError(
             f"library {library.name}: its {library.shape}s have {library.geometry.shape[1]} parameters, and supercells "

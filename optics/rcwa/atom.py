@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from metalens.formats.meta_atoms.families import family_of, lengths_of
 from metalens.formats.meta_atoms.library import lattice_vectors
 from metalens.optics.rcwa.layer import FourierLayer, expansion_of, fourier_layer
 from metalens.optics.rcwa.plan import LibraryPlan
@@ -30,24 +31,25 @@ def compute_atom(plan: LibraryPlan, atom: int) -> dict[str, np.ndarray]:
         ``transmission``, ``transmittance``, ``reflectance``, ``height_slope`` and ``index_slope``, each
         ``[polarisation, angle, wavelength]``, and ``orders`` and ``error``, ``[wavelength]``.
     """
-    density = cell_density(plan.family, plan.geometry[atom], plan.pitch, plan.spec.array.lattice)
-    columns = [_at_wavelength(plan, density, place) for place in range(len(plan.wavelength))]
+    family = family_of(plan, atom)
+    density = cell_density(family, lengths_of(plan, atom), plan.pitch, plan.spec.array.lattice)
+    columns = [_at_wavelength(plan, density, place, mirrored=family.mirrored) for place in range(len(plan.wavelength))]
     return {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
 
 
-def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int) -> dict[str, np.ndarray]:
+def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int, *, mirrored: bool) -> dict[str, np.ndarray]:
     steps = order_steps(plan.spec.array.lattice, plan.spec.accuracy.most_orders)
     before = steps[0]
-    earlier = _scattered(plan, _layer(plan, density, place, before), place)
+    earlier = _scattered(plan, _layer(plan, density, place, before), place, mirrored=mirrored)
     for orders in steps[1:]:
-        found = _scattered(plan, _layer(plan, density, place, orders), place)
+        found = _scattered(plan, _layer(plan, density, place, orders), place, mirrored=mirrored)
         error = float(np.abs(found["transmission"] - earlier["transmission"]).max())
         if error <= plan.spec.accuracy.tolerance or orders == steps[-1]:
             break
         before, earlier = orders, found
     # A derivative needs less accuracy than t: its differences use the second largest number of orders.
-    shifted = _scattered(plan, _layer(plan, density, place, before, INDEX_STEP), place)["transmission"]
-    found["index_slope"] = np.log(shifted / earlier["transmission"]) / INDEX_STEP
+    shifted = _scattered(plan, _layer(plan, density, place, before, INDEX_STEP), place, mirrored=mirrored)
+    found["index_slope"] = np.log(shifted["transmission"] / earlier["transmission"]) / INDEX_STEP
     return found | {"orders": np.array(orders), "error": np.array(error)}
 
 
@@ -72,7 +74,7 @@ def _layer(plan: LibraryPlan, density: np.ndarray, place: int, orders: int, adde
     return fourier_layer(density, inside, outside, vectors, orders)
 
 
-def _scattered(plan: LibraryPlan, layer: FourierLayer, place: int) -> dict[str, np.ndarray]:
+def _scattered(plan: LibraryPlan, layer: FourierLayer, place: int, *, mirrored: bool) -> dict[str, np.ndarray]:
     step = HEIGHT_STEP * plan.height
     rows = [
         [
@@ -85,8 +87,8 @@ def _scattered(plan: LibraryPlan, layer: FourierLayer, place: int) -> dict[str, 
                 before=complex(plan.before[place]),
                 behind=complex(plan.behind[place]),
                 steps=(-step, step),
-                mirror_x=plan.family.mirrored,
-                mirror_y=plan.family.mirrored,
+                mirror_x=mirrored,
+                mirror_y=mirrored,
             )
             for angle in plan.angle
         ]

@@ -15,7 +15,7 @@ from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
-from metalens.formats.meta_atoms.shapes import PARAMETERS
+from metalens.formats.meta_atoms.shapes import parameters_of
 from metalens.formats.meta_atoms.spec import LibrarySpec, parse_library_spec
 from metalens.optics.rcwa.atom import compute_atom
 from metalens.optics.rcwa.layer import FORMULATION
@@ -103,7 +103,7 @@ def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]])
     tables = {name: np.stack([atom[name] for atom in atoms], axis=2) for name in _TABLES}
     return AtomLibrary(
         name=spec.name,
-        shape=spec.meta_atom.shape,
+        shape=plan.shape,
         material=material_name(spec.materials.meta_atom),
         substrate=material_name(spec.materials.substrate),
         surrounding=material_name(spec.materials.surrounding),
@@ -111,9 +111,10 @@ def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]])
         light_from=spec.light.comes_from,
         pitch=plan.pitch,
         height=plan.height,
-        parameter_names=PARAMETERS[spec.meta_atom.shape],
+        parameter_names=parameters_of(plan.shape),
         geometry=plan.geometry,
-        families=(plan.family,),
+        families=plan.families,
+        family=plan.family,
         wavelength=plan.wavelength,
         angle=plan.angle,
         polarisations=spec.light.polarisations,
@@ -135,7 +136,7 @@ def _assembled(plan: LibraryPlan, text: str, atoms: list[dict[str, np.ndarray]])
 
 def empty_cell(plan: LibraryPlan) -> np.ndarray:
     """``[polarisation, angle, wavelength]`` transmission of a site without meta-atom: a slab, in closed form."""
-    filling = plan.meta_atom if plan.spec.meta_atom.shape.endswith("hole") else plan.surrounding
+    filling = plan.meta_atom if plan.families[0].shape.endswith("hole") else plan.surrounding
     return np.array(
         [
             [

@@ -8,7 +8,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import lattice_vectors
-from metalens.formats.meta_atoms.shapes import Family
+from metalens.formats.meta_atoms.shapes import Family, Kind
 from metalens.formats.meta_atoms.spec import LibrarySpec
 from metalens.optics.rcwa.materials import refractive_index
 
@@ -19,7 +19,8 @@ class LibraryPlan:
 
     Attributes:
         spec: the specification as read.
-        geometry: ``[atom, parameter]``.
+        geometry: ``[atom, parameter]``; of several families filled up with zeros.
+        family: ``[atom]`` number of each one's family; None of one family.
         wavelength: ``[wavelength]``.
         angle: ``[angle]``.
         meta_atom: ``[wavelength]`` refractive index of the pillars, or of the layer that has the holes.
@@ -29,6 +30,7 @@ class LibraryPlan:
 
     spec: LibrarySpec
     geometry: np.ndarray
+    family: np.ndarray | None
     wavelength: np.ndarray
     angle: np.ndarray
     meta_atom: np.ndarray
@@ -36,9 +38,14 @@ class LibraryPlan:
     surrounding: np.ndarray
 
     @property
-    def family(self) -> Family:
+    def shape(self) -> Kind:
+        """Of all meta-atoms; see :class:`metalens.formats.meta_atoms.families.AtomTable`."""
+        return self.spec.shape()
+
+    @property
+    def families(self) -> tuple[Family, ...]:
         """Shape, turn and vertices of the meta-atoms."""
-        return self.spec.meta_atom.family()
+        return self.spec.families()
 
     @property
     def pitch(self) -> float:
@@ -48,7 +55,7 @@ class LibraryPlan:
     @property
     def height(self) -> float:
         """In metres."""
-        return self.spec.meta_atom.height_nm * 1e-9
+        return self.spec.meta_atoms[0].height_nm * 1e-9
 
     @property
     def before(self) -> np.ndarray:
@@ -73,7 +80,8 @@ def plan_library(spec: LibrarySpec) -> LibraryPlan:
         refractive_index(material, wavelength)
         for material in (spec.materials.meta_atom, spec.materials.substrate, spec.materials.surrounding)
     ]
-    plan = LibraryPlan(spec, spec.geometry(), wavelength, np.radians(spec.light.angle_deg), *indices)
+    angle = np.radians(spec.light.angle_deg)
+    plan = LibraryPlan(spec, spec.geometry(), spec.family(), wavelength, angle, *indices)
     _check_incidence(plan)
     if not spec.light.allow_diffraction:
         _check_diffraction(plan)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.meta_atoms.families import family_of
+from metalens.formats.meta_atoms.families import family_of, told_shapes
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.formats.meta_atoms.shapes import Family
 from metalens.formats.meta_atoms.verification import ORDERS
@@ -105,6 +105,11 @@ def supercell_of(library: AtomLibrary, geometry: np.ndarray, wavelength: float, 
         raise InputError(
             f"library {library.name}: is of a hexagonal lattice, and supercells are computed on square ones; "
             "neighbours cannot be taken into account for it."
+        )
+    if not family_of(library, 0).mirrored or len(library.families) > 1:
+        raise InputError(
+            f"library {library.name}: holds {told_shapes(library)}, and supercells are of one shape that is its own "
+            "mirror image."
         )
     if library.material_index is None or library.substrate_index is None or library.surrounding_index is None:
         raise InputError(

@@ -15,7 +15,7 @@ from metalens.formats.camera.structure import AtomKind
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library, shipped_libraries
-from metalens.formats.meta_atoms.shapes import PARAMETERS
+from metalens.formats.meta_atoms.shapes import parameters_of
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range, is_duty_cycle
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.meta_atoms.proxy import nano_optics_proxy
@@ -43,12 +43,14 @@ class Candidates:
         number: ``[atom]`` the same in the unit of the scalar library.
         library: their transmission.
         kind: shape, height and materials.
+        family: ``[atom]`` number of each one's family; None of one family.
     """
 
     geometry: np.ndarray
     number: np.ndarray
     library: MetaAtomLibrary
     kind: AtomKind
+    family: np.ndarray | None = None
 
     def offered(self, wavelengths: Sequence[float] | np.ndarray) -> np.ndarray:
         """Complex transmission ``[atom, wavelength]`` at wavelengths in metres.
@@ -98,7 +100,7 @@ def candidates_of(
             )
         kind = kind or _kind_of(library)
         table = library.geometry
-        scalar = geometry_in(library, table)[1]
+        scalar = geometry_in(library, table, library.family)[1]
         unit = 1.0
     else:
         scalar, unit = library, pitch if is_duty_cycle(library) else 1.0
@@ -106,14 +108,15 @@ def candidates_of(
     if kind is None:
         raise InputError("structure: this library does not tell what its meta-atoms are; give kind, an AtomKind.")
     wanted = _wanted(table, geometry, step)
-    if wanted.shape[1] != len(PARAMETERS[kind.shape]):
+    if wanted.shape[1] != len(parameters_of(kind.shape)):
         raise InputError(
-            f"structure: a {kind.shape} has the parameters {', '.join(PARAMETERS[kind.shape])}, and the library's "
+            f"structure: a {kind.shape} has the parameters {', '.join(parameters_of(kind.shape))}, and the library's "
             f"meta-atoms have {wanted.shape[1]}."
         )
-    number = geometry_in(library, wanted)[0] if isinstance(library, AtomLibrary) else wanted[:, 0] / unit
+    family = library.family if isinstance(library, AtomLibrary) else None
+    number = geometry_in(library, wanted, family)[0] if isinstance(library, AtomLibrary) else wanted[:, 0] / unit
     check_range(scalar, geometry=number)
-    return Candidates(wanted, number, scalar, kind)
+    return Candidates(wanted, number, scalar, kind, family)
 
 
 def _kind_of(library: AtomLibrary) -> AtomKind:
@@ -178,7 +181,9 @@ def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, p
     return chosen
 
 
-def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def best_pistons(
+    phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, family: np.ndarray | None = None
+) -> np.ndarray:
     """Best pistons c_λ ``[wavelength]``: a constant phase per wavelength does not change the image.
 
     Given the choice, the best piston of a wavelength is the angle of its mean first order; given the pistons, the
@@ -189,6 +194,8 @@ def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> 
         phase: ``[site, wavelength]`` or ``[site, 1]`` wanted phases in radians at places that stand for all.
         offered: ``[atom, wavelength]`` complex transmissions.
         weight: ``[wavelength]``.
+        family: ``[atom]`` of several families: the alternation then begins at the best pistons of each family, too, so
+            that the choice from all of them is not worse than that from one.
     """
     wavelengths = len(weight)
     wanted = np.exp(-1j * phase)
@@ -196,9 +203,12 @@ def best_pistons(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray) -> 
     ratio = 2.0
     for _ in range(60):
         ratio = (1 + ratio) ** (1 / (wavelengths + 1))
+    spread = np.arange(STARTS if wavelengths > 1 else 4)[:, None] / ratio ** np.arange(1, wavelengths + 1)
+    starts = [*(2 * np.pi * (spread % 1))]
+    if family is not None:
+        starts += [best_pistons(phase, offered[family == each], weight) for each in np.unique(family)]
     best, most = np.zeros(wavelengths), -1.0
-    for start in range(STARTS if wavelengths > 1 else 4):
-        piston = 2 * np.pi * ((start / ratio ** np.arange(1, wavelengths + 1)) % 1)
+    for piston in starts:
         before = np.empty(0)
         for _ in range(ROUNDS):
             chosen = best_candidate(phase, offered, weight, piston)

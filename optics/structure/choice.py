@@ -24,7 +24,7 @@ import numpy as np
 from metalens.formats.camera.structure import EMPTY, LARGEST_SIDE, AtomKind, Structure, site_positions
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
-from metalens.formats.meta_atoms.shapes import PARAMETERS
+from metalens.formats.meta_atoms.shapes import parameters_of
 from metalens.optics.aperture import Aperture
 from metalens.optics.meta_atoms.library import MetaAtomLibrary, check_range
 from metalens.optics.metalens import Metalens
@@ -78,7 +78,7 @@ def choose_structure(
     remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
     offered = candidates.offered(wanted.wavelengths)
     judged = offered if options.weigh_amplitude else offered / np.abs(offered)
-    piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), judged, wanted.weights)
+    piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), judged, wanted.weights, candidates.family)
     radial = lens.structure if isinstance(lens.structure, RadialGeometry) else None
 
     def choose(y: np.ndarray, x: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -96,7 +96,8 @@ def choose_structure(
         pitch=pitch,
         site_index=site_index,
         geometry=np.asarray(candidates.geometry, dtype=np.float64),
-        parameter_names=PARAMETERS[candidates.kind.shape],
+        family=candidates.family,
+        parameter_names=parameters_of(candidates.kind.shape),
         name=options.name,
         provenance=_provenance(wanted, fit, remarks),
         **vars(candidates.kind),

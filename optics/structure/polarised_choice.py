@@ -19,7 +19,7 @@ import numpy as np
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
-from metalens.formats.meta_atoms.shapes import PARAMETERS
+from metalens.formats.meta_atoms.shapes import parameters_of
 from metalens.optics.geometric_phase import jones_axes
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase
@@ -97,7 +97,7 @@ def choose_polarised_structure(
         site_index=numbers[codes],
         geometry=np.ascontiguousarray(found.geometry[choose.atom_of(used)]),
         rotation=np.pi * (used % ANGLES) / ANGLES if turned else None,
-        parameter_names=PARAMETERS[kind.shape],
+        parameter_names=parameters_of(kind.shape),
         name=options.name,
         **vars(kind),
     )

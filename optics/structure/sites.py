@@ -10,6 +10,7 @@ import numpy as np
 
 from metalens.formats.camera.structure import Structure
 from metalens.formats.files.errors import InputError
+from metalens.formats.meta_atoms.families import told_lengths, told_shapes
 from metalens.formats.meta_atoms.library import AtomLibrary, Lattice
 from metalens.optics.built import Built
 from metalens.optics.flat_pixels import sampled_hexagons, sampled_pixels
@@ -166,7 +167,7 @@ def sites_of(
     if isinstance(library, AtomLibrary):
         check_same_arrays(structure, library)
         oblique = takes_angles(library, incidence)
-        geometry, scalar = geometry_in(library, structure.geometry, oblique=oblique)
+        geometry, scalar = geometry_in(library, structure.geometry, structure.family, oblique=oblique)
     elif structure.geometry.shape[1] > 1:
         raise InputError(
             f"structure {structure.name}: its meta-atoms have {structure.geometry.shape[1]} parameters, and this "
@@ -191,13 +192,13 @@ def check_same_arrays(structure: Structure, library: AtomLibrary) -> None:
     """
     if library.shape != structure.shape:
         raise InputError(
-            f"structure {structure.name}: is of {structure.shape}s, and the library {library.name} of "
-            f"{library.shape}s; choose the library that it was made from."
+            f"structure {structure.name}: is of {told_shapes(structure)}, and the library {library.name} of "
+            f"{told_shapes(library)}; choose the library that it was made from."
         )
     if library.families != structure.families:
         raise InputError(
-            f"structure {structure.name}: its {structure.shape}s have another turn or other vertices than those of the "
-            f"library {library.name}; choose the library that it was made from."
+            f"structure {structure.name}: its {told_shapes(structure)} have another turn, other vertices or another "
+            f"order than those of the library {library.name}; choose the library that it was made from."
         )
     for name in ("pitch", "height"):
         own, known = getattr(structure, name), getattr(library, name)
@@ -210,7 +211,7 @@ def check_same_arrays(structure: Structure, library: AtomLibrary) -> None:
 
 
 def geometry_in(
-    library: AtomLibrary, geometry: np.ndarray, *, oblique: bool = False
+    library: AtomLibrary, geometry: np.ndarray, family: np.ndarray | None = None, *, oblique: bool = False
 ) -> tuple[np.ndarray, MetaAtomLibrary]:
     """A library with one number for each meta-atom, and the numbers of given meta-atoms.
 
@@ -219,6 +220,7 @@ def geometry_in(
     Args:
         library: with any number of parameters.
         geometry: ``[atom, parameter]`` in metres.
+        family: ``[atom]`` number of each one's family among the library's; None of one family.
         oblique: take the tables of all angles and polarisations along.
 
     Returns:
@@ -229,7 +231,7 @@ def geometry_in(
     """
     if geometry.shape[1] == 1:
         return geometry[:, 0], scalar_library(library, oblique=oblique)
-    row = rows_in(library, geometry)
+    row = rows_in(library, geometry, family)
     chosen = library.at_incidence(library.polarisations[0])
     empty = None if chosen.empty is None else chosen.empty[0, 0]
     numbers = np.arange(1.0, len(library.geometry) + 1)
@@ -238,12 +240,13 @@ def geometry_in(
     return numbers[row], scalar
 
 
-def rows_in(library: AtomLibrary, geometry: np.ndarray) -> np.ndarray:
+def rows_in(library: AtomLibrary, geometry: np.ndarray, family: np.ndarray | None = None) -> np.ndarray:
     """Which of a library's meta-atoms given ones are.
 
     Args:
         library: with any number of parameters.
         geometry: ``[atom, parameter]`` in metres.
+        family: ``[atom]`` number of each one's family among the library's; None of one family.
 
     Returns:
         ``[atom]`` rows of the library's geometry.
@@ -254,13 +257,16 @@ def rows_in(library: AtomLibrary, geometry: np.ndarray) -> np.ndarray:
     row = np.empty(len(geometry), dtype=np.int64)
     for start in range(0, len(geometry), 256):
         part = slice(start, start + 256)
-        row[part] = np.abs(geometry[part, None] - library.geometry[None]).max(axis=2).argmin(axis=1)
+        away = np.abs(geometry[part, None] - library.geometry[None]).max(axis=2)
+        if family is not None:
+            away[family[part, None] != library.family] = np.inf
+        row[part] = away.argmin(axis=1)
     away = np.abs(geometry - library.geometry[row]).max(axis=1)
     missing = np.flatnonzero(away > 1e-11)
     if missing.size:
-        sizes = " × ".join(f"{1e9 * each:g}" for each in geometry[missing[0]])
+        sizes = told_lengths(geometry[missing[0]][geometry[missing[0]] > 0])
         raise InputError(
-            f"library {library.name}: has no {library.shape} of {sizes} nm; of several parameters only its own "
-            "meta-atoms can be used."
+            f"library {library.name}: holds {told_shapes(library)}, and none of {sizes} nm; of several parameters only "
+            "its own meta-atoms can be used."
         )
     return row

@@ -101,6 +101,20 @@ def test_polygons_are_computed_and_shown(tmp_path):
     assert told["smallest_feature_nm"] == pytest.approx(100 / 3, abs=1e-3)
 
 
+def test_several_families_are_what_each_is_by_itself(built, tmp_path):
+    ring = "shape = 'annular_pillar'\nheight_nm = 500\nouter_diameter_nm = [160]\ninner_diameter_nm = [60]\n"
+    text = SPEC.replace("[meta_atom]", "[[meta_atom]]").replace("[array]", f"[[meta_atom]]\n{ring}[array]")
+    (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
+    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--json").exit_code == 0
+    library, alone = read_atom_library(tmp_path / "library.h5"), read_atom_library(built / "library.h5")
+    assert [family.shape for family in library.families] == ["round_pillar", "annular_pillar"]
+    np.testing.assert_array_equal(library.transmission[:, :, :2], alone.transmission)
+    np.testing.assert_array_equal(library.empty, alone.empty)
+    shown = run("show", tmp_path / "library.h5").output
+    assert "two pillars: 2 round pillars and 1 annular pillars, 500 nm high" in shown
+    assert "features from 50 nm, gaps from 60 nm" in shown
+
+
 def test_a_run_that_was_stopped_ends_with_the_same_bytes_and_one_worker_too(built):
     folder, _ = built
     assert run("build", folder / "spec.toml", "-o", folder / "one.h5", "--workers", 1).exit_code == 0

@@ -183,7 +183,7 @@ def test_a_table_of_polygons_tells_their_corners_and_their_turn(tmp_path):
     remark, names, first = (tmp_path / "sites.csv").read_text(encoding="ascii").splitlines()[:3]
     # 3 wide, and its centroid lies at (5/4, 3/4): the first corner is 5/12 to the left and 1/4 below.
     assert remark.startswith(
-        "# corners of the outline about its site, x y over size_nm, y up: -0.416667 -0.25, 0.583333 "
+        "# corners of the outline about its site, x y over its size, y up: -0.416667 -0.25, 0.583333 "
     )
     assert names == "x_um,y_um,size_nm,rotation_deg"
     assert first.endswith(",28.6479")
@@ -191,7 +191,7 @@ def test_a_table_of_polygons_tells_their_corners_and_their_turn(tmp_path):
 
 def test_a_table_of_another_turn_is_refused(tmp_path):
     write_sites_table(tmp_path / "sites.csv", lens("polygon at an angle"))
-    with pytest.raises(InputError, match=r"turned by 28\.6479°, where the library's polygonal_pillars are by 0°"):
+    with pytest.raises(InputError, match=r"is turned by 28\.6479°, and the library's by 0°"):
         read_sites_table(tmp_path / "sites.csv", made_of(lens("polygon")))
 
 
@@ -199,7 +199,7 @@ def test_a_library_of_another_turn_is_refused():
     made = lens("ellipse at an angle")
     upright = library([(120e-9, 240e-9)], [1], [1], shape="elliptical_pillar", pitch=400e-9,
                       parameter_names=("diameter_x", "diameter_y"))  # fmt: skip
-    with pytest.raises(InputError, match="have another turn or other vertices"):
+    with pytest.raises(InputError, match="have another turn, other vertices"):
         check_same_arrays(made, upright)
 
 

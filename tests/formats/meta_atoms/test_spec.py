@@ -123,6 +123,53 @@ def test_a_turned_cross_may_leave_a_cell_that_holds_it_upright():
         parse_library_spec(of_shape("cross_pillar", *lines, "rotation_deg = 20"))
 
 
+CROSSES = """
+[[meta_atom]]
+shape = "cross_pillar"
+height_nm = 600
+length_nm = [150, 200]
+arm_width_nm = [60]
+"""
+
+
+def of_families(*tables: str) -> str:
+    return changed(("[meta_atom]", "[[meta_atom]]"), ("[array]", "\n".join([*tables, "[array]"])))
+
+
+def test_several_families_are_one_geometry_filled_up_with_zeros():
+    plan = plan_library(parse_library_spec(of_families(CROSSES)))
+    assert [family.shape for family in plan.families] == ["round_pillar", "cross_pillar"]
+    np.testing.assert_array_equal(plan.family, [0, 0, 0, 1, 1])
+    expected = [[100, 0, 0, 0], [150, 0, 0, 0], [200, 0, 0, 0], [150, 60, 0, 0], [200, 60, 0, 0]]
+    np.testing.assert_allclose(plan.geometry, 1e-9 * np.array(expected))
+
+
+def test_one_table_in_double_brackets_is_one_family():
+    spec = parse_library_spec(of_families())
+    assert spec.shape() == "round_pillar"
+    assert spec.family() is None
+    np.testing.assert_array_equal(spec.geometry(), parse_library_spec(TEXT).geometry())
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (CROSSES.replace("600", "500"), "meta_atom.height_nm 600, 500: the meta-atoms of one lens have one height"),
+        (CROSSES + CROSSES, "two tables meta_atom have one shape, turn and polygon"),
+        (CROSSES.replace("200", "260"), "a cross_pillar of 260 nm does not fit array.pitch_nm 250"),
+        (CROSSES.replace("length", "lenght"), "unknown key meta_atom.1.lenght_nm"),
+        ('[[meta_atom]]\nshape = "square_hole"\nheight_nm = 600\nwidth_nm = [100]', "both pillars and holes"),
+        ('[[meta_atom]]\nshape = "mixed"\nheight_nm = 600', "meta_atom.1.shape"),
+        (CROSSES * 16, "meta_atom"),
+    ],
+)
+def test_families_that_do_not_fit_together_are_refused(table, message):
+    with pytest.raises(InputError) as caught:
+        parse_library_spec(of_families(table))
+    assert message in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
 def test_too_many_combinations_are_refused_before_they_are_made():
     many = "{ start = 10, stop = 100, count = 1000 }"
     lines = [f"{name} = {many}" for name in ("width_x_nm", "width_y_nm", "leg_width_nm", "bar_width_nm")]
