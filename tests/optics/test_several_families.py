@@ -19,6 +19,9 @@ from metalens.optics.layout.mask import MaskOptions, write_mask
 from metalens.optics.layout.matching import ideal_features
 from metalens.optics.layout.sites_table import write_sites_table
 from metalens.optics.meta_atoms import library_named
+from metalens.optics.meta_atoms.named import takes_angles
+from metalens.optics.meta_atoms.of_camera import atom_library_of
+from metalens.optics.rcwa.supercell import supercell_of
 from metalens.optics.structure import StructureOptions, choose_structure, sites_of
 from metalens.optics.structure.candidates import best_candidate, best_pistons
 
@@ -229,6 +232,24 @@ def test_a_response_of_several_families_is_refused_with_what_to_do(camera):
         library_named(camera[1] / "mixed.h5")
 
 
+def test_they_respond_by_the_local_angle_where_all_shapes_may():
+    def oblique(families, parts):
+        upright = mixed(families, parts)
+        table = np.tile(upright.transmission, (2, 2, 1, 1))
+        angles = {"angle": np.radians([0.0, 20.0]), "polarisations": ("s", "p"), "empty": None}
+        return mixed(families, parts, transmission=table, **angles)
+
+    assert takes_angles(oblique(FAMILIES[:3], PARTS[:3]), None)
+    # The cross is turned.
+    with pytest.raises(InputError, match="whose response depends on the plane of incidence"):
+        takes_angles(oblique(FAMILIES[:4], PARTS[:4]), "local")
+
+
+def test_supercells_of_them_are_refused():
+    with pytest.raises(InputError, match="supercells are of one shape"):
+        supercell_of(mixed(), mixed().geometry[:2], 532e-9)
+
+
 def test_circles_of_oasis_are_of_round_meta_atoms_alone(chosen, tmp_path):
     with pytest.raises(InputError, match="leave out --circles"):
         write_mask(tmp_path / "l.oas", chosen, "oasis", diameter=DIAMETER, options=MaskOptions(circles=True))
@@ -250,7 +271,10 @@ def test_the_commands_export_simulate_and_import_it(camera, tmp_path):
     assert [each["shape"] for each in told["families"]] == [family.shape for family in FAMILIES]
     assert sum(each["sites"] for each in told["families"]) == told["sites"]
     run("import", tmp_path / "lens.gds", "-o", tmp_path / "made", "--like", lens, "--library", folder / "mixed.h5")
-    found = metalens_of(read_camera(tmp_path / "made" / "lens.toml"))
+    imported = read_camera(tmp_path / "made" / "lens.toml")
+    with pytest.raises(InputError, match="supercells of one shape are verified"):
+        atom_library_of(imported)
+    found = metalens_of(imported)
     wanted = sites_of(read_structure(tmp_path / "structure.h5"), mixed())
     y, x = np.meshgrid(*2 * [PITCH * np.arange(-5.0, 6.0)], indexing="ij")
     np.testing.assert_allclose(
