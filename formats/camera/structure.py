@@ -23,7 +23,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
-from metalens.formats.meta_atoms.families import checked_families, geometry_problem, told_shapes
+from metalens.formats.meta_atoms.families import checked_families, geometry_problem, one_of, told_shapes
 from metalens.formats.meta_atoms.family_file import read_families, write_families
 from metalens.formats.meta_atoms.library import Lattice
 from metalens.formats.meta_atoms.shapes import MIXED, Family, Kind, Shape, parameters_of
@@ -123,7 +123,7 @@ class Structure(AtomKind):
         expected, table = parameters_of(self.shape), self.geometry
         if self.parameter_names != expected:
             raise InputError(
-                f"structure: parameter_names {list(self.parameter_names)} do not fit {told_shapes(self)}, "
+                f"structure: parameter_names {list(self.parameter_names)} do not fit {one_of(self.shape)}, "
                 f"{list(expected)} was expected."
             )
         if table.ndim != 2 or not 1 <= len(table) <= EMPTY or table.shape[1] != len(expected):

@@ -100,6 +100,11 @@ def told_shapes(table: AtomTable) -> str:
     return " and ".join(dict.fromkeys(f"{family.shape}s" for family in families_of(table)))
 
 
+def one_of(shape: str) -> str:
+    """A shape in words, with its article."""
+    return "a mixed geometry" if shape == MIXED else f"a {shape}"
+
+
 def family_of(table: AtomTable, atom: int) -> Family:
     """Shape, turn and vertices of a meta-atom.
 

@@ -15,7 +15,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
 from metalens.formats.files.input_file import is_file
-from metalens.formats.meta_atoms.families import checked_families, geometry_problem, told_shapes
+from metalens.formats.meta_atoms.families import checked_families, geometry_problem, one_of
 from metalens.formats.meta_atoms.family_file import read_families, write_families
 from metalens.formats.meta_atoms.shapes import Family, Kind, parameters_of
 
@@ -171,7 +171,7 @@ def _check_words(library: AtomLibrary) -> None:
         raise InputError("library: its name must have 1 to 80 characters.")
     if library.parameter_names != parameters_of(library.shape):
         raise InputError(
-            f"library: parameters {list(library.parameter_names)} do not fit {told_shapes(library)}, expected "
+            f"library: parameters {list(library.parameter_names)} do not fit {one_of(library.shape)}, expected "
             f"{list(parameters_of(library.shape))}."
         )
     known = get_args(Polarisation)

@@ -87,32 +87,22 @@ def test_a_library_is_built_and_shown(built):
     assert "phase range" in run("show", folder / "library.h5").output
 
 
-def test_polygons_are_computed_and_shown(tmp_path):
-    vertices = "vertices = [[0, 0], [3, 0], [3, 1], [1, 1], [1, 2], [0, 2]]"
-    text = SPEC.replace("round", "polygonal").replace("diameter_nm = ", f"{vertices}\nrotation_deg = 20\nsize_nm = ")
-    (tmp_path / "spec.toml").write_text(text.replace("[532, 633]", "[633]"), encoding="utf-8")
-    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--json").exit_code == 0
-    library = read_atom_library(tmp_path / "library.h5")
-    assert library.families[0].rotation == pytest.approx(np.radians(20))
-    assert (np.abs(library.transmission) <= 1).all()
-    told = json.loads(run("show", tmp_path / "library.h5", "--json").stdout)
-    assert told["shape"] == "polygonal_pillar"
-    assert told["rotation_deg"] == pytest.approx(20)
-    assert told["smallest_feature_nm"] == pytest.approx(100 / 3, abs=1e-3)
-
-
 def test_several_families_are_what_each_is_by_itself(built, tmp_path):
-    ring = "shape = 'annular_pillar'\nheight_nm = 500\nouter_diameter_nm = [160]\ninner_diameter_nm = [60]\n"
-    text = SPEC.replace("[meta_atom]", "[[meta_atom]]").replace("[array]", f"[[meta_atom]]\n{ring}[array]")
+    polygon = "shape = 'polygonal_pillar'\nheight_nm = 500\nsize_nm = [120]\nrotation_deg = 20\n"
+    polygon += "vertices = [[0, 0], [3, 0], [3, 1], [1, 1], [1, 2], [0, 2]]\n"
+    text = SPEC.replace("[meta_atom]", "[[meta_atom]]").replace("[array]", f"[[meta_atom]]\n{polygon}[array]")
     (tmp_path / "spec.toml").write_text(text, encoding="utf-8")
     assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--json").exit_code == 0
-    library, alone = read_atom_library(tmp_path / "library.h5"), read_atom_library(built / "library.h5")
-    assert [family.shape for family in library.families] == ["round_pillar", "annular_pillar"]
+    library, alone = read_atom_library(tmp_path / "library.h5"), read_atom_library(built[0] / "library.h5")
+    assert [family.shape for family in library.families] == ["round_pillar", "polygonal_pillar"]
+    assert library.families[1].rotation == pytest.approx(np.radians(20))
     np.testing.assert_array_equal(library.transmission[:, :, :2], alone.transmission)
     np.testing.assert_array_equal(library.empty, alone.empty)
+    np.testing.assert_allclose(library.transmittance + library.reflectance, 1, atol=5e-3)
     shown = run("show", tmp_path / "library.h5").output
-    assert "two pillars: 2 round pillars and 1 annular pillars, 500 nm high" in shown
-    assert "features from 50 nm, gaps from 60 nm" in shown
+    assert "two pillars: 2 round pillars and 1 polygonal pillars, 500 nm high" in shown
+    # A third of 120 nm, and between the wider circles.
+    assert "features from 40 nm, gaps from 90 nm" in shown
 
 
 def test_a_run_that_was_stopped_ends_with_the_same_bytes_and_one_worker_too(built):
