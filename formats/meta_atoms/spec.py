@@ -87,8 +87,8 @@ class MetaAtom(Record):
         default=None, max_length=MOST_VERTICES, description="(x, y) of a polygon in any unit, y up"
     )
     rotation_deg: float = Field(default=0.0, ge=-360, le=360, allow_inf_nan=False, description="anticlockwise, y up")
-    smallest_feature_nm: Nanometres | None = Field(default=None, description="what the process can make")
-    smallest_gap_nm: Nanometres | None = Field(default=None, description="what the process can open")
+    smallest_feature_nm: Nanometres | None = Field(default=None, description="finer meta-atoms are left out")
+    smallest_gap_nm: Nanometres | None = Field(default=None, description="meta-atoms with narrower gaps are left out")
 
     @model_validator(mode="after")
     def _fit(self) -> MetaAtom:
