@@ -21,7 +21,7 @@ from metalens.optics.built import Built
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
 from metalens.optics.geometric_phase import GeometricPhase, nanofins_of
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
-from metalens.optics.meta_atoms.library import check_range, is_duty_cycle, width_unit
+from metalens.optics.meta_atoms.library import LARGEST_DUTY, check_range, is_duty_cycle, width_unit
 from metalens.optics.meta_atoms.named import PROXY, Incidence
 from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens, Plate, Stop
@@ -322,6 +322,13 @@ def _errors_of(lens: Lens, drawn: Metalens) -> Fabrication:
     assert table is not None
     library = library_of(drawn)
     if library is not None and (table.width_error_nm is not None or table.width_spread_nm is not None):
+        polarised = drawn.structure is not None and drawn.structure.acts_on_polarisation
+        # Of several lengths a library is over the numbers of its meta-atoms.
+        if not polarised and float(np.asarray(library.geometry)[-1]) > LARGEST_DUTY:
+            raise InputError(
+                "lens.fabrication: errors of widths need meta-atoms of one shape with one length, such as round "
+                "pillars; those of this lens have several, and which of them is meant is not known."
+            )
         unit = width_unit(library, atom_pitch(lens, drawn))
     return Fabrication(
         width_error=_scaled(table.width_error_nm, 1e-9 / unit),

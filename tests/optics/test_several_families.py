@@ -245,6 +245,23 @@ def test_they_respond_by_the_local_angle_where_all_shapes_may():
         takes_angles(oblique(FAMILIES[:4], PARTS[:4]), "local")
 
 
+def test_errors_of_widths_are_refused_and_those_of_missing_meta_atoms_are_not(camera, chosen, tmp_path):
+    write_structure(tmp_path / "structure.h5", chosen)
+    write_atom_library(tmp_path / "mixed.h5", mixed())
+    text = (
+        dump_camera(camera[0]) + '\n[lens.structure]\nfile = "structure.h5"\nlibrary = "mixed.h5"\n[lens.fabrication]\n'
+    )
+    (tmp_path / "lens.toml").write_text(text + "width_error_nm = 5\n", encoding="utf-8")
+    with pytest.raises(InputError, match="errors of widths need meta-atoms of one shape with one length"):
+        metalens_of(read_camera(tmp_path / "lens.toml"))
+    (tmp_path / "lens.toml").write_text(text + "missing_share = 0.5\n", encoding="utf-8")
+    made = metalens_of(read_camera(tmp_path / "lens.toml")).structure
+    place = np.zeros((1, 1)), np.zeros((1, 1)), np.asarray(532e-9)
+    whole = np.asarray(sites_of(chosen, mixed()).transmission(*place))
+    # An empty site lets through 1.
+    np.testing.assert_allclose(made.transmission(*place), 0.5 * whole + 0.5, atol=1e-4)
+
+
 def test_supercells_of_them_are_refused():
     with pytest.raises(InputError, match="supercells are of one shape"):
         supercell_of(mixed(), mixed().geometry[:2], 532e-9)
