@@ -83,6 +83,8 @@ def test_a_fine_library_gives_the_psf_of_the_phase_less_what_flat_cells_lose(ide
     assert relative_difference(found / found.sum(), ideal[angle] / ideal[angle].sum()) < 0.01
 
 
+# test_flat_pixels.py has hexagonal sites against a direct sum.
+@pytest.mark.long
 def test_square_and_hexagonal_sites_make_the_same_psf(fine):
     square, hexagonal = (simulate_psf(fine[lattice], GREEN, 0.15, **WINDOW) for lattice in ("square", "hexagonal"))
     # The cell of a hexagonal site is smaller by √3/2 and loses less.
