@@ -65,9 +65,7 @@ class Supercell:
 
     def densities(self) -> list[np.ndarray]:
         """``[u, v]`` of each meta-atom's cell."""
-        return [
-            cell_density(self.family, each, self.pitch, "square", self.samples, centred=True) for each in self.geometry
-        ]
+        return [cell_density(self.family, each, self.pitch, "square", self.samples) for each in self.geometry]
 
 
 @dataclass(frozen=True)
@@ -147,10 +145,7 @@ class SupercellSolver:
     def __init__(self, cell: Supercell, orders_per_atom: int) -> None:
         self.cell = cell
         densities = np.stack(
-            [
-                cell_density(cell.family, each, cell.pitch, "square", cell.samples, centred=True)
-                for each in cell.geometry
-            ]
+            [cell_density(cell.family, each, cell.pitch, "square", cell.samples) for each in cell.geometry]
         )
         count = len(cell.geometry) * orders_per_atom
         self.layer = row_layer(densities, cell.material**2, cell.between**2, cell.pitch, count)

@@ -18,7 +18,7 @@ SUBSAMPLES = 8
 
 
 def cell_density(
-    family: Family, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES, *, centred: bool = False
+    family: Family, geometry: np.ndarray, pitch: float, lattice: str, samples: int = SAMPLES
 ) -> np.ndarray:
     """Filling factor of each sample, averaged over samples that an outline crosses.
 
@@ -28,17 +28,15 @@ def cell_density(
         pitch: in metres.
         lattice: ``"square"`` or ``"hexagonal"``.
         samples: along each lattice vector.
-        centred: the first sample has its centre on the meta-atom's, so that the sampled cell is its own mirror image,
-            as the solver takes it. Otherwise the meta-atom's centre is the first sample's corner, half a sample away,
-            as in the libraries that come with the package.
 
     Returns:
-        ``[u, v]`` from 0 to 1; the meta-atom's centre is the corner of the cell, which is periodic.
+        ``[u, v]`` from 0 to 1; the meta-atom's centre is the corner of the cell, which is periodic, and of its first
+        sample. So the sampled cell is its own mirror image where the meta-atom is: the solver takes samples to lie half
+        a sample beyond their index.
     """
     total = np.zeros((samples, samples))
-    shift = 0.5 if centred else 0.0
     for part_u, part_v in product(range(SUBSAMPLES), repeat=2):
-        u, v = ((np.arange(samples) + (part + 0.5) / SUBSAMPLES - shift) / samples for part in (part_u, part_v))
+        u, v = ((np.arange(samples) + (part + 0.5) / SUBSAMPLES) / samples for part in (part_u, part_v))
         total += _covered(family, np.asarray(geometry), pitch * lattice_vectors(lattice), u, v)
     covered = total / SUBSAMPLES**2
     return 1 - covered if family.shape.endswith("hole") else covered

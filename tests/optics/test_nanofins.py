@@ -32,12 +32,12 @@ def scattered(density, orders=81, polarisation="s", wavelength=LIGHT):
 
 
 def upright():
-    density = cell_density(Family("rectangular_pillar"), FIN, PITCH, "square", 64, centred=True)
+    density = cell_density(Family("rectangular_pillar"), FIN, PITCH, "square", 64)
     return {name: scattered(density, polarisation=name).transmission for name in "sp"}
 
 
 def turned_by_45_degrees(samples=64, parts=8):
-    fine = (np.arange(samples * parts) + 0.5) / (samples * parts) - 0.5 / samples
+    fine = (np.arange(samples * parts) + 0.5) / (samples * parts)
     x, y = np.meshgrid(*2 * [PITCH * (fine - np.round(fine))], indexing="ij")
     u, v = (x + y) / np.sqrt(2), (y - x) / np.sqrt(2)
     inside = (np.abs(u) < 0.5 * FIN[0]) & (np.abs(v) < 0.5 * FIN[1])

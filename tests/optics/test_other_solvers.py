@@ -51,7 +51,7 @@ def extrapolated(density, few, many, angle, asked):
 @pytest.mark.parametrize("angle", [0.0, ANGLE])
 @pytest.mark.parametrize("diameter", [130e-9, 200e-9])
 def test_the_phase_of_a_pillar_is_that_of_torcwa(diameter, angle):
-    density = cell_density(Family("round_pillar"), np.array([diameter]), PITCH, "square", 256, centred=True)
+    density = cell_density(Family("round_pillar"), np.array([diameter]), PITCH, "square", 256)
     layer = fourier_layer(density, PILLAR**2, 1.0, PITCH * np.eye(2), 121)
     theirs = extrapolated(density, (5, 5), (7, 7), angle, 0)
     for number, polarisation in enumerate("sp"):
@@ -70,7 +70,7 @@ def test_the_first_order_of_a_supercell_is_that_of_torcwa(angle):
     cell = type(cell)(**{**cell.__dict__, "material": PILLAR, "between": 1.0, "before": GLASS, "behind": 1.0})
     solver = SupercellSolver(cell, 40)
     density = joined_cells(
-        np.stack([cell_density(Family("round_pillar"), each, PITCH, "square", 64, centred=True) for each in geometry])
+        np.stack([cell_density(Family("round_pillar"), each, PITCH, "square", 64) for each in geometry])
     )
     # The phase falls along the row: the lens' first order is the grating's −1.
     theirs = extrapolated(density, (12, 4), (18, 6), angle, -1)

@@ -99,9 +99,23 @@ def test_without_symmetry_the_answer_is_that_with_it(library):
         # A quarter turn of the plane of incidence changes nothing for round pillars on a square lattice.
         without = scatter_plane_wave(layer, **given, polarisation=polarisation, azimuth=np.pi / 2)
         nearly = scatter_plane_wave(layer, **given, polarisation=polarisation, azimuth=1e-9)
-        assert nearly.order_shares[0] == pytest.approx(with_mirror.order_shares[0], abs=3e-3)
-        assert without.order_shares[0] == pytest.approx(with_mirror.order_shares[0], abs=3e-3)
-        assert without.order_phases[0] == pytest.approx(np.angle(with_mirror.transmission), abs=5e-3)
+        assert nearly.order_shares[0] == pytest.approx(with_mirror.order_shares[0], abs=1e-3)
+        assert without.order_shares[0] == pytest.approx(with_mirror.order_shares[0], abs=1e-3)
+        assert without.order_phases[0] == pytest.approx(np.angle(with_mirror.transmission), abs=1e-3)
+
+
+def test_a_row_is_solved_alike_with_and_without_its_mirror_symmetry(library):
+    # Samples that are off by half of one are not the mirror image that the faster solver takes.
+    layer, cell = SupercellSolver(row(library, 270, 120), 21).layer, row(library, 270, 120)
+    given = {
+        "height": cell.height, "wavelength": LIGHT, "before": cell.before, "behind": cell.behind, "angle": 0.0,
+        "mirror_x": False,
+    }  # fmt: skip
+    for polarisation in "sp":
+        fast, full = (
+            scatter_plane_wave(layer, **given, polarisation=polarisation, mirror_y=each) for each in (True, False)
+        )
+        np.testing.assert_allclose(fast.order_shares, full.order_shares, atol=1e-3)
 
 
 def test_turned_by_half_the_light_comes_from_the_other_side(library, solver):
@@ -115,7 +129,7 @@ def test_turned_by_half_the_light_comes_from_the_other_side(library, solver):
 def test_the_local_approximation_of_a_perfect_ramp_loses_to_flat_cells_alone():
     ramp = np.exp(-2j * np.pi * np.arange(5) / 5)
     # sinc²(1/5) = 0.875.
-    assert abs(local_amplitude(ramp)) ** 2 == pytest.approx(0.875, abs=5e-4)
+    assert abs(local_amplitude(ramp)) ** 2 == pytest.approx(0.875, abs=1e-3)
 
 
 def test_what_a_supercell_needs_is_said(library):
