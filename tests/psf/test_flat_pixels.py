@@ -63,7 +63,6 @@ PHASES = 2 * np.pi * np.arange(LEVELS) / LEVELS
 LIBRARY = meta_atom_library(
     np.arange(1.0, LEVELS + 1), np.array([400e-9, 800e-9]), np.exp(1j * PHASES)[:, None] * np.ones(2), empty=np.ones(2)
 )
-RANDOM = np.random.default_rng(4)
 
 
 def freeform(values: np.ndarray, pitch: float) -> tuple[Metalens, Phase]:
@@ -76,11 +75,11 @@ def focusing_pixels() -> tuple[Metalens, Phase]:
 
 
 def random_pixels() -> tuple[Metalens, Phase]:
-    return freeform(RANDOM.uniform(0, 2 * np.pi, (20, 20)), 1e-6)
+    return freeform(np.random.default_rng(4).uniform(0, 2 * np.pi, (20, 20)), 1e-6)
 
 
 def sites(lattice: str) -> tuple[Metalens, Phase]:
-    index = RANDOM.integers(0, LEVELS, (27, 25))
+    index = np.random.default_rng(5).integers(0, LEVELS, (27, 25))
     structure = Sites(index, np.arange(1.0, LEVELS + 1), LIBRARY, 1e-6, lattice)  # type: ignore[arg-type]
 
     def phase(y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -92,7 +91,7 @@ def sites(lattice: str) -> tuple[Metalens, Phase]:
 
 
 def rings() -> tuple[Metalens, Phase]:
-    level = RANDOM.integers(0, LEVELS, 12)
+    level = np.random.default_rng(11).integers(0, LEVELS, 12)
 
     def phase(y: np.ndarray, x: np.ndarray) -> np.ndarray:
         return PHASES[level[np.floor(np.hypot(y, x) / 1e-6 + 0.5).astype(int)]]
@@ -106,7 +105,8 @@ CASES = {
     "1 µm pixels of random phase": (random_pixels, 0.025e-6, 0.8e-6),
     "square sites of random phase": (lambda: sites("square"), 0.025e-6, 0.8e-6),
     "hexagonal sites of random phase": (lambda: sites("hexagonal"), 0.025e-6, 0.8e-6),
-    "rings of random phase": (rings, 0.02e-6, 0.8e-6),
+    # In steps of 0.02 µm the sum itself errs by 0.1 % at the rings' edges.
+    "rings of random phase": (rings, 0.01e-6, 0.8e-6),
 }
 
 
