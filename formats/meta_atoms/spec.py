@@ -238,6 +238,9 @@ class LibrarySpec(Record):
         return None if len(parts) == 1 else joined_geometry(parts)[1]
 
 
+_WITH_CORNERS = ("square_pillar", "rectangular_pillar", "square_hole")
+
+
 def _check_cell(atom: MetaAtom, array: Array) -> None:
     """Refuse meta-atoms that neighbours would touch, and families of which the process makes none."""
     largest = 1e9 * float(atom.geometry().max())
@@ -247,6 +250,15 @@ def _check_cell(atom: MetaAtom, array: Array) -> None:
             "neighbours would touch, so make it smaller or the pitch larger"
         )
     family, vectors = atom.family(), array.vectors()
+    if array.lattice == "hexagonal" and family.shape in _WITH_CORNERS:
+        # The next row lies closer than the pitch, by half a pitch to the side.
+        for lengths in atom.geometry():
+            if 1e9 * lengths[0] >= 0.5 * array.pitch_nm and 1e9 * lengths[-1] >= np.sqrt(0.75) * array.pitch_nm:
+                raise ValueError(
+                    f"a {family.shape} of {told_lengths(lengths)} nm meets the next row of a hexagonal lattice of "
+                    f"array.pitch_nm {array.pitch_nm:g}, {np.sqrt(0.75) * array.pitch_nm:.0f} nm away; make it smaller "
+                    "or the pitch larger"
+                )
     if family.shape in TURNED:
         for lengths in atom.geometry():
             if leaves_cell(family.outline(lengths), vectors):

@@ -123,6 +123,28 @@ def test_a_turned_cross_may_leave_a_cell_that_holds_it_upright():
         parse_library_spec(of_shape("cross_pillar", *lines, "rotation_deg = 20"))
 
 
+@pytest.mark.parametrize(
+    ("shape", "lines", "meets"),
+    [
+        ("square_pillar", ["width_nm = [216]"], False),
+        ("square_pillar", ["width_nm = [217]"], True),
+        ("rectangular_pillar", ["width_x_nm = [120]", "width_y_nm = [240]"], False),
+        ("rectangular_pillar", ["width_x_nm = [130]", "width_y_nm = [240]"], True),
+    ],
+)
+def test_on_hexagonal_lattices_corners_may_meet_the_next_row(shape, lines, meets):
+    """Rows are √3/2 of the pitch of 250 nm apart, and shifted by half of it."""
+    text = of_shape(shape, *lines).replace('lattice = "square"', 'lattice = "hexagonal"')
+    assert "hexagonal" in text
+    if not meets:
+        parse_library_spec(text)
+        return
+    with pytest.raises(
+        InputError, match=r"meets the next row of a hexagonal lattice of array\.pitch_nm 250, 217 nm away"
+    ):
+        parse_library_spec(text)
+
+
 CROSSES = """
 [[meta_atom]]
 shape = "cross_pillar"
