@@ -22,7 +22,7 @@ from metalens.restore.conditioning.quality import GRID, quality_map
 from metalens.restore.deconvolution.linear_estimates import LinearEstimates
 from metalens.restore.metrics.picture_tensors import as_tensor
 
-_KEPT_FILTERS = 2**31
+_KEPT_FILTER_BYTES = 2**31
 
 Place = tuple[int, int]
 """A pair: index of its folder, and index in the folder."""
@@ -226,7 +226,7 @@ def _filters(bank: PsfBank) -> LinearEstimates:
         kept = LinearEstimates(bank)
     # The lens used last stands last.
     _FILTERS[bank.camera.hash] = kept
-    while len(_FILTERS) > 1 and sum(each.nbytes for each in _FILTERS.values()) > _KEPT_FILTERS:
+    while len(_FILTERS) > 1 and sum(each.nbytes for each in _FILTERS.values()) > _KEPT_FILTER_BYTES:
         _FILTERS.pop(next(iter(_FILTERS)))
     return kept
 

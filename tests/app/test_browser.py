@@ -1,7 +1,6 @@
 """The app in a real browser, Debian's chromium: what is shown is what the commands write, to the bit."""
 
 import os
-import re
 import shlex
 import shutil
 import subprocess
@@ -11,55 +10,35 @@ import urllib.request
 import zlib
 from struct import pack
 
-import gdstk
 import numpy as np
 import pytest
 from app_pictures import LARGEST, take
 from driven_app import (
-    chromium,
     move_slider,
     open_view,
     press,
     resize,
     restored,
     served,
-    turn_slider,
     type_number,
     until,
     until_text,
 )
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
-from selenium.webdriver.common.keys import Keys
 
-from metalens.app.psf_picture import psf_picture
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.pairs.manifest import read_manifest
 from metalens.formats.pairs.reader import is_pairs_folder
 from metalens.formats.pictures.pictures import read_picture, write_picture
-from metalens.formats.psf.bank_file import read_psf_bank
-from metalens.optics.layout.chosen import choice_for, structure_of_camera
+
+from .app_in_browser import address, browser, folder, switch, text_of
+
+__all__ = ["address", "browser", "folder"]
 
 CAMERA = read_camera("metacamera")
 
 pytestmark = pytest.mark.long  # a browser, and networks that restore whole photographs
-
-
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory):
-    return tmp_path_factory.mktemp("project")
-
-
-@pytest.fixture(scope="module")
-def address(folder):
-    with served(folder) as url:
-        yield url
-
-
-@pytest.fixture(scope="module")
-def browser():
-    with chromium() as driver:
-        yield driver
 
 
 @pytest.fixture(scope="module")
@@ -77,10 +56,6 @@ def read_when_there(folder):
     return read_manifest(pairs)
 
 
-def text_of(driver, marker_class):
-    return driver.execute_script("return document.querySelector(arguments[0])?.innerText", marker_class)
-
-
 def picture_at(folder, url):
     return read_picture(folder / url.partition("/file/")[2])
 
@@ -92,10 +67,6 @@ def by_command(folder, command):
     run = [sys.executable, "-m", "metalens.cli", *arguments]
     subprocess.run(run, cwd=folder, check=True, capture_output=True, env=dict(os.environ))
     return read_picture(next(path for path in (folder / "restored").glob("*.png") if "uncertainty" not in path.name))
-
-
-def switch(driver, label):
-    driver.find_element(By.XPATH, f"//*[@role='switch' and .//*[text()='{label}'] or @aria-label='{label}']").click()
 
 
 def test_a_dragged_slider_shows_a_near_picture_and_a_released_one_the_command_s(browser, address, folder):
@@ -241,106 +212,6 @@ def test_an_app_that_was_ended_in_its_first_seconds_begins_where_it_was(browser,
         assert (pairs / last.marker).exists()
         assert text_of(browser, ".metalens-warning") in (None, "")
         browser.get("about:blank")
-
-
-def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
-    open_view(browser, address, "/lens")
-    until_text(browser, "node of the bank")
-    bank = read_psf_bank(folder / "metalens-app/psf/metacamera.h5")
-    area = browser.find_element(By.CSS_SELECTOR, "div.metalens-square:not(.q-img) img")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", area)
-    # The corner at the top left is the first node.
-    half = area.size["width"] // 2 - 3, area.size["height"] // 2 - 3
-    ActionChains(browser).move_to_element_with_offset(area, -half[0], -half[1]).perform()
-    expected = psf_picture(bank.intensity[0], "log")
-    sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
-    until(lambda: expected in browser.execute_script(sources), "the function of the corner")
-
-
-def drawn_layout(driver):
-    """The picture of the layout, once it is drawn another time, and what is said of it."""
-    return driver.execute_script(
-        "const shown = document.querySelector('.q-img[aria-label=\"Layout of the lens\"] img');"
-        "return shown?.complete && shown.naturalWidth ? shown.src : null"
-    )
-
-
-def said_window(driver):
-    """Meta-atoms and width of the window in µm, as the page tells them; None before it does."""
-    found = re.search(r"(\d+) meta-atoms in a window of ([\d.]+) µm\.", driver.find_element(By.TAG_NAME, "main").text)
-    return None if found is None else (int(found[1]), float(found[2]))
-
-
-def test_the_layout_is_zoomed_down_to_single_meta_atoms(browser, address):
-    """From the aperture, 110 µm, to 2 µm; each step of twenty by the same factor."""
-    open_view(browser, address, "/lens")
-    until_text(browser, "node of the bank")
-    press(browser, "Draw")
-    atoms, width = until(lambda: said_window(browser), "the whole lens")
-    assert width == 110
-    before = until(lambda: drawn_layout(browser), "the picture of the whole lens")
-    turn_slider(browser, "Zoom into the layout", Keys.PAGE_UP)
-    half = until(lambda: (said_window(browser) or (0, 110))[1] < 110 and said_window(browser), "half of the way")
-    assert half[1] == pytest.approx((110 * 2) ** 0.5, rel=0.01)
-    turn_slider(browser, "Zoom into the layout", Keys.PAGE_UP)
-    few, least = until(lambda: said_window(browser) != half and said_window(browser), "the last step")
-    assert least == 2
-    assert atoms > half[0] > few > 0
-    # As many as the lattice has sites in 2 µm × 2 µm.
-    pitch = 1e6 * structure_of_camera(CAMERA, choice_for(CAMERA)).pitch
-    assert few == pytest.approx((2 / pitch) ** 2, rel=0.5)
-    after = until(lambda: drawn_layout(browser) not in (None, before) and drawn_layout(browser), "single meta-atoms")
-    address_of_picture = after.partition("?")[0]
-    assert address_of_picture == before.partition("?")[0]
-
-
-def test_a_slider_of_the_layout_takes_a_click(browser, address):
-    open_view(browser, address, "/lens")
-    until_text(browser, "node of the bank")
-    slider = browser.find_element(By.CSS_SELECTOR, "[aria-label='Zoom into the layout']")
-    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", slider)
-    # A quarter of the track from its middle to the right.
-    ActionChains(browser).move_to_element_with_offset(slider, slider.size["width"] // 4, 0).click().perform()
-    _, width = until(lambda: said_window(browser), "the window")
-    assert width == pytest.approx(110 * (2 / 110) ** 0.75, rel=0.01)
-
-
-def test_the_layout_is_written_as_gdsii_by_the_shown_command(browser, address, folder, tmp_path):
-    open_view(browser, address, "/lens")
-    until_text(browser, "node of the bank")
-    press(browser, "Write as GDSII")
-    link = until(lambda: browser.find_elements(By.LINK_TEXT, "Download the layout (GDSII)"), "the link")[0]
-    commands = [each.text for each in browser.find_elements(By.CSS_SELECTOR, ".metalens-command")]
-    (command,) = (each for each in commands if each.startswith("metalens export"))
-    words = shlex.split(command)[1:]
-    written = folder / words[words.index("--gds") + 1]
-    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
-    opener.open(address).read()
-    downloaded = opener.open(link.get_attribute("href")).read()
-    assert downloaded == written.read_bytes()
-    words[words.index("--gds") + 1] = str(tmp_path / "again.gds")
-    subprocess.run([sys.executable, "-m", "metalens.cli", *words], cwd=folder, check=True, capture_output=True)
-    assert polygons_of(tmp_path / "again.gds") == polygons_of(written)
-
-
-def polygons_of(path):
-    """How many polygons a layout has, and what they cover, in µm and µm²."""
-    library = gdstk.read_gds(path)
-    (top,) = library.top_level()
-    found = top.get_polygons()
-    return len(found), sum(each.area() for each in found), top.bounding_box()
-
-
-def test_the_sensor_is_moved_out_of_focus_by_the_slider(browser, address):
-    open_view(browser, address, "/lens")
-    until_text(browser, "node of the bank")
-    turn_slider(browser, "Defocus of the sensor in micrometres", Keys.PAGE_UP, Keys.ARROW_LEFT)
-    # Ten steps of 4 µm and one back.
-    until_text(browser, "simulated, defocus 36 µm")
-    press(browser, "Move through the focus")
-    until_text(browser, "µm. Positive: the sensor is farther from the lens.")
-    curves = "return document.querySelectorAll('[aria-label=\"Modulation by defocus of the sensor\"] svg path').length"
-    assert until(lambda: browser.execute_script(curves), "the curves") > 6
 
 
 READ = """

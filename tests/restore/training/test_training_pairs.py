@@ -105,7 +105,7 @@ def test_filters_of_several_lenses_are_kept_as_far_as_there_is_room(pairs, fwhm_
 
     monkeypatch.setattr(training_pairs, "LinearEstimates", Filters)
     monkeypatch.setattr(training_pairs, "_FILTERS", {})
-    monkeypatch.setattr(training_pairs, "_KEPT_FILTERS", room)
+    monkeypatch.setattr(training_pairs, "_KEPT_FILTER_BYTES", room)
     banks = [replace(bank, camera=bank.camera.with_(name=name)) for name in "abc"]
     sources = [PairSource(pairs, [LensMap(each.camera.name, fwhm_map, each)]) for each in banks]
     data = TrainingPairs(sources, quality_metric=None)
