@@ -23,9 +23,11 @@ from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
+from metalens.formats.pictures.scene import to_8_bit
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.deconvolution.captured_light import light_of, picture_of, place_on_sensor
 from metalens.restore.deconvolution.node_windows import NodeWindows
+from metalens.restore.deconvolution.unseen_colour import fill_unseen
 from metalens.restore.deconvolution.wiener import best_setting
 
 NOISE_SCALES = tuple(float(value) for value in np.logspace(-1, 2, 7))
@@ -46,6 +48,9 @@ def wiener_joint(
     dtype: np.dtype | None = None,
 ) -> np.ndarray:
     """Deconvolve a picture with field-dependent functions, all channels jointly.
+
+    Of a camera with lateral colour, the rim's colours that fall outside the frame are predicted from the others
+    (:mod:`metalens.restore.deconvolution.unseen_colour`).
 
     Args:
         picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
@@ -77,7 +82,9 @@ def wiener_joint(
     windows = NodeWindows(bank)
     filter_of = JointFilters(windows, bank.camera.sensor, [noise_scale], statistics)
     restored = windows.filtered(light_of(picture, bank.camera.sensor, place), place, filter_of)
-    return picture_of(restored[0].transpose(1, 2, 0), np.asarray(picture).dtype if dtype is None else dtype)
+    values = fill_unseen(picture_of(restored[0].transpose(1, 2, 0), np.dtype(np.float32)), bank, place)
+    wanted = np.asarray(picture).dtype if dtype is None else np.dtype(dtype)
+    return to_8_bit(values) if wanted == np.uint8 else values.astype(wanted)
 
 
 class JointFilters:

@@ -24,6 +24,7 @@ from metalens.formats.pictures.scene import to_8_bit
 from metalens.restore.adapter.restorer import Restorer, blend
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS, region_of, resample
 from metalens.restore.conditioning.quality import GRID, quality_map
+from metalens.restore.deconvolution.unseen_colour import fill_unseen
 from metalens.restore.inference.data_consistency import DataConsistency, trained_consistency
 from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.metrics.picture_tensors import as_tensor, as_values, pad_to_multiple
@@ -203,6 +204,9 @@ def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, t
 def decode_values(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
     """Decode α z_pos + (1 − α) z_neu; data consistency follows if it was trained with the adapter.
 
+    Of a camera with lateral colour, the rim's colours that fall outside the frame are predicted from the others
+    (:mod:`metalens.restore.deconvolution.unseen_colour`).
+
     Args:
         restorer: the restorer that predicted the latents.
         latents: result of :func:`latents_of`.
@@ -237,7 +241,8 @@ def decode_values(restorer: Restorer, latents: Latents, alpha: float | np.ndarra
                 "an adapter with data consistency decodes only with the capture, which these latents lack."
             )
         decoded = trained_consistency(restorer, decoded.float(), latents.capture[0], latents.place)
-    return as_values(decoded)
+    values = as_values(decoded)
+    return values if restorer.bank is None else fill_unseen(values, restorer.bank, latents.place)
 
 
 def decodes_with_capture(restorer: Restorer) -> bool:

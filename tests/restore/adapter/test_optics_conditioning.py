@@ -11,6 +11,7 @@ from scipy.ndimage import gaussian_filter
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank_file import write_psf_bank
+from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import FUNCTIONS, load_restorer, save_adapter
 from metalens.restore.adapter.lens_transfer import adapter_for, initialise, use_for_lens
 from metalens.restore.adapter.paths import source_and_target
@@ -20,8 +21,9 @@ from metalens.restore.conditioning.lens_maps import slim
 from metalens.restore.deconvolution import linear_estimates
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.linear_estimates import ESTIMATE_CHANNELS, ESTIMATE_NOISE_SCALES, LinearEstimates
+from metalens.restore.deconvolution.unseen_colour import fill_unseen
 from metalens.restore.inference.pseudo import degrade
-from metalens.restore.inference.restoration import Settings, restore
+from metalens.restore.inference.restoration import Settings, decode_values, latents_of, restore
 from metalens.restore.metrics.measures import psnr
 
 from ..conftest import PIXELS, fresh_prior, textured
@@ -214,3 +216,19 @@ def test_what_does_not_go_together_is_refused(bank, prior_folder, textured_pictu
     with pytest.raises(InputError, match="needs its camera's point spread functions"):
         restore(restorer, textured_pictures[0], [0.5])
     assert textured_pictures[0].shape[:2] == PIXELS
+
+
+def test_colours_that_leave_the_frame_are_filled_from_the_others(bank, prior_folder):
+    y, x = np.mgrid[-2:3, -2:3]
+    intensity = bank.as_grid(bank.intensity).copy()
+    for row, column in np.ndindex(3, 3):
+        intensity[row, column, 2] = (y == 2 * (row - 1)) & (x == 2 * (column - 1))
+    outward = grid_bank_of_functions(bank.camera, intensity, {"engine": "made up"})
+    restorer = optics_restorer(outward, prior_folder)
+    latents = latents_of(restorer, textured(1)[0])
+    filled = decode_values(restorer, latents, 0.5)
+    restorer.bank = None
+    alone = decode_values(restorer, latents, 0.5)
+    assert np.array_equal(filled, fill_unseen(alone, outward))
+    assert not np.array_equal(filled[..., 2], alone[..., 2])
+    assert np.array_equal(filled[..., :2], alone[..., :2])
