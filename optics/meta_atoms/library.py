@@ -56,17 +56,27 @@ class MetaAtomLibrary:
             geometry: ``[...]`` in the library's unit.
             wavelength: ``[...]`` in metres; shapes broadcast.
         """
-        table = jnp.asarray(self.transmission)
-        row, down = _cell(jnp.asarray(self.geometry), geometry)
-        column, right = _cell(jnp.asarray(self.wavelength), wavelength)
-        corners = [table[row + i, column + j] for i in (0, 1) for j in (0, 1)]
-        weights = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
-        start = corners[0] / jnp.abs(corners[0])
-        amplitude = sum(weight * jnp.abs(corner) for weight, corner in zip(weights, corners, strict=True))
-        # Phases relative to the first corner are small, so that they are not wrapped.
-        turns = [jnp.angle(corner * jnp.conj(start)) for corner in corners]
-        turn = sum(weight * turn for weight, turn in zip(weights, turns, strict=True))
-        return start * jax.lax.complex(amplitude * jnp.cos(turn), amplitude * jnp.sin(turn))
+        return _interpolated(
+            jnp.asarray(self.geometry), jnp.asarray(self.wavelength), jnp.asarray(self.transmission), geometry, wavelength
+        )
+
+
+# Outside of another compiled function some forty small ones would be compiled for each shape.
+@jax.jit
+def _interpolated(
+    geometries: jax.Array, wavelengths: jax.Array, table: jax.Array, geometry: jax.Array, wavelength: jax.Array
+) -> jax.Array:
+    """See :meth:`MetaAtomLibrary.at`."""
+    row, down = _cell(geometries, geometry)
+    column, right = _cell(wavelengths, wavelength)
+    corners = [table[row + i, column + j] for i in (0, 1) for j in (0, 1)]
+    weights = [(1 - down) * (1 - right), (1 - down) * right, down * (1 - right), down * right]
+    start = corners[0] / jnp.abs(corners[0])
+    amplitude = sum(weight * jnp.abs(corner) for weight, corner in zip(weights, corners, strict=True))
+    # Phases relative to the first corner are small, so that they are not wrapped.
+    turns = [jnp.angle(corner * jnp.conj(start)) for corner in corners]
+    turn = sum(weight * turn for weight, turn in zip(weights, turns, strict=True))
+    return start * jax.lax.complex(amplitude * jnp.cos(turn), amplitude * jnp.sin(turn))
 
 
 def at_incidence(library: MetaAtomLibrary, polarisation: int, squared_sine: jax.Array) -> MetaAtomLibrary:

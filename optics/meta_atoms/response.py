@@ -76,11 +76,7 @@ class MetaAtoms(Response):
 
     def chosen_geometry(self, phase: jax.Array) -> jax.Array:
         """The geometry that is nearest in phase at the design wavelength, to wanted phases in radians."""
-        axis = jnp.asarray(self.library.geometry)
-        candidates = jnp.linspace(axis[0], axis[-1], CHOICES)
-        offered = jnp.angle(self.library.at(candidates, jnp.asarray(self.design_wavelength)))
-        closeness = jnp.cos(offered - jnp.asarray(phase)[..., None])
-        return jax.lax.stop_gradient(candidates[jnp.argmax(closeness, axis=-1)])
+        return _chosen(self.library, jnp.asarray(self.design_wavelength), jnp.asarray(phase))
 
     def periodic_transmission(self, phase: jax.Array, wavelength: jax.Array) -> jax.Array:
         """Mean transmission with all diffraction orders.
@@ -97,11 +93,7 @@ class MetaAtoms(Response):
         It is E|t|² − |t̄|², mean over all wanted phases. If the library has no transmission of an
         empty site, 1 is assumed.
         """
-        phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
-        mean, energy = self.moments(self.chosen_geometry(phase), jnp.asarray(wavelength)[..., None])
-        scattered = energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean))
-        # For equal meta-atoms the difference is zero and may become negative by rounding.
-        return jnp.maximum(jnp.mean(scattered, axis=-1), 0.0)
+        return _diffuse_share(self, jnp.asarray(wavelength))
 
     def moments(self, geometry: jax.Array, wavelength: jax.Array) -> tuple[jax.Array, jax.Array]:
         """Means of t and of |t|² over the errors of each meta-atom by itself.
@@ -142,10 +134,7 @@ class MetaAtoms(Response):
 
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """Fourier coefficients over the wanted phase, ``[..., order]``, at the wavelengths ``[...]`` in metres."""
-        phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
-        transmission = self.periodic_transmission(phase, jnp.asarray(wavelength)[..., None])
-        turn = -jnp.asarray(self.orders) * phase[:, None]
-        return transmission @ jax.lax.complex(jnp.cos(turn), jnp.sin(turn)) / PHASES
+        return _coefficients(self, jnp.asarray(wavelength))
 
     def check(self, wavelength: object) -> None:
         """Make sure that the table holds these wavelengths (m) and the geometries with their error.
@@ -179,6 +168,36 @@ class MetaAtoms(Response):
                     f"meta-atoms: {name}_error is given, but this library has no slopes of the transmission in the "
                     f"{name}; leave it out, or take a library that `metalens library build` made."
                 )
+
+
+# Outside of another compiled function dozens of small ones would be compiled for each shape.
+@jax.jit
+def _chosen(library: MetaAtomLibrary, design_wavelength: jax.Array, phase: jax.Array) -> jax.Array:
+    """See :meth:`MetaAtoms.chosen_geometry`."""
+    axis = jnp.asarray(library.geometry)
+    candidates = jnp.linspace(axis[0], axis[-1], CHOICES)
+    offered = jnp.angle(library.at(candidates, design_wavelength))
+    closeness = jnp.cos(offered - phase[..., None])
+    return jax.lax.stop_gradient(candidates[jnp.argmax(closeness, axis=-1)])
+
+
+@jax.jit
+def _diffuse_share(response: MetaAtoms, wavelength: jax.Array) -> jax.Array:
+    """See :meth:`MetaAtoms.diffuse_share`."""
+    phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
+    mean, energy = response.moments(response.chosen_geometry(phase), wavelength[..., None])
+    scattered = energy - jnp.square(jnp.real(mean)) - jnp.square(jnp.imag(mean))
+    # For equal meta-atoms the difference is zero and may become negative by rounding.
+    return jnp.maximum(jnp.mean(scattered, axis=-1), 0.0)
+
+
+@jax.jit
+def _coefficients(response: MetaAtoms, wavelength: jax.Array) -> jax.Array:
+    """See :meth:`MetaAtoms.coefficients`."""
+    phase = 2 * jnp.pi * (jnp.arange(PHASES) + 0.5) / PHASES
+    transmission = response.periodic_transmission(phase, wavelength[..., None])
+    turn = -jnp.asarray(response.orders) * phase[:, None]
+    return transmission @ jax.lax.complex(jnp.cos(turn), jnp.sin(turn)) / PHASES
 
 
 def _row_at(library: MetaAtomLibrary, row: jax.Array, wavelength: jax.Array) -> jax.Array:

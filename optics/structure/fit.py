@@ -15,6 +15,7 @@ from metalens.formats.meta_atoms.library import Lattice
 from metalens.optics.structure.lattice import reciprocal_pitch
 
 if TYPE_CHECKING:
+    from metalens.optics.built import Built
     from metalens.optics.metalens import Metalens
 
 POINTS = 2**16
@@ -52,8 +53,13 @@ def fit_of(lens: Metalens, wavelengths: np.ndarray, points: int = POINTS) -> Fit
     lens.structure.check(wavelengths)
     y, x = (jnp.asarray(each) for each in opening_points(lens, points))
     wanted = np.exp(-1j * np.asarray(lens.phase.at(y, x), dtype=float))
-    rows = [np.asarray(lens.structure.transmission(y, x, jnp.asarray(value))) for value in np.asarray(wavelengths)]
+    rows = [np.asarray(_transmission(lens.structure, y, x, jnp.asarray(value))) for value in np.asarray(wavelengths)]
     return fit_of_products(np.stack([row * wanted for row in rows], axis=-1))
+
+
+@jax.jit
+def _transmission(structure: Built, y: jax.Array, x: jax.Array, wavelength: jax.Array) -> jax.Array:
+    return structure.transmission(y, x, wavelength)
 
 
 def fit_of_products(products: np.ndarray) -> Fit:

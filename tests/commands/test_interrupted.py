@@ -263,8 +263,8 @@ def signal_at_random(start: Start, name: str, command: Command, folder: Path, mo
         assert made(command, place / output) == whole
 
 
-MOMENTS = {"psf": 1, "design": 1}
-"""Of the commands that start soonest."""
+MOMENTS = {"psf": 1, "data": 1}
+"""Of the commands that start soonest: one that leaves nothing, and one that goes on."""
 
 MANY_MOMENTS = {"psf": 50, "data": 50, "synth": 40, "design": 25, "tolerance": 15, "train": 20}
 

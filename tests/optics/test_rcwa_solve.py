@@ -110,9 +110,9 @@ def test_normal_incidence_is_the_limit_of_small_angles():
 
 # Inside fmmax's solver jax warns of an implicit conversion that it will refuse one day; ours does not use that solver.
 @pytest.mark.filterwarnings("ignore:Implicit conversion of an array to a dtype:DeprecationWarning")
-@pytest.mark.parametrize(
-    ("polarisation", "lattice"), [("s", "square"), pytest.param("p", "hexagonal", marks=pytest.mark.long)]
-)
+# A second solver; the reference metagrating below is compared with two other codes.
+@pytest.mark.long
+@pytest.mark.parametrize(("polarisation", "lattice"), [("s", "square"), ("p", "hexagonal")])
 def test_it_agrees_with_fmmaxs_own_solver_of_all_light_together(polarisation, lattice):
     angle, orders = 20.0, 21
     found = scatter_plane_wave(pillars(lattice=lattice, orders=orders), **light(polarisation, angle)).transmission

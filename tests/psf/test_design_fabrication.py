@@ -17,6 +17,7 @@ from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.light import image_efficiency, light_of
 from metalens.psf.design.loss import loss_of, spread_of
 from metalens.psf.design.run import design_lens, task_of
+from metalens.psf.design.search import Task
 from metalens.psf.tolerance.draws import Assembly, Draw, stacked
 
 from .design_examples import design_text
@@ -63,8 +64,13 @@ def small(before: str = "", after: str = "", more: str = "") -> DesignSpec:
     return parse_design((SPEC.replace(before, after) if before else SPEC) + more)
 
 
-def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase() -> None:
-    task = task_of(small(POLYNOMIAL, GEOMETRY))
+@pytest.fixture(scope="module")
+def of_meta_atoms() -> Task:
+    return task_of(small(POLYNOMIAL, GEOMETRY))
+
+
+def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase(of_meta_atoms: Task) -> None:
+    task = of_meta_atoms
     assert isinstance(task.variables, GeometryVariables)
     assert task.variables.count == 6000 // 350 + 2
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
@@ -77,7 +83,9 @@ def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase() -> None:
 
 
 def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_designed(tmp_path: Path) -> None:
-    found = design_lens(small(POLYNOMIAL, GEOMETRY), tmp_path / "lens.toml")
+    # Of the same numerical aperture, in a quarter of the time.
+    spec = small(POLYNOMIAL, GEOMETRY).with_(camera={"lens": {"aperture_um": 6.0, "focal_length_um": 20.0}})
+    found = design_lens(spec, tmp_path / "lens.toml")
     assert found.loss <= found.state.history[0, 1]
     camera = read_camera(tmp_path / "lens.toml")
     assert camera == found.camera
@@ -89,8 +97,8 @@ def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_d
     assert again == pytest.approx(found.loss, abs=1e-3)
 
 
-def test_pillars_without_loss_let_all_light_through() -> None:
-    task = task_of(small(POLYNOMIAL, GEOMETRY))
+def test_pillars_without_loss_let_all_light_through(of_meta_atoms: Task) -> None:
+    task = of_meta_atoms
     lens = task.lens(jnp.asarray(task.starts[0].numbers, jnp.float32))
     assert np.allclose(image_efficiency(lens, jnp.asarray([462e-9, 606e-9]), task.problem.view), 1, atol=1e-4)
 

@@ -44,7 +44,9 @@ def test_in_contact_the_phases_add():
     np.testing.assert_allclose(found, expected, atol=2e-3 * expected.max())
 
 
-@pytest.mark.parametrize("degrees", [pytest.param(0.0, marks=pytest.mark.long), 15.0])
+# A second engine; Gaussian optics and the stop without phase are tested with the first.
+@pytest.mark.long
+@pytest.mark.parametrize("degrees", [0.0, 15.0])
 def test_both_engines_agree_through_glass(degrees):
     spectrum, convolved = (psf(lens_of(), degrees, engine=name) for name in ("angular_spectrum", "rayleigh_sommerfeld"))
     np.testing.assert_allclose(spectrum, convolved, atol=0.01 * convolved.max())

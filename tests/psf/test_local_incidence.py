@@ -38,7 +38,15 @@ WINDOW = {"window": (48, 48), "pixel_pitch": 0.5e-6, "integrate_pixels": True}
 
 
 @pytest.mark.parametrize("degrees", [pytest.param(0.0, marks=pytest.mark.long), 20.0])
-@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum", "rayleigh_sommerfeld"])
+# All engines multiply by the same response.
+@pytest.mark.parametrize(
+    "engine",
+    [
+        pytest.param("direction_cosine", marks=pytest.mark.long),
+        "angular_spectrum",
+        pytest.param("rayleigh_sommerfeld", marks=pytest.mark.long),
+    ],
+)
 def test_the_light_in_a_window_falls_by_the_librarys_table(engine, degrees):
     table = read_atom_library(library_path(NAME))
     local, ideal = (
@@ -63,7 +71,9 @@ def test_the_light_in_a_window_falls_by_the_librarys_table(engine, degrees):
     assert local / ideal == pytest.approx(np.mean(power), rel=2e-3)
 
 
-@pytest.mark.parametrize("built", [False, pytest.param(True, marks=pytest.mark.long)])
+# tests/optics/test_incidence.py has it of the light behind the lens.
+@pytest.mark.long
+@pytest.mark.parametrize("built", [False, True])
 def test_a_far_point_has_the_image_of_a_plane_wave(built):
     lens = lens_of(built=built)
     plane, far = (

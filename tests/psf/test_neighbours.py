@@ -51,6 +51,8 @@ def test_a_correction_that_is_the_same_everywhere_scales_the_function(built, deg
     np.testing.assert_allclose(corrected, 0.5 * plain, atol=1e-4 * plain.max())
 
 
+# A second engine; the angular spectrum has the closed forms above and below.
+@pytest.mark.long
 def test_the_reference_engine_agrees():
     lens = lens_of(neighbours(0.6, 0.2, 0.1))
     found = [psf(lens, 15.0, engine=each, window=(24, 24)) for each in ("angular_spectrum", "rayleigh_sommerfeld")]

@@ -1,5 +1,6 @@
 """Lenses that are simulated as they are built: a meta-atom at each site, or a geometry over the radius."""
 
+import functools
 from dataclasses import replace
 
 import jax
@@ -49,14 +50,14 @@ def built(library, lattice="square", lens=LENS, **keys):
     return with_structure(lens, library, structure)
 
 
-@pytest.fixture(scope="module")
-def ideal():
-    return {angle: simulate_psf(LENS, GREEN, angle, engine="angular_spectrum", **WINDOW) for angle in (0.0, 0.15)}
+@functools.cache
+def ideal(angle):
+    return simulate_psf(LENS, GREEN, angle, engine="angular_spectrum", **WINDOW)
 
 
-@pytest.fixture(scope="module")
-def fine():
-    return {lattice: built(turns_library(), lattice) for lattice in ("square", "hexagonal")}
+@functools.cache
+def fine(lattice="square"):
+    return built(turns_library(), lattice)
 
 
 def flat_cells_share(lens=LENS, pitch=PITCH, wavelength=GREEN):
@@ -76,22 +77,24 @@ def relative_difference(found, expected):
 
 
 @pytest.mark.parametrize("angle", [pytest.param(0.0, marks=LONG), 0.15])
-def test_a_fine_library_gives_the_psf_of_the_phase_less_what_flat_cells_lose(ideal, fine, angle):
+def test_a_fine_library_gives_the_psf_of_the_phase_less_what_flat_cells_lose(angle):
     """2 % of light lost by the slope in flat cells, evenly but for the rim; 10⁻³ by two samples a pitch."""
-    found = simulate_psf(fine["square"], GREEN, angle, **WINDOW)
-    assert found.max() / ideal[angle].max() == pytest.approx(flat_cells_share(), abs=3e-3)
-    assert relative_difference(found / found.sum(), ideal[angle] / ideal[angle].sum()) < 0.01
+    found = simulate_psf(fine(), GREEN, angle, **WINDOW)
+    assert found.max() / ideal(angle).max() == pytest.approx(flat_cells_share(), abs=3e-3)
+    assert relative_difference(found / found.sum(), ideal(angle) / ideal(angle).sum()) < 0.01
 
 
 # test_flat_pixels.py has hexagonal sites against a direct sum.
 @pytest.mark.long
-def test_square_and_hexagonal_sites_make_the_same_psf(fine):
-    square, hexagonal = (simulate_psf(fine[lattice], GREEN, 0.15, **WINDOW) for lattice in ("square", "hexagonal"))
+def test_square_and_hexagonal_sites_make_the_same_psf():
+    square, hexagonal = (simulate_psf(fine(lattice), GREEN, 0.15, **WINDOW) for lattice in ("square", "hexagonal"))
     # The cell of a hexagonal site is smaller by √3/2 and loses less.
     assert relative_difference(hexagonal, square) < 0.01
     assert hexagonal.max() > square.max()
 
 
+# test_flat_pixels.py compares both engines with a direct sum over hexagonal sites.
+@pytest.mark.long
 def test_both_engines_on_a_grid_agree():
     lens = built(turns_library(), "hexagonal", SMALL)
     fast, exact = (
@@ -102,11 +105,11 @@ def test_both_engines_on_a_grid_agree():
 
 
 @pytest.mark.parametrize("levels", [pytest.param(4, marks=LONG), 8])
-def test_levels_of_phase_have_the_efficiency_of_a_staircase(fine, levels):
+def test_levels_of_phase_have_the_efficiency_of_a_staircase(levels):
     """sinc²(1/L): 0.9496 for eight levels."""
     steps = np.linspace(80e-9, 240e-9, 201)[np.round(200 * np.arange(levels) / levels).astype(int)]
     staircase = built(turns_library(), geometry=steps)
-    peaks = [simulate_psf(lens, GREEN, 0.0, **WINDOW).max() for lens in (staircase, fine["square"])]
+    peaks = [simulate_psf(lens, GREEN, 0.0, **WINDOW).max() for lens in (staircase, fine())]
     # A lens of four turns has no even share of all phases; the piston uses that.
     assert peaks[0] / peaks[1] == pytest.approx(np.sinc(1 / levels) ** 2, rel=0.015)
 
@@ -128,8 +131,8 @@ def test_the_efficiency_is_that_of_the_response_to_the_phase():
     np.testing.assert_allclose(fit_of(lens, np.array(wavelengths)).efficiency, expected * lost, atol=0.015)
 
 
-def test_missing_sites_lower_the_peak_by_the_square_of_those_that_are_left(fine):
-    lens, random = fine["square"], np.random.default_rng(0)
+def test_missing_sites_lower_the_peak_by_the_square_of_those_that_are_left():
+    lens, random = fine(), np.random.default_rng(0)
     share = 0.2
     index = np.array(lens.structure.site_index)
     index[random.random(index.shape) < share] = EMPTY
@@ -143,8 +146,8 @@ def test_missing_sites_lower_the_peak_by_the_square_of_those_that_are_left(fine)
     assert peaks[0] / peaks[1] == pytest.approx((1 - share) ** 2, rel=0.02)
 
 
-def test_errors_of_width_at_each_site_are_those_of_all_sites_where_they_are_equal(fine):
-    lens = fine["square"]
+def test_errors_of_width_at_each_site_are_those_of_all_sites_where_they_are_equal():
+    lens = fine()
     shape = lens.structure.site_index.shape
     shared = replace(lens, structure=replace(lens.structure, width_error=7e-9))
     each = replace(lens, structure=replace(lens.structure, width_error=np.full(shape, 7e-9)))
@@ -153,8 +156,8 @@ def test_errors_of_width_at_each_site_are_those_of_all_sites_where_they_are_equa
     np.testing.assert_allclose(found, expected, atol=1e-4)
 
 
-def test_a_sample_between_two_sites_belongs_to_both(fine):
-    sites = fine["square"].structure
+def test_a_sample_between_two_sites_belongs_to_both():
+    sites = fine().structure
     middle = sites.site_index.shape[0] // 2
     index = np.array(sites.site_index)
     index[middle, middle], index[middle, middle + 1] = 10, 60
@@ -182,14 +185,16 @@ def radial():
     return replace(LENS, structure=radial_geometry_of(LENS, turns_library(), spacing=PITCH, wavelengths=[GREEN]))
 
 
-def test_a_radial_geometry_makes_the_psf_of_the_phase(ideal, radial):
+def test_a_radial_geometry_makes_the_psf_of_the_phase(radial):
     """Flat rings lose what flat cells do, to a part of the light of the ring in which each zone ends."""
     assert radial.rotationally_symmetric
     found = simulate_psf(radial, GREEN, 0.15, **WINDOW)
-    assert found.max() / ideal[0.15].max() == pytest.approx(flat_cells_share(), abs=0.02)
-    assert relative_difference(found / found.sum(), ideal[0.15] / ideal[0.15].sum()) < 0.03
+    assert found.max() / ideal(0.15).max() == pytest.approx(flat_cells_share(), abs=0.02)
+    assert relative_difference(found / found.sum(), ideal(0.15) / ideal(0.15).sum()) < 0.03
 
 
+# test_local_incidence.py has the slope of a radial geometry, at each angle.
+@pytest.mark.long
 def test_the_psf_of_a_radial_geometry_has_the_slope_of_finite_differences():
     library = turns_library()
     lens = replace(SMALL, structure=radial_geometry_of(SMALL, library, spacing=PITCH, wavelengths=[GREEN]))
@@ -213,15 +218,15 @@ def test_control_and_geometry_are_each_others_inverse():
     assert float(geometry_within(library, jnp.asarray(50.0))) == pytest.approx(240e-9, rel=1e-6)
 
 
-def test_a_wavelength_outside_the_library_is_refused(fine, radial):
-    for lens in (fine["square"], radial):
+def test_a_wavelength_outside_the_library_is_refused(radial):
+    for lens in (fine(), radial):
         with pytest.raises(InputError, match="wavelength 900 nm lies outside the table"):
             simulate_psf(lens, 900e-9, 0.0, **WINDOW)
 
 
-def test_the_direction_cosine_engine_is_refused(fine):
+def test_the_direction_cosine_engine_is_refused():
     with pytest.raises(InputError, match="cannot simulate a structure of individual meta-atoms"):
-        simulate_psf(fine["square"], GREEN, 0.0, engine="direction_cosine", **WINDOW)
+        simulate_psf(fine(), GREEN, 0.0, engine="direction_cosine", **WINDOW)
 
 
 CAMERA = """
