@@ -57,7 +57,11 @@ class MetaAtomLibrary:
             wavelength: ``[...]`` in metres; shapes broadcast.
         """
         return _interpolated(
-            jnp.asarray(self.geometry), jnp.asarray(self.wavelength), jnp.asarray(self.transmission), geometry, wavelength
+            jnp.asarray(self.geometry),
+            jnp.asarray(self.wavelength),
+            jnp.asarray(self.transmission),
+            geometry,
+            wavelength,
         )
 
 

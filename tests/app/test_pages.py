@@ -26,6 +26,8 @@ async def visited(studio, path="/"):
         pages(studio)
         await user.open(path)
         yield user
+        # A page that has gone, or NiceGUI waits two seconds for its loop of updates.
+        user.client.delete()
 
 
 def text_of(user, marker):

@@ -46,9 +46,7 @@ def test_wavelengths_that_need_fewer_subsamples_have_a_coarser_grid():
     assert plan.grids[0].subsamples > plan.grids[1].subsamples
 
 
-@pytest.mark.parametrize(
-    "engine", [pytest.param("direction_cosine", marks=pytest.mark.long), "angular_spectrum"]
-)
+@pytest.mark.parametrize("engine", [pytest.param("direction_cosine", marks=pytest.mark.long), "angular_spectrum"])
 def test_the_gradient_of_a_batch_is_that_of_its_members(engine):
     def slope(colours, taken):
         simulator = psf_simulator(LENS, colours, FIELDS[1:], engine=engine, **REQUEST)
