@@ -170,6 +170,8 @@ def test_a_platform_on_which_jax_cannot_compute_is_one_sentence(tmp_path):
     assert len(run.stderr.splitlines()) == 1
 
 
+# tests/commands/test_dry_runs.py has it of every command.
+@pytest.mark.long
 def test_dry_runs_write_nothing(run, lens, psf, photograph, tmp_path):
     before = sorted(tmp_path.iterdir())
     for arguments in (

@@ -188,7 +188,7 @@ def small_disk(tmp_path: Path) -> Iterator[tuple[Path, int | None]]:
 TRAIN = pytest.param("train", marks=pytest.mark.long)
 
 
-@pytest.mark.parametrize("name", ["psf", "synth", TRAIN])
+@pytest.mark.parametrize("name", [pytest.param("psf", marks=pytest.mark.long), "synth", TRAIN])
 def test_a_file_system_that_is_full_is_one_sentence(
     name: str, given: dict[str, str], small_disk: tuple[Path, int | None]
 ) -> None:

@@ -115,6 +115,8 @@ def test_an_ensemble_that_is_not_finished_is_not_drawn_from(tmp_path, folder):
     assert "has no ensemble.json" in str(result.exception)
 
 
+# test_dry_runs.py has it of every command, and below its errors are told without a specification.
+@pytest.mark.long
 def test_a_dry_run_writes_nothing(folder):
     result = call(folder, "-o", str(folder / "dry"), "--dry-run", "--json")
     assert json.loads(result.stdout)["errors"] == ["defocus_um", "decentre_x_um"]

@@ -66,6 +66,8 @@ def test_the_choice_from_all_families_is_never_worse_than_from_the_best_of_them(
     assert worth(offered, family) >= max(singles) * (1 - 1e-6)
 
 
+# Of each place: test_the_choice_from_all_families_is_never_worse_than_from_the_best_of_them.
+@pytest.mark.long
 def test_a_lens_of_all_families_is_better_than_of_any_one(camera):
     lens = metalens_of(camera[0])
     options = StructureOptions(PITCH, WAVELENGTHS, allow_gaps=True)

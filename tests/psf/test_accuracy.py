@@ -94,7 +94,7 @@ def test_the_estimate_tells_the_order_of_the_error(engine, finest):
     assert 0.3 * error < estimate < 3 * error + 1e-6
 
 
-@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum"])
+@pytest.mark.parametrize("engine", [pytest.param("direction_cosine", marks=pytest.mark.long), "angular_spectrum"])
 def test_single_precision_is_enough(engine):
     def simulate() -> np.ndarray:
         lens = Metalens(0.1e-3, 0.25e-3, Hyperbolic(0.25e-3, 511e-9))

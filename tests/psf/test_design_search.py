@@ -83,6 +83,8 @@ class Stopped(Exception):
     """What an interruption raises."""
 
 
+# The file of an interrupted search is compared with a whole one, below.
+@pytest.mark.long
 def test_a_search_in_parts_is_the_search_in_one_go(tmp_path: Path) -> None:
     task = task_of(small(steps="2"))
     whole = run_search(task, first_state(task))

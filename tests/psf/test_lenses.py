@@ -288,6 +288,8 @@ def test_a_map_of_flat_pixels_goes_to_the_grid_and_matches_its_smooth_phase():
         simulate_psf(lens, 532e-9, np.radians(5), engine="direction_cosine", **WINDOW)
 
 
+# tests/optics/test_fabrication.py and test_structure_choice.py have both forms of the efficiency.
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("change", "strehl"),
     [
@@ -299,7 +301,6 @@ def test_a_map_of_flat_pixels_goes_to_the_grid_and_matches_its_smooth_phase():
         pytest.param(
             lambda phase: np.floor(phase * 8 / (2 * np.pi)) * (2 * np.pi / 8),
             np.sinc(1 / 8) ** 2,
-            marks=pytest.mark.long,  # test_structure_psf.py has it of sites
             id="8 levels: sinc²(1/8) = 0.9496",
         ),
     ],

@@ -104,7 +104,9 @@ def test_both_engines_on_a_grid_agree():
     assert relative_difference(fast, exact) < 1e-3
 
 
-@pytest.mark.parametrize("levels", [pytest.param(4, marks=LONG), 8])
+# tests/optics/test_structure_choice.py has it of the efficiency that is told.
+@pytest.mark.long
+@pytest.mark.parametrize("levels", [4, 8])
 def test_levels_of_phase_have_the_efficiency_of_a_staircase(levels):
     """sinc²(1/L): 0.9496 for eight levels."""
     steps = np.linspace(80e-9, 240e-9, 201)[np.round(200 * np.arange(levels) / levels).astype(int)]
@@ -114,6 +116,8 @@ def test_levels_of_phase_have_the_efficiency_of_a_staircase(levels):
     assert peaks[0] / peaks[1] == pytest.approx(np.sinc(1 / levels) ** 2, rel=0.015)
 
 
+# tests/optics/test_structure_choice.py has it of the efficiency that is told.
+@pytest.mark.long
 def test_the_efficiency_is_that_of_the_response_to_the_phase():
     """Sites at 350 nm with the published fit: |c₁|² of its response, less what flat cells lose."""
     library = nano_optics_proxy()
@@ -131,6 +135,8 @@ def test_the_efficiency_is_that_of_the_response_to_the_phase():
     np.testing.assert_allclose(fit_of(lens, np.array(wavelengths)).efficiency, expected * lost, atol=0.015)
 
 
+# test_tolerance_evaluation.py has it of the mean over missing sites.
+@pytest.mark.long
 def test_missing_sites_lower_the_peak_by_the_square_of_those_that_are_left():
     lens, random = fine(), np.random.default_rng(0)
     share = 0.2

@@ -111,6 +111,8 @@ def test_restored_decibels_are_those_of_the_evaluation_of_designs(camera):
     assert tolerance.figures(draw_of({**dict.fromkeys(NUMBERS, 0.0), "defocus_um": 15.0}))[at].mean() < restored.mean()
 
 
+# test_fit_model.py has the derivatives by the errors of assembly, tests/optics/test_fabrication.py by the others.
+@pytest.mark.long
 def test_a_drawn_lens_has_derivatives_by_every_error(camera, evaluation):
     """Against finite differences of the peak on the axis."""
     position = jnp.zeros((1, 2))

@@ -157,6 +157,8 @@ def test_nothing_is_done_twice(copied, given, in_one_process):
     assert summary_of(copied) == before
 
 
+# Of the step itself: test_a_step_is_done_once_for_all_that_it_depends_on.
+@pytest.mark.long
 def test_other_photographs_leave_the_point_spread_functions(copied, given, in_one_process):
     more = ("--minutes", 0, "--resume", "--photos", given / "tiny" / "tiny-0.png")
     result = call(given, copied, *more)

@@ -67,7 +67,8 @@ def test_guidance_of_one_is_the_positive_prediction():
 
 
 @pytest.mark.parametrize(
-    ("name", "steps"), [("osediff", 12), pytest.param("s3diff", 12, marks=pytest.mark.long), ("seesr-style", 20)]
+    ("name", "steps"),
+    [*(pytest.param(each, 12, marks=pytest.mark.long) for each in ("osediff", "s3diff")), ("seesr-style", 20)],
 )
 def test_a_method_on_the_prior_learns(name, steps, make, crops):
     learner = make(name)

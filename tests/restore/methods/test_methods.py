@@ -18,10 +18,11 @@ CHOOSING = ("wiener-whole", "wiener-tiled", "wiener-joint", "richardson-lucy")
 LEARNING = [name for name in QUICK if name not in CHOOSING]
 
 
-# The other form of Q is the same method.
-@pytest.mark.parametrize(
-    "name", [pytest.param(each, marks=[pytest.mark.long] * (each == "dmdiff-global")) for each in QUICK]
-)
+SLOW = ("dmdiff-global", "seesr-style")
+"""The first is another form of Q; how the second learns and samples is in test_diffusion.py."""
+
+
+@pytest.mark.parametrize("name", [pytest.param(each, marks=[pytest.mark.long] * (each in SLOW)) for each in QUICK])
 def test_a_method_describes_itself_is_fitted_and_restores(name, training, pairs):
     method = load_method(name)
     fitted = method.fit(training())

@@ -134,6 +134,8 @@ def test_the_loss_of_a_training_is_no_judge_of_it(loss: str | None) -> None:
     assert [key for key in measures(loss) if key.startswith("perceptual")] == [f"perceptual_{n}" for n in judges(loss)]
 
 
+# A second report; which losses are judges is tested above, and the page of the first report is.
+@pytest.mark.long
 def test_the_page_says_which_loss_is_not_among_the_judges(
     tmp_path: Path, bank: PsfBank, samples: list[Sample], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -48,10 +48,9 @@ def test_training_lowers_every_loss_and_beats_the_captured_picture_on_held_out_o
         assert restored["psnr"] > figures["captured"]["psnr"] + 1
 
 
-# Of the others the loss on several pairs falls, above.
-@pytest.mark.parametrize(
-    "path", [pytest.param(path, marks=[pytest.mark.long] * (path != "positive")) for path in PATHS]
-)
+# The loss of each on several pairs falls, above.
+@pytest.mark.long
+@pytest.mark.parametrize("path", PATHS)
 def test_each_path_overfits_one_pair(camera, tmp_path, bank, prior_folder, path):
     pair = write_pairs(tmp_path / "pair", camera, textured(1), sources=1, degrade=exchanged)
     shares = PathShares(**{each: float(each == path) for each in PATHS})
@@ -155,6 +154,8 @@ def test_accumulated_batches_are_one_large_batch(pairs, tmp_path, bank, prior_fo
         assert other["gradient_norm"] == pytest.approx(one["gradient_norm"], rel=1e-2)
 
 
+# A second way to the same: tests/commands/test_train.py has a round of pseudo-pairs that starts from an adapter.
+@pytest.mark.long
 def test_pseudo_pairs_and_an_initial_adapter_are_taken(pairs, tmp_path, bank, prior_folder):
     run(pairs, tmp_path / "first", bank, prior_folder, 2)
     summary = run(
