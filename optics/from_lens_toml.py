@@ -14,10 +14,12 @@ from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
+from metalens.formats.camera.surfaces import RefractiveSurface
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
 from metalens.optics.built import Built
+from metalens.optics.dispersion import Cauchy, Dispersion, Sellmeier, cauchy_of_abbe
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
 from metalens.optics.geometric_phase import GeometricPhase, nanofins_of
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
@@ -27,6 +29,7 @@ from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens, Plate, Stop
 from metalens.optics.neighbours import BEYOND_SLOPE, Neighbours, neighbours_of
 from metalens.optics.phase.from_lens_toml import MICRO, NANO, phase_of
+from metalens.optics.refraction import Surface
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.structure.fit import steepest_turn
 from metalens.optics.structure.jones_sites import Basis, Light, jones_sites
@@ -260,6 +263,7 @@ def metalens_of(camera: Camera) -> Metalens:
         cover_glass=_plate_of(lens.cover_glass),
         structure=structure_of(lens, aperture_of(lens.aperture)),
         second_phase=second,
+        surfaces=tuple(_surface_of(each) for each in lens.surfaces or ()),
     )
     if lens.neighbours is not None:
         drawn = replace(drawn, neighbours=_neighbours(lens.neighbours, drawn, atom_library_of(camera).name))
@@ -346,3 +350,28 @@ def _scaled(value: float | None, factor: float) -> float | None:
 
 def _plate_of(plate: parts.Plate | None) -> Plate | None:
     return None if plate is None else Plate(plate.thickness_um * 1e-6, plate.index)
+
+
+def _surface_of(table: RefractiveSurface) -> Surface:
+    radius = table.radius_of_curvature_um
+    return Surface(
+        curvature=0.0 if radius is None else 1e6 / radius,
+        conic=table.conic or 0.0,
+        coefficients=1e-6 * np.array(table.coefficients_um or ()),
+        radius=1e-6 * (table.normalisation_radius_um or 1.0),
+        clear_diameter=1e-6 * table.clear_diameter_um,
+        thickness=1e-6 * table.thickness_um,
+        medium=_medium_of(table),
+    )
+
+
+def _medium_of(table: RefractiveSurface) -> Dispersion:
+    if table.sellmeier_b is not None:
+        return Sellmeier(np.array(table.sellmeier_b), 1e-12 * np.array(table.sellmeier_c_um2))
+    if table.material is not None:
+        # The package of the solver, which smaller installations lack, holds the materials.
+        from metalens.optics.rcwa.materials import glass_named
+
+        return glass_named(table.material)
+    index = table.index or 1.0
+    return Cauchy(index) if table.abbe_number is None else cauchy_of_abbe(index, table.abbe_number)

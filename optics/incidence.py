@@ -26,7 +26,8 @@ from metalens.optics.meta_atoms.oblique import between_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
-from metalens.optics.source import PointSource, Source
+from metalens.optics.refracted_light import RefractedLight
+from metalens.optics.source import PlaneWave, PointSource, Source
 
 Element = Literal["yy", "xx", "xy"]
 """Element of the Jones matrix; it is symmetric, so that xy is yx as well."""
@@ -47,7 +48,7 @@ class LocalIncidence:
         element: of the Jones matrix; static under tracing.
     """
 
-    source: PointSource
+    source: PointSource | RefractedLight
     gap: Scalar
     glass: Scalar
     index: Scalar
@@ -63,6 +64,11 @@ class LocalIncidence:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
         """
+        if isinstance(self.source, RefractedLight):
+            y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
+            path, back = jax.vjp(self.source.path, y, x)
+            along_y, along_x = back(jnp.ones_like(path))
+            return along_y, along_x
         place_y, place_x = self.source.place
         away_y, away_x = y - place_y, x - place_x
         aside = jnp.sqrt(jnp.square(away_y) + jnp.square(away_x) + 1e-30)
@@ -122,8 +128,8 @@ class LocalIncidence:
         return self.element_of(s, p, y, x)
 
 
-def local_incidence(lens: Metalens, source: PointSource, element: Element) -> LocalIncidence:
-    """The directions of a near source's light over a lens.
+def local_incidence(lens: Metalens, source: PointSource | RefractedLight, element: Element) -> LocalIncidence:
+    """The directions of a near source's light over a lens, or those of refracted light over a lens without a stop.
 
     Args:
         lens: with its stop and substrate. Without a stop, the distance of the source is to the meta-atoms.
@@ -145,7 +151,8 @@ def largest_squared_sine(lens: Metalens, source: Source, y: jax.Array, x: jax.Ar
         y: ``[...]`` places in the plane of the stop, or of the lens where there is none, in metres.
         x: the same along x.
     """
-    if isinstance(source, PointSource):
+    if not isinstance(source, PlaneWave):
+        assert isinstance(source, PointSource | RefractedLight)
         # Between stop and lens a ray's tangential direction cosines stay what they are.
         return float(local_incidence(replace(lens, stop=None), source, "yy").squared_sine(y, x).max())
     return float(jnp.sum(jnp.square(jnp.asarray(source.direction))))

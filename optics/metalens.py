@@ -12,6 +12,7 @@ from metalens.optics.built import Built
 from metalens.optics.neighbours import Neighbours
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
+from metalens.optics.refraction import Surface
 from metalens.optics.response import IdealPhase, Response
 
 
@@ -64,6 +65,7 @@ class Metalens:
         structure: the meta-atoms of the lens. Their transmission replaces phase and response; the
             phase, for which they were chosen, still gives the rays, and with them windows and samplings.
         neighbours: what supercells find otherwise than the transmission of periodic arrays; None leaves it out.
+        surfaces: refractive ones in front of the stop, or of the lens where there is none, in the order of the light.
         second_phase: of unpolarised light whose other half has another phase: that of the light polarised along y, or
             of the right circular light; ``phase`` is of the other half. None is one phase for all.
 
@@ -86,6 +88,7 @@ class Metalens:
     structure: Built | None = None
     neighbours: Neighbours | None = None
     second_phase: Phase | None = None
+    surfaces: tuple[Surface, ...] = ()
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -171,3 +174,5 @@ class Metalens:
         (self.response if self.structure is None else self.structure).check(wavelength)
         if self.neighbours is not None:
             self.neighbours.check(wavelength)
+        for surface in self.surfaces:
+            surface.medium.check(wavelength)

@@ -19,6 +19,7 @@ from metalens.optics.meta_atoms.response import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
+from metalens.optics.refracted_light import RefractedLight
 from metalens.optics.response import Response
 from metalens.optics.source import PointSource, Source
 from metalens.optics.structure.jones_sites import JonesSites
@@ -164,7 +165,7 @@ def polarised_lenses(lens: Metalens, source: Source) -> tuple[tuple[float, Metal
     library = library_of(lens)
     if library is None or library.oblique is None:
         return ((1.0, lens),)
-    if isinstance(source, PointSource):
+    if isinstance(source, PointSource | RefractedLight):
         elements: tuple[tuple[float, Element], ...] = ((0.5, "yy"), (0.5, "xx"), (1.0, "xy"))
         return tuple((weight, _from_near(lens, local_incidence(lens, source, name))) for weight, name in elements)
     squared = jnp.sum(jnp.square(jnp.asarray(source.direction)))
@@ -196,7 +197,8 @@ def varies_over_lens(lens: Metalens, source: Source) -> bool:
         source: of the light.
     """
     library = library_of(lens)
-    return library is not None and library.oblique is not None and isinstance(source, PointSource)
+    near = bool(lens.surfaces) or isinstance(source, PointSource | RefractedLight)
+    return library is not None and library.oblique is not None and near
 
 
 def _response(lens: Metalens, seen: MetaAtomLibrary) -> MetaAtoms:

@@ -14,6 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
+from metalens.optics.refracted_light import behind_surfaces
 from metalens.optics.source import Source
 from metalens.psf.conjugates import Conjugates, at_sensor, source_at
 from metalens.psf.engines.choice import Engine
@@ -79,11 +80,21 @@ class CameraView:
             wavelength,
             self.direction[fields],
             ImageWindow(window, pixel_pitch, integrate_pixels),
-            # Behind a stop the lens has lateral colour: the windows of all wavelengths lie at the same place.
-            centres=None if self.lens.stop is None else self.position[fields],
+            # Then the lens has lateral colour: the windows of all wavelengths lie at the same place.
+            centres=self.position[fields] if self.bends_chief_rays else None,
             engine=engine,
             conjugates=Conjugates(self.object_distance, self.defocus, self.sensor_tilt),
         )
+
+    @property
+    def finite_distance(self) -> float | None:
+        """Distance of the scene in metres; None is infinity."""
+        return self.object_distance if math.isfinite(self.object_distance) else None
+
+    @property
+    def bends_chief_rays(self) -> bool:
+        """Whether chief rays have another direction behind the lens than in front of it."""
+        return self.lens.stop is not None or bool(self.lens.surfaces)
 
     def farthest(self) -> slice:
         """The field farthest from the axis."""
@@ -97,7 +108,7 @@ class CameraView:
             field: its number in the view.
         """
         direction = jnp.asarray(self.direction[field])
-        return source_at(direction, self.object_distance if math.isfinite(self.object_distance) else None)
+        return source_at(direction, self.finite_distance)
 
     def rays(self, field: int, wavelength: float, rings: int, spokes: int) -> tuple[np.ndarray, np.ndarray]:
         """Landing points of rays of equal energy, relative to a field point on the sensor.
@@ -112,13 +123,15 @@ class CameraView:
             ``[ray, 2]`` (y, x) in metres; and ``[ray]`` whether the ray passes the lens.
         """
         lens = replace(self.lens, focal_length=sensor_depth(self, self.position[field]))
-        direction, source = jnp.asarray(self.direction[field]), self.source(field)
-        points = (values[:-1].ravel() for values in pupil_points(lens, rings, spokes))
-        landing, inside = ray_landing(lens, source, jnp.asarray(wavelength), *points)
+        y, x = (values[:-1].ravel() for values in pupil_points(lens, rings, spokes))
+        flat, light = behind_surfaces(lens, self.source(field), jnp.asarray(wavelength))
+        landing, inside = ray_landing(flat, light, jnp.asarray(wavelength), y, x)
         away = np.asarray(landing, dtype=float)
-        if lens.stop is not None:
-            chief = np.asarray(chief_ray(lens, jnp.asarray(wavelength), direction).landing, dtype=float)
+        if self.bends_chief_rays:
+            chief = np.asarray(chief_ray(flat, jnp.asarray(wavelength), light.direction).landing, dtype=float)
             away = away + chief - self.position[field]
+        if lens.surfaces and flat.stop is not None:
+            inside &= flat.stop.aperture.edge_distance(jnp.asarray(y), jnp.asarray(x), 0.5 * flat.stop.diameter) <= 0
         return away, np.asarray(inside)
 
 
@@ -164,7 +177,7 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
                 "smaller tilt_deg or a longer focal_length_um."
             )
         at_place = replace(view.lens, focal_length=depth)
-        directions.append(direction_to(at_place, wavelength, float(place[0]), float(place[1])))
+        directions.append(direction_to(at_place, wavelength, float(place[0]), float(place[1]), view.finite_distance))
     return replace(view, direction=np.array(directions).reshape(-1, 2))
 
 

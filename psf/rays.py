@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from functools import partial
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.gradient import phase_gradient, phase_slope
+from metalens.optics.refracted_light import chief_direction
 from metalens.optics.source import Source
+from metalens.psf.conjugates import source_at
 
 ON_PLACE = 2e-6
 """Tolerance of a chief ray's landing point, relative to the focal length; float32 resolves 1e-7."""
@@ -102,10 +105,11 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     the order that forms the image.
 
     Args:
-        lens: the metalens.
+        lens: the metalens, without refractive surfaces.
         wavelength: scalar, in metres.
         direction: ``[2]`` direction cosines (y, x) of the ray in air.
     """
+    assert not lens.surfaces, "the light behind them is that of behind_surfaces"
     direction = jnp.asarray(direction)
     if lens.stop is None:
         return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction), direction)
@@ -163,36 +167,43 @@ def pupil_points(lens: Metalens, rings: int = 16, spokes: int = 32) -> tuple[np.
     return radius[:, None] * np.sin(angle), radius[:, None] * np.cos(angle)
 
 
-def direction_to(lens: Metalens, wavelength: float, y: float, x: float) -> tuple[float, float]:
-    """Direction cosines (y, x) in air of the plane wave whose chief ray lands at (y, x) on the sensor.
+def direction_to(
+    lens: Metalens, wavelength: float, y: float, x: float, object_distance: float | None = None
+) -> tuple[float, float]:
+    """Direction cosines (y, x) in air of the light whose chief ray lands at (y, x) on the sensor.
 
     Args:
         lens: the metalens.
-        wavelength: in metres; it matters only behind a stop.
+        wavelength: in metres; it matters only behind a stop or refractive surfaces.
         y: in metres.
         x: in metres.
+        object_distance: in metres; None is infinity. It matters only in front of refractive surfaces.
 
     Raises:
         InputError: no chief ray reaches the point.
     """
     length = math.sqrt(float(lens.focal_length) ** 2 + y**2 + x**2)
-    if lens.stop is None and lens.cover_glass is None:
+    if lens.stop is None and lens.cover_glass is None and not lens.surfaces:
         return y / length, x / length
-    direction = _followed(lens, wavelength, np.array([y, x]))
+    direction = _followed(lens, wavelength, np.array([y, x]), object_distance)
     return float(direction[0]), float(direction[1])
 
 
 @jax.jit
-def _landing_and_slope(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> tuple[jax.Array, jax.Array]:
+def _landing_and_slope(
+    lens: Metalens, wavelength: jax.Array, direction: jax.Array, object_distance: jax.Array | None
+) -> tuple[jax.Array, jax.Array]:
     """Where the chief ray lands ``[2]``, and its derivative ``[2, 2]`` by the direction; both over the focal length."""
+    flat = replace(lens, surfaces=())
 
     def landing(cosines: jax.Array) -> jax.Array:
-        return chief_ray(lens, wavelength, cosines).landing / lens.focal_length
+        front = chief_direction(lens, source_at(cosines, object_distance), wavelength)
+        return chief_ray(flat, wavelength, front).landing / lens.focal_length
 
     return landing(direction), jax.jacfwd(landing)(direction)
 
 
-def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarray:
+def _followed(lens: Metalens, wavelength: float, place: np.ndarray, distance: float | None) -> np.ndarray:
     """Follow the chief ray from the axis to a place of the sensor, step by step by Newton's method.
 
     The landing point need not be a monotone function of the direction. The image of the camera is the branch that
@@ -202,13 +213,13 @@ def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarra
         InputError: the branch ends before the place, as the image folds over or the ray cannot leave the glass.
     """
     direction, goal = np.zeros(2), place / float(lens.focal_length)
-    landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(direction)))
+    landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(direction), distance))
     orientation = np.sign(np.linalg.det(slope))
     step, done = 1.0, 0.0
     start = landed
     while done < 1:
         target = start + min(1.0, done + step) * (goal - start)
-        found = _newton(lens, wavelength, direction, target, orientation)
+        found = _newton(lens, wavelength, direction, target, orientation, distance)
         if found is None:
             step /= 2
             if step < LEAST_STEP:
@@ -226,12 +237,17 @@ def _followed(lens: Metalens, wavelength: float, place: np.ndarray) -> np.ndarra
 
 
 def _newton(
-    lens: Metalens, wavelength: float, direction: np.ndarray, target: np.ndarray, orientation: float
+    lens: Metalens,
+    wavelength: float,
+    direction: np.ndarray,
+    target: np.ndarray,
+    orientation: float,
+    distance: float | None,
 ) -> np.ndarray | None:
     """Newton's method for the direction that lands at a target; None if it leaves the branch."""
     found = direction
     for _ in range(NEWTON_STEPS):
-        landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(found)))
+        landed, slope = _as_arrays(_landing_and_slope(lens, jnp.asarray(wavelength), jnp.asarray(found), distance))
         determinant = float(np.linalg.det(slope)) if np.isfinite(slope).all() else 0.0
         if not np.isfinite(landed).all() or determinant * orientation <= 0:
             return None
@@ -250,21 +266,22 @@ def _as_arrays(values: tuple[jax.Array, jax.Array]) -> tuple[np.ndarray, np.ndar
     return first, second
 
 
-def check_chief_ray(lens: Metalens, wavelength: float, direction: tuple[float, float]) -> None:
+def check_chief_ray(lens: Metalens, wavelength: float, source: Source) -> None:
     """Refuse a field angle whose chief ray cannot leave the lens or misses it.
 
     Args:
         lens: with stop and substrate.
         wavelength: in metres.
-        direction: direction cosines (y, x) in front of the lens.
+        source: the light.
 
     Raises:
         InputError: with the angle inside the substrate and its critical angle, or the place that the ray meets.
     """
     if lens.stop is None:
         return
-    ray = chief_ray(lens, jnp.asarray(wavelength), jnp.asarray(direction))
-    angle = math.degrees(math.asin(min(1.0, math.hypot(*direction))))
+    front = chief_direction(lens, source, jnp.asarray(wavelength))
+    ray = chief_ray(replace(lens, surfaces=()), jnp.asarray(wavelength), front)
+    angle = math.degrees(math.asin(min(1.0, float(np.hypot(*np.asarray(source.direction, dtype=float))))))
     sine = float(np.hypot(*np.asarray(ray.direction, dtype=float)))
     if sine >= 1:
         index = 1.0 if lens.substrate is None else float(lens.substrate.index)

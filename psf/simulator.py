@@ -19,6 +19,7 @@ from metalens.optics.incidence import largest_squared_sine
 from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
+from metalens.optics.refracted_light import RefractedLight, behind_surfaces, check_refraction
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
@@ -157,11 +158,11 @@ class PsfSimulator:
         at = rayleigh_sommerfeld.window_intensity
         middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
         psf = np.zeros((len(self.wavelength), *self.window.shape))
-        for weight, seen in polarised_lenses(lens, source):
-            moved = at_sensor(seen, direction, self.conjugates.moved)
-            psf += weight * np.stack(
-                [at(moved, source, float(value), middle, self.window, grid) for value in self.wavelength]
-            )
+        for number, value in enumerate(self.wavelength):
+            flat, light = behind_surfaces(lens, source, jnp.asarray(value))
+            for weight, seen in polarised_lenses(flat, light):
+                moved = at_sensor(seen, direction, self.conjugates.moved)
+                psf[number] += weight * at(moved, light, float(value), middle, self.window, grid)
         if lens.neighbours is not None and lens.neighbours.veil:
             moved = at_sensor(lens, direction, self.conjugates.moved)
             place = None if centre is None else centre[0]
@@ -302,20 +303,37 @@ def _planned(
 ) -> PsfSimulator:
     """Check a request and plan it."""
     check_request(lens, wavelength, window, conjugates)
-    for value in wavelength:
-        for direction in directions:
-            check_chief_ray(lens, float(value), (float(direction[0]), float(direction[1])))
     sources = [source_at(jnp.asarray(direction), conjugates.finite_distance) for direction in directions]
-    for source in sources:
-        check_incidence(lens, source)
+    flat, lights = _behind_surfaces(lens, wavelength, sources)
+    for value in wavelength:
+        for source in sources:
+            check_chief_ray(lens, float(value), source)
+    for light in lights:
+        check_incidence(flat, light)
     finest = float(wavelength.min()) / direction_spread(lens)
     if not window.integrate_pixels and window.pixel_pitch > finest:
         raise InputError(
             f"psf: samples {1e6 * window.pixel_pitch:.3g} µm apart do not resolve the image of this aperture, at most "
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
-    plan = plan_engine(lens, wavelength, sources, window, engine=engine, refinement=refinement)
+    plan = plan_engine(flat, wavelength, lights, window, engine=engine, refinement=refinement)
+    plan = replace(plan, levels=plan.levels[: len(sources)])
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
+
+
+def _behind_surfaces(lens: Metalens, wavelength: np.ndarray, sources: list[Source]) -> tuple[Metalens, list[Source]]:
+    """The lens without refractive surfaces, and the light of all fields there, at the ends of the spectrum.
+
+    On grids, which those need, the samplings of all fields are the same.
+    """
+    if not lens.surfaces:
+        return lens, sources
+    lights = []
+    for value in sorted({float(wavelength.min()), float(wavelength.max())}):
+        for source in sources:
+            check_refraction(lens, source, value)
+            lights.append(behind_surfaces(lens, source, jnp.asarray(value))[1])
+    return replace(lens, surfaces=()), lights
 
 
 def check_incidence(lens: Metalens, source: Source) -> None:
@@ -345,6 +363,11 @@ def check_incidence(lens: Metalens, source: Source) -> None:
         )
     if library is None or library.oblique is None:
         return
+    if lens.stop is not None and isinstance(source, RefractedLight):
+        raise InputError(
+            "psf: refractive surfaces give the light behind the stop many directions, and the library's meta-atoms "
+            'respond to that of the field; set incidence = "normal" in [lens], or leave out the stop.'
+        )
     y, x = pupil_points(lens)
     angle = math.degrees(math.asin(float(np.hypot(*np.asarray(source.direction, dtype=float)))))
     largest = largest_squared_sine(lens, source, jnp.asarray(y), jnp.asarray(x))

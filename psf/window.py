@@ -11,6 +11,7 @@ import numpy as np
 from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import image_share, polarised_lenses
+from metalens.optics.refracted_light import behind_surfaces
 from metalens.optics.structure.fit import fit_of, opening_points
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter
@@ -71,7 +72,7 @@ def reachable_light(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
         ``[field, wavelength]`` in 0..1.
     """
     inside = np.ones((len(view.position), len(wavelength)))
-    if view.lens.stop is not None:
+    if view.bends_chief_rays:
         for field in range(len(view.position)):
             inside[field] = [view.rays(field, float(value), 24, 48)[1].mean() for value in wavelength]
     return inside * _image_share(view, wavelength) * _with_neighbours(view, wavelength)
@@ -93,7 +94,7 @@ def _image_share(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
         return np.stack([_oblique_share(view, field, wavelength) for field in range(len(view.position))])
     if view.lens.structure is not None:
         # The lenses of one alone are itself; of several polarisations each has a share of the light.
-        seen = polarised_lenses(replace(view.lens, neighbours=None), view.source(0))
+        seen = polarised_lenses(replace(view.lens, neighbours=None, surfaces=()), view.source(0))
         return np.asarray(sum(weight * fit_of(each, wavelength).efficiency for weight, each in seen))[None]
     return np.asarray(view.lens.response.image_efficiency(jnp.asarray(wavelength)), dtype=float)[None]
 
@@ -101,10 +102,16 @@ def _image_share(view: CameraView, wavelength: np.ndarray) -> np.ndarray:
 def _oblique_share(view: CameraView, field: int, wavelength: np.ndarray) -> np.ndarray:
     source = view.source(field)
     if view.lens.structure is None:
-        return np.asarray(image_share(view.lens, source, wavelength), dtype=float)
+        if not view.lens.surfaces:
+            return np.asarray(image_share(view.lens, source, wavelength), dtype=float)
+        lit = [(*behind_surfaces(view.lens, source, jnp.asarray(value)), value) for value in wavelength]
+        return np.array([float(image_share(each, light, np.array([value]))[0]) for each, light, value in lit])
     y, x = (jnp.asarray(each) for each in opening_points(view.lens, OBLIQUE_POINTS))
     total = np.zeros(len(wavelength))
-    for weight, seen in polarised_lenses(replace(view.lens, neighbours=None), source):
+    flat, light = replace(view.lens, neighbours=None), source
+    if flat.surfaces:
+        flat, light = behind_surfaces(flat, source, jnp.asarray(wavelength.mean()))
+    for weight, seen in polarised_lenses(flat, light):
         total += weight * np.array([float(_share_at(seen, y, x, jnp.asarray(value))) for value in wavelength])
     return total
 

@@ -48,7 +48,8 @@ class Camera(Record):
     sensor: Sensor
     spectrum: Spectrum
     object_distance_mm: Positive | None = Field(
-        default=None, description="from the scene to the lens or, if it has one, its stop; None is infinity"
+        default=None,
+        description="from the scene to the first refractive surface, else the stop, else the lens; None is infinity",
     )
 
     @model_validator(mode="after")
@@ -61,6 +62,11 @@ class Camera(Record):
             raise ValueError(
                 f"the sensor's corner lies {corner:.1f}° off axis, more than the 75° that a scalar model holds; "
                 "use a longer focal_length_um, fewer pixels, a smaller pixel_pitch_um or a smaller decentre_um"
+            )
+        if self.lens.surfaces is not None and self.sensor.tilt_deg is not None and any(self.sensor.tilt_deg):
+            raise ValueError(
+                "sensor.tilt_deg and lens.surfaces: tilted sensors are not simulated behind refractive surfaces; leave "
+                "out one of them"
             )
         return self
 

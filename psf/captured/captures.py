@@ -11,6 +11,7 @@ import numpy as np
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.captures.pinhole_captures import CaptureSet, PinholeCapture
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, Layout, PsfBank, grid_positions
@@ -128,6 +129,7 @@ def _position(capture: PinholeCapture, camera: Camera) -> tuple[float, float]:
     if capture.y_um is not None and capture.x_um is not None:
         return capture.y_um * 1e-6, capture.x_um * 1e-6
     assert capture.field_deg is not None
+    refuse_surfaces("psf measured: field_deg", camera.lens.surfaces)
     angle = (np.radians(capture.field_deg), np.radians(capture.azimuth_deg or 0.0))
     direction = jnp.asarray(field_direction((float(angle[0]), float(angle[1]))))
     moved = jnp.array([camera.lens.defocus_m, *np.tan(camera.sensor.tilt)])

@@ -17,6 +17,7 @@ import numpy as np
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.parts import Fabrication, NanoOpticsProxyResponse
+from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, PsfBank
 from metalens.optics.from_lens_toml import metalens_of
@@ -122,6 +123,7 @@ def fit_lens(
         InputError: an unknown parameter, ``width_error`` of a lens without meta-atoms, another pixel pitch than the
             bank's, or a camera that cannot be simulated.
     """
+    refuse_surfaces("psf fit", camera.lens.surfaces)
     free = free_numbers(metalens_of(camera), parameters)
     _check_pitch(bank, camera)
     chosen = np.unique(np.linspace(0, len(bank.position) - 1, min(MOST_NODES, len(bank.position))).round().astype(int))

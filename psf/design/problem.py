@@ -85,6 +85,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     _check_window(spec)
     _check_objectives(spec)
     _check_multiplexed(spec)
+    _check_surfaces(spec)
     _check_orders(spec, wavelength)
     position, tangential = field_positions(camera, sampling.fields_deg, sampling.azimuths_deg)
     middle = float(weight[1] @ wavelength)
@@ -121,6 +122,17 @@ def _check_multiplexed(spec: DesignSpec) -> None:
         raise InputError(
             f"design {spec.name}: camera.lens.multiplexed: the phases of ideal meta-atoms are designed; leave out "
             "[camera.lens.response] and [camera.lens.structure], and choose rectangles for the designed phases."
+        )
+
+
+def _check_surfaces(spec: DesignSpec) -> None:
+    """Textbook phases focus without the surfaces, and errors move chief rays that are those of the flat lens."""
+    if spec.camera.lens.surfaces is None:
+        return
+    if set(spec.start.families) != {"camera"} or spec.fabrication is not None or spec.explore is not None:
+        raise InputError(
+            f"design {spec.name}: camera.lens.surfaces: behind refractive surfaces a design starts from the camera's own "
+            'phase, without errors and ranges; set start.families = ["camera"], and leave out [fabrication] and [explore].'
         )
 
 

@@ -13,6 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.geometric_phase import CircularResponse
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import varies_over_lens
+from metalens.optics.refracted_light import RefractedLight
 from metalens.optics.source import PointSource, Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.cost import grid_nanoseconds, tile_nanoseconds
@@ -118,10 +119,10 @@ def plan_engine(
             "psf: the Rayleigh–Sommerfeld integral holds in one medium, not behind a cover glass; use "
             'engine="angular_spectrum".'
         )
-    if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None):
+    if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None or _refracted(sources)):
         raise InputError(
-            "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop "
-            'and cover glass or use engine="angular_spectrum".'
+            "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop, "
+            'cover glass and refractive surfaces or use engine="angular_spectrum".'
         )
     if engine == "vectorial":
         obstacle = _not_vectorial(lens, sources)
@@ -145,6 +146,8 @@ def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
         return "in air, not behind a cover glass"
     if lens.stop is not None and lens.stop.phase is not None:
         return "for one direction of the light, not behind a metasurface in the stop"
+    if _refracted(sources):
+        return "for the light of plane waves, and refractive surfaces bend it"
     if any(isinstance(source, PointSource) for source in sources):
         return "for the light of plane waves, and the object is at a finite distance"
     if lens.structure is None and isinstance(lens.response, CircularResponse):
@@ -154,8 +157,14 @@ def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
     return None
 
 
+def _refracted(sources: list[Source]) -> bool:
+    return any(isinstance(source, RefractedLight) for source in sources)
+
+
 def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
     """Property of the lens that the direction-cosine engine cannot simulate; None if it can."""
+    if _refracted(sources):
+        return "refractive surfaces, whose light is another at each wavelength"
     if lens.stop is not None:
         return "a stop in front of the lens, whose edge diffracts before the lens"
     if lens.cover_glass is not None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
+from metalens.optics.refracted_light import behind_surfaces
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
 from metalens.psf.engines.backpropagation import keeps_all
@@ -104,7 +105,7 @@ def _batch(
     """
     wavelength, distance = jnp.asarray(light[0]), light[1]
     directions = jnp.asarray(directions)
-    near = distance is not None and varies_over_lens(lens, source_at(directions[0], distance))
+    near = varies_over_lens(lens, source_at(directions[0], distance))
     # Of a near point's Jones matrix one element is odd in y.
     mirrored = task.mirrored and lens.rotationally_symmetric and not near
 
@@ -112,15 +113,16 @@ def _batch(
         of_field: angular_spectrum.FieldIntensity, at: tuple[jax.Array, jax.Array | None, jax.Array]
     ) -> jax.Array:
         direction, centre, values = at
-        source = source_at(direction, distance)
+        # With refractive surfaces, whose light has a wavelength, there is one of them.
+        flat, source = behind_surfaces(lens, source_at(direction, distance), values[0])
         if task.vectorial is not None:
-            placed = at_sensor(lens, direction, moved)
+            placed = at_sensor(flat, direction, moved)
             of_vectors = partial(vectorial.window_intensity, window=task.window, grid=task.vectorial)
             parts = [of_vectors(placed, source, values, centre)]
         else:
             parts = [
                 weight * of_field(at_sensor(seen, direction, moved), source, values, centre)
-                for weight, seen in polarised_lenses(lens, source)
+                for weight, seen in polarised_lenses(flat, source)
             ]
         if lens.neighbours is not None and lens.neighbours.veil:
             veiled = at_sensor(lens, direction, moved)

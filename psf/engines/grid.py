@@ -14,6 +14,7 @@ import scipy.fft
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.gradient import phase_gradient
+from metalens.optics.refracted_light import RefractedLight
 from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples
@@ -258,12 +259,14 @@ def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[So
         sources: the light.
     """
     radius = 0.5 * stop_diameter(lens)
-    if lens.stop is None or lens.stop.phase is None:
+    refracted = isinstance(sources[0], RefractedLight)
+    if lens.stop is None or (lens.stop.phase is None and not refracted):
         return radius
     y, x = (jnp.asarray(each) for each in pupil_points(lens))
     for source in sources:
+        light = _light_slope(source, y, x) if refracted else jnp.asarray(source.direction)
         for value in np.atleast_1d(wavelength):
-            front = jnp.asarray(source.direction) + bend_in_stop(lens, jnp.asarray(value), y, x)
+            front = light + bend_in_stop(lens, jnp.asarray(value), y, x)
             chief = chief_ray(lens, jnp.asarray(value), source.direction)
             away = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), front) - chief.lens_point
             radius = max(radius, float(jnp.abs(away).max()))
@@ -328,11 +331,16 @@ def _round_up(length: int) -> int:
     return int(scipy.fft.next_fast_len(-(-length // step) * step))
 
 
+def _light_slope(source: Source, y: jax.Array, x: jax.Array) -> jax.Array:
+    """Direction cosines ``[..., (y, x)]`` of a source's rays."""
+    total, back = jax.vjp(source.path, y, x)
+    return jnp.stack(back(jnp.ones_like(total)), axis=-1)
+
+
 @jax.jit
 def _steepest(lens: Metalens, source: Source, wavelength: float, y: jax.Array, x: jax.Array) -> jax.Array:
     """Largest phase gradient behind the lens, in cycles per metre along y or x."""
-    total, back = jax.vjp(source.path, y, x)
-    light = jnp.stack(back(jnp.ones_like(total)), axis=-1) + bend_in_stop(lens, jnp.asarray(wavelength), y, x)
+    light = _light_slope(source, y, x) + bend_in_stop(lens, jnp.asarray(wavelength), y, x)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), light)
     slopes = [phase_gradient(each, point[..., 0], point[..., 1]) / (2 * np.pi) for each in lens.phases]

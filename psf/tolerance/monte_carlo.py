@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json, dump_camera
+from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.design.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
 from metalens.formats.design.tolerance_spec import Errors, Fixed, ToleranceSpec
 from metalens.formats.files.arguments import require_whole
@@ -89,6 +90,7 @@ def tolerance_run_of(
     if not 0 <= seed < 2**63:
         raise InputError(f"tolerance: seed {seed} was expected from 0 to 2^63 - 1.")
     check_places(fields, wavelengths_per_channel, window)
+    refuse_surfaces("tolerance", camera.lens.surfaces)
     lens = metalens_of(camera)
     kept, reasons = applicable_errors(spec.errors, lens)
     if explicit and reasons:

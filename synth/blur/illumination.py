@@ -30,7 +30,7 @@ class ChiefRays:
     Attributes:
         direction_y: spline of p_y over (y, x) in metres.
         direction_x: spline of p_x.
-        focal_length: in metres.
+        focal_length: in metres; with refractive surfaces that of the whole system.
         half: (y, x) half sides of the sensor in metres; beyond it the nearest place stands in.
     """
 
@@ -85,9 +85,7 @@ def chief_rays(bank: PsfBank) -> ChiefRays:
     y, x = np.linspace(-half_y, half_y, KNOTS), np.linspace(-half_x, half_x, KNOTS)
     view = view_of(bank.camera, grid_positions(y, x), float(bank.channel_weight[1] @ bank.wavelength))
     direction = view.direction.reshape(KNOTS, KNOTS, 2)
-    return ChiefRays(
-        RectBivariateSpline(y, x, direction[..., 0], kx=5, ky=5),
-        RectBivariateSpline(y, x, direction[..., 1], kx=5, ky=5),
-        float(view.lens.focal_length),
-        (half_y, half_x),
-    )
+    along_y, along_x = (RectBivariateSpline(y, x, direction[..., axis], kx=5, ky=5) for axis in (0, 1))
+    # Without refractive surfaces the sensor lies at the focal length.
+    focal_length = 1 / abs(float(along_x(0, 0, dy=1)[0, 0])) if view.lens.surfaces else float(view.lens.focal_length)
+    return ChiefRays(along_y, along_x, focal_length, (half_y, half_x))

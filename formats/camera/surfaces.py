@@ -1,0 +1,121 @@
+"""The ``[[lens.surfaces]]`` tables of ``lens.toml``: refractive surfaces in front of the metalens."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated
+
+import numpy as np
+from pydantic import Field, model_validator
+
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.record import Finite, Micrometres, NotNegative, Positive, Record
+
+SAMPLES = 257
+"""Heights at which neighbouring surfaces are compared."""
+
+Index = Annotated[float, Field(ge=1, le=4.5, allow_inf_nan=False)]
+Terms = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)]
+
+
+class RefractiveSurface(Record):
+    """A rotationally symmetric surface: sphere, conic or even asphere; and the medium behind it, air by default."""
+
+    thickness_um: NotNegative = Field(description="to the next surface; of the last one to the stop or the lens")
+    clear_diameter_um: Micrometres
+    radius_of_curvature_um: Finite | None = Field(
+        default=None, description="positive where the centre lies behind the surface; None is a plane"
+    )
+    conic: Finite | None = Field(default=None, description="0 is a sphere, −1 a paraboloid; None is 0")
+    coefficients_um: Annotated[tuple[Finite, ...], Field(min_length=1, max_length=16)] | None = Field(
+        default=None, description="heights of (r/R)², (r/R)⁴, … that are added"
+    )
+    normalisation_radius_um: Micrometres | None = Field(default=None, description="R of the coefficients")
+    index: Index | None = Field(default=None, description="refractive index behind the surface, at 587.6 nm")
+    abbe_number: Annotated[float, Field(ge=5, le=200, allow_inf_nan=False)] | None = Field(
+        default=None, description="V_d; None is an index without dispersion"
+    )
+    sellmeier_b: Terms | None = Field(default=None, description="B of n² = 1 + Σ Bλ²/(λ² − C)")
+    sellmeier_c_um2: Terms | None = Field(default=None, description="C, as many")
+    material: Annotated[str, Field(min_length=1, max_length=200)] | None = Field(
+        default=None, description='page of refractiveindex.info, "shelf/book/page"'
+    )
+
+    @model_validator(mode="after")
+    def _fit(self) -> RefractiveSurface:
+        media = [name for name in ("index", "sellmeier_b", "material") if getattr(self, name) is not None]
+        if len(media) > 1:
+            raise ValueError(
+                f"{media[0]} and {media[1]} both tell the medium behind the surface; leave out one of them"
+            )
+        if self.abbe_number is not None and self.index is None:
+            raise ValueError("abbe_number needs the index at 587.6 nm; give index")
+        if len(self.sellmeier_b or ()) != len(self.sellmeier_c_um2 or ()):
+            raise ValueError("sellmeier_b and sellmeier_c_um2 must have as many numbers; give one C for each B")
+        if (self.coefficients_um is None) != (self.normalisation_radius_um is None):
+            raise ValueError("coefficients_um and normalisation_radius_um need each other; give both or none")
+        radius = self.radius_of_curvature_um
+        if radius is not None and abs(radius) < 1e-3:
+            raise ValueError(f"radius_of_curvature_um {radius:g} is too small; leave it out for a plane")
+        if not np.isfinite(self.sag_um(np.array(0.5 * self.clear_diameter_um))):
+            raise ValueError(
+                f"clear_diameter_um {self.clear_diameter_um:g} reaches beyond the end of the surface, whose "
+                f"radius_of_curvature_um is {radius:g}; make it smaller"
+            )
+        return self
+
+    def sag_um(self, height: np.ndarray) -> np.ndarray:
+        """Height in µm over the vertex.
+
+        Args:
+            height: ``[...]`` distance r from the axis in µm.
+
+        Returns:
+            ``[...]``; not a number where the surface has no point.
+        """
+        curvature = 0.0 if self.radius_of_curvature_um is None else 1 / self.radius_of_curvature_um
+        inside = 1 - (1 + (self.conic or 0.0)) * (curvature * height) ** 2
+        root = np.sqrt(np.where(inside > 0, inside, math.nan))
+        ratio = (height / (self.normalisation_radius_um or 1.0)) ** 2
+        terms = np.polynomial.polynomial.polyval(ratio, np.r_[0.0, self.coefficients_um or 0.0])
+        return np.asarray(curvature * height**2 / (1 + root) + terms)
+
+
+def check_surfaces(surfaces: tuple[RefractiveSurface, ...]) -> None:
+    """Check that surfaces follow each other without overlap, up to the plane behind the last one.
+
+    Args:
+        surfaces: in the order of the light.
+
+    Raises:
+        ValueError: two of them overlap inside their clear diameters; the message names them.
+    """
+    for number, surface in enumerate(surfaces):
+        following = surfaces[number + 1] if number + 1 < len(surfaces) else None
+        clear = min(each.clear_diameter_um for each in (surface, following) if each is not None)
+        height = np.linspace(0, 0.5 * clear, SAMPLES)
+        behind = 0.0 if following is None else following.sag_um(height)
+        gap = surface.thickness_um + behind - surface.sag_um(height)
+        if gap.min() < -1e-9 * clear:
+            what = "the plane of the stop or lens" if following is None else f"surface {number + 2}"
+            raise ValueError(
+                f"surface {number + 1} of surfaces reaches {-gap.min():.4g} µm into {what}, {height[gap.argmin()]:.4g} "
+                "µm from the axis; use a larger thickness_um, a smaller clear_diameter_um or another order"
+            )
+
+
+def refuse_surfaces(what: str, surfaces: tuple[RefractiveSurface, ...] | None) -> None:
+    """Refuse a lens with refractive surfaces where they are not taken into account.
+
+    Args:
+        what: begins the sentence, such as ``"tolerance"``.
+        surfaces: of the lens.
+
+    Raises:
+        InputError: there are some.
+    """
+    if surfaces is not None:
+        raise InputError(
+            f"{what}: lens.surfaces: refractive surfaces in front of the lens are not taken into account here; leave "
+            "them out, or simulate the camera with metalens psf."
+        )

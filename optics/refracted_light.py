@@ -1,0 +1,343 @@
+"""Light behind refractive surfaces: rays in front, waves behind (ray–wave step).
+
+Rays from the field point are aimed through the surfaces at nodes of the stop, or of the lens where there is none. Their
+optical paths are a wavefront there, the area between neighbouring rays gives its amplitude. Both are polynomials of the
+place, fitted to the nodes, so that an engine on a grid takes them as it takes any source. Diffraction and reflection at
+the surfaces are left out; their edges cast sharp shadows. Rays that cross each other before the stop are refused.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from metalens.formats.files.errors import InputError
+from metalens.optics.aperture import Aperture
+from metalens.optics.metalens import Metalens
+from metalens.optics.phase.profile import Scalar
+from metalens.optics.pytree import register_dataclass
+from metalens.optics.refraction import MISSES, OVERLAPS, REFLECTS, Ray, Surface, trace
+from metalens.optics.source import Source
+
+DEGREE = 14
+"""Total degree of the polynomials in y and x."""
+
+RINGS, SPOKES = 14, 36
+"""Nodes of the fit on the disc of the stop."""
+
+MARGIN = 1.02
+"""Radius of the disc of the fit over that of the stop: edges are smoothed over a few samples."""
+
+AIMING_STEPS = 8
+"""Newton steps to the ray that meets a node."""
+
+LARGEST_ERROR = 0.02
+"""Largest error of a wavefront that is accepted, in waves."""
+
+LEAST_LIGHT, MOST_LIGHT = 0.01, 100.0
+"""Range of the light per area, relative to the centre's, beyond which rays are near a caustic."""
+
+Surfaces = tuple[Surface, ...]
+
+
+def _basis(place: jax.Array) -> jax.Array:
+    """Chebyshev polynomials T₀ … of ``[...]``, as ``[..., degree]``."""
+    terms = [jnp.ones_like(place), place]
+    for _ in range(DEGREE - 1):
+        terms.append(2 * place * terms[-1] - terms[-2])
+    return jnp.stack(terms, axis=-1)
+
+
+def _value(coefficients: jax.Array, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
+    """A polynomial at places ``[...]`` in metres."""
+    near_y, near_x = (jnp.clip(jnp.asarray(each, dtype=float) / radius, -1.2, 1.2) for each in (y, x))
+    of_y, of_x = _basis(near_y), _basis(near_x)
+    half = jnp.einsum("...i,ij->...j", of_y, coefficients, precision="highest")
+    if jnp.ndim(y) == 2 and jnp.shape(y)[1] == 1 and jnp.ndim(x) in (1, 2) and jnp.shape(x)[:-1] in ((), (1,)):
+        # The samples of a grid are one product of matrices.
+        return jnp.matmul(half[:, 0], of_x.reshape(-1, DEGREE + 1).T, precision="highest")
+    return jnp.sum(half * of_x, axis=-1)
+
+
+class _Fit(NamedTuple):
+    """Nodes ``[node, (y, x)]`` on the unit disc; ``[term, node]`` orthonormal polynomials of growing degree there; and
+    ``[coefficient, term]`` these as products of Chebyshev polynomials.
+
+    In two steps single precision suffices: the small terms alone have large coefficients.
+    """
+
+    place: np.ndarray
+    terms: np.ndarray
+    coefficients: np.ndarray
+
+    def __call__(self, values: jax.Array) -> jax.Array:
+        """Coefficients ``[coefficient, ...]`` of a polynomial from values ``[node, ...]``."""
+        terms = jnp.tensordot(jnp.asarray(self.terms), values, axes=1, precision="highest")
+        return jnp.tensordot(jnp.asarray(self.coefficients), terms, axes=1, precision="highest")
+
+
+@cache
+def _fit() -> _Fit:
+    radius = np.cos(np.pi * (2 * np.arange(RINGS) + 1) / (4 * RINGS))
+    angle = 2 * np.pi * (np.arange(SPOKES) + 0.5) / SPOKES
+    place = np.stack([np.outer(radius, np.sin(angle)).ravel(), np.outer(radius, np.cos(angle)).ravel()], axis=-1)
+    of_y, of_x = (np.polynomial.chebyshev.chebvander(each, DEGREE) for each in place.T)
+    degree = np.add.outer(np.arange(DEGREE + 1), np.arange(DEGREE + 1)).ravel()
+    order = np.argsort(degree, kind="stable")[: (DEGREE + 1) * (DEGREE + 2) // 2]
+    products = np.einsum("ni,nj->nij", of_y, of_x).reshape(len(place), -1)[:, order]
+    orthonormal, triangle = np.linalg.qr(products)
+    coefficients = np.zeros((len(degree), len(order)))
+    coefficients[order] = np.linalg.inv(triangle)
+    return _Fit(place, orthonormal.T, coefficients)
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class RefractedLight(Source):
+    """Light of one wavelength behind refractive surfaces, in the plane of the stop, or of the lens where there is none.
+
+    Attributes:
+        direction: ``[2]`` direction cosines (y, x) of the chief ray there, times the index of the medium.
+        radius: of the disc of the polynomials, in metres.
+        path_coefficients: ``[(DEGREE + 1)²]`` of the optical path in metres.
+        amplitude_coefficients: ``[(DEGREE + 1)²]`` of the amplitude, 1 at the centre.
+    """
+
+    direction: jax.Array
+    radius: Scalar
+    path_coefficients: jax.Array
+    amplitude_coefficients: jax.Array
+
+    def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Optical path of the rays relative to the chief ray's. See :class:`Source`."""
+        return _value(self.path_coefficients.reshape(DEGREE + 1, -1), y, x, self.radius)
+
+    def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
+        """Root of the light per area, by the distances of neighbouring rays. See :class:`Source`."""
+        return _value(self.amplitude_coefficients.reshape(DEGREE + 1, -1), y, x, self.radius)
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class Vignetted(Aperture):
+    """An opening less the shadows of the edges of refractive surfaces.
+
+    Attributes:
+        opening: without them.
+        disc: radius of the disc of the polynomials, in metres.
+        excess: ``[surface, (DEGREE + 1)²]`` coefficients of r²/a² − 1, with the height r of the rays on each surface of
+            the clear radius a.
+    """
+
+    opening: Aperture
+    disc: Scalar
+    excess: jax.Array
+
+    @property
+    def rotationally_symmetric(self) -> bool:
+        """False: off the axis the shadows lie on one side."""
+        return False
+
+    def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
+        """Signed distance in metres to the nearest edge, near the edges. See :class:`Aperture`."""
+        distance = self.opening.edge_distance(y, x, radius)
+        y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
+        for coefficients in self.excess.reshape(-1, DEGREE + 1, DEGREE + 1):
+            excess, back = jax.vjp(lambda y, x, of=coefficients: _value(of, y, x, self.disc), y, x)
+            slope_y, slope_x = back(jnp.ones_like(excess))
+            # The square root is never taken at 0, where its gradient is infinite.
+            steep = jnp.sqrt(jnp.square(slope_y) + jnp.square(slope_x) + 1e-6 / jnp.square(self.disc))
+            distance = jnp.maximum(distance, excess / steep)
+        return distance
+
+    def area(self, radius: Scalar) -> Scalar:
+        """Area in m² of the opening without shadows: the light is counted that would pass without the edges."""
+        return self.opening.area(radius)
+
+
+class _Bundle(NamedTuple):
+    """Rays ``[ray]`` that meet given places of the stop; see :class:`Ray`.
+
+    Attributes:
+        rays: their paths are those from the source.
+        light: ``[ray]`` energy per area of the stop.
+    """
+
+    rays: Ray
+    light: jax.Array
+
+
+def _bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, target: jax.Array) -> _Bundle:
+    """The rays that meet places ``[ray, (y, x)]`` behind the surfaces, in metres, by Newton's method."""
+
+    def landing(begin: jax.Array) -> tuple[jax.Array, Ray]:
+        path, direction = jax.value_and_grad(lambda place: source.path(place[0], place[1]))(begin)
+        ray = trace(surfaces, wavelength, begin, direction)
+        return ray.place, ray._replace(path=ray.path + path)
+
+    slope = jax.jacfwd(landing, has_aux=True)
+
+    def of_target(target: jax.Array) -> _Bundle:
+        def improve(_: int, begin: jax.Array) -> jax.Array:
+            change, ray = slope(begin)
+            return begin + _solved(change, target - ray.place)
+
+        begin = jax.lax.stop_gradient(jax.lax.fori_loop(0, AIMING_STEPS, improve, target))
+        # At the solution, the derivatives of one more step are those of the implicit function.
+        change = jax.lax.stop_gradient(slope(begin)[0])
+        begin = begin + _solved(change, target - landing(begin)[0])
+        change, ray = slope(begin)
+        amplitude = source.amplitude(begin[0], begin[1])
+        return _Bundle(ray, jnp.square(amplitude) / _determinant(change))
+
+    return jax.vmap(of_target)(target)
+
+
+def _determinant(matrix: jax.Array) -> jax.Array:
+    (a, b), (c, d) = matrix
+    return a * d - b * c
+
+
+def _solved(matrix: jax.Array, right: jax.Array) -> jax.Array:
+    (a, b), (c, d) = matrix
+    determinant = _determinant(matrix)
+    determinant = jnp.where(jnp.abs(determinant) > 1e-9, determinant, 1e-9)
+    return jnp.stack([d * right[0] - b * right[1], a * right[1] - c * right[0]]) / determinant
+
+
+def chief_direction(lens: Metalens, source: Source, wavelength: jax.Array) -> jax.Array:
+    """Direction cosines ``[2]`` (y, x) of the chief ray in the plane of the stop, times the index there.
+
+    Args:
+        lens: with or without refractive surfaces.
+        source: in the plane of the first vertex, or of the stop where there are no surfaces.
+        wavelength: scalar, in metres.
+    """
+    if not lens.surfaces:
+        return jnp.asarray(source.direction)
+    return _chief_direction(lens.surfaces, source, wavelength)
+
+
+@jax.jit
+def _chief_direction(surfaces: Surfaces, source: Source, wavelength: jax.Array) -> jax.Array:
+    return _bundle(surfaces, source, wavelength, jnp.zeros((1, 2))).rays.direction[0]
+
+
+def _disc(lens: Metalens) -> Scalar:
+    """Radius in metres of the disc on which the polynomials hold."""
+    return 0.5 * MARGIN * (lens.aperture_diameter if lens.stop is None else lens.stop.diameter)
+
+
+def behind_surfaces(lens: Metalens, source: Source, wavelength: jax.Array) -> tuple[Metalens, Source]:
+    """The flat lens without its refractive surfaces, and the light that they throw on it.
+
+    Args:
+        lens: the metalens; without refractive surfaces it and the source are returned as they are.
+        source: in air, in the plane of the first vertex.
+        wavelength: scalar, in metres.
+
+    Returns:
+        A lens whose stop, or whose opening if it has none, has the shadows of the surfaces' edges; and the light there.
+    """
+    if not lens.surfaces:
+        return lens, source
+    disc = _disc(lens)
+    light, excess = _refracted(lens.surfaces, disc, source, wavelength)
+    flat = replace(lens, surfaces=())
+    if lens.stop is None:
+        return replace(flat, aperture=Vignetted(lens.aperture, disc, excess)), light
+    return replace(flat, stop=replace(lens.stop, aperture=Vignetted(lens.stop.aperture, disc, excess))), light
+
+
+@jax.jit
+def _refracted(
+    surfaces: Surfaces, disc: Scalar, source: Source, wavelength: jax.Array
+) -> tuple[RefractedLight, jax.Array]:
+    """The light on a disc of a radius in metres, and the coefficients of :class:`Vignetted`."""
+    place = jnp.concatenate([jnp.zeros((1, 2)), disc * jnp.asarray(_fit().place)])
+    return _fitted(surfaces, disc, _bundle(surfaces, source, wavelength, place))
+
+
+def _fitted(surfaces: Surfaces, disc: Scalar, bundle: _Bundle) -> tuple[RefractedLight, jax.Array]:
+    """:func:`_refracted`, of the chief ray and the rays to the nodes."""
+    fit, rays, relative = _fit(), bundle.rays, bundle.light[1:] / bundle.light[0]
+    amplitude = jnp.sqrt(jnp.maximum(relative, LEAST_LIGHT))
+    clear = jnp.stack([jnp.square(0.5 * jnp.asarray(each.clear_diameter)) for each in surfaces])
+    light = RefractedLight(rays.direction[0], disc, fit(rays.path[1:] - rays.path[0]), fit(amplitude))
+    return light, fit(rays.squared_height[1:] / clear - 1).T
+
+
+class _Probe(NamedTuple):
+    """Faults ``[ray]``; the largest distance from the places that were aimed at, in metres; the range of the light per
+    area, relative to the centre's; and the root mean square error of the wavefront between the nodes, in metres.
+    """
+
+    fault: jax.Array
+    missed: jax.Array
+    light: jax.Array
+    error: jax.Array
+
+
+@jax.jit
+def _probe(surfaces: Surfaces, disc: Scalar, source: Source, wavelength: jax.Array) -> _Probe:
+    turn, nodes = np.pi / SPOKES, _fit().place
+    between = 0.97 * nodes @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
+    place = disc * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes, between]))
+    rays, density = _bundle(surfaces, source, wavelength, place)
+    count = 1 + len(nodes)
+    light, _ = _fitted(surfaces, disc, jax.tree.map(lambda each: each[:count], _Bundle(rays, density)))
+    error = light.path(place[count:, 0], place[count:, 1]) - (rays.path[count:] - rays.path[0])
+    missed = jnp.linalg.norm(rays.place - place, axis=-1).max()
+    relative = density / density[0]
+    return _Probe(
+        rays.fault, missed, jnp.stack([relative.min(), relative.max()]), jnp.sqrt(jnp.mean(jnp.square(error)))
+    )
+
+
+def check_refraction(lens: Metalens, source: Source, wavelength: float) -> float:
+    """Refuse light whose rays do not come through the refractive surfaces, or make no wavefront.
+
+    Args:
+        lens: the metalens.
+        source: in air, in the plane of the first vertex.
+        wavelength: in metres.
+
+    Returns:
+        Root mean square error of the wavefront's polynomial in waves; 0 without refractive surfaces.
+
+    Raises:
+        InputError: a ray to the stop misses a surface, is totally reflected, meets the next surface first or crosses
+            its neighbour, or the wavefront is no polynomial to a fiftieth of a wave.
+    """
+    if not lens.surfaces:
+        return 0.0
+    disc = _disc(lens)
+    found = jax.tree.map(np.asarray, _probe(lens.surfaces, disc, source, jnp.asarray(wavelength)))
+    angle = np.degrees(np.arcsin(min(1.0, float(np.hypot(*np.asarray(source.direction, dtype=float))))))
+    field = f"at a field angle of {angle:.1f}° and {1e9 * wavelength:.0f} nm"
+    gentler = "use a smaller field angle, a smaller aperture or stop, or a gentler curvature."
+    if found.fault.any():
+        number, cause = divmod(int(found.fault[found.fault > 0][0]), 4)
+        told = {
+            MISSES: f"misses surface {number + 1}, which has no point there",
+            REFLECTS: f"is totally reflected at surface {number + 1}",
+            OVERLAPS: f"meets what lies behind surface {number + 1} before it: they overlap",
+        }[cause]
+        raise InputError(f"lens.surfaces: {field} a ray to the stop {told}; {gentler}")
+    if not found.missed <= 1e-4 * float(disc) or not LEAST_LIGHT < found.light.min() <= found.light.max() < MOST_LIGHT:
+        raise InputError(
+            f"lens.surfaces: {field} rays cross each other in front of the stop, or none meets a part of it; move the "
+            "stop away from the focus of the surfaces, or use a gentler curvature."
+        )
+    waves = float(found.error) / wavelength
+    if not waves <= LARGEST_ERROR:
+        raise InputError(
+            f"lens.surfaces: {field} the wavefront differs from a polynomial of degree {DEGREE} by {waves:.2g} waves, "
+            f"at most {LARGEST_ERROR:g} was expected; {gentler}"
+        )
+    return waves
