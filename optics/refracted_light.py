@@ -9,7 +9,7 @@ the surfaces are left out; their edges cast sharp shadows. Rays that cross each 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache
+from functools import cache, partial
 from typing import NamedTuple
 
 import jax
@@ -36,8 +36,14 @@ MARGIN = 1.02
 AIMING_STEPS = 8
 """Newton steps to the ray that meets a node."""
 
+ON_PLACE = 1e-4
+"""Largest distance of a ray from its node, relative to the radius of the disc."""
+
 LARGEST_ERROR = 0.02
 """Largest error of a wavefront that is accepted, in waves."""
+
+OTHER_WAVEFRONT = 0.5
+"""Waves by which the path of a ray differs from the wavefront if it belongs to another one."""
 
 LEAST_LIGHT, MOST_LIGHT = 0.01, 100.0
 """Range of the light per area, relative to the centre's, beyond which rays are near a caustic."""
@@ -172,13 +178,19 @@ class _Bundle(NamedTuple):
     light: jax.Array
 
 
+def _ray_from(surfaces: Surfaces, source: Source, wavelength: jax.Array, begin: jax.Array) -> Ray:
+    """The ray of a source from a place ``[2]`` in the plane of the first vertex; its path is that from the source."""
+    path, direction = jax.value_and_grad(lambda place: source.path(place[0], place[1]))(begin)
+    ray = trace(surfaces, wavelength, begin, direction)
+    return ray._replace(path=ray.path + path)
+
+
 def _bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, target: jax.Array) -> _Bundle:
     """The rays that meet places ``[ray, (y, x)]`` behind the surfaces, in metres, by Newton's method."""
 
     def landing(begin: jax.Array) -> tuple[jax.Array, Ray]:
-        path, direction = jax.value_and_grad(lambda place: source.path(place[0], place[1]))(begin)
-        ray = trace(surfaces, wavelength, begin, direction)
-        return ray.place, ray._replace(path=ray.path + path)
+        ray = _ray_from(surfaces, source, wavelength, begin)
+        return ray.place, ray
 
     slope = jax.jacfwd(landing, has_aux=True)
 
@@ -246,9 +258,11 @@ def behind_surfaces(lens: Metalens, source: Source, wavelength: jax.Array) -> tu
     """
     if not lens.surfaces:
         return lens, source
-    disc = _disc(lens)
-    light, excess = _refracted(lens.surfaces, disc, source, wavelength)
-    flat = replace(lens, surfaces=())
+    return _flat(lens, *_refracted(lens.surfaces, _disc(lens), source, wavelength))
+
+
+def _flat(lens: Metalens, light: RefractedLight, excess: jax.Array) -> tuple[Metalens, Source]:
+    flat, disc = replace(lens, surfaces=()), light.radius
     if lens.stop is None:
         return replace(flat, aperture=Vignetted(lens.aperture, disc, excess)), light
     return replace(flat, stop=replace(lens.stop, aperture=Vignetted(lens.stop.aperture, disc, excess))), light
@@ -272,15 +286,33 @@ def _fitted(surfaces: Surfaces, disc: Scalar, bundle: _Bundle) -> tuple[Refracte
     return light, fit(rays.squared_height[1:] / clear - 1).T
 
 
-class _Probe(NamedTuple):
-    """Faults ``[ray]``; the largest distance from the places that were aimed at, in metres; the range of the light per
-    area, relative to the centre's; and the root mean square error of the wavefront between the nodes, in metres.
+class Refraction(NamedTuple):
+    """Light behind refractive surfaces whose rays are checked.
+
+    Attributes:
+        lens: the flat lens without them, as of :func:`behind_surfaces`.
+        light: that they throw on it.
+        error: root mean square error of its wavefront in waves, at rays between those that it was fitted to.
     """
 
+    lens: Metalens
+    light: Source
+    error: float
+
+
+class _Probe(NamedTuple):
+    """The light; and of rays to nodes and places between them: ``[ray]`` faults, distances from the places that were
+    aimed at in metres, and light per area relative to the centre's; the wavefront's error in metres; and the largest
+    difference from it of the path of any ray through the surfaces and the stop, in metres.
+    """
+
+    light: RefractedLight
+    excess: jax.Array
     fault: jax.Array
     missed: jax.Array
-    light: jax.Array
+    density: jax.Array
     error: jax.Array
+    other: jax.Array
 
 
 @jax.jit
@@ -288,51 +320,60 @@ def _probe(surfaces: Surfaces, disc: Scalar, source: Source, wavelength: jax.Arr
     turn, nodes = np.pi / SPOKES, _fit().place
     between = 0.97 * nodes @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     place = disc * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes, between]))
-    rays, density = _bundle(surfaces, source, wavelength, place)
-    count = 1 + len(nodes)
-    light, _ = _fitted(surfaces, disc, jax.tree.map(lambda each: each[:count], _Bundle(rays, density)))
+    bundle = _bundle(surfaces, source, wavelength, place)
+    rays, count = bundle.rays, 1 + len(nodes)
+    light, excess = _fitted(surfaces, disc, jax.tree.map(lambda each: each[:count], bundle))
     error = light.path(place[count:, 0], place[count:, 1]) - (rays.path[count:] - rays.path[0])
-    missed = jnp.linalg.norm(rays.place - place, axis=-1).max()
-    relative = density / density[0]
+    missed, density = jnp.linalg.norm(rays.place - place, axis=-1), bundle.light / bundle.light[0]
+    # Rays over the whole first surface: where several meet one place of the stop, they belong to other wavefronts.
+    clear = jnp.stack([jnp.square(0.5 * jnp.asarray(each.clear_diameter)) for each in surfaces])
+    every = jax.vmap(partial(_ray_from, surfaces, source, wavelength))(1.2 * jnp.sqrt(clear[0]) * jnp.asarray(nodes))
+    passes = (every.fault == 0) & (every.squared_height <= clear).all(axis=-1)
+    passes &= jnp.linalg.norm(every.place, axis=-1) <= disc / MARGIN
+    away = jnp.abs(light.path(every.place[:, 0], every.place[:, 1]) - (every.path - rays.path[0]))
     return _Probe(
-        rays.fault, missed, jnp.stack([relative.min(), relative.max()]), jnp.sqrt(jnp.mean(jnp.square(error)))
+        light,
+        excess,
+        rays.fault,
+        missed,
+        density,
+        jnp.sqrt(jnp.mean(jnp.square(error))),
+        jnp.max(jnp.where(passes, away, 0.0)),
     )
 
 
-def check_refraction(lens: Metalens, source: Source, wavelength: float) -> float:
-    """Refuse light whose rays do not come through the refractive surfaces, or make no wavefront.
+def checked_behind_surfaces(lens: Metalens, source: Source, wavelength: float) -> Refraction:
+    """:func:`behind_surfaces`; light is refused whose rays do not come through, or make no wavefront. Outside jit.
 
     Args:
         lens: the metalens.
         source: in air, in the plane of the first vertex.
         wavelength: in metres.
 
-    Returns:
-        Root mean square error of the wavefront's polynomial in waves; 0 without refractive surfaces.
-
     Raises:
         InputError: a ray to the stop misses a surface, is totally reflected, meets the next surface first or crosses
             its neighbour, or the wavefront is no polynomial to a fiftieth of a wave.
     """
     if not lens.surfaces:
-        return 0.0
+        return Refraction(lens, source, 0.0)
     disc = _disc(lens)
-    found = jax.tree.map(np.asarray, _probe(lens.surfaces, disc, source, jnp.asarray(wavelength)))
+    found = _probe(lens.surfaces, disc, source, jnp.asarray(wavelength))
+    fault, missed, density = (np.asarray(each) for each in (found.fault, found.missed, found.density))
     angle = np.degrees(np.arcsin(min(1.0, float(np.hypot(*np.asarray(source.direction, dtype=float))))))
     field = f"at a field angle of {angle:.1f}° and {1e9 * wavelength:.0f} nm"
     gentler = "use a smaller field angle, a smaller aperture or stop, or a gentler curvature."
-    if found.fault.any():
-        number, cause = divmod(int(found.fault[found.fault > 0][0]), 4)
-        told = {
-            MISSES: f"misses surface {number + 1}, which has no point there",
-            REFLECTS: f"is totally reflected at surface {number + 1}",
-            OVERLAPS: f"meets what lies behind surface {number + 1} before it: they overlap",
-        }[cause]
-        raise InputError(f"lens.surfaces: {field} a ray to the stop {told}; {gentler}")
-    if not found.missed <= 1e-4 * float(disc) or not LEAST_LIGHT < found.light.min() <= found.light.max() < MOST_LIGHT:
+    arrives = missed <= ON_PLACE * float(disc)
+    # A ray that arrives is the one to blame; where there is none, Newton's method has come to other ones.
+    if (arrives & (fault > 0)).any() or not arrives.all():
+        meets = bool((arrives & (fault > 0)).any())
+        whose = fault[arrives & (fault > 0)] if meets else fault[~arrives]
+        ray = "a ray to the stop" if meets else "no ray meets a part of the stop, and one near to it"
+        raise InputError(f"lens.surfaces: {field} {ray} {_told(int(whose.max()))}; {gentler}")
+    folded = float(found.other) > OTHER_WAVEFRONT * wavelength
+    if folded or not LEAST_LIGHT < density.min() <= density.max() < MOST_LIGHT:
         raise InputError(
-            f"lens.surfaces: {field} rays cross each other in front of the stop, or none meets a part of it; move the "
-            "stop away from the focus of the surfaces, or use a gentler curvature."
+            f"lens.surfaces: {field} rays cross each other in front of the stop; move the stop away from the focus of "
+            "the surfaces, or use a gentler curvature."
         )
     waves = float(found.error) / wavelength
     if not waves <= LARGEST_ERROR:
@@ -340,4 +381,15 @@ def check_refraction(lens: Metalens, source: Source, wavelength: float) -> float
             f"lens.surfaces: {field} the wavefront differs from a polynomial of degree {DEGREE} by {waves:.2g} waves, "
             f"at most {LARGEST_ERROR:g} was expected; {gentler}"
         )
-    return waves
+    return Refraction(*_flat(lens, found.light, found.excess), waves)
+
+
+def _told(fault: int) -> str:
+    """A fault of a ray in words."""
+    number, cause = divmod(fault, 4)
+    return {
+        0: "crosses its neighbours in front of it",
+        MISSES: f"misses surface {number + 1}, which has no point there",
+        REFLECTS: f"is totally reflected at surface {number + 1}",
+        OVERLAPS: f"meets what lies behind surface {number + 1} before it: they overlap",
+    }[cause]

@@ -19,7 +19,7 @@ from metalens.optics.incidence import largest_squared_sine
 from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
-from metalens.optics.refracted_light import RefractedLight, behind_surfaces, check_refraction
+from metalens.optics.refracted_light import RefractedLight, behind_surfaces, checked_behind_surfaces
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
@@ -330,9 +330,7 @@ def _behind_surfaces(lens: Metalens, wavelength: np.ndarray, sources: list[Sourc
         return lens, sources
     lights = []
     for value in sorted({float(wavelength.min()), float(wavelength.max())}):
-        for source in sources:
-            check_refraction(lens, source, value)
-            lights.append(behind_surfaces(lens, source, jnp.asarray(value))[1])
+        lights += [checked_behind_surfaces(lens, source, value).light for source in sources]
     return replace(lens, surfaces=()), lights
 
 

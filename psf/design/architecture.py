@@ -10,6 +10,7 @@ import numpy as np
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.parts import KinoformResponse
+from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.design.exploration import Architecture, Choice, Envelope, Ranges
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
@@ -79,6 +80,7 @@ def branches_of(spec: DesignSpec) -> tuple[list[Branch], list[str]]:
         spec: the specification.
     """
     assert spec.explore is not None
+    refuse_surfaces("explore", spec.camera.lens.surfaces)
     plain = spec.model_copy(update={"explore": None})
     branches, problems = [], []
     for choice in spec.explore.choices or (None,):

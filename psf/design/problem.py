@@ -129,10 +129,10 @@ def _check_surfaces(spec: DesignSpec) -> None:
     """Textbook phases focus without the surfaces, and errors move chief rays that are those of the flat lens."""
     if spec.camera.lens.surfaces is None:
         return
-    if set(spec.start.families) != {"camera"} or spec.fabrication is not None or spec.explore is not None:
+    if set(spec.start.families) != {"camera"} or spec.fabrication is not None:
         raise InputError(
-            f"design {spec.name}: camera.lens.surfaces: behind refractive surfaces a design starts from the camera's own "
-            'phase, without errors and ranges; set start.families = ["camera"], and leave out [fabrication] and [explore].'
+            f"design {spec.name}: camera.lens.surfaces: behind refractive surfaces a design starts from the camera's "
+            'own phase and has no errors; set start.families = ["camera"], and leave out [fabrication].'
         )
 
 
