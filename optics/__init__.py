@@ -17,7 +17,10 @@ Files, in reading order:
 - ``neighbours``   correction of the local periodic approximation, from a verification
 - ``corrected``    a lens with it
 - ``built``        transmission of a lens that consists of given meta-atoms
+- ``dispersion``   refractive index by wavelength
+- ``refraction``   refractive surfaces, and exact rays through them
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
+- ``refracted_light``  the light behind refractive surfaces, in the plane of the stop or lens
 - ``fabrication``  fabrication errors
 - ``geometric_phase``  rotated half-wave plates in circular light
 - ``incidence``    angle and polarisation at each place of a lens

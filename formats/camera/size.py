@@ -31,9 +31,10 @@ def f_number(lens: Lens) -> float:
 
 
 def track_length_um(lens: Lens) -> float:
-    """Distance in µm from the first surface, a stop or the front of the substrate, to the sensor."""
+    """Distance in µm from the first of refractive surfaces, stop, substrate and lens to the sensor."""
     front = 0.0 if lens.stop is None else lens.stop.distance_um
     glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
+    glass += sum(each.thickness_um for each in lens.surfaces or ())
     return front + glass + lens.focal_length_um + (lens.defocus_um or 0.0)
 
 
