@@ -47,6 +47,7 @@ Conventions:
 """
 
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon, regular_polygon
+from metalens.optics.dispersion import Cauchy, Dispersion, Sellmeier, TabulatedIndex, cauchy_of_abbe
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import (
     MetaAtomLibrary,
@@ -71,6 +72,7 @@ from metalens.optics.phase import (
     Zernike,
 )
 from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
+from metalens.optics.refraction import Surface
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.source import PlaneWave, PointSource, Source
 from metalens.runners.compilation_cache import keep_compilations
@@ -78,8 +80,10 @@ from metalens.runners.compilation_cache import keep_compilations
 __all__ = [
     "Annulus",
     "Aperture",
+    "Cauchy",
     "Circle",
     "Cubic",
+    "Dispersion",
     "EvenPolynomial",
     "Freeform",
     "Hyperbolic",
@@ -97,11 +101,15 @@ __all__ = [
     "Quadratic",
     "RadialPhase",
     "Response",
+    "Sellmeier",
     "Source",
     "Stop",
     "Sum",
+    "Surface",
+    "TabulatedIndex",
     "Zernike",
     "angular_spectrum",
+    "cauchy_of_abbe",
     "check_range",
     "library_named",
     "meta_atom_library",

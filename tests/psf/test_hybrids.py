@@ -9,11 +9,22 @@ import pytest
 
 from metalens.formats.camera.camera import read_camera, write_camera
 from metalens.formats.files.errors import InputError
-from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, PlaneWave, Plate, PointSource, Stop, metalens_of
-from metalens.optics.dispersion import LINE_C, LINE_D, LINE_F, Cauchy, cauchy_of_abbe
+from metalens.optics import (
+    Cauchy,
+    EvenPolynomial,
+    Hyperbolic,
+    Metalens,
+    PlaneWave,
+    Plate,
+    PointSource,
+    Stop,
+    Surface,
+    cauchy_of_abbe,
+    metalens_of,
+)
+from metalens.optics.dispersion import LINE_C, LINE_D, LINE_F
 from metalens.optics.incidence import local_incidence
 from metalens.optics.refracted_light import behind_surfaces, checked_behind_surfaces
-from metalens.optics.refraction import Surface
 from metalens.psf import psf_simulator, simulate_psf
 from metalens.psf.camera_fields import view_of
 from metalens.psf.rays import direction_to, ray_landing
