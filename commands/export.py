@@ -67,6 +67,12 @@ def _wavelengths(ctx: click.Context, parameter: click.Parameter, value: str | No
     metavar="NM,NM,…",
     help="Wavelengths for which meta-atoms are chosen. [default: the lens file's]",
 )
+@click.option(
+    "--dispersion",
+    type=Number(-10, 10),
+    help="How the phase follows the frequency between --wavelengths-nm: 1 gives one focal length (achromatic), 0 one "
+    "phase. [default: 0]",
+)
 @click.option("--grid-nm", type=Number(0.01, 100), default=1.0, show_default=True, help="Grid of the layout in nm.")
 @click.option(
     "--vertices",
@@ -105,6 +111,7 @@ def layout(
     lattice: Any,
     pitch_nm: float | None,
     wavelengths_nm: tuple[float, ...] | None,
+    dispersion: float | None,
     dry_run: bool,
     as_json: bool,
     zemax_tolerance_rad: float,
@@ -136,7 +143,14 @@ def layout(
     pitch = None if pitch_nm is None else pitch_nm * 1e-9
     choice = None
     if built:
-        choice = choice_for(camera, library=library, pitch=pitch, lattice=lattice, wavelengths=wavelengths_nm)
+        choice = choice_for(
+            camera,
+            library=library,
+            pitch=pitch,
+            lattice=lattice,
+            wavelengths=wavelengths_nm,
+            dispersion=dispersion or 0.0,
+        )
     table = None if zemax is None else _radial_phase(camera, zemax_tolerance_rad)
     if dry_run:
         expected = _cost(camera, choice, outputs, options)
@@ -156,7 +170,21 @@ def layout(
                     found["outputs"][kind] = _write(kind, path, structure, camera, options)
     what = f"{found['sites']} sites on a {found['lattice']} lattice" if built else f"{found['terms']} terms"
     names = ", ".join(str(path) for path in outputs.values())
-    answer(found, as_json, f"{names}: {camera.name}, {what}")
+    answer(found, as_json, f"{names}: {camera.name}, {what}{_delay(found)}")
+
+
+def _delay(found: dict[str, Any]) -> str:
+    """The group delay of an achromatic structure, for the answer in words."""
+    told = found.get("structure", {})
+    if "group_delay_asked_fs" not in told:
+        return ""
+    asked, offered = (float(told[f"group_delay_{which}_fs"]) for which in ("asked", "of_meta_atoms"))
+    bound = told.get("delay_times_bandwidth_bound")
+    most = f", at most {float(bound):.2f} for their height" if bound else ""
+    return (
+        f"; group delays over {asked:.1f} fs, the meta-atoms have {offered:.1f} fs; delay times bandwidth "
+        f"{float(told['delay_times_bandwidth']):.2f}{most}"
+    )
 
 
 def _check_places(outputs: dict[str, Path]) -> None:

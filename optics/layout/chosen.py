@@ -43,6 +43,7 @@ class Choice:
         lattice: of the sites.
         wavelengths: of the design in metres, all worth the same.
         targets: what the lens does to two polarisations; None if it does not act on them.
+        dispersion: how the target follows the frequency; see :class:`~metalens.optics.structure.StructureOptions`.
     """
 
     library: str | Path
@@ -50,6 +51,7 @@ class Choice:
     lattice: Lattice
     wavelengths: tuple[float, ...]
     targets: Targets | None = None
+    dispersion: float = 0.0
 
 
 def choice_for(
@@ -59,6 +61,7 @@ def choice_for(
     pitch: float | None = None,
     lattice: Lattice | None = None,
     wavelengths: tuple[float, ...] | None = None,
+    dispersion: float = 0.0,
 ) -> Choice | None:
     """Options for choosing the structure of a camera; defaults come from its ``lens.toml``.
 
@@ -68,6 +71,7 @@ def choice_for(
         pitch: in metres; None is that of ``[lens.meta_atoms]``, or the library's.
         lattice: None is a square one.
         wavelengths: in metres; None is that of the response, the phase, or the middle of the green band.
+        dispersion: 1 for one focal length at all of them, 0 for one phase.
 
     Returns:
         None if the camera has a structure of its own.
@@ -76,10 +80,10 @@ def choice_for(
         InputError: it has one and another was asked for, or its files do not tell a wavelength.
     """
     if camera.lens.structure is not None:
-        if (library, pitch, lattice, wavelengths) != (None,) * 4:
+        if (library, pitch, lattice, wavelengths) != (None,) * 4 or dispersion:
             raise InputError(
-                f"{camera.name}: has a [lens.structure] already; leave out --library, --pitch-nm, "
-                "--lattice and --wavelengths-nm."
+                f"{camera.name}: has a [lens.structure] already; leave out --library, --pitch-nm, --lattice, "
+                "--wavelengths-nm and --dispersion."
             )
         return None
     source = library or library_of(camera)
@@ -90,7 +94,12 @@ def choice_for(
     if not (math.isfinite(chosen) and chosen > 0):
         raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
     asked = wavelengths or (_wavelength_of(camera),)
-    choice = Choice(source, chosen, lattice or "square", asked, targets_of(camera.lens))
+    choice = Choice(source, chosen, lattice or "square", asked, targets_of(camera.lens), dispersion)
+    if choice.targets is not None and dispersion:
+        raise InputError(
+            f"{camera.name}: acts on polarisation, and its meta-atoms are chosen for one wavelength; leave out "
+            "--dispersion."
+        )
     options = _structure_options(camera, choice)
     if choice.targets is None:
         check_choice(metalens_of(camera), choice.library, options)
@@ -111,7 +120,11 @@ def _first_phase(camera: Camera) -> Metalens:
 
 def _structure_options(camera: Camera, choice: Choice) -> StructureOptions:
     return StructureOptions(
-        pitch=choice.pitch, lattice=choice.lattice, wavelengths=choice.wavelengths, name=camera.name
+        pitch=choice.pitch,
+        lattice=choice.lattice,
+        wavelengths=choice.wavelengths,
+        dispersion=choice.dispersion,
+        name=camera.name,
     )
 
 

@@ -44,6 +44,8 @@ class Candidates:
         library: their transmission.
         kind: shape, height and materials.
         family: ``[atom]`` number of each one's family; None of one family.
+        contrast: ``[2, wavelength]`` wavelengths in metres, and how far the refractive indices of the meta-atoms and of
+            what surrounds them differ; None if unknown.
     """
 
     geometry: np.ndarray
@@ -51,6 +53,11 @@ class Candidates:
     library: MetaAtomLibrary
     kind: AtomKind
     family: np.ndarray | None = None
+    contrast: np.ndarray | None = None
+
+    def contrast_at(self, wavelength: float) -> float | None:
+        """Contrast of the refractive index at a wavelength in metres; None if it is unknown."""
+        return None if self.contrast is None else float(np.interp(wavelength, *self.contrast))
 
     def offered(self, wavelengths: Sequence[float] | np.ndarray) -> np.ndarray:
         """Complex transmission ``[atom, wavelength]`` at wavelengths in metres.
@@ -116,7 +123,14 @@ def candidates_of(
     family = library.family if isinstance(library, AtomLibrary) else None
     number = geometry_in(library, wanted, family)[0] if isinstance(library, AtomLibrary) else wanted[:, 0] / unit
     check_range(scalar, geometry=number)
-    return Candidates(wanted, number, scalar, kind, family)
+    contrast = _contrast_of(library) if isinstance(library, AtomLibrary) else None
+    return Candidates(wanted, number, scalar, kind, family, contrast)
+
+
+def _contrast_of(library: AtomLibrary) -> np.ndarray | None:
+    if library.material_index is None or library.surrounding_index is None:
+        return None
+    return np.stack([library.wavelength, np.abs((library.material_index - library.surrounding_index).real)])
 
 
 def _kind_of(library: AtomLibrary) -> AtomKind:

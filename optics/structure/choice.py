@@ -31,6 +31,7 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase
 from metalens.optics.structure.candidates import Candidates, best_candidate, best_pistons, candidates_of
 from metalens.optics.structure.fit import Fit, check_pitch, fit_of_products, opening_points
+from metalens.optics.structure.group_delay import GroupDelay, group_delay
 from metalens.optics.structure.lattice import cell_reach, lattice_size, nearest_site
 from metalens.optics.structure.options import StructureOptions, Wanted, wanted_of
 from metalens.optics.structure.radial_geometry import RadialGeometry
@@ -78,7 +79,11 @@ def choose_structure(
     remarks = check_pitch(lens, pitch, lattice, wanted.wavelengths)
     offered = candidates.offered(wanted.wavelengths)
     judged = offered if options.weigh_amplitude else offered / np.abs(offered)
-    piston = best_pistons(wanted.at(*opening_points(lens, SAMPLES)), judged, wanted.weights, candidates.family)
+    over_the_lens = wanted.at(*opening_points(lens, SAMPLES))
+    piston = best_pistons(over_the_lens, judged, wanted.weights, candidates.family)
+    delay = _group_delay(lens, candidates, wanted) if wanted.dispersion else None
+    if delay is not None and not delay.possible:
+        remarks.append(f"no meta-atoms of this height delay enough: {delay.told()}")
     radial = lens.structure if isinstance(lens.structure, RadialGeometry) else None
 
     def choose(y: np.ndarray, x: np.ndarray, inside: np.ndarray) -> np.ndarray:
@@ -88,7 +93,7 @@ def choose_structure(
 
     site_index = fill_sites(lens, pitch, lattice, choose, progress)
     fit = _fit(lens, site_index, pitch, lattice, wanted, offered)
-    remarks += _gaps(fit, wanted, options.allow_gaps or radial is not None)
+    remarks += _gaps(fit, wanted, options.allow_gaps or radial is not None, delay)
     for remark in remarks:
         _log.warning("structure %s: %s", options.name, remark)
     return Structure(
@@ -99,7 +104,7 @@ def choose_structure(
         family=candidates.family,
         parameter_names=parameters_of(candidates.kind.shape),
         name=options.name,
-        provenance=_provenance(wanted, fit, remarks),
+        provenance=_provenance(wanted, fit, remarks, delay),
         **vars(candidates.kind),
     )
 
@@ -216,7 +221,13 @@ def _fit(
     return fit_of_products(offered[site_index[row, column]] * np.exp(-1j * phase.astype(float)))
 
 
-def _gaps(fit: Fit, wanted: Wanted, allowed: bool) -> list[str]:
+def _group_delay(lens: Metalens, candidates: Candidates, wanted: Wanted) -> GroupDelay:
+    """Of the lens' own phase, at the places that stand for all."""
+    phase = replace(wanted, dispersion=0.0).at(*opening_points(lens, SAMPLES))
+    return group_delay(phase, wanted.wavelengths, wanted.dispersion, candidates)
+
+
+def _gaps(fit: Fit, wanted: Wanted, allowed: bool, delay: GroupDelay | None) -> list[str]:
     """Refuse, or remark on, a library that does not cover the target phase."""
     error = math.sqrt(float(wanted.weights @ fit.phase_error**2))
     if error <= LARGEST_PHASE_ERROR:
@@ -226,6 +237,8 @@ def _gaps(fit: Fit, wanted: Wanted, allowed: bool) -> list[str]:
         f"the library does not reach the wanted phase: the best choice errs by {error:.2f} rad root mean square, by "
         f"{fit.phase_error[worst]:.2f} rad at {1e9 * wanted.wavelengths[worst]:.0f} nm"
     )
+    if delay is not None:
+        told = f"{told} ({delay.told()})"
     if not allowed:
         raise InputError(
             f"structure: {told}, at most {LARGEST_PHASE_ERROR:g} rad was expected; take higher meta-atoms or a wider "
@@ -234,7 +247,7 @@ def _gaps(fit: Fit, wanted: Wanted, allowed: bool) -> list[str]:
     return [told]
 
 
-def _provenance(wanted: Wanted, fit: Fit, remarks: list[str]) -> dict[str, str]:
+def _provenance(wanted: Wanted, fit: Fit, remarks: list[str], delay: GroupDelay | None = None) -> dict[str, str]:
     def row(values: np.ndarray, digits: str) -> str:
         return " ".join(format(value, digits) for value in values)
 
@@ -246,6 +259,15 @@ def _provenance(wanted: Wanted, fit: Fit, remarks: list[str]) -> dict[str, str]:
         "design_phase_error_rad": row(fit.phase_error, ".4f"),
         "model": "local periodic approximation",
     }
+    if delay is not None:
+        told |= {
+            "design_dispersion": f"{wanted.dispersion:g}",
+            "group_delay_asked_fs": f"{1e15 * delay.asked:.3f}",
+            "group_delay_of_meta_atoms_fs": f"{1e15 * delay.offered:.3f}",
+            "delay_times_bandwidth": f"{delay.product:.4f}",
+        }
+        if delay.bound is not None:
+            told["delay_times_bandwidth_bound"] = f"{delay.bound:.4f}"
     return told | ({"remarks": "; ".join(remarks)} if remarks else {})
 
 

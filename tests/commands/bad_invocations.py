@@ -105,6 +105,7 @@ OPTIONS = {
         "--grid-nm": LENGTH,
         "--vertices": ("2", *WHOLE),
         "--wavelengths-nm": ("9", *MAP),
+        "--dispersion": ("-11", "11", "nan", "much"),
         "--zemax-tolerance-rad": LENGTH,
         "--lattice": WORD,
     },

@@ -85,6 +85,16 @@ def test_a_lens_with_a_structure_of_its_own_is_drawn_as_it_is(lens: Path, tmp_pa
     assert "leave out --library, --pitch-nm" in refusal(export(built, "--csv", "x.csv", "--lattice", "square"))
 
 
+def test_an_achromatic_structure_tells_its_group_delay(lens: Path) -> None:
+    """This lens is slow: (√(R² + f²) − f)/c = 0.07 fs is no delay for pillars of 705 nm."""
+    options = ("--wavelengths-nm", "500,532,565", "--dispersion", "1", "--library", "si3n4-on-sio2")
+    result = export(lens, "--structure", "s.h5", *options)
+    assert result.exit_code == 0, result.output
+    assert "group delays over 0.1 fs, the meta-atoms have" in result.stdout
+    assert read_structure("s.h5").provenance["design_dispersion"] == "1"
+    assert "two design wavelengths or more" in refusal(export(lens, "--csv", "x.csv", "--dispersion", "1"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
