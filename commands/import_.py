@@ -54,7 +54,8 @@ def import_(
     """Make a camera from LAYOUT, so that metalens psf simulates the lens as drawn.
 
     LAYOUT is a GDSII or OASIS file from any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy
-    or numbers between commas), or a radial phase as export --zemax writes it.
+    or numbers between commas), a radial phase as export --zemax writes it, or an OpticStudio lens (.zmx) with a Binary
+    2 surface, behind which nothing refracts.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import atomic_directory, require_new_directory
@@ -108,7 +109,8 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
     """Figures of the imported lens and of the fit to its library."""
     known: dict[str, Any] = {"camera": camera.name, "aperture_um": camera.lens.aperture_um}
     if imported.phase is not None:
-        return known | {"terms": len(imported.phase.coefficients), "largest_error_rad": imported.phase.largest_error}
+        told = {"terms": len(imported.phase.coefficients), "largest_error_rad": imported.phase.largest_error}
+        return known | told | {"surfaces": len(camera.lens.surfaces or ())}
     assert imported.recognised is not None
     structure = imported.recognised.structure
     counts = structure.counts()
@@ -131,7 +133,8 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
 def _sentence(imported: Imported) -> str:
     found = _figures(imported, imported.camera)
     if imported.phase is not None:
-        return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm"
+        behind = f", behind {found['surfaces']} refractive surfaces" if found["surfaces"] else ""
+        return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm{behind}"
     least, most = found["lengths_nm"]["least"], found["lengths_nm"]["most"]
     outside = f"; {found['sites_outside']} of them stand outside it" if found["sites_outside"] else ""
     aside = f"; polygons left aside as too large: {', '.join(found['set_aside'])}" if found["set_aside"] else ""

@@ -64,7 +64,8 @@ def read_zmx(path: Path) -> ZmxLens:
         phase = _phase(surfaces[found[0]], unit)
         return ZmxLens(phase, front_of(surfaces, found[0], unit, catalogues, _number))
     except (ValueError, OverflowError) as error:
-        raise InputError(f"{path}: no lens of a Binary 2 surface that can be read: {error}.") from error
+        told = str(error).rstrip(".")
+        raise InputError(f"{path}: no lens of a Binary 2 surface that can be read: {told}.") from error
 
 
 def _text(content: bytes) -> str:

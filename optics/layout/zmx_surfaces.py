@@ -1,8 +1,8 @@
 """Refractive surfaces of an OpticStudio lens in front of its Binary 2 surface, and its stop.
 
 Of a surface, ``CURV`` is the curvature, ``CONI`` the conic constant, ``DISZ`` the thickness behind it, ``DIAM`` the
-semi-diameter, ``GLAS`` the medium behind: a glass of the catalogues of ``GCAT``, or ``___BLANK`` with n_d and V_d. Of an
-even asphere, ``PARM i`` is the coefficient of r^(2i) (OpticStudio User Guide, Even Asphere).
+semi-diameter, ``GLAS`` the medium behind: a glass of the catalogues of ``GCAT``, or ``___BLANK`` with n_d and V_d. Of
+an even asphere, ``PARM i`` is the coefficient of r^(2i) (OpticStudio User Guide, Even Asphere).
 """
 
 from __future__ import annotations
