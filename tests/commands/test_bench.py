@@ -23,6 +23,7 @@ from metalens.formats.pairs.reader import (
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
+from metalens.restore.bench import worker
 from metalens.workflows.bench_inputs import WantedInputs, make_inputs
 
 PIXELS = (64, 64)
@@ -131,7 +132,7 @@ def test_a_benchmark_without_a_budget_or_a_lens_is_wrong_use(run, words, inputs)
 
 @pytest.fixture
 def stages(monkeypatch):
-    """Runs the commands that a benchmark's inputs are made by in this process: starting one takes seconds."""
+    """Runs the commands that make a benchmark's inputs, and its methods, in this process: starting one takes seconds."""
     run = []
 
     def stage(name, arguments, say):
@@ -140,7 +141,13 @@ def stages(monkeypatch):
         result = CliRunner().invoke(metalens, arguments)
         assert result.exit_code == 0, (result.output, result.exception)
 
+    def methods(programs, parallel, tell):
+        for number, program in enumerate(programs):
+            worker.main([*program.arguments])
+            yield number, 0
+
     monkeypatch.setattr("metalens.workflows.bench_inputs.run_command", stage)
+    monkeypatch.setattr("metalens.restore.bench.run.run_programs", methods)
     return run
 
 

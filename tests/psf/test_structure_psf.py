@@ -199,7 +199,7 @@ def test_a_radial_geometry_makes_the_psf_of_the_phase(radial):
     assert relative_difference(found / found.sum(), ideal(0.15) / ideal(0.15).sum()) < 0.03
 
 
-# test_local_incidence.py has the slope of a radial geometry, at each angle.
+# A second path of the slope in the geometry, which the sites have above.
 @pytest.mark.long
 def test_the_psf_of_a_radial_geometry_has_the_slope_of_finite_differences():
     library = turns_library()
