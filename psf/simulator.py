@@ -149,8 +149,9 @@ class PsfSimulator:
         if self.plan.engine != "rayleigh_sommerfeld":
             compiled, (task, members) = simulate_in_one_order(), self._task([field])
             request = (self._light, self.direction[one], centre, self.conjugates.moved)
-            found = compiled(task, members, lens, *request)
-            return np.asarray(self._checked(found, lens)[0])
+            # In NumPy from here: JAX would compile each sum and comparison for every shape.
+            found = np.asarray(compiled(task, members, lens, *request))
+            return self._checked(found, lens)[0]
         grid = self.plan.grid
         assert grid is not None
         direction = jnp.asarray(self.direction[field])

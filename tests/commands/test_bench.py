@@ -132,7 +132,7 @@ def test_a_benchmark_without_a_budget_or_a_lens_is_wrong_use(run, words, inputs)
 
 @pytest.fixture
 def stages(monkeypatch):
-    """Runs the commands that make a benchmark's inputs, and its methods, in this process: starting one takes seconds."""
+    """Runs what makes a benchmark's inputs, and its methods, in this process: starting one takes seconds."""
     run = []
 
     def stage(name, arguments, say):

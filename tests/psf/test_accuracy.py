@@ -85,7 +85,9 @@ def finest() -> np.ndarray:
     return np.asarray(psf_simulator(SMALL_LENS, wavelengths, angles, **finer, **options)(SMALL_LENS))
 
 
-@pytest.mark.parametrize("engine", ["direction_cosine", "angular_spectrum", "rayleigh_sommerfeld"])
+@pytest.mark.parametrize(
+    "engine", [pytest.param("direction_cosine", marks=pytest.mark.long), "angular_spectrum", "rayleigh_sommerfeld"]
+)
 def test_the_estimate_tells_the_order_of_the_error(engine, finest):
     options, wavelengths, angles = ASIDE
     simulator = psf_simulator(SMALL_LENS, wavelengths, angles, engine=engine, **options)

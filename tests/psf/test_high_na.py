@@ -116,7 +116,7 @@ OTHERS = [pytest.param(*each, marks=pytest.mark.long) for each in ((0.6, 2e-4), 
 @pytest.mark.parametrize(("numerical_aperture", "tolerance"), [(0.894, 1e-3), *OTHERS])
 def test_tiles_follow_a_fast_lens_on_its_axis(numerical_aperture, tolerance):
     """Once 11.0, 162 and 679 of the light were found: corners beyond the half-space took part."""
-    lens = lens_of(numerical_aperture, 30e-6)
+    lens = lens_of(numerical_aperture, 20e-6)
     error, estimate, psf = distance_of(lens, 0.0, 0.0, "direction_cosine", exact_light(lens, 0.0, 0.0))
     assert error < tolerance
     assert error < 4 * estimate + 1e-4

@@ -144,6 +144,8 @@ def _between(nodes, values, at):
     return (1 - share) * low + share * high
 
 
+# A bank asks the engine for the same at two fields.
+@pytest.mark.long
 def test_a_bank_darkens_to_its_corners_as_the_library_says():
     bank, plain = (
         simulate_bank(camera_of(incidence=incidence), radii=2, wavelengths=[LIGHT, 580e-9, 620e-9], window=(21, 21))

@@ -237,6 +237,8 @@ def test_a_structures_light_is_let_through_or_scattered(sites):
     assert np.isfinite(engines(lens, draw)).all()
 
 
+# A second path of the efficiency at each angle, which test_local_incidence.py has of an engine.
+@pytest.mark.long
 def test_at_local_incidence_the_efficiency_of_a_draw_is_that_of_its_field(camera):
     response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 530.0}
     evaluation = evaluation_of(camera.with_(lens={"response": response}), fields=(1, 2), window=15)

@@ -124,6 +124,8 @@ def test_a_torn_line_is_done_again(camera, found, folder):
     assert (torn / "lenses.jsonl").read_bytes() == whole
 
 
+# tests/synth/test_runners.py has it of the processes that all such runs share.
+@pytest.mark.long
 def test_two_workers_find_what_one_does(camera, found, folder):
     shared = run_monte_carlo(camera, found.run, folder / "shared", workers=2)
     np.testing.assert_array_equal(shared.numbers, found.numbers)

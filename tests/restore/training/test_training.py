@@ -182,7 +182,7 @@ def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, 
     pairs = write_pairs(tmp_path / "pairs", camera, textured(4), sources=4)
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, conditioning="optics", tuning=tuning)
     settings = replace(config(neutral="fidelity", edge_weight=2.0, shares=PathShares(0.5, 0.3, 0.2)), adapter=adapter)
-    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 6, config=settings)
+    summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3, config=settings)
     trained = load_restorer(tmp_path / "adapter").parameters()
     assert all(trained[f"optics.{network}.weight"].abs().max() > 0 for network in ("encoder", "unet"))
     assert set(summary["validation_after"]["neutral"]) == {"loss", "l2", "l1", "psnr"}
