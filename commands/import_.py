@@ -133,7 +133,7 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
 def _sentence(imported: Imported) -> str:
     found = _figures(imported, imported.camera)
     if imported.phase is not None:
-        behind = f", behind {found['surfaces']} refractive surfaces" if found["surfaces"] else ""
+        behind = f", refractive surfaces in front: {found['surfaces']}" if found["surfaces"] else ""
         return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm{behind}"
     least, most = found["lengths_nm"]["least"], found["lengths_nm"]["most"]
     outside = f"; {found['sites_outside']} of them stand outside it" if found["sites_outside"] else ""

@@ -176,9 +176,9 @@ def _sites() -> Target:
 def _zmx() -> Target:
     from metalens.optics.layout.zmx import read_zmx
 
-    from .optics.test_layout_zmx import lens
+    from .optics.test_layout_zmx import glass, hybrid
 
-    return Target("lens.zmx", _text(lens([-10.0, 0.5])), read_zmx, is_text=True)
+    return Target("lens.zmx", _text(hybrid(glass("N-BK7 0 0 1.5168 64.17"))), read_zmx, is_text=True)
 
 
 def _touchstone() -> Target:

@@ -1,0 +1,74 @@
+"""Tables [[lens.surfaces]] that cannot be, and commands that do not know them: each ends with one sentence."""
+
+from __future__ import annotations
+
+import pytest
+
+from .test_design import SPEC
+from .test_explore import EXPLORE
+
+SURFACE = "thickness_um = 60.0, clear_diameter_um = 90.0, radius_of_curvature_um = 100.0, index = 1.5"
+
+
+def camera_with(text: str, surfaces: str, more: str = "") -> str:
+    """A ``lens.toml`` with tables of surfaces, each the inside of its braces, and further keys of [lens]."""
+    tables = f"surfaces = [{', '.join(f'{{ {each} }}' for each in surfaces.split(';'))}]"
+    return text.replace("focal_length_um = 100.0,", f"focal_length_um = 100.0, {tables}, {more}")
+
+
+@pytest.mark.parametrize(
+    ("surfaces", "more", "word"),
+    [
+        (SURFACE.replace("60.0", "-1.0"), "", "thickness_um"),
+        (SURFACE.replace("60.0", "1.0"), "", "surface 1 of surfaces reaches"),
+        (SURFACE.replace("90.0", "201.0"), "", "reaches beyond the end of the surface"),
+        (SURFACE.replace("1.5", "0.9"), "", "index"),
+        (SURFACE.replace("100.0", "nan"), "", "radius_of_curvature_um"),
+        (SURFACE.replace("100.0", "0.0"), "", "is too small; leave it out for a plane"),
+        (f"{SURFACE}, material = 'main/SiO2/Malitson'", "", "both tell the medium"),
+        (f"{SURFACE}, material = 'x'".replace("index = 1.5, ", ""), "", "no such page"),
+        (SURFACE.replace("index = 1.5", "abbe_number = 60.0"), "", "abbe_number needs the index"),
+        (SURFACE.replace("index = 1.5", "sellmeier_b = [1.0]"), "", "as many numbers"),
+        (f"{SURFACE}, coefficients_um = [1.0]", "", "need each other"),
+        (f"{SURFACE}, radius_um = 1.0", "", "unknown key lens.surfaces.0.radius_um"),
+        (f"{SURFACE}; thickness_um = 1.0, clear_diameter_um = 90.0, radius_of_curvature_um = 60.0", "", "surface 2"),
+        (SURFACE, "substrate = { thickness_um = 10.0, index = 1.5 },", "leave substrate out"),
+    ],
+)
+def test_surfaces_that_cannot_be(refused, small_camera_text, tmp_path, surfaces, more, word):
+    lens = tmp_path / "hybrid.toml"
+    lens.write_text(camera_with(small_camera_text, surfaces, more))
+    refused(f"psf {lens} -o OUT.h5", word)
+
+
+@pytest.mark.parametrize(
+    ("line", "word"),
+    [
+        ("psf {hybrid} -o OUT.h5 --engine direction_cosine", "refractive surfaces"),
+        ("tolerance {hybrid} -o OUT --dry-run", "tolerance: lens.surfaces"),
+        ("verify {hybrid} -o OUT --dry-run", "verify: lens.surfaces"),
+        ("psf fit {psf} -o OUT.toml --lens {hybrid}", "psf fit: lens.surfaces"),
+        ("design {spec} -o OUT.toml --dry-run", "start.families"),
+        ("explore {spec} -o OUT --dry-run", "explore: lens.surfaces"),
+    ],
+)
+def test_commands_that_do_not_know_surfaces(refused, small_camera_text, tmp_path, line, word):
+    hybrid, spec = tmp_path / "hybrid.toml", tmp_path / "spec.toml"
+    hybrid.write_text(camera_with(small_camera_text, SURFACE))
+    text = SPEC + EXPLORE if line.startswith("explore") else SPEC
+    spec.write_text(text.replace("focal_length_um = 60.0", f"focal_length_um = 60.0, surfaces = [{{ {SURFACE} }}]"))
+    refused(line.replace("{hybrid}", str(hybrid)).replace("{spec}", str(spec)), word)
+
+
+def test_a_tilted_sensor_is_refused(refused, small_camera_text, tmp_path):
+    lens = tmp_path / "hybrid.toml"
+    text = camera_with(small_camera_text, SURFACE)
+    lens.write_text(text.replace("pixels = [32, 32],", "pixels = [32, 32], tilt_deg = [1.0, 0.0],"))
+    refused(f"psf {lens} -o OUT.h5", "sensor.tilt_deg and lens.surfaces")
+
+
+def test_a_field_whose_rays_miss_a_surface_is_refused(refused, small_camera_text, tmp_path):
+    lens = tmp_path / "hybrid.toml"
+    small = SURFACE.replace("100.0", "19.0").replace("90.0", "30.0").replace("60.0", "25.0")
+    lens.write_text(camera_with(small_camera_text, small))
+    refused(f"psf {lens} -o OUT.h5", "misses surface 1")
