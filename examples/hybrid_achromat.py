@@ -2,8 +2,8 @@
 A hybrid achromat
 =================
 
-A metasurface bends red light more than blue, glass blue more than red. On the plane side of a plano-convex lens of N-BK7 a
-metasurface with a twentieth of the power makes both equal: the blur stays narrow over the visible spectrum.
+A metasurface bends red light more than blue, glass blue more than red. On the plane side of a plano-convex lens of
+N-BK7 a metasurface with a twentieth of the power makes both equal: the blur stays narrow over the visible spectrum.
 """
 
 import matplotlib.pyplot as plt
