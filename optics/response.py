@@ -130,14 +130,21 @@ class Kinoform(Response):
 
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
         """Fourier coefficients c_m ``[..., order]`` of the relief, at the wavelengths ``[...]`` in metres."""
-        orders = jnp.asarray(self.orders)
-        detour = self.wavelength / jnp.asarray(wavelength)[..., None] - orders
-        if self.levels is None:
-            return jnp.sinc(detour) * _turned(detour / 2)
-        # The step q holds the phase 2πqλ₀/(Nλ) over the N-th part of a turn from 2πq/N on.
-        step = jnp.arange(self.levels) / self.levels
-        steps = _turned(step * detour[..., None]).mean(axis=-1)
-        return steps * jnp.sinc(orders / self.levels) * _turned(-0.5 * orders / self.levels)
+        return _of_relief(self, jnp.asarray(wavelength))
+
+
+# Outside of another compiled function each of its operations would be compiled for each shape.
+@jax.jit
+def _of_relief(relief: Kinoform, wavelength: jax.Array) -> jax.Array:
+    """See :meth:`Kinoform.coefficients`."""
+    orders = jnp.asarray(relief.orders)
+    detour = relief.wavelength / wavelength[..., None] - orders
+    if relief.levels is None:
+        return jnp.sinc(detour) * _turned(detour / 2)
+    # The step q holds the phase 2πqλ₀/(Nλ) over the N-th part of a turn from 2πq/N on.
+    step = jnp.arange(relief.levels) / relief.levels
+    steps = _turned(step * detour[..., None]).mean(axis=-1)
+    return steps * jnp.sinc(orders / relief.levels) * _turned(-0.5 * orders / relief.levels)
 
 
 def _turned(turns: jax.Array) -> jax.Array:

@@ -199,6 +199,8 @@ def test_pairs_are_made_resumed_and_guarded(run, psf, photograph, tmp_path):
     assert [each["name"] for each in json.loads(out)["skipped"]] == ["c"]
 
 
+# tests/restore/training/test_training_refusals.py has it of the training itself.
+@pytest.mark.long
 def test_pairs_of_another_lens_are_refused_before_training(run, psf, lens, photograph, tmp_path):
     assert run("synth", photograph, "-o", tmp_path / "pairs", "--psf", psf)[0] == 0
     lens.write_text(lens.read_text().replace("aperture_um = 110.0", "aperture_um = 100.0"))

@@ -78,7 +78,7 @@ def test_a_window_of_the_inverse_transform(length, origin):
 
 
 @pytest.mark.parametrize(("length", "highest"), [(30, 7), (30, 15), (31, 15), (4000, 900)])
-@pytest.mark.parametrize("window", [9, 301])
+@pytest.mark.parametrize("window", [9, pytest.param(301, marks=pytest.mark.long)])
 def test_a_window_of_an_even_spectrum(length, highest, window):
     half = complex_field(2, highest + 1)
     frequency = kept_frequencies(length, highest)

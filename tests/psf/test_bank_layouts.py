@@ -35,7 +35,7 @@ CUBIC = {
 
 
 def test_a_radius_of_fields_goes_from_the_axis_to_the_corner():
-    bank = simulate_bank(camera_with(), radii=3, wavelengths_per_channel=1)
+    bank = simulate_bank(camera_with(), radii=3, wavelengths_per_channel=1, window=(31, 31))
     assert bank.layout == "radial"
     np.testing.assert_allclose(bank.position[:, 0], 0)
     np.testing.assert_allclose(bank.position[:, 1], 1.75e-6 * np.hypot(32, 48) / 2 * np.array([0, 0.5, 1]))
@@ -125,7 +125,8 @@ def test_light_that_the_lens_does_not_send_is_not_missed_by_the_window():
 
 
 def test_the_bank_tells_engine_reason_and_error(tmp_path):
-    bank = simulate_bank(camera_with(), fields=(1, 1), wavelengths_per_channel=1, engine="direction_cosine")
+    request = {"fields": (1, 1), "wavelengths_per_channel": 1, "window": (31, 31)}
+    bank = simulate_bank(camera_with(), engine="direction_cosine", **request)
     assert bank.provenance["engine"] == "direction_cosine"
     assert bank.provenance["engine_reason"] == "it was asked for"
     assert float(bank.provenance["engine_error"]) < 1e-2

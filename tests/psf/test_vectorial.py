@@ -133,6 +133,8 @@ def test_what_it_does_not_hold_is_refused(parts, options, told):
         simulate_psf(lens_of(0.5, **parts), LIGHT, 0.0, engine="vectorial", **WIDE, **options)
 
 
+# A second path of the energy, below and above.
+@pytest.mark.long
 def test_behind_a_stop_the_energy_is_kept_too():
     lens = lens_of(0.6, stop=Stop(10e-6, 5e-6))
     psf = simulate_psf(lens, LIGHT, np.radians(10), engine="vectorial", **WIDE)

@@ -112,7 +112,9 @@ def test_what_the_blur_leaves_below_zero_is_no_light(make_bank: MakeBank, monkey
     photograph_scene(camera, scene, np.random.default_rng(0))  # the sensor refuses light below zero
 
 
-@pytest.mark.parametrize("sensor", [(60, 80), (110, 120)], ids=["small", "large"])
+@pytest.mark.parametrize(
+    "sensor", [pytest.param((60, 80), id="small"), pytest.param((110, 120), marks=pytest.mark.long, id="large")]
+)
 def test_a_crop_shows_what_the_whole_frame_shows_there(make_bank: MakeBank, sensor: tuple[int, int]) -> None:
     bank = make_bank(pixels=sensor, kernel=(9, 9))
     # A sensor without noise of its own, whose response to a place is always the same.
