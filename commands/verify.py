@@ -124,16 +124,20 @@ def verify(
     answer(_summary(found, output), as_json, _text(found, output))
 
 
+def _range_of(kind: Number | click.IntRange) -> str:
+    return f"{kind.min:g} to {kind.max:g}"
+
+
 _MOST_VALUES = 32
 """Of a list; each multiplies the time."""
 
 
-def _list(option: str, value: str | None, kind: click.ParamType) -> tuple[Any, ...] | None:
+def _list(option: str, value: str | None, kind: Number | click.IntRange) -> tuple[Any, ...] | None:
     if value is None:
         return None
     found = numbers(value, kind)
     if found is None:
-        raise click.UsageError(f"{option} {value!r}: numbers with commas were expected.")
+        raise click.UsageError(f"{option} {value!r}: expected numbers with commas, each {_range_of(kind)}.")
     if len(found) > _MOST_VALUES or len(set(found)) < len(found):
         raise click.UsageError(f"{option}: has {len(found)} numbers; give {_MOST_VALUES} at most, each once.")
     return found

@@ -138,7 +138,7 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
     problems = sorted(found, key=lambda problem: problem["type"] not in _UNKNOWN)
     # A misspelt key is both unknown and missing; the unknown one shows the mistake.
     first = next((problem for problem in problems if problem["type"] in _UNKNOWN), problems[0])
-    place = shown(".".join(str(part) for part in first["loc"] if part not in tags)) or "the file"
+    place = shown(_place_of(first, tags)) or "the file"
     if first["type"] in _UNKNOWN:
         what = f"unknown key {place}; {_advice(first['loc'], record, tags)}"
         lacking = [str(each["loc"][-1]) for each in problems if each["type"] == "missing"]
@@ -146,7 +146,9 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
             what += f"; missing: {', '.join(lacking)}"
         problems = [each for each in problems if each["type"] != "missing"]
     elif first["type"] == "missing":
-        what = f"missing key {place}"
+        lacking = [shown(_place_of(each, tags)) for each in problems if each["type"] == "missing"]
+        what = f"missing {'keys' if len(lacking) > 1 else 'key'} {', '.join(lacking)}"
+        problems = [each for each in problems if each["type"] != "missing" or each is first]
     else:
         what = _told(first, tags)
     others = [_told(each, tags) for each in problems if each is not first]
@@ -155,9 +157,13 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
     return "; ".join([what, *others]) + "."
 
 
+def _place_of(problem: ErrorDetails, tags: frozenset[str]) -> str:
+    return ".".join(str(part) for part in problem["loc"] if part not in tags)
+
+
 def _told(problem: ErrorDetails, tags: frozenset[str]) -> str:
     """A problem of one key: its place, what is wrong, and what was found."""
-    place = shown(".".join(str(part) for part in problem["loc"] if part not in tags)) or "the file"
+    place = shown(_place_of(problem, tags)) or "the file"
     said = shown(expectation(problem), LONGEST_MESSAGE)
     what = said if problem["type"] == "value_error" and not problem["loc"] else f"{place}: {said}"
     if problem["type"] not in ("value_error", "missing", "union_tag_invalid", "union_tag_not_found"):

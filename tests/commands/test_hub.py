@@ -256,3 +256,11 @@ def test_without_a_network_each_command_tells_one_sentence(
     assert said.startswith("metalens: hf:ann")
     assert "the model hub could not be reached" in said
     assert list(tmp_path.iterdir()) == []
+
+
+def test_the_embedded_adapters_are_listed_with_the_presets_that_they_were_made_for(run):
+    """The camera of the second one was called ``metacamera`` when its adapter was trained."""
+    status, told, _ = run("adapter", "list")
+    assert status == 0
+    assert "metacamera  (embedded; camera metacamera)" in told
+    assert "metacamera-200um  (embedded; camera metacamera-200um)" in told

@@ -110,7 +110,8 @@ def test_a_dry_run_tells_the_time_and_writes_nothing(lens, tmp_path):
     ("words", "told"),
     [
         (("--orders-per-pillar", "9"), "two or more numbers that ascend"),
-        (("--fields-deg", "0,x"), "numbers with commas were expected"),
+        (("--fields-deg", "0,x"), "expected numbers with commas, each 0 to 89"),
+        (("--fields-deg", "95"), "expected numbers with commas, each 0 to 89"),
         (("--fields-deg", "40"), "falls on the meta-atoms at up to 40.0°"),
         (("--wavelengths-nm", "900"), "lies outside the table"),
     ],

@@ -83,7 +83,7 @@ def test_a_file_is_refused_where_no_folder_is_known() -> None:
         (dump_sensor_preset(TABLE, "two") + "[lens]\n", "no other table"),
         ('schema = "metalens.sensor"\nversion = 1\nsensor = 3', r"has no table \[sensor\]"),
         (dump_sensor_preset(TABLE | {"prnu": 1}, "typo"), "unknown key sensor.prnu"),
-        (dump_sensor_preset({"bit_depth": 12}, "partial"), "missing key sensor.pixels"),
+        (dump_sensor_preset({"bit_depth": 12}, "partial"), "missing keys sensor.pixels, "),
     ],
 )
 def test_a_file_that_is_no_sensor_is_refused(tmp_path: Path, content: str | None, message: str) -> None:

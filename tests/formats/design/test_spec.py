@@ -112,7 +112,7 @@ def test_the_hash_is_that_of_the_content() -> None:
         ('"even_polynomial"', '"even_polynomial"\nterms = 40', "expected 12 or less, found 40"),
         ('base = "metacamera"', 'base = "metacamara"', "neither a file nor a preset"),
         ('base = "metacamera"', "base = 3", "camera.base 3 must be the name"),
-        ('base = "metacamera"', "", "missing key camera.lens"),
+        ('base = "metacamera"', "", "missing keys camera.lens, camera.sensor, camera.spectrum."),
     ],
 )
 def test_what_is_wrong_is_named(before: str, after: str, message: str) -> None:
