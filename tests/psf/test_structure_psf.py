@@ -278,10 +278,14 @@ def camera_in(folder, tables=STRUCTURE):
     return read_camera(folder / "lens.toml")
 
 
+def chosen_for(aperture, focal_length):
+    lens = Metalens(aperture, focal_length, Hyperbolic(focal_length, 511e-9))
+    return choose_structure(lens, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9], step=5e-9))
+
+
 @pytest.fixture(scope="module")
 def chosen():
-    lens = Metalens(30e-6, 60e-6, Hyperbolic(60e-6, 511e-9))
-    return choose_structure(lens, "nano-optics-proxy", StructureOptions(pitch=350e-9, wavelengths=[511e-9], step=5e-9))
+    return chosen_for(30e-6, 60e-6)
 
 
 @pytest.fixture
@@ -290,8 +294,13 @@ def folder(tmp_path, chosen):
     return tmp_path
 
 
-def test_a_camera_of_a_structure_is_simulated_by_its_sites(folder):
-    camera = camera_in(folder)
+def test_a_camera_of_a_structure_is_simulated_by_its_sites(tmp_path):
+    write_structure(tmp_path / "structure.h5", chosen_for(16e-6, 32e-6))
+    smaller = CAMERA.replace("aperture_um = 30", "aperture_um = 16").replace(
+        "focal_length_um = 60", "focal_length_um = 32"
+    )
+    (tmp_path / "lens.toml").write_text(smaller.format(tables=STRUCTURE))
+    camera = read_camera(tmp_path / "lens.toml")
     assert len(camera.lens.structure.sha256) == 64
     lens = metalens_of(camera)
     assert not lens.rotationally_symmetric
