@@ -65,10 +65,7 @@ class LocalIncidence:
             x: the same along x; shapes broadcast.
         """
         if isinstance(self.source, RefractedLight):
-            y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
-            path, back = jax.vjp(self.source.path, y, x)
-            along_y, along_x = back(jnp.ones_like(path))
-            return along_y, along_x
+            return self.source.directions(y, x)
         place_y, place_x = self.source.place
         away_y, away_x = y - place_y, x - place_x
         aside = jnp.sqrt(jnp.square(away_y) + jnp.square(away_x) + 1e-30)

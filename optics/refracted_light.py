@@ -51,23 +51,36 @@ LEAST_LIGHT, MOST_LIGHT = 0.01, 100.0
 Surfaces = tuple[Surface, ...]
 
 
-def _basis(place: jax.Array) -> jax.Array:
-    """Chebyshev polynomials T₀ … of ``[...]``, as ``[..., degree]``."""
-    terms = [jnp.ones_like(place), place]
+def _basis(place: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Chebyshev polynomials T₀ … of ``[...]``, as ``[..., degree]``, and their derivatives."""
+    terms, slopes = [jnp.ones_like(place), place], [jnp.zeros_like(place), jnp.ones_like(place)]
     for _ in range(DEGREE - 1):
+        slopes.append(2 * terms[-1] + 2 * place * slopes[-1] - slopes[-2])
         terms.append(2 * place * terms[-1] - terms[-2])
-    return jnp.stack(terms, axis=-1)
+    return jnp.stack(terms, axis=-1), jnp.stack(slopes, axis=-1)
 
 
-def _value(coefficients: jax.Array, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
-    """A polynomial at places ``[...]`` in metres."""
+def _values(
+    coefficients: jax.Array, y: jax.Array, x: jax.Array, radius: Scalar
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Polynomials ``[..., (DEGREE + 1)²]`` at places in metres, and their derivatives by y and x in 1/m."""
+    matrix = coefficients.reshape(*coefficients.shape[:-1], DEGREE + 1, DEGREE + 1)
     near_y, near_x = (jnp.clip(jnp.asarray(each, dtype=float) / radius, -1.2, 1.2) for each in (y, x))
-    of_y, of_x = _basis(near_y), _basis(near_x)
-    half = jnp.einsum("...i,ij->...j", of_y, coefficients, precision="highest")
-    if jnp.ndim(y) == 2 and jnp.shape(y)[1] == 1 and jnp.ndim(x) in (1, 2) and jnp.shape(x)[:-1] in ((), (1,)):
-        # The samples of a grid are one product of matrices.
-        return jnp.matmul(half[:, 0], of_x.reshape(-1, DEGREE + 1).T, precision="highest")
-    return jnp.sum(half * of_x, axis=-1)
+    # The samples of a grid are products of two matrices.
+    grid = near_y.ndim == 2 and near_y.shape[1] == 1 and near_x.shape[:-1] in ((), (1,)) and near_x.ndim > 0
+    if grid:
+        near_y, near_x = near_y[:, 0], near_x.reshape(-1)
+    else:
+        near_y, near_x = jnp.broadcast_arrays(near_y, near_x)
+        matrix = matrix.reshape(*matrix.shape[:-2], *(1,) * near_y.ndim, DEGREE + 1, DEGREE + 1)
+
+    def product(of_y: jax.Array, of_x: jax.Array) -> jax.Array:
+        if grid:
+            return jnp.einsum("mi,...ij,nj->...mn", of_y, matrix, of_x, precision="highest")
+        return jnp.einsum("...i,...ij,...j->...", of_y, matrix, of_x, precision="highest")
+
+    (of_y, slope_y), (of_x, slope_x) = _basis(near_y), _basis(near_x)
+    return product(of_y, of_x), product(slope_y, of_x) / radius, product(of_y, slope_x) / radius
 
 
 class _Fit(NamedTuple):
@@ -121,11 +134,21 @@ class RefractedLight(Source):
 
     def path(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Optical path of the rays relative to the chief ray's. See :class:`Source`."""
-        return _value(self.path_coefficients.reshape(DEGREE + 1, -1), y, x, self.radius)
+        return _values(self.path_coefficients, y, x, self.radius)[0]
+
+    def directions(self, y: jax.Array, x: jax.Array) -> tuple[jax.Array, jax.Array]:
+        """Direction cosines (y, x) of the rays times the index there, the slopes of the path.
+
+        Args:
+            y: ``[...]`` positions in metres from the lens' centre.
+            x: the same along x; shapes broadcast.
+        """
+        _, along_y, along_x = _values(self.path_coefficients, y, x, self.radius)
+        return along_y, along_x
 
     def amplitude(self, y: jax.Array, x: jax.Array) -> jax.Array:
         """Root of the light per area, by the distances of neighbouring rays. See :class:`Source`."""
-        return _value(self.amplitude_coefficients.reshape(DEGREE + 1, -1), y, x, self.radius)
+        return _values(self.amplitude_coefficients, y, x, self.radius)[0]
 
 
 @register_dataclass
@@ -151,15 +174,10 @@ class Vignetted(Aperture):
 
     def edge_distance(self, y: jax.Array, x: jax.Array, radius: Scalar) -> jax.Array:
         """Signed distance in metres to the nearest edge, near the edges. See :class:`Aperture`."""
-        distance = self.opening.edge_distance(y, x, radius)
-        y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
-        for coefficients in self.excess.reshape(-1, DEGREE + 1, DEGREE + 1):
-            excess, back = jax.vjp(lambda y, x, of=coefficients: _value(of, y, x, self.disc), y, x)
-            slope_y, slope_x = back(jnp.ones_like(excess))
-            # The square root is never taken at 0, where its gradient is infinite.
-            steep = jnp.sqrt(jnp.square(slope_y) + jnp.square(slope_x) + 1e-6 / jnp.square(self.disc))
-            distance = jnp.maximum(distance, excess / steep)
-        return distance
+        excess, slope_y, slope_x = _values(self.excess, y, x, self.disc)
+        # The square root is never taken at 0, where its gradient is infinite.
+        steep = jnp.sqrt(jnp.square(slope_y) + jnp.square(slope_x) + 1e-6 / jnp.square(self.disc))
+        return jnp.maximum(self.opening.edge_distance(y, x, radius), (excess / steep).max(axis=0))
 
     def area(self, radius: Scalar) -> Scalar:
         """Area in m² of the opening without shadows: the light is counted that would pass without the edges."""
@@ -201,8 +219,8 @@ def _bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, target: j
 
         begin = jax.lax.stop_gradient(jax.lax.fori_loop(0, AIMING_STEPS, improve, target))
         # At the solution, the derivatives of one more step are those of the implicit function.
-        change = jax.lax.stop_gradient(slope(begin)[0])
-        begin = begin + _solved(change, target - landing(begin)[0])
+        change, ray = slope(begin)
+        begin = begin + _solved(jax.lax.stop_gradient(change), target - ray.place)
         change, ray = slope(begin)
         amplitude = source.amplitude(begin[0], begin[1])
         return _Bundle(ray, jnp.square(amplitude) / _determinant(change))

@@ -27,6 +27,7 @@ from metalens.optics.incidence import local_incidence
 from metalens.optics.refracted_light import behind_surfaces, checked_behind_surfaces
 from metalens.psf import psf_simulator, simulate_psf
 from metalens.psf.camera_fields import view_of
+from metalens.psf.conjugates import source_at
 from metalens.psf.rays import direction_to, ray_landing
 
 LIGHT = 532e-9
@@ -82,10 +83,16 @@ def test_both_engines_agree_off_the_axis_and_behind_a_stop():
     np.testing.assert_allclose(spectrum, convolved, atol=0.01 * convolved.max())
 
 
-def test_a_plane_parallel_plate_moves_the_focus_as_a_cover_glass_does():
+def test_a_plane_parallel_plate_moves_the_focus_by_its_closed_form():
     thickness = 80e-6
     with_plate = focus(behind(*oval(0.0), plane(thickness, GLASS), plane(0.0, AIR)), LIGHT)
     assert with_plate + thickness == pytest.approx(FOCUS + thickness * (1 - 1 / INDEX), rel=1e-4)
+
+
+@pytest.mark.long
+def test_a_plate_in_front_of_the_lens_acts_as_a_cover_glass_behind_it():
+    thickness = 80e-6
+    with_plate = FOCUS - thickness / INDEX
     lens = behind(*oval(0.0), distance=with_plate)
     as_cover = replace(lens, focal_length=with_plate + thickness, cover_glass=Plate(thickness, INDEX))
     as_surfaces = replace(lens, surfaces=(*oval(0.0), plane(thickness, GLASS), plane(0.0, AIR)))
@@ -150,7 +157,7 @@ def test_the_edge_of_a_surface_casts_a_shadow_of_the_area_that_is_left():
     assert shadowed / lit == pytest.approx(lune / (np.pi * radius**2), rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["curvature", "thickness"])
+@pytest.mark.parametrize("name", ["curvature", pytest.param("thickness", marks=pytest.mark.long)])
 def test_the_peak_has_a_derivative_by_a_surface(name):
     front = curved(200e-6, 40e-6, GLASS)
     lens = behind(front, distance=370e-6)
@@ -166,15 +173,15 @@ def test_the_peak_has_a_derivative_by_a_surface(name):
     assert float(slope) == pytest.approx(float(upper - lower) / (2 * step), rel=0.05)
 
 
-def test_chief_rays_land_where_they_are_asked_to_from_far_and_near():
+@pytest.mark.parametrize("distance", [pytest.param(None, marks=pytest.mark.long), 2e-3])
+def test_chief_rays_land_where_they_are_asked_to_from_far_and_near(distance):
     lens = behind(*oval(), distance=FOCUS - 10e-6)
-    for distance in (None, 2e-3):
-        y, x = 20e-6, -35e-6
-        sine = direction_to(lens, LIGHT, y, x, distance)
-        source = PlaneWave(jnp.asarray(sine)) if distance is None else PointSource(jnp.asarray(sine), distance)
-        flat, light = behind_surfaces(lens, source, jnp.asarray(LIGHT))
-        slope = np.asarray(light.direction) / np.sqrt(1 - np.sum(np.square(light.direction)))
-        np.testing.assert_allclose(slope * float(flat.focal_length), (y, x), rtol=1e-4)
+    y, x = 20e-6, -35e-6
+    sine = direction_to(lens, LIGHT, y, x, distance)
+    source = source_at(jnp.asarray(sine), distance)
+    flat, light = behind_surfaces(lens, source, jnp.asarray(LIGHT))
+    slope = np.asarray(light.direction) / np.sqrt(1 - np.sum(np.square(light.direction)))
+    np.testing.assert_allclose(slope * float(flat.focal_length), (y, x), rtol=1e-4)
 
 
 def test_meta_atoms_see_the_directions_of_the_rays():
