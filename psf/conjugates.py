@@ -18,7 +18,8 @@ class Conjugates:
     """Object and sensor.
 
     Attributes:
-        object_distance: from the point of light to the stop, or to the lens where there is none, in metres.
+        object_distance: from the point of light to the first refractive surface, or else the stop, or else the lens, in
+            metres.
         defocus: sensor displacement away from the lens, in metres.
         sensor_tilt: slopes (dz/dy, dz/dx) of the sensor.
     """

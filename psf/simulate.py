@@ -34,17 +34,19 @@ def simulate_psf(
     Args:
         lens: the metalens.
         wavelength: in metres, 200 nm to 20 µm.
-        field_angle: θ, or (θ, φ), in radians; |θ| up to 75°. φ turns from +x (right) to +y (down).
+        field_angle: θ, or (θ, φ), in radians; |θ| up to 75°. φ turns from +x (right) to +y (down). With refractive
+            surfaces it is that in front of them; of a near point, from it to the first vertex.
         window: (ny, nx) samples; the chief ray lands on sample (ny // 2, nx // 2).
         pixel_pitch: sample spacing in metres.
         engine: ``direction_cosine`` (float32, fast for small windows and large lenses), ``angular_spectrum``
             (float32, fast for large windows; every lens), ``rayleigh_sommerfeld`` (float64, slow, the reference),
             ``fresnel`` (the paraxial approximation, for teaching and as a control: with it, a lens that is its own
             stop has the same image at all field angles); ``auto`` takes the cheaper of the first two and logs why,
-            and another one where a result cannot be right.
+            and another one where a result cannot be right. Refractive surfaces need the second or the third.
         integrate_pixels: integrate the intensity over square pixels of the pitch; else sample it at their centres.
         least_share: refuse a window that holds less than this share of the light.
-        object_distance: from the point of light to the stop, or to the lens where there is none, in metres.
+        object_distance: from the point of light to the first refractive surface, or else the stop, or else the lens, in
+            metres.
         defocus: how far the sensor lies behind the lens' ``focal_length``, in metres.
         sensor_tilt: slopes (dz/dy, dz/dx) of the sensor; the image is that on a plane parallel to the lens at the
             depth where the chief ray meets the tilted sensor.
@@ -57,7 +59,7 @@ def simulate_psf(
     Raises:
         InputError: a value that is not finite or out of range, samples so far apart that their sum is not the
             energy, a window that holds less than ``least_share``, a chief ray that is totally reflected or misses
-            the lens, or a request beyond the engine's reach.
+            the lens, rays that do not come through refractive surfaces, or a request beyond the engine's reach.
 
     Example:
         >>> from metalens.optics import Hyperbolic

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from metalens.formats.camera.camera import read_camera, write_camera
+from metalens.formats.design.spec import read_design
 from metalens.formats.files.errors import InputError
 from metalens.optics import (
     Cauchy,
@@ -29,6 +30,7 @@ from metalens.psf import psf_simulator, simulate_psf
 from metalens.psf.camera_fields import view_of
 from metalens.psf.conjugates import source_at
 from metalens.psf.rays import direction_to, ray_landing
+from metalens.workflows.design import design
 
 LIGHT = 532e-9
 INDEX = 1.5168
@@ -81,6 +83,39 @@ def test_both_engines_agree_off_the_axis_and_behind_a_stop():
     lens = behind(*oval(), distance=FOCUS - 25e-6, diameter=50e-6, stop=stop)
     spectrum, convolved = (psf(lens, 8.0, engine=name) for name in ("angular_spectrum", "rayleigh_sommerfeld"))
     np.testing.assert_allclose(spectrum, convolved, atol=0.01 * convolved.max())
+
+
+def test_rays_to_a_plane_say_what_waves_to_it_do():
+    # The same glass behind one surface, as a part of the ray-traced front or as a substrate that waves pass.
+    radius, near, far = 200e-6, 20e-6, 60e-6
+    inside = INDEX * radius / (INDEX - 1)
+    distance, narrower = (inside - far) / INDEX, (inside - far) / (inside - near)
+    rays = behind(curved(radius, far, GLASS), distance=distance, diameter=DIAMETER * narrower)
+    waves = behind(
+        curved(radius, near, GLASS), distance=distance, diameter=80e-6,
+        stop=Stop(DIAMETER, 0.0), substrate=Plate(far - near, INDEX),
+    )  # fmt: skip
+    expected, found = psf(waves), psf(rays)
+    np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())
+
+
+@pytest.mark.long
+def test_a_design_behind_a_surface_starts_from_the_cameras_phase_and_improves_it(tmp_path):
+    surface = {"radius_of_curvature_um": 110.0, "thickness_um": 40.0, "clear_diameter_um": 80.0, "index": INDEX}
+    phase = {"family": "even_polynomial", "radius_um": 30.0, "coefficients_rad": [-1.0, 0.0]}
+    lens = {"aperture_um": 60.0, "focal_length_um": 180.0, "phase": phase, "surfaces": [surface]}
+    spec = read_design("held").with_(
+        name="hybrid",
+        camera={"lens": lens, "sensor": {"pixels": (32, 32), "pixel_pitch_um": 1.2}},
+        variables={"terms": 2},
+        start={"families": ("camera",), "wavelengths_nm": ()},
+        sampling={"fields_deg": (0.0, 3.0)},
+        search={"steps": 10},
+    )
+    found = design(spec, tmp_path / "lens.toml")
+    history = np.asarray(found.state.history)
+    assert history[-1, 1] < history[0, 1]
+    assert found.camera.lens.surfaces == spec.camera.lens.surfaces
 
 
 def test_a_plane_parallel_plate_moves_the_focus_by_its_closed_form():
