@@ -20,7 +20,10 @@ Files, in reading order:
 - ``dispersion``   refractive index by wavelength
 - ``refraction``   refractive surfaces, and exact rays through them
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
+- ``aimed_rays``   rays through refractive surfaces that meet given places
+- ``disc_polynomial``  polynomials fitted to values on a disc
 - ``refracted_light``  the light behind refractive surfaces, in the plane of the stop or lens
+- ``refraction_check``  whether its rays come through and make one wavefront
 - ``fabrication``  fabrication errors
 - ``geometric_phase``  rotated half-wave plates in circular light
 - ``incidence``    angle and polarisation at each place of a lens
