@@ -39,7 +39,9 @@ TURNABLE: tuple[Shape, ...] = ("rectangular_pillar", "elliptical_pillar", "h_pil
 EMPTY = 65535
 """The index of a site without a meta-atom."""
 
-LARGEST_SIDE = 16_384
+LARGEST_SIDE = 32_768
+"""Sites: 11 mm at a pitch of 350 nm, and 2 GB."""
+
 LONGEST_TEXT = 255
 
 _TEXTS = ("name", "lattice", "shape", "library_name", "library_sha256", "material", "substrate")
@@ -314,4 +316,4 @@ def _site_index(file: h5py.File) -> np.ndarray:
             _check_size(dataset.shape)
         except InputError as error:
             raise InputError(f"{file.filename}: {error}") from error
-    return read_array(file, "site_index", dtype=np.uint16, shape=(None, None))
+    return read_array(file, "site_index", dtype=np.uint16, shape=(None, None), most=LARGEST_SIDE**2)

@@ -17,8 +17,8 @@ from metalens.formats.meta_atoms.library import library_path, shipped_libraries
 FITTED_LIBRARIES = ("nano-optics-proxy",)
 """Libraries that come with the package as a formula, without a file."""
 
-LARGEST_FILE = 2**30
-"""Bytes of a structure.h5: 16384² numbers of 16 bits, and as much again."""
+LARGEST_FILE = 2**32
+"""Bytes of a structure.h5: 32768² numbers of 16 bits, and as much again."""
 
 
 class _LibraryTable(LinkingTable):

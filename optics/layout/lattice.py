@@ -7,9 +7,12 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.formats.camera.structure import LARGEST_SIDE, row_pitch_of
+from metalens.formats.camera.structure import row_pitch_of
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import Lattice
+
+LARGEST_READ = 16_384
+"""Sites a side of what is read: two meta-atoms far apart make an array of half a gigabyte, not more."""
 
 LARGEST_STRAY = 0.1
 """How far a site may lie from its place, in pitches."""
@@ -206,9 +209,9 @@ def _array(number: np.ndarray, start: float, length: float, centre: float) -> tu
     twice = round(2 * (centre - start) / length)
     first = min(int(number.min()), twice - int(number.max()))
     count = twice - 2 * first + 1
-    if count > LARGEST_SIDE:
+    if count > LARGEST_READ:
         raise InputError(
-            f"the sites span {count} rows or columns around the lens' centre; at most {LARGEST_SIDE} are read"
+            f"the sites span {count} rows or columns around the lens' centre; at most {LARGEST_READ} are read"
         )
     return first, count, start + 0.5 * twice * length - centre
 

@@ -9,12 +9,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from metalens.formats.camera.structure import LARGEST_SIDE
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.npy_file import read_npy
 from metalens.formats.files.text_file import numbers_of, text_lines
-from metalens.optics.layout.lattice import LatticeSites
+from metalens.optics.layout.lattice import LARGEST_READ, LatticeSites
 from metalens.optics.layout.outlines import OUTLINE_OF, ROUND, SQUARE
 from metalens.optics.layout.recognition import Made, Recognised, recognised
 
@@ -42,10 +41,10 @@ def read_width_map(path: str | os.PathLike[str], made: Made, *, pitch: float, qu
     if OUTLINE_OF.get(shape) != (SQUARE if quantity == "width" else ROUND):
         raise InputError(f"{target}: a {quantity} does not describe a {shape}; say with --map-of what the map holds.")
     values = _read(target)
-    if values.ndim != 2 or max(values.shape) > LARGEST_SIDE or values.dtype.kind not in "iuf":
+    if values.ndim != 2 or max(values.shape) > LARGEST_READ or values.dtype.kind not in "iuf":
         raise InputError(
             f"{target}: holds {values.dtype} of the shape {values.shape}; [row, column] of numbers with at most "
-            f"{LARGEST_SIDE} a side was expected."
+            f"{LARGEST_READ} a side was expected."
         )
     widths = np.asarray(values, dtype=float) * NANO * (2 if quantity == "radius" else 1)
     taken = np.nan_to_num(widths, nan=0.0) != 0

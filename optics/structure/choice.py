@@ -176,20 +176,34 @@ def fill_sites(
     radius = 0.5 * float(lens.aperture_diameter)
     size = lattice_size(lattice, pitch, 2 * radius)
     folds = lattice == "square" and (lens.phase.rotationally_symmetric if symmetric is None else symmetric)
-    found = np.full(size, EMPTY, dtype=np.uint16)
-    rows = min(size[0], max(1, ROWS_SITES // size[1]))
-    for start in range(0, size[0], rows):
+    # One quarter stands for all, if the opening has the symmetry, too.
+    quarter = folds and lens.aperture.rotationally_symmetric
+    tall, wide = (-(-side // 2) for side in size) if quarter else size
+    found = np.full((tall, wide), EMPTY, dtype=np.uint16)
+    rows = min(tall, max(1, ROWS_SITES // wide))
+    for start in range(0, tall, rows):
         # All blocks have one size, for which one function is compiled; the last one overlaps.
-        first = min(start, size[0] - rows)
-        y, x = np.broadcast_arrays(*site_positions(lattice, pitch, size, np.arange(first, first + rows)))
+        first = min(start, tall - rows)
+        y, x = site_positions(lattice, pitch, size, np.arange(first, first + rows))
+        y, x = np.broadcast_arrays(y, x[:, :wide])
         inside = np.asarray(_edge_distance(lens.aperture, y, x, radius)) <= cell_reach(lattice, pitch)
         if folds:
             # All sites of an orbit get the same numbers, so that the structure has the lattice's symmetry to the bit.
             y, x = np.minimum(np.abs(y), np.abs(x)), np.maximum(np.abs(y), np.abs(x))
         found[first : first + rows][inside] = choose(y, x, inside)
         if progress is not None:
-            progress(first + rows, size[0])
-    return found
+            progress(first + rows, tall)
+    return _unfolded(found, size) if quarter else found
+
+
+def _unfolded(quarter: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """A lattice from its upper left quarter, which holds the middle row and column of an odd number of them."""
+    whole = np.empty(size, dtype=quarter.dtype)
+    (tall, wide), (rows, columns) = quarter.shape, size
+    whole[:tall, :wide] = quarter
+    whole[:tall, wide:] = quarter[:, : columns - wide][:, ::-1]
+    whole[tall:] = whole[: rows - tall][::-1]
+    return whole
 
 
 @jax.jit

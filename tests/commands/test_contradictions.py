@@ -101,7 +101,7 @@ CONTRADICTIONS = [
     ("design {design} -o OUT.toml --report OUT.toml", "lies in another output"),
     ("design {design} -o {design}", "exists already"),
     ("tolerance {lens} -o OUT --fields 200x200 --dry-run", "between 1 and 25"),
-    (f"{EXPORT} --pitch-nm 1 --dry-run", "sites, 1 nm apart, are more than 16384 a side"),
+    (f"{EXPORT} --pitch-nm 1 --dry-run", "sites, 1 nm apart, are more than 32768 a side"),
     (f"{EXPORT} --pitch-nm 39999 --dry-run", "does not fit a lens of 40 µm"),
     (f"{EXPORT} --wavelengths-nm 20000 --dry-run", "lies outside the table"),
     (f"{EXPORT} --grid-nm 101", "--grid-nm"),

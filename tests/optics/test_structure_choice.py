@@ -1,6 +1,6 @@
 """From phase to structure: lattices, the best meta-atom at each site, and what no structure can be made for."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import cache
 
 import jax.numpy as jnp
@@ -13,6 +13,7 @@ from metalens.formats.camera.structure import EMPTY, site_positions
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
 from metalens.optics import (
+    Circle,
     Cubic,
     EvenPolynomial,
     Hyperbolic,
@@ -24,6 +25,7 @@ from metalens.optics import (
     nano_optics_proxy,
     regular_polygon,
 )
+from metalens.optics.pytree import register_dataclass
 from metalens.optics.structure import (
     AtomKind,
     StructureOptions,
@@ -231,6 +233,23 @@ def test_duty_cycles_become_widths():
     assert structure.geometry[-1, 0] == pytest.approx(285e-9)
     assert structure.height == 705e-9
     assert structure.library_name == "nano-optics-proxy"
+
+
+@register_dataclass
+@dataclass(frozen=True)
+class AnyOpening(Circle):
+    """A circle that is not known to be one."""
+
+    @property
+    def rotationally_symmetric(self):
+        return False
+
+
+def test_a_quarter_of_the_sites_stands_for_all():
+    """A round lens is chosen by its upper left quarter: site by site what all sites by themselves would be."""
+    found = chosen().site_index
+    np.testing.assert_array_equal(found, chosen(replace(LENS, aperture=AnyOpening())).site_index)
+    np.testing.assert_array_equal(found, found.T)
 
 
 def rectangles():

@@ -197,7 +197,7 @@ def test_a_lattice_too_large_is_refused_before_it_is_read(tmp_path):
         del file["site_index"]
         file.create_dataset("site_index", (LARGEST_SIDE + 1, 10), np.uint16, chunks=(1024, 10), compression="gzip")
 
-    with pytest.raises(InputError, match=r"expected \[row, column\] with 1 to 16384 sites a side"):
+    with pytest.raises(InputError, match=r"expected \[row, column\] with 1 to 32768 sites a side"):
         read_structure(changed(written(tmp_path), enlarge))
 
 
