@@ -1,8 +1,9 @@
 """Time and memory of layouts of a lens: choosing its structure, writing, reading it, and the forms weighed.
 
-``python benchmarks/layout.py [--diameter-um 1000] [--pitch-nm 350] [--steps choose "write oasis"]``. Every step is a process of its own: seconds on
-the clock, seconds of the processor, and its largest memory, with its children's. The lens is hyperbolic, f = 2 D, of
-pillars of the nano-optics proxy. What is read back is compared site by site with what was written.
+``python benchmarks/layout.py [--diameter-um 1000] [--pitch-nm 350] [--steps choose "write oasis"]``. Every step is a
+process of its own: seconds on the clock, seconds of the processor, and its largest memory, with its children's. The
+lens is hyperbolic, f = 2 D, of pillars of the nano-optics proxy. What is read back is compared site by site with what
+was written.
 """
 
 from __future__ import annotations

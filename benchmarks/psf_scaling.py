@@ -1,10 +1,10 @@
 """How time and memory of a point spread function grow with aperture, window and number of fields.
 
-``python benchmarks/psf_scaling.py [--plot FILE] [--json FILE]``. The lens is hyperbolic for 532 nm at f/2, so that
-aperture and focal length grow together; light of 532 nm; samples of 0.5 µm. Every measurement is a process of its
-own: its memory is that process' largest, with compilation and the interpreter itself, which is measured first. Errors
-are relative L2 distances over the window from the Rayleigh–Sommerfeld engine in float64 at twice the sampling up to
-D = 1 mm, and the engine's own estimate beyond.
+``python benchmarks/psf_scaling.py [--plot FILE] [--json FILE] [--apertures-mm 5 10 20]``. The lens is hyperbolic for
+532 nm at f/2, so that aperture and focal length grow together; light of 532 nm; samples of 0.5 µm. Every measurement is
+a process of its own: its memory is that process' largest, with compilation and the interpreter itself, which is
+measured first. Errors are relative L2 distances over the window from the Rayleigh–Sommerfeld engine in float64 at twice
+the sampling up to D = 1 mm, and the engine's own estimate beyond.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import json
 import subprocess
 import sys
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 
@@ -189,6 +189,7 @@ def _points(rows: list[dict], key: str) -> tuple[list[float], list[float]]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the shortest counts")
+    parser.add_argument("--apertures-mm", type=float, nargs="+", help="measure these apertures alone")
     parser.add_argument("--plot", type=Path, help="draw the tables into this picture")
     parser.add_argument("--json", type=Path, help="write the tables into this file")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -199,7 +200,10 @@ def main() -> None:
     print(machine())
     idle = in_a_process("measure", IDLE, Job(), 0)
     print(f"An interpreter that has imported all and computed nothing: {idle['host_mb']:.0f} MB.")
-    rows = [row for sweep in SWEEPS for row in run_sweep(sweep, options.rounds)]
+    sweeps = SWEEPS
+    if options.apertures_mm:
+        sweeps = [replace(SWEEPS[0], jobs={value: Job(aperture_mm=value) for value in options.apertures_mm})]
+    rows = [row for sweep in sweeps for row in run_sweep(sweep, options.rounds)]
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
     if options.plot:
