@@ -198,6 +198,10 @@ def fill_sites(
 
 def _unfolded(quarter: np.ndarray, size: tuple[int, int]) -> np.ndarray:
     """A lattice from its upper left quarter, which holds the middle row and column of an odd number of them."""
+    if quarter.shape[0] == quarter.shape[1]:
+        # Of two sites with equal phases to the last bit but one, the choice may differ: one stands for both.
+        for row in range(len(quarter)):
+            quarter[row + 1 :, row] = quarter[row, row + 1 :]
     whole = np.empty(size, dtype=quarter.dtype)
     (tall, wide), (rows, columns) = quarter.shape, size
     whole[:tall, :wide] = quarter
