@@ -2,7 +2,7 @@
 
 Rays from the field point are aimed through the surfaces at nodes of the stop, or of the lens where there is none. Their
 optical paths are a wavefront there, the area between neighbouring rays gives its amplitude. Both are polynomials of the
-place, fitted to the nodes, so that an engine on a grid takes them as it takes any source. Diffraction and reflection at
+place, fitted to the nodes, so that an engine takes them as it takes any source. Diffraction and reflection at
 the surfaces are left out; their edges cast sharp shadows. Rays that cross each other before the stop are refused.
 """
 

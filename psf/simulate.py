@@ -42,7 +42,7 @@ def simulate_psf(
             (float32, fast for large windows; every lens), ``rayleigh_sommerfeld`` (float64, slow, the reference),
             ``fresnel`` (the paraxial approximation, for teaching and as a control: with it, a lens that is its own
             stop has the same image at all field angles); ``auto`` takes the cheaper of the first two and logs why,
-            and another one where a result cannot be right. Refractive surfaces need the second or the third.
+            and another one where a result cannot be right.
         integrate_pixels: integrate the intensity over square pixels of the pitch; else sample it at their centres.
         least_share: refuse a window that holds less than this share of the light.
         object_distance: from the point of light to the first refractive surface, or else the stop, or else the lens, in

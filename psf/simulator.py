@@ -24,7 +24,7 @@ from metalens.optics.refraction_check import checked_behind_surfaces
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
-from metalens.psf.engines.choice import Engine, EnginePlan, plan_engine
+from metalens.psf.engines.choice import Engine, EnginePlan, joined_lights, plan_engine
 from metalens.psf.engines.field_batch import BatchTask, divided, simulate_batch, simulate_in_one_order
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
@@ -319,15 +319,12 @@ def _planned(
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
     plan = plan_engine(flat, wavelength, lights, window, engine=engine, refinement=refinement)
-    plan = replace(plan, levels=plan.levels[: len(sources)])
+    plan = joined_lights(plan, len(sources))
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
 
 
 def _behind_surfaces(lens: Metalens, wavelength: np.ndarray, sources: list[Source]) -> tuple[Metalens, list[Source]]:
-    """The lens without refractive surfaces, and the light of all fields there, at the ends of the spectrum.
-
-    On grids, which those need, the samplings of all fields are the same.
-    """
+    """The lens without refractive surfaces, and the light of all fields there, at each end of the spectrum."""
     if not lens.surfaces:
         return lens, sources
     lights = []

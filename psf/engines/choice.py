@@ -67,6 +67,28 @@ class EnginePlan:
         return mine == others
 
 
+def joined_lights(plan: EnginePlan, fields: int) -> EnginePlan:
+    """The plan of fields of which each was planned in several lights, with samplings that serve all of them.
+
+    Args:
+        plan: of the first light of all fields, then of the next one.
+        fields: their number.
+    """
+    if not plan.samplings:
+        # On grids the samplings of all sources are the same.
+        return replace(plan, levels=plan.levels[:fields])
+    wanted = [
+        [
+            finest([plan.samplings[level] for level in levels])
+            for levels in zip(*plan.levels[field::fields], strict=True)
+        ]
+        for field in range(fields)
+    ]
+    dearest = sorted({each for row in wanted for each in row}, key=lambda each: each.tiles * each.pupil_samples)[::-1]
+    levels = tuple(tuple(dearest.index(each) for each in row) for row in wanted)
+    return replace(plan, samplings=tuple(dearest), levels=levels)
+
+
 def plan_engine(
     lens: Metalens,
     wavelength: np.ndarray,
@@ -163,8 +185,6 @@ def _refracted(sources: list[Source]) -> bool:
 
 def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
     """Property of the lens that the direction-cosine engine cannot simulate; None if it can."""
-    if _refracted(sources):
-        return "refractive surfaces, whose light is another at each wavelength"
     if lens.stop is not None:
         return "a stop in front of the lens, whose edge diffracts before the lens"
     if lens.cover_glass is not None:

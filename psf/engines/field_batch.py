@@ -113,7 +113,6 @@ def _batch(
         of_field: angular_spectrum.FieldIntensity, at: tuple[jax.Array, jax.Array | None, jax.Array]
     ) -> jax.Array:
         direction, centre, values = at
-        # With refractive surfaces, whose light has a wavelength, there is one of them.
         flat, source = behind_surfaces(lens, source_at(direction, distance), values[0])
         if task.vectorial is not None:
             placed = at_sensor(flat, direction, moved)
@@ -132,8 +131,9 @@ def _batch(
     found = []
     for part, pairs in zip(task.parts, members, strict=True):
         of_field = _of_field(task, part.sampling, lens, wavelength[pairs[0, 1]], distance, mirrored, len(pairs))
-        # All wavelengths of a field use one pupil of the direction-cosine engine.
-        each = len(wavelength) if part.whole and isinstance(part.sampling, Sampling) else 1
+        # All wavelengths of a field use one pupil of the direction-cosine engine; refracted light has one wavelength.
+        together = part.whole and isinstance(part.sampling, Sampling) and not lens.surfaces
+        each = len(wavelength) if together else 1
         chosen = pairs.reshape(-1, each, 2)
         place = None if centres is None else jnp.asarray(centres)[chosen[:, 0, 0]]
         of_part = jax.lax.map(
