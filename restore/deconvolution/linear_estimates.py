@@ -5,7 +5,7 @@ A small noise scale gives sharp edges and grain, a large one neither; the networ
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import torch
@@ -29,18 +29,23 @@ LARGEST_KEPT = 2**29
 
 
 class _Filters(dict[tuple[int, int], torch.Tensor]):
-    """Filters of nodes: those that are not kept are computed whenever they are asked for."""
+    """Filters of nodes, computed when they are asked for first, or each time."""
 
-    def __init__(self, filter_of: Callable[[tuple[int, int]], torch.Tensor], kept: Iterable[tuple[int, int]]) -> None:
-        super().__init__((node, filter_of(node)) for node in kept)
-        self._filter_of = filter_of
+    def __init__(self, filter_of: Callable[[tuple[int, int]], torch.Tensor], keep: bool) -> None:
+        super().__init__()
+        self._filter_of, self._keep = filter_of, keep
 
     def __missing__(self, node: tuple[int, int]) -> torch.Tensor:
-        return self._filter_of(node)
+        found = self._filter_of(node)
+        if self._keep:
+            self[node] = found
+        return found
 
 
 class LinearEstimates:
     """Joint Wiener filters of a camera, computed once, or for each capture if they are too large to be kept.
+
+    A part of the frame needs the filters of the nodes around it alone.
 
     Args:
         bank: point spread functions at nodes on a grid over the sensor.
@@ -49,6 +54,10 @@ class LinearEstimates:
 
     Raises:
         InputError: the nodes are no grid, or a scale is not above 0.
+
+    Attributes:
+        bank: as given.
+        nbytes: of the filters of all nodes, if they are kept; else 0.
     """
 
     def __init__(
@@ -63,12 +72,8 @@ class LinearEstimates:
         filter_of = JointFilters(self._windows, bank.camera.sensor, noise_scales)
         (height, width), nodes = self._windows.size, list(np.ndindex(self._windows.nodes))
         size = len(nodes) * len(noise_scales) * 9 * height * (width // 2 + 1) * np.dtype(np.complex64).itemsize
-        self._filters = _Filters(lambda node: filter_of(*node).to(device), nodes if size <= LARGEST_KEPT else ())
-
-    @property
-    def nbytes(self) -> int:
-        """Bytes of the filters that are kept."""
-        return sum(each.nbytes for each in self._filters.values())
+        self.nbytes = size if size <= LARGEST_KEPT else 0
+        self._filters = _Filters(lambda node: filter_of(*node).to(device), keep=self.nbytes > 0)
 
     def as_arrays(self) -> dict[str, np.ndarray]:
         """What filters whole frames without this package, as :mod:`metalens.restore.inference.onnx_example` does.

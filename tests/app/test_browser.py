@@ -247,7 +247,9 @@ def test_text_stands_out_from_what_is_behind_it(browser, address, scheme, path):
     open_view(browser, address, path)
     browser.find_element(By.XPATH, f"//button[@aria-label='Colours: {scheme}']").click()
     until(lambda: browser.execute_script(f"return document.body.classList.contains('body--{scheme}')"), scheme)
-    if path != "/":
+    if path == "/":
+        until_text(browser, "Download the picture")
+    else:
         until(lambda: browser.find_elements(By.CSS_SELECTOR, "main svg text"), "a chart")
     browser.execute_script("document.getAnimations().forEach((each) => each instanceof CSSTransition && each.finish())")
     assert browser.execute_script(READ) == []
@@ -256,7 +258,7 @@ def test_text_stands_out_from_what_is_behind_it(browser, address, scheme, path):
 def test_a_design_is_started_stopped_and_resumed(browser, address, folder):
     open_view(browser, address, "/design")
     until_text(browser, "camera.lens")
-    for label, value in (("aperture_um (µm)", "60"), ("focal_length_um (µm)", "150"), ("steps", "60")):
+    for label, value in (("aperture_um (µm)", "60"), ("focal_length_um (µm)", "150"), ("steps", "300")):
         type_number(browser, label, value)
     checkpoint, lens = (folder / "metalens-app/designs" / name for name in ("design-1.checkpoint.npz", "design-1.toml"))
     press(browser, "Start")

@@ -86,8 +86,18 @@ def test_filters_that_are_too_large_to_be_kept_are_computed_for_each_capture(sof
     kept = LinearEstimates(soft)(capture)
     monkeypatch.setattr(linear_estimates, "LARGEST_KEPT", 0)
     estimates = LinearEstimates(soft)
-    assert not estimates._filters
     np.testing.assert_array_equal(estimates(capture), kept)
+    assert not estimates._filters
+
+
+def test_a_part_of_the_frame_needs_the_filters_around_it_alone(soft):
+    capture = textured(1)[0]
+    estimates = LinearEstimates(soft)
+    corner = estimates(capture[:16, :16], (0, 0))
+    assert set(estimates._filters) == {(0, 0), (0, 1), (1, 0), (1, 1)}
+    estimates(capture)
+    assert len(estimates._filters) == 9
+    np.testing.assert_array_equal(estimates(capture[:16, :16], (0, 0)), corner)
 
 
 def test_the_noise_scale_of_an_estimate_is_a_number_above_zero(bank):
