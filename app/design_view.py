@@ -140,7 +140,8 @@ class DesignView:
             )
         self.sentence.show(problem)
         folder = self.project.part("designs")
-        running = self._job().state() == "running"
+        state = self._job().state()
+        running = state == "running"
         kept = (folder / f"{name}.checkpoint.npz").exists()
         self.start_button.set_enabled(not problem and not running and not self._files(folder, name))
         self.resume_button.set_enabled(not running and kept)
@@ -151,6 +152,8 @@ class DesignView:
             note = f"The search of {name} was stopped; it can be resumed."
         elif self._files(folder, name):
             note = f"{name} is designed already; give another name to start again."
+        elif state == "stopped":
+            note = f"The search of {name} was stopped before its first step; start it again."
         self.note.set_text("" if running else note)
 
     # The search

@@ -210,4 +210,11 @@ def until_text(browser: Any, text: str) -> None:
         browser: its driver.
         text: a part of what it says.
     """
-    until(lambda: text in browser.find_element(By.TAG_NAME, "main").text, text)
+
+    def shown() -> str:
+        return str(browser.find_element(By.TAG_NAME, "main").text)
+
+    try:
+        until(lambda: text in shown(), text)
+    except AssertionError as error:
+        raise AssertionError(f"{error}; the page says: {shown()[-1000:]}") from None
