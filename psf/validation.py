@@ -91,6 +91,7 @@ def check_request(
             "that is not simulated; leave the substrate out, or set object_distance to infinity, where it does not "
             "matter."
         )
+    _check_surfaces(lens, sensor_tilt)
     lens.check(wavelength)
     if min(window.shape) < 1:
         raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
@@ -100,4 +101,29 @@ def check_request(
         raise InputError(
             "psf: the lens' phase is not finite everywhere on the aperture; correct its coefficients, focal "
             "length or design wavelength."
+        )
+
+
+def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float]) -> None:
+    """Check the lengths of refractive surfaces, and that nothing is asked of them that is not simulated."""
+    if not lens.surfaces:
+        return
+    for number, surface in enumerate(lens.surfaces, start=1):
+        clear, thickness = float(surface.clear_diameter), float(surface.thickness)
+        if not (0 < clear < math.inf and 0 <= thickness < math.inf):
+            raise InputError(
+                f"psf: surface {number} has a clear_diameter of {clear:.4g} m and a thickness of {thickness:.4g} m; a "
+                "positive diameter and a thickness of 0 or more were expected, in metres."
+            )
+    if any(sensor_tilt):
+        raise InputError("psf: tilted sensors are not simulated behind refractive surfaces; set sensor_tilt to (0, 0).")
+    if lens.neighbours is not None:
+        raise InputError(
+            "lens.neighbours: supercells are computed in plane waves, and refractive surfaces bend the light; leave "
+            "out one of them."
+        )
+    if lens.substrate is not None and lens.stop is None:
+        raise InputError(
+            "psf: a substrate without a stop lies behind the refractive surfaces; give its glass and thickness to the "
+            "last surface, and leave the substrate out."
         )

@@ -283,6 +283,24 @@ def test_engines_of_plane_waves_refuse_them(engine):
         psf(behind(*oval()), engine=engine)
 
 
+@pytest.mark.parametrize(
+    ("changes", "options", "message"),
+    [
+        ({}, {"sensor_tilt": (0.0, 0.1)}, "tilted sensors are not simulated behind refractive surfaces"),
+        ({"substrate": Plate(10e-6, INDEX)}, {}, "give its glass and thickness to the last surface"),
+        (
+            {"surfaces": (plane(-1e-6, GLASS),)},
+            {},
+            "surface 1 has a clear_diameter of 0.0002 m and a thickness of -1e-06",
+        ),
+        ({"surfaces": (plane(0.0, GLASS, clear=float("nan")),)}, {}, "surface 1 has a clear_diameter of nan m"),
+    ],
+)
+def test_what_is_not_simulated_with_surfaces_is_refused(changes, options, message):
+    with pytest.raises(InputError, match=message):
+        psf(replace(behind(*oval()), **changes), **options)
+
+
 def test_the_polynomial_of_a_wavefront_tells_its_error():
     assert 0 < checked_behind_surfaces(behind(*oval()), PlaneWave(jnp.array([0.0, 0.1])), LIGHT).error < 1e-4
     assert checked_behind_surfaces(behind(), PlaneWave(jnp.zeros(2)), LIGHT).error == 0
