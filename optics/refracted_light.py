@@ -133,7 +133,7 @@ def behind_surfaces(lens: Metalens, source: Source, wavelength: jax.Array) -> tu
     """
     if not lens.surfaces:
         return lens, source
-    return without_surfaces(lens, *_refracted(lens.surfaces, fitted_radius(lens), source, wavelength))
+    return without_surfaces(lens, *refracted(lens.surfaces, fitted_radius(lens), source, wavelength))
 
 
 def without_surfaces(lens: Metalens, light: RefractedLight, excess: jax.Array) -> tuple[Metalens, Source]:
@@ -151,10 +151,17 @@ def without_surfaces(lens: Metalens, light: RefractedLight, excess: jax.Array) -
 
 
 @jax.jit
-def _refracted(
+def refracted(
     surfaces: Surfaces, disc: Scalar, source: Source, wavelength: jax.Array
 ) -> tuple[RefractedLight, jax.Array]:
-    """The light on a disc of a radius in metres, and the coefficients of :class:`Vignetted`."""
+    """The light behind refractive surfaces, and the coefficients of :class:`Vignetted`.
+
+    Args:
+        surfaces: in the order of the light.
+        disc: radius of the disc in metres on which the light is fitted, of :func:`fitted_radius`.
+        source: in air, in the plane of the first vertex.
+        wavelength: scalar, in metres.
+    """
     place = jnp.concatenate([jnp.zeros((1, 2)), disc * jnp.asarray(disc_fit().place)])
     return fitted_light(surfaces, disc, aimed_bundle(surfaces, source, wavelength, place))
 

@@ -25,7 +25,13 @@ from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, joined_lights, plan_engine
-from metalens.psf.engines.field_batch import BatchTask, divided, simulate_batch, simulate_in_one_order
+from metalens.psf.engines.field_batch import (
+    BatchTask,
+    divided,
+    refracted_lights,
+    simulate_batch,
+    simulate_in_one_order,
+)
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.engines.pixels import pixel_nodes
@@ -100,7 +106,8 @@ class PsfSimulator:
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
         task, members = self._task(range(len(self.direction)))
         moved = self.conjugates.moved
-        found = simulate_batch(task, members, lens, self._light, self.direction, self.centre, moved)
+        refracted = refracted_lights(lens, self._light, self.direction)
+        found = simulate_batch(task, members, lens, self._light, self.direction, self.centre, moved, refracted)
         return found if isinstance(found, jax.core.Tracer) else self._checked(found, lens)
 
     def on_moved_sensor(
@@ -130,7 +137,9 @@ class PsfSimulator:
             raise InputError(_NOT_TRACED)
         task, members = self._task(range(len(self.direction)))
         task = replace(task, mirrored=False)
-        return simulate_batch(task, members, lens, self._light, direction, centre, (moved[0], moved[1], moved[2]))
+        refracted = refracted_lights(lens, self._light, direction)
+        sensor = (moved[0], moved[1], moved[2])
+        return simulate_batch(task, members, lens, self._light, direction, centre, sensor, refracted)
 
     def of_field(self, lens: Metalens, field: int) -> np.ndarray:
         """Point spread functions of one field; compiled once for all of them.
@@ -148,10 +157,11 @@ class PsfSimulator:
         one = slice(field, field + 1)
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":
-            compiled, (task, members) = simulate_in_one_order(), self._task([field])
-            request = (self._light, self.direction[one], centre, self.conjugates.moved)
+            (simulate, refract), (task, members) = simulate_in_one_order(), self._task([field])
+            refracted = refract(lens, self._light, self.direction[one])
+            request = (self._light, self.direction[one], centre, self.conjugates.moved, refracted)
             # In NumPy from here: JAX would compile each sum and comparison for every shape.
-            found = np.asarray(compiled(task, members, lens, *request))
+            found = np.asarray(simulate(task, members, lens, *request))
             return self._checked(found, lens)[0]
         grid = self.plan.grid
         assert grid is not None
@@ -319,7 +329,8 @@ def _planned(
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
     plan = plan_engine(flat, wavelength, lights, window, engine=engine, refinement=refinement)
-    plan = joined_lights(plan, len(sources))
+    if lens.surfaces:
+        plan = joined_lights(plan, len(sources))
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
 
 

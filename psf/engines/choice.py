@@ -68,7 +68,9 @@ class EnginePlan:
 
 
 def joined_lights(plan: EnginePlan, fields: int) -> EnginePlan:
-    """The plan of fields of which each was planned in several lights, with samplings that serve all of them.
+    """The plan of fields of which each was planned in several lights.
+
+    One sampling serves all of them: behind refractive surfaces it takes longer to compile another one than it saves.
 
     Args:
         plan: of the first light of all fields, then of the next one.
@@ -77,16 +79,7 @@ def joined_lights(plan: EnginePlan, fields: int) -> EnginePlan:
     if not plan.samplings:
         # On grids the samplings of all sources are the same.
         return replace(plan, levels=plan.levels[:fields])
-    wanted = [
-        [
-            finest([plan.samplings[level] for level in levels])
-            for levels in zip(*plan.levels[field::fields], strict=True)
-        ]
-        for field in range(fields)
-    ]
-    dearest = sorted({each for row in wanted for each in row}, key=lambda each: each.tiles * each.pupil_samples)[::-1]
-    levels = tuple(tuple(dearest.index(each) for each in row) for row in wanted)
-    return replace(plan, samplings=tuple(dearest), levels=levels)
+    return replace(plan, samplings=(finest(plan.samplings),), levels=((0,) * len(plan.levels[0]),) * fields)
 
 
 def plan_engine(

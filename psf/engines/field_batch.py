@@ -12,7 +12,7 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
-from metalens.optics.refracted_light import behind_surfaces
+from metalens.optics.refracted_light import RefractedLight, fitted_radius, refracted, without_surfaces
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
 from metalens.psf.engines.backpropagation import keeps_all
@@ -24,6 +24,10 @@ from metalens.psf.engines.veil import veil_intensity
 
 _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
 """Options of XLA that divide sums and loops by the number of cores, and with it change a result's last bit."""
+
+
+Refracted = tuple[RefractedLight, jax.Array]
+"""Light behind refractive surfaces, and the coefficients of their shadows."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ def _batch(
     directions: jax.Array,
     centres: jax.Array | None,
     moved: tuple[float | jax.Array, float | jax.Array, float | jax.Array],
+    refracted: Refracted | None = None,
 ) -> jax.Array:
     """Energy per sample ``[field, wavelength, y, x]``.
 
@@ -102,6 +107,7 @@ def _batch(
         directions: ``[field, 2]`` direction cosines (y, x) of the chief rays.
         centres: ``[field, 2]`` (y, x) on the sensor of the windows' middles; by default where the chief rays land.
         moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+        refracted: of :func:`refracted_lights`.
     """
     wavelength, distance = jnp.asarray(light[0]), light[1]
     directions = jnp.asarray(directions)
@@ -110,10 +116,11 @@ def _batch(
     mirrored = task.mirrored and lens.rotationally_symmetric and not near
 
     def simulated(
-        of_field: angular_spectrum.FieldIntensity, at: tuple[jax.Array, jax.Array | None, jax.Array]
+        of_field: angular_spectrum.FieldIntensity,
+        at: tuple[jax.Array, jax.Array | None, jax.Array, Refracted | None],
     ) -> jax.Array:
-        direction, centre, values = at
-        flat, source = behind_surfaces(lens, source_at(direction, distance), values[0])
+        direction, centre, values, lit = at
+        flat, source = (lens, source_at(direction, distance)) if lit is None else without_surfaces(lens, *lit)
         if task.vectorial is not None:
             placed = at_sensor(flat, direction, moved)
             of_vectors = partial(vectorial.window_intensity, window=task.window, grid=task.vectorial)
@@ -136,8 +143,10 @@ def _batch(
         each = len(wavelength) if together else 1
         chosen = pairs.reshape(-1, each, 2)
         place = None if centres is None else jnp.asarray(centres)[chosen[:, 0, 0]]
+        first = chosen[:, 0]
+        lit = jax.tree.map(lambda each, at=first: each[at[:, 0], at[:, 1]], refracted)
         of_part = jax.lax.map(
-            partial(simulated, of_field), (directions[chosen[:, 0, 0]], place, wavelength[chosen[..., 1]])
+            partial(simulated, of_field), (directions[first[:, 0]], place, wavelength[chosen[..., 1]], lit)
         )
         found.append(of_part.reshape(-1, *task.window.shape))
     # Functions in the order of the parts, put into that of fields and wavelengths.
@@ -166,6 +175,26 @@ def _of_field(
     return angular_spectrum.field_intensity(shared, task.window, sampling, **at)
 
 
+def _refracted_lights(
+    lens: Metalens, light: tuple[jax.Array, jax.Array | None], directions: jax.Array
+) -> Refracted | None:
+    """Light behind refractive surfaces, and their shadows, ``[field, wavelength]``; None without surfaces.
+
+    It is computed by itself, and not in the batch, so that it is compiled once for all samplings.
+    """
+    if not lens.surfaces:
+        return None
+
+    def of_field(direction: jax.Array) -> Refracted:
+        source, radius = source_at(direction, light[1]), fitted_radius(lens)
+        return jax.lax.map(lambda value: refracted(lens.surfaces, radius, source, value), jnp.asarray(light[0]))
+
+    return jax.lax.map(of_field, jnp.asarray(directions))
+
+
+refracted_lights = jax.jit(_refracted_lights)
+""":func:`_refracted_lights`, compiled."""
+
 simulate_batch = jax.jit(_batch, static_argnames=("task",))
 """:func:`_batch`, compiled."""
 
@@ -190,10 +219,11 @@ def options_for(plan: EnginePlan) -> dict[str, bool]:
 
 
 @cache
-def simulate_in_one_order() -> Callable[..., jax.Array]:
-    """:data:`simulate_batch` compiled so that its bits do not depend on the number of cores."""
+def simulate_in_one_order() -> tuple[Callable[..., jax.Array], Callable[..., Refracted | None]]:
+    """:data:`simulate_batch` and :data:`refracted_lights`, whose bits then do not depend on the number of cores."""
     options = {name: False for name in _SPLIT_BY_CORES if _known(name)}
-    return jax.jit(_batch, static_argnames=("task",), compiler_options=options)
+    batch = jax.jit(_batch, static_argnames=("task",), compiler_options=options)
+    return batch, jax.jit(_refracted_lights, compiler_options=options)
 
 
 def _known(option: str) -> bool:
