@@ -7,6 +7,7 @@ Files, in reading order:
 - ``radial_geometry``  a geometry over the distance from the centre, to be optimised
 - ``candidates``       the available meta-atoms, and the best one for a phase
 - ``fit``              phase error and efficiency of a structure; the pitch it needs
+- ``group_delay``      what an achromatic lens asks for, and the bound of delay times bandwidth
 - ``options``          options of the choice, and its target phases
 - ``choice``           the structure of a lens
 - ``jones_sites``      sites of rectangles, upright or turned, in polarised light

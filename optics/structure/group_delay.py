@@ -61,7 +61,15 @@ def middle_wavelength(wavelengths: np.ndarray) -> float:
 
 
 def frequency_factors(wavelengths: np.ndarray, dispersion: float) -> np.ndarray:
-    """Factors of the phase ``[wavelength]``: 1 + dispersion (ω/ω₀ − 1), ω₀ that of the middle wavelength."""
+    """Factors of the phase: 1 + dispersion (ω/ω₀ − 1), ω₀ that of the middle wavelength.
+
+    Args:
+        wavelengths: ``[wavelength]`` of the design in metres.
+        dispersion: 1 for a delay, 0 for one phase.
+
+    Returns:
+        ``[wavelength]``.
+    """
     return 1 + dispersion * (middle_wavelength(wavelengths) / wavelengths - 1)
 
 

@@ -6,7 +6,8 @@ In reading order:
 - ``captured_light``  a captured picture as light, and restored light as a picture
 - ``wiener``       Wiener deconvolution, whole and in tiles
 - ``node_windows``  a filter for each node, in the window where it has weight
-- ``joint_wiener``  the same over all colours together
+- ``unseen_colour``  colours of the rim that land beyond the frame, told by the others
+- ``joint_wiener``  Wiener deconvolution over all colours together
 - ``linear_estimates``  the joint filter at several noise scales, as input of a network
 - ``local_blur``   the camera's blur as a linear operator with its adjoint
 - ``most_probable``  the scene given capture, expectation and their errors
