@@ -16,6 +16,9 @@ from metalens.optics.pytree import register_dataclass
 LINE_F, LINE_D, LINE_C = 486.1327e-9, 587.5618e-9, 656.2725e-9
 """Fraunhofer's lines in metres: blue and red of hydrogen, and yellow of helium between them."""
 
+HIGHEST = 4.5
+"""Refractive index above which no glass or crystal is transparent."""
+
 
 class Dispersion(ABC):
     """A refractive index over wavelengths; a frozen record and a JAX pytree."""
@@ -83,6 +86,20 @@ class Sellmeier(Dispersion):
         # C/λ² is of the order of 1; λ² alone is near the smallest numbers of single precision.
         ratio = jnp.asarray(self.resonance) / jnp.square(jnp.asarray(wavelength))[..., None]
         return jnp.sqrt(1 + jnp.sum(jnp.asarray(self.strength) / (1 - ratio), axis=-1))
+
+    def check(self, wavelength: object) -> None:
+        """Make sure that the index is one of a glass at these wavelengths. See :class:`Dispersion`."""
+        values = np.atleast_1d(np.asarray(wavelength, dtype=float))
+        terms = np.asarray(self.strength) / (1 - np.asarray(self.resonance) / np.square(values)[:, None])
+        squared = 1 + terms.sum(axis=-1)
+        wrong = ~((squared >= 1) & (squared <= HIGHEST**2))
+        if wrong.any():
+            square = squared[wrong][0]
+            found = f"the refractive index {np.sqrt(square):.3g}" if square >= 1 else "no refractive index of 1 or more"
+            raise InputError(
+                f"lens.surfaces: sellmeier_b and sellmeier_c_um2 give {found} at {1e9 * values[wrong][0]:.4g} nm, "
+                f"expected 1 to {HIGHEST:g}; check both, and that each root of C lies outside the camera's wavelengths."
+            )
 
 
 @register_dataclass

@@ -13,6 +13,7 @@ from metalens.formats.files.arguments import require_number, require_whole, requ
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import Layout, grid_positions
 from metalens.formats.psf.bank_file import LARGEST_WINDOW
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.camera_fields import view_of
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.spectra.spectrum import spectral_quadrature
@@ -72,6 +73,9 @@ class BankRequest:
         if tolerance is not None and not 1e-4 <= tolerance <= 1:
             raise InputError(f"psf: spectral tolerance {tolerance:g} must lie between 0.0001 and 1; 0.02 is usual.")
         wavelength, weight = self.quadrature(camera)
+        if camera.lens.surfaces is not None:
+            # Chief rays are traced through the glasses, and need their indices first.
+            metalens_of(camera).check(wavelength)
         view = view_of(camera, np.zeros((1, 2)), float(weight[1] @ wavelength))
         if radii is not None and not view.rotationally_symmetric:
             raise InputError(

@@ -11,6 +11,9 @@ from pydantic import Field, model_validator
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import Finite, Micrometres, NotNegative, Positive, Record
 
+AIR: tuple[object, ...] = (1.0, None, None, None, None)
+"""The medium in front of the first surface, as :attr:`RefractiveSurface.medium`."""
+
 SAMPLES = 257
 """Heights at which neighbouring surfaces are compared."""
 
@@ -64,6 +67,11 @@ class RefractiveSurface(Record):
             )
         return self
 
+    @property
+    def medium(self) -> tuple[object, ...]:
+        """What tells the medium behind the surface; equal for equal media."""
+        return self.index or 1.0, self.abbe_number, self.sellmeier_b, self.sellmeier_c_um2, self.material
+
     def sag_um(self, height: np.ndarray) -> np.ndarray:
         """Height in µm over the vertex.
 
@@ -82,14 +90,16 @@ class RefractiveSurface(Record):
 
 
 def check_surfaces(surfaces: tuple[RefractiveSurface, ...]) -> None:
-    """Check that surfaces follow each other without overlap, up to the plane behind the last one.
+    """Check that curved surfaces refract, and that none overlaps the next one or the plane behind the last one.
 
     Args:
         surfaces: in the order of the light.
 
     Raises:
-        ValueError: two of them overlap inside their clear diameters; the message names them.
+        ValueError: the medium is the same on both sides of a curved surface, or two surfaces overlap inside their clear
+            diameters; the message names them.
     """
+    _check_media(surfaces)
     for number, surface in enumerate(surfaces):
         following = surfaces[number + 1] if number + 1 < len(surfaces) else None
         clear = min(each.clear_diameter_um for each in (surface, following) if each is not None)
@@ -102,6 +112,19 @@ def check_surfaces(surfaces: tuple[RefractiveSurface, ...]) -> None:
                 f"surface {number + 1} of surfaces reaches {-gap.min():.4g} µm into {what}, {height[gap.argmin()]:.4g} "
                 "µm from the axis; use a larger thickness_um, a smaller clear_diameter_um or another order"
             )
+
+
+def _check_media(surfaces: tuple[RefractiveSurface, ...]) -> None:
+    """Refuse a curved surface that does not refract: its index was forgotten."""
+    before: tuple[object, ...] = AIR
+    for number, surface in enumerate(surfaces, start=1):
+        curved = surface.radius_of_curvature_um is not None or surface.coefficients_um is not None
+        if curved and surface.medium == before:
+            raise ValueError(
+                f"surface {number} of surfaces is curved, with {'air' if before == AIR else 'the same medium'} on both "
+                "sides, and refracts nothing; give the index, sellmeier_b or material behind it, or leave it out"
+            )
+        before = surface.medium
 
 
 def refuse_surfaces(what: str, surfaces: tuple[RefractiveSurface, ...] | None) -> None:

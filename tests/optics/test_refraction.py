@@ -110,6 +110,17 @@ def test_an_abbe_number_is_that_of_the_three_lines():
     assert (yellow - 1) / (blue - red) == pytest.approx(64.17)
 
 
+@pytest.mark.parametrize(
+    ("strength", "resonance", "told"),
+    # n² = 1 + 0.5/(1 − 0.3/0.53²) < 0 below the resonance at 548 nm; n = √(1 + 20/(1 − 0.01/0.53²)) = 4.66
+    [(0.5, 0.3, "no refractive index of 1 or more at 530 nm"), (20.0, 0.01, "the refractive index 4.66 at 530 nm")],
+)
+def test_sellmeiers_formula_is_refused_where_it_gives_no_index_of_a_glass(strength, resonance, told):
+    glass = Sellmeier(np.array([strength]), 1e-12 * np.array([resonance]))
+    with pytest.raises(InputError, match=told):
+        glass.check([530e-9])
+
+
 def test_sellmeiers_formula_of_fused_silica():
     # Malitson, J. Opt. Soc. Am. 55, 1205 (1965): n = 1.45846 at 587.6 nm.
     silica = Sellmeier(
