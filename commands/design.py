@@ -14,6 +14,7 @@ from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
+    from metalens.formats.camera.camera import Camera
     from metalens.formats.design.spec import DesignSpec
     from metalens.psf.design.search import Task
 
@@ -84,6 +85,7 @@ def design(
     found["contrast"] = contrast
     if lost := colours_given_up(contrast):
         text += f"; {lost}"
+    text += fields_left_out(asked, made.camera)
     if not made.state.finished:
         text += "; its time was up, --resume goes on"
     if report_folder is not None:
@@ -107,6 +109,34 @@ def loss_text(spec: DesignSpec, loss: float) -> str:
     if len(spec.objectives) == 1 and objective.kind == "restoration" and spec.fabrication is None:
         text += f" (restored, expected: {-10 / math.log(10) * loss / objective.weight:.2f} dB)"
     return text
+
+
+_COVERED = 0.8
+"""Of the field angle of the corner: what the last field stands for."""
+
+
+def fields_left_out(spec: DesignSpec, camera: Camera) -> str:
+    """A clause on a sensor that reaches farther than the fields of its design; nothing if they cover it.
+
+    Args:
+        spec: its fields.
+        camera: with the lens that was designed.
+    """
+    from metalens.formats.files.errors import InputError
+    from metalens.psf.design.candidate import corner_deg
+
+    last = max(spec.sampling.fields_deg)
+    try:
+        corner = corner_deg(camera)
+    except InputError:
+        # Distortion may end the image before the corner; psf tells.
+        return ""
+    if last >= _COVERED * corner:
+        return ""
+    return (
+        f"; its figures end at {last:g}°, the sensor's corner lies at {corner:.1f}°: extend fields_deg, or psf shows "
+        "what is beyond"
+    )
 
 
 def plan_of(task: Task) -> dict[str, Any]:

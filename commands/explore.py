@@ -88,11 +88,11 @@ def explore(
     best = found.best
     assert best.figures is not None
     failed = sum(each.failed is not None for each in found.candidates)
-    text = f"{output}: {len(found.candidates)} candidates, {failed} of them failed; {output / 'report.md'}\n"
-    text += (
+    text = [
+        f"{output}: {len(found.candidates)} candidates, {failed} of them failed; {output / 'report.md'}",
         f"best is candidate {best.number}: {best.figures.restored_db:.2f} dB restored, "
-        f"{best.figures.track_length_um:.0f} µm long, f/{best.figures.f_number:.2f}, in {output / BEST}"
-    )
+        f"{best.figures.track_length_um:.0f} µm long, f/{best.figures.f_number:.2f}, in {output / BEST}",
+    ]
     answer({"output": str(output), "best_lens": str(output / BEST), **told}, as_json, text)
 
 

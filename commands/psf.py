@@ -171,9 +171,9 @@ def _size(fields: tuple[int, int]) -> str:
 
 
 def _between_nodes(bank: PsfBank) -> str:
-    """What interpolation between the nodes is worth, where their number was chosen by it."""
+    """What interpolation between the nodes is worth: as measured where it chose their number, else estimated."""
     if "node_error" not in bank.provenance:
-        return ""
+        return _between_given_nodes(bank)
     found, wanted = (-20 * math.log10(float(bank.provenance[name])) for name in ("node_error", "node_error_wanted"))
     if found >= wanted:
         return f" ({found:.0f} dB between them)"
@@ -181,6 +181,22 @@ def _between_nodes(bank: PsfBank) -> str:
         f" ({found:.0f} dB between them, {wanted:.0f} dB were wanted: no finer grid is chosen without being asked for; "
         "give --fields or --radii)"
     )
+
+
+def _between_given_nodes(bank: PsfBank) -> str:
+    from metalens.psf.node_count import LARGEST_ERROR, bank_node_error
+
+    if len(bank.position) == 1:
+        return " (the same everywhere)"
+    error = bank_node_error(bank)
+    more = "give more nodes, or leave out --fields and --radii to have their number chosen"
+    if not math.isfinite(error):
+        return f" (too few to tell the error between them: {more})"
+    wanted = -20 * math.log10(LARGEST_ERROR)
+    found = -20 * math.log10(max(error, 1e-10))
+    # The estimate is too low by up to 13 dB (docs/blur.md).
+    poor = f"; {wanted:.0f} dB are usual: {more}" if found < wanted - 15 else ""
+    return f" (about {found:.0f} dB between them{poor})"
 
 
 def _found(bank: PsfBank, output: Path) -> dict[str, Any]:

@@ -228,7 +228,7 @@ def _report(report: PairsReport, output: Path, validation: float, as_json: bool)
     }
     text = (
         f"{output}: {counted(report.count, 'pair')} ({report.made} made now, {len(skipped)} skipped, {len(lost)} lost)"
-        f"; {validate} of {counted(len(held), 'photograph')} validate"
+        f"; {counted(validate, 'pair')}, of {counted(len(held), 'photograph')}, for validation"
     )
     if validate > 2 * validation * report.count:
         text += f", more than the {validation:.0%} that were asked for: one pair of each is the least"

@@ -104,6 +104,20 @@ def test_a_window_that_cuts_off_light_says_how_much(run, lens, tmp_path):
     refused(run("psf", lens, "-o", tmp_path / "psf.h5", "--window", "5"), "window", "%")
 
 
+@pytest.mark.parametrize(
+    ("nodes", "told"),
+    [
+        ("1x1", "1×1 fields (the same everywhere)"),
+        ("3x3", "3×3 fields (too few to tell the error between them: give more nodes, or leave out --fields"),
+        ("7x7", "7×7 fields (about "),
+    ],
+)
+def test_the_error_between_nodes_that_were_asked_for_is_told(run, lens, tmp_path, nodes, told):
+    status, out, _ = run("psf", lens, "-o", tmp_path / "psf.h5", "--fields", nodes, "--wavelengths", "1")
+    assert status == 0
+    assert told in out
+
+
 def test_a_small_window_is_a_warning_on_stderr_alone(run, lens, tmp_path):
     options = ("--fields", "1x1", "--window", "17", "--json")
     status, out, err = run("psf", lens, "-o", tmp_path / "psf.h5", *options)

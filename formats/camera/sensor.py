@@ -112,6 +112,30 @@ class Sensor(Record):
             raise ValueError("temperature_c needs dark_current_e_per_s as well")
         return self
 
+    @model_validator(mode="after")
+    def _sees_light(self) -> Sensor:
+        room, white = self.saturation_e, self.white_level * self.full_well_e * self.system_gain
+        if room < 1:
+            raise ValueError(
+                f"a pixel saturates at {room:g} electrons, one or more was expected; check full_well_e and "
+                "system_gain_dn_per_e"
+            )
+        for what, electrons, keys in (
+            ("dark signal of an exposure", self.dark_signal_e, "dark_current_e, or dark_current_e_per_s and its time"),
+            ("temporal dark noise", self.read_noise_e, "read_noise_e"),
+        ):
+            if electrons >= room:
+                raise ValueError(
+                    f"the {what}, {electrons:g} electrons, leaves no room for light below saturation at {room:g}; "
+                    f"check {keys}"
+                )
+        if white < 1:
+            raise ValueError(
+                f"a white scene gives {white:g} DN, one or more was expected; check system_gain_dn_per_e and "
+                "white_level"
+            )
+        return self
+
     @property
     def pixel_pitch_m(self) -> float:
         """Pixel pitch in metres."""
@@ -130,7 +154,7 @@ class Sensor(Record):
             return self.dark_current_e
         current = self.dark_current_e_per_s
         if self.temperature_c is not None and self.reference_temperature_c is not None and self.doubling_c is not None:
-            # Beyond 2^1000 a float overflows; so much dark current is refused when a frame is taken.
+            # Beyond 2^1000 a float overflows; so much dark current is refused.
             current *= 2.0 ** min((self.temperature_c - self.reference_temperature_c) / self.doubling_c, 1000.0)
         return self.dark_current_e + current * self.exposure_time_s
 

@@ -103,7 +103,6 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
     position, _ = field_positions(camera, found.fields_deg)
     view = view_of(camera, position, float(weight[1] @ wavelength))
     efficiency = float(share @ _by_field(reachable_light(view, wavelength) @ weight.T))
-    corner = view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).direction[0]
     return {
         "restored_db": decibels(float(share @ restored)),
         "restored_centre_db": decibels(restored[0]),
@@ -113,7 +112,7 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
         "track_length_um": track_length_um(camera),
         "diameter_um": lens.aperture_um,
         "f_number": f_number,
-        "field_deg": math.degrees(math.asin(math.hypot(*corner))),
+        "field_deg": corner_deg(camera),
         "light": efficiency / f_number**2,
     }
 
@@ -130,6 +129,20 @@ def track_length_um(camera: Camera) -> float:
         return lens.focal_length_um
     glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
     return lens.stop.distance_um + glass + lens.focal_length_um
+
+
+def corner_deg(camera: Camera) -> float:
+    """Field angle of the chief ray to the sensor's corner, in degrees, in the middle of the green channel.
+
+    Args:
+        camera: the camera.
+
+    Raises:
+        InputError: no chief ray reaches it.
+    """
+    wavelength, weight = spectral_quadrature(camera.spectrum)
+    corner = view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).direction[0]
+    return math.degrees(math.asin(math.hypot(*corner)))
 
 
 def check_corners(camera: Camera) -> None:

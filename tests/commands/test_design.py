@@ -10,9 +10,9 @@ import pytest
 from click.testing import CliRunner, Result
 
 from metalens.cli import metalens
-from metalens.commands.design import loss_text
+from metalens.commands.design import fields_left_out, loss_text
 from metalens.formats.camera.camera import read_camera
-from metalens.formats.design.spec import design_names, read_design
+from metalens.formats.design.spec import design_names, parse_design, read_design
 from metalens.formats.files.errors import InputError
 
 SPEC = """
@@ -85,6 +85,16 @@ def test_a_specification_becomes_a_lens_and_a_report(spec: Path) -> None:
     text = (folder / "report.md").read_text()
     assert "| worst Strehl ratio over field and wavelength |" in text
     assert text.count("| 12° |") == 4
+
+
+def test_a_sensor_that_reaches_farther_than_the_fields_is_told() -> None:
+    """Half of 40 × 40 pixels of 2 µm, 56.6 µm, over a focal length of 60 µm: atan 0.943 = 43.3°."""
+    spec = parse_design(SPEC)
+    assert fields_left_out(spec, spec.camera) == (
+        "; its figures end at 12°, the sensor's corner lies at 43.3°: extend fields_deg, or psf shows what is beyond"
+    )
+    wide = parse_design(SPEC.replace("12.0]", "36.0]"))
+    assert fields_left_out(wide, wide.camera) == ""
 
 
 def test_a_dry_run_says_what_would_be_done_and_does_nothing(spec: Path) -> None:

@@ -71,6 +71,7 @@ def test_an_envelope_becomes_a_lens_and_a_report(spec: Path) -> None:
     # The progress bar stands in the same line, as both streams are one here.
     assert "best is candidate 1: " in last
     assert last.endswith(f"in {folder / 'best.toml'}")
+    assert "\\n" not in result.output
 
 
 @pytest.mark.long  # two processes are started and compile the same simulation again

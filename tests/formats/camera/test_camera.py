@@ -75,6 +75,27 @@ def test_a_name_and_a_file_give_the_same_camera(tmp_path):
         ("pixels = [400, 400]", "pixels = [4, 4]", "must lie between 16 and 16384"),
         ("bit_depth = 10", "bit_depth = 3", "sensor.bit_depth: expected 4 or more"),
         ("black_level_dn = 16.0", "black_level_dn = 600.0", "leaves less than half of the 10-bit range"),
+        ("full_well_e = 5000.0", "full_well_e = 0.001", "a pixel saturates at 0.001 electrons, one or more"),
+        (
+            "read_noise_e = 3.0",
+            "read_noise_e = 1e9",
+            "temporal dark noise, 1e+09 electrons, leaves no room",
+        ),
+        (
+            "dark_current_e = 2.0",
+            "dark_current_e = 6000.0",
+            "the dark signal of an exposure, 6000 electrons, leaves no room for light below saturation at 5000",
+        ),
+        (
+            "read_noise_e = 3.0",
+            "read_noise_e = 3.0\nsystem_gain_dn_per_e = 1e-9",
+            "a white scene gives 4.25e-06 DN",
+        ),
+        (
+            "read_noise_e = 3.0",
+            "read_noise_e = 3.0\nsystem_gain_dn_per_e = 1e9",
+            "a pixel saturates at 1.007e-06 electrons",
+        ),
         ('bayer = "RGGB"', 'bayer = "XTRANS"', "sensor.bayer"),
         ('name = "red"', 'name = "green"', "channels must be red, green, blue in this order"),
         ("fwhm_nm = 30.0", "fwhm_nm = 400.0", "more than half of centre_nm"),
