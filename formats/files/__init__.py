@@ -8,6 +8,7 @@ In reading order:
 - ``input_file``    checks of input paths
 - ``text_file``     tables of numbers that other programs wrote
 - ``foreign_text``  text from files, made safe for printing
+- ``schema_version``  what to do about a file of another version
 - ``record``        strict records of the tables of TOML files
 - ``toml_file``     guarded reading of TOML files, and the shipped ones
 - ``schema_keys``     the keys of a table, read off the record that checks it

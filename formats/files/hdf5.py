@@ -19,6 +19,7 @@ import numpy as np
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.schema_version import version_advice
 
 MAXIMUM_BYTES = 64 * 2**30
 """The largest total size of decoded datasets that a file may declare."""
@@ -82,7 +83,7 @@ def open_guarded(
         path: the file.
         schema: the root attribute ``schema`` that is expected, such as ``"metalens.psf"``.
         version: the root attribute ``version`` that is expected, or those that are.
-        remedy: what to do about a file of another version.
+        remedy: what to do about a file of an earlier version.
 
     Raises:
         InputError: the file is missing, unreadable, of another schema or version, or holds links, external
@@ -159,7 +160,8 @@ def _check_identity(file: h5py.File, target: Path, schema: str, version: int | t
     if not isinstance(found_version, int | np.integer) or found_version not in known:
         read = " and ".join(map(str, known))
         raise InputError(
-            f"{target}: found {schema} version {found_version}, this metalens reads version {read}; {remedy}."
+            f"{target}: found {schema} version {found_version}, this metalens reads version {read}; "
+            f"{version_advice(found_version, known, remedy)}."
         )
 
 

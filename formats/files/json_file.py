@@ -6,14 +6,16 @@ import codecs
 import json
 import os
 from functools import cache
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar, cast, get_args
 
 from pydantic import TypeAdapter, ValidationError
+from pydantic_core import ErrorDetails
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.record import expectation
+from metalens.formats.files.schema_version import version_advice
 
 LARGEST_JSON = 2**26
 
@@ -87,8 +89,17 @@ def parse_record(content: bytes | str, schema: type[Schema], what: str, advice: 
     try:
         found: Schema = _validator(cast(Any, schema)).validate_json(content)
         return found
-    except (ValidationError, RecursionError) as error:
-        raise InputError(f"{origin}: not a readable {what} ({_first(error)}); {advice}.") from error
+    except RecursionError as error:
+        raise InputError(f"{origin}: not a readable {what} ({error}); {advice}.") from error
+    except ValidationError as error:
+        first = _first(error)
+        place = ".".join(str(part) for part in first["loc"])
+        told = f"{shown(place) or 'content'}: {expectation(first)}, found {shown(str(first['input']), 80)!r}"
+        if first["loc"] == ("version",) and first["type"] == "literal_error":
+            advice = version_advice(
+                first["input"], get_args(cast(Any, schema).model_fields["version"].annotation), advice
+            )
+        raise InputError(f"{origin}: not a readable {what} ({told}); {advice}.") from error
 
 
 @cache
@@ -96,11 +107,7 @@ def _validator(schema: Any) -> TypeAdapter[Any]:
     return TypeAdapter(schema)
 
 
-def _first(error: Exception) -> str:
+def _first(error: ValidationError) -> ErrorDetails:
     """The first thing that is wrong; the schema and version come before whatever follows from them."""
-    if not isinstance(error, ValidationError):
-        return str(error)
     errors = error.errors(include_url=False)
-    first = next((each for each in errors if each["loc"] in (("schema",), ("version",))), errors[0])
-    place = ".".join(str(part) for part in first["loc"])
-    return f"{shown(place) or 'content'}: {expectation(first)}, found {shown(str(first['input']), 80)!r}"
+    return next((each for each in errors if each["loc"] in (("schema",), ("version",))), errors[0])

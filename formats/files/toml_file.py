@@ -14,6 +14,7 @@ from metalens.formats.files.commented_toml import toml_value
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.record import Record, first_problem
+from metalens.formats.files.schema_version import version_advice
 
 LARGEST_FILE = 2**20
 
@@ -50,7 +51,7 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
         schema: what ``schema`` must be.
         version: what ``version`` must be.
         origin: how error messages name it.
-        remedy: what to do about another schema: ``copy them from a preset``.
+        remedy: what to do about another schema or an earlier version: ``copy them from a preset``.
 
     Raises:
         InputError: it is not valid TOML (with line and column), or of another schema or version.
@@ -59,9 +60,10 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
     found = {key: content.pop(key, None) for key in ("schema", "version")}
     if found != {"schema": schema, "version": version}:
         said = " and ".join(f"{key} = {_short(value)}" for key, value in found.items() if value is not None)
+        advice = version_advice(found["version"], (version,), remedy) if found["schema"] == schema else remedy
         raise InputError(
             f'{origin}: expected the lines schema = "{schema}" and version = {version} at the top, found '
-            f"{said or 'neither'}{'; ' if remedy else ''}{remedy}."
+            f"{said or 'neither'}{'; ' if advice else ''}{advice}."
         )
     return content
 

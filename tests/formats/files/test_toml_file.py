@@ -75,7 +75,9 @@ def test_long_words_and_lists_of_numbers_are_no_deep_keys() -> None:
     [
         ("size = 1", "found neither; copy them from the manual."),
         ('schema = "metalens.thing"', 'found schema = "metalens.thing"; copy'),
-        (HEAD.replace("1", "2"), 'found schema = "metalens.thing" and version = 2; copy'),
+        (HEAD.replace("1", "2"), 'found schema = "metalens.thing" and version = 2; a newer metalens wrote it'),
+        (HEAD.replace("1", "0"), 'found schema = "metalens.thing" and version = 0; copy'),
+        (HEAD.replace("thing", "other").replace("1", "9"), 'found schema = "metalens.other" and version = 9; copy'),
         (HEAD.replace("thing", "other"), 'found schema = "metalens.other" and version = 1; copy'),
         (HEAD.replace("thing", "x" * 1000), "xxx… and version = 1; copy"),
         (HEAD + "[schema]", "not valid TOML"),

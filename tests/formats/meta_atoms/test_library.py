@@ -236,7 +236,7 @@ def _not_finite(file):
     ("edit", "message"),
     [
         (_other_schema, "found schema 'metalens.psf', expected 'metalens.atom_library'"),
-        (_later_version, "version 99, this metalens reads version 1 and 2; build it again"),
+        (_later_version, "version 99, this metalens reads version 1 and 2; a newer metalens wrote it"),
         (_link_outside, "is a link out of its place; refused"),
         (_huge, "refused as hostile"),
         (_no_transmission, "has no dataset 'transmission'"),
