@@ -179,6 +179,18 @@ _BOUNDS = {
 }
 
 
+_SAID = {
+    "too_short": "expected at least {min_length} {values}",
+    "too_long": "expected at most {max_length} {values}",
+    "string_too_short": "expected at least {min_length} {characters}",
+    "string_too_long": "expected at most {max_length} {characters}",
+    "union_tag_invalid": "'{tag}' is none of {expected_tags}",
+    "union_tag_not_found": "the key {discriminator} is missing",
+    "extra_forbidden": "is not known",
+    "unexpected_keyword_argument": "is not known",
+}
+
+
 _VALID = re.compile(r"an? valid (\w+)")
 _KINDS = {"integer": "a whole number", "array": "a list", "tuple": "a list", "dictionary": "a table"}
 
@@ -193,6 +205,10 @@ def expectation(problem: ErrorDetails) -> str:
     if bound is not None:
         (limit,) = problem["ctx"].values()
         return "expected " + bound.format(f"{limit:g}" if isinstance(limit, float) else limit)
+    if problem["type"] in _SAID:
+        context = problem.get("ctx", {})
+        many = "" if 1 in (context.get("min_length"), context.get("max_length")) else "s"
+        return _SAID[problem["type"]].format(values=f"value{many}", characters=f"character{many}", **context)
     said = problem["msg"].removeprefix("Value error, ").replace("Field required", "is missing")
     said = said.replace("Input should be", "expected").replace(", unable to parse string as a number", "")
     return _VALID.sub(lambda match: _KINDS.get(match[1], f"a {match[1]}"), said)

@@ -101,7 +101,7 @@ def test_the_hash_is_that_of_the_content() -> None:
     ("before", "after", "message"),
     [
         ("version = 1", "version = 2", 'expected the lines schema = "metalens.design"'),
-        ('kind = "mtf"', 'kind = "beauty"', "objectives.0: Input tag 'beauty'"),
+        ('kind = "mtf"', 'kind = "beauty"', "objectives.0: 'beauty' is none of 'strehl', 'mtf', "),
         ('kind = "mtf"', 'kind = "mtf"\nweigth = 2.0', "unknown key objectives.0.weigth"),
         ('kind = "mtf"', 'kind = "efficiency"', "missing key objectives.0.radius_um"),
         ('kind = "mtf"', 'kind = "mtf"\nfrequencies = [1.5]', "expected 1 or less, found 1.5"),

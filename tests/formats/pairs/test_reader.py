@@ -100,9 +100,9 @@ def test_truncated_shard_is_refused_on_opening(folder: Path) -> None:
         ("version", 99, "version: .*found '99'.*; a newer metalens wrote it and is needed to read it"),
         ("count", 0, "count"),
         ("pixels", [0, 4], "between 1 and 65536"),
-        ("cameras", [], "cameras"),
+        ("cameras", [], "cameras: expected at least 1 value, found"),
         ("lost", [{"source": 9, "reason": "gone"}], "a lost source is none of the sources"),
-        ("surprise", 1, "surprise"),
+        ("surprise", 1, "surprise: is not known, found '1'"),
     ],
 )
 def test_manifest_of_another_kind_is_refused(folder: Path, key: str, value: object, message: str) -> None:
