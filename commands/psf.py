@@ -157,8 +157,8 @@ def simulate(
         found["figures"] = [str(path) for path in write_pictures(bank, figures)]
     least, most = found["fwhm_um"]["least"], found["fwhm_um"]["most"]
     nodes = f"{radii} radii" if radii is not None else _size(fields or _grid(bank))
-    text = f"{output}: {camera.name} on {nodes}{_between_nodes(bank)}, FWHM (Eq. 2) {least:.1f} to {most:.1f} µm over "
-    text += "field and colour"
+    text = f"{output}: {camera.name} on {nodes}{_between_nodes(bank)}, FWHM (DMDiff, Eq. 2) {least:.1f} to "
+    text += f"{most:.1f} µm over field and colour"
     answer(found, as_json, f"{text}; {bank.provenance['engine']} ({bank.provenance['engine_reason']})")
 
 

@@ -45,7 +45,7 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
         **bank.provenance,
     }
     text = (
-        f"{output}: {bank.provenance['captures']} captures of {len(bank.position)} positions, FWHM (Eq. 2) "
+        f"{output}: {bank.provenance['captures']} captures of {len(bank.position)} positions, FWHM (DMDiff, Eq. 2) "
         f"{width.min():.1f} to {width.max():.1f} µm over field and colour"
     )
     answer(figures, as_json, text)

@@ -147,7 +147,7 @@ def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None
     strehl = summary["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
     ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
     lines = [
-        f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} as drawn, "
+        f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} without errors, "
         f"{strehl['quantile_50']:.3g} the median of {summary['draws']} lenses, {strehl['quantile_5']:.3g} at 5 %"
     ]
     if ranking:

@@ -39,7 +39,7 @@ class Development(Record):
 
 
 class Sensor(Record):
-    """A colour sensor in the terms of EMVA 1288; a term that is None is switched off."""
+    """A colour sensor in the terms of EMVA 1288; a term that is None is switched off, unless a preset gives it."""
 
     pixels: tuple[int, int] = Field(description="rows, columns")
     pixel_pitch_um: PixelPitch

@@ -62,7 +62,7 @@ def lens_table(summary: Mapping[str, Any]) -> Table:
         ("MTF50 captured", "more", [_figure(lens, CAPTURED, "mtf50") for lens in lenses], 3),
         ("MTF50 restored", "more", [_figure(lens, last, "mtf50") for lens in lenses], 3),
         ("f-number", "", [lens["f_number"] for lens in lenses], 1),
-        ("efficiency", "", [lens["light"] and lens["light"]["efficiency"]["mean"] for lens in lenses], 3),
+        ("light in the windows", "", [lens["light"] and lens["light"]["efficiency"]["mean"] for lens in lenses], 3),
         ("light", "more", [lens["light"] and lens["light"]["relative"] for lens in lenses], 2),
         ("track (µm)", "less", [lens["track_length_um"] for lens in lenses], 0),
         ("diameter (µm)", "less", [lens["diameter_um"] for lens in lenses], 0),
