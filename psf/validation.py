@@ -11,6 +11,8 @@ import numpy as np
 from metalens.formats.files.arguments import require_number, require_whole_pair
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
+from metalens.optics.phase.profile import Phase
+from metalens.optics.phase.stretched import Stretched
 from metalens.psf.conjugates import Conjugates
 from metalens.psf.engines.image_window import ImageWindow
 
@@ -95,12 +97,27 @@ def check_request(
     lens.check(wavelength)
     if min(window.shape) < 1:
         raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
+    for each in lens.phases:
+        _check_design_wavelength(each)
     rim = jnp.linspace(0, 0.5 * float(lens.aperture_diameter), 65)
     phases = [each.at(*place) for each in lens.phases for place in ((0 * rim, rim), (rim, 0 * rim))]
     if not all(bool(jnp.isfinite(phase).all()) for phase in phases):
         raise InputError(
             "psf: the lens' phase is not finite everywhere on the aperture; correct its coefficients, focal "
             "length or design wavelength."
+        )
+
+
+def _check_design_wavelength(phase: Phase) -> None:
+    """Check the design wavelength of a profile that has one, and of all terms of a sum."""
+    for inner in (*getattr(phase, "terms", ()), *([phase.phase] if isinstance(phase, Stretched) else [])):
+        if isinstance(inner, Phase):
+            _check_design_wavelength(inner)
+    design = getattr(phase, "wavelength", None)
+    if design is not None and not 200e-9 <= float(design) <= 20e-6:
+        raise InputError(
+            f"psf: the design wavelength {float(design):.4g} m of a {type(phase).__name__} phase is out of range; 2e-7 "
+            "to 2e-5 was expected, in metres."
         )
 
 

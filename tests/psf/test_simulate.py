@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from metalens.formats.files.errors import InputError
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Plate, Quadratic, Stop
+from metalens.optics.phase.stretched import Stretched
 from metalens.psf import measures, psf_simulator, simulate_psf
 
 WAVELENGTH = 511e-9
@@ -300,3 +301,13 @@ def test_a_request_that_cannot_be_met_is_refused_with_the_reason(changes, messag
     request = {"lens": SMALL_LENS, "wavelength": WAVELENGTH, "field_angle": 0.0, **REQUEST, **changes}
     with pytest.raises(InputError, match=re.escape(message)):
         simulate_psf(request.pop("lens"), request.pop("wavelength"), request.pop("field_angle"), **request)
+
+
+@pytest.mark.parametrize("wavelength", [532.0, -532e-9, 0.0])
+def test_a_design_wavelength_in_another_unit_or_of_another_sign_is_refused(wavelength):
+    """532 m in the place of 532 nm: the lens would be a flat plate, and its image a shadow."""
+    wrong = Hyperbolic(1e-4, wavelength)
+    for phase in (wrong, Quadratic(1e-4, 532e-9) + wrong, Stretched(wrong, 1.01)):
+        lens = Metalens(2e-5, 1e-4, phase)
+        with pytest.raises(InputError, match=r"design wavelength .* m of a Hyperbolic phase is out of range; 2e-7 to"):
+            simulate_psf(lens, 532e-9, 0.0, window=(9, 9), pixel_pitch=1e-6)
