@@ -145,7 +145,7 @@ def _simulated(
     task = replace(task, view=plan.task.view)
     reachable = reachable_in(task)
     found = simulate_until_held(task, side, reachable, wanted, progress, known)
-    _check_share(found.share / reachable, plan.octant.position, found.side)
+    _check_share(found.share / reachable, camera, plan.octant.position, found.side)
     warn_of_small_window(np.minimum(found.share / reachable, 1), (found.side, found.side), task.pixel_pitch)
     return _bank_of(camera, plan, task, found, reachable, spectral), found
 
@@ -209,13 +209,30 @@ def phase_profile(lens: Metalens) -> tuple[np.ndarray, np.ndarray]:
     return radius, np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float)
 
 
-def _check_share(share: np.ndarray, position: np.ndarray, side: int) -> None:
+def _check_share(share: np.ndarray, camera: Camera, position: np.ndarray, side: int) -> None:
     if share.min() >= LEAST_SHARE:
         return
     field, channel = np.unravel_index(share.argmin(), share.shape)
     y, x = position[int(field)]
     raise InputError(
         f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {CHANNEL_NAMES[int(channel)]} light "
-        f"of the field at ({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; ask for a larger "
-        "window or leave it out to have one chosen."
+        f"of the field at ({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; "
+        f"{_elsewhere(camera, side) or 'ask for a larger window or leave it out to have one chosen'}."
+    )
+
+
+def _elsewhere(camera: Camera, side: int) -> str:
+    """What may be wrong where the light lies outside the largest window that :func:`choose_window` chooses."""
+    lens = camera.lens
+    if side * camera.sensor.pixel_pitch_um <= lens.focal_length_um:
+        return ""
+    told = []
+    if lens.defocus_um:
+        told.append(f"lens.defocus_um {lens.defocus_um:g}")
+    if camera.object_distance_mm is not None:
+        told.append(f"object_distance_mm {camera.object_distance_mm:g}")
+    if lens.decentre_um is not None and any(lens.decentre_um):
+        told.append(f"lens.decentre_um {list(lens.decentre_um)}")
+    return (
+        f"the window is wider than the focal length, and the light lands elsewhere: check {', '.join(told or ['lens'])}"
     )

@@ -91,9 +91,10 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
     manifest = read_manifest(target)
     for shard in manifest.shards:
         if not (target / shard.name).is_file() or not (target / shard.marker).is_file():
-            done = sum((target / each.marker).is_file() for each in manifest.shards)
+            lacking = shard.marker if (target / shard.name).is_file() else shard.name
+            done = sum((target / each.name).is_file() and (target / each.marker).is_file() for each in manifest.shards)
             raise InputError(
-                f"{target}: unfinished, {done} of {len(manifest.shards)} shards are there, {shard.name} is not; "
+                f"{target}: unfinished, {lacking} is missing, {done} of {len(manifest.shards)} complete; "
                 "run the command that makes it again with --resume."
             )
         marker = read_marker(target / shard.marker)

@@ -260,7 +260,7 @@ def _gaps(fit: Fit, wanted: Wanted, allowed: bool, delay: GroupDelay | None) -> 
     if not allowed:
         raise InputError(
             f"structure: {told}, at most {LARGEST_PHASE_ERROR:g} rad was expected; take higher meta-atoms or a wider "
-            "range of them, weigh one wavelength more, or pass allow_gaps=True."
+            f"range of them, or weigh one wavelength more{', or ask for a smaller dispersion' if delay else ''}."
         )
     return [told]
 

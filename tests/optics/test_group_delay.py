@@ -77,6 +77,11 @@ def test_the_delay_that_is_asked_for_is_that_of_the_optical_paths():
     assert "group_delay_asked_fs" not in chosen(0.0, allow_gaps=True).provenance
 
 
+def test_a_delay_beyond_the_meta_atoms_is_refused_with_what_is_possible():
+    with pytest.raises(InputError, match=r"or weigh one wavelength more, or ask for a smaller dispersion\.$"):
+        chosen(10.0, known_library(100e-9), kind=None)
+
+
 def known_library(height):
     """Delays of a material of index 2 in air, of a height that the bound knows."""
     wavelength = np.linspace(460e-9, 620e-9, 33)

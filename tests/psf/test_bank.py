@@ -162,3 +162,10 @@ def test_a_bank_survives_its_file(bank: PsfBank, tmp_path):
 def test_a_window_that_loses_the_light_is_refused(camera: Camera):
     with pytest.raises(InputError, match="ask for a larger window"):
         simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(5, 5))
+
+
+def test_light_that_no_window_holds_is_told_with_the_defocus(camera: Camera):
+    # 1 mm of defocus spreads the light of f/2.5 over 400 µm; the window of 152 µm is wider than the focal length.
+    blurred = camera.with_(lens={"defocus_um": 1000.0})
+    with pytest.raises(InputError, match=r"wider than the focal length, .* check lens.defocus_um 1000\."):
+        simulate_bank(blurred, fields=(1, 1), wavelengths_per_channel=1, window=(87, 87))

@@ -85,6 +85,13 @@ def test_every_flipped_bit_reads_the_same_or_gives_an_input_error(folder: Path) 
     assert 0 < refused < 150
 
 
+def test_a_missing_shard_is_named_with_the_number_of_those_that_are_complete(folder: Path) -> None:
+    (folder / "shard-00000.h5").unlink()
+    count = len(list(folder.glob("shard-*.json")))
+    with pytest.raises(InputError, match=rf"unfinished, shard-00000.h5 is missing, {count - 1} of {count} complete;"):
+        read_pairs(folder)
+
+
 def test_truncated_shard_is_refused_on_opening(folder: Path) -> None:
     path = folder / "shard-00002.h5"
     path.write_bytes(path.read_bytes()[:-100])
