@@ -63,7 +63,11 @@ _IN_PLAN = {
 @click.option("--no-chart", is_flag=True, help="Skip the edge chart and the resolution.")
 @click.option("--prior", default="embedded", show_default=True, help="A diffusers folder or hub id.")
 @click.option("--init", "initial", help="Adapter from which DMDiff starts. [default: none]")
-@click.option("--methods", help="Comma-separated names. [default: all]")
+@click.option(
+    "--methods",
+    help="Comma-separated names of wiener-whole, wiener-tiled, wiener-joint, richardson-lucy, two-step, nano-optics, "
+    "swinir-small, swinir, psf-aware, osediff, s3diff, seesr-style, dmdiff-global, dmdiff-local. [default: all]",
+)
 @click.option("--minutes-per-method", type=MINUTES, help="Training time of each method and seed.")
 @click.option("--steps-per-method", type=STEPS, help="Training steps; with both limits, the first one reached.")
 @click.option(

@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
     """Parse a comma-separated list of numbers."""
     del ctx, parameter
-    found = numbers(value, Number(-100, 100))
+    found = numbers(value, Number())
     if found is None:
         raise click.BadParameter(f"{value!r} is not a number or a list such as 0,0.5,1.")
     return found
@@ -74,7 +74,8 @@ form_options = together(
     default="0.75",
     show_default=True,
     callback=_alphas,
-    help="0 is faithful, 1 detailed, above 1 extrapolates; each value of a list such as 0,0.5,1 costs one decode.",
+    help="From −1 to 2: 0 is faithful, 1 detailed; above 1 and below 0 extrapolate, to more detail or less. Each value "
+    "of a list such as 0,0.5,1 costs one decode.",
 )
 @click.option(
     "--alpha-map",

@@ -11,6 +11,8 @@ from click.testing import CliRunner
 
 from metalens.cli import metalens
 from metalens.formats.camera.camera import preset_names
+from metalens.restore.inference.restoration import LEAST_ALPHA, MOST_ALPHA
+from metalens.restore.methods import METHODS
 
 HEAVY = ("torch", "jax", "numpy", "scipy", "matplotlib", "h5py", "pydantic", "diffusers", "transformers", "PIL")
 
@@ -142,3 +144,13 @@ def test_a_command_loads_no_other_ones():
     assert run.returncode == 0
     others = {f"metalens.commands.{names[0]}" for names in COMMANDS} - {"metalens.commands.synth"}
     assert others.isdisjoint(run.stderr.split())
+
+
+def test_the_help_of_bench_names_all_methods():
+    (option,) = [each for each in named("bench").params if each.name == "methods"]
+    assert isinstance(option, click.Option)
+    assert f" {', '.join(METHODS)}. [default: all]" in str(option.help)
+
+
+def test_the_help_of_restore_tells_the_range_of_alpha():
+    assert f"From {LEAST_ALPHA:g} to {MOST_ALPHA:g}: 0 is faithful".replace("-", "−") in help_of("restore")

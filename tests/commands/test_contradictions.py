@@ -147,6 +147,7 @@ CONTRADICTIONS = [
     (f"{RESTORE} --alpha-map {{photographs}}/0.png", "a map of α is grey"),
     (f"{RESTORE} --alpha 0.75,0.750", "different values"),
     (f"{RESTORE} --alpha 50", "between -1 and 2"),
+    (f"{RESTORE} --alpha 1e300", "--alpha 1e+300: expected a number between -1 and 2"),
     (f"{RESTORE} --place 0,1", "does not lie on the sensor"),
     (f"{RESTORE} --tile 1", "--tile 1"),
     ("restore {photographs}/0.png {photographs}/0.png -o OUT --any-lens --psf {psf}", "two captures are named 0"),
