@@ -234,7 +234,8 @@ class TrainingLoop:
             report: progress callback.
 
         Raises:
-            InputError: memory ran out, the checkpoint is not this training's, or steps that are not finite persist.
+            InputError: memory ran out, the checkpoint is not this training's or has more steps than the budget, or
+                steps that are not finite persist.
         """
         with spoken_memory(self.trainee.memory):
             if resume and self.settings.checkpoint.is_file():
@@ -332,6 +333,12 @@ class TrainingLoop:
     def _take_up(self) -> None:
         path = self.settings.checkpoint
         extra = self.optimisation.load(path, stage=self.trainee.stage)
+        done, asked = self.optimisation.step_number, self.optimisation.budget.steps
+        if asked is not None and done > asked:
+            raise InputError(
+                f"{path}: {done} steps are done already, more than the {asked} that were asked for; ask for {done} to "
+                "end there, or for more."
+            )
         try:
             # Methods of the benchmark used to keep the total alone, and priors neither.
             skipped = extra.get("skipped", 0)

@@ -129,6 +129,12 @@ def test_a_checkpoint_with_garbled_counters_is_refused(tmp_path):
         run(Weight(), tmp_path, resume=True)
 
 
+def test_a_training_that_has_more_steps_than_are_asked_for_is_refused(tmp_path):
+    run(Weight(), tmp_path, steps=3)
+    with pytest.raises(InputError, match=r"3 steps are done already, more than the 2 .*; ask for 3 to end there"):
+        run(Weight(), tmp_path, steps=2, resume=True)
+
+
 def test_time_is_counted_until_training_ends_and_not_while_a_checkpoint_lies(tmp_path):
     ended = run(Weight(), tmp_path).optimisation
     assert ended.seconds == ended.seconds > 0
