@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Sequence
+import math
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -28,6 +29,33 @@ def answer(figures: dict[str, Any], as_json: bool, text: str | Sequence[str]) ->
     """
     lines = [text] if isinstance(text, str) else text
     click.echo(json.dumps(figures) if as_json else "\n".join(shown(line, LONGEST_LINE) for line in lines))
+
+
+VERSIONS = frozenset({"metalens", "jax"})
+"""Entries of a provenance that are never numbers, even where they look like one."""
+
+
+def figures_of(provenance: Mapping[str, str]) -> dict[str, Any]:
+    """The entries of a file's provenance, which are texts, as JSON tells them: numbers as numbers, several as a list.
+
+    Args:
+        provenance: name → text.
+
+    Example:
+        >>> figures_of({"jax": "1.0", "engine": "fresnel", "engine_error": "2.9e-06", "channel_energy": "1.0 0.5"})
+        {'jax': '1.0', 'engine': 'fresnel', 'engine_error': 2.9e-06, 'channel_energy': [1.0, 0.5]}
+    """
+    return {key: text if key in VERSIONS else _figure(text) for key, text in provenance.items()}
+
+
+def _figure(text: str) -> Any:
+    try:
+        numbers = [int(each) if each.isdecimal() else float(each) for each in text.split()]
+    except ValueError:
+        return text
+    if not numbers or not all(map(math.isfinite, numbers)):
+        return text
+    return numbers[0] if len(numbers) == 1 else numbers
 
 
 def counted(number: int, noun: str, plural: str | None = None) -> str:

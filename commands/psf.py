@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, figures_of
 from metalens.commands.default_group import DefaultGroup
 from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import (
@@ -210,7 +210,7 @@ def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
         "nodes": len(bank.position),
         "window": list(bank.intensity.shape[-2:]),
         "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
-        **bank.provenance,
+        **figures_of(bank.provenance),
     }
 
 

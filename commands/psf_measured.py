@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, figures_of
 from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, WINDOW, json_option, output_option
 from metalens.commands.progress import count_progress
@@ -42,7 +42,7 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
         "layout": bank.layout,
         "window": list(bank.intensity.shape[-2:]),
         "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
-        **bank.provenance,
+        **figures_of(bank.provenance),
     }
     text = (
         f"{output}: {bank.provenance['captures']} captures of {len(bank.position)} positions, FWHM (DMDiff, Eq. 2) "

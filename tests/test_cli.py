@@ -29,7 +29,11 @@ def simulated(tmp_path_factory) -> Path:
     (folder / "lens.toml").write_text(text)
     words = ["psf", str(folder / "lens.toml"), "-o", str(folder / "psf.h5"), "--fields", "3x3", "--json"]
     result = CliRunner().invoke(metalens, words, catch_exceptions=False)
-    assert json.loads(result.stdout)["camera"] == "metacamera"
+    told = json.loads(result.stdout)
+    assert told["camera"] == "metacamera"
+    assert 0.9 < told["captured_share_lowest"] <= told["captured_share_mean"] <= 1
+    assert told["wavelengths"] == 3
+    assert len(told["channel_energy"]) == 3
     return folder
 
 
