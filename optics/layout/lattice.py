@@ -145,7 +145,7 @@ def _pitch(y: np.ndarray, x: np.ndarray, rows: _Steps, columns: _Steps, kind: La
         return max(_stray(y, row_part * pitch), _stray(x, column_part * pitch))
 
     # A round pitch is taken if the positions lie on its sites as well as on those of the fitted one.
-    allowed = min(0.5 * tolerance, stray(found) + 0.15 * tolerance)
+    allowed = min(0.5 * tolerance, stray(found) + 0.1 * tolerance)
     for unit in ROUND_PITCHES:
         nice = max(round(found / unit), 1) * unit
         if abs(nice - found) < RATIO_TOLERANCE * found and stray(nice) <= allowed:

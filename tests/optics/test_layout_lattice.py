@@ -17,6 +17,7 @@ def positions(lattice, pitch, size, *, grid=1e-9):
 
 @settings(max_examples=60, deadline=None)
 @example(lattice="square", pitch=3996, rows=8, columns=8, seed=0)
+@example(lattice="square", pitch=2822, rows=8, columns=8, seed=2580)
 @given(
     lattice=st.sampled_from(["square", "hexagonal"]),
     pitch=st.integers(2000, 9000),

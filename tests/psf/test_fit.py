@@ -116,7 +116,7 @@ def measured_and_fitted(write_captures, tmp_path_factory) -> dict:
 
 
 def test_defocus_tilt_and_decentre_are_recovered_from_noisy_captures(measured_and_fitted):
-    assert measured_and_fitted["measured"]["captures"] == "30"
+    assert measured_and_fitted["measured"]["captures"] == 30
     assert measured_and_fitted["measured"]["layout"] == "scattered"
     value = {name: number["value"] for name, number in measured_and_fitted["fitted"]["fitted"].items()}
     assert value["defocus_um"] == pytest.approx(6.0, abs=0.2)
