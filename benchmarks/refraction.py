@@ -18,7 +18,7 @@ from optiland.optic import Optic
 from optiland.rays import RealRays
 
 from metalens.optics import Cauchy, Surface
-from metalens.optics.refraction import trace
+from metalens.optics.refraction.surfaces import trace
 
 LIGHT = 587.6e-9
 MILLI, MICRO = 1e-3, 1e-6

@@ -17,13 +17,8 @@ Files, in reading order:
 - ``neighbours``   correction of the local periodic approximation, from a verification
 - ``corrected``    a lens with it
 - ``built``        transmission of a lens that consists of given meta-atoms
-- ``dispersion``   refractive index by wavelength
-- ``refraction``   refractive surfaces, and exact rays through them
+- ``refraction``   refractive surfaces in front of the lens, and the light behind them
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
-- ``aimed_rays``   rays through refractive surfaces that meet given places
-- ``disc_polynomial``  polynomials fitted to values on a disc
-- ``refracted_light``  the light behind refractive surfaces, in the plane of the stop or lens
-- ``refraction_check``  whether its rays come through and make one wavefront
 - ``fabrication``  fabrication errors
 - ``geometric_phase``  rotated half-wave plates in circular light
 - ``incidence``    angle and polarisation at each place of a lens
@@ -50,7 +45,6 @@ Conventions:
 """
 
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon, regular_polygon
-from metalens.optics.dispersion import Cauchy, Dispersion, Sellmeier, TabulatedIndex, cauchy_of_abbe
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import (
     MetaAtomLibrary,
@@ -75,7 +69,8 @@ from metalens.optics.phase import (
     Zernike,
 )
 from metalens.optics.propagation import angular_spectrum, rayleigh_sommerfeld
-from metalens.optics.refraction import Surface
+from metalens.optics.refraction.dispersion import Cauchy, Dispersion, Sellmeier, TabulatedIndex, cauchy_of_abbe
+from metalens.optics.refraction.surfaces import Surface
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.source import PlaneWave, PointSource, Source
 from metalens.runners.compilation_cache import keep_compilations

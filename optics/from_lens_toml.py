@@ -19,7 +19,6 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
 from metalens.optics.built import Built
-from metalens.optics.dispersion import Cauchy, Dispersion, Sellmeier, cauchy_of_abbe
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
 from metalens.optics.geometric_phase import GeometricPhase, nanofins_of
 from metalens.optics.meta_atoms import MetaAtoms, library_named, nano_optics_proxy
@@ -29,7 +28,8 @@ from metalens.optics.meta_atoms.of_camera import atom_library_of
 from metalens.optics.metalens import Metalens, Plate, Stop
 from metalens.optics.neighbours import BEYOND_SLOPE, Neighbours, neighbours_of
 from metalens.optics.phase.from_lens_toml import MICRO, NANO, phase_of
-from metalens.optics.refraction import Surface
+from metalens.optics.refraction.dispersion import Cauchy, Dispersion, Sellmeier, cauchy_of_abbe
+from metalens.optics.refraction.surfaces import Surface
 from metalens.optics.response import IdealPhase, Kinoform, Response
 from metalens.optics.structure.fit import steepest_turn
 from metalens.optics.structure.jones_sites import Basis, Light, jones_sites

@@ -26,7 +26,7 @@ from metalens.optics.meta_atoms.oblique import between_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
-from metalens.optics.refracted_light import RefractedLight
+from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.source import PlaneWave, PointSource, Source
 
 Element = Literal["yy", "xx", "xy"]

@@ -12,7 +12,7 @@ from metalens.optics.built import Built
 from metalens.optics.neighbours import Neighbours
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
-from metalens.optics.refraction import Surface
+from metalens.optics.refraction.surfaces import Surface
 from metalens.optics.response import IdealPhase, Response
 
 

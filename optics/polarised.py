@@ -19,7 +19,7 @@ from metalens.optics.meta_atoms.response import MetaAtoms
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Phase, Scalar
 from metalens.optics.pytree import register_dataclass
-from metalens.optics.refracted_light import RefractedLight
+from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.response import Response
 from metalens.optics.source import PointSource, Source
 from metalens.optics.structure.jones_sites import JonesSites

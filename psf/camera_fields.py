@@ -14,7 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
-from metalens.optics.refracted_light import behind_surfaces
+from metalens.optics.refraction.refracted_light import behind_surfaces
 from metalens.optics.source import Source
 from metalens.psf.conjugates import Conjugates, at_sensor, source_at
 from metalens.psf.engines.choice import Engine

@@ -14,7 +14,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.gradient import phase_gradient, phase_slope
-from metalens.optics.refracted_light import chief_direction
+from metalens.optics.refraction.refracted_light import chief_direction
 from metalens.optics.source import Source
 from metalens.psf.conjugates import source_at
 

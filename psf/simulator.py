@@ -19,8 +19,8 @@ from metalens.optics.incidence import largest_squared_sine
 from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
-from metalens.optics.refracted_light import RefractedLight, behind_surfaces
-from metalens.optics.refraction_check import checked_behind_surfaces
+from metalens.optics.refraction.check import checked_behind_surfaces
+from metalens.optics.refraction.refracted_light import RefractedLight, behind_surfaces
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld

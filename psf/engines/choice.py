@@ -13,7 +13,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.geometric_phase import CircularResponse
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import varies_over_lens
-from metalens.optics.refracted_light import RefractedLight
+from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.source import PointSource, Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.cost import grid_nanoseconds, tile_nanoseconds

@@ -12,7 +12,7 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
-from metalens.optics.refracted_light import RefractedLight, fitted_radius, refracted, without_surfaces
+from metalens.optics.refraction.refracted_light import RefractedLight, fitted_radius, refracted, without_surfaces
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
 from metalens.psf.engines.backpropagation import keeps_all

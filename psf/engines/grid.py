@@ -14,7 +14,7 @@ import scipy.fft
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.gradient import phase_gradient
-from metalens.optics.refracted_light import RefractedLight
+from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.sharp_edge import EDGE_REACH
 from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, fine_samples

@@ -3,7 +3,7 @@
 import jax
 import numpy as np
 
-from metalens.optics.disc_polynomial import DEGREE, disc_fit, polynomial_values
+from metalens.optics.refraction.disc_polynomial import DEGREE, disc_fit, polynomial_values
 
 RADIUS = 250e-6
 WAVELENGTH = 532e-9

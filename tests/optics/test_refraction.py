@@ -8,8 +8,16 @@ import numpy as np
 import pytest
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.dispersion import LINE_C, LINE_D, LINE_F, Cauchy, Sellmeier, TabulatedIndex, cauchy_of_abbe
-from metalens.optics.refraction import MISSES, OVERLAPS, REFLECTS, Surface, trace
+from metalens.optics.refraction.dispersion import (
+    LINE_C,
+    LINE_D,
+    LINE_F,
+    Cauchy,
+    Sellmeier,
+    TabulatedIndex,
+    cauchy_of_abbe,
+)
+from metalens.optics.refraction.surfaces import MISSES, OVERLAPS, REFLECTS, Surface, trace
 
 LIGHT = 532e-9
 INDEX = 1.5168

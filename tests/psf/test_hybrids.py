@@ -23,10 +23,10 @@ from metalens.optics import (
     cauchy_of_abbe,
     metalens_of,
 )
-from metalens.optics.dispersion import LINE_C, LINE_D, LINE_F
 from metalens.optics.incidence import local_incidence
-from metalens.optics.refracted_light import behind_surfaces
-from metalens.optics.refraction_check import checked_behind_surfaces
+from metalens.optics.refraction.check import checked_behind_surfaces
+from metalens.optics.refraction.dispersion import LINE_C, LINE_D, LINE_F
+from metalens.optics.refraction.refracted_light import behind_surfaces
 from metalens.psf import psf_simulator, simulate_psf
 from metalens.psf.camera_fields import view_of
 from metalens.psf.conjugates import source_at

@@ -19,9 +19,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.optics.dispersion import Dispersion
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
+from metalens.optics.refraction.dispersion import Dispersion
 
 INTERSECTION_STEPS = 8
 """Newton steps to the place where a ray meets a surface; they converge quadratically."""

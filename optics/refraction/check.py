@@ -10,11 +10,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.aimed_rays import Surfaces, aimed_bundle, ray_from
-from metalens.optics.disc_polynomial import DEGREE, SPOKES, disc_fit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Scalar
-from metalens.optics.refracted_light import (
+from metalens.optics.refraction.aimed_rays import Surfaces, aimed_bundle, ray_from
+from metalens.optics.refraction.disc_polynomial import DEGREE, SPOKES, disc_fit
+from metalens.optics.refraction.refracted_light import (
     LEAST_LIGHT,
     MARGIN,
     RefractedLight,
@@ -22,7 +22,7 @@ from metalens.optics.refracted_light import (
     fitted_radius,
     without_surfaces,
 )
-from metalens.optics.refraction import MISSES, OVERLAPS, REFLECTS
+from metalens.optics.refraction.surfaces import MISSES, OVERLAPS, REFLECTS
 from metalens.optics.source import Source
 
 ON_PLACE = 1e-4

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from metalens.optics.refraction import Ray, Surface, trace
+from metalens.optics.refraction.surfaces import Ray, Surface, trace
 from metalens.optics.source import Source
 
 AIMING_STEPS = 8

@@ -13,12 +13,12 @@ from dataclasses import dataclass, replace
 import jax
 import jax.numpy as jnp
 
-from metalens.optics.aimed_rays import Bundle, Surfaces, aimed_bundle
 from metalens.optics.aperture import Aperture
-from metalens.optics.disc_polynomial import disc_fit, polynomial_values
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
+from metalens.optics.refraction.aimed_rays import Bundle, Surfaces, aimed_bundle
+from metalens.optics.refraction.disc_polynomial import disc_fit, polynomial_values
 from metalens.optics.source import Source
 
 MARGIN = 1.02

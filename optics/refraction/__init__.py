@@ -1,0 +1,11 @@
+"""Refractive surfaces in front of a metalens: rays through them, and the light behind them.
+
+In reading order:
+
+- ``dispersion``       refractive index by wavelength
+- ``surfaces``         refractive surfaces, and exact rays through them
+- ``aimed_rays``       rays through the surfaces that meet given places
+- ``disc_polynomial``  polynomials fitted to values on a disc
+- ``refracted_light``  the light behind the surfaces, in the plane of the stop or lens
+- ``check``            whether its rays come through and make one wavefront
+"""
