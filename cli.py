@@ -7,7 +7,6 @@ imported when the command is asked for, and heavy packages when it runs, so that
 
 from __future__ import annotations
 
-import io
 import os
 import sys
 import tempfile
@@ -23,6 +22,7 @@ from typing import Any
 import click
 
 from metalens import __version__
+from metalens.commands.misuse import misuse_sentence
 from metalens.commands.plan import BEGUN
 from metalens.formats.files.atomic import DISK_REFUSES
 from metalens.formats.files.errors import InputError, InputWarning, Notice
@@ -105,16 +105,11 @@ def main() -> None:
         sys.exit(status if isinstance(status, int) else 0)
     except click.exceptions.Exit as error:
         sys.exit(error.exit_code)
-    except click.ClickException as error:
-        told = io.StringIO()
-        error.show(file=told)
-        # click lists choices below each other; any other line end comes from what was typed.
-        usage = told.getvalue().partition("Error: ")[0]
-        message = shown(error.format_message().replace("\n\t", " "), LONGEST_MESSAGE)
-        # Some of click's sentences have no full stop.
-        stop = "" if message.endswith((".", "?")) else "."
-        click.echo(f"{usage}Error: {message}{stop}", err=True)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
         sys.exit(error.exit_code)
+    except click.ClickException as error:
+        _fail(misuse_sentence(error), error.exit_code)
     except InputError as error:
         _fail(str(error), 1)
     except ModuleNotFoundError as error:

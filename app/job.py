@@ -112,7 +112,7 @@ class Job:
 
     def sentence(self) -> str:
         """Why it failed."""
-        lines = [line for line in re.split(r"[\r\n]", self._tail()) if line.startswith(("metalens: ", "Error: "))]
+        lines = [line for line in re.split(r"[\r\n]", self._tail()) if line.startswith("metalens: ")]
         return lines[-1].partition(": ")[2] if lines else f"the command failed; {self.folder / 'log'} has its output."
 
     def answer(self) -> dict[str, Any]:

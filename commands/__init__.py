@@ -53,6 +53,7 @@ What they share:
 - ``bank``           the bank of ``--psf``
 - ``ensemble``       the banks of a folder of lenses
 - ``hub``            pull and push
+- ``misuse``         wrong use of a command as a sentence
 - ``default_group``  a command with subcommands beside it
 
 At the top of a module only click and the standard library are imported; everything else inside the command, so that

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import math
+import warnings
 from functools import partial
 from typing import Any
 
 import numpy as np
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.optics.metalens import Metalens
 from metalens.psf.engines.choice import Engine
 from metalens.psf.simulator import EngineFault, psf_simulator
 from metalens.psf.validation import FieldAngle
+
+HARDLY_ANY = 0.01
+"""Share of the light in the window below which a warning is given."""
 
 
 def simulate_psf(
@@ -54,7 +58,8 @@ def simulate_psf(
     Returns:
         ``[y, x]`` energy per sample: the intensity times the pixel's area, over the light that passes the
         aperture. Its sum, at most 1, is the share of that light that reaches the window (exact with
-        ``integrate_pixels``, else as good as the midpoint rule).
+        ``integrate_pixels``, else as good as the midpoint rule). Less than 1 % is told by an
+        :class:`~metalens.formats.files.errors.InputWarning`.
 
     Raises:
         InputError: a value that is not finite or out of range, samples so far apart that their sum is not the
@@ -92,6 +97,14 @@ def simulate_psf(
         raise InputError(
             f"psf: a window of {window[0]} × {window[1]} samples of {1e6 * pixel_pitch:.3g} µm holds {share:.1%} "
             f"of the light, at least {least_share:.1%} was expected; ask for a larger window."
+        )
+    if share < HARDLY_ANY:
+        warnings.warn(
+            f"psf: a window of {window[0]} × {window[1]} samples of {1e6 * pixel_pitch:.3g} µm holds {share:.2%} of "
+            "the light: at this field angle, distance and wavelength it lands elsewhere or spreads farther; ask for a "
+            "larger window.",
+            InputWarning,
+            stacklevel=2,
         )
     return psf
 

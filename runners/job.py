@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from importlib import import_module
 from typing import Any, Protocol, TypeVar
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import DiskError, InputError
 
 Progress = Callable[[int], None]
 """Is told how much of a job is made."""
@@ -59,10 +59,13 @@ def do_job(job: str, spec: Mapping[str, Any], progress: Progress = lambda made: 
         progress: called with what is done so far.
 
     Returns:
-        ``result``, or ``error``, the sentence of an :class:`InputError`, or ``failure``, a traceback.
+        ``result``, or ``error``, the sentence of an :class:`InputError`, or ``disk``, what a :class:`DiskError` is made
+        of, or ``failure``, a traceback.
     """
     try:
         return {"result": job_of(job)(spec, progress)}
+    except DiskError as error:
+        return {"disk": error.args}
     except InputError as error:
         return {"error": str(error)}
     except Exception:
@@ -76,6 +79,8 @@ def answer_of(reply: Mapping[str, Any]) -> Any:
         InputError: the job raised one.
         RuntimeError: it failed otherwise; holds the worker's traceback.
     """
+    if "disk" in reply:
+        raise DiskError(*reply["disk"])
     if "error" in reply:
         raise InputError(reply["error"])
     if "failure" in reply:

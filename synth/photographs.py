@@ -10,6 +10,7 @@ from typing import Annotated
 
 from pydantic import BaseModel, Field
 
+from metalens.formats.files.foreign_text import as_utf8
 from metalens.formats.files.json_file import read_json, read_record
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import list_pictures
@@ -70,7 +71,7 @@ def find_photographs(
         if folder not in terms:
             terms[folder] = _read_credits(folder / MANIFEST)
         entry = terms[folder].get(path.name, _Credit(file=path.name))
-        photographs.append(Photograph(path.stem, path, entry.licence, entry.credit))
+        photographs.append(Photograph(as_utf8(path.stem), path, entry.licence, entry.credit))
     return photographs
 
 

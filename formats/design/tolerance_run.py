@@ -23,6 +23,7 @@ from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import parse_record
 from metalens.formats.files.json_lines import whole_lines
+from metalens.formats.files.schema_version import WHOLE
 
 RUN = "run.json"
 LENSES = "lenses.jsonl"
@@ -48,7 +49,7 @@ class ToleranceRun(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     schema_: Literal["metalens.tolerance_run"] = Field(default="metalens.tolerance_run", alias="schema")
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], WHOLE] = 1
     lens_toml: str
     lens_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     spec: ToleranceSpec

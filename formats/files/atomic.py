@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import DiskError, InputError
 from metalens.formats.files.input_file import is_folder, real_path
 
 
@@ -47,7 +47,7 @@ _UNFINISHED: set[Path] = set()
 def remove_unfinished() -> None:
     """Remove unfinished files before the process ends at once."""
     for part in tuple(_UNFINISHED):
-        _remove(part)
+        remove(part)
 
 
 @contextmanager
@@ -70,15 +70,13 @@ def disk_error(error: BaseException) -> OSError | None:
     return error if isinstance(error, OSError) else None
 
 
-def _explain(error: OSError, path: Path) -> InputError:
-    remedy = "Free some disk space or choose" if error.errno in DISK_REFUSES else "Choose"
-    return InputError(
-        f"{path}: could not be written ({error.strerror or error}); nothing was left behind. "
-        f"{remedy} another place with -o."
-    )
+def explained(error: OSError, place: object) -> DiskError:
+    """The operating system's error about a file or folder, as a sentence."""
+    return DiskError(str(place), str(error.strerror or error), error.errno in DISK_REFUSES)
 
 
-def _remove(path: Path) -> None:
+def remove(path: Path) -> None:
+    """Remove a file, a link, or a folder with all that it holds; nothing happens if there is none."""
     if path.is_dir() and not path.is_symlink():
         shutil.rmtree(path, ignore_errors=True)
     else:
@@ -137,7 +135,7 @@ def write_text(path: str | os.PathLike[str], text: str) -> None:
 
 
 def append_text(path: str | os.PathLike[str], text: str) -> None:
-    """Append UTF-8 text to a file and sync it; after an error the file has its former length.
+    """Append UTF-8 text to a file and sync it; after an error the file is as it was.
 
     Args:
         path: of the file; created if it is missing.
@@ -147,15 +145,18 @@ def append_text(path: str | os.PathLike[str], text: str) -> None:
         InputError: the disk is full or refuses the write.
     """
     target = Path(path)
-    before = target.stat().st_size if target.exists() else 0
+    before = target.stat().st_size if target.exists() else None
     try:
         with target.open("ab") as file:
             file.write(text.encode("utf-8"))
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
-        os.truncate(target, before)
-        raise _explain(error, target) from error
+        if before is None:
+            target.unlink(missing_ok=True)
+        else:
+            os.truncate(target, before)
+        raise explained(error, target) from error
 
 
 @contextmanager
@@ -170,9 +171,9 @@ def _told_of(target: Path, part: Path) -> Iterator[None]:
         found = disk_error(error)
         if found is None:
             raise
-        raise _explain(found, target) from error
+        raise explained(found, target) from error
     finally:
-        _remove(part)
+        remove(part)
         _UNFINISHED.discard(part)
 
 

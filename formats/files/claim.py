@@ -12,15 +12,20 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from metalens.formats.files.atomic import (
+    DISK_REFUSES,
+    disk_error,
+    explained,
+    remove,
     removed_on_ending,
     require_new_directory,
     require_new_file,
     require_writable,
     write_text,
 )
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import DiskError, InputError
 from metalens.formats.files.input_file import is_folder, real_path
 from metalens.formats.files.json_file import read_json
+from metalens.formats.files.schema_version import version_advice
 
 LOCK = ".lock"
 """In a folder while a run writes there; the end of the name of a file's lock, which lies beside it."""
@@ -39,8 +44,12 @@ def claimed_folder(
     resume: bool,
     may_differ: Collection[str] = (),
     beside: Collection[str] = (),
+    worthless: Collection[str] = (),
 ) -> Iterator[dict[str, Any] | None]:
     """Lock a new folder, or one of an interrupted run with the same settings, while the block runs.
+
+    A run that fails before it has made anything to go on from leaves no folder. One that was interrupted keeps its
+    note.
 
     Args:
         folder: created if it is missing.
@@ -49,6 +58,7 @@ def claimed_folder(
         resume: continue an interrupted run with the same settings, or start a new one.
         may_differ: names of settings that may change on resuming.
         beside: names of entries that may be there before a run begins.
+        worthless: names of entries from which alone no run goes on, such as a log.
 
     Returns:
         Settings of the interrupted run, or ``None`` if the folder is new.
@@ -58,25 +68,64 @@ def claimed_folder(
     """
     target = Path(folder)
     check_claim(target, note, resume=resume, beside=beside)
+    is_new = not is_folder(target)
     _make(target)
-    with held(target / LOCK, target):
-        for leftover in target.glob(".*.part"):
-            leftover.unlink(missing_ok=True)
-        found = None
-        if (target / note).is_file():
-            if not resume:
-                raise InputError(f"{target}: another run began here meanwhile; choose a new folder with -o.")
-            found = _read_note(target / note)
-            require_same(found, asked, target, may_differ=may_differ)
-        else:
-            _require_no_strangers(target, note, beside)
-            write_note(target / note, asked)
-        try:
-            yield found
-        finally:
-            # Workers that were ended have died in a write of their own.
-            for leftover in target.glob(".*.part"):
-                leftover.unlink(missing_ok=True)
+    try:
+        with held(target / LOCK, target):
+            _remove_parts(target)
+            found = None
+            if (target / note).is_file():
+                if not resume:
+                    raise InputError(f"{target}: another run began here meanwhile; choose a new folder with -o.")
+                found = _read_note(target / note)
+                require_same(found, asked, target, may_differ=may_differ)
+            else:
+                _require_no_strangers(target, note, beside)
+                write_note(target / note, asked)
+            try:
+                yield found
+            except Exception as error:
+                unfinished = found is None and (target / note).is_file()
+                if unfinished and not _worth_keeping(target, {LOCK, note, *beside, *worthless}):
+                    for entry in tuple(target.iterdir()):
+                        if entry.name not in {LOCK, *beside}:
+                            remove(entry)
+                elif (refused := _refused_write(error, target)) is not None:
+                    raise InputError(refused.with_kept(target)) from error
+                raise
+            finally:
+                # Workers that were ended have died in a write of their own.
+                _remove_parts(target)
+    except Exception:
+        if is_new:
+            # Unless something is there to go on from.
+            with suppress(OSError):
+                target.rmdir()
+        raise
+
+
+def _remove_parts(folder: Path) -> None:
+    for leftover in folder.glob(".*.part"):
+        leftover.unlink(missing_ok=True)
+
+
+def _worth_keeping(folder: Path, worthless: Collection[str]) -> bool:
+    """Whether a folder has a file besides some entries of its own, at any depth, that a run can go on from."""
+    return any(
+        any(each.is_file() for each in (entry, *entry.rglob("*")))
+        for entry in folder.iterdir()
+        if entry.name not in worthless and entry.suffix != ".part"
+    )
+
+
+def _refused_write(error: Exception, folder: Path) -> DiskError | None:
+    """The disk's refusal that ended a run; None if something else did."""
+    if isinstance(error, InputError):
+        return error if isinstance(error, DiskError) else None
+    found = disk_error(error)
+    if found is None or found.errno not in DISK_REFUSES:
+        return None
+    return explained(found, found.filename or folder)
 
 
 def check_claim(
@@ -205,9 +254,11 @@ def require_same(
     now: dict[str, Any] = json.loads(json.dumps(asked))
     for name in (*now, *(name for name in found if name not in now)):
         if name not in may_differ and found.get(name) != now.get(name):
+            advice = "repeat the settings of the first run, or choose another place with -o"
+            if name == "version":
+                advice = version_advice(found.get(name), (now.get(name, 0),), advice)
             raise InputError(
-                f"{place}: cannot be resumed, {difference(name, found.get(name), now.get(name))}; repeat the settings "
-                "of the first run, or choose another place with -o."
+                f"{place}: cannot be resumed, {difference(name, found.get(name), now.get(name))}; {advice}."
             )
 
 

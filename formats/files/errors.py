@@ -9,6 +9,31 @@ class InputError(ValueError):
     """
 
 
+class DiskError(InputError):
+    """The disk refuses a write.
+
+    Args:
+        place: the file or folder that was written.
+        reason: as the operating system says it.
+        is_full: whether more space, or another disk, would help.
+    """
+
+    def __init__(self, place: str, reason: str, is_full: bool) -> None:
+        super().__init__(place, reason, is_full)
+        self._told = f"{place}: could not be written ({reason})"
+        self._free = "Free some disk space" if is_full else ""
+
+    def __str__(self) -> str:
+        """The sentence where nothing is left."""
+        remedy = f"{self._free} or choose" if self._free else "Choose"
+        return f"{self._told}; nothing was left behind. {remedy} another place with -o."
+
+    def with_kept(self, folder: object) -> str:
+        """The sentence where a folder keeps what a run can go on from."""
+        remedy = f"{self._free} and continue" if self._free else "Continue"
+        return f"{self._told}; what was finished stays in {folder}. {remedy} with --resume."
+
+
 class InputWarning(UserWarning):
     """Input of the user gives a result that is less accurate than usual.
 

@@ -40,6 +40,15 @@ def shown(text: str, longest: int = LONGEST) -> str:
     return "".join(_sign(each) for each in text)
 
 
+def as_utf8(name: str) -> str:
+    r"""A file's name with each byte that is no UTF-8 written as ``\xff``, so that manifests and JSON can hold it.
+
+    >>> as_utf8("caf\udce9 \n")
+    'caf\\xe9 \n'
+    """
+    return "".join(_sign(each) if "\udc80" <= each <= "\udcff" else each for each in name)
+
+
 def _sign(sign: str) -> str:
     if unicodedata.category(sign) not in _CONTROL:
         return sign

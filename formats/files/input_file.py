@@ -8,6 +8,7 @@ import stat
 from pathlib import Path
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import as_utf8
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:
@@ -44,9 +45,13 @@ def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing
         missing: end of the sentence that is said if there is no such file.
 
     Raises:
-        InputError: it is missing, a folder, a device, a pipe, a link to itself, or too large.
+        InputError: it is missing, a folder, a device, a pipe, a link to itself, or too large, or its name is no UTF-8.
     """
     target = Path(path)
+    name = os.fspath(target)
+    if as_utf8(name) != name:
+        # No manifest, page or JSON can hold it.
+        raise InputError(f"{as_utf8(name)}: its name is no UTF-8; rename it.")
     try:
         status = target.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -5,6 +5,19 @@ from __future__ import annotations
 from collections.abc import Collection
 
 import numpy as np
+from pydantic import BeforeValidator
+from pydantic_core import PydanticKnownError
+
+
+def _whole(value: object) -> object:
+    """Refuse what is equal to a whole number and is none: ``true`` and ``1.0``."""
+    if type(value) is not int:
+        raise PydanticKnownError("literal_error", {"expected": "a whole number"})
+    return value
+
+
+WHOLE = BeforeValidator(_whole)
+"""Of the version in a record: ``Annotated[Literal[1], WHOLE]``."""
 
 NEWER = "a newer metalens wrote it and is needed to read it: update metalens"
 """What to do about a file of a later version."""

@@ -58,7 +58,8 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
     """
     content = toml_tables(text, origin=origin)
     found = {key: content.pop(key, None) for key in ("schema", "version")}
-    if found != {"schema": schema, "version": version}:
+    # True and 1.0 are equal to 1, and no version.
+    if found != {"schema": schema, "version": version} or type(found["version"]) is not int:
         said = " and ".join(f"{key} = {_short(value)}" for key, value in found.items() if value is not None)
         advice = version_advice(found["version"], (version,), remedy) if found["schema"] == schema else remedy
         raise InputError(
@@ -163,5 +164,5 @@ def shipped_text(folder: str, name: str) -> str:
 
 
 def _short(value: object) -> str:
-    said = f'"{value}"' if isinstance(value, str) else repr(value)
+    said = f'"{value}"' if isinstance(value, str) else str(value).lower() if isinstance(value, bool) else repr(value)
     return said if len(said) <= 60 else said[:60] + "…"

@@ -17,6 +17,7 @@ from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.interruption import stop_if_interrupted
 from metalens.formats.files.json_file import read_record
+from metalens.formats.files.schema_version import WHOLE
 from metalens.formats.hub.address import HubAddress
 from metalens.formats.hub.listing import SECONDS, HubFile, HubListing, hub_api, hub_errors
 
@@ -50,7 +51,7 @@ class HubNote(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     schema_: Literal["metalens.hub"] = Field(default="metalens.hub", alias="schema")
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], WHOLE] = 1
     repository: Annotated[str, Field(max_length=200)]
     kind: Literal["dataset", "model"]
     revision: Annotated[str, Field(pattern=r"^[0-9a-f]{40}$")]

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_record
+from metalens.formats.files.schema_version import WHOLE
 
 ORDERS = (-3, -2, -1, 0, 1, 2, 3)
 """Orders of a grating in units of the lens' phase: 1 the wanted one, 0 the light that is not deflected."""
@@ -87,7 +88,7 @@ class Verification(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
     schema_: Literal["metalens.verification"] = Field(default="metalens.verification", alias="schema")
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], WHOLE] = 1
     camera: str
     lens_hash: str = Field(pattern=r"^[0-9a-f]{64}$")
     library: str

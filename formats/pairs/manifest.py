@@ -12,6 +12,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_folder
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
+from metalens.formats.files.schema_version import WHOLE
 from metalens.formats.pairs.photograph_split import Split
 
 SCHEMA = "metalens.pairs"
@@ -126,7 +127,7 @@ class PairsManifest(_Record):
     """
 
     schema_: Literal["metalens.pairs"] = Field(default="metalens.pairs", alias="schema")
-    version: Literal[2] = 2
+    version: Annotated[Literal[2], WHOLE] = 2
     kind: Kind
     count: int = Field(ge=1, le=10**9)
     shard_size: int = Field(ge=1, le=10**6)
@@ -179,7 +180,7 @@ class ShardMarker(_Record):
     """The JSON beside a finished shard."""
 
     schema_: Literal["metalens.pairs.shard"] = Field(default="metalens.pairs.shard", alias="schema")
-    version: Literal[2] = 2
+    version: Annotated[Literal[2], WHOLE] = 2
     count: int = Field(ge=1)
     bytes: int = Field(ge=1)
     sha256: str = Field(pattern=_HASH)

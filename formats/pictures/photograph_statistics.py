@@ -13,10 +13,11 @@ from importlib import resources
 from typing import Annotated, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.record import expectation
+from metalens.formats.files.json_file import parse_record
+from metalens.formats.files.schema_version import WHOLE
 
 SCHEMA = "metalens.photograph_statistics"
 
@@ -79,7 +80,7 @@ class PhotographStatistics:
 class _File(BaseModel):
     model_config = ConfigDict(extra="forbid")
     schema_: Literal["metalens.photograph_statistics"] = Field(alias="schema")
-    version: Literal[1]
+    version: Annotated[Literal[1], WHOLE]
     source: str
     frequency_cycles_per_pixel: Annotated[tuple[float, ...], Field(min_length=1)]
     covariance: Annotated[tuple[Matrix, ...], Field(min_length=1)]
@@ -95,14 +96,8 @@ def parse_photograph_statistics(text: str | bytes, origin: str) -> PhotographSta
     Raises:
         InputError: it has another form, or a covariance is not positive.
     """
-    try:
-        content = _File.model_validate_json(text)
-    except ValidationError as error:
-        first = error.errors()[0]
-        place = ".".join(map(str, first["loc"])) or "the file"
-        raise InputError(
-            f"{origin}: {place}: {expectation(first)}; make it with scripts/photograph_statistics.py."
-        ) from error
+    advice = "make it with scripts/photograph_statistics.py"
+    content = parse_record(text, _File, "file of photograph statistics", advice, origin=origin)
     try:
         return PhotographStatistics(np.array(content.frequency_cycles_per_pixel), np.array(content.covariance))
     except InputError as error:

@@ -210,20 +210,11 @@ def list_pictures(sources: Iterable[str | os.PathLike[str]], suffixes: Collectio
         else:
             raise InputError(f"{source}: no such file or folder; give pictures or folders that hold them.")
         for entry in entries:
-            _require_printable(entry)
             found.setdefault(real_path(entry), entry)
     if not found:
         places = ", ".join(str(source) for source in named) or "nothing was given"
         raise InputError(f"{places}: no picture found; give files or folders with {', '.join(sorted(suffixes))}.")
     return list(found.values())
-
-
-def _require_printable(path: Path) -> None:
-    """Refuse a name that no manifest, page or JSON can hold."""
-    try:
-        str(path).encode("utf-8")
-    except UnicodeEncodeError:
-        raise InputError(f"{path}: its name is no UTF-8; rename it.") from None
 
 
 def _is_listed(path: Path, folder: Path, suffixes: Collection[str]) -> bool:

@@ -11,7 +11,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import is_file
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
+from metalens.formats.files.schema_version import WHOLE
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 
@@ -72,7 +73,7 @@ class EnsembleManifest(_Record):
     """
 
     schema_: Literal["metalens.psf_ensemble"] = Field(default="metalens.psf_ensemble", alias="schema")
-    version: Literal[1] = 1
+    version: Annotated[Literal[1], WHOLE] = 1
     camera_name: str
     lens_hash: str = Field(pattern=_HASH)
     seed: int = Field(ge=0, lt=2**63)

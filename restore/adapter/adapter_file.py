@@ -34,6 +34,10 @@ from metalens.restore.prior.text_prompts import read_prompt_bank
 
 FUNCTIONS = "psf.h5"
 
+WEIGHTS, PROMPTS = "adapter.safetensors", "prompts.safetensors"
+BEFORE_DESCRIPTION = (WEIGHTS, PROMPTS, FUNCTIONS)
+"""Files of an adapter that are written before its ``adapter.json``, and are of no use without it."""
+
 LARGEST_WEIGHTS = 2**36
 """Bytes of a safetensors file; its header says what is read of it."""
 
@@ -54,12 +58,12 @@ def save_adapter(folder: Path, restorer: Restorer) -> None:
     tensors = {name: value.detach().half().contiguous().cpu() for name, value in restorer.parameters().items()}
     # The name of its first three channels, from when there were no others.
     tensors["fwhm_map"] = torch.from_numpy(np.ascontiguousarray(restorer.lens_map)).half()
-    with atomic_file(folder / "adapter.safetensors") as part:
+    with atomic_file(folder / WEIGHTS) as part:
         safetensors.torch.save_file(tensors, part)
     if not restorer.prior.own_prompts:
         # With stored embeddings the adapter needs no text encoder later.
         prompts = {path: value.detach().float().contiguous().cpu() for path, value in restorer.prior.prompts.items()}
-        with atomic_file(folder / "prompts.safetensors") as part:
+        with atomic_file(folder / PROMPTS) as part:
             safetensors.torch.save_file(prompts, part)
     if restorer.config.conditioning == "optics":
         if restorer.bank is None:
@@ -151,7 +155,7 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
     config = AdapterConfig(**description["config"])
     camera = parse_camera(description["lens_toml"], origin=f"{folder}/adapter.json: its lens_toml")
     recorded, quality_metric = description["prior"], description["quality_metric"]
-    kept = folder / "prompts.safetensors"
+    kept = folder / PROMPTS
     prompts = read_prompt_bank(kept, PATHS) if kept.is_file() else None
     loaded_prior = load_prior(prior if prior is not None else recorded["name"], prompts=prompts)
     if loaded_prior.identity != recorded["identity"]:
@@ -173,7 +177,7 @@ def load_restorer(source: str | os.PathLike[str], *, prior: str | os.PathLike[st
             f"{folder / FUNCTIONS}: is of camera {found.name!r} ({found.hash[:12]}…), the "
             f"adapter of {camera.name!r} ({camera.hash[:12]}…); copy the adapter again."
         )
-    path = folder / "adapter.safetensors"
+    path = folder / WEIGHTS
     shapes = {name: tuple(parameter.shape) for name, parameter in restorer.parameters().items()}
     tensors = read_tensors(path, expected=shapes | {"fwhm_map": restorer.lens_map.shape})
     lens_map = tensors.pop("fwhm_map").float()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+from metalens.formats.files.schema_version import WHOLE
 
 SCHEMA = "metalens.adapter"
 VERSION = 1
@@ -37,7 +39,7 @@ class AdapterDescription(_Kept):
     """An adapter."""
 
     schema_: Literal["metalens.adapter"] = Field(alias="schema")
-    version: Literal[1]
+    version: Annotated[Literal[1], WHOLE]
     config: dict[str, Any]
     prior: PriorDescription
     lens_hash: str

@@ -15,6 +15,7 @@ from metalens.formats.files.claim import claimed_folder, write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
 from metalens.formats.files.record import Positive, first_problem
+from metalens.formats.files.schema_version import version_advice
 
 SCHEMA = "metalens.bench"
 VERSION = 1
@@ -111,7 +112,8 @@ def read_plan(folder: Path) -> BenchPlan:
     found: dict[str, Any] = read_json(path, "benchmark's plan", _ANEW)
     identity = found.pop("schema", None), found.pop("version", None)
     if identity != (SCHEMA, VERSION):
-        raise InputError(f"{path}: not a readable benchmark's plan (it is not {SCHEMA} version {VERSION}); {_ANEW}.")
+        advice = version_advice(identity[1], (VERSION,), _ANEW) if identity[0] == SCHEMA else _ANEW
+        raise InputError(f"{path}: not a readable benchmark's plan (it is not {SCHEMA} version {VERSION}); {advice}.")
     try:
         return TypeAdapter(BenchPlan).validate_python(found)
     except ValidationError as error:

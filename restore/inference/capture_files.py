@@ -14,6 +14,7 @@ from metalens.formats.camera.sensor import Sensor
 from metalens.formats.captures.capture_picture import CAPTURE_SUFFIXES, read_capture
 from metalens.formats.captures.video import Video, is_video, open_video
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import as_utf8
 from metalens.formats.files.input_file import is_file
 from metalens.formats.pairs.reader import Pairs, is_pairs_folder, pair_names, read_pairs
 from metalens.formats.pictures.pictures import list_pictures
@@ -62,10 +63,10 @@ def captures_of(sources: Sequence[str | os.PathLike[str]]) -> list[CaptureFile |
         elif is_file(source) and is_video(source):
             found += _frames(open_video(source))
         elif latents:
-            found += [KeptLatents(path.name.removesuffix(SUFFIX), path) for path in latents]
+            found += [KeptLatents(as_utf8(path.name.removesuffix(SUFFIX)), path) for path in latents]
         else:
             pictures = list_pictures([source], CAPTURE_SUFFIXES)
-            found += [CaptureFile(path.stem, partial(read_capture, path), path=path) for path in pictures]
+            found += [CaptureFile(as_utf8(path.stem), partial(read_capture, path), path=path) for path in pictures]
     names = [capture.name for capture in found]
     if len(set(names)) != len(names):
         twice = next(name for name in names if names.count(name) > 1)

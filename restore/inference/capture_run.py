@@ -5,15 +5,14 @@ The folder holds ``restoration.json``, the settings of the run, from its beginni
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 from metalens.formats.files.claim import claimed_folder
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder
 from metalens.restore.inference.capture_files import CaptureFile, KeptLatents
 
 NOTE = "restoration.json"
@@ -85,7 +84,7 @@ def run_over_captures(
     done = CapturesDone()
     with ExitStack() as stack:
         for folder in folders:
-            stack.enter_context(_claimed(folder, settings, resume=resume))
+            stack.enter_context(claimed_folder(folder, NOTE, settings, resume=resume))
         missing = []
         for capture in captures:
             if all(path.is_file() for path in work.files(capture)):
@@ -121,18 +120,3 @@ def _require_any(done: CapturesDone, usable: Sequence[Any]) -> None:
         reason = done.failed[0]["reason"]
         others = len(done.failed) - 1
         raise InputError(reason if not others else f"{reason} None of the {others + 1} captures can be restored.")
-
-
-@contextmanager
-def _claimed(folder: Path, settings: Mapping[str, Any], *, resume: bool) -> Iterator[None]:
-    """Claim a folder; one that was made here and into which nothing was written is removed after an error."""
-    is_new = not is_folder(folder)
-    try:
-        with claimed_folder(folder, NOTE, settings, resume=resume):
-            yield
-    except BaseException:
-        if is_folder(folder) and {entry.name for entry in folder.iterdir()} <= {NOTE}:
-            (folder / NOTE).unlink(missing_ok=True)
-            if is_new:
-                folder.rmdir()
-        raise

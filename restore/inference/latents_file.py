@@ -16,6 +16,7 @@ A safetensors file with ``positive`` and ``neutral`` ``[1, channel, y, x]`` floa
 from __future__ import annotations
 
 import hashlib
+import re
 from pathlib import Path
 
 import numpy as np
@@ -27,6 +28,7 @@ from torch import Tensor
 from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
+from metalens.formats.files.schema_version import version_advice
 from metalens.formats.pictures.pictures import MAXIMUM_PIXELS
 from metalens.restore.adapter.adapter_file import read_tensors
 from metalens.restore.adapter.restorer import Restorer
@@ -90,10 +92,12 @@ def load_latents(path: Path, restorer: Restorer) -> Latents:
         InputError: the file is missing, damaged, too large, not finite, or of another adapter or prior.
     """
     metadata = _metadata(path)
-    if metadata.get("schema") != SCHEMA or metadata.get("version") != VERSION:
+    schema, version, advice = metadata.get("schema"), metadata.get("version", ""), "restore the photograph again"
+    if schema != SCHEMA or version != VERSION:
+        if schema == SCHEMA and re.fullmatch("[0-9]{1,9}", version):
+            advice = version_advice(int(version), (int(VERSION),), advice)
         raise InputError(
-            f"{path}: found {metadata.get('schema')!r} version {metadata.get('version')!r}, expected {SCHEMA} "
-            f"version {VERSION}; give a file that metalens restore --latents wrote."
+            f"{path}: found {schema!r} version {version!r}, expected {SCHEMA} version {VERSION}; {advice}."
         )
     for what, found, expected in (
         ("prior", metadata.get("prior"), restorer.prior.identity),

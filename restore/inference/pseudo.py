@@ -12,6 +12,7 @@ import numpy as np
 import torch
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import as_utf8
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard, SkippedSource
 from metalens.formats.pairs.photograph_split import (
     VALIDATION_SHARE,
@@ -151,7 +152,7 @@ def _readable(
         try:
             picture = read_picture(path)
         except InputError as error:
-            skipped.append(SkippedSource(name=path.name, reason=str(error)))
+            skipped.append(SkippedSource(name=as_utf8(path.name), reason=str(error)))
             continue
         hashes.append(hashlib.sha256(path.read_bytes()).hexdigest())
         looks.append(look_of(picture))

@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import safetensors
 import safetensors.torch
@@ -23,6 +23,7 @@ from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.formats.files.json_file import parse_record
+from metalens.formats.files.schema_version import WHOLE
 
 CHECKPOINT = "checkpoint.safetensors"
 """File name in a training's folder."""
@@ -106,7 +107,7 @@ class TrainingState(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
 
     schema_: Literal["metalens.checkpoint"] = Field(alias="schema")
-    version: Literal[2]
+    version: Annotated[Literal[2], WHOLE]
     stage: str = Field(max_length=200)
     step: int = Field(ge=0, le=10**12)
     seconds: float = Field(ge=0, le=1e12, allow_inf_nan=False)

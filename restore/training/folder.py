@@ -9,11 +9,16 @@ from typing import Any
 
 from metalens.formats.files.claim import check_claim, claimed_folder
 from metalens.formats.files.errors import InputError
+from metalens.restore.adapter.adapter_file import BEFORE_DESCRIPTION
 from metalens.restore.training.checkpoint import CHECKPOINT
-from metalens.restore.training.log import HISTORY
+from metalens.restore.training.log import CURVES, HISTORY, PICTURES
 
 SETTINGS = "settings.json"
 """Exists from the start to the end of a training: a folder with this file holds an unfinished one."""
+
+
+WITHOUT_CHECKPOINT = (HISTORY, PICTURES, CURVES, *BEFORE_DESCRIPTION)
+"""Entries from which no training goes on without its checkpoint, and which are no adapter."""
 
 
 @contextmanager
@@ -30,7 +35,7 @@ def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[No
             is in use.
     """
     check_folder(output, resume=resume)
-    with claimed_folder(output, SETTINGS, settings, resume=resume):
+    with claimed_folder(output, SETTINGS, settings, resume=resume, worthless=WITHOUT_CHECKPOINT):
         yield
 
 

@@ -15,7 +15,7 @@ from metalens.formats.pairs.manifest import PairsManifest, PairsSource, SkippedS
 from metalens.formats.pairs.photograph_split import look_of, split_photographs
 from metalens.formats.pairs.thumbnail import thumbnail_of
 from metalens.formats.pictures.light import read_stored_light
-from metalens.formats.pictures.pictures import decode_picture
+from metalens.formats.pictures.pictures import decode_picture, read_bytes
 from metalens.formats.pictures.resizing import strips
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.runners.job import Progress
@@ -96,18 +96,6 @@ def _unusable(reasons: Sequence[str]) -> InputError:
     none = f"none of the {len(reasons)} photographs can be used; the first"
     which = "the photograph cannot be used" if len(reasons) == 1 else none
     return InputError(f"pairs: {which}: {first} Give a folder of colour photographs.")
-
-
-def read_bytes(path: Path) -> bytes:
-    """Read a photograph's file.
-
-    Raises:
-        InputError: it cannot be read.
-    """
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise InputError(f"{path}: could not be read ({error.strerror or error}).") from error
 
 
 def take_stock(

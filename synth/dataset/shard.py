@@ -20,6 +20,7 @@ from metalens.formats.pairs.photograph_split import photographs_in_turn
 from metalens.formats.pairs.shard import PairSample, StoredSample, store_sample
 from metalens.formats.pairs.writer import write_shard
 from metalens.formats.pictures.light import read_stored_light
+from metalens.formats.pictures.pictures import read_bytes
 from metalens.formats.pictures.resizing import StoredLight
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
@@ -27,7 +28,6 @@ from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.runners.job import Progress
 from metalens.synth.dataset.camera import SimulatedCamera, photograph_crop, simulated_camera
 from metalens.synth.dataset.crops import Sharpness, choose_view, cut_scene, sharpness_of
-from metalens.synth.dataset.photograph_survey import read_bytes
 from metalens.synth.dataset.settings import (
     PairsSettings,
     camera_of,

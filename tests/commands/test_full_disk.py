@@ -142,7 +142,12 @@ def is_told(status: int, said: str, place: Path) -> None:
     assert said.strip().splitlines()[-1] == sentences[-1]
     # A command that runs others is told by the first of them that fails.
     assert "File too large" in sentences[0] or "No space left on device" in sentences[0], said
+    # Beside the outputs: what fills the disk, and what torch and matplotlib keep for themselves.
+    left = sorted(path for path in place.iterdir() if path.name.startswith("out"))
     assert not list(place.rglob("*.part"))
+    # What is left is something to go on from, and the sentence says how.
+    assert ("--resume" in said) == bool(left), (said, [path for each in left for path in (each, *each.rglob("*"))])
+    assert all(path.is_file() or any(each.is_file() for each in path.rglob("*")) for path in left)
 
 
 SLOW = ("train", "restore", "pseudo", "pretrain", "transfer", "latents", "report", "compare", "demo")

@@ -61,9 +61,11 @@ def test_a_name_forges_no_line_of_an_answer(run, given, tmp_path):
     photographs.mkdir()
     write_picture(photographs / f"{FORGES}.png", textured(1)[0])
     (photographs / f"{FORGES}broken.png").write_bytes(b"no picture")
+    write_picture(os.fsdecode(os.fsencode(photographs) + b"/caf\xe9.png"), textured(1)[0])
     status, out, err = run("synth", photographs, "-o", tmp_path / "pairs", "--psf", given["psf"], "--crop", "32")
     assert status == 0, err
     is_plain(out, err)
+    assert "skipped caf\\xe9: " in err
     is_plain(*run("data", "show", tmp_path / "pairs")[1:])
     stray = tmp_path / "pairs" / f"{FORGES}stray"
     stray.write_text("")

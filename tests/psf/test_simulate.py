@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.optics import EvenPolynomial, Hyperbolic, Metalens, Plate, Quadratic, Stop
 from metalens.optics.phase.stretched import Stretched
 from metalens.psf import measures, psf_simulator, simulate_psf
@@ -301,6 +301,11 @@ def test_a_request_that_cannot_be_met_is_refused_with_the_reason(changes, messag
     request = {"lens": SMALL_LENS, "wavelength": WAVELENGTH, "field_angle": 0.0, **REQUEST, **changes}
     with pytest.raises(InputError, match=re.escape(message)):
         simulate_psf(request.pop("lens"), request.pop("wavelength"), request.pop("field_angle"), **request)
+
+
+def test_a_window_with_hardly_any_light_is_a_warning():
+    with pytest.warns(InputWarning, match=r"psf: a window of 9 × 9 samples of 0\.5 µm holds 0\.0.% of the light"):
+        simulate_psf(SMALL_LENS, WAVELENGTH, 1.3, **REQUEST)
 
 
 @pytest.mark.parametrize("wavelength", [532.0, -532e-9, 0.0])

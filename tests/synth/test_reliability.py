@@ -70,7 +70,7 @@ def test_photographs_that_cannot_be_used_are_skipped_each_with_its_reason(
     assert (report.count, set(skipped)) == (3, {*BAD, "gone"})
     for name, (_, reason) in BAD.items():
         assert reason in skipped[name]
-    assert "No such file" in skipped["gone"]
+    assert "no such file" in skipped["gone"]
     for photograph in given:
         with pytest.raises(InputError, match=photograph.name):
             generate_pairs([photograph, *photographs], bank, tmp_path / "strict", execution=Execution(strict=True))

@@ -10,6 +10,7 @@ from pathlib import Path
 from PIL import ExifTags
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.foreign_text import as_utf8
 from metalens.formats.pictures.light import read_light
 from metalens.formats.pictures.pictures import read_bytes, with_picture
 from metalens.synth.dataset.photograph_survey import ENLARGEMENT
@@ -110,8 +111,8 @@ def choose_photographs(
     if not any(each.covers(pixels, ENLARGEMENT) for each in training):
         raise InputError(
             f"compare: no training photograph can be used: {len(training)} are left beside the test, and they must "
-            f"fill {frame} when enlarged {ENLARGEMENT:g} times{_largest(training)}; give more, or larger ones, with "
-            "--photos."
+            f"fill {frame} when enlarged {ENLARGEMENT:g} times{_largest(training)}{_first(left_out)}; give more, or "
+            "larger ones, with --photos."
         )
     whole = bool(test_photos) and not any(source in photos for source in test_photos)
     arguments = (photos or TRAINING) if whole else [str(each.path) for each in training]
@@ -126,7 +127,7 @@ def _hashed(photographs: Sequence[Photograph], left_out: dict[str, str]) -> list
             data = read_bytes(photograph.path)
             pixels = _pixels(photograph.path, data)
         except InputError as error:
-            left_out[photograph.path.name] = str(error)
+            left_out[as_utf8(photograph.path.name)] = str(error)
             continue
         sha256 = hashlib.sha256(data).hexdigest()
         found.setdefault(sha256, HashedPhotograph(photograph.path, sha256, pixels))
@@ -158,6 +159,11 @@ def _largest(photographs: Sequence[HashedPhotograph]) -> str:
     if not photographs:
         return ""
     return f" (the largest has {_size(max(photographs, key=lambda each: each.pixels[0] * each.pixels[1]))})"
+
+
+def _first(left_out: dict[str, str]) -> str:
+    reason = next(iter(left_out.values()), "").rstrip(".")
+    return f"; of {len(left_out)} that were left out the first: {reason}" if left_out else ""
 
 
 def _size(photograph: HashedPhotograph) -> str:

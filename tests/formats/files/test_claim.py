@@ -1,5 +1,6 @@
 """One run at a time in a place, and only the one that it was begun with."""
 
+import errno
 import json
 import subprocess
 import sys
@@ -8,9 +9,11 @@ from contextlib import ExitStack
 import pytest
 
 from metalens.formats.files.claim import LOCK, claimed_folder, difference, held, require_same
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import DiskError, InputError
 
 ASKED = {"seed": 1, "pixels": (4, 5), "camera": {"name": "a"}}
+
+DISK_FULL = DiskError("shard.h5", "No space left on device", True)
 
 HOLDER = """
 import sys
@@ -60,6 +63,39 @@ def test_what_workers_have_left_half_written_is_removed_when_a_run_is_stopped(tm
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["note.json"]
 
 
+def fails(folder, error, *files, **options):
+    def work():
+        with claimed_folder(folder, "note.json", ASKED, resume=False, **options):
+            for name in files:
+                (folder / name).parent.mkdir(exist_ok=True)
+                (folder / name).write_text("done")
+            (folder / ".shard.h5.123.part").write_text("half")
+            (folder / "empty").mkdir()
+            raise error
+
+    with pytest.raises(Exception) as told:
+        work()
+    return str(told.value)
+
+
+@pytest.mark.parametrize("error", [DISK_FULL, OSError(errno.ENOSPC, "No space left on device"), InputError("wrong.")])
+def test_a_run_that_fails_with_nothing_to_go_on_from_leaves_nothing(tmp_path, error):
+    assert "--resume" not in fails(tmp_path / "run", error, "log/a.txt", worthless=["log"])
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "run" / "inputs").mkdir(parents=True)
+    fails(tmp_path / "run", error, beside=["inputs"])
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["inputs"]
+
+
+@pytest.mark.parametrize("error", [DISK_FULL, OSError(errno.ENOSPC, "No space left on device")])
+def test_what_a_run_had_finished_when_the_disk_was_full_stays_and_is_gone_on_from(tmp_path, error):
+    said = fails(tmp_path / "run", error, "log/a.txt", "shards/0.h5", worthless=["log"])
+    assert "could not be written (No space left on device); what was finished stays in " in said
+    assert said.endswith("run. Free some disk space and continue with --resume.")
+    assert (tmp_path / "run" / "shards" / "0.h5").is_file()
+    assert claim(tmp_path / "run", resume=True) is not None
+
+
 def test_without_resume_what_is_there_is_left_alone(tmp_path):
     claim(tmp_path / "run")
     with pytest.raises(InputError, match="not empty"):
@@ -90,6 +126,12 @@ def test_another_run_is_refused_with_what_changed(tmp_path, changed, told):
 def test_a_setting_that_is_gone_is_a_change(tmp_path):
     with pytest.raises(InputError, match="old was 1 and is now None"):
         require_same({"old": 1}, {}, tmp_path)
+
+
+def test_a_run_of_a_newer_version_is_told_as_such(tmp_path):
+    for found, told in ((3, "a newer metalens wrote it"), (1, "repeat the settings")):
+        with pytest.raises(InputError, match=f"version was {found} and is now 2; {told}"):
+            require_same({"version": found}, {"version": 2}, tmp_path)
 
 
 def test_long_values_are_not_quoted():

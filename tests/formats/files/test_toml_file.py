@@ -76,6 +76,7 @@ def test_long_words_and_lists_of_numbers_are_no_deep_keys() -> None:
         ("size = 1", "found neither; copy them from the manual."),
         ('schema = "metalens.thing"', 'found schema = "metalens.thing"; copy'),
         (HEAD.replace("1", "2"), 'found schema = "metalens.thing" and version = 2; a newer metalens wrote it'),
+        *((HEAD.replace("1", each), f"version = {each}; copy") for each in ("true", "1.0")),
         (HEAD.replace("1", "0"), 'found schema = "metalens.thing" and version = 0; copy'),
         (HEAD.replace("thing", "other").replace("1", "9"), 'found schema = "metalens.other" and version = 9; copy'),
         (HEAD.replace("thing", "other"), 'found schema = "metalens.other" and version = 1; copy'),

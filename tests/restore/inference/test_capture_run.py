@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -92,8 +94,13 @@ def test_a_run_without_any_usable_capture_leaves_nothing(make_restorer, folder, 
 
 def test_the_filter_runs_in_the_same_way(bank, folder, tmp_path):
     out, options = tmp_path / "out", FilterOptions(10.0)
+    no_utf_8 = Path(os.fsdecode(os.fsencode(folder) + b"/caf\xe9.png"))
+    write_picture(no_utf_8, capture(0))
     done = filter_files(bank, captures_of([folder]), out, options)
-    assert ([row["capture"] for row in done.rows], [each["capture"] for each in done.failed]) == (["a", "c"], ["b"])
+    assert [row["capture"] for row in done.rows] == ["a", "c"]
+    assert [each["capture"] for each in done.failed] == ["b", "caf\\xe9"]
+    assert done.failed[1]["reason"] == f"{folder}/caf\\xe9.png: its name is no UTF-8; rename it."
+    no_utf_8.unlink()
     write_picture(folder / "b.png", capture(1))
     again = filter_files(bank, captures_of([folder]), out, options, resume=True)
     assert (again.already, [row["capture"] for row in again.rows]) == (["a", "c"], ["b"])

@@ -61,6 +61,8 @@ def test_damaged_latents_are_refused(kept):
     path.write_bytes(whole[: len(whole) // 2])
     refused("no latents that can be read")
     refused("found 'else' version '1', expected metalens.latents", schema="else")
+    refused("version '2', .* a newer metalens wrote it and is needed to read it: update metalens", version="2")
+    refused("version '0', .*; restore the photograph again", version="0")
     refused("expected up to 128000000", rows="9" * 12)
     refused(r"neutral has shape \(1, 8, 32, 40\), expected \(1, 8, 32, 64\)", columns="128")
     refused("positive holds NaN", {"positive": torch.full((1, 8, 32, 40), float("nan"))})
