@@ -59,7 +59,7 @@ def import_(
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import atomic_directory, require_new_directory
-    from metalens.optics.layout.as_made import import_lens, write_imported
+    from metalens.optics.layout.as_made import LENS_FILE, import_lens, write_imported
 
     begun = time.perf_counter()
     require_new_directory(output)
@@ -75,7 +75,36 @@ def import_(
     with atomic_directory(output) as part:
         made = write_imported(part, imported, Path(like).parent if Path(like).is_file() else None)
     found = {"output": str(output), "lens_hash": made.hash, **_figures(imported, made)}
-    answer(found, as_json, f"{output}: {_sentence(imported)}")
+    told = ""
+    # Of a lens file with its own focal length nothing but the sensor is that of --like.
+    if made.lens.surfaces is None:
+        difference, told = _beside(read_camera(output / LENS_FILE), camera, like)
+        found |= difference
+    answer(found, as_json, f"{output}: {_sentence(imported)}{told}")
+
+
+def _beside(made: Camera, camera: Camera, like: str) -> tuple[dict[str, Any], str]:
+    """The phase of the imported lens beside that of ``--like``, as figures and in words; another lens is warned of."""
+    import warnings
+
+    from metalens.formats.files.errors import InputError, InputWarning
+    from metalens.optics.layout.phase_difference import ANOTHER_LENS, phase_difference
+
+    try:
+        found = phase_difference(made, camera)
+    except InputError as error:
+        return {"phase_difference_rad": None}, f"; its phase is not compared with that of {like}: {error}".rstrip(".")
+    at = f"at {1e9 * found.wavelength:.4g} nm"
+    if found.rms > ANOTHER_LENS:
+        warnings.warn(
+            f"--like {like}: the phase of the imported lens differs from that of this lens by {found.rms:.2f} rad "
+            f"(root mean square, {at}), as another lens', a turned or a mirrored one does; give the lens that the file "
+            "was made from.",
+            InputWarning,
+            stacklevel=2,
+        )
+    figures = {"phase_difference_rad": found.rms, "phase_difference_nm": 1e9 * found.wavelength}
+    return figures, f"; its phase differs from that of {like} by {found.rms:.2f} rad (root mean square, {at})"
 
 
 def _options(

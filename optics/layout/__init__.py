@@ -21,6 +21,7 @@ Files, in reading order:
 - ``zmx``           lens files of OpticStudio with a Binary 2 surface
 - ``chosen``        the structure of a camera that is exported
 - ``as_made``       the camera that an imported file describes
+- ``phase_difference``  how far that lens is from the one it is said to be like
 
 The gdstk package is imported where it is used.
 """

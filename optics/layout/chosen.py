@@ -93,7 +93,12 @@ def choice_for(
         require_number(each, "structure: wavelengths in metres")
     if not (math.isfinite(chosen) and chosen > 0):
         raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
-    asked = wavelengths or (_wavelength_of(camera),)
+    asked = wavelengths
+    if not asked:
+        designed = design_wavelength(camera)
+        if designed is None:
+            raise InputError(f"{camera.name}: has no design wavelength; give --wavelengths-nm.")
+        asked = (designed,)
     choice = Choice(source, chosen, lattice or "square", asked, targets_of(camera.lens), dispersion)
     if choice.targets is not None and dispersion:
         raise InputError(
@@ -153,7 +158,8 @@ def _pitch_of(camera: Camera, source: str | Path) -> float:
     return library_pitch(source)
 
 
-def _wavelength_of(camera: Camera) -> float:
+def design_wavelength(camera: Camera) -> float | None:
+    """In metres: that of the response or the phase, or the middle of the green band; None if there is none of these."""
     response, phase = camera.lens.response, camera.lens.phase
     if isinstance(
         response, GeometricResponse | KinoformResponse | NanofinResponse | NanoOpticsProxyResponse | LibraryResponse
@@ -162,9 +168,7 @@ def _wavelength_of(camera: Camera) -> float:
     if isinstance(phase, HyperbolicPhase | QuadraticPhase | LogAspherePhase):
         return phase.wavelength_nm * 1e-9
     green = [channel.centre_nm for channel in camera.spectrum.channels or () if channel.name == "green"]
-    if not green:
-        raise InputError(f"{camera.name}: has no design wavelength; give --wavelengths-nm.")
-    return green[0] * 1e-9
+    return green[0] * 1e-9 if green else None
 
 
 def site_estimate(camera: Camera, choice: Choice) -> int:

@@ -12,7 +12,7 @@ from click.testing import CliRunner, Result
 from metalens.cli import metalens
 from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.camera.structure import EMPTY, read_structure
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank_file import read_psf_bank
 
 
@@ -54,6 +54,9 @@ def test_a_file_for_fabrication_comes_back_as_the_structure_it_was_made_from(
     assert sorted(path.name for path in (tmp_path / "made").iterdir()) == ["lens.toml", "structure.h5"]
     camera = read_camera(tmp_path / "made" / "lens.toml")
     assert found["lens_hash"] == camera.hash
+    # That of the choice of meta-atoms, at the proxy's wavelength.
+    assert 0 < found["phase_difference_rad"] < 0.3
+    assert found["phase_difference_nm"] == pytest.approx(532)
     assert camera.lens.structure is not None
     # The boundary's diameter; a table has none, and its disc is filled: a cell less at most.
     assert 15.2 < camera.lens.aperture_um <= 16.0
@@ -80,6 +83,17 @@ def test_psf_simulates_what_was_imported(exported: Path, tmp_path: Path) -> None
     # λf/D is 5.3 µm on pixels of 2 µm; the width of Eq. 2 is √2 times that along an axis.
     assert 5 < found["fwhm_um"]["least"] < 12
     assert read_psf_bank(output).camera.hash == read_camera(lens).hash
+
+
+def test_another_lens_than_that_of_like_is_a_warning(exported: Path, tmp_path: Path) -> None:
+    text = (exported / "lens.toml").read_text(encoding="utf-8")
+    (tmp_path / "other.toml").write_text(text.replace("focal_length_um = 160.0", "focal_length_um = 20.0"))
+    for name in ("sites.csv", "phase.txt"):
+        with pytest.warns(
+            InputWarning, match=r"--like .*other\.toml: .* differs from that of this lens by 1\.\d\d rad"
+        ):
+            found = answer_of("import", exported / name, "-o", tmp_path / name, "--like", tmp_path / "other.toml")
+        assert 1 < found["phase_difference_rad"] < 2
 
 
 def test_a_radial_phase_becomes_an_even_polynomial(exported: Path, tmp_path: Path) -> None:
