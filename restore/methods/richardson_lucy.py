@@ -111,7 +111,7 @@ def best_count(curve: Iterable[float], *, patience: int = PATIENCE, most: int = 
 
 def _fit(training: Training) -> Fitted:
     """Choose the number of iterations."""
-    pairs = tuning_pairs(training)
+    pairs = tuning_pairs(training.pairs)
     estimates = [_of(capture, training.bank, training.device) for _, capture in pairs]
     curve = (
         float(np.mean([psnr(clean, _picture(light)) for (clean, _), light in zip(pairs, lights, strict=True)]))

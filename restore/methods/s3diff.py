@@ -150,7 +150,7 @@ def noise_deviation(grey: Tensor) -> Tensor:
 
 
 def _fit(training: Training) -> Fitted:
-    model = calibrate(torch.stack([as_tensor(clean).mean(dim=0) for clean, _ in tuning_pairs(training)]))
+    model = calibrate(torch.stack([as_tensor(clean).mean(dim=0) for clean, _ in tuning_pairs(training.pairs)]))
     return fit_learner(training, lambda device: S3DiffLearner(training.prior, device, model))
 
 

@@ -123,7 +123,7 @@ def _window(side: int) -> Tensor:
 
 
 def _fit(training: Training) -> Fitted:
-    pairs = [(_middle(clean), _middle(capture.picture)) for clean, capture in tuning_pairs(training)]
+    pairs = [(_middle(clean), _middle(capture.picture)) for clean, capture in tuning_pairs(training.pairs)]
     model = calibrate(torch.cat([clean for clean, _ in pairs]))
 
     def error(polynomial: tuple[float, float]) -> float:

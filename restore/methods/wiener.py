@@ -11,15 +11,17 @@ node and blends the results with linear weights, for a blur that varies over the
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
+from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
-from metalens.restore.deconvolution.joint_wiener import NOISE_SCALES, wiener_joint
-from metalens.restore.deconvolution.wiener import NOISE_TO_SIGNAL, wiener_tiled, wiener_whole
+from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
+from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled, wiener_whole
 from metalens.restore.inference.capture import Capture
 from metalens.restore.methods.method import Description, Fitted, Method, Training
-from metalens.restore.methods.tuning import best_of, mean_psnr, tuned, tuning_pairs
+from metalens.restore.methods.tuning import tuned, tuning_pairs
 
 Filter = Callable[[Capture, PsfBank, float], np.ndarray]
 
@@ -36,10 +38,24 @@ def _joint(capture: Capture, bank: PsfBank, noise_scale: float) -> np.ndarray:
     return wiener_joint(capture.picture, bank, noise_scale, place=capture.corner)
 
 
-def _fit(training: Training, apply: Filter, setting: str = "noise_to_signal") -> Fitted:
-    pairs, bank = tuning_pairs(training), training.bank
-    candidates = NOISE_TO_SIGNAL if setting == "noise_to_signal" else NOISE_SCALES
-    chosen = best_of(candidates, lambda candidate: mean_psnr(pairs, lambda capture: apply(capture, bank, candidate)))
+def tuned_setting(tune: Callable[..., float], pairs: Pairs, bank: PsfBank) -> float:
+    """The setting of a filter that is best on training pairs.
+
+    Args:
+        tune: of that filter, such as :func:`metalens.restore.deconvolution.joint_wiener.tune_noise_scale`.
+        pairs: of the camera, whole frames or crops.
+        bank: the camera's point spread functions.
+
+    Raises:
+        InputError: the training side of the pairs' split is empty.
+    """
+    chosen = tuning_pairs(pairs)
+    pictures = [(clean, capture.picture) for clean, capture in chosen]
+    return tune(pictures, bank, places=[capture.corner for _, capture in chosen])
+
+
+def _fit(training: Training, apply: Filter, tune: Callable[..., float], setting: str = "noise_to_signal") -> Fitted:
+    bank, chosen = training.bank, tuned_setting(tune, training.pairs, training.bank)
     return tuned(lambda capture: apply(capture, bank, chosen), **{setting: chosen})
 
 
@@ -51,7 +67,7 @@ WHOLE = Method(
         differs="nothing; one constant for the noise, chosen on training pairs",
         learns=False,
     ),
-    lambda training: _fit(training, _whole),
+    lambda training: _fit(training, _whole, partial(tune_regulariser, tiled=False)),
 )
 
 TILED = Method(
@@ -62,7 +78,7 @@ TILED = Method(
         differs="a filter for each node of the bank, blended by hat windows",
         learns=False,
     ),
-    lambda training: _fit(training, _tiled),
+    lambda training: _fit(training, _tiled, tune_regulariser),
 )
 
 JOINT = Method(
@@ -73,5 +89,5 @@ JOINT = Method(
         differs="a filter over all colours for each node of the bank; statistics of photographs measured by frequency",
         learns=False,
     ),
-    lambda training: _fit(training, _joint, "noise_scale"),
+    lambda training: _fit(training, _joint, tune_noise_scale, "noise_scale"),
 )

@@ -26,6 +26,8 @@ from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
 from metalens.restore.inference.restoration import restored_name, uncertainty_name
 from metalens.restore.inference.uncertainty import from_grey
+from metalens.restore.methods.tuning import tuning_pairs
+from metalens.restore.methods.wiener import tuned_setting
 from metalens.restore.report.report import Sample, write_report
 from metalens.restore.training.log import TrainingHistory
 from metalens.runners.processes import processor_name
@@ -33,7 +35,6 @@ from metalens.runners.processes import processor_name
 Report = Callable[[int, int], None]
 
 _VERSIONED = ("torch", "diffusers", "peft", "jax", "numpy", "scipy", "h5py")
-_TUNING_PAIRS = 3
 _NUMBER = re.compile(r"-?\d+(\.\d+)?(e-\d+)?")
 """α in the name of a restored picture."""
 
@@ -99,7 +100,7 @@ def evaluate(output: Path, inputs: EvaluationInputs, progress: Report = lambda d
     drawn, stages = _curves([*inputs.curves, adapter]), _stages(inputs.stages)
     names = pair_names(pairs)
     restored = [restored_pictures(name, inputs.restored) for name in names]
-    noise_to_signal, noise_scale = _tuned(tuning, bank)
+    noise_to_signal, noise_scale = (tuned_setting(each, tuning, bank) for each in (tune_regulariser, tune_noise_scale))
     samples = []
     for number, name in enumerate(names):
         progress(number, len(pairs))
@@ -161,18 +162,11 @@ def _checked(output: Path, inputs: EvaluationInputs, bank: PsfBank) -> tuple[Pai
     pairs, tuning = read_pairs(inputs.pairs), read_pairs(inputs.tune)
     require_same_camera(pairs, bank)
     require_same_camera(tuning, bank)
+    tuning_pairs(tuning, 1)
     description = describe_adapter(inputs.adapter)
     for each in inputs.curves:
         describe_adapter(each)
     return pairs, tuning, description
-
-
-def _tuned(pairs: Pairs, bank: PsfBank) -> tuple[float, float]:
-    """Regularisation of the tiled and of the joint Wiener filter, chosen on pairs of whole frames or of crops."""
-    chosen = [pairs.sample(number) for number in range(min(_TUNING_PAIRS, len(pairs)))]
-    pictures = [(each.clean, each.degraded) for each in chosen]
-    places = [each.position for each in chosen]
-    return tune_regulariser(pictures, bank, places=places), tune_noise_scale(pictures, bank, places=places)
 
 
 def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarray]:
