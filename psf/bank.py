@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
-from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.optics.meta_atoms import MetaAtoms
@@ -23,7 +22,7 @@ from metalens.psf.bank_fields import (
     simulate_until_held,
     with_converged_wavelengths,
 )
-from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, plan_bank, reachable_in
+from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, check_share, plan_bank, reachable_in
 from metalens.psf.bank_request import BankRequest
 from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine
@@ -33,9 +32,6 @@ from metalens.psf.interpolation.held_out import held_out_error
 from metalens.psf.measures import psf_figures, warn_of_small_window
 from metalens.psf.node_count import LARGEST_ERROR, finer_grids, places_between
 from metalens.psf.spectra.spectrum import channel_energy
-
-LEAST_SHARE = 0.90
-"""Least share of the light in a window; a smaller window is refused."""
 
 
 def simulate_bank(
@@ -145,7 +141,7 @@ def _simulated(
     task = replace(task, view=plan.task.view)
     reachable = reachable_in(task)
     found = simulate_until_held(task, side, reachable, wanted, progress, known)
-    _check_share(found.share / reachable, camera, plan.octant.position, found.side)
+    check_share(found.share / reachable, camera, plan.octant.position, found.side)
     warn_of_small_window(np.minimum(found.share / reachable, 1), (found.side, found.side), task.pixel_pitch)
     return _bank_of(camera, plan, task, found, reachable, spectral), found
 
@@ -207,32 +203,3 @@ def phase_profile(lens: Metalens) -> tuple[np.ndarray, np.ndarray]:
     """Distances ``[sample]`` from the lens' centre along +x in metres, and its phase there."""
     radius = np.linspace(0, 0.5 * float(lens.aperture_diameter), 1024)
     return radius, np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(radius)), dtype=float)
-
-
-def _check_share(share: np.ndarray, camera: Camera, position: np.ndarray, side: int) -> None:
-    if share.min() >= LEAST_SHARE:
-        return
-    field, channel = np.unravel_index(share.argmin(), share.shape)
-    y, x = position[int(field)]
-    raise InputError(
-        f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {CHANNEL_NAMES[int(channel)]} light "
-        f"of the field at ({1e6 * y:.0f}, {1e6 * x:.0f}) µm, at least {LEAST_SHARE:.0%} was expected; "
-        f"{_elsewhere(camera, side) or 'ask for a larger window or leave it out to have one chosen'}."
-    )
-
-
-def _elsewhere(camera: Camera, side: int) -> str:
-    """What may be wrong where the light lies outside the largest window that :func:`choose_window` chooses."""
-    lens = camera.lens
-    if side * camera.sensor.pixel_pitch_um <= lens.focal_length_um:
-        return ""
-    told = []
-    if lens.defocus_um:
-        told.append(f"lens.defocus_um {lens.defocus_um:g}")
-    if camera.object_distance_mm is not None:
-        told.append(f"object_distance_mm {camera.object_distance_mm:g}")
-    if lens.decentre_um is not None and any(lens.decentre_um):
-        told.append(f"lens.decentre_um {list(lens.decentre_um)}")
-    return (
-        f"the window is wider than the focal length, and the light lands elsewhere: check {', '.join(told or ['lens'])}"
-    )

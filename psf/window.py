@@ -33,14 +33,7 @@ def choose_window(
         pixel_pitch: in metres.
         share: between 0 and 1, of the light of the first order that passes the lens.
     """
-    distances, passes = [], []
-    for field in range(len(view.position)):
-        # Of two phases the light of both: as many rays of each.
-        seen = [replace(view, lens=replace(view.lens, phase=phase)) for phase in view.lens.phases]
-        rays = [_joined([each.rays(field, float(value), 24, 48) for each in seen]) for value in wavelength]
-        distances.append([np.abs(landing).max(axis=-1) for landing, _ in rays])
-        passes.append([inside for _, inside in rays])
-    distance, inside = np.array(distances), np.array(passes)
+    distance, inside = _ray_distances(view, wavelength)
     radius, depth = 0.5 * stop_diameter(view.lens), float(view.lens.focal_length)
     arriving = inside.mean(axis=2) @ channel_weight.T
     pixels = 3
@@ -52,6 +45,38 @@ def choose_window(
         if (held @ channel_weight.T >= share * arriving).all() or half > 0.5 * depth:
             return pixels
         pixels += 2
+
+
+def share_of_rays(
+    view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, pixel_pitch: float, side: int
+) -> np.ndarray:
+    """Share of the rays through the lens that land in a window, in 0..1; diffraction is left out.
+
+    Args:
+        view: the camera and its fields.
+        wavelength: ``[wavelength]`` in metres.
+        channel_weight: ``[channel, wavelength]``.
+        pixel_pitch: in metres.
+        side: of the window in pixels.
+
+    Returns:
+        ``[field, channel]``.
+    """
+    distance, inside = _ray_distances(view, wavelength)
+    held = ((distance <= 0.5 * side * pixel_pitch) & inside).mean(axis=2) @ channel_weight.T
+    return np.asarray(held / np.maximum(inside.mean(axis=2) @ channel_weight.T, np.finfo(float).tiny))
+
+
+def _ray_distances(view: CameraView, wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Of rays ``[field, wavelength, ray]``: distance from the window's middle along its sides; whether they pass."""
+    distances, passes = [], []
+    for field in range(len(view.position)):
+        # Of two phases the light of both: as many rays of each.
+        seen = [replace(view, lens=replace(view.lens, phase=phase)) for phase in view.lens.phases]
+        rays = [_joined([each.rays(field, float(value), 24, 48) for each in seen]) for value in wavelength]
+        distances.append([np.abs(landing).max(axis=-1) for landing, _ in rays])
+        passes.append([inside for _, inside in rays])
+    return np.array(distances), np.array(passes)
 
 
 def _joined(rays: list[tuple[np.ndarray, np.ndarray]]) -> tuple[np.ndarray, np.ndarray]:

@@ -9,6 +9,8 @@ from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.optics import metalens_of
 from metalens.psf import measures, simulate_bank
+from metalens.psf.bank_plan import plan_bank
+from metalens.psf.bank_request import BankRequest
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.rays import direction_to
 from metalens.psf.simulate import simulate_psf
@@ -164,8 +166,15 @@ def test_a_window_that_loses_the_light_is_refused(camera: Camera):
         simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(5, 5))
 
 
-def test_light_that_no_window_holds_is_told_with_the_defocus(camera: Camera):
-    # 1 mm of defocus spreads the light of f/2.5 over 400 µm; the window of 152 µm is wider than the focal length.
-    blurred = camera.with_(lens={"defocus_um": 1000.0})
-    with pytest.raises(InputError, match=r"wider than the focal length, .* check lens.defocus_um 1000\."):
-        simulate_bank(blurred, fields=(1, 1), wavelengths_per_channel=1, window=(87, 87))
+@pytest.mark.parametrize(
+    ("changes", "told"),
+    [
+        ({"lens": {"defocus_um": 1000.0}}, r"lens.defocus_um 1000"),
+        ({"lens": {"decentre_um": (0.0, 400.0)}}, r"lens.decentre_um \[0.0, 400.0\]"),
+        ({"object_distance_mm": 0.01}, r"object_distance_mm 0.01"),
+    ],
+)
+def test_light_that_no_window_holds_is_told_before_it_is_simulated(camera: Camera, changes: dict, told: str):
+    # 1 mm of defocus spreads the light of f/2.5 over 400 µm; the largest window is hardly wider than the focal length.
+    with pytest.raises(InputError, match=rf"window is wider than the focal length, .* check {told}\."):
+        plan_bank(camera.with_(**changes), BankRequest(fields=(1, 1), wavelengths_per_channel=1))
