@@ -75,6 +75,17 @@ class _InOrder(click.Group):
             self.commands[name] = getattr(import_module(f"metalens.commands.{attribute}"), attribute)
         return super().get_command(ctx, cmd_name)
 
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except click.UsageError as error:
+            if error.ctx is None:
+                # click forgets it where a flag is given a value.
+                name = ctx.invoked_subcommand or ""
+                command = self.get_command(ctx, name)
+                error.ctx = ctx if command is None else click.Context(command, parent=ctx, info_name=name)
+            raise
+
 
 @click.group(cls=_InOrder, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(__version__, prog_name="metalens")

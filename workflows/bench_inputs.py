@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -61,7 +62,20 @@ def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
     if any(source.startswith("embedded") for source in sources):
         require("embedded photographs", "skimage", "sklearn")
     made = folder / INPUTS
+    if psf is not None and pairs is not None and test and (chart is not None or wanted.no_chart):
+        return Inputs(psf, pairs, tuple(test), chart)
     made.mkdir(parents=True, exist_ok=True)
+    try:
+        return _made_inputs(made, wanted, say)
+    except Exception:
+        for empty in (made, folder):
+            with suppress(OSError):
+                empty.rmdir()
+        raise
+
+
+def _made_inputs(made: Path, wanted: WantedInputs, say: Say) -> Inputs:
+    psf, pairs, test, chart = wanted.psf, wanted.pairs, wanted.test, wanted.chart
     if psf is None:
         psf = made / "psf.h5"
         if not psf.is_file():

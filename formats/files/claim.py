@@ -86,9 +86,9 @@ def claimed_folder(
                 yield found
             except Exception as error:
                 unfinished = found is None and (target / note).is_file()
-                if unfinished and not _worth_keeping(target, {LOCK, note, *beside, *worthless}):
+                if unfinished and not _worth_keeping(target, {LOCK, note, *worthless}):
                     for entry in tuple(target.iterdir()):
-                        if entry.name not in {LOCK, *beside}:
+                        if entry.name != LOCK:
                             remove(entry)
                 elif (refused := _refused_write(error, target)) is not None:
                     raise InputError(refused.with_kept(target)) from error
