@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from metalens.formats.files.atomic import folders_for
 from metalens.formats.files.extras import require
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
@@ -64,14 +64,8 @@ def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
     made = folder / INPUTS
     if psf is not None and pairs is not None and test and (chart is not None or wanted.no_chart):
         return Inputs(psf, pairs, tuple(test), chart)
-    made.mkdir(parents=True, exist_ok=True)
-    try:
+    with folders_for(folder, made):
         return _made_inputs(made, wanted, say)
-    except Exception:
-        for empty in (made, folder):
-            with suppress(OSError):
-                empty.rmdir()
-        raise
 
 
 def _made_inputs(made: Path, wanted: WantedInputs, say: Say) -> Inputs:

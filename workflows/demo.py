@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from metalens.formats.files.atomic import require_new_directory, write_text
+from metalens.formats.files.atomic import folders_for, require_new_directory, write_text
 from metalens.formats.files.extras import require
 from metalens.workflows.command import run_command
 from metalens.workflows.estimate import Estimate, timing
@@ -72,7 +72,6 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
         InputError: a package is missing, the folder is not empty, or a stage failed.
     """
     check_demo(output)
-    output.mkdir(parents=True, exist_ok=True)
     scale = QUICK if quick else DemoScale()
     alphas = ",".join(f"{alpha:g}" for alpha in ALPHAS)
     bank, pairs, test = (str(output / name) for name in ("psf.h5", "pairs", "held-out"))
@@ -83,18 +82,17 @@ def run_demo(output: Path, *, quick: bool = False, say: Callable[[str], None] = 
     held_out = ["--whole", "--seed", "1", "--count", str(scale.held_out)]
     again = ["--pseudo", extra, "--init", "metacamera", "--learning-rate", "1e-4"]
     restored, measured = str(output / "restored"), str(output / "stages.json")
-    stages = [
-        run_command(name, arguments, say)
-        for name, arguments in (
-            ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
-            ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
-            ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, *held_out]),
-            ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
-            ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", *pseudo]),
-            ("train with pseudo pairs", ["train", pairs, "-o", adapter, *recipe, *budget, *again]),
-            ("restore", ["restore", test, "-o", restored, "--adapter", adapter, "--alpha", alphas, "--uncertainty"]),
-        )
-    ]
+    commands = (
+        ("psf", ["psf", "metacamera", "-o", bank, *scale.psf]),
+        ("synth", ["synth", "embedded:train", "-o", pairs, "--psf", bank, "--count", str(scale.pairs)]),
+        ("synth held-out", ["synth", "embedded:held-out", "-o", test, "--psf", bank, *held_out]),
+        ("train", ["train", pairs, "-o", first, *recipe, *budget, "--learning-rate", "1e-3"]),
+        ("pseudo", ["pseudo", "embedded:train", "-o", extra, "--adapter", "metacamera", *pseudo]),
+        ("train with pseudo pairs", ["train", pairs, "-o", adapter, *recipe, *budget, *again]),
+        ("restore", ["restore", test, "-o", restored, "--adapter", adapter, "--alpha", alphas, "--uncertainty"]),
+    )
+    with folders_for(output):
+        stages = [run_command(name, arguments, say) for name, arguments in commands]
     write_text(Path(measured), json.dumps(stages, indent=1) + "\n")
     inputs = ["--psf", bank, "--pairs", test, "--tune", pairs, "--restored", restored, "--adapter", adapter]
     shown = ["--curve", "metacamera", "--curve", first, "--stages", measured]

@@ -8,7 +8,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from metalens.formats.files.errors import DiskError, InputError
@@ -205,6 +205,24 @@ def atomic_directory(path: str | os.PathLike[str]) -> Iterator[Path]:
             target.rmdir()
         part.replace(target)
         _sync(real_path(target).parent)
+
+
+@contextmanager
+def folders_for(*folders: Path) -> Iterator[None]:
+    """Make folders, and remove those that are empty again if the block fails.
+
+    Args:
+        folders: the outer ones first.
+    """
+    for folder in folders:
+        folder.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except Exception:
+        for folder in reversed(folders):
+            with suppress(OSError):
+                folder.rmdir()
+        raise
 
 
 def require_new_directory(path: str | os.PathLike[str]) -> None:
