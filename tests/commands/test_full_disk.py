@@ -146,7 +146,7 @@ def is_told(status: int, said: str, place: Path) -> None:
     left = sorted(path for path in place.iterdir() if path.name.startswith("out"))
     assert not list(place.rglob("*.part"))
     # What is left is something to go on from, and the sentence says how.
-    assert ("--resume" in said) == bool(left), (said, [path for each in left for path in (each, *each.rglob("*"))])
+    assert not left or "--resume" in said, (said, [path for each in left for path in (each, *each.rglob("*"))])
     assert all(path.is_file() or any(each.is_file() for each in path.rglob("*")) for path in left)
 
 

@@ -129,21 +129,26 @@ def test_interrupt_inside_a_shard_leaves_the_finished_ones(tmp_path: Path, folde
     assert contents(target) == contents(folder)
 
 
-def test_full_disk_is_one_sentence_and_leaves_nothing_half_written(
+def test_full_disk_is_one_sentence_and_leaves_nothing_but_whole_shards(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = Path.write_bytes
 
     def full(path: Path, content: bytes) -> int:
-        if "shard" not in path.name:
+        if not re.search(r"shard-\d+\.h5", path.name) or full_from not in path.name:
             return written(path, content)
         written(path, content[: len(content) // 2])
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match="No space left on device"):
+    full_from = "shard"
+    with pytest.raises(InputError, match=r"No space left on device\); nothing was left behind"):
         write(tmp_path / "pairs", manifest_of())
-    assert set(contents(tmp_path / "pairs")) == {"manifest.json"}
+    assert not (tmp_path / "pairs").exists()
+    full_from = "shard-00001"
+    with pytest.raises(InputError, match=r"what was finished stays in .* continue with --resume"):
+        write(tmp_path / "pairs", manifest_of())
+    assert set(contents(tmp_path / "pairs")) == {"manifest.json", "shard-00000.h5", "shard-00000.json"}
 
 
 # Imports once; a line begins a writer, whose number is told, and the next line, after it was killed, waits for its end.
