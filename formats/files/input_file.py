@@ -35,6 +35,17 @@ def _is_there(path: str | os.PathLike[str]) -> bool:
         return False
 
 
+def require_utf8_name(path: Path) -> None:
+    """Refuse a name that no manifest, page or JSON can hold.
+
+    Raises:
+        InputError: it is one.
+    """
+    name = os.fspath(path)
+    if as_utf8(name) != name:
+        raise InputError(f"{as_utf8(name)}: its name is no UTF-8; rename it.")
+
+
 def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing: str) -> Path:
     """A path that can be opened for reading: there is a regular file, not larger than it may be.
 
@@ -48,10 +59,7 @@ def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing
         InputError: it is missing, a folder, a device, a pipe, a link to itself, or too large, or its name is no UTF-8.
     """
     target = Path(path)
-    name = os.fspath(target)
-    if as_utf8(name) != name:
-        # No manifest, page or JSON can hold it.
-        raise InputError(f"{as_utf8(name)}: its name is no UTF-8; rename it.")
+    require_utf8_name(target)
     try:
         status = target.stat()
     except (FileNotFoundError, NotADirectoryError):

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import real_path
+from metalens.formats.files.input_file import real_path, require_utf8_name
 from metalens.formats.files.text_file import text_lines
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
@@ -171,6 +171,7 @@ def _by_name(folder: Path) -> dict[str, Path]:
         raise InputError(f"{folder}: no such folder; give a folder of pictures.")
     found: dict[str, Path] = {}
     for path in list_pictures([folder]):
+        require_utf8_name(path)
         name = path.relative_to(folder).with_suffix("").as_posix()
         if name in found:
             raise InputError(f"{folder}: {found[name].name} and {path.name} have one name; keep one of them.")
