@@ -76,12 +76,12 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
     task = FieldTask(view, wavelength, weight, camera.sensor.pixel_pitch_m, engine)
     if request.window is None:
         side = choose_window(view, wavelength, weight, task.pixel_pitch, share=WANTED_SHARE + 0.01)
-        if _is_largest(camera, side):
-            held = share_of_rays(view, wavelength, weight, task.pixel_pitch, side)
-            check_share(held, camera, octant.position, side, LEAST_SHARE_OF_RAYS)
     else:
         side = request.window[0]
     simulator, subpixels = field_simulator(task, side)
+    if request.window is None and _is_largest(camera, side):
+        held = share_of_rays(view, wavelength, weight, task.pixel_pitch, side)
+        check_share(held, camera, octant.position, side, LEAST_SHARE_OF_RAYS)
     finer: list[tuple[int, int]] = []
     if request.fields is None and request.radii is None:
         finer = finer_grids(camera.sensor.pixels, side, subpixels, symmetric=view.rotationally_symmetric)
