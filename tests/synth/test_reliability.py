@@ -95,7 +95,7 @@ def test_a_photograph_that_vanishes_midway_is_written_down_and_others_stand_in(
     report = generate_pairs(photographs, bank, folder, options, execution=Execution(progress=progress))
     assert [entry.name for entry in report.lost] == ["picture-2"]
     pairs = read_pairs(folder)
-    assert [(lost.source, "No such file" in lost.reason) for lost in pairs.manifest.lost] == [(2, True)]
+    assert [(lost.source, "no such file" in lost.reason) for lost in pairs.manifest.lost] == [(2, True)]
     assert verify_pairs(folder, thorough=True).damaged == ()
     names = pairs.source_names()
     assert names[:8] == read_pairs(whole).source_names()[:8]
