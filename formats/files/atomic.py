@@ -71,7 +71,12 @@ def disk_error(error: BaseException) -> OSError | None:
 
 
 def explained(error: OSError, place: object) -> DiskError:
-    """The operating system's error about a file or folder, as a sentence."""
+    """The operating system's error as a sentence.
+
+    Args:
+        error: of a write.
+        place: the file or folder that was written.
+    """
     return DiskError(str(place), str(error.strerror or error), error.errno in DISK_REFUSES)
 
 
