@@ -196,11 +196,13 @@ def _landing_and_slope(
     """Where the chief ray lands ``[2]``, and its derivative ``[2, 2]`` by the direction; both over the focal length."""
     flat = replace(lens, surfaces=())
 
-    def landing(cosines: jax.Array) -> jax.Array:
+    def landing(cosines: jax.Array) -> tuple[jax.Array, jax.Array]:
         front = chief_direction(lens, source_at(cosines, object_distance), wavelength)
-        return chief_ray(flat, wavelength, front).landing / lens.focal_length
+        found = chief_ray(flat, wavelength, front).landing / lens.focal_length
+        return found, found
 
-    return landing(direction), jax.jacfwd(landing)(direction)
+    slope, landed = jax.jacfwd(landing, has_aux=True)(direction)
+    return landed, slope
 
 
 def _followed(lens: Metalens, wavelength: float, place: np.ndarray, distance: float | None) -> np.ndarray:

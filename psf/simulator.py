@@ -20,7 +20,7 @@ from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
 from metalens.optics.refraction.check import checked_behind_surfaces
-from metalens.optics.refraction.refracted_light import RefractedLight, behind_surfaces
+from metalens.optics.refraction.refracted_light import RefractedLight, without_surfaces
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
@@ -170,8 +170,11 @@ class PsfSimulator:
         at = rayleigh_sommerfeld.window_intensity
         middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
         psf = np.zeros((len(self.wavelength), *self.window.shape))
+        refracted = refracted_lights(lens, self._light, self.direction[one])
         for number, value in enumerate(self.wavelength):
-            flat, light = behind_surfaces(lens, source, jnp.asarray(value))
+            flat, light = lens, source
+            if refracted is not None:
+                flat, light = without_surfaces(lens, *jax.tree.map(lambda each, at=number: each[0, at], refracted))
             for weight, seen in polarised_lenses(flat, light):
                 moved = at_sensor(seen, direction, self.conjugates.moved)
                 psf[number] += weight * at(moved, light, float(value), middle, self.window, grid)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -55,22 +56,29 @@ def aimed_bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, targ
         target: ``[ray, (y, x)]`` in the plane behind the surfaces, in metres.
     """
 
-    def landing(begin: jax.Array) -> tuple[jax.Array, Ray]:
-        ray = ray_from(surfaces, source, wavelength, begin)
-        return ray.place, ray
+    def slope(surfaces: Surfaces, source: Source, wavelength: jax.Array, begin: jax.Array) -> tuple[jax.Array, Ray]:
+        """How the landing point changes with the beginning ``[2, 2]``, and the ray."""
 
-    slope = jax.jacfwd(landing, has_aux=True)
+        def landing(begin: jax.Array) -> tuple[jax.Array, Ray]:
+            ray = ray_from(surfaces, source, wavelength, begin)
+            return ray.place, ray
+
+        return jax.jacfwd(landing, has_aux=True)(begin)
+
+    # No derivatives are formed along the search.
+    still = partial(slope, *jax.lax.stop_gradient((surfaces, source, wavelength)))
 
     def of_target(target: jax.Array) -> Bundle:
         def improve(_: int, begin: jax.Array) -> jax.Array:
-            change, ray = slope(begin)
-            return begin + _solved(change, target - ray.place)
+            change, ray = still(begin)
+            return begin + _solved(change, aim - ray.place)
 
-        begin = jax.lax.stop_gradient(jax.lax.fori_loop(0, AIMING_STEPS, improve, target))
+        aim = jax.lax.stop_gradient(target)
+        begin = jax.lax.fori_loop(0, AIMING_STEPS, improve, aim)
         # At the solution, the derivatives of one more step are those of the implicit function.
-        change, ray = slope(begin)
-        begin = begin + _solved(jax.lax.stop_gradient(change), target - ray.place)
-        change, ray = slope(begin)
+        place = ray_from(surfaces, source, wavelength, begin).place
+        begin = begin + _solved(still(begin)[0], target - place)
+        change, ray = slope(surfaces, source, wavelength, begin)
         amplitude = source.amplitude(begin[0], begin[1])
         return Bundle(ray, jnp.square(amplitude) / _determinant(change))
 

@@ -12,7 +12,7 @@ cancellation, so that single precision holds them to a ten-thousandth of a wave.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import jax
@@ -21,7 +21,7 @@ import numpy as np
 
 from metalens.optics.phase.profile import Scalar
 from metalens.optics.pytree import register_dataclass
-from metalens.optics.refraction.dispersion import Dispersion
+from metalens.optics.refraction.dispersion import Cauchy, Dispersion
 
 INTERSECTION_STEPS = 8
 """Newton steps to the place where a ray meets a surface; they converge quadratically."""
@@ -118,28 +118,57 @@ def trace(surfaces: Sequence[Surface], wavelength: jax.Array, place: jax.Array, 
         place: ``[2]`` (y, x) in the plane of the first vertex, in metres.
         direction: ``[2]`` direction cosines (y, x) in air.
     """
-    index, path, back, fault = jnp.ones(()), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), dtype=int)
-    heights = []
-    for number, surface in enumerate(surfaces):
-        cosine = _cosine(index, direction)
-        depth, met = _intersection(surface, place, direction / cosine)
-        place = place + depth * direction / cosine
-        path = path + jnp.square(index) * depth / cosine
-        heights.append(jnp.sum(jnp.square(place)))
-        fault = _first(fault, ~met, MISSES, number)
-        if number:
-            fault = _first(fault, back + depth < 0, OVERLAPS, number - 1)
-        behind = jnp.asarray(surface.medium.index(wavelength))
-        direction, travels = _refracted(surface, place, direction, index, behind)
-        fault = _first(fault, ~travels, REFLECTS, number)
-        # To the plane of the next vertex: n²(t − z)/γ − nt.
-        index, cosine = behind, _cosine(behind, direction)
-        slanted = jnp.sum(jnp.square(direction)) / (index + cosine)
-        path = path + (index * surface.thickness * slanted - jnp.square(index) * depth) / cosine
-        back = surface.thickness - depth
-        place = place + back * direction / cosine
-    fault = _first(fault, back < 0, OVERLAPS, len(surfaces) - 1)
-    return Ray(place, direction, path, jnp.stack(heights), fault)
+    start = _Section(place, direction, *(jnp.asarray(value, dtype=float) for value in (1.0, 0.0, 0.0)), jnp.asarray(0))
+    # One step is compiled for all surfaces.
+    last, heights = jax.lax.scan(_through, start, (jnp.arange(len(surfaces)), _alike(surfaces, wavelength)))
+    fault = _first(last.fault, last.back < 0, OVERLAPS, len(surfaces) - 1)
+    return Ray(last.place, last.direction, last.path, heights, fault)
+
+
+class _Section(NamedTuple):
+    """A ray between two surfaces, in the plane of the next vertex: see :class:`Ray`; the medium's index, and how far
+    behind the last surface the plane lies, in metres.
+    """
+
+    place: jax.Array
+    direction: jax.Array
+    index: jax.Array
+    path: jax.Array
+    back: jax.Array
+    fault: jax.Array
+
+
+def _alike(surfaces: Sequence[Surface], wavelength: jax.Array) -> Surface:
+    """All surfaces as one, ``[surface, ...]``: with equally many coefficients, in media of one index."""
+    terms = max(len(each.coefficients) for each in surfaces)
+    alike = []
+    for each in surfaces:
+        coefficients = jnp.asarray(each.coefficients, dtype=float)
+        padded = jnp.pad(coefficients, (0, terms - len(coefficients)))
+        alike.append(replace(each, coefficients=padded, medium=Cauchy(each.medium.index(wavelength))))
+    return jax.tree.map(lambda *each: jnp.stack([jnp.asarray(value, dtype=float) for value in each]), *alike)
+
+
+def _through(ray: _Section, numbered: tuple[jax.Array, Surface]) -> tuple[_Section, jax.Array]:
+    """The ray behind one more surface, and r² in m² where it meets it."""
+    (number, surface), (place, direction, index, path, back, fault) = numbered, ray
+    cosine = _cosine(index, direction)
+    depth, met = _intersection(surface, place, direction / cosine)
+    place = place + depth * direction / cosine
+    path = path + jnp.square(index) * depth / cosine
+    height = jnp.sum(jnp.square(place))
+    fault = _first(fault, ~met, MISSES, number)
+    fault = _first(fault, (number > 0) & (back + depth < 0), OVERLAPS, number - 1)
+    # Of a medium of :func:`_alike`, whatever the wavelength.
+    behind = surface.medium.index(jnp.ones(()))
+    direction, travels = _refracted(surface, place, direction, index, behind)
+    fault = _first(fault, ~travels, REFLECTS, number)
+    # To the plane of the next vertex: n²(t − z)/γ − nt.
+    index, cosine = behind, _cosine(behind, direction)
+    slanted = jnp.sum(jnp.square(direction)) / (index + cosine)
+    path = path + (index * surface.thickness * slanted - jnp.square(index) * depth) / cosine
+    back = surface.thickness - depth
+    return _Section(place + back * direction / cosine, direction, index, path, back, fault), height
 
 
 def _refracted(
@@ -158,24 +187,27 @@ def _refracted(
 def _intersection(surface: Surface, place: jax.Array, slope: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Depth z behind the vertex at which a ray meets a surface, by Newton's method, and whether it does."""
 
-    def beyond(depth: jax.Array) -> jax.Array:
-        return depth - surface.sag(jnp.sum(jnp.square(place + depth * slope)))
-
-    def nearer(depth: jax.Array) -> jax.Array:
-        at = place + depth * slope
-        change = 1 - 2 * surface.slope(jnp.sum(jnp.square(at))) * jnp.sum(at * slope)
-        return depth - beyond(depth) / jnp.where(jnp.abs(change) > 1e-3, change, 1.0)
-
-    found = jax.lax.fori_loop(0, INTERSECTION_STEPS, lambda _, depth: nearer(depth), jnp.zeros(()))
+    # No derivatives are formed along the search.
+    still = jax.lax.stop_gradient((surface, place, slope))
+    depth = jax.lax.fori_loop(0, INTERSECTION_STEPS, lambda _, depth: _nearer(*still, depth), jnp.zeros(()))
     # At the solution, the first and second derivatives of two steps are those of the implicit function.
-    depth = nearer(nearer(jax.lax.stop_gradient(found)))
-    met = surface.exists(jnp.sum(jnp.square(place + depth * slope)))
-    return depth, met & (jnp.abs(beyond(depth)) <= NEAR * surface.clear_diameter)
+    depth = _nearer(surface, place, slope, _nearer(surface, place, slope, depth))
+    squared = jnp.sum(jnp.square(place + depth * slope))
+    return depth, surface.exists(squared) & (jnp.abs(depth - surface.sag(squared)) <= NEAR * surface.clear_diameter)
+
+
+@jax.jit
+def _nearer(surface: Surface, place: jax.Array, slope: jax.Array, depth: jax.Array) -> jax.Array:
+    """A Newton step to the depth at which a ray meets a surface."""
+    at = place + depth * slope
+    squared = jnp.sum(jnp.square(at))
+    change = 1 - 2 * surface.slope(squared) * jnp.sum(at * slope)
+    return depth - (depth - surface.sag(squared)) / jnp.where(jnp.abs(change) > 1e-3, change, 1.0)
 
 
 def _cosine(index: jax.Array, direction: jax.Array) -> jax.Array:
     return jnp.sqrt(jnp.maximum(jnp.square(index) - jnp.sum(jnp.square(direction)), LEAST))
 
 
-def _first(fault: jax.Array, found: jax.Array, cause: int, number: int) -> jax.Array:
+def _first(fault: jax.Array, found: jax.Array, cause: int, number: int | jax.Array) -> jax.Array:
     return jnp.where((fault == 0) & found, cause + 4 * number, fault)

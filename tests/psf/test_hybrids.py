@@ -66,7 +66,7 @@ def psf(lens, degrees=0.0, **options):
 
 def focus(lens, wavelength, height=1e-6):
     """Where a ray near the axis meets it behind the lens, in metres."""
-    flat, light = behind_surfaces(lens, PlaneWave(jnp.zeros(2)), jnp.asarray(wavelength))
+    flat, light, _ = checked_behind_surfaces(lens, PlaneWave(jnp.zeros(2)), wavelength)
     landing, _ = ray_landing(flat, light, jnp.asarray(wavelength), jnp.zeros(1), jnp.asarray([height]))
     return float(lens.focal_length) / (1 - float(landing[0, 1]) / height)
 
@@ -167,7 +167,7 @@ def test_a_plano_convex_lens_has_its_focal_length_and_seidels_spherical_aberrati
     radius, thickness = 300e-6, 30e-6
     lens = behind(curved(radius, thickness, GLASS), diameter=100e-6, distance=500e-6)
     assert focus(lens, LIGHT) == pytest.approx(radius / (INDEX - 1) - thickness / INDEX, rel=1e-3)
-    _, light = behind_surfaces(lens, PlaneWave(jnp.zeros(2)), jnp.asarray(LIGHT))
+    _, light, _ = checked_behind_surfaces(lens, PlaneWave(jnp.zeros(2)), LIGHT)
     place, inside = 40e-6, INDEX * radius / (INDEX - 1)
     reach = inside - thickness
     sphere = -INDEX * (np.hypot(reach, place) - reach)
@@ -234,8 +234,7 @@ def test_chief_rays_land_where_they_are_asked_to_from_far_and_near(distance):
 
 
 def test_meta_atoms_see_the_directions_of_the_rays():
-    lens = behind(*oval())
-    flat, light = behind_surfaces(lens, PlaneWave(jnp.zeros(2)), jnp.asarray(LIGHT))
+    flat, light, _ = checked_behind_surfaces(behind(*oval()), PlaneWave(jnp.zeros(2)), LIGHT)
     _, along_x = local_incidence(flat, light, "yy").direction(jnp.zeros(1), jnp.asarray([15e-6]))
     assert float(along_x[0]) == pytest.approx(-15 / np.hypot(15, 290), rel=1e-4)
 
