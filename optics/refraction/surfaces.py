@@ -118,7 +118,7 @@ def trace(surfaces: Sequence[Surface], wavelength: jax.Array, place: jax.Array, 
         place: ``[2]`` (y, x) in the plane of the first vertex, in metres.
         direction: ``[2]`` direction cosines (y, x) in air.
     """
-    start = _Section(place, direction, *(jnp.asarray(value, dtype=float) for value in (1.0, 0.0, 0.0)), jnp.asarray(0))
+    start = _Section(place, direction, jnp.ones(()), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), dtype=int))
     # One step is compiled for all surfaces.
     last, heights = jax.lax.scan(_through, start, (jnp.arange(len(surfaces)), _alike(surfaces, wavelength)))
     fault = _first(last.fault, last.back < 0, OVERLAPS, len(surfaces) - 1)
@@ -126,13 +126,13 @@ def trace(surfaces: Sequence[Surface], wavelength: jax.Array, place: jax.Array, 
 
 
 class _Section(NamedTuple):
-    """A ray between two surfaces, in the plane of the next vertex: see :class:`Ray`; the medium's index, and how far
+    """A ray between two surfaces, in the plane of the next vertex: see :class:`Ray`; the refractive index, and how far
     behind the last surface the plane lies, in metres.
     """
 
     place: jax.Array
     direction: jax.Array
-    index: jax.Array
+    refractive: jax.Array
     path: jax.Array
     back: jax.Array
     fault: jax.Array

@@ -10,8 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics import propagation
+from metalens.optics.aperture import Aperture
 from metalens.optics.metalens import Metalens
-from metalens.optics.phase.profile import Scalar
+from metalens.optics.phase import Phase, Scalar
 from metalens.optics.sharp_edge import EDGE_REACH, smooth_step
 from metalens.optics.source import Source
 from metalens.psf.engines.flat_cells import FILTER_REACH, gathered
@@ -94,11 +95,30 @@ def _own_stop_field(
     if fine > 1:
         first, count = (int(rows[0]), int(columns[0])), (len(rows), len(columns))
         return np.asarray(_behind_flat_cells(lens, source, wavelength, pitch, first=first, count=count, fine=fine))
-    y, x = jnp.asarray(pitch * rows[:, None]), jnp.asarray(pitch * columns)
-    inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
-    light = inside * np.asarray(source.amplitude(y, x), dtype=float)
-    turn = np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
-    return light * turn * np.asarray(lens.transmission(y, x, jnp.asarray(wavelength)))
+    y, x = pitch * rows[:, None], pitch * columns[None, :]
+    light, path = _light(source, lens.aperture, lens.aperture_diameter, pitch, y, x)
+    through = _transmission(lens, jnp.asarray(wavelength), y, x)
+    return np.asarray(light) * np.exp(2j * np.pi / wavelength * np.asarray(path, dtype=float)) * np.asarray(through)
+
+
+# These are compiled whole: one by one, each of their sums and products would be, for every shape.
+@jax.jit
+def _light(
+    source: Source, aperture: Aperture, diameter: Scalar, pitch: float, y: jax.Array, x: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Amplitude ``[y, x]`` of the light in an opening, and its path in metres."""
+    inside = smooth_step(aperture.edge_distance(y, x, 0.5 * diameter) / pitch)
+    return inside * source.amplitude(y, x), source.path(y, x)
+
+
+@jax.jit
+def _phase(phase: Phase, y: jax.Array, x: jax.Array) -> jax.Array:
+    return phase.at(y, x)
+
+
+@jax.jit
+def _transmission(lens: Metalens, wavelength: jax.Array, y: jax.Array, x: jax.Array) -> jax.Array:
+    return lens.transmission(y, x, wavelength)
 
 
 @partial(jax.jit, static_argnames=("first", "count", "fine"))
@@ -137,11 +157,10 @@ def _field_behind_stop(lens: Metalens, source: Source, wavelength: float, pitch:
     radius = 0.5 * stop_diameter(lens)
     y, x = _positions(radius + EDGE_REACH * pitch, pitch)
     assert lens.stop is not None
-    light = _edge(lens.stop.aperture.edge_distance(y, x, radius), pitch)
-    light = light * np.asarray(source.amplitude(y, x), dtype=float)
-    field = light * np.exp(2j * np.pi / wavelength * np.asarray(source.path(y, x), dtype=float))
+    light, path = _light(source, lens.stop.aperture, 2 * radius, pitch, y, x)
+    field = np.asarray(light) * np.exp(2j * np.pi / wavelength * np.asarray(path, dtype=float))
     if lens.stop.phase is not None:
-        field = field * np.exp(1j * np.asarray(lens.stop.phase.at(y, x), dtype=float))
+        field = field * np.exp(1j * np.asarray(_phase(lens.stop.phase, y, x), dtype=float))
     front = chief_ray(lens, jnp.asarray(wavelength), source.direction).front
     layers = layers_in_front(lens)
     beam = beam_radius(lens, wavelength, [source])
@@ -159,28 +178,30 @@ def _field_behind_stop(lens: Metalens, source: Source, wavelength: float, pitch:
                 shape=tuple(2 * int(np.ceil(reach / pitch)) + 1 for _ in range(2)),  # type: ignore[arg-type]
             )
             middle += step
-    y, x = _positions(reach, pitch)
-    y, x = y + float(middle[0]), x + float(middle[1])
-    inside = _edge(lens.aperture.edge_distance(y, x, 0.5 * lens.aperture_diameter), pitch)
+    place = _pair(middle)
+    return field * np.asarray(_behind_stop(lens, wavelength, pitch, place, count=len(field), fine=grid.fine))
+
+
+@partial(jax.jit, static_argnames=("count", "fine"))
+def _behind_stop(
+    lens: Metalens, wavelength: float, pitch: float, place: tuple[float, float], *, count: int, fine: int
+) -> jax.Array:
+    """Transmission of a lens behind a stop and its opening ``[y, x]``, about a place (y, x) in metres."""
+    half = count // 2
+    y, x = (jnp.asarray(pitch * np.arange(-half, count - half) + middle) for middle in place)
+    inside = smooth_step(lens.aperture.edge_distance(y[:, None], x[None, :], 0.5 * lens.aperture_diameter) / pitch)
 
     def through(y: jax.Array, x: jax.Array, step: Scalar, samples: int) -> jax.Array:
-        return lens.sampled_transmission(
-            y + float(middle[0]), x + float(middle[1]), jnp.asarray(wavelength), step, samples
-        )
+        return lens.sampled_transmission(place[0] + y, place[1] + x, jnp.asarray(wavelength), step, samples)
 
-    half = len(field) // 2
-    return field * inside * np.asarray(gathered(through, (-half, -half), field.shape, pitch, grid.fine))
+    return inside * gathered(through, (-half, -half), (count, count), pitch, fine)
 
 
-def _positions(reach: float, pitch: float) -> tuple[jax.Array, jax.Array]:
+def _positions(reach: float, pitch: float) -> tuple[np.ndarray, np.ndarray]:
     half = int(np.ceil(reach / pitch))
     position = pitch * np.arange(-half, half + 1)
-    return jnp.asarray(position[:, None]), jnp.asarray(position[None, :])
+    return position[:, None], position[None, :]
 
 
-def _edge(distance: jax.Array, pitch: float) -> np.ndarray:
-    return np.asarray(smooth_step(distance / pitch), dtype=float)
-
-
-def _pair(values: jax.Array) -> tuple[float, float]:
+def _pair(values: np.ndarray | jax.Array) -> tuple[float, float]:
     return float(values[0]), float(values[1])
