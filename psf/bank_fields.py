@@ -18,7 +18,7 @@ from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.choice import Engine, EnginePlan
 from metalens.psf.engines.grid import direction_spread, grids_in_memory, machine_memory
 from metalens.psf.measures import psf_figures, unaberrated_peak
-from metalens.psf.refinement import estimate_error
+from metalens.psf.refinement import distance_from, finer_simulator
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.wavelength_count import choose_wavelengths
 from metalens.psf.window import reachable_light
@@ -67,7 +67,8 @@ class SimulatedFields:
         subpixels: s.
         by_wavelength: figures ``[field, wavelength]``.
         plan: the engine and its samplings.
-        engine: the propagation method, the reason for it, and its estimated error.
+        engine: the propagation method, and the reason for it.
+        farthest: ``[y · s, x · s]`` of the field farthest from the axis, at the shortest wavelength.
     """
 
     position: np.ndarray
@@ -76,6 +77,7 @@ class SimulatedFields:
     by_wavelength: PsfFigures
     plan: EnginePlan
     engine: dict[str, str]
+    farthest: np.ndarray
 
     @property
     def side(self) -> int:
@@ -142,7 +144,7 @@ def simulate_until_held(
         known: fields that need not be simulated again.
 
     Returns:
-        The fields.
+        The fields; among what is told of the engine is its estimated error.
     """
     found = simulate_fields(task, side, progress, known)
     while (found.share / reachable).min() < share:
@@ -151,7 +153,7 @@ def simulate_until_held(
         if found.share.min() < held + 1e-3:
             # The missing light is not outside the window: it never leaves the lens.
             break
-    return found
+    return replace(found, engine=found.engine | {"engine_error": _own_error(task, found)})
 
 
 def field_simulator(task: FieldTask, side: int) -> tuple[PsfSimulator, int]:
@@ -211,12 +213,15 @@ def simulate_fields(
     """
     view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
     simulator, subpixels = field_simulator(task, side)
-    across, spacing = simulator.window.shape, simulator.window.pixel_pitch
+    spacing = simulator.window.pixel_pitch
     unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
     whole = reachable_light(view, wavelength)
+    farthest, kept = view.farthest().start, []
 
     def of_field(number: int) -> tuple[np.ndarray, PsfFigures]:
         light = simulator.of_field(lens, number)
+        if number == farthest:
+            kept.append(light[0].copy())
         channels = np.zeros((len(task.weight), *light.shape[1:]))
         figures = []
         # One wavelength at a time: copies of all of them would be most of the memory.
@@ -233,15 +238,12 @@ def simulate_fields(
     new = [number for number, place in enumerate(view.position) if _place(place) not in taken]
     done = dict(zip(new, _each_field(of_field, new, _fields_at_once(simulator.plan), progress), strict=True))
     every = [done[number] if number in done else taken[_place(place)] for number, place in enumerate(view.position)]
-    intensity, figures = zip(*every, strict=True)
-    told = {
-        "engine": simulator.plan.engine,
-        "engine_reason": simulator.plan.reason,
-        "engine_error": _own_error(view, wavelength, across, spacing, simulator.plan.engine),
-    }
-    return SimulatedFields(
-        view.position, np.stack(intensity), subpixels, PsfFigures.stack(list(figures)), simulator.plan, told
-    )
+    intensity, rows = zip(*every, strict=True)
+    told = {"engine": simulator.plan.engine, "engine_reason": simulator.plan.reason}
+    # Grids of nodes span one sensor: the farthest field of what is known is this one's.
+    far = kept[0] if kept or known is None else known.farthest
+    figures = PsfFigures.stack(list(rows))
+    return SimulatedFields(view.position, np.stack(intensity), subpixels, figures, simulator.plan, told, far)
 
 
 def images_at(task: FieldTask, view: CameraView, side: int, progress: Progress | None) -> np.ndarray:
@@ -310,14 +312,14 @@ def _each_field(
     return found
 
 
-def _own_error(
-    view: CameraView, wavelength: np.ndarray, window: tuple[int, int], pixel_pitch: float, engine: Engine
-) -> str:
+def _own_error(task: FieldTask, found: SimulatedFields) -> str:
     """The engine's estimate of its error at the farthest field and the shortest wavelength, in words."""
-    simulator = view.simulator(
-        wavelength[:1], window=window, pixel_pitch=pixel_pitch, engine=engine, fields=view.farthest()
-    )
+    simulator, _ = field_simulator(task, found.side)
+    one = task.view.farthest()
+    centre = None if simulator.centre is None else simulator.centre[one]
+    alone = replace(simulator, wavelength=simulator.wavelength[:1], direction=simulator.direction[one], centre=centre)
     try:
-        return f"{float(estimate_error(simulator, view.lens)[0, 0]):.1e}"
+        exact = finer_simulator(alone, task.view.lens).of_field(task.view.lens, 0)[0]
     except InputError as error:
         return f"not known: {error}"
+    return f"{float(distance_from(exact, found.farthest)):.1e}"

@@ -33,7 +33,23 @@ def estimate_error(simulator: PsfSimulator, lens: Metalens) -> np.ndarray:
     Raises:
         InputError: the finer sampling is beyond the engine's reach.
     """
-    finer = simulator_of_directions(
+    finer = finer_simulator(simulator, lens)
+    fields = range(len(simulator.direction))
+    exact, found = (np.stack([each.of_field(lens, field) for field in fields]) for each in (finer, simulator))
+    return distance_from(exact, found)
+
+
+def finer_simulator(simulator: PsfSimulator, lens: Metalens) -> PsfSimulator:
+    """The simulator of the same functions on the finer sampling, or by the reference engine.
+
+    Args:
+        simulator: from :func:`metalens.psf.psf_simulator`.
+        lens: what to simulate.
+
+    Raises:
+        InputError: the finer sampling is beyond the engine's reach.
+    """
+    return simulator_of_directions(
         lens,
         simulator.wavelength,
         simulator.direction,
@@ -43,12 +59,17 @@ def estimate_error(simulator: PsfSimulator, lens: Metalens) -> np.ndarray:
         conjugates=simulator.conjugates,
         refinement=FINER,
     )
-    exact, found = (
-        np.stack([each.of_field(lens, field) for field in range(len(simulator.direction))]).astype(float)
-        for each in (finer, simulator)
-    )
-    difference = np.linalg.norm(found - exact, axis=(-2, -1))
-    return difference / np.linalg.norm(exact, axis=(-2, -1))
+
+
+def distance_from(exact: np.ndarray, found: np.ndarray) -> np.ndarray:
+    """Relative L2 distance ``[...]`` of images from exact ones.
+
+    Args:
+        exact: ``[..., y, x]``.
+        found: of the same shape.
+    """
+    difference = np.linalg.norm(found.astype(float) - exact, axis=(-2, -1))
+    return np.asarray(difference / np.linalg.norm(exact.astype(float), axis=(-2, -1)))
 
 
 def _judge(simulator: PsfSimulator, lens: Metalens) -> Engine:

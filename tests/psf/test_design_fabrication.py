@@ -83,8 +83,10 @@ def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase(of_meta_atoms
 
 
 def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_designed(tmp_path: Path) -> None:
-    # Of the same numerical aperture, in a quarter of the time.
-    spec = small(POLYNOMIAL, GEOMETRY).with_(camera={"lens": {"aperture_um": 6.0, "focal_length_um": 20.0}})
+    # Of the same numerical aperture, in a quarter of the time, from one lens in the place of three.
+    spec = small(POLYNOMIAL, GEOMETRY).with_(
+        camera={"lens": {"aperture_um": 6.0, "focal_length_um": 20.0}}, start={"wavelengths_nm": (511.0,)}
+    )
     found = design_lens(spec, tmp_path / "lens.toml")
     assert found.loss <= found.state.history[0, 1]
     camera = read_camera(tmp_path / "lens.toml")
