@@ -27,6 +27,9 @@ QUANTISATION_VARIANCE = 1 / 12
 LEAST_DARK_VARIANCE = 0.24
 """In DN²: below, the temporal dark noise is not known for the steps of the numbers, and EMVA 1288 states this limit."""
 
+LARGEST_FLICKER = 0.5
+"""Of the mean light of a level: by more its frames differ only if they are of several levels."""
+
 FEWEST_LEVELS = 3
 _EMPTIED = 0.5  # share of the largest variance below which a level has lost its noise to clipping
 
@@ -86,6 +89,8 @@ class _Level:
     name: str
     pixels: tuple[int, int]
     largest: float
+    flicker: float
+    """Difference of the brightest and the darkest frame's mean in DN."""
     mean: np.ndarray
     temporal: np.ndarray
     spatial: np.ndarray
@@ -97,6 +102,7 @@ class _Level:
         return replace(
             self,
             largest=float(np.rint(self.largest / step)),
+            flicker=self.flicker / step,
             mean=self.mean / step,
             temporal=self.temporal / step**2,
             spatial=self.spatial / step**2,
@@ -121,9 +127,10 @@ def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: 
     for level in levels:
         _check(level, black)
     if len(levels) <= FEWEST_LEVELS:
+        found = "1 level of light is" if len(levels) == 1 else f"{len(levels)} levels of light are"
         raise InputError(
-            f"calibration: {len(levels)} levels of light are too few; give more than {FEWEST_LEVELS}, from dark to "
-            "saturated."
+            f"calibration: {found} too few; give more than {FEWEST_LEVELS}, from dark to saturated: a folder for each "
+            "level, or the stacks themselves."
         )
     levels.sort(key=lambda level: float(level.mean.mean()))
     bits = _bit_depth(max(levels, key=lambda level: level.largest), bit_depth)
@@ -171,7 +178,8 @@ def _statistics(flat: FlatField, *, shaded: bool) -> _Level:
         raise InputError(f"{flat.name}: holds negative or broken numbers; give the sensor's own, without processing.")
     places = [_place_statistics(frames[:, y::2, x::2], shaded) for y in (0, 1) for x in (0, 1)]
     mean, temporal, spatial = np.array(places).T
-    return _Level(flat.name, (rows, columns), float(frames.max()), mean, temporal, spatial, np.unique(frames))
+    flicker = float(np.ptp(frames.mean(axis=(1, 2), dtype=np.float64)))
+    return _Level(flat.name, (rows, columns), float(frames.max()), flicker, mean, temporal, spatial, np.unique(frames))
 
 
 def _place_statistics(frames: np.ndarray, shaded: bool) -> tuple[float, float, float]:
@@ -209,6 +217,12 @@ def _check(level: _Level, black: _Level) -> None:
         )
     if (level.mean <= black.mean).any():
         raise InputError(f"{level.name}: is not brighter than the dark frames ({black.name}); check which is which.")
+    signal = float((level.mean - black.mean).mean())
+    if level.flicker > max(LARGEST_FLICKER * signal, 1.0):
+        raise InputError(
+            f"{level.name}: the means of its frames differ by {level.flicker:.3g} DN, {level.flicker / signal:.0%} of "
+            "their light; a level has frames of one light: give each level a folder or a stack of its own."
+        )
 
 
 def _step(levels: list[_Level]) -> float:

@@ -114,7 +114,7 @@ CONTRADICTIONS = [
     ("sensor calibrate {flats} {flats} --dark {dark}", "is given twice"),
     ("sensor calibrate {dark} --dark {dark}", "is not brighter than the dark frames"),
     ("sensor calibrate {flats} --dark {dark} --bit-depth 4", "more than 4 bits do"),
-    ("sensor calibrate {flats}/0.1 --dark {dark}", "levels of light are too few"),
+    ("sensor calibrate {flats}/0.1 --dark {dark}", "1 level of light is too few"),
     ("sensor calibrate {photographs} --dark {photographs}", "expected [y, x]"),
     ("synth {photographs} -o OUT --psf {psf} --psf {psf} --dry-run", "is given twice"),
     ("synth {photographs} -o OUT --psf {psf} --slurm a=b --dry-run", "--backend slurm"),

@@ -87,6 +87,6 @@ def test_several_levels_of_dark_frames_and_flats_that_do_not_do_leave_nothing_be
     result = calibrate(folder / "flats", "--dark", folder / "flats")
     assert "holds 9 levels; the dark frames are one" in str(result.exception)
     result = calibrate(folder / "flats" / "0.1", "--dark", folder / "dark", "-o", folder / "sensor.toml")
-    assert "1 levels of light are too few" in str(result.exception)
+    assert "1 level of light is too few" in str(result.exception)
     assert not (folder / "sensor.toml").exists()
     assert calibrate("--dark", folder / "dark").exit_code == 2

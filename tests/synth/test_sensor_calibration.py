@@ -221,6 +221,15 @@ def test_frames_too_small_to_know_a_variance_are_refused(tmp_path: Path) -> None
         calibrate_sensor([small], small)
 
 
+def test_several_levels_in_one_folder_are_refused(tmp_path: Path) -> None:
+    flats, dark = flat_fields(tmp_path, sensor_with(), levels=[0.1, 0.3, 0.5, 0.8, 1.5])
+    mixed = FlatField("mixed", (*flats[0].files, *flats[1].files))
+    with pytest.raises(
+        InputError, match=r"mixed: the means of its frames differ by .* frames of one light"
+    ):
+        calibrate_sensor([mixed, *flats[2:]], dark)
+
+
 def test_flats_darker_than_the_dark_frames_are_refused(tmp_path: Path) -> None:
     flats, dark = flat_fields(tmp_path, sensor_with(), levels=(0.2, 0.4))
     with pytest.raises(InputError, match=r"dark: is not brighter than the dark frames \(flat-0\)"):
