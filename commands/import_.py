@@ -98,8 +98,8 @@ def _beside(made: Camera, camera: Camera, like: str) -> tuple[dict[str, Any], st
     if found.rms > ANOTHER_LENS:
         warnings.warn(
             f"--like {like}: the phase of the imported lens differs from that of this lens by {found.rms:.2f} rad "
-            f"(root mean square, {at}), as another lens', a turned or a mirrored one does; give the lens that the file "
-            "was made from.",
+            f"(root mean square, {at}), as another lens' does, or one that is turned, mirrored or off its centre; give "
+            "the lens that the file was made from.",
             InputWarning,
             stacklevel=2,
         )

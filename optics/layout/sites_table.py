@@ -120,8 +120,8 @@ def _decimal(number: float, digits: int) -> str:
 
 
 def is_sites_table(first_line: str) -> bool:
-    """Whether a file that begins with this line is one of sites."""
-    return {"x_um", "y_um"} <= {name.lower() for name in cells_of(first_line)}
+    """Whether a file that begins with this line is one of sites; in other units than these it is refused as one."""
+    return {"x", "y"} <= {name.lower().partition("_")[0] for name in cells_of(first_line)}
 
 
 def read_sites_table(
@@ -167,7 +167,7 @@ def _columns(names: list[str], made: Made) -> tuple[Kind, list[int]]:
             expected.append(FAMILY)
         if (made.families or shape in TURNABLE) and ROTATION in names:
             expected.append(ROTATION)
-        if set(expected) == lengths and len(names) == 2 + len(expected) and is_sites_table(",".join(names)):
+        if set(expected) == lengths and len(names) == 2 + len(expected) and {"x_um", "y_um"} <= set(names):
             found = [name.replace(RADIUS, "diameter_nm") for name in names]
             return shape, [found.index(name) for name in ("x_um", "y_um", *expected)]
     example = parameters_of(wanted or "round_pillar")

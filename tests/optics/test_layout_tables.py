@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from metalens.formats.camera.structure import EMPTY
 from metalens.formats.files.errors import InputError
 from metalens.optics.layout.recognition import Made
-from metalens.optics.layout.sites_table import read_sites_table, write_sites_table
+from metalens.optics.layout.sites_table import is_sites_table, read_sites_table, write_sites_table
 from metalens.optics.layout.width_map import read_width_map
 
 from .layout_examples import any_structure, assert_same_sites, lens, structure
@@ -64,6 +64,7 @@ def test_columns_may_stand_in_any_order_and_hold_radii(tmp_path):
         ("", "the columns are ''"),
         ("x_um,y_um\n0,0\n", "the columns are 'x_um,y_um'; x_um,y_um and the lengths were expected"),
         ("x_um,y_um,colour\n0,0,1\n", "the columns are"),
+        ("x_nm,y_nm,diameter_nm\n0,0,1\n", "'x_nm,y_nm,diameter_nm'; x_um,y_um and the lengths were expected"),
         ("x_um,y_um,diameter_nm\n", "holds no sites"),
         ("x_um,y_um,diameter_nm\n0,0,abc\n", "could not convert"),
         ("x_um,y_um,diameter_nm\n0,0\n", "a line holds 2 numbers, 3 were expected"),
@@ -75,6 +76,7 @@ def test_columns_may_stand_in_any_order_and_hold_radii(tmp_path):
 def test_what_is_no_table_of_sites_is_refused(tmp_path, text, message):
     path = tmp_path / "sites.csv"
     path.write_text(text, encoding="utf-8")
+    assert is_sites_table(text.partition("\n")[0]) == bool(text)
     with pytest.raises(InputError, match=message):
         read_sites_table(path, MADE)
 

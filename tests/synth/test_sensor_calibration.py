@@ -224,9 +224,7 @@ def test_frames_too_small_to_know_a_variance_are_refused(tmp_path: Path) -> None
 def test_several_levels_in_one_folder_are_refused(tmp_path: Path) -> None:
     flats, dark = flat_fields(tmp_path, sensor_with(), levels=[0.1, 0.3, 0.5, 0.8, 1.5])
     mixed = FlatField("mixed", (*flats[0].files, *flats[1].files))
-    with pytest.raises(
-        InputError, match=r"mixed: the means of its frames differ by .* frames of one light"
-    ):
+    with pytest.raises(InputError, match=r"mixed: the means of its frames differ by .* frames of one light"):
         calibrate_sensor([mixed, *flats[2:]], dark)
 
 
