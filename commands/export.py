@@ -170,7 +170,14 @@ def layout(
                     found["outputs"][kind] = _write(kind, path, structure, camera, options)
     what = f"{found['sites']} sites on a {found['lattice']} lattice" if built else f"{found['terms']} terms"
     names = ", ".join(str(path) for path in outputs.values())
-    answer(found, as_json, f"{names}: {camera.name}, {what}{_delay(found)}")
+    answer(found, as_json, f"{names}: {camera.name}, {what}{_delay(found)}{_rounding(found)}")
+
+
+def _rounding(found: dict[str, Any]) -> str:
+    """How far drawn widths are from those of the structure, where that is a nanometre or more."""
+    errors = (each.get("largest_width_error_nm", 0.0) for each in found["outputs"].values() if isinstance(each, dict))
+    most = max(errors, default=0.0)
+    return f"; the grid makes widths wrong by up to {most:.2g} nm" if most >= 1 else ""
 
 
 def _delay(found: dict[str, Any]) -> str:

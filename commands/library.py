@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, Number, dry_run_option, json_option, output_option, resume_option
 from metalens.commands.plan import answer_plan
@@ -62,8 +62,9 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     }
     if dry_run:
         sentence = (
-            f"would compute {record.name}: {size['atoms']} meta-atoms at {size['wavelengths']} wavelengths, "
-            f"{size['angles']} angles and {size['polarisations']} polarisations, into {output}"
+            f"would compute {record.name}: {counted(size['atoms'], 'meta-atom')} at "
+            f"{counted(size['wavelengths'], 'wavelength')}, {counted(size['angles'], 'angle')} and "
+            f"{counted(size['polarisations'], 'polarisation')}, into {output}"
         )
         from metalens.workflows.simulation_estimates import library_estimate
 
@@ -231,8 +232,8 @@ def _report(found: AtomLibrary, output: Path, as_json: bool) -> None:
     content = {"output": str(output), **_summary(found), "by_wavelength": _by_wavelength(found)}
     ranges = [row["phase_range_rad"] for row in content["by_wavelength"]]
     sentence = (
-        f"{output}: {content['atoms']} meta-atoms at {content['wavelengths']} wavelengths, phase ranges "
-        f"{min(ranges):.2f} to {max(ranges):.2f} rad"
+        f"{output}: {counted(content['atoms'], 'meta-atom')} at {counted(content['wavelengths'], 'wavelength')}, "
+        f"phase ranges {min(ranges):.2f} to {max(ranges):.2f} rad"
     )
     if "largest_error" in content:
         sentence += f"; at the last step to more orders t changed by {content['largest_error']:.2g} at most"

@@ -36,6 +36,10 @@ MOST_SAMPLES = 10**4
 """Of an axis of wavelengths or angles."""
 
 LEAST_LENGTH, MOST_LENGTH = 1e-12, 1e-3
+
+LEAST_ATOM = 2e-9
+"""Of the largest length of a library's meta-atoms in metres: a few atoms of the material."""
+
 """Metres between which pitch and height lie."""
 
 MOST_ENTRIES = 2**26
@@ -193,6 +197,11 @@ def _check_axes(library: AtomLibrary) -> None:
     problem = geometry_problem(library)
     if problem is not None:
         raise InputError(f"library: {problem}.")
+    if geometry.max() < LEAST_ATOM:
+        raise InputError(
+            f"library: its meta-atoms have lengths up to {1e9 * float(geometry.max()):g} nm, at least "
+            f"{1e9 * LEAST_ATOM:g} nm were expected; check the unit of the lengths."
+        )
     if geometry.max() >= library.pitch:
         raise InputError(
             f"library: a meta-atom of {1e9 * float(geometry.max()):g} nm does not fit the pitch of "

@@ -55,6 +55,10 @@ def test_all_files_are_of_one_structure(lens: Path) -> None:
     assert found["outputs"]["gds"]["bytes"] == Path("l.gds").stat().st_size
 
 
+def test_a_coarse_grid_is_told_in_words(lens: Path) -> None:
+    assert "the grid makes widths wrong by up to" in export(lens, "--gds", "l.gds", "--grid-nm", "20").stdout
+
+
 def test_layers_label_and_lattice_are_asked_for(lens: Path) -> None:
     options = ("--lattice", "hexagonal", "--atom-layer", "7/1", "--boundary-layer", "8", "--no-marks", "--label", "")
     result = export(lens, "--gds", "l.gds", *options, "--wavelengths-nm", "500,560", "--vertices", "16")

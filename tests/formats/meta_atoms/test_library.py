@@ -168,6 +168,7 @@ def test_of_two_parameters_a_lens_varies_one():
         ({"height": 0.0}, "height 0 m must lie"),
         ({"geometry": np.array([[1e-7], [2e-7], [1e300]])}, "of inf nm does not fit the pitch"),
         ({"wavelength": np.array([550e-9, 1e300])}, r"wavelength ends with 1e\+300"),
+        ({"geometry": np.array([[1e-10], [2e-10], [3e-10]])}, "lengths up to 0.3 nm, at least 2 nm were expected"),
         ({"pitch": 250e-9}, "of 300 nm does not fit the pitch of 250 nm; neighbours would touch"),
         ({"parameter_names": ("width",)}, r"do not fit a round_pillar, expected \['diameter'\]"),
         ({"geometry": np.array([[200e-9], [100e-9], [300e-9]])}, "must ascend, each meta-atom once"),
