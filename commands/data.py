@@ -14,7 +14,7 @@ from metalens.commands.data_import import import_
 from metalens.commands.data_score import score
 from metalens.commands.options import PATH, SHARD_SIZE, json_option, output_option, resume_option
 from metalens.commands.progress import count_progress
-from metalens.formats.files.atomic import require_outside, require_place
+from metalens.formats.files.atomic import require_new_file, require_outside
 
 if TYPE_CHECKING:
     from metalens.formats.pairs.reader import Pairs
@@ -71,7 +71,7 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
 @click.argument("pairs", type=PATH)
 @click.option("-o", "--output", type=PATH, help="The contact sheet to draw: a .png, .pdf or .svg.")
 @click.option(
-    "--figures", "rows", type=click.IntRange(0, 1000), default=6, show_default=True, help="Pairs on the contact sheet."
+    "--figures", "rows", type=click.IntRange(1, 1000), default=6, show_default=True, help="Pairs on the contact sheet."
 )
 @json_option
 def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
@@ -84,10 +84,10 @@ def show(pairs: Path, output: Path | None, rows: int, as_json: bool) -> None:
 
     if output is not None:
         require_outside(output, [pairs])
-        require_place(output)
-        if output.exists() or output.suffix not in (".png", ".pdf", ".svg") or rows < 1:
+        require_new_file(output)
+        if output.suffix not in (".png", ".pdf", ".svg"):
             raise InputError(
-                f"{output}: with {rows} rows cannot be drawn; give a new .png, .pdf or .svg file and at least 1 row."
+                f"{output}: a contact sheet cannot be drawn in this format; give a .png, .pdf or .svg file."
             )
     opened = read_pairs(pairs)
     figures = _summary(opened)

@@ -75,8 +75,8 @@ def test_show_says_what_there_is_and_draws_a_sheet(folder: Path, tmp_path: Path)
     with Image.open(sheet) as picture:
         assert picture.width > picture.height > 500
     assert "not" not in CliRunner().invoke(metalens, ["data", "show", str(folder)]).stdout
-    for bad in (sheet, tmp_path / "sheet.xls"):
-        with pytest.raises(InputError, match="cannot be drawn"):
+    for bad, told in ((sheet, "exists already"), (tmp_path / "sheet.xls", "cannot be drawn in this format")):
+        with pytest.raises(InputError, match=told):
             run("show", folder, "-o", bad)
 
 
