@@ -148,7 +148,8 @@ def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None
     ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
     lines = [
         f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} without errors, "
-        f"{strehl['quantile_50']:.3g} the median of {counted(summary['draws'], 'lens', 'lenses')}, {strehl['quantile_5']:.3g} at 5 %"
+        f"{strehl['quantile_50']:.3g} the median of {counted(summary['draws'], 'lens', 'lenses')}, "
+        f"{strehl['quantile_5']:.3g} at 5 %"
     ]
     if ranking:
         lines.append(f"  what matters most to it: {', '.join(row['error'] for row in ranking[:3])}")
