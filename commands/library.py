@@ -53,7 +53,7 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     record, text = read_library_spec(spec)
     check_claim(parts, ASKED, resume=resume, asked=asked_of(text))
     plan = plan_library(record)
-    size = {
+    size: dict[str, Any] = {
         "library": record.name,
         "atoms": len(plan.geometry),
         "wavelengths": len(plan.wavelength),
