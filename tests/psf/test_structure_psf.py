@@ -173,8 +173,9 @@ def test_a_sample_between_two_sites_belongs_to_both():
 
 
 def test_the_psf_of_sites_has_the_slope_of_finite_differences_in_their_geometry():
-    lens = built(turns_library(), lens=SMALL, geometry=np.linspace(80e-9, 240e-9, 9))
-    simulator = psf_simulator(lens, [GREEN], [0.0], **WINDOW)
+    tiny = Metalens(7e-6, 14e-6, Hyperbolic(14e-6, GREEN))
+    lens = built(turns_library(), lens=tiny, geometry=np.linspace(80e-9, 240e-9, 9))
+    simulator = psf_simulator(lens, [GREEN], [0.0], window=(8, 8), pixel_pitch=0.4e-6)
 
     @jax.jit
     @jax.value_and_grad
