@@ -113,7 +113,8 @@ class JointFilters:
             )
         self._windows = windows
         self._noise = [scale * noise_variance(sensor, MEAN_LIGHT) for scale in noise_scales]
-        self._precision = precision_on(statistics or photograph_statistics(), windows.size)
+        precision = precision_on(statistics or photograph_statistics(), windows.size)
+        self._precision = np.ascontiguousarray(precision.swapaxes(-2, -1))
 
     def __call__(self, row: int, column: int) -> torch.Tensor:
         """The filters of one node.
@@ -123,10 +124,13 @@ class JointFilters:
             column: of the node in the grid.
 
         Returns:
-            ``[scale, restored, captured, row, column // 2 + 1]`` complex64.
+            ``[scale, restored, captured, column // 2 + 1, row]`` complex64.
         """
         transfer = self._windows.transfer(row, column)
-        return torch.from_numpy(np.stack([joint_filter(transfer, self._precision, noise) for noise in self._noise]))
+        filters = np.empty((len(self._noise), 3, *transfer.shape), np.complex64)
+        for each, noise in zip(filters, self._noise, strict=True):
+            joint_filter(transfer, self._precision, noise, out=each)
+        return torch.from_numpy(filters)
 
 
 def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.ndarray:
@@ -143,32 +147,40 @@ def precision_on(statistics: PhotographStatistics, size: tuple[int, int]) -> np.
     return np.moveaxis(statistics.precision(np.hypot(row, column)), (-2, -1), (0, 1))
 
 
-def joint_filter(transfer: np.ndarray, precision: np.ndarray, noise: np.ndarray) -> np.ndarray:
+def joint_filter(
+    transfer: np.ndarray, precision: np.ndarray, noise: np.ndarray, out: np.ndarray | None = None
+) -> np.ndarray:
     """The filter G(ν) of one node.
 
     Args:
         transfer: ``[channel, row, column]`` H of each channel.
         precision: ``[channel, channel, row, column]`` P⁻¹ at the same frequencies.
         noise: ``[channel]`` variance per pixel, in shares of white squared.
+        out: an array to write the filter to.
 
     Returns:
         ``[restored, captured, row, column]`` complex64.
     """
-    weighted = transfer.conj() / noise[:, None, None]  # Hᴴ N⁻¹
-    (a, d, e), (_, b, f), (_, _, c) = precision + _diagonal((weighted * transfer).real)
+    weighted = transfer.conj() / noise[:, None, None].astype(np.float32)  # Hᴴ N⁻¹
+    power = (np.square(transfer.real, dtype=float) + np.square(transfer.imag, dtype=float)) / noise[:, None, None]
+    a, b, c = (precision[each, each] + power[each] for each in range(3))
+    d, e, f = precision[0, 1], precision[0, 2], precision[1, 2]
     # Invert a stack of symmetric 3 × 3 matrices by cofactors, which is vectorised.
-    inverse = np.empty((3, 3, *transfer.shape[1:]))
-    inverse[0, 0], inverse[1, 1], inverse[2, 2] = b * c - f * f, a * c - e * e, a * b - d * d
-    inverse[0, 1] = inverse[1, 0] = e * f - c * d
-    inverse[0, 2] = inverse[2, 0] = d * f - b * e
-    inverse[1, 2] = inverse[2, 1] = d * e - a * f
-    determinant = a * inverse[0, 0] + d * inverse[0, 1] + e * inverse[0, 2]
-    return np.asarray(inverse / determinant * weighted, dtype=np.complex64)
-
-
-def _diagonal(values: np.ndarray) -> np.ndarray:
-    """``[3, ...]`` as the diagonal of ``[3, 3, ...]``."""
-    return np.eye(3).reshape(3, 3, *(1,) * (values.ndim - 1)) * values
+    upper = {
+        (0, 0): b * c - f * f,
+        (0, 1): e * f - c * d,
+        (0, 2): d * f - b * e,
+        (1, 1): a * c - e * e,
+        (1, 2): d * e - a * f,
+        (2, 2): a * b - d * d,
+    }
+    scale = 1 / (a * upper[0, 0] + d * upper[0, 1] + e * upper[0, 2])
+    gain = np.empty((3, *transfer.shape), np.complex64) if out is None else out
+    for (row, column), cofactor in upper.items():
+        inverse = (cofactor * scale).astype(np.float32)
+        np.multiply(inverse, weighted[column], out=gain[row, column])
+        np.multiply(inverse, weighted[row], out=gain[column, row])
+    return gain
 
 
 def tune_noise_scale(

@@ -26,6 +26,9 @@ from metalens.formats.psf.lateral_colour import has_lateral_colour, white_level
 from metalens.restore.deconvolution.lateral_warp import LateralWarp
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 
+_CACHED_SAMPLES = 2**20
+"""Samples of windows that are transformed together on a processor: 4 MB, and as much again for their spectra."""
+
 
 class LocalBlur:
     """The blur operator of a frame, or of a part of it.
@@ -120,22 +123,23 @@ class LocalBlur:
             ``[3, y, x]``.
         """
         scene = scene if self._warp is None else self._warp.forward(scene)
-        parts = self._cut(scene, self._rows.length, self._columns.length) * self._weights
         size = self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1
-        blurred = self._picture(self._spectrum(parts) * self._transfer, size)
         canvas = scene.new_zeros(3, *(side + 4 * margin for side, margin in zip(self.pixels, self.margin, strict=True)))
-        self._add(canvas, blurred)
+        for rows in self._batches(scene.device):
+            parts = self._cut(scene, rows, (self._rows.length, self._columns.length)).mul_(self._weights[rows])
+            self._add(canvas, rows, self._picture(self._spectrum(parts).mul_(self._transfer[rows]), size))
         return self._frame(canvas) / self._white
 
     def adjoint(self, frame: Tensor) -> Tensor:
         """The transpose of :meth:`forward`: from ``[3, y, x]`` to the scene's size."""
         (y, x) = self.margin
         canvas = F.pad(frame / self._white, (2 * x, 2 * x, 2 * y, 2 * y))
-        parts = self._cut(canvas, self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1)
-        spread = self._spectrum(parts) * self._transfer.conj()
-        back = self._picture(spread, (self._rows.length, self._columns.length))
+        size = self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1
         scene = frame.new_zeros(3, self.pixels[0] + 2 * y, self.pixels[1] + 2 * x)
-        self._add(scene, back * self._weights)
+        for rows in self._batches(frame.device):
+            spread = self._spectrum(self._cut(canvas, rows, size)).mul_(self._transfer[rows].conj())
+            back = self._picture(spread, (self._rows.length, self._columns.length))
+            self._add(scene, rows, back * self._weights[rows])
         return scene if self._warp is None else self._warp.adjoint(scene)
 
     def crop(self, scene: Tensor) -> Tensor:
@@ -160,16 +164,23 @@ class LocalBlur:
         across = torch.fft.ifft(spectrum)[..., : size[0]].transpose(-2, -1)
         return torch.fft.irfft(across, n=self._size[1])[..., : size[1]]
 
-    def _cut(self, picture: Tensor, height: int, width: int) -> Tensor:
-        """Cut the windows of all nodes from a picture, ``[row, column, 3, height, width]``."""
-        rows, columns = self._rows.starts, self._columns.starts
-        parts = [picture[:, top : top + height, left : left + width] for top in rows for left in columns]
-        return torch.stack(parts).unflatten(0, (len(rows), len(columns)))
+    def _batches(self, device: torch.device) -> list[slice]:
+        """Rows of nodes whose windows are transformed together: on a processor, as many as its caches hold."""
+        rows = len(self._rows.starts)
+        samples = 3 * len(self._columns.starts) * self._size[0] * self._size[1]
+        at_once = max(1, _CACHED_SAMPLES // samples) if device.type == "cpu" else rows
+        return [slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once)]
 
-    def _add(self, picture: Tensor, parts: Tensor) -> None:
-        """Add windows to a picture, in place."""
+    def _cut(self, picture: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:
+        """Cut the windows of some rows of nodes from a picture, ``[row, column, 3, height, width]``."""
+        starts, columns = self._rows.starts[rows], self._columns.starts
+        parts = [picture[:, top : top + size[0], left : left + size[1]] for top in starts for left in columns]
+        return torch.stack(parts).unflatten(0, (len(starts), len(columns)))
+
+    def _add(self, picture: Tensor, rows: slice, parts: Tensor) -> None:
+        """Add the windows of some rows of nodes to a picture, in place."""
         height, width = parts.shape[-2:]
-        for row, top in enumerate(self._rows.starts):
+        for row, top in enumerate(self._rows.starts[rows]):
             for column, left in enumerate(self._columns.starts):
                 picture[:, top : top + height, left : left + width] += parts[row, column]
 
