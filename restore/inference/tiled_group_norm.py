@@ -21,17 +21,19 @@ class SharedStatistics:
 
     Args:
         module: the network; :meth:`collecting` and :meth:`applied` change its ``GroupNorm`` layers temporarily.
-        parts: number of equal parts of a batch with separate statistics, such as the two paths.
     """
 
-    def __init__(self, module: nn.Module, parts: int = 1) -> None:
+    def __init__(self, module: nn.Module) -> None:
         self.layers = [layer for layer in module.modules() if isinstance(layer, nn.GroupNorm)]
-        self.parts = parts
-        self._found: dict[nn.GroupNorm, tuple[Tensor, Tensor]] = {}
+        self._found: dict[nn.GroupNorm, list[tuple[Tensor, Tensor]]] = {layer: [] for layer in self.layers}
 
     @contextmanager
     def collecting(self) -> Iterator[None]:
-        """Inside the block, each layer normalises each part of a batch by its own statistics and stores them."""
+        """Inside the block, each layer normalises a batch by its own statistics and stores them.
+
+        A block for each part of the batches that are normalised later, such as one for each path, in their order:
+        fewer features are in memory at a time.
+        """
         with self._replaced(self._collect):
             yield
 
@@ -53,31 +55,29 @@ class SharedStatistics:
 
     def _collect(self, layer: nn.GroupNorm) -> Forward:
         def forward(features: Tensor) -> Tensor:
-            apart = features.float().reshape(self.parts, -1, layer.num_groups, *self._grouped(layer, features))
-            variance, mean = torch.var_mean(apart, dim=(1, 3, 4), correction=0)
-            self._found[layer] = mean, variance
-            return self._normalise(layer, features)
+            grouped = features.float().unflatten(1, (layer.num_groups, -1)).flatten(2)
+            variance, mean = torch.var_mean(grouped, dim=(0, 2), correction=0)
+            self._found[layer].append((mean, variance))
+            return _normalised(layer, features, [(mean, variance)])
 
         return forward
 
     def _apply(self, layer: nn.GroupNorm) -> Forward:
-        return lambda features: self._normalise(layer, features)
+        return lambda features: _normalised(layer, features, self._found[layer])
 
-    @staticmethod
-    def _grouped(layer: nn.GroupNorm, features: Tensor) -> tuple[int, int]:
-        return layer.num_channels // layer.num_groups, features[0, 0].numel()
 
-    def _normalise(self, layer: nn.GroupNorm, features: Tensor) -> Tensor:
-        mean, variance = self._found[layer]
-        each = layer.num_channels // layer.num_groups
-        scale = (variance + layer.eps).rsqrt().repeat_interleave(each, dim=1)
-        shift = -mean.repeat_interleave(each, dim=1) * scale
-        if layer.affine:
-            scale, shift = scale * layer.weight.float(), shift * layer.weight.float() + layer.bias.float()
-        # [part, channel] → [batch, channel, 1, …]
-        ones = (1,) * (features.ndim - 2)
-        scale, shift = (
-            value.repeat_interleave(len(features) // self.parts, dim=0).unflatten(1, (-1, *ones))
-            for value in (scale, shift)
-        )
-        return torch.addcmul(shift, features.float(), scale).to(features.dtype)
+def _normalised(layer: nn.GroupNorm, features: Tensor, statistics: list[tuple[Tensor, Tensor]]) -> Tensor:
+    """Normalise equal parts of a batch by a mean and a variance ``[group]`` for each."""
+    mean, variance = (torch.stack(each) for each in zip(*statistics, strict=True))
+    channels = layer.num_channels // layer.num_groups
+    scale = (variance + layer.eps).rsqrt().repeat_interleave(channels, dim=1)
+    shift = -mean.repeat_interleave(channels, dim=1) * scale
+    if layer.affine:
+        scale, shift = scale * layer.weight.float(), shift * layer.weight.float() + layer.bias.float()
+    # [part, channel] → [batch, channel, 1, …]
+    ones = (1,) * (features.ndim - 2)
+    scale, shift = (
+        value.repeat_interleave(len(features) // len(statistics), dim=0).unflatten(1, (-1, *ones))
+        for value in (scale, shift)
+    )
+    return torch.addcmul(shift, features.float(), scale).to(features.dtype)

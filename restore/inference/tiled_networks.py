@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 
 import torch
 from torch import Tensor, nn
@@ -15,6 +16,9 @@ from metalens.restore.inference.tiled_group_norm import SharedStatistics
 from metalens.restore.inference.tiling import Tile, tiled, tiling_of
 
 BOTH = ("positive", "neutral")
+
+ENOUGH_OVERLAP = 4
+"""Cells of the networks by which tiles overlap at most: more does not bring them nearer to the whole picture."""
 
 AUTOENCODER_WINDOWS, UNET_WINDOWS = 3, 5
 """Windows along each side for the normalisation statistics; more for the U-Net, whose statistics vary more."""
@@ -47,7 +51,7 @@ class TiledNetworks:
         self.frame = frame
         self.cell = restorer.prior.size_multiple
         self.samples = self.cell // restorer.prior.latent_stride
-        self.tiling = tiling_of(padded, self.cell, tile)
+        self.tiling = tiling_of(padded, self.cell, tile, ENOUGH_OVERLAP)
         self.tell = tell
 
     def encode(self, picture: Tensor) -> Tensor:
@@ -57,7 +61,7 @@ class TiledNetworks:
             return self._encode_tiles(picture, tiles)
 
         encoder = self.restorer.prior.vae.encoder
-        with lean(encoder), self._normalised(encoder, encoded):
+        with self._normalised(encoder, [encoded]), lean(encoder):
             return tiled(lambda tile: encoded([tile]), self.tiling, self.samples, self.tell)
 
     def step(self, both: Tensor, timestep: int, *, alike: bool = False) -> Tensor:
@@ -72,17 +76,18 @@ class TiledNetworks:
             x̂₀ of both paths, of the same shape.
         """
 
-        def predicted(tiles: Sequence[Tile]) -> Tensor:
+        def predicted(tiles: Sequence[Tile], paths: Sequence[int] = range(len(BOTH))) -> Tensor:
             # [path, tile]: first all tiles of the positive path, then all of the neutral one.
-            parts = torch.stack([tile.of(both, self.samples) for tile in tiles], dim=1).flatten(0, 1)
-            paths = [path for path in BOTH for _ in tiles]
+            parts = torch.cat([tile.of(both[path : path + 1], self.samples) for path in paths for tile in tiles])
+            names = [BOTH[path] for path in paths for _ in tiles]
             return self.restorer.step(
-                parts, self.maps.expand(len(parts), -1, -1, -1), paths, self._regions(tiles) * len(BOTH), timestep
+                parts, self.maps.expand(len(parts), -1, -1, -1), names, self._regions(tiles) * len(paths), timestep
             )
 
         unet, optics = self.restorer.prior.unet, self.restorer.optics
+        collected = [partial(predicted, paths=[path]) for path in range(len(BOTH))]
         shared = lean(unet, repeats=len(BOTH) if alike else 1, beside=None if optics is None else optics.unet)
-        with shared, self._normalised(unet, predicted, parts=len(BOTH), windows=UNET_WINDOWS):
+        with self._normalised(unet, collected, UNET_WINDOWS), shared:
             return tiled(lambda tile: predicted([tile]), self.tiling, self.samples, self.tell)
 
     def decode(self, latents: Tensor, picture: Tensor | None) -> Tensor:
@@ -106,10 +111,11 @@ class TiledNetworks:
         with ExitStack() as stack:
             if picture is not None:
                 captured = picture
+                encoded = partial(self._encode_tiles, captured)
+                stack.enter_context(self._normalised(vae.encoder, [encoded]))
                 stack.enter_context(lean(vae.encoder))
-                stack.enter_context(self._normalised(vae.encoder, lambda tiles: self._encode_tiles(captured, tiles)))
+            stack.enter_context(self._normalised(vae.decoder, [decoded]))
             stack.enter_context(lean(vae.decoder))
-            stack.enter_context(self._normalised(vae.decoder, decoded))
             result = tiled(lambda tile: decoded([tile]), self.tiling, self.cell)
         if self.restorer.skips is not None:
             self.restorer.skips.forget()
@@ -126,17 +132,19 @@ class TiledNetworks:
     def _normalised(
         self,
         network: nn.Module,
-        function: Callable[[Sequence[Tile]], Tensor],
-        *,
-        parts: int = 1,
+        functions: Sequence[Callable[[Sequence[Tile]], Tensor]],
         windows: int = AUTOENCODER_WINDOWS,
     ) -> Iterator[None]:
-        """If there are several tiles, normalise all by the statistics of windows over the whole picture."""
+        """If there are several tiles, normalise all by the statistics of windows over the whole picture.
+
+        One function for each part of a batch that has statistics of its own.
+        """
         if len(self.tiling) == 1:
             yield
             return
-        statistics = SharedStatistics(network, parts)
-        with statistics.collecting():
-            function(self.tiling.windows(windows))
+        statistics = SharedStatistics(network)
+        for function in functions:
+            with statistics.collecting(), lean(network):
+                function(self.tiling.windows(windows))
         with statistics.applied():
             yield

@@ -108,23 +108,26 @@ class Tiling:
         return down[:, None], across[None, :]
 
 
-def tiling_of(pixels: tuple[int, int], cell: int, side: int) -> Tiling:
+def tiling_of(pixels: tuple[int, int], cell: int, side: int, enough: int | None = None) -> Tiling:
     """Cut a padded picture into tiles.
 
-    Along each axis the number of tiles is the smallest with an overlap of at least a quarter of ``side``. Tiles have
-    equal size and even spacing; a picture up to ``side`` is one tile.
+    Along each axis the number of tiles is the smallest with an overlap of at least a quarter of ``side``, or of
+    ``enough``. Tiles have equal size and even spacing; a picture up to ``side`` is one tile.
 
     Args:
         pixels: (rows, columns), multiples of ``cell``.
         cell: pixels per cell along each side.
         side: the largest side of a tile in pixels.
+        enough: cells of overlap that do, where a quarter of the side is more.
 
     Raises:
         InputError: ``side`` is less than four cells, which leaves nothing between the overlaps.
     """
     if side < 4 * cell:
         raise InputError(f"--tile {side}: this prior needs tiles of {4 * cell} pixels or more.")
-    (height, tops), (width, lefts) = (_cut(length // cell, side // cell) for length in pixels)
+    overlap = math.ceil(side // cell * OVERLAP)
+    overlap = overlap if enough is None else min(overlap, enough)
+    (height, tops), (width, lefts) = (_cut(length // cell, side // cell, overlap) for length in pixels)
     return Tiling(pixels[0] // cell, pixels[1] // cell, height, width, tops, lefts)
 
 
@@ -159,11 +162,10 @@ def tiled(
     return whole
 
 
-def _cut(length: int, side: int) -> tuple[int, tuple[int, ...]]:
-    """Length and starts of the fewest equal parts of at most ``side`` that overlap by a quarter of it or more."""
+def _cut(length: int, side: int, overlap: int) -> tuple[int, tuple[int, ...]]:
+    """Length and starts of the fewest equal parts of at most ``side`` that overlap by so much or more."""
     if length <= side:
         return length, (0,)
-    overlap = math.ceil(side * OVERLAP)
     count = math.ceil((length - overlap) / (side - overlap))
     part = min(side, math.ceil((length + (count - 1) * overlap) / count))
     return part, _spread(length - part, count)

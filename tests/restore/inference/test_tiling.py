@@ -63,10 +63,11 @@ def test_shared_statistics_of_a_picture_in_parts_are_those_of_the_whole():
     expected = layer(whole)
     # Two paths, each in two halves: [path, half].
     halves = torch.stack([whole[..., :4], whole[..., 4:]], dim=1).flatten(0, 1)
-    statistics = SharedStatistics(nn.Sequential(layer), parts=2)
-    with statistics.collecting():
-        together = layer(halves)
-    torch.testing.assert_close(torch.cat([together[0], together[1]], dim=-1), expected[0])
+    statistics = SharedStatistics(nn.Sequential(layer))
+    for path in (0, 1):
+        with statistics.collecting():
+            together = layer(halves[2 * path : 2 * path + 2])
+        torch.testing.assert_close(torch.cat([together[0], together[1]], dim=-1), expected[path])
     with statistics.applied():
         torch.testing.assert_close(layer(whole[..., 4:]), expected[..., 4:])
         torch.testing.assert_close(layer(whole[..., 4:].flatten(2)), expected[..., 4:].flatten(2))
