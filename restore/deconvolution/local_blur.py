@@ -10,9 +10,16 @@ With lateral chromatic aberration, the scene's colours are shifted first and the
 centroids (``lateral_warp``).
 
 The scene extends half a function beyond the frame on each side, since light from there reaches the frame.
+
+It is cut into blocks that are transformed alone: either one for each node, where the node has weight, or one for each
+cell between neighbouring nodes, on which the functions of its corners act and add up before they are transformed back.
+The first is cheaper where functions are as wide as the nodes are apart, the second in large frames.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 import torch
@@ -27,7 +34,10 @@ from metalens.restore.deconvolution.lateral_warp import LateralWarp
 from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
 
 _CACHED_SAMPLES = 2**20
-"""Samples of windows that are transformed together on a processor: 4 MB, and as much again for their spectra."""
+"""Samples of blocks that are transformed together on a processor: 4 MB, and as much again for their spectra."""
+
+_MOST_PARTS = 8
+"""Into which a cell is divided along one axis."""
 
 
 class LocalBlur:
@@ -61,43 +71,30 @@ class LocalBlur:
         scene = tuple(side + 2 * margin for side, margin in zip(pixels, self.margin, strict=True))
         first = tuple(at - margin for at, margin in zip(place, self.margin, strict=True))
         self._warp = LateralWarp(bank, (scene[0], scene[1]), (first[0], first[1]), device) if registered else None
-        sensor, reach = bank.camera.sensor.pixels, 0 if self._warp is None else self._warp.reach
         rows, columns = (
-            _Windows(nodes, bank.pixel_pitch, sensor[axis], place[axis], pixels[axis], self.margin[axis], reach)
+            _Axis(
+                nodes,
+                bank.pixel_pitch,
+                sensor=bank.camera.sensor.pixels[axis],
+                place=place[axis],
+                pixels=pixels[axis],
+                kernel=self._kernel[axis],
+                reach=0 if self._warp is None else self._warp.reach,
+            )
             for axis, nodes in enumerate((bank.field_y, bank.field_x))
         )
-        self._rows, self._columns = rows, columns
         functions = functions[rows.nodes][:, columns.nodes]
-        source = None if self._warp is None else self._warp.source
-        weight_y, weight_x = (
-            torch.from_numpy(each.weights(None if source is None else source[..., axis])).to(device)
-            for axis, each in enumerate((rows, columns))
-        )
-        self._weights = self._products(weight_y, weight_x)
-        self._size = tuple(
-            next_fast_len(each.length + side - 1, real=True)
-            for each, side in ((rows, self._kernel[0]), (columns, self._kernel[1]))
-        )
+        if self._warp is None:
+            self._rows, self._columns = _cheapest((rows.windows(), rows.cells()), (columns.windows(), columns.cells()))
+            weights = _products(self._rows, self._columns)
+        else:
+            self._rows, self._columns = rows.windows(), columns.windows()
+            weights = _moved_products(rows, columns, self._warp.source)
+        self._weights = torch.from_numpy(weights).to(device)
+        self._size = self._rows.size, self._columns.size
         self._transfer = self._spectrum(functions)
         self._white = torch.ones(3, 1, 1, device=functions.device)
         self._white = self._white_scene(bank, (scene[0], scene[1]))
-
-    def _products(self, weight_y: Tensor, weight_x: Tensor) -> Tensor:
-        """Weights of the nodes' windows ``[row, column, 1 or 3, height, width]``."""
-        if weight_y.ndim == 2:
-            return (weight_y[:, None, :, None] * weight_x[None, :, None, :])[:, :, None]
-        return torch.stack(
-            [
-                torch.stack(
-                    [
-                        weight_y[row, :, top : top + self._rows.length, left : left + self._columns.length]
-                        * weight_x[column, :, top : top + self._rows.length, left : left + self._columns.length]
-                        for column, left in enumerate(self._columns.starts)
-                    ]
-                )
-                for row, top in enumerate(self._rows.starts)
-            ]
-        )
 
     def _white_scene(self, bank: PsfBank, scene: tuple[int, int]) -> Tensor:
         """The image of a white scene ``[3, y, x]``; of a camera with gains of its own, its mean brightness."""
@@ -126,8 +123,9 @@ class LocalBlur:
         size = self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1
         canvas = scene.new_zeros(3, *(side + 4 * margin for side, margin in zip(self.pixels, self.margin, strict=True)))
         for rows in self._batches(scene.device):
-            parts = self._cut(scene, rows, (self._rows.length, self._columns.length)).mul_(self._weights[rows])
-            self._add(canvas, rows, self._picture(self._spectrum(parts).mul_(self._transfer[rows]), size))
+            parts = self._cut(scene, rows, (self._rows.length, self._columns.length))[:, :, None] * self._weights[rows]
+            blurred = _together(self._spectrum(parts).mul_(self._functions_of(rows)))
+            self._add(canvas, rows, self._picture(blurred, size))
         return self._frame(canvas) / self._white
 
     def adjoint(self, frame: Tensor) -> Tensor:
@@ -137,9 +135,9 @@ class LocalBlur:
         size = self._rows.length + self._kernel[0] - 1, self._columns.length + self._kernel[1] - 1
         scene = frame.new_zeros(3, self.pixels[0] + 2 * y, self.pixels[1] + 2 * x)
         for rows in self._batches(frame.device):
-            spread = self._spectrum(self._cut(canvas, rows, size)).mul_(self._transfer[rows].conj())
-            back = self._picture(spread, (self._rows.length, self._columns.length))
-            self._add(scene, rows, back * self._weights[rows])
+            seen = self._spectrum(self._cut(canvas, rows, size))[:, :, None]
+            back = self._picture(seen * self._functions_of(rows).conj(), (self._rows.length, self._columns.length))
+            self._add(scene, rows, _together(back * self._weights[rows]))
         return scene if self._warp is None else self._warp.adjoint(scene)
 
     def crop(self, scene: Tensor) -> Tensor:
@@ -164,55 +162,156 @@ class LocalBlur:
         across = torch.fft.ifft(spectrum)[..., : size[0]].transpose(-2, -1)
         return torch.fft.irfft(across, n=self._size[1])[..., : size[1]]
 
+    def _functions_of(self, rows: slice) -> Tensor:
+        """Transfer functions ``[row, column, function, 3, column // 2 + 1, row]`` of some rows of blocks."""
+        down, across = self._rows.members, self._columns.members
+        if down.shape[1] == across.shape[1] == 1:
+            # A block for each node, in their order.
+            return self._transfer[rows, :, None]
+        pairs = torch.from_numpy(down[rows, None, :, None]), torch.from_numpy(across[None, :, None, :])
+        return self._transfer[pairs].flatten(2, 3)
+
     def _batches(self, device: torch.device) -> list[slice]:
-        """Rows of nodes whose windows are transformed together: on a processor, as many as its caches hold."""
-        rows = len(self._rows.starts)
-        samples = 3 * len(self._columns.starts) * self._size[0] * self._size[1]
+        """Rows of blocks that are transformed together: on a processor, as many as its caches hold."""
+        rows, columns, functions = self._weights.shape[:3]
+        samples = 3 * columns * functions * self._size[0] * self._size[1]
         at_once = max(1, _CACHED_SAMPLES // samples) if device.type == "cpu" else rows
         return [slice(first, min(first + at_once, rows)) for first in range(0, rows, at_once)]
 
     def _cut(self, picture: Tensor, rows: slice, size: tuple[int, int]) -> Tensor:
-        """Cut the windows of some rows of nodes from a picture, ``[row, column, 3, height, width]``."""
+        """Cut some rows of blocks from a picture, ``[row, column, 3, height, width]``."""
         starts, columns = self._rows.starts[rows], self._columns.starts
         parts = [picture[:, top : top + size[0], left : left + size[1]] for top in starts for left in columns]
         return torch.stack(parts).unflatten(0, (len(starts), len(columns)))
 
     def _add(self, picture: Tensor, rows: slice, parts: Tensor) -> None:
-        """Add the windows of some rows of nodes to a picture, in place."""
+        """Add some rows of blocks to a picture, in place."""
         height, width = parts.shape[-2:]
         for row, top in enumerate(self._rows.starts[rows]):
             for column, left in enumerate(self._columns.starts):
                 picture[:, top : top + height, left : left + width] += parts[row, column]
 
 
-class _Windows:
-    """The linear interpolation windows of one axis that overlap a picture, all of one length.
+def _together(parts: Tensor) -> Tensor:
+    """The sum over the functions of each block ``[row, column, function, …]``."""
+    return parts[:, :, 0] if parts.shape[2] == 1 else parts.sum(dim=2)
+
+
+@dataclass(frozen=True)
+class _Blocks:
+    """The blocks along one axis of the scene, all of one length.
 
     Attributes:
-        nodes: their indices among the bank's nodes.
-        starts: first sample of each in the scene.
+        starts: ``[block]`` first sample of each in the scene.
         length: samples of each.
+        size: samples of its transform.
+        members: ``[block, function]`` the nodes whose functions act on it, among those of the axis.
+        weights: ``[block, function, length]`` of these nodes.
+    """
+
+    starts: np.ndarray
+    length: int
+    size: int
+    members: np.ndarray
+    weights: np.ndarray
+
+
+class _Axis:
+    """One axis of a picture's scene.
+
+    Attributes:
+        nodes: indices of the nodes that have weight in it, among those of the bank.
     """
 
     def __init__(
-        self, positions: np.ndarray, pixel_pitch: float, sensor: int, place: int, pixels: int, margin: int, reach: int
+        self,
+        positions: np.ndarray,
+        pixel_pitch: float,
+        *,
+        sensor: int,
+        place: int,
+        pixels: int,
+        kernel: int,
+        reach: int,
     ) -> None:
+        self._kernel, self._reach, margin = kernel, reach, kernel // 2
+        self._scene = pixels + 2 * margin
         # Light moves by up to ``reach`` pixels, into the windows and out of them.
-        scene, around = pixels + 2 * margin, margin + reach
-        touched = tile_weights(positions, pixel_pitch, sensor + 2 * around)[:, place : place + scene + 2 * reach] > 0
+        weights = tile_weights(positions, pixel_pitch, sensor + 2 * (margin + reach))
+        touched = weights[:, place : place + self._scene + 2 * reach] > 0
         self.nodes = np.flatnonzero(touched.any(axis=1))
-        first = touched[self.nodes].argmax(axis=1) - 2 * reach
-        last = touched.shape[1] - touched[self.nodes][:, ::-1].argmax(axis=1)
-        first, last = np.maximum(first, 0), np.minimum(last, scene)
-        self.length = int((last - first).max())
-        self.starts = np.minimum(first, scene - self.length)
-        self._of_scene = tile_weights(positions, pixel_pitch, sensor + 2 * margin)[self.nodes, place : place + scene]
+        self._touched = touched[self.nodes]
+        self._weights = tile_weights(positions, pixel_pitch, sensor + 2 * margin)[
+            self.nodes, place : place + self._scene
+        ]
 
-    def weights(self, source: np.ndarray | None) -> np.ndarray:
-        """Weights ``[node, length]``; or ``[node, 3, y, x]`` at the places of the scene that pixels come from."""
-        if source is not None:
-            index = np.arange(self._of_scene.shape[1])
-            return np.stack([np.interp(source, index, each) for each in self._of_scene]).astype(np.float32)
-        return np.stack(
-            [each[start : start + self.length] for each, start in zip(self._of_scene, self.starts, strict=True)]
+    def windows(self) -> _Blocks:
+        """A block for each node, where it has weight."""
+        first = self._touched.argmax(axis=1) - 2 * self._reach
+        last = self._touched.shape[1] - self._touched[:, ::-1].argmax(axis=1)
+        return self._blocks(
+            np.maximum(first, 0), np.minimum(last, self._scene), np.arange(len(self.nodes))[:, np.newaxis]
         )
+
+    def cells(self) -> _Blocks:
+        """Blocks between two neighbouring nodes each, of the length at which their transforms are cheapest."""
+        if len(self.nodes) == 1:
+            return self.windows()
+        left = np.minimum(self._touched.argmax(axis=0), len(self.nodes) - 2)
+        edges = np.array([0, *np.flatnonzero(np.diff(left)) + 1, self._scene])
+        plans = [self._divided(edges, left, parts) for parts in range(1, _MOST_PARTS + 1)]
+        return min(plans, key=lambda plan: len(plan.starts) * plan.size)
+
+    def _divided(self, edges: np.ndarray, left: np.ndarray, parts: int) -> _Blocks:
+        """Cells between ``edges``, the longest in so many parts, the others in as many as have no more samples."""
+        longest = -(-int(np.diff(edges).max()) // parts)
+        ends = [
+            np.linspace(start, end, -(-(end - start) // longest) + 1).round().astype(int)
+            for start, end in pairwise(edges)
+        ]
+        first, last = (np.concatenate([each[part] for each in ends]) for part in (slice(None, -1), slice(1, None)))
+        return self._blocks(first, last, left[first][:, np.newaxis] + np.arange(2))
+
+    def _blocks(self, first: np.ndarray, last: np.ndarray, members: np.ndarray) -> _Blocks:
+        length = int((last - first).max())
+        starts = np.minimum(first, self._scene - length)
+        sample = starts[:, np.newaxis] + np.arange(length)
+        inside = (sample >= first[:, np.newaxis]) & (sample < last[:, np.newaxis])
+        weights = self._weights[members[:, :, np.newaxis], sample[:, np.newaxis]] * inside[:, np.newaxis]
+        size = next_fast_len(length + self._kernel - 1, real=True)
+        return _Blocks(starts, length, size, members, weights)
+
+    def weights_at(self, source: np.ndarray) -> np.ndarray:
+        """Weights ``[node, 3, y, x]`` at the places of the scene that pixels come from."""
+        index = np.arange(self._scene)
+        return np.stack([np.interp(source, index, each) for each in self._weights]).astype(np.float32)
+
+
+def _cheapest(rows: tuple[_Blocks, _Blocks], columns: tuple[_Blocks, _Blocks]) -> tuple[_Blocks, _Blocks]:
+    """The blocks along both axes with the fewest samples to transform."""
+
+    def samples(plan: tuple[_Blocks, _Blocks]) -> int:
+        down, across = plan
+        transforms = down.members.shape[1] * across.members.shape[1] + 1
+        return len(down.starts) * len(across.starts) * transforms * down.size * across.size
+
+    return min(((down, across) for down in rows for across in columns), key=samples)
+
+
+def _products(rows: _Blocks, columns: _Blocks) -> np.ndarray:
+    """Weights of blocks ``[row, column, function, 1, height, width]``."""
+    down = rows.weights[:, np.newaxis, :, np.newaxis, :, np.newaxis]
+    product = down * columns.weights[np.newaxis, :, np.newaxis, :, np.newaxis, :]
+    return product.reshape(*product.shape[:2], -1, 1, rows.length, columns.length)
+
+
+def _moved_products(rows: _Axis, columns: _Axis, source: np.ndarray) -> np.ndarray:
+    """Weights of windows ``[row, column, 1, 3, height, width]`` where colours come from other places."""
+    (tops, height), (lefts, width) = ((each.starts, each.length) for each in (rows.windows(), columns.windows()))
+    down, across = rows.weights_at(source[..., 0]), columns.weights_at(source[..., 1])
+    found = np.empty((len(tops), len(lefts), 1, 3, height, width), np.float32)
+    for row, top in enumerate(tops):
+        for column, left in enumerate(lefts):
+            part = (..., slice(top, top + height), slice(left, left + width))
+            np.multiply(down[row][part], across[column][part], out=found[row, column, 0])
+    return found

@@ -28,9 +28,13 @@ from metalens.restore.deconvolution.local_blur import LocalBlur
 from metalens.restore.deconvolution.most_probable import ITERATIONS, RESTORER_ERROR, measured, most_probable, slope
 from metalens.restore.inference.tiling import Tile, Tiling, tiled, tiling_of
 
-_LEAST_SIDE = 512
+_LEAST_SIDE = 1536
 _LEAST_KERNELS = 6
 """Larger pictures are computed in parts; the side of a part is at least this many point spread functions."""
+
+_LEAST_OVERLAP = 128
+_LEAST_KERNELS_OF_OVERLAP = 1.5
+"""Pixels, and point spread functions, by which parts overlap."""
 
 
 def trained_consistency(
@@ -63,7 +67,9 @@ def trained_consistency(
 
 def _parts(bank: PsfBank, pixels: tuple[int, int]) -> Tiling:
     """The parts in which a picture is computed."""
-    return tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * max(bank.intensity.shape[-2:])))
+    kernel = max(bank.intensity.shape[-2:])
+    overlap = max(_LEAST_OVERLAP, round(_LEAST_KERNELS_OF_OVERLAP * kernel))
+    return tiling_of(pixels, 1, max(_LEAST_SIDE, _LEAST_KERNELS * kernel), overlap)
 
 
 class DataConsistency:

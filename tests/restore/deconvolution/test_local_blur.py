@@ -9,9 +9,17 @@ import pytest
 import torch
 from scipy.signal import fftconvolve
 
+from metalens.restore.deconvolution import local_blur
 from metalens.restore.deconvolution.local_blur import LocalBlur
 
 PIXELS = (64, 80)
+
+
+@pytest.fixture(autouse=True, params=[(0, 0), (1, 1), (0, 1)], ids=["windows", "cells", "windows and cells"])
+def blocks(request, monkeypatch):
+    """Whichever is cheaper is taken; here each."""
+    rows, columns = request.param
+    monkeypatch.setattr(local_blur, "_cheapest", lambda down, across: (down[rows], across[columns]))
 
 
 @pytest.fixture(scope="module")
@@ -67,3 +75,15 @@ def test_a_flat_frame_that_is_mirrored_stays_flat(bank):
     light = torch.full((3, *PIXELS), 0.4)
     torch.testing.assert_close(blur.forward(blur.extend(light)), light, atol=1e-5, rtol=1e-5)
     torch.testing.assert_close(blur.crop(blur.extend(light)), light)
+
+
+def test_nodes_far_apart_are_blurred_in_cells(varied, monkeypatch):
+    """Between nodes that are many functions apart the cells take fewer transforms, and may be divided."""
+    monkeypatch.undo()
+    wide = varied.camera.sensor.model_copy(update={"pixels": (320, 400)})
+    bank = replace(varied, camera=varied.camera.model_copy(update={"sensor": wide}), position=5 * varied.position)
+    blur = LocalBlur(bank, (320, 400))
+    assert blur._weights.shape[2] == 4
+    scene = torch.rand(3, 326, 408, generator=torch.Generator().manual_seed(3))
+    part = LocalBlur(bank, (40, 50), place=(100, 130)).forward(scene[:, 100:146, 130:188])
+    torch.testing.assert_close(blur.forward(scene)[:, 100:140, 130:180], part, atol=1e-5, rtol=1e-4)
