@@ -92,7 +92,7 @@ def test_what_cannot_be_used_is_refused_and_leaves_nothing(run, part, tmp_path, 
 
 @pytest.mark.parametrize("options", [["--alpha", "much"], ["--alpha", "nan"], ["--place", "here"], ["--steps", "5"]])
 def test_options_that_are_no_numbers_are_refused(run, part, tmp_path, options):
-    assert "Error" in run(part, "-o", tmp_path / "out", *options, status=2)[1]
+    assert f"Invalid value for '{options[0]}'" in run(part, "-o", tmp_path / "out", *options, status=2)[1]
 
 
 def test_a_map_of_another_size_and_latents_of_latents_are_refused(run, part, tmp_path):
