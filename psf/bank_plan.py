@@ -13,7 +13,7 @@ from metalens.formats.psf.bank import Layout
 from metalens.psf.bank_fields import FieldTask, field_simulator
 from metalens.psf.bank_request import BankRequest
 from metalens.psf.camera_fields import view_of
-from metalens.psf.engines.choice import Engine, EnginePlan
+from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surfaces
 from metalens.psf.field_symmetry import Octant, each_node, octant_of
 from metalens.psf.node_count import finer_grids
 from metalens.psf.window import choose_window, reachable_light, share_of_rays
@@ -67,6 +67,7 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
             simulation tells.
     """
     request.check(camera)
+    check_behind_surfaces(camera.lens.surfaces or (), engine)
     wavelength, weight = request.quadrature(camera)
     layout, position = request.nodes(camera)
     reference = float(weight[1] @ wavelength)

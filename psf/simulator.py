@@ -24,7 +24,7 @@ from metalens.optics.refraction.refracted_light import RefractedLight, without_s
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
-from metalens.psf.engines.choice import Engine, EnginePlan, joined_lights, plan_engine
+from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surfaces, joined_lights, plan_engine
 from metalens.psf.engines.field_batch import (
     BatchTask,
     divided,
@@ -318,6 +318,7 @@ def _planned(
 ) -> PsfSimulator:
     """Check a request and plan it."""
     check_request(lens, wavelength, window, conjugates)
+    check_behind_surfaces(lens.surfaces, engine)
     sources = [source_at(jnp.asarray(direction), conjugates.finite_distance) for direction in directions]
     flat, lights = _behind_surfaces(lens, wavelength, sources)
     for value in wavelength:

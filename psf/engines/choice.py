@@ -13,7 +13,6 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.geometric_phase import CircularResponse
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import varies_over_lens
-from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.source import PointSource, Source
 from metalens.psf.engines.angular_spectrum import shares_spectrum
 from metalens.psf.engines.cost import grid_nanoseconds, tile_nanoseconds
@@ -82,6 +81,23 @@ def joined_lights(plan: EnginePlan, fields: int) -> EnginePlan:
     return replace(plan, samplings=(finest(plan.samplings),), levels=((0,) * len(plan.levels[0]),) * fields)
 
 
+def check_behind_surfaces(surfaces: Sequence[object], engine: Engine) -> None:
+    """Refuse an engine for plane waves behind refractive surfaces, before rays are traced through them.
+
+    Args:
+        surfaces: of the lens.
+        engine: that is asked for.
+
+    Raises:
+        InputError: it is one of these, and there are surfaces.
+    """
+    if surfaces and engine in ("fresnel", "vectorial"):
+        raise InputError(
+            f"psf: the {engine} engine computes plane waves, and refractive surfaces bend them; leave them out or use "
+            'engine="angular_spectrum".'
+        )
+
+
 def plan_engine(
     lens: Metalens,
     wavelength: np.ndarray,
@@ -134,10 +150,10 @@ def plan_engine(
             "psf: the Rayleigh–Sommerfeld integral holds in one medium, not behind a cover glass; use "
             'engine="angular_spectrum".'
         )
-    if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None or _refracted(sources)):
+    if engine == "fresnel" and (lens.cover_glass is not None or lens.stop is not None):
         raise InputError(
-            "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop, "
-            'cover glass and refractive surfaces or use engine="angular_spectrum".'
+            "psf: the Fresnel approximation is implemented for a lens that is its own stop, in air; leave out stop "
+            'and cover glass or use engine="angular_spectrum".'
         )
     if engine == "vectorial":
         obstacle = _not_vectorial(lens, sources)
@@ -161,8 +177,6 @@ def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
         return "in air, not behind a cover glass"
     if lens.stop is not None and lens.stop.phase is not None:
         return "for one direction of the light, not behind a metasurface in the stop"
-    if _refracted(sources):
-        return "for the light of plane waves, and refractive surfaces bend it"
     if any(isinstance(source, PointSource) for source in sources):
         return "for the light of plane waves, and the object is at a finite distance"
     if lens.structure is None and isinstance(lens.response, CircularResponse):
@@ -170,10 +184,6 @@ def _not_vectorial(lens: Metalens, sources: list[Source]) -> str | None:
     if lens.second_phase is not None or (lens.structure is not None and lens.structure.acts_on_polarisation):
         return "for one phase of all polarisations, and not for a lens that acts on polarisation"
     return None
-
-
-def _refracted(sources: list[Source]) -> bool:
-    return any(isinstance(source, RefractedLight) for source in sources)
 
 
 def _obstacle(lens: Metalens, sources: list[Source]) -> str | None:
