@@ -186,6 +186,16 @@ def test_a_platform_on_which_jax_cannot_compute_is_one_sentence(tmp_path):
     assert len(run.stderr.splitlines()) == 1
 
 
+def test_waiting_threads_sleep_unless_the_user_says_otherwise(run, monkeypatch):
+    """PyTorch reads it when it is imported, which commands do later."""
+    monkeypatch.delenv("OMP_WAIT_POLICY", raising=False)
+    run("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == "passive"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    run("--version")
+    assert os.environ["OMP_WAIT_POLICY"] == "active"
+
+
 # tests/commands/test_dry_runs.py has it of every command.
 @pytest.mark.long
 def test_dry_runs_write_nothing(run, lens, psf, photograph, tmp_path):

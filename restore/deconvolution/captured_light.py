@@ -11,6 +11,9 @@ from metalens.formats.pictures.encoding import decode_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank import PsfBank
 
+_ROWS_AT_ONCE = 256
+"""Rows that are encoded together: several floats are needed for each value."""
+
 
 def place_on_sensor(bank: PsfBank, pixels: tuple[int, ...], place: tuple[int, int] | None) -> tuple[int, int]:
     """Where a picture lies on the bank's sensor.
@@ -67,5 +70,9 @@ def picture_of(light: np.ndarray, dtype: np.dtype) -> np.ndarray:
         light: ``[y, x, 3]`` linear light, which is clipped.
         dtype: of the picture that was restored, uint8 or a float.
     """
-    encoded = linear_to_srgb(light)
-    return to_8_bit(encoded) if dtype == np.uint8 else encoded.astype(dtype)
+    picture = np.empty(light.shape, dtype)
+    for first in range(0, len(light), _ROWS_AT_ONCE):
+        rows = slice(first, first + _ROWS_AT_ONCE)
+        encoded = linear_to_srgb(light[rows])
+        picture[rows] = to_8_bit(encoded) if picture.dtype == np.uint8 else encoded
+    return picture

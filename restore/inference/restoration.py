@@ -173,6 +173,7 @@ def latents_of(
         networks = TiledNetworks(restorer, maps, frame=frame, padded=padded, tile=settings.tile)
         networks.tell = _counter(tell, len(networks.tiling) * (1 + settings.steps))
         both = networks.encode(picture).expand(2, -1, -1, -1)
+        del picture  # of 12 megapixels with their linear restorations, 0.4 GiB
         timesteps = prior.timesteps(settings.steps)
         for timestep, following in zip(timesteps, [*timesteps[1:], None], strict=True):
             clean = networks.step(both, timestep, alike=timestep == timesteps[0])

@@ -80,4 +80,8 @@ def _normalised(layer: nn.GroupNorm, features: Tensor, statistics: list[tuple[Te
         value.repeat_interleave(len(features) // len(statistics), dim=0).unflatten(1, (-1, *ones))
         for value in (scale, shift)
     )
-    return torch.addcmul(shift, features.float(), scale).to(features.dtype)
+    normalised = torch.empty_like(features)
+    for each in range(len(features)):
+        # One after the other: as float32, all windows of a large picture would take a gigabyte.
+        normalised[each] = torch.addcmul(shift[each], features[each].float(), scale[each])
+    return normalised

@@ -10,8 +10,8 @@ from torch.nn import functional as F
 
 def as_tensor(picture: np.ndarray) -> Tensor:
     """``[y, x, 3]`` uint8, or floats in 0..1 → ``[3, y, x]`` float32 in 0..1."""
-    values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1).float()
-    return values / 255 if picture.dtype == np.uint8 else values
+    values = torch.from_numpy(np.ascontiguousarray(picture)).permute(2, 0, 1)
+    return values.float().div_(255) if picture.dtype == np.uint8 else values.float()
 
 
 def as_picture(values: Tensor) -> np.ndarray:
