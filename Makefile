@@ -36,12 +36,10 @@ demo: $(INSTALLED) ## run the whole chain on embedded defaults into demo/ (repla
 # A process for each core, a thread for each process: threads of several would wait for each other. What JAX compiles is
 # kept beside the packages, for all processes, however small: each module of tests, notebook and command would compile the
 # same hundred sums and products anew, at a twentieth of a second each. For the small arrays of tests compiling is most
-# of the time: it is told not to optimise, to emit fused loops in the older way, which compiles in half the time, and not
-# to split a program for several threads, which saves another quarter. It need not write into each compiled operation by
-# which of a hundred calls it was reached.
+# of the time: it is told not to optimise, and to emit fused loops in the older way, which compiles in half the time. It
+# need not write into each compiled operation by which of a hundred calls it was reached.
 TESTING := OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 \
-	XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false \
-	--xla_cpu_parallel_codegen_split_count=1" \
+	XLA_FLAGS="--xla_backend_optimization_level=0 --xla_cpu_use_fusion_emitters=false" \
 	JAX_COMPILATION_CACHE_DIR=$(CURDIR)/$(VENV)/.jax JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS=0 \
 	JAX_TRACEBACK_IN_LOCATIONS_LIMIT=0
 # Each process begins with its share of the tests in their order, so that a file's fixtures are made once; one that is done
