@@ -128,7 +128,11 @@ def strehl_ratios(problem: Problem, light: Light) -> jax.Array:
         ``[field, wavelength]``.
     """
     lens = problem.view.lens
-    density = light.fine.max(axis=(-2, -1)) / (problem.pixel_pitch / problem.subpixels) ** 2
+    samples = light.fine.reshape(*light.fine.shape[:-2], -1)
+    # The derivative of max() compares all samples with the largest once more: a compiler that computes them again, with
+    # other roundings, finds none, and the derivative is 0/0.
+    brightest = jnp.argmax(samples, axis=-1, keepdims=True)
+    density = jnp.take_along_axis(samples, brightest, axis=-1)[..., 0] / (problem.pixel_pitch / problem.subpixels) ** 2
     return density * jnp.square(jnp.asarray(problem.wavelength) * lens.focal_length) / lens.aperture_area
 
 
