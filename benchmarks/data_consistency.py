@@ -21,7 +21,7 @@ from metalens.formats.pairs.reader import pair_names, read_pairs
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.inference.data_consistency import DataConsistency
-from metalens.restore.inference.restoration import restored_name
+from metalens.restore.inference.restored_names import restored_name
 from metalens.restore.machine import machine_name
 from metalens.restore.metrics.measures import perceptual_distance, psnr, psnr_by_zone
 

@@ -60,9 +60,9 @@ def test_what_is_imported_from_the_package_is_there(path):
 
 
 def test_a_name_that_moved_is_found():
-    moved = "from metalens.restore.inference.restoration import restored_name, pair_names"
+    moved = "from metalens.restore.inference.restored_names import restored_name, pair_names"
     code = f"{moved}\nfrom metalens.nowhere import nothing"
     assert missing_in(code) == [
-        "metalens.restore.inference.restoration has no pair_names",
+        "metalens.restore.inference.restored_names has no pair_names",
         "metalens.nowhere: no such module",
     ]

@@ -14,7 +14,7 @@ import numpy as np
 
 from metalens.formats.pairs.reader import pair_names, read_pairs
 from metalens.formats.pictures.pictures import read_picture
-from metalens.restore.inference.restoration import restored_name
+from metalens.restore.inference.restored_names import restored_name
 from metalens.restore.metrics.measures import perceptual_distances, psnr, psnr_by_zone, ssim
 
 ALPHAS = (0.75, 1.0)

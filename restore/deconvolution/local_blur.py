@@ -9,21 +9,14 @@ white scene, on which the camera is balanced over its whole sensor; see :mod:`me
 With lateral chromatic aberration, the scene's colours are shifted first and then spread by functions about their
 centroids (``lateral_warp``).
 
-The scene extends half a function beyond the frame on each side, since light from there reaches the frame.
-
-It is cut into blocks that are transformed alone: either one for each node, where the node has weight, or one for each
-cell between neighbouring nodes, on which the functions of its corners act and add up before they are transformed back.
-The first is cheaper where functions are as wide as the nodes are apart, the second in large frames.
+The scene extends half a function beyond the frame on each side, since light from there reaches the frame. It is cut
+into blocks that are transformed alone (:mod:`metalens.restore.deconvolution.scene_blocks`).
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import pairwise
-
 import numpy as np
 import torch
-from scipy.fft import next_fast_len
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -31,13 +24,11 @@ from metalens.formats.pictures.encoding import has_flat_field
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.lateral_colour import has_lateral_colour, white_level
 from metalens.restore.deconvolution.lateral_warp import LateralWarp
-from metalens.restore.deconvolution.wiener import balanced_functions, tile_weights
+from metalens.restore.deconvolution.scene_blocks import SceneAxis, cheapest, moved_products, products
+from metalens.restore.deconvolution.wiener import balanced_functions
 
 _CACHED_SAMPLES = 2**20
 """Samples of blocks that are transformed together on a processor: 4 MB, and as much again for their spectra."""
-
-_MOST_PARTS = 8
-"""Into which a cell is divided along one axis."""
 
 
 class LocalBlur:
@@ -72,7 +63,7 @@ class LocalBlur:
         first = tuple(at - margin for at, margin in zip(place, self.margin, strict=True))
         self._warp = LateralWarp(bank, (scene[0], scene[1]), (first[0], first[1]), device) if registered else None
         rows, columns = (
-            _Axis(
+            SceneAxis(
                 nodes,
                 bank.pixel_pitch,
                 sensor=bank.camera.sensor.pixels[axis],
@@ -85,11 +76,11 @@ class LocalBlur:
         )
         functions = functions[rows.nodes][:, columns.nodes]
         if self._warp is None:
-            self._rows, self._columns = _cheapest((rows.windows(), rows.cells()), (columns.windows(), columns.cells()))
-            weights = _products(self._rows, self._columns)
+            self._rows, self._columns = cheapest((rows.windows(), rows.cells()), (columns.windows(), columns.cells()))
+            weights = products(self._rows, self._columns)
         else:
             self._rows, self._columns = rows.windows(), columns.windows()
-            weights = _moved_products(rows, columns, self._warp.source)
+            weights = moved_products(rows, columns, self._warp.source)
         self._weights = torch.from_numpy(weights).to(device)
         self._size = self._rows.size, self._columns.size
         self._transfer = self._spectrum(functions)
@@ -195,123 +186,3 @@ class LocalBlur:
 def _together(parts: Tensor) -> Tensor:
     """The sum over the functions of each block ``[row, column, function, …]``."""
     return parts[:, :, 0] if parts.shape[2] == 1 else parts.sum(dim=2)
-
-
-@dataclass(frozen=True)
-class _Blocks:
-    """The blocks along one axis of the scene, all of one length.
-
-    Attributes:
-        starts: ``[block]`` first sample of each in the scene.
-        length: samples of each.
-        size: samples of its transform.
-        members: ``[block, function]`` the nodes whose functions act on it, among those of the axis.
-        weights: ``[block, function, length]`` of these nodes.
-    """
-
-    starts: np.ndarray
-    length: int
-    size: int
-    members: np.ndarray
-    weights: np.ndarray
-
-
-class _Axis:
-    """One axis of a picture's scene.
-
-    Attributes:
-        nodes: indices of the nodes that have weight in it, among those of the bank.
-    """
-
-    def __init__(
-        self,
-        positions: np.ndarray,
-        pixel_pitch: float,
-        *,
-        sensor: int,
-        place: int,
-        pixels: int,
-        kernel: int,
-        reach: int,
-    ) -> None:
-        self._kernel, self._reach, margin = kernel, reach, kernel // 2
-        self._scene = pixels + 2 * margin
-        # Light moves by up to ``reach`` pixels, into the windows and out of them.
-        weights = tile_weights(positions, pixel_pitch, sensor + 2 * (margin + reach))
-        touched = weights[:, place : place + self._scene + 2 * reach] > 0
-        self.nodes = np.flatnonzero(touched.any(axis=1))
-        self._touched = touched[self.nodes]
-        self._weights = tile_weights(positions, pixel_pitch, sensor + 2 * margin)[
-            self.nodes, place : place + self._scene
-        ]
-
-    def windows(self) -> _Blocks:
-        """A block for each node, where it has weight."""
-        first = self._touched.argmax(axis=1) - 2 * self._reach
-        last = self._touched.shape[1] - self._touched[:, ::-1].argmax(axis=1)
-        return self._blocks(
-            np.maximum(first, 0), np.minimum(last, self._scene), np.arange(len(self.nodes))[:, np.newaxis]
-        )
-
-    def cells(self) -> _Blocks:
-        """Blocks between two neighbouring nodes each, of the length at which their transforms are cheapest."""
-        if len(self.nodes) == 1:
-            return self.windows()
-        left = np.minimum(self._touched.argmax(axis=0), len(self.nodes) - 2)
-        edges = np.array([0, *np.flatnonzero(np.diff(left)) + 1, self._scene])
-        plans = [self._divided(edges, left, parts) for parts in range(1, _MOST_PARTS + 1)]
-        return min(plans, key=lambda plan: len(plan.starts) * plan.size)
-
-    def _divided(self, edges: np.ndarray, left: np.ndarray, parts: int) -> _Blocks:
-        """Cells between ``edges``, the longest in so many parts, the others in as many as have no more samples."""
-        longest = -(-int(np.diff(edges).max()) // parts)
-        ends = [
-            np.linspace(start, end, -(-(end - start) // longest) + 1).round().astype(int)
-            for start, end in pairwise(edges)
-        ]
-        first, last = (np.concatenate([each[part] for each in ends]) for part in (slice(None, -1), slice(1, None)))
-        return self._blocks(first, last, left[first][:, np.newaxis] + np.arange(2))
-
-    def _blocks(self, first: np.ndarray, last: np.ndarray, members: np.ndarray) -> _Blocks:
-        length = int((last - first).max())
-        starts = np.minimum(first, self._scene - length)
-        sample = starts[:, np.newaxis] + np.arange(length)
-        inside = (sample >= first[:, np.newaxis]) & (sample < last[:, np.newaxis])
-        weights = self._weights[members[:, :, np.newaxis], sample[:, np.newaxis]] * inside[:, np.newaxis]
-        size = next_fast_len(length + self._kernel - 1, real=True)
-        return _Blocks(starts, length, size, members, weights)
-
-    def weights_at(self, source: np.ndarray) -> np.ndarray:
-        """Weights ``[node, 3, y, x]`` at the places of the scene that pixels come from."""
-        index = np.arange(self._scene)
-        return np.stack([np.interp(source, index, each) for each in self._weights]).astype(np.float32)
-
-
-def _cheapest(rows: tuple[_Blocks, _Blocks], columns: tuple[_Blocks, _Blocks]) -> tuple[_Blocks, _Blocks]:
-    """The blocks along both axes with the fewest samples to transform."""
-
-    def samples(plan: tuple[_Blocks, _Blocks]) -> int:
-        down, across = plan
-        transforms = down.members.shape[1] * across.members.shape[1] + 1
-        return len(down.starts) * len(across.starts) * transforms * down.size * across.size
-
-    return min(((down, across) for down in rows for across in columns), key=samples)
-
-
-def _products(rows: _Blocks, columns: _Blocks) -> np.ndarray:
-    """Weights of blocks ``[row, column, function, 1, height, width]``."""
-    down = rows.weights[:, np.newaxis, :, np.newaxis, :, np.newaxis]
-    product = down * columns.weights[np.newaxis, :, np.newaxis, :, np.newaxis, :]
-    return product.reshape(*product.shape[:2], -1, 1, rows.length, columns.length)
-
-
-def _moved_products(rows: _Axis, columns: _Axis, source: np.ndarray) -> np.ndarray:
-    """Weights of windows ``[row, column, 1, 3, height, width]`` where colours come from other places."""
-    (tops, height), (lefts, width) = ((each.starts, each.length) for each in (rows.windows(), columns.windows()))
-    down, across = rows.weights_at(source[..., 0]), columns.weights_at(source[..., 1])
-    found = np.empty((len(tops), len(lefts), 1, 3, height, width), np.float32)
-    for row, top in enumerate(tops):
-        for column, left in enumerate(lefts):
-            part = (..., slice(top, top + height), slice(left, left + width))
-            np.multiply(down[row][part], across[column][part], out=found[row, column, 0])
-    return found

@@ -3,6 +3,7 @@
 In reading order:
 
 - ``capture``           a picture that the camera took, and where on the sensor
+- ``capture_check``     whether a camera can have taken it, and whether it can be restored
 - ``restoration``       captures to latents, latents to pictures at any α
 - ``tiling``            overlapping tiles of a large picture, and their blending
 - ``tiled_group_norm``  group normalisation with the statistics of the whole picture
@@ -12,6 +13,7 @@ In reading order:
 - ``latents_file``      latents on disk
 - ``capture_files``     captures as a user names them
 - ``capture_run``       a run over captures: one that fails, and what is missing
+- ``restored_names``    names of the files that a restoration writes
 - ``restored_files``    restoration of files
 - ``steadying``         latents of a video, steadied by the previous frame
 - ``frame_sequence``    frames of a video: steadying in a run, flicker

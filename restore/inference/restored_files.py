@@ -18,6 +18,7 @@ from metalens.formats.psf.bank import PsfBank
 from metalens.restore.adapter.lens_transfer import use_for_lens
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.inference.capture import Capture
+from metalens.restore.inference.capture_check import check_capture
 from metalens.restore.inference.capture_files import CaptureFile, KeptLatents
 from metalens.restore.inference.capture_run import (
     AnyCapture,
@@ -34,13 +35,11 @@ from metalens.restore.inference.restoration import (
     Latents,
     Settings,
     check_alphas,
-    check_capture,
     decode_values,
     latents_of,
-    restored_name,
     sound_capture,
-    uncertainty_name,
 )
+from metalens.restore.inference.restored_names import restored_name, uncertainty_name
 from metalens.restore.inference.uncertainty import as_grey, calibration, expected_error
 
 

@@ -24,7 +24,7 @@ from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.restore.adapter.adapter_file import adapter_folder, describe_adapter
 from metalens.restore.deconvolution.joint_wiener import tune_noise_scale, wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
-from metalens.restore.inference.restoration import restored_name, uncertainty_name
+from metalens.restore.inference.restored_names import restored_name, uncertainty_name
 from metalens.restore.inference.uncertainty import from_grey
 from metalens.restore.methods.tuning import tuning_pairs
 from metalens.restore.methods.wiener import tuned_setting

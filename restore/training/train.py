@@ -26,7 +26,7 @@ from metalens.restore.adapter.svda import OF_WHOLE_FRAMES
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.conditioning.quality import quality_map
 from metalens.restore.inference.capture import Capture
-from metalens.restore.inference.restoration import mostly_saturated
+from metalens.restore.inference.capture_check import mostly_saturated
 from metalens.restore.inference.uncertainty import calibrate
 from metalens.restore.machine import machine_name
 from metalens.restore.prior.prior import Prior

@@ -13,7 +13,7 @@ from metalens.formats.pairs.reader import pair_names
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.optics.layout.sites_table import write_sites_table
-from metalens.restore.inference.restoration import restored_name
+from metalens.restore.inference.restored_names import restored_name
 from metalens.synth.alignment import DotTarget, simulated_rig
 from metalens.synth.alignment.rehearsal import rehearse
 from metalens.synth.photographs import Photograph

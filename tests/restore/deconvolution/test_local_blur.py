@@ -19,7 +19,7 @@ PIXELS = (64, 80)
 def blocks(request, monkeypatch):
     """Whichever is cheaper is taken; here each."""
     rows, columns = request.param
-    monkeypatch.setattr(local_blur, "_cheapest", lambda down, across: (down[rows], across[columns]))
+    monkeypatch.setattr(local_blur, "cheapest", lambda down, across: (down[rows], across[columns]))
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import tune_regulariser, wiener_tiled
-from metalens.restore.inference.restoration import restored_name, uncertainty_name
+from metalens.restore.inference.restored_names import restored_name, uncertainty_name
 from metalens.restore.methods.method import Training
 from metalens.restore.methods.wiener import JOINT, TILED
 from metalens.restore.report import evaluation
