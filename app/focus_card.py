@@ -89,7 +89,7 @@ class FocusCard:
         self.chart.draw(channel_curves(across, _HEIGHT, 1e6 * self.defocus, data))
         best = values.mean(axis=-1).argmax(axis=0)
         self.told.set_text(
-            f"At y {1e6 * self.at[0] + 0.0:.1f} µm, x {1e6 * self.at[1] + 0.0:.1f} µm and "
+            f"At y {1e6 * self.at[0]:z.1f} µm, x {1e6 * self.at[1]:z.1f} µm and "
             f"{1e-3 * frequencies[shown]:.0f} cycles/mm; sharpest at "
             + ", ".join(f"{name} {self._told(int(each))}" for name, each in zip(CHANNEL_NAMES, best, strict=True))
             + " µm. Positive: the sensor is farther from the lens."
@@ -98,4 +98,4 @@ class FocusCard:
     def _told(self, position: int) -> str:
         """The defocus in micrometres; of the first and the last position it is not known."""
         inside = 0 < position < len(self.defocus) - 1
-        return f"{'' if inside else 'beyond '}{1e6 * self.defocus[position]:+.3g}"
+        return f"{'' if inside else 'beyond '}{1e6 * self.defocus[position]:+z.3g}"

@@ -295,7 +295,7 @@ class LensPanel:
         angle = np.degrees(np.arctan2(np.hypot(*where), bank.camera.lens.focal_length_um * 1e-6))
         side = bank.intensity.shape[-1]
         self.told.set_text(
-            f"y {1e6 * where[0] + 0.0:.1f} µm, x {1e6 * where[1] + 0.0:.1f} µm, {angle:.1f}° ({kind}); FWHM "
+            f"y {1e6 * where[0]:z.1f} µm, x {1e6 * where[1]:z.1f} µm, {angle:.1f}° ({kind}); FWHM "
             + ", ".join(f"{name} {value:.2f}" for name, value in zip(CHANNEL_NAMES, 1e6 * width, strict=True))
             + f" µm; {100 * share.mean():.1f} % of the light in the window of {side} × {side} pixels, "
             f"{1e6 * side * bank.pixel_pitch:.3g} µm"

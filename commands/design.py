@@ -104,10 +104,10 @@ def loss_text(spec: DesignSpec, loss: float) -> str:
         spec: the specification.
         loss: of the best lens.
     """
-    text = f"loss {loss:.4f}"
+    text = f"loss {loss:z.4f}"
     objective = spec.objectives[0]
     if len(spec.objectives) == 1 and objective.kind == "restoration" and spec.fabrication is None:
-        text += f" (restored, expected: {-10 / math.log(10) * loss / objective.weight:.2f} dB)"
+        text += f" (restored, expected: {-10 / math.log(10) * loss / objective.weight:z.2f} dB)"
     return text
 
 

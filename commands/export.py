@@ -189,7 +189,7 @@ def _delay(found: dict[str, Any]) -> str:
     bound = told.get("delay_times_bandwidth_bound")
     most = f", at most {float(bound):.2f} for their height" if bound else ""
     return (
-        f"; group delays over {asked:.1f} fs, the meta-atoms have {offered:.1f} fs; delay times bandwidth "
+        f"; group delays over {asked:z.1f} fs, the meta-atoms have {offered:z.1f} fs; delay times bandwidth "
         f"{float(told['delay_times_bandwidth']):.2f}{most}"
     )
 

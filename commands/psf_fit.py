@@ -100,9 +100,9 @@ def fit_text(output: Path, found: LensFit, numbers: dict[str, dict[str, Any]]) -
     ]
     for name, number in numbers.items():
         error = number["standard_error"]
-        lines.append(f"  {name} = {number['value']:.5g}" + ("" if error is None else f" ± {error:.2g}"))
+        lines.append(f"  {name} = {number['value']:z.5g}" + ("" if error is None else f" ± {error:.2g}"))
     for first, second, rho in found.confused:
-        lines.append(f"  {first} and {second} are hard to tell apart here: their correlation is {rho:.3f}")
+        lines.append(f"  {first} and {second} are hard to tell apart here: their correlation is {rho:z.3f}")
     for name in found.unseen:
         lines.append(f"  these PSFs do not tell {name}: it is as it was; add positions across the field")
     return lines

@@ -22,7 +22,7 @@ from metalens.psf.bank_fields import (
     simulate_until_held,
     with_converged_wavelengths,
 )
-from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, check_share, plan_bank, reachable_in
+from metalens.psf.bank_plan import WANTED_SHARE, BankPlan, plan_bank, reachable_in
 from metalens.psf.bank_request import BankRequest
 from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine
@@ -32,6 +32,7 @@ from metalens.psf.interpolation.held_out import held_out_error
 from metalens.psf.measures import psf_figures, warn_of_small_window
 from metalens.psf.node_count import LARGEST_ERROR, finer_grids, places_between
 from metalens.psf.spectra.spectrum import channel_energy
+from metalens.psf.window import check_share
 
 
 def simulate_bank(

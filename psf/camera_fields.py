@@ -173,7 +173,7 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
         depth = sensor_depth(view, place)
         if depth <= 0:
             raise InputError(
-                f"psf: the tilted sensor meets the lens at ({1e6 * place[0]:.0f}, {1e6 * place[1]:.0f}) µm; use a "
+                f"psf: the tilted sensor meets the lens at ({1e6 * place[0]:z.0f}, {1e6 * place[1]:z.0f}) µm; use a "
                 "smaller tilt_deg or a longer focal_length_um."
             )
         at_place = replace(view.lens, focal_length=depth)

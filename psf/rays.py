@@ -228,8 +228,8 @@ def _followed(lens: Metalens, wavelength: float, place: np.ndarray, distance: fl
                 y, x = 1e6 * place
                 reached = 1e6 * float(lens.focal_length) * (start + done * (goal - start))
                 raise InputError(
-                    f"psf: no chief ray through the stop reaches ({y:.0f}, {x:.0f}) µm on the sensor; the image ends "
-                    f"at ({reached[0]:.0f}, {reached[1]:.0f}) µm, where it folds over or its rays cannot leave the "
+                    f"psf: no chief ray through the stop reaches ({y:z.0f}, {x:z.0f}) µm on the sensor; the image ends "
+                    f"at ({reached[0]:z.0f}, {reached[1]:z.0f}) µm, where it folds over or its rays cannot leave the "
                     "glass. Use a smaller sensor, a stop nearer to the lens or a gentler phase."
                 )
         else:

@@ -34,7 +34,7 @@ def field_direction(field_angle: FieldAngle) -> tuple[float, float]:
         raise InputError(f"psf: field angle {field_angle!r}: θ, or a pair of θ and φ, was expected, in radians.")
     if not (math.isfinite(theta) and math.isfinite(phi)) or abs(theta) > LARGEST_FIELD_ANGLE:
         raise InputError(
-            f"psf: field angle ({theta:.4g}, {phi:.4g}) rad is out of range; θ up to 75° (1.309 rad) and a finite "
+            f"psf: field angle ({theta:z.4g}, {phi:z.4g}) rad is out of range; θ up to 75° (1.309 rad) and a finite "
             "φ were expected, both in radians."
         )
     return math.sin(theta) * math.sin(phi), math.sin(theta) * math.cos(phi)
@@ -79,7 +79,7 @@ def check_request(
         )
     if not all(abs(slope) <= math.tan(math.radians(20)) for slope in sensor_tilt):
         raise InputError(
-            f"psf: sensor_tilt ({sensor_tilt[0]:.3g}, {sensor_tilt[1]:.3g}) is out of range; slopes up to "
+            f"psf: sensor_tilt ({sensor_tilt[0]:z.3g}, {sensor_tilt[1]:z.3g}) is out of range; slopes up to "
             "tan 20° = 0.364 were expected."
         )
     if lens.cover_glass is not None and not 0 <= float(lens.cover_glass.thickness) < distance:

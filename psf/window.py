@@ -8,6 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.spectrum import CHANNEL_NAMES
+from metalens.formats.files.errors import InputError
 from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import image_share, polarised_lenses
@@ -21,49 +24,111 @@ OBLIQUE_POINTS = 2**14
 """Places of a structure from which its share of the light is, at the incidence of each field."""
 
 
+LEAST_SHARE = 0.90
+"""Least share of the light in a window; a smaller window is refused."""
+
+LEAST_SHARE_OF_RAYS = 0.8
+"""In the largest window that is chosen, before anything is simulated."""
+
+
 def choose_window(
-    view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, pixel_pitch: float, *, share: float
+    camera: Camera, view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, *, share: float
 ) -> int:
     """Odd side in pixels of a window that holds a share of the light, by rays and the rim's diffraction.
 
     Args:
-        view: the camera and its fields.
+        camera: whose pixels are counted.
+        view: of its fields.
         wavelength: ``[wavelength]`` in metres.
         channel_weight: ``[channel, wavelength]``.
-        pixel_pitch: in metres.
         share: between 0 and 1, of the light of the first order that passes the lens.
+
+    Raises:
+        InputError: the light lands beside every window.
     """
+    pitch = camera.sensor.pixel_pitch_m
     distance, inside = _ray_distances(view, wavelength)
     radius, depth = 0.5 * stop_diameter(view.lens), float(view.lens.focal_length)
     arriving = inside.mean(axis=2) @ channel_weight.T
     pixels = 3
     while True:
-        half = 0.5 * pixels * pixel_pitch
+        half = 0.5 * pixels * pitch
         # An Airy pattern keeps 2/(πv) of its light beyond v = k a w/f.
         beyond = 2 / np.pi * wavelength * depth / (2 * np.pi * radius * half)
         held = ((distance <= half) & inside).mean(axis=2) * (1 - np.minimum(beyond, 1))
-        if (held @ channel_weight.T >= share * arriving).all() or half > 0.5 * depth:
+        if (held @ channel_weight.T >= share * arriving).all():
+            return pixels
+        if half > 0.5 * depth:
+            rays = _held(distance, inside, half, channel_weight)
+            check_share(rays, camera, view.position + np.array(camera.lens.decentre_m), pixels, LEAST_SHARE_OF_RAYS)
             return pixels
         pixels += 2
 
 
-def share_of_rays(
-    view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, pixel_pitch: float, side: int
-) -> np.ndarray:
-    """Share of the rays through the lens that land in a window, in 0..1; diffraction is left out.
+def check_share(share: np.ndarray, camera: Camera, position: np.ndarray, side: int, least: float = LEAST_SHARE) -> None:
+    """Refuse a window that holds too little of the light.
 
     Args:
-        view: the camera and its fields.
+        share: ``[field, channel]`` of the light in the window.
+        camera: whose light it is.
+        position: ``[field, (y, x)]`` on the sensor in metres.
+        side: of the window in pixels.
+        least: share that each of them must have.
+
+    Raises:
+        InputError: one has less.
+    """
+    if share.min() >= least:
+        return
+    field, channel = np.unravel_index(share.argmin(), share.shape)
+    y, x = 1e6 * position[int(field)]
+    raise InputError(
+        f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {CHANNEL_NAMES[int(channel)]} light "
+        f"of the field at ({y:z.0f}, {x:z.0f}) µm, at least {least:.0%} was expected; "
+        f"{_elsewhere(camera, side) or 'ask for a larger window or leave it out to have one chosen'}."
+    )
+
+
+def check_window(
+    camera: Camera, view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, side: int
+) -> None:
+    """Refuse a window that was asked for and that no ray reaches, before anything is simulated.
+
+    Args:
+        camera: whose light it is.
+        view: of its fields.
         wavelength: ``[wavelength]`` in metres.
         channel_weight: ``[channel, wavelength]``.
-        pixel_pitch: in metres.
         side: of the window in pixels.
 
-    Returns:
-        ``[field, channel]``.
+    Raises:
+        InputError: no ray of a field and channel lands in it.
     """
     distance, inside = _ray_distances(view, wavelength)
-    held = ((distance <= 0.5 * side * pixel_pitch) & inside).mean(axis=2) @ channel_weight.T
+    rays = _held(distance, inside, 0.5 * side * camera.sensor.pixel_pitch_m, channel_weight)
+    check_share(rays, camera, view.position + np.array(camera.lens.decentre_m), side, np.finfo(float).tiny)
+
+
+def _elsewhere(camera: Camera, side: int) -> str:
+    """What may be wrong where the light lies outside the largest window that :func:`choose_window` chooses."""
+    lens = camera.lens
+    if side * camera.sensor.pixel_pitch_um <= lens.focal_length_um:
+        return ""
+    told = []
+    if lens.defocus_um:
+        told.append(f"lens.defocus_um {lens.defocus_um:g}")
+    if camera.object_distance_mm is not None:
+        told.append(f"object_distance_mm {camera.object_distance_mm:g}")
+    if lens.decentre_um is not None and any(lens.decentre_um):
+        told.append(f"lens.decentre_um {list(lens.decentre_um)}")
+    return (
+        f"the window is wider than the focal length, and the light lands elsewhere: check {', '.join(told or ['lens'])}"
+    )
+
+
+def _held(distance: np.ndarray, inside: np.ndarray, half: float, channel_weight: np.ndarray) -> np.ndarray:
+    """Share ``[field, channel]`` of the rays through the lens that land in a window; diffraction is left out."""
+    held = ((distance <= half) & inside).mean(axis=2) @ channel_weight.T
     return np.asarray(held / np.maximum(inside.mean(axis=2) @ channel_weight.T, np.finfo(float).tiny))
 
 

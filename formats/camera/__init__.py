@@ -20,4 +20,5 @@ In reading order:
 - ``sensor_preset``     ``sensor.toml``, which a sensor may begin with; ``sensors/`` holds those that are shipped
 - ``spectrum``          the ``[spectrum]`` table
 - ``spectral_table``    tables over wavelength: sources, sensors, filters; ``spectra/`` holds those that are shipped
+- ``design_wavelength``  that of the response, the phase or the green channel
 """

@@ -57,7 +57,7 @@ def number(value: float | None, digits: int) -> str:
     Returns:
         The text; a dash for ``None``.
     """
-    return "–" if value is None else f"{value:.{digits}f}"
+    return "–" if value is None else f"{value:z.{digits}f}"
 
 
 def listing(values: Mapping[str, Any], prefix: str = "") -> Table:

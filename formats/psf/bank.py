@@ -212,7 +212,7 @@ def _check_subpixels(
         difference = np.abs(sum_subpixels(subpixel_intensity[place], subpixels) - intensity[node]).max()
         if not difference <= BLOCK_TOLERANCE * intensity[node].max():
             raise InputError(
-                f"psf bank: the sub-pixels of the node at ({1e6 * y:.1f}, {1e6 * x:.1f}) µm do not sum to its pixels, "
+                f"psf bank: the sub-pixels of the node at ({1e6 * y:z.1f}, {1e6 * x:z.1f}) µm do not sum to its pixels, "
                 f"they differ by {difference / intensity[node].max():.1e} of the brightest; make the file again."
             )
 

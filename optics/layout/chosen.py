@@ -9,14 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from metalens.formats.camera.camera import Camera
-from metalens.formats.camera.parts import (
-    GeometricResponse,
-    KinoformResponse,
-    LibraryResponse,
-    NanofinResponse,
-    NanoOpticsProxyResponse,
-)
-from metalens.formats.camera.phase import HyperbolicPhase, LogAspherePhase, QuadraticPhase
+from metalens.formats.camera.design_wavelength import design_wavelength
+from metalens.formats.camera.parts import LibraryResponse, NanofinResponse
 from metalens.formats.camera.structure import Structure, row_pitch_of
 from metalens.formats.files.arguments import require_number
 from metalens.formats.files.errors import InputError
@@ -70,7 +64,7 @@ def choice_for(
         library: a name or a file; None is that of ``[lens.radial_geometry]`` or ``[lens.response]``, or the proxy.
         pitch: in metres; None is that of ``[lens.meta_atoms]``, or the library's.
         lattice: None is a square one.
-        wavelengths: in metres; None is that of the response, the phase, or the middle of the green band.
+        wavelengths: in metres; None is the camera's design wavelength.
         dispersion: 1 for one focal length at all of them, 0 for one phase.
 
     Returns:
@@ -93,12 +87,7 @@ def choice_for(
         require_number(each, "structure: wavelengths in metres")
     if not (math.isfinite(chosen) and chosen > 0):
         raise InputError(f"--pitch-nm {1e9 * chosen:g} must be a positive number.")
-    asked = wavelengths
-    if not asked:
-        designed = design_wavelength(camera)
-        if designed is None:
-            raise InputError(f"{camera.name}: has no design wavelength; give --wavelengths-nm.")
-        asked = (designed,)
+    asked = wavelengths or (design_wavelength(camera),)
     choice = Choice(source, chosen, lattice or "square", asked, targets_of(camera.lens), dispersion)
     if choice.targets is not None and dispersion:
         raise InputError(
@@ -156,19 +145,6 @@ def _pitch_of(camera: Camera, source: str | Path) -> float:
     if camera.lens.meta_atoms is not None:
         return camera.lens.meta_atoms.pitch_nm * 1e-9
     return library_pitch(source)
-
-
-def design_wavelength(camera: Camera) -> float | None:
-    """In metres: that of the response or the phase, or the middle of the green band; None if there is none of these."""
-    response, phase = camera.lens.response, camera.lens.phase
-    if isinstance(
-        response, GeometricResponse | KinoformResponse | NanofinResponse | NanoOpticsProxyResponse | LibraryResponse
-    ):
-        return response.wavelength_nm * 1e-9
-    if isinstance(phase, HyperbolicPhase | QuadraticPhase | LogAspherePhase):
-        return phase.wavelength_nm * 1e-9
-    green = [channel.centre_nm for channel in camera.spectrum.channels or () if channel.name == "green"]
-    return green[0] * 1e-9 if green else None
 
 
 def site_estimate(camera: Camera, choice: Choice) -> int:

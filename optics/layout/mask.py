@@ -344,7 +344,7 @@ def _cell_names(structure: Structure, used: np.ndarray) -> dict[int, str]:
         told += [f"{1e9 * each:.2f}".rstrip("0").rstrip(".").replace(".", "p") for each in lengths_of(structure, atom)]
         if structure.rotation is not None:
             letters.append("A")
-            told.append(f"{np.degrees(structure.rotation[atom]):.3f}".replace(".", "p"))
+            told.append(f"{np.degrees(structure.rotation[atom]):z.3f}".replace(".", "p"))
         name = "".join(letter + length for letter, length in zip(letters, told, strict=True))
         name = name if name not in taken else f"{name}_{atom}"
         taken.add(name)

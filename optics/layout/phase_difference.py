@@ -8,9 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.camera.camera import Camera
-from metalens.formats.files.errors import InputError
+from metalens.formats.camera.design_wavelength import design_wavelength
 from metalens.optics.from_lens_toml import metalens_of
-from metalens.optics.layout.chosen import design_wavelength
 from metalens.optics.phase.from_lens_toml import phase_of
 from metalens.optics.polarised import polarised_lenses
 from metalens.optics.source import PlaneWave
@@ -47,8 +46,6 @@ def phase_difference(made: Camera, like: Camera) -> PhaseDifference:
         InputError: ``like`` has no design wavelength, or one outside the library.
     """
     wavelength = design_wavelength(like)
-    if wavelength is None:
-        raise InputError(f"{like.name} has no design wavelength.")
     lens = replace(metalens_of(made), neighbours=None, surfaces=())
     if lens.structure is None:
         y, x = (jnp.asarray(each) for each in opening_points(lens, POINTS))

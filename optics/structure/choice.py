@@ -280,8 +280,8 @@ def _provenance(wanted: Wanted, fit: Fit, remarks: list[str], delay: GroupDelay 
     if delay is not None:
         told |= {
             "design_dispersion": f"{wanted.dispersion:g}",
-            "group_delay_asked_fs": f"{1e15 * delay.asked:.3f}",
-            "group_delay_of_meta_atoms_fs": f"{1e15 * delay.offered:.3f}",
+            "group_delay_asked_fs": f"{1e15 * delay.asked:z.3f}",
+            "group_delay_of_meta_atoms_fs": f"{1e15 * delay.offered:z.3f}",
             "delay_times_bandwidth": f"{delay.product:.4f}",
         }
         if delay.bound is not None:

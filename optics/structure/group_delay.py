@@ -42,8 +42,8 @@ class GroupDelay:
     def told(self) -> str:
         """One clause: what is asked for, and what there is."""
         told = (
-            f"the lens asks for group delays over {1e15 * self.asked:.1f} fs, and the meta-atoms have "
-            f"{1e15 * self.offered:.1f} fs"
+            f"the lens asks for group delays over {1e15 * self.asked:z.1f} fs, and the meta-atoms have "
+            f"{1e15 * self.offered:z.1f} fs"
         )
         if self.bound is None:
             return told

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json
-from metalens.formats.camera.parts import LibraryResponse
+from metalens.formats.camera.design_wavelength import design_wavelength
 from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary
@@ -129,7 +129,7 @@ def plan_verification(
 
     Args:
         camera: with meta-atoms of a library that was computed here.
-        wavelengths: in metres; by default the design wavelength of the response, or the middle of the green channel.
+        wavelengths: in metres; by default the camera's design wavelength.
         fields: angles of incidence in air in radians; by default the axis, half of the corner's angle and that.
         zones: how many zones, from the narrowest to the widest that are computed.
         most_pillars: of the widest zone.
@@ -147,7 +147,7 @@ def plan_verification(
     lens = metalens_of(camera)
     scalar = library_of(lens)
     assert scalar is not None
-    chosen = tuple(wavelengths) if wavelengths else (_wavelength_of(camera),)
+    chosen = tuple(wavelengths) if wavelengths else (design_wavelength(camera),)
     angles = tuple(sorted(fields)) if fields is not None else _default_fields(camera)
     lens.check(np.array(chosen))
     _check_fields(scalar, library, angles)
@@ -178,15 +178,6 @@ def _check_fields(scalar: MetaAtomLibrary, library: AtomLibrary, fields: tuple[f
             f"verify: the lens takes its library {library.name} at normal incidence, so that there is nothing to "
             f'compare {math.degrees(fields[-1]):.3g}° with; use --fields-deg 0, or set incidence = "local" in [lens].'
         )
-
-
-def _wavelength_of(camera: Camera) -> float:
-    response, spectrum = camera.lens.response, camera.spectrum
-    if isinstance(response, LibraryResponse):
-        return 1e-9 * response.wavelength_nm
-    if spectrum.channels is not None:
-        return 1e-9 * spectrum.channels[1].centre_nm
-    raise InputError(f"{camera.name}: its spectrum has no channels; tell the wavelengths with --wavelengths-nm.")
 
 
 def _default_fields(camera: Camera) -> tuple[float, ...]:

@@ -288,4 +288,4 @@ def _layout(position: np.ndarray) -> tuple[Layout, np.ndarray]:
 
 
 def _place(position: tuple[float, float]) -> str:
-    return f"({1e6 * position[0]:.1f}, {1e6 * position[1]:.1f}) µm"
+    return f"({1e6 * position[0]:z.1f}, {1e6 * position[1]:z.1f}) µm"

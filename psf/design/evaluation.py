@@ -19,7 +19,7 @@ from metalens.formats.design.objectives import RestorationObjective
 from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.psf.camera_fields import view_of
 from metalens.psf.design.objectives import relative_exposure
-from metalens.psf.design.problem import LARGEST_SUBPIXELS, Problem, field_positions
+from metalens.psf.design.problem import LARGEST_SUBPIXELS, WANTED_SHARE, Problem, field_positions
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import (
     find_peak,
@@ -95,7 +95,7 @@ def evaluate_camera(
     position, tangential = field_positions(camera, fields_deg)
     view = view_of(camera, position, float(weight[1] @ wavelength))
     lens, pitch = view.lens, camera.sensor.pixel_pitch_m
-    side = min(choose_window(view, wavelength, weight, pitch, share=0.98), LARGEST_WINDOW)
+    side = min(choose_window(camera, view, wavelength, weight, share=WANTED_SHARE), LARGEST_WINDOW)
     resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
     parts = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     simulator = view.simulator(wavelength, window=(side * parts,) * 2, pixel_pitch=pitch / parts, engine="auto")

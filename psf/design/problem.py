@@ -21,9 +21,13 @@ from metalens.psf.engines.grid import direction_spread
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import applicable_errors
+from metalens.psf.window import choose_window
 
 LARGEST_SUBPIXELS = 9
 """Largest number of sub-pixels along a pixel's side; more would mean pixels far larger than the light's detail."""
+
+WANTED_SHARE = 0.98
+"""Of the light in a window at every field and channel."""
 
 NEGLIGIBLE = 0.01
 """Weight below which a wavelength does not bound a lattice: that of the outermost nodes of a band."""
@@ -94,6 +98,8 @@ def problem_of(spec: DesignSpec) -> Problem:
     drawn = camera if kept else _with_textbook_phase(camera, middle)
     view = view_of(drawn, position, middle)
     view.lens.response.check(wavelength)
+    # Light that lands beside every window is refused before the first step.
+    choose_window(camera, view, wavelength, weight, share=WANTED_SHARE)
     _check_fabrication(spec, view.lens)
     return Problem(
         spec,

@@ -146,7 +146,7 @@ def report_text(design: Design, found: Evaluation, other: Evaluation, figures: d
     ours, theirs = (figures["lenses"][each.name] for each in (found, other))
 
     def ratio(key: str) -> str:
-        return f"{ours[key] - theirs[key]:+.2f} dB" if key.endswith("db") else f"{ours[key] / theirs[key]:.2f}"
+        return f"{ours[key] - theirs[key]:+z.2f} dB" if key.endswith("db") else f"{ours[key] / theirs[key]:.2f}"
 
     rows = [(label, f"{ours[key]:{layout}}", f"{theirs[key]:{layout}}", ratio(key)) for key, label, layout in _ROWS]
     return render(

@@ -185,7 +185,7 @@ def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
     parts = ", ".join(each.kind for each in spec.objectives)
     told = (
         f"{spec.description} Designed by metalens design from {spec.name} ({spec.hash[:12]}): {parts}; "
-        f"loss {loss:.4f} after {len(state.history)} steps."
+        f"loss {loss:z.4f} after {len(state.history)} steps."
     ).strip()
     lens = spec.camera.lens.model_copy(update=task.variables.tables(numbers, output))
     return spec.camera.model_copy(update={"name": spec.name, "description": told, "lens": lens})

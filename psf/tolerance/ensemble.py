@@ -139,7 +139,7 @@ def _common_window(camera: Camera, fields: tuple[int, int], wavelengths_per_chan
     position = grid_positions(*(nodes_across(number, side) for number, side in zip(fields, sides, strict=True)))
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
     view = view_of(camera, position, float(weight[GREEN] @ wavelength))
-    side = choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE + 0.01)
+    side = choose_window(camera, view, wavelength, weight, share=WANTED_SHARE + 0.01)
     return int(0.5 * ROOM * side) * 2 + 1
 
 

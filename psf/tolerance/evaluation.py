@@ -41,7 +41,7 @@ from metalens.psf.restoration_error import joint_errors
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import Assembly, Draw, perturbed
-from metalens.psf.window import choose_window, reachable_light
+from metalens.psf.window import check_window, choose_window, reachable_light
 
 FIGURES = {
     "strehl_ratio": "least",
@@ -196,7 +196,11 @@ def evaluation_of(
     pitch = camera.sensor.pixel_pitch_m
     view, position, wavelength, weight = _fields_of(camera, fields, wavelengths_per_channel)
     reference = float(weight[GREEN] @ wavelength)
-    side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
+    if window is None:
+        side = choose_window(camera, view, wavelength, weight, share=WANTED_SHARE)
+    else:
+        side = window
+        check_window(camera, view, wavelength, weight, side)
     resolved = math.ceil(2 * direction_spread(view.lens) / float(wavelength.min()) * pitch)
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     require_memory(BYTES_AT_WORK * len(wavelength) * len(position), len(position), side, subpixels)
@@ -232,7 +236,7 @@ def warn_of_window(
     if share.min() >= SMALL_WINDOW_SHARE:
         return
     pitch = camera.sensor.pixel_pitch_m
-    side = window or choose_window(view, wavelength, weight, pitch, share=WANTED_SHARE)
+    side = window or choose_window(camera, view, wavelength, weight, share=WANTED_SHARE)
     warn_of_small_window(share, (side, side), pitch)
 
 

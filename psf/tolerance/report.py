@@ -97,6 +97,6 @@ def _ranking(summary: dict[str, Any]) -> Table:
             changes = row["change_at_minus_sigma"], row["change_at_plus_sigma"]
             if any((*changes, row["share_of_variance"])):
                 share = "too few draws" if row["share_of_variance"] is None else f"{row['share_of_variance']:.1%}"
-                signed = (f"{change:+.3g}" for change in changes)
+                signed = (f"{change:+z.3g}" for change in changes)
                 rows.append((TITLES[name], ERROR_TITLES[row["error"]], share, *signed))
     return Table(("figure", "error", "share of variance", "at −σ", "at +σ"), rows)

@@ -78,7 +78,7 @@ def display_figure(rig: RigCalibration) -> Figure:
         grey = np.zeros((1, 256, 3), dtype=np.uint8)
         grey[0, :, primary] = value
         light = (display.light(grey)[0] - display.black) / (1 - display.black) @ np.linalg.inv(display.colour).T
-        label = f"γ {display.gamma[primary]:.2f}, offset {display.offset[primary]:.3f}"
+        label = f"γ {display.gamma[primary]:.2f}, offset {display.offset[primary]:z.3f}"
         mark = CHANNEL_MARKS[primary]
         axes.plot(
             value, light[:, primary], color=CHANNEL_COLOURS[primary], label=label, marker=mark, markevery=64, ms=3.5
