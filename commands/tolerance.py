@@ -144,13 +144,21 @@ def _ensemble(
 
 def _text(output: Path, summary: dict[str, Any], ensemble: dict[str, Any] | None) -> list[str]:
     """A summary: the main figure of merit, its largest error, and omitted errors."""
+    from metalens.psf.tolerance.summary import draws_for
+
     strehl = summary["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
     ranking = summary["sensitivity"]["strehl_ratio"]["worst_over_field_and_colour"]["ranking"]
-    lines = [
-        f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} without errors, "
-        f"{strehl['quantile_50']:.3g} the median of {counted(summary['draws'], 'lens', 'lenses')}, "
-        f"{strehl['quantile_5']:.3g} at 5 %"
-    ]
+    drawn = counted(summary["draws"], "lens", "lenses")
+    text = f"{output}: the worst Strehl ratio over field and colour is {strehl['as_drawn']:.3g} without errors, "
+    if strehl["quantile_50"] is None:
+        text += f"{strehl['mean']:.3g} with those of {drawn}"
+    else:
+        text += f"{strehl['quantile_50']:.3g} the median of {drawn}"
+    if strehl["quantile_5"] is None:
+        text += f"; too few for a quantile of 5 %, which takes {draws_for(5)}"
+    else:
+        text += f", {strehl['quantile_5']:.3g} at 5 %"
+    lines = [text]
     if ranking:
         lines.append(f"  what matters most to it: {', '.join(row['error'] for row in ranking[:3])}")
     lines += [f"  {share:.1%} of the lenses keep the limit of {name}" for name, share in summary["yield"].items()]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from metalens.formats.files.atomic import folders_for
+from metalens.formats.files.errors import InputError
 from metalens.formats.files.extras import require
 from metalens.formats.pictures.pictures import write_picture
 from metalens.formats.psf.bank_file import read_psf_bank
@@ -65,7 +66,13 @@ def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
     if psf is not None and pairs is not None and test and (chart is not None or wanted.no_chart):
         return Inputs(psf, pairs, tuple(test), chart)
     with folders_for(folder, made):
-        return _made_inputs(made, wanted, say)
+        try:
+            return _made_inputs(made, wanted, say)
+        except InputError as error:
+            if not any(made.iterdir()):
+                raise
+            told = str(error).rstrip(".")
+            raise InputError(f"{told}; what was made stays in {made}, the same command goes on with --resume.") from error
 
 
 def _made_inputs(made: Path, wanted: WantedInputs, say: Say) -> Inputs:

@@ -24,9 +24,9 @@ class DiskError(InputError):
         self._free = "Free some disk space" if is_full else ""
 
     def __str__(self) -> str:
-        """The sentence where nothing is left."""
+        """The sentence where nothing of it is left."""
         remedy = f"{self._free} or choose" if self._free else "Choose"
-        return f"{self._told}; nothing was left behind. {remedy} another place with -o."
+        return f"{self._told}; nothing half-written was left. {remedy} another place with -o."
 
     def with_kept(self, folder: object) -> str:
         """The sentence where a folder keeps what a run can go on from."""

@@ -1,4 +1,4 @@
-"""Checks of input paths: regular files of a limited size; no folders, devices, pipes or broken links."""
+"""Checks of input paths: regular files of a limited size; no folders, devices, pipes, sockets or broken links."""
 
 from __future__ import annotations
 
@@ -11,14 +11,28 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import as_utf8
 
 
+_NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
+"""Of the errors of a path those that say that nothing is there."""
+
+
 def is_file(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a regular file; a name that no file can have, such as one of 5000 letters, is none."""
-    return _is_there(path) and Path(path).is_file()
+    """Whether there is a regular file; a name that no file can have, such as one of 5000 letters, is none.
+
+    Raises:
+        InputError: there is something that is neither file nor folder, such as a device.
+    """
+    mode = _mode(path)
+    return mode is not None and stat.S_ISREG(mode)
 
 
 def is_folder(path: str | os.PathLike[str]) -> bool:
-    """Whether there is a folder; a name that none can have is none."""
-    return _is_there(path) and Path(path).is_dir()
+    """Whether there is a folder; a name that none can have is none.
+
+    Raises:
+        InputError: there is something that is neither file nor folder, such as a device.
+    """
+    mode = _mode(path)
+    return mode is not None and stat.S_ISDIR(mode)
 
 
 def real_path(path: str | os.PathLike[str]) -> Path:
@@ -26,13 +40,31 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _is_there(path: str | os.PathLike[str]) -> bool:
+def _mode(path: str | os.PathLike[str]) -> int | None:
+    """Kind and permissions of a file or folder; None if nothing is there."""
     try:
-        return Path(path).exists()
+        mode = os.stat(path).st_mode
+    except ValueError:  # a name with a zero byte
+        return None
     except OSError as error:
-        if error.errno != errno.ENAMETOOLONG:
+        if error.errno in _NOTHING:
+            return None
+        if error.errno != errno.ELOOP:
             raise
-        return False
+        raise InputError(f"{path}: is a link to itself; give the path of a file or a folder.") from error
+    kind = _special_kind(mode)
+    if kind is not None:
+        raise InputError(f"{path}: is {kind}, no ordinary file or folder; give the path of one.")
+    return mode
+
+
+def _special_kind(mode: int) -> str | None:
+    """What is neither a file nor a folder, in words."""
+    if stat.S_ISREG(mode) or stat.S_ISDIR(mode):
+        return None
+    if stat.S_ISFIFO(mode):
+        return "a pipe"
+    return "a socket" if stat.S_ISSOCK(mode) else "a device"
 
 
 def require_utf8_name(path: Path) -> None:
@@ -56,7 +88,8 @@ def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing
         missing: end of the sentence that is said if there is no such file.
 
     Raises:
-        InputError: it is missing, a folder, a device, a pipe, a link to itself, or too large, or its name is no UTF-8.
+        InputError: it is missing, a folder, a device, a pipe, a socket, a link to itself, or too large, or its name is
+            no UTF-8.
     """
     target = Path(path)
     require_utf8_name(target)
@@ -70,8 +103,9 @@ def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing
         raise InputError(f"{path}: could not be read ({said}); give the path of a {what}.") from error
     if stat.S_ISDIR(status.st_mode):
         raise InputError(f"{path}: is a folder, a {what} is a file; give the file's own path.")
-    if not stat.S_ISREG(status.st_mode):
-        raise InputError(f"{path}: is a device or a pipe, a {what} is a file; save it as one first.")
+    kind = _special_kind(status.st_mode)
+    if kind is not None:
+        raise InputError(f"{path}: is {kind}, a {what} is an ordinary file; save it as one first.")
     if status.st_size > largest:
         allowed = f"{largest // 2**20} MiB is" if largest >= 2**20 else f"{largest} bytes are"
         raise InputError(f"{path}: {status.st_size} bytes is no {what}; at most {allowed} read.")

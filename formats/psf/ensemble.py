@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_file
+from metalens.formats.files.input_file import is_file, is_folder
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.files.schema_version import WHOLE
@@ -152,7 +152,7 @@ def read_psf_ensemble(folder: str | os.PathLike[str]) -> PsfEnsemble:
     """
     target = Path(folder)
     path = target / MANIFEST
-    if not path.is_file():
+    if not is_folder(target) or not path.is_file():
         raise InputError(
             f"{folder}: has no {MANIFEST}; give a folder that `metalens tolerance --ensemble` has finished."
         )

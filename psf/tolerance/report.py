@@ -81,8 +81,12 @@ def _told(distribution: dict[str, Any]) -> str:
 def _figures(summary: dict[str, Any]) -> Table:
     keys = ("as_drawn", "mean", "sigma", "quantile_5", "quantile_50", "quantile_95")
     told = {name: summary["figures"][name]["worst_over_field_and_colour"] for name in FIGURES}
-    rows = [(TITLES[name], *(f"{each[key]:.4g}" for key in keys)) for name, each in told.items()]
+    rows = [(TITLES[name], *(_cell(each[key]) for key in keys)) for name, each in told.items()]
     return Table(("figure", "as drawn", "mean", "σ", "5 %", "50 %", "95 %"), rows)
+
+
+def _cell(value: float | None) -> str:
+    return "too few draws" if value is None else f"{value:.4g}"
 
 
 def _limits(summary: dict[str, Any]) -> Table | None:

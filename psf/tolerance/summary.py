@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
@@ -13,6 +14,20 @@ from metalens.psf.tolerance.sensitivity import Shares, enough_draws, variance_sh
 
 QUANTILES = (5, 50, 95)
 """Per cent."""
+
+
+def draws_for(share: int) -> int:
+    """Fewest draws that tell a quantile: at least one of them lies beyond it on average.
+
+    Args:
+        share: of the quantile, in per cent.
+
+    Example:
+        >>> draws_for(5), draws_for(50), draws_for(95)
+        (20, 2, 20)
+    """
+    return math.ceil(100 / min(share, 100 - share))
+
 
 METHODS = {
     "one_at_a_time": "each error alone a standard deviation to either side of its nominal number, all others nominal",
@@ -82,12 +97,14 @@ def _distributions(found: MonteCarlo) -> dict[str, Any]:
 
 
 def _statistics(values: np.ndarray) -> dict[str, Any]:
-    """Mean, standard deviation and quantiles over the draws ``[draw, ...]``."""
-    several = len(values) > 1
-    spread = values.std(axis=0, ddof=1) if several else np.zeros(values.shape[1:])
-    quantiles = np.percentile(values, QUANTILES, axis=0)
-    told = {"mean": values.mean(axis=0).tolist(), "sigma": spread.tolist()}
-    return told | {f"quantile_{share}": each.tolist() for share, each in zip(QUANTILES, quantiles, strict=True)}
+    """Mean, standard deviation and quantiles over the draws ``[draw, ...]``; None where they are too few for one."""
+    spread = values.std(axis=0, ddof=1).tolist() if len(values) > 1 else None
+    quantiles = {
+        f"quantile_{share}": np.percentile(values, share, axis=0).tolist() if len(values) >= draws_for(share) else None
+        for share in QUANTILES
+    }
+    told = {"mean": values.mean(axis=0).tolist(), "sigma": spread}
+    return told | quantiles
 
 
 def yields(found: MonteCarlo) -> dict[str, float]:

@@ -15,7 +15,7 @@ from metalens.formats.captures.capture_picture import CAPTURE_SUFFIXES, read_cap
 from metalens.formats.captures.video import Video, is_video, open_video
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import as_utf8
-from metalens.formats.files.input_file import is_file
+from metalens.formats.files.input_file import is_file, is_folder
 from metalens.formats.pairs.reader import Pairs, is_pairs_folder, pair_names, read_pairs
 from metalens.formats.pictures.pictures import list_pictures
 from metalens.restore.inference.latents_file import SUFFIX
@@ -87,7 +87,7 @@ def _frame(video: Video, number: int, sensor: Sensor) -> np.ndarray:
 
 
 def _latents_in(source: Path) -> list[Path]:
-    if source.is_dir():
+    if is_folder(source):
         return sorted(source.glob(f"*{SUFFIX}"))
     return [source] if source.name.endswith(SUFFIX) else []
 

@@ -66,11 +66,11 @@ def begun(monkeypatch) -> list[str]:
 
 @pytest.fixture
 def refused(captured, begun, tmp_path, monkeypatch, capfd):
-    """Run what is wrong in an empty folder; it ends with one sentence that holds these words."""
+    """Run what is wrong in an empty folder; it ends with one sentence that holds these words, and is returned."""
     monkeypatch.chdir(tmp_path)
     inputs = [Path(captured[name]).parent for name in ("lens", "sites", "rig")]
 
-    def call(line: str, word: str) -> None:
+    def call(line: str, word: str) -> str:
         before = everything_in(tmp_path, *inputs)
         monkeypatch.setattr(sys, "argv", ["metalens", *shlex.split(line.format(**captured))])
         with pytest.raises(SystemExit) as stopped:
@@ -88,5 +88,6 @@ def refused(captured, begun, tmp_path, monkeypatch, capfd):
         assert (stopped.value.code == 2) == said[0].endswith(" --help."), said[0]
         assert begun == [], line
         assert everything_in(tmp_path, *inputs) == before, line
+        return said[0]
 
     return call

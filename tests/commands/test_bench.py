@@ -175,6 +175,22 @@ def test_what_is_not_given_is_made_from_a_lens_and_photographs(tmp_path, small_c
     assert read_picture(restored).shape == (32, 32, 3)
 
 
+def test_inputs_made_before_one_fails_are_told(tmp_path, monkeypatch):
+    wanted = WantedInputs(("photos",), ("held-out",), 1, lens="lens.toml")
+
+    def stage(name, words, say):
+        if name != made_last:
+            raise InputError(f"metalens {name} ended with status 1; its message stands above.")
+        Path(words[words.index("-o") + 1]).touch()
+
+    monkeypatch.setattr("metalens.workflows.bench_inputs.run_command", stage)
+    for made_last, told in (("nothing", "above.$"), ("psf", "above; what was made stays in .*inputs, .* --resume.$")):
+        with pytest.raises(InputError, match=told):
+            make_inputs(tmp_path / made_last, wanted, lambda line: None)
+    assert not (tmp_path / "nothing").exists()
+    assert (tmp_path / "psf" / "inputs" / "psf.h5").is_file()
+
+
 def test_a_chart_of_the_sensors_size_is_sent_through_the_camera(tmp_path, made, monkeypatch):
     called = []
     monkeypatch.setattr("metalens.workflows.bench_inputs.run_command", lambda name, words, say: called.append(words))

@@ -181,6 +181,31 @@ PREPARED = {
         "psf a.toml -o OUT.h5 --dry-run",
         "off axis",
     ),
+    "light of drawn lenses beside every window": (
+        lens_with("lens = {", "lens = { decentre_um = [0, 200],"),
+        "tolerance a.toml -o OUT --dry-run",
+        "wider than the focal length",
+    ),
+    "light of drawn lenses beside the window that is asked for": (
+        lens_with("lens = {", "lens = { defocus_um = 1000,"),
+        "tolerance a.toml -o OUT --window 9",
+        "a window of 9 × 9 pixels keeps 0.0%",
+    ),
+    "a window that no ray reaches": (
+        lens_with("lens = {", "lens = { defocus_um = 1000,"),
+        "psf a.toml -o OUT.h5 --window 9 --dry-run",
+        "a window of 9 × 9 pixels keeps 0.0%",
+    ),
+    "light of a design beside every window": (
+        in_spec("focal_length_um = 60.0", "focal_length_um = 60.0, decentre_um = [0, 120]"),
+        "design a.toml -o OUT.toml",
+        "wider than the focal length",
+    ),
+    "light of an exploration beside every window": (
+        in_spec("focal_length_um = 60.0", "focal_length_um = 60.0, decentre_um = [0, 120]"),
+        "explore a.toml -o OUT",
+        "wider than the focal length",
+    ),
     "sensor in front of the lens": (
         lens_with("lens = {", "lens = { defocus_um = -100,"),
         "psf a.toml -o OUT.h5 --dry-run",
@@ -249,7 +274,7 @@ PREPARED = {
     "latents that are a pipe": (
         lambda _: os.mkfifo("x.safetensors"),
         "restore x.safetensors -o OUT --psf {psf} --any-lens",
-        "is a device or a pipe",
+        "is a pipe",
     ),
     "latents that are empty": (
         lambda _: Path("x.safetensors").touch(),

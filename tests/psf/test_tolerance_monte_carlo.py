@@ -16,7 +16,7 @@ from metalens.formats.design.tolerance_spec import TYPICAL, ToleranceSpec, parse
 from metalens.formats.files.errors import InputError, InputWarning
 from metalens.psf.tolerance.evaluation import FIGURES
 from metalens.psf.tolerance.monte_carlo import run_monte_carlo, tolerance_run_of
-from metalens.psf.tolerance.report import write_report
+from metalens.psf.tolerance.report import report_text, write_report
 from metalens.psf.tolerance.summary import summarise, worst_draw, worst_of, yields
 
 HEAD = 'schema = "metalens.tolerance"\nversion = 1\n'
@@ -100,6 +100,19 @@ def test_few_draws_are_ranked_by_one_error_at_a_time(found):
     assert told["explained"] is None
     assert told["ranking"][0]["error"] == "defocus_um"
     assert told["ranking"][0]["share_of_variance"] is None
+
+
+@pytest.mark.parametrize(
+    ("draws", "missing"),
+    [(1, {"sigma", "quantile_5", "quantile_50", "quantile_95"}), (19, {"quantile_5", "quantile_95"}), (20, set())],
+)
+def test_a_quantile_is_told_from_as_many_draws_as_it_takes(found, draws, missing):
+    few = replace(found, figures=found.figures[:draws], numbers=found.numbers[:draws])
+    told = summarise(few)
+    spread = told["figures"]["strehl_ratio"]["worst_over_field_and_colour"]
+    assert {name for name, value in spread.items() if value is None} == missing
+    row = next(line for line in report_text(few, "lens", told).splitlines() if line.startswith("| Strehl ratio"))
+    assert row.count("too few draws") == len(missing)
 
 
 def test_the_folder_holds_a_report_pictures_and_a_line_a_draw(found, folder):

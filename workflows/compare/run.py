@@ -131,10 +131,12 @@ def compare_lenses(
             work.compare()
         summary = summarise(folder, works, photographs, terms)
         if not any(lens["versions"] for lens in summary["lenses"]):
-            raise InputError(
-                "compare: no lens came as far as a restored photograph; "
-                + "; ".join(f"{work.lens.name}, {name}: {why}" for work in works for name, why in work.failures.items())
-            )
+            told = [
+                f"{work.lens.name}, {name}: {why.rstrip('.')}" for work in works for name, why in work.failures.items()
+            ]
+            if any(work.bank is not None for work in works):
+                told.append(f"what was made stays in {folder}, the same command goes on with --resume")
+            raise InputError(f"compare: no lens came as far as a restored photograph; {'; '.join(told)}.")
         write_page(folder, summary)
     return summary
 

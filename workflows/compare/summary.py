@@ -36,8 +36,8 @@ _Finite = Annotated[float, Field(strict=True, allow_inf_nan=False)]
 
 class _Spread(BaseModel):
     as_drawn: _Finite
-    quantile_50: _Finite
-    quantile_5: _Finite
+    quantile_50: _Finite | None
+    quantile_5: _Finite | None
 
 
 class _Distributions(BaseModel):
@@ -152,7 +152,7 @@ def _title(row: dict[str, Any]) -> str:
 
 
 def _tolerance(work: LensWork) -> dict[str, Any] | None:
-    """Figures as drawn, and what half and 5 % of the drawn lenses fall below."""
+    """Figures as drawn, and what half and 5 % of the drawn lenses fall below; None of too few lenses."""
     step = work.steps.get("tolerance")
     if step is None or not step.done:
         return None

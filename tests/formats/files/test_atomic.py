@@ -69,7 +69,7 @@ def test_an_interrupted_file_leaves_what_was_there(tmp_path, interruption):
 
 def test_a_full_disk_is_told_in_a_sentence(tmp_path):
     path = tmp_path / "out.bin"
-    with pytest.raises(InputError, match=r"could not be written .* nothing was left behind"):
+    with pytest.raises(InputError, match=r"could not be written .* nothing half-written was left"):
         write_half_a_file(path, OSError(errno.ENOSPC, "No space left on device"))
     assert list(tmp_path.iterdir()) == []
 

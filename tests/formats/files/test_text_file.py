@@ -160,8 +160,8 @@ def test_folders_pipes_devices_and_links_to_themselves_are_no_input(tmp_path):
     for name, said in {
         "": "is a folder, a table is a file",
         "loop": "could not be read .*; give the path of a table",
-        "pipe": "is a device or a pipe, a table is a file; save it as one first",
-        "/dev/zero": "is a device or a pipe",
+        "pipe": "is a pipe, a table is an ordinary file; save it as one first",
+        "/dev/zero": "is a device, a table is",
         "x" * 300: "could not be read",
         "a\0b": "could not be read",
         "gone": "no such table",

@@ -142,7 +142,7 @@ def test_full_disk_is_one_sentence_and_leaves_nothing_but_whole_shards(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     full_from = "shard"
-    with pytest.raises(InputError, match=r"No space left on device\); nothing was left behind"):
+    with pytest.raises(InputError, match=r"No space left on device\); nothing half-written was left"):
         write(tmp_path / "pairs", manifest_of())
     assert not (tmp_path / "pairs").exists()
     full_from = "shard-00001"
