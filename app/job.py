@@ -10,12 +10,17 @@ import signal
 import subprocess
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Literal
 
 from metalens.app.project import Project
 from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_json, read_record
+
+if sys.platform != "win32":
+    import fcntl
 
 State = Literal["new", "running", "done", "stopped", "failed"]
 
@@ -50,11 +55,19 @@ class Job:
 
         Args:
             arguments: command line after ``metalens``.
+
+        Raises:
+            InputError: the process of an earlier run still works.
         """
+        if self._is_left():
+            raise InputError(f"{self.name}: still runs, begun by an app that was ended; stop it first.")
         self.project.part("jobs", self.name)
         (self.folder / "status").unlink(missing_ok=True)
         self._write("command.json", json.dumps(list(arguments)))
         with (self.folder / "log").open("wb") as log, (self.folder / "answer").open("wb") as answer:
+            if sys.platform != "win32":
+                # The process inherits the locked file: it stays locked as long as that lives, whatever becomes of the app.
+                fcntl.flock(log, fcntl.LOCK_EX)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "metalens.cli", *arguments],
                 cwd=self.project.folder,
@@ -64,11 +77,27 @@ class Job:
                 # Ctrl-C in the terminal reaches the app alone, which ends its jobs in order.
                 start_new_session=True,
             )
+        self._write("process", str(self.process.pid))
 
     def stop(self) -> None:
         """Ask it to end, as Ctrl-C does; what can be resumed is kept."""
         if self.process is not None and self.process.poll() is None:
             self.process.send_signal(signal.SIGTERM)
+        elif self._is_left():
+            # Of an app that was killed. The number is that of its session, which lives while a process of it does.
+            with suppress(ProcessLookupError, InputError):
+                os.killpg(read_record(self.folder / "process", int, "process", "end it by hand"), signal.SIGTERM)
+
+    def _is_left(self) -> bool:
+        """Whether the process of an earlier run of the app, which was killed, still works."""
+        if sys.platform == "win32" or self.process is not None or not (self.folder / "log").is_file():
+            return False
+        with (self.folder / "log").open("rb") as log:
+            try:
+                fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
 
     def end(self) -> None:
         """Stop and wait until it has ended."""
@@ -91,10 +120,17 @@ class Job:
             self._write("status", str(code))
             self.process = None
         if status.is_file():
-            code = int(status.read_text())
+            try:
+                code = read_record(status, int, "exit status", "run the command again")
+            except InputError:  # damaged: the command is run again
+                return "failed"
             return "done" if code == 0 else "stopped" if code in (_STOPPED, -signal.SIGTERM) else "failed"
-        # The app ended together with it.
-        return "stopped" if (self.folder / "command.json").is_file() else "new"
+        if not (self.folder / "command.json").is_file():
+            return "new"
+        if self._is_left():
+            return "running"
+        # The app was killed before it: nobody knows its status, but only one that has done its work answers.
+        return "done" if self.answer() else "stopped"
 
     def share(self) -> float:
         """How much is done, 0 to 1, as its progress bar says."""
@@ -116,15 +152,19 @@ class Job:
         return lines[-1].partition(": ")[2] if lines else f"the command failed; {self.folder / 'log'} has its output."
 
     def answer(self) -> dict[str, Any]:
-        """What it said with ``--json``; empty before it has ended."""
-        path = self.folder / "answer"
-        content = json.loads(path.read_text(encoding="utf-8") or "{}") if path.is_file() else {}
-        return content if isinstance(content, dict) else {}
+        """What it said with ``--json``; empty before it has ended, and of one that was killed."""
+        try:
+            content: dict[str, Any] = read_json(self.folder / "answer", "answer", "run the command again")
+        except InputError:
+            return {}
+        return content
 
     def command(self) -> str:
-        """The command, as it is typed in the project folder."""
-        path = self.folder / "command.json"
-        return shown_command(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else ""
+        """The command, as it is typed in the project folder; empty where none was begun or its note is damaged."""
+        try:
+            return shown_command(read_record(self.folder / "command.json", list[str], "command", "begin again"))
+        except InputError:
+            return ""
 
     def _tail(self, largest: int = _LARGEST_TAIL) -> str:
         path = self.folder / "log"

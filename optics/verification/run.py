@@ -10,7 +10,7 @@ from typing import Any
 
 from metalens.formats.files.atomic import write_text
 from metalens.formats.files.claim import claimed_folder
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.json_file import read_record
 from metalens.formats.meta_atoms.verification import Verification, VerifiedZone
 from metalens.optics.verification.plan import VerificationPlan, plan_of_json
 from metalens.optics.verification.zone import verified_zone
@@ -90,7 +90,4 @@ def verify_part(spec: Mapping[str, Any], progress: Progress) -> None:
 
 
 def _load(path: Path) -> list[VerifiedZone]:
-    try:
-        return [VerifiedZone.model_validate(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    except (OSError, ValueError) as error:
-        raise InputError(f"{path}: is damaged ({error}); remove it, and --resume computes it again.") from error
+    return read_record(path, list[VerifiedZone], "part of a verification", "remove it, and --resume computes it again")

@@ -1,13 +1,19 @@
 """A job is a command in a process of its own; its state lies in files."""
 
+import fcntl
 import json
+import os
 import re
+import signal
+import subprocess
+import sys
 import time
 
 import pytest
 
 from metalens.app.job import Job, Jobs, shown_command
 from metalens.app.project import open_project
+from metalens.formats.files.errors import InputError
 
 
 @pytest.fixture
@@ -46,6 +52,63 @@ def test_a_job_that_ended_with_its_app_is_stopped(project):
     project.part("jobs", "x")
     (job.folder / "command.json").write_text(json.dumps(["psf", "metacamera"]))
     assert job.state() == "stopped"
+
+
+@pytest.mark.parametrize(
+    ("answer", "state"), [("", "stopped"), ('{"camera"', "stopped"), ("[1]", "stopped"), ('{"camera": 1}', "done")]
+)
+def test_a_job_whose_app_was_killed_is_known_by_its_lock_and_its_answer(project, answer, state):
+    job = Job(project, "x")
+    project.part("jobs", "x")
+    (job.folder / "command.json").write_text(json.dumps(["psf", "metacamera"]))
+    (job.folder / "answer").write_text(answer)
+    with (job.folder / "log").open("wb") as log:
+        fcntl.flock(log, fcntl.LOCK_EX)
+        assert job.state() == "running"
+        with pytest.raises(InputError, match="still runs"):
+            job.start(["psf", "metacamera"])
+    assert job.state() == state
+
+
+@pytest.mark.parametrize("content", ["", "[", "[" * 100_000, '{"a": 1}', "\0"], ids=len)
+def test_damaged_notes_of_a_job_are_no_faults_of_the_app(project, content):
+    job = Job(project, "x")
+    project.part("jobs", "x")
+    for name in ("command.json", "answer", "status"):
+        (job.folder / name).write_text(content)
+    assert (job.state(), job.command()) == ("failed", "")
+    assert isinstance(job.answer(), dict)
+
+
+KILLED_APP = """
+import os, signal, sys, time
+from metalens.app.job import Job
+from metalens.app.project import open_project
+
+job = Job(open_project(sys.argv[1]), "bank")
+job.start(["psf", "metacamera", "-o", "bank.h5", "--json"])
+while job.state() == "running" and "PSF" not in job.progress_line():
+    time.sleep(0.02)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_after_the_app_was_killed_its_job_is_found_and_may_be_killed_too(project):
+    app = subprocess.run([sys.executable, "-c", KILLED_APP, str(project.folder)], check=False)
+    assert app.returncode == -signal.SIGKILL
+    # What another run of the app sees.
+    job = Job(project, "bank")
+    assert job.state() == "running"
+    assert job.command() == "metalens psf metacamera -o bank.h5"
+    os.killpg(int((job.folder / "process").read_text()), signal.SIGKILL)
+    while job.state() == "running":
+        time.sleep(0.02)
+    assert job.state() == "stopped"
+    assert {path.name for path in project.folder.iterdir()} == {"metalens-app"}
+    # It can be begun again, and stopped by yet another run.
+    job.start(["psf", "metacamera", "-o", "bank.h5", "--json"])
+    Job(project, "bank").stop()
+    assert wait(job) == "stopped"
 
 
 def test_ending_leaves_nothing_half_written(project):
