@@ -12,6 +12,7 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Literal
 
 from metalens.app.project import Project
@@ -66,7 +67,7 @@ class Job:
         self._write("command.json", json.dumps(list(arguments)))
         with (self.folder / "log").open("wb") as log, (self.folder / "answer").open("wb") as answer:
             if sys.platform != "win32":
-                # The process inherits the locked file: it stays locked as long as that lives, whatever becomes of the app.
+                # The process inherits the locked file, which stays locked while it lives, whatever becomes of the app.
                 fcntl.flock(log, fcntl.LOCK_EX)
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "metalens.cli", *arguments],

@@ -175,6 +175,21 @@ def test_only_workflows_and_the_app_run_the_command_line():
     assert inside & set(FOLDERS) <= {"app", "workflows", "commands"}
 
 
+UNSIGNED_PLACE = re.compile(r"\(\{[^{}]*:\.\d[efg]\}, \{[^{}]*:\.\d[efg]\}\)")
+"""Two numbers in round brackets, such as a place (y, x): rounded to zero a negative one would be told as -0."""
+
+
+def test_places_are_told_without_a_minus_zero():
+    sources = (ROOT / folder for folder in FOLDERS if folder not in ("docs", "benchmarks"))
+    found = {
+        path.name: UNSIGNED_PLACE.findall(path.read_text(encoding="utf-8"))
+        for folder in sources
+        for path in folder.rglob("*.py")
+    }
+    assert {name: places for name, places in found.items() if places} == {}
+    assert UNSIGNED_PLACE.search("at ({y:.0f}, {x:.0f}) µm")
+
+
 def test_nothing_unpickles():
     """Weights are safetensors, data HDF5 and JSON; torch.load only ever reads tensors."""
     found = []

@@ -72,7 +72,9 @@ def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
             if not any(made.iterdir()):
                 raise
             told = str(error).rstrip(".")
-            raise InputError(f"{told}; what was made stays in {made}, the same command goes on with --resume.") from error
+            raise InputError(
+                f"{told}; what was made stays in {made}, the same command goes on with --resume."
+            ) from error
 
 
 def _made_inputs(made: Path, wanted: WantedInputs, say: Say) -> Inputs:

@@ -34,9 +34,8 @@ def design_wavelength(camera: Camera) -> float:
     for part in (camera.lens.response, camera.lens.phase):
         if isinstance(part, _OF_ONE_WAVELENGTH):
             return part.wavelength_nm * 1e-9
-    for channel in camera.spectrum.channels or ():
-        if channel.name == "green":
-            return channel.centre_nm * 1e-9
+    if camera.spectrum.channels:
+        return camera.spectrum.channels[1].centre_nm * 1e-9
     raise InputError(
         f"{camera.name}: has no design wavelength, neither in its response nor in its phase nor as a green channel; "
         "give --wavelengths-nm, or a wavelength_nm in [lens.phase]."

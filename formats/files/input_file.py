@@ -10,7 +10,6 @@ from pathlib import Path
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import as_utf8
 
-
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
 """Of the errors of a path those that say that nothing is there."""
 
@@ -43,7 +42,7 @@ def real_path(path: str | os.PathLike[str]) -> Path:
 def _mode(path: str | os.PathLike[str]) -> int | None:
     """Kind and permissions of a file or folder; None if nothing is there."""
     try:
-        mode = os.stat(path).st_mode
+        mode = Path(path).stat().st_mode
     except ValueError:  # a name with a zero byte
         return None
     except OSError as error:

@@ -212,8 +212,8 @@ def _check_subpixels(
         difference = np.abs(sum_subpixels(subpixel_intensity[place], subpixels) - intensity[node]).max()
         if not difference <= BLOCK_TOLERANCE * intensity[node].max():
             raise InputError(
-                f"psf bank: the sub-pixels of the node at ({1e6 * y:z.1f}, {1e6 * x:z.1f}) µm do not sum to its pixels, "
-                f"they differ by {difference / intensity[node].max():.1e} of the brightest; make the file again."
+                f"psf bank: the sub-pixels of the node at ({1e6 * y:z.1f}, {1e6 * x:z.1f}) µm do not sum to its "
+                f"pixels, they differ by {difference / intensity[node].max():.1e} of the brightest; make it again."
             )
 
 

@@ -1,4 +1,4 @@
-"""Devices, pipes, sockets, links to themselves, and names that forge a line: one sentence for every option that takes a file.
+"""Devices, pipes, sockets and links to themselves: one sentence for every option that takes a file.
 
 A pipe that nobody writes to and a device without an end would hold a reader for ever, or fill the memory.
 """

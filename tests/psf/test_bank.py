@@ -5,6 +5,7 @@ import pytest
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.files.errors import InputError, InputWarning
+from metalens.formats.pages.builder import number
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.optics import metalens_of
@@ -14,6 +15,7 @@ from metalens.psf.bank_request import BankRequest
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.rays import direction_to
 from metalens.psf.simulate import simulate_psf
+from metalens.psf.window import check_share
 
 
 @pytest.fixture(scope="module")
@@ -164,6 +166,12 @@ def test_a_bank_survives_its_file(bank: PsfBank, tmp_path):
 def test_a_window_that_loses_the_light_is_refused(camera: Camera):
     with pytest.raises(InputError, match="ask for a larger window"):
         simulate_bank(camera, fields=(1, 1), wavelengths_per_channel=1, window=(5, 5))
+
+
+def test_a_place_that_rounds_to_zero_has_no_sign(camera: Camera):
+    with pytest.raises(InputError, match=r"field at \(0, 0\) µm"):
+        check_share(np.zeros((1, 3)), camera, np.array([[-1e-9, -0.0]]), 5)
+    assert number(-0.001, 2) == "0.00"
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.camera import preset_names, read_camera
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear
 from metalens.formats.psf.bank import PsfBank, grid_positions
 from metalens.formats.psf.lateral_colour import displacement, has_lateral_colour, white_level
@@ -162,12 +162,9 @@ def test_a_white_scene_develops_to_white_and_stays_it() -> None:
     torch.testing.assert_close(operator.forward(operator.extend(flat)), flat, atol=1e-5, rtol=1e-5)
 
 
-PRESETS = ("metacamera", "wide-field", "hyperbolic", "nano-optics")
-
-
 # Three to ten seconds each; a made-up lens of much lateral colour is above.
 @pytest.mark.long
-@pytest.mark.parametrize("preset", PRESETS)
+@pytest.mark.parametrize("preset", preset_names())
 def test_a_uniform_scene_of_each_preset_develops_to_equal_channels(preset: str) -> None:
     camera = read_camera(preset)
     pixels = (96, 96)

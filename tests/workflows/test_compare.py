@@ -220,7 +220,9 @@ def test_if_every_lens_fails_there_is_no_page(tmp_path, given, monkeypatch):
     monkeypatch.setattr(stages, "run_logged", failing)
     result = call(given, tmp_path / "compare", "--minutes", 0)
     assert isinstance(result.exception, InputError)
-    assert "no lens came as far as a restored photograph; small, psf: no light; narrow, psf: no light." in str(result.exception)
+    assert "no lens came as far as a restored photograph; small, psf: no light; narrow, psf: no light." in str(
+        result.exception
+    )
     assert not (tmp_path / "compare" / "compare.html").exists()
 
 

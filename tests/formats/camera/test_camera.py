@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from metalens.formats.camera.camera import dump_camera, parse_camera, preset_names, read_camera
+from metalens.formats.camera.design_wavelength import design_wavelength
 from metalens.formats.camera.phase import HyperbolicPhase
 from metalens.formats.design.spec import read_design
 from metalens.formats.files.errors import InputError
@@ -168,6 +169,29 @@ def test_a_changed_sensor_with_a_preset_is_that_sensor():
 def test_a_change_that_makes_no_camera_is_refused_by_its_key(changes, said):
     with pytest.raises(InputError, match=said):
         read_camera("metacamera").with_(**changes)
+
+
+HYPERBOLIC = {"family": "hyperbolic", "wavelength_nm": 530.0}
+CUBIC = {"family": "cubic", "strength_rad": 10.0, "radius_um": 100.0}
+TABLES = {"channels": (), "source": "D65", "sensor": "generic_rgb"}
+
+
+@pytest.mark.parametrize(
+    ("lens", "spectrum", "nanometres"),
+    [
+        ({"phase": HYPERBOLIC, "response": {"kind": "geometric", "wavelength_nm": 610.0}}, {}, 610),
+        ({"phase": HYPERBOLIC}, {}, 530),
+        ({"phase": CUBIC}, {}, read_camera("hyperbolic").spectrum.channels[1].centre_nm),
+        ({"phase": CUBIC}, TABLES, None),
+    ],
+)
+def test_the_design_wavelength_is_that_of_the_response_else_of_the_phase_else_of_green(lens, spectrum, nanometres):
+    camera = read_camera("hyperbolic").with_(lens=lens, spectrum=spectrum)
+    if nanometres is None:
+        with pytest.raises(InputError, match="has no design wavelength"):
+            design_wavelength(camera)
+    else:
+        assert design_wavelength(camera) == pytest.approx(1e-9 * nanometres)
 
 
 def test_a_changed_camera_finds_the_files_of_the_old_one(tmp_path):
