@@ -14,8 +14,10 @@ def ensemble_banks(folder: Path) -> tuple[list[Path], str]:
         InputError: the folder holds no bank, or its ensemble is not finished or damaged.
     """
     from metalens.formats.files.errors import InputError
+    from metalens.formats.files.input_file import require_folder
     from metalens.formats.psf.ensemble import MANIFEST, SETTINGS, read_psf_ensemble
 
+    require_folder(folder, "give a folder of several psf.h5 to --psf-ensemble")
     if not (folder / MANIFEST).is_file() and not (folder / SETTINGS).is_file():
         paths = sorted(folder.glob("*.h5"))
         if not paths:

@@ -39,6 +39,20 @@ def real_path(path: str | os.PathLike[str]) -> Path:
     return Path(os.path.realpath(path))
 
 
+def require_folder(path: str | os.PathLike[str], advice: str) -> None:
+    """Check an input folder.
+
+    Args:
+        path: as a user gave it.
+        advice: end of the sentence if there is none.
+
+    Raises:
+        InputError: there is none.
+    """
+    if not is_folder(path):
+        raise InputError(f"{path}: no such folder; {advice}.")
+
+
 def _mode(path: str | os.PathLike[str]) -> int | None:
     """Kind and permissions of a file or folder; None if nothing is there."""
     try:

@@ -19,7 +19,7 @@ from typing import Literal, NamedTuple
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder, real_path, require_utf8_name
+from metalens.formats.files.input_file import real_path, require_folder, require_utf8_name
 from metalens.formats.files.text_file import text_lines
 from metalens.formats.pairs.manifest import PairsCamera, PairsManifest, PairsSource, Shard
 from metalens.formats.pairs.photograph_split import VALIDATION_SHARE, look_of, split_photographs
@@ -167,8 +167,7 @@ def matched(folders: Sequence[Path], names: Path | None = None) -> list[NamedPic
 
 def _by_name(folder: Path) -> dict[str, Path]:
     """The pictures of a folder by their relative names without suffix."""
-    if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder; give a folder of pictures.")
+    require_folder(folder, "give a folder of pictures")
     found: dict[str, Path] = {}
     for path in list_pictures([folder]):
         require_utf8_name(path)

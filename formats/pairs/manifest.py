@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder
+from metalens.formats.files.input_file import require_folder
 from metalens.formats.files.json_file import read_record
 from metalens.formats.files.linked_file import file_sha256
 from metalens.formats.files.schema_version import WHOLE
@@ -213,8 +213,7 @@ def read_manifest(folder: Path) -> PairsManifest:
     Raises:
         InputError: there is no such folder or manifest, or it is of another schema or version.
     """
-    if not is_folder(folder):
-        raise InputError(f"{folder}: no such folder; give a folder that `metalens synth` wrote.")
+    require_folder(folder, "give a folder that `metalens synth` wrote")
     path = folder / MANIFEST
     if not path.is_file():
         raise InputError(f"{folder}: has no {MANIFEST}; give a folder that `metalens synth` wrote.")

@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from metalens.formats.files.atomic import require_new_directory
 from metalens.formats.files.errors import InputError
+from metalens.formats.files.input_file import require_folder
 from metalens.formats.files.json_file import read_record
 from metalens.formats.pairs.reader import Pairs, pair_names, read_pairs, require_same_camera
 from metalens.formats.pictures.pictures import read_picture
@@ -179,6 +180,7 @@ def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarra
     Raises:
         InputError: there is none, or its name tells no α.
     """
+    require_folder(restored_folder, "give a folder that `metalens restore` wrote")
     found = sorted(restored_folder.glob(f"{escape(name)}-alpha*.png"))
     maps = {uncertainty_name(path.name) for path in found}
     paths = [path for path in found if path.name not in maps]

@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.formats.files.input_file import is_folder
+from metalens.formats.files.input_file import require_folder
 from metalens.formats.pairs.reader import pair_names, read_pairs
 from metalens.formats.pictures.pictures import read_picture
 from metalens.restore.inference.filtered_files import METHOD
@@ -56,8 +56,7 @@ def score_restored(
     """
     wanted = _wanted(metrics)
     opened = read_pairs(pairs)
-    if not is_folder(restored):
-        raise InputError(f"{restored}: no such folder; give a folder that `metalens restore` wrote.")
+    require_folder(restored, "give a folder that `metalens restore` wrote")
     names = pair_names(opened)
     missing = {each.key: reason for each in wanted if (reason := each.reason(opened.manifest.pixels)) is not None}
     if len(missing) == len(wanted):

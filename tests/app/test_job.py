@@ -104,7 +104,8 @@ def test_after_the_app_was_killed_its_job_is_found_and_may_be_killed_too(project
     while job.state() == "running":
         time.sleep(0.02)
     assert job.state() == "stopped"
-    assert {path.name for path in project.folder.iterdir()} == {"metalens-app"}
+    # A lock that nobody holds locks nothing.
+    assert {path.name for path in project.folder.iterdir()} == {"metalens-app", ".bank.h5.lock"}
     # It can be begun again, and stopped by yet another run.
     job.start(["psf", "metacamera", "-o", "bank.h5", "--json"])
     Job(project, "bank").stop()

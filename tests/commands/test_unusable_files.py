@@ -197,7 +197,7 @@ PREPARED = {
         "a window of 9 × 9 pixels keeps 0.0%",
     ),
     "light of a design beside every window": (
-        in_spec("focal_length_um = 60.0", "focal_length_um = 60.0, decentre_um = [0, 120]"),
+        recipe(SPEC.replace("focal_length_um = 60.0", "focal_length_um = 60.0, decentre_um = [0, 120]")),
         "design a.toml -o OUT.toml",
         "wider than the focal length",
     ),

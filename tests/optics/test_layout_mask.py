@@ -179,7 +179,7 @@ def test_a_full_disk_leaves_nothing_behind(tmp_path, kind, monkeypatch):
         write_oas = write_gds
 
     monkeypatch.setattr(gdstk, "Library", FullDisk)
-    with pytest.raises(InputError, match=r"could not be written \(No space left on device\); nothing was left"):
+    with pytest.raises(InputError, match=r"could not be written \(No space left on device\); nothing half-written"):
         written(tmp_path, lens(20), kind)
     assert list(tmp_path.iterdir()) == []
 

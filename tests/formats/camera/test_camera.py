@@ -179,7 +179,7 @@ TABLES = {"channels": (), "source": "D65", "sensor": "generic_rgb"}
 @pytest.mark.parametrize(
     ("lens", "spectrum", "nanometres"),
     [
-        ({"phase": HYPERBOLIC, "response": {"kind": "geometric", "wavelength_nm": 610.0}}, {}, 610),
+        ({"phase": HYPERBOLIC, "response": {"kind": "geometric", "wavelength_nm": 610.0, "light": "left"}}, {}, 610),
         ({"phase": HYPERBOLIC}, {}, 530),
         ({"phase": CUBIC}, {}, read_camera("hyperbolic").spectrum.channels[1].centre_nm),
         ({"phase": CUBIC}, TABLES, None),

@@ -139,7 +139,7 @@ class Rusty(Exception):
 def test_a_full_disk_is_told_whoever_wraps_it(tmp_path, text):
     for write in (write_half_a_file, write_half_a_folder):
         with pytest.raises(
-            InputError, match=r"out: could not be written \(No space left on device\); nothing was left"
+            InputError, match=r"out: could not be written \(No space left on device\); nothing half-written was left"
         ):
             write(tmp_path / "out", Rusty(text))
     assert list(tmp_path.iterdir()) == []
