@@ -60,6 +60,7 @@ def test_every_job_has_a_name_of_its_own_and_a_row_all_columns(driver):
         assert driver.line_of("a", each).count("|") == columns
 
 
+@pytest.mark.long
 def test_one_job_is_measured_written_and_compared(tmp_path):
     out, command = tmp_path / "now.json", [sys.executable, str(BENCHMARKS / "driver.py"), "--rounds", "1"]
     command += ["--only", "start: import metalens", "--json", str(out)]

@@ -70,6 +70,7 @@ def run(made, tmp_path):
 QUICK = ("--no-chart", "--steps-per-method", 1, "--crop", 32, "--batch", 1)
 
 
+@pytest.mark.long
 def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
     words = ("--no-chart", "--steps-per-method", 1, "--crop", 36, "--only", "restore", "--parallel", 2, "--json")
     result = run("--methods", "wiener-whole,psf-aware", *words)

@@ -74,6 +74,7 @@ def test_a_file_for_fabrication_comes_back_as_the_structure_it_was_made_from(
     assert again.height == pytest.approx(705e-9)
 
 
+@pytest.mark.long
 def test_psf_simulates_what_was_imported(exported: Path, tmp_path: Path) -> None:
     answer_of("import", exported / "l.gds", "-o", tmp_path / "made", "--like", exported / "lens.toml")
     output = tmp_path / "psf.h5"

@@ -166,6 +166,7 @@ def built(tmp_path_factory: pytest.TempPathFactory, small_camera_text: str) -> P
     return place
 
 
+@pytest.mark.long
 def test_a_lens_of_sites_is_drawn_with_the_pitch_of_its_own_structure(built: Path) -> None:
     options = ["--draws", "3", "--fields", "1x1", "--window", "21", "--ensemble", "1", "--json"]
     result = call(built, "-o", str(built / "made"), *options)

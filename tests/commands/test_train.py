@@ -102,6 +102,7 @@ def trained(*words):
     return json.loads(result.stdout)
 
 
+@pytest.mark.long
 def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kept_and_told(
     pairs_of, lenses, given, tmp_path
 ):

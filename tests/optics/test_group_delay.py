@@ -51,6 +51,7 @@ def test_meta_atoms_that_delay_make_an_achromatic_lens():
     assert efficiencies(chosen(1.0)).min() > 0.999
 
 
+@pytest.mark.long
 def test_an_achromatic_lens_focuses_all_colours_in_one_plane():
     """Peaks against those of an ideal lens for each colour; with one phase, the outer colours focus elsewhere."""
 

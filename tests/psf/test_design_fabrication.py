@@ -82,6 +82,7 @@ def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase(of_meta_atoms
     assert np.abs(np.mean(np.asarray(built * wanted.conj()))) > 0.9
 
 
+@pytest.mark.long
 def test_a_design_of_meta_atoms_is_a_lens_that_is_read_and_simulated_as_it_was_designed(tmp_path: Path) -> None:
     # Of the same numerical aperture, in a quarter of the time, from one lens in the place of three.
     spec = small(POLYNOMIAL, GEOMETRY).with_(

@@ -66,6 +66,7 @@ def test_two_thin_lenses_focus_where_gaussian_optics_says():
     assert abs(float(landing[0, 0])) < 2e-9
 
 
+@pytest.mark.long
 def test_the_peak_has_a_derivative_by_the_surface_in_the_stop():
     simulator = psf_simulator(lens_of(), [LIGHT], [0.1], **WIDE)
 

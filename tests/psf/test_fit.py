@@ -164,6 +164,7 @@ def test_the_answer_for_people_says_what_cannot_be_told():
     ]
 
 
+@pytest.mark.long
 def test_an_error_of_all_widths_is_recovered_by_the_light_of_the_other_orders():
     truth, nominal = small_camera({**PROXY, "duty_error": 0.03}), small_camera(PROXY)
     intensity = images(truth, 33, POSITION[1:3], defocus=3e-6)

@@ -86,6 +86,7 @@ def test_both_engines_agree_off_the_axis_and_behind_a_stop():
     np.testing.assert_allclose(spectrum, convolved, atol=0.01 * convolved.max())
 
 
+@pytest.mark.long
 def test_rays_to_a_plane_say_what_waves_to_it_do():
     # The same glass behind one surface, as a part of the ray-traced front or as a substrate that waves pass.
     radius, near, far = 200e-6, 20e-6, 60e-6
@@ -119,6 +120,7 @@ def test_a_design_behind_a_surface_starts_from_the_cameras_phase_and_improves_it
     assert found.camera.lens.surfaces == spec.camera.lens.surfaces
 
 
+@pytest.mark.long
 def test_direction_cosines_agree_with_the_reference_in_shadow_and_in_colour():
     front = curved(150e-6, 60e-6, cauchy_of_abbe(INDEX, 40.0), clear=36e-6)
     lens = behind(front, distance=200e-6)
@@ -206,7 +208,8 @@ def test_the_edge_of_a_surface_casts_a_shadow_of_the_area_that_is_left():
     assert shadowed / lit == pytest.approx(lune / (np.pi * radius**2), rel=0.02)
 
 
-@pytest.mark.parametrize("name", ["curvature", pytest.param("thickness", marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("name", ["curvature", "thickness"])
 def test_the_peak_has_a_derivative_by_a_surface(name):
     front = curved(200e-6, 40e-6, GLASS)
     lens = behind(front, distance=370e-6)

@@ -93,7 +93,9 @@ def test_the_engines_agree_on_every_phase_family(phase):
 @pytest.mark.parametrize(
     ("engine", "phase"),
     [
-        ("direction_cosine", HYPERBOLIC + Zernike((3, 7), np.array([0.4, -0.3]), RADIUS)),
+        pytest.param(
+            "direction_cosine", HYPERBOLIC + Zernike((3, 7), np.array([0.4, -0.3]), RADIUS), marks=pytest.mark.long
+        ),
         # tests/optics/test_phase_families.py has the gradients of each family by themselves.
         pytest.param("direction_cosine", OF_ALL_FAMILIES, marks=pytest.mark.long),
         ("angular_spectrum", FAMILIES["Zernike"]),
@@ -281,6 +283,7 @@ def map_of_pixels(change) -> Freeform:
     return Freeform(change(wrapped), 0.35e-6, "nearest")
 
 
+@pytest.mark.long
 def test_a_map_of_flat_pixels_goes_to_the_grid_and_matches_its_smooth_phase():
     lens = replace(LENS, phase=map_of_pixels(lambda phase: phase))
     found = simulate_psf(lens, 532e-9, np.radians(5), **WINDOW)

@@ -83,6 +83,7 @@ def test_a_far_point_has_the_image_of_a_plane_wave(built):
     np.testing.assert_allclose(far, plane, atol=3e-3 * plane.max())
 
 
+@pytest.mark.long
 def test_light_of_a_near_point_is_that_of_two_propagated_vectors():
     # Independent: the field behind the lens as vectors, one incident polarisation after the other, each component
     # propagated by the Rayleigh–Sommerfeld integral.

@@ -77,11 +77,12 @@ def test_each_polarisation_has_a_focus_of_its_own_and_unpolarised_light_both(fol
     np.testing.assert_allclose(both, 0.5 * (first + second), atol=2e-3 * both.max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("polarisations", "made", "share"),
     # Eight steps of phase send sinc²(1/8) into the first order.
     [
-        pytest.param("linear", independent(), np.sinc(1 / 8) ** 2, marks=pytest.mark.long, id="linear"),
+        pytest.param("linear", independent(), np.sinc(1 / 8) ** 2, id="linear"),
         pytest.param("circular", half_wave_plates(64), 1.0, id="circular"),
     ],
 )

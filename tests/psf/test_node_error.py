@@ -203,6 +203,7 @@ def test_fields_are_refined_until_the_error_is_small_enough(small_camera, monkey
     assert "node_error" not in asked.provenance
 
 
+@pytest.mark.long
 def test_the_finest_grid_tells_that_it_is_not_fine_enough(small_camera, monkeypatch):
     """The sensor has 16 pixels a side: no grid is finer than 13 × 13."""
     monkeypatch.setattr(bank_module, "LARGEST_ERROR", 1e-12)

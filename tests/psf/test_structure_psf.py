@@ -76,7 +76,8 @@ def relative_difference(found, expected):
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
-@pytest.mark.parametrize("angle", [pytest.param(0.0, marks=LONG), 0.15])
+@LONG
+@pytest.mark.parametrize("angle", [0.0, 0.15])
 def test_a_fine_library_gives_the_psf_of_the_phase_less_what_flat_cells_lose(angle):
     """2 % of light lost by the slope in flat cells, evenly but for the rim; 10⁻³ by two samples a pitch."""
     found = simulate_psf(fine(), GREEN, angle, **WINDOW)
@@ -172,6 +173,7 @@ def test_a_sample_between_two_sites_belongs_to_both():
     assert at[1] == pytest.approx(0.5 * (at[0] + at[2]), abs=1e-5)
 
 
+@pytest.mark.long
 def test_the_psf_of_sites_has_the_slope_of_finite_differences_in_their_geometry():
     tiny = Metalens(7e-6, 14e-6, Hyperbolic(14e-6, GREEN))
     lens = built(turns_library(), lens=tiny, geometry=np.linspace(80e-9, 240e-9, 9))

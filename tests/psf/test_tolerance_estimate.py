@@ -103,6 +103,7 @@ def test_an_error_that_all_copies_have_is_lost_by_all(problem: Problem) -> None:
     assert tolerance_loss_db(one, one.camera) == pytest.approx(drawn - moved, abs=1e-5)
 
 
+@pytest.mark.long
 def test_several_orders_behind_a_stop_have_an_estimate() -> None:
     """Compiled with the lens as a constant, its light was not a number."""
     spec = read_design("multi-order").with_(sampling={"fields_deg": [0.0], "wavelengths_per_channel": 1})

@@ -59,6 +59,7 @@ def test_a_window_too_small_for_the_lens_as_drawn_is_told(camera, tmp_path):
         run_monte_carlo(camera, run, tmp_path / "small")
 
 
+@pytest.mark.long
 def test_where_only_the_focus_moves_it_ranks_first(found):
     told = summarise(found)["sensitivity"]
     for name in ("strehl_ratio", "modulation_half", "width_um"):

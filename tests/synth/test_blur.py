@@ -306,6 +306,7 @@ def small_metacamera() -> PsfBank:
     return simulate_bank(camera.model_copy(update={"sensor": sensor}), radii=9, wavelengths_per_channel=1)
 
 
+@pytest.mark.long
 def test_a_radius_of_a_symmetric_lens_tells_its_functions_everywhere(small_metacamera: PsfBank) -> None:
     grid = simulate_bank(
         small_metacamera.camera,

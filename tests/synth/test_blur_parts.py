@@ -187,6 +187,7 @@ def test_behind_a_stop_the_distortion_is_that_of_the_chief_rays() -> None:
     assert height > 1.02 * half  # barrel distortion: what is seen at the edge lies further out
 
 
+@pytest.mark.long
 def test_kernels_of_waves_stay_near_the_size_of_the_functions_where_blocks_are_short() -> None:
     row, column = np.mgrid[:61, :61] - 30
 

@@ -239,6 +239,7 @@ def test_a_folder_that_is_there_is_not_overwritten(copied, given):
     assert "the output folder is not empty" in str(result.exception)
 
 
+@pytest.mark.long
 def test_a_restorer_is_adapted_from_the_given_one_for_each_lens(
     copied, given, in_one_process, make_restorer, prior_folder, tmp_path
 ):

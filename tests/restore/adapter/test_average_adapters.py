@@ -46,6 +46,7 @@ def test_each_weight_is_the_weighted_mean_and_the_embedding_is_that_of_the_detai
     assert known_lenses(found) == {found.camera.hash, "first", "both", "second"}
 
 
+@pytest.mark.long
 def test_the_block_of_data_consistency_is_that_of_the_detailed(bank, prior_folder, pairs, tmp_path):
     for name, more in (("detailed", {"consistency": "trained"}), ("faithful", {})):
         (tmp_path / name).mkdir()

@@ -28,6 +28,7 @@ def run(folder, name, inputs):
     return session.run(None, {each.name: inputs[each.name] for each in session.get_inputs()})
 
 
+@pytest.mark.long
 def test_a_local_q_is_formed_from_the_map_that_is_given(make_restorer, tmp_path):
     restorer = make_restorer(perturb=0.02)
     about = export_onnx(restorer, tmp_path / "out", PIXELS)
@@ -49,6 +50,7 @@ def test_a_local_q_is_formed_from_the_map_that_is_given(make_restorer, tmp_path)
     assert np.abs(other - found).max() > 20 * np.abs(found - latents.numpy()).max()
 
 
+@pytest.mark.long
 def test_a_fixed_q_is_a_constant_of_the_graphs(make_restorer, tmp_path):
     restorer = make_restorer(perturb=0.02)
     about = export_onnx(restorer, tmp_path / "out", PIXELS, quality=0.3)

@@ -49,6 +49,7 @@ def test_a_module_is_imported_without_its_siblings_and_the_package_is_whole_agai
 
 
 # Imports PyTorch anew: three seconds.
+@pytest.mark.long
 def test_a_command_imports_neither_peft_nor_transformers_nor_the_compiler_for_the_embedded_adapter():
     program = (
         "import sys; from metalens.formats.files.interruption import terminate_as_interrupt; terminate_as_interrupt()\n"

@@ -65,6 +65,7 @@ def test_the_order_depends_on_seed_and_epoch_alone(many):
     assert len(one) == len(first)
 
 
+@pytest.mark.long
 def test_workers_of_a_data_loader_open_the_shards_themselves(many):
     dataset = PairsDataset(many, None)
     loader = DataLoader(

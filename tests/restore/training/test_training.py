@@ -136,6 +136,7 @@ def test_the_adapter_that_is_written_is_the_one_that_was_trained(pairs, tmp_path
         assert part in card
 
 
+@pytest.mark.long
 def test_accumulated_batches_are_one_large_batch(pairs, tmp_path, bank, prior_folder):
     settings = {"validation_batches": 1, "weight_decay": 0.0}
     for name, batch, accumulate in (("whole", 4, 1), ("parts", 1, 4)):
@@ -237,6 +238,7 @@ def test_the_card_tells_what_was_trained(pairs, tmp_path, bank, prior_folder, ch
     assert [each for each in untold if each in card] == []
 
 
+@pytest.mark.long
 def test_only_the_trust_of_data_consistency_is_trained_if_that_is_asked(pairs, tmp_path, bank, prior_folder):
     adapter = AdapterConfig(unet_rank=4, encoder_rank=4, conditioning="optics", consistency="trained")
     shares = PathShares(positive=0.5, neutral=0.5, negative=0)

@@ -114,6 +114,7 @@ def test_a_killed_run_resumes_to_the_same_curve_and_weights(run, pairs, tmp_path
     assert sorted(entry.name for entry in killed.iterdir()) == sorted(entry.name for entry in whole.iterdir())
 
 
+@pytest.mark.long
 def test_an_adversarial_training_resumes_with_its_discriminator(run):
     config = replace(SETTINGS, adversarial_weight=0.1, shares=PathShares(1, 0, 0))
     with pytest.raises(KeyboardInterrupt):
