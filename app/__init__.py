@@ -7,6 +7,7 @@ that is loaded again goes on with them. Everything that the app does is also a c
 In reading order:
 
 - ``project``          the folder that the app works in, and no other
+- ``address``          host, port and token
 - ``guard``            token, host, origin and size of every request
 - ``job``              a command in a process of its own, with its state in files
 - ``service``          a process that keeps something loaded and answers requests
@@ -14,6 +15,7 @@ In reading order:
 - ``restore_service``  the process that restores
 - ``embedded``         what comes with the package
 - ``studio``           what all pages share
+- ``held_out``         the photographs with which an empty project begins
 - ``files``            files over HTTP
 - ``frame``            header, navigation and the elements that all views use
 - ``chart``            charts that can be read in dark and light

@@ -11,6 +11,7 @@ from nicegui import run, ui
 from metalens.app.chart import Chart, Options, axis, curves
 from metalens.app.files import url_of_pair
 from metalens.app.frame import CommandBox, Progress, Sentence, card, faint, figures_table
+from metalens.app.held_out import held_out_folder
 from metalens.app.job import shown_command
 from metalens.app.pairs_statistics import PairsStatistics, PairStatistics, pairs_statistics
 from metalens.app.studio import Studio
@@ -19,6 +20,9 @@ from metalens.formats.files.errors import InputError
 
 A_PAGE = 24
 """Pairs on one page of the sheet."""
+
+ALL = "all"
+"""Choice of the split that leaves nothing out."""
 
 ORDERS: dict[str, Callable[[PairStatistics], float]] = {
     "as stored": lambda pair: pair.index,
@@ -48,7 +52,8 @@ class DataView:
                 with card("Pairs"):
                     if not folders:
                         faint(
-                            "The project has no folder of pairs; metalens synth makes one. The view Restore does, too."
+                            "The project has no folder of pairs; metalens synth makes one. That of the held-out "
+                            "photographs appears seconds after the app has started; load this page again."
                         )
                     self.folder = ui.select(folders, label="Folder of pairs", on_change=self.choose).classes("w-full")
                     self.folder.mark("pairs")
@@ -62,9 +67,7 @@ class DataView:
                     )
                     self.command = CommandBox()
                 with card("Filter"):
-                    self.split = ui.select(
-                        ["all", "train", "validation"], value="all", label="Split", on_change=self.filter
-                    )
+                    self.split = ui.select([ALL], value=ALL, label="Split", on_change=self.filter)
                     self.split.classes("w-full").mark("split")
                     self.name = ui.input("Part of the photograph's name", on_change=self.filter).props("debounce=300")
                     self.name.classes("w-full").mark("photograph-name")
@@ -93,7 +96,9 @@ class DataView:
         self.command.show(shown_command(["data", "show", folder]))
         self.progress.show(0.5, "looking at the pairs")
         try:
-            self.found = await run.io_bound(pairs_statistics, self.project.inside(folder))
+            place = self.project.inside(folder)
+            held_out = place == held_out_folder(self.project)
+            self.found = await run.io_bound(pairs_statistics, place, held_out=held_out)
         except InputError as error:
             self.found = None
             self.sentence.show(str(error))
@@ -101,6 +106,7 @@ class DataView:
         if self.found is not None and not self.sheet.is_deleted:
             self.project.remember(pairs=folder)
             self.show_statistics(self.found)
+            self.split.set_options([ALL, *sorted({each.split for each in self.found.pairs})], value=ALL)
             self.filter()
 
     def show_statistics(self, found: PairsStatistics) -> None:
@@ -134,7 +140,7 @@ class DataView:
         kept = [
             each
             for each in self.found.pairs
-            if self.split.value in ("all", each.split) and part in each.photograph.lower()
+            if self.split.value in (ALL, each.split) and part in each.photograph.lower()
         ]
         return sorted(kept, key=ORDERS[str(self.order.value)])
 

@@ -98,4 +98,5 @@ class FocusCard:
     def _told(self, position: int) -> str:
         """The defocus in micrometres; of the first and the last position it is not known."""
         inside = 0 < position < len(self.defocus) - 1
-        return f"{'' if inside else 'beyond '}{1e6 * self.defocus[position]:+z.3g}"
+        value = f"{1e6 * self.defocus[position]:+z.3g}".replace("-", "−")
+        return value if inside else f"beyond {value}"

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from metalens.app.project import Project
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import atomic_file, remove_unfinished_of
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json, read_record
 
@@ -109,6 +109,7 @@ class Job:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
+                remove_unfinished_of(self.process.pid, self.project.own)
             self.state()
 
     def state(self) -> State:

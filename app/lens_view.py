@@ -41,7 +41,7 @@ class LensView:
         second = ui.switch("Compare with a second lens").mark("compare")
         with ui.element("div").classes("metalens-pair"):
             LensPanel(studio, "lens")
-            with ui.column().classes("w-full").bind_visibility_from(second, "value"):
+            with ui.element("div").classes("metalens-panel").bind_visibility_from(second, "value"):
                 LensPanel(studio, "second")
 
 
@@ -63,7 +63,7 @@ class LensPanel:
         self.values = np.zeros((1, 1))
         self.simulated: dict[str, np.ndarray] | None = None
         self.node: int | None = None
-        with ui.column().classes("w-full gap-3"):
+        with ui.element("div").classes("metalens-panel"):
             with card("Lens"):
                 chosen = self.project.state().get(name)
                 lenses = [*preset_names(), *self.project.listed("*.toml")]
@@ -107,7 +107,7 @@ class LensPanel:
                 self.x = ui.number("x (µm)", value=0.0, format="%.1f").classes("w-24")
                 ui.button("Show there", on_click=self.typed).props("outline no-caps dense").mark(f"{self.name} there")
             with ui.row().classes("w-full gap-3 items-center no-wrap"):
-                ui.label("Defocus (µm)").classes("text-sm")
+                ui.label("Defocus (µm)").classes("text-sm whitespace-nowrap")
                 self.defocus = ui.slider(min=-1, max=1, step=0.05, value=0.0).on("change", self.defocused)
                 self.defocus.props('label aria-label="Defocus of the sensor in micrometres"').mark(
                     f"{self.name} defocus"

@@ -13,6 +13,9 @@ from metalens.formats.pairs.reader import read_pairs
 MOST = 500
 """Pairs that are looked at; of a larger folder, evenly spread."""
 
+HELD_OUT = "held out"
+"""Split of photographs that no training may use."""
+
 
 @dataclass(frozen=True)
 class PairStatistics:
@@ -21,7 +24,7 @@ class PairStatistics:
     Attributes:
         index: in the folder.
         photograph: name of its photograph.
-        split: ``train`` or ``validation``.
+        split: ``train``, ``validation``, or ``held out``, where no training may use the folder's photographs.
         camera: name of its camera.
         position: (row, column) on the sensor of its first pixel.
         sensor: rows, columns.
@@ -62,11 +65,12 @@ class PairsStatistics:
     pairs: tuple[PairStatistics, ...]
 
 
-def pairs_statistics(folder: Path) -> PairsStatistics:
+def pairs_statistics(folder: Path, *, held_out: bool = False) -> PairsStatistics:
     """Look at the pairs of a folder.
 
     Args:
         folder: of pairs.
+        held_out: no training may use its photographs, whatever split its manifest gives them.
 
     Raises:
         InputError: it holds no pairs, or they are damaged.
@@ -82,7 +86,7 @@ def pairs_statistics(folder: Path) -> PairsStatistics:
             PairStatistics(
                 index,
                 source.name,
-                source.split,
+                HELD_OUT if held_out else source.split,
                 camera.name,
                 (int(sample.position[0]), int(sample.position[1])),
                 camera.sensor,

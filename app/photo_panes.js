@@ -16,7 +16,7 @@ export default {
         <figure v-for="pane in drawn" :key="pane.name">
           <canvas :ref="'canvas-' + pane.name" :data-pane="pane.name" tabindex="0" role="img"
                   :aria-label="pane.title + '. Arrow keys pan, plus and minus zoom, zero shows all.'"
-                  @wheel.prevent="wheel" @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="up"
+                  @wheel="wheel" @pointerdown="down" @pointermove="move" @pointerup="up" @pointercancel="up"
                   @dblclick="reset" @keydown="key"></canvas>
           <figcaption>{{ pane.title }}<span v-if="pane.note" class="faint"> · {{ pane.note }}</span></figcaption>
         </figure>
@@ -151,6 +151,8 @@ export default {
     draw() {
       for (const canvas of this.canvases()) {
         const context = canvas.getContext("2d"), name = canvas.dataset.pane;
+        // A finger on a whole picture scrolls the page; it may fill the screen.
+        canvas.style.touchAction = this.view.scale > 1 || (this.brush && name === "restored") ? "none" : "pan-y";
         context.clearRect(0, 0, canvas.width, canvas.height);
         if (name === "curtain") {
           const middle = this.split * canvas.width;
@@ -232,7 +234,13 @@ export default {
     },
 
     reset() { this.look(1, 0.5, 0.5); },
-    wheel(event) { this.zoom(Math.exp(-event.deltaY * 0.002), this.where(event)); },
+
+    // Where nothing is left to zoom out of, the page scrolls.
+    wheel(event) {
+      const before = this.view.scale;
+      this.zoom(Math.exp(-event.deltaY * 0.002), this.where(event));
+      if (this.view.scale !== before) event.preventDefault();
+    },
 
     key(event) {
       const step = 0.15 / this.view.scale, { scale, x, y } = this.view;

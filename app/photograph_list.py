@@ -3,20 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from pathlib import Path
 
 from nicegui import background_tasks, run, ui
 from nicegui.events import UploadEventArguments
 
-from metalens.app.embedded import ADAPTERS, embedded_bank
-from metalens.app.frame import CommandBox, Progress, Sentence, card
+from metalens.app.frame import CommandBox, Progress, Sentence, card, faint
+from metalens.app.held_out import begin_held_out, held_out_folder, held_out_job, load_adapter
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE, add_pairs, add_upload, photographs_in
 from metalens.app.studio import Studio
 from metalens.app.watching import watch
-from metalens.formats.files.errors import InputError
-from metalens.formats.pairs.reader import is_pairs_folder, read_pairs
-
-_HELD_OUT = "held-out"
 
 
 class PhotographList:
@@ -45,7 +40,7 @@ class PhotographList:
             self.select = ui.select({}, label="Photograph", on_change=lambda event: chosen(event.value))
             self.select.classes("w-full").mark("photograph")
             ui.upload(
-                label="Upload captures (PNG, JPEG, TIFF, …)",
+                label="Upload captures",
                 multiple=True,
                 auto_upload=True,
                 max_file_size=LARGEST_UPLOAD,
@@ -57,6 +52,7 @@ class PhotographList:
             ).classes("w-full").props('flat bordered accept=".png,.jpg,.jpeg,.webp,.tif,.tiff,.bmp,.ppm"').mark(
                 "upload"
             )
+            faint("PNG, JPEG, WebP, TIFF, BMP or PPM.")
             folders = self.project.pairs_folders()
             if folders:
                 ui.select(
@@ -96,26 +92,19 @@ class PhotographList:
 
     def stop(self) -> None:
         """Stop making the held-out captures."""
-        self.studio.jobs.job(_HELD_OUT).stop()
+        held_out_job(self.studio).stop()
 
     async def _held_out(self) -> None:
         """Photograph the embedded held-out pictures with the embedded camera, while the adapter is loaded."""
-        bank, pairs = embedded_bank(self.project), self.project.own / _HELD_OUT
-        job = self.studio.jobs.job(_HELD_OUT)
-        if job.state() == "running" or not _finished(pairs):
-            if job.state() != "running":
-                arguments = ["synth", "embedded:held-out", "-o", self.project.relative(pairs)]
-                arguments += ["--psf", self.project.relative(bank), "--whole", "--seed", "1", "--json"]
-                # The app was ended while they were made.
-                job.start(arguments + ["--resume"] * is_pairs_folder(pairs))
-            background_tasks.create(
-                self.sentence.guarded(lambda: self.studio.restoring.ask({"do": "warm", "adapter": ADAPTERS[0]}))
-            )
+        job = begin_held_out(self.studio)
+        if job.state() == "running":
+            background_tasks.create(self.sentence.guarded(lambda: load_adapter(self.studio)))
             self.command.show(job.command())
             if not await watch(job, self.progress, "photographing the held-out pictures"):
                 self.sentence.show("" if job.state() == "stopped" else job.sentence())
                 return
             self.progress.show(1.0, "loading the adapter")
+        pairs = held_out_folder(self.project)
         await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, pairs), self.progress)
 
     def _listed(self) -> dict[str, str]:
@@ -123,12 +112,3 @@ class PhotographList:
         if not self.select.is_deleted:
             self.select.set_options(known)
         return known
-
-
-def _finished(folder: Path) -> bool:
-    """Whether a folder holds all the pairs that it is to hold."""
-    try:
-        read_pairs(folder).close()
-    except InputError:
-        return False
-    return True

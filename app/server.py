@@ -3,30 +3,27 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 import signal
-import socket
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
-from dataclasses import dataclass
 
-from nicegui import app, background_tasks, ui
+from nicegui import Client, app, background_tasks, ui
 from starlette.middleware import Middleware
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from metalens.app.address import Address
 from metalens.app.data_view import DataView
 from metalens.app.design_view import DesignView
 from metalens.app.files import routes
 from metalens.app.frame import frame
 from metalens.app.guard import Guard
+from metalens.app.held_out import load_adapter
 from metalens.app.lens_view import LensView
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE
-from metalens.app.project import Project
 from metalens.app.restore_view import RestoreView
 from metalens.app.studio import Studio
 from metalens.formats.files.errors import InputError
-
-LOCAL = "127.0.0.1"
 
 _MOMENT = 0.02
 """Seconds."""
@@ -44,63 +41,6 @@ _PAGES: dict[str, Callable[[Studio], object]] = {
     "/design": DesignView,
     "/data": DataView,
 }
-
-
-@dataclass(frozen=True)
-class Address:
-    """Where the app answers.
-
-    Attributes:
-        host: that it binds to.
-        port: of TCP.
-        token: the secret in the address.
-        names: further host names under which it may be asked for.
-    """
-
-    host: str
-    port: int
-    token: str
-    names: tuple[str, ...] = ()
-
-    @property
-    def url(self) -> str:
-        """What is opened in a browser."""
-        return f"http://{_bracketed(self.host)}:{self.port}/?token={self.token}"
-
-    @property
-    def hosts(self) -> list[str]:
-        """Values of ``Host`` that are let through."""
-        local = ("localhost",) if self.host == LOCAL else ()
-        return [f"{_bracketed(name)}:{self.port}" for name in (self.host, *local, *self.names)]
-
-
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host else host
-
-
-def free_address(host: str, port: int, names: tuple[str, ...] = ()) -> Address:
-    """An address with a new token.
-
-    Args:
-        host: to bind to.
-        port: of TCP; 0 for any free one.
-        names: further host names under which it may be asked for.
-
-    Raises:
-        InputError: the port is taken, or the host is not of this machine.
-    """
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    try:
-        with socket.socket(family) as probe:
-            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            probe.bind((host, port))
-            port = probe.getsockname()[1]
-    except OSError as error:
-        raise InputError(
-            f"metalens app: cannot listen on {host}, port {port} ({error.strerror or error}); choose another --port or "
-            "--host."
-        ) from error
-    return Address(host, port, secrets.token_urlsafe(24), names)
 
 
 def pages(studio: Studio) -> None:
@@ -125,17 +65,21 @@ def page(studio: Studio) -> Callable[[], None]:
     return lambda: frame(studio.project, {path: view(build) for path, build in _PAGES.items()})
 
 
-def serve(project: Project, address: Address, *, browser: bool, say: Callable[[str], None]) -> None:
+def serve(studio: Studio, address: Address, *, browser: bool, say: Callable[[str], None]) -> None:
     """Serve the app until it is interrupted.
 
     Args:
-        project: the folder that it works in.
+        studio: of the app.
         address: where it answers.
         browser: open the address in a browser.
         say: called with the address when it answers.
     """
-    studio = Studio(project)
     pages(studio)
+
+    async def load() -> None:
+        # What is wrong is told on the page, which asks again.
+        with suppress(InputError):
+            await load_adapter(studio)
 
     async def tell() -> None:
         # NiceGUI begins before the port is open.
@@ -145,7 +89,9 @@ def serve(project: Project, address: Address, *, browser: bool, say: Callable[[s
         if browser:
             webbrowser.open(address.url)
 
+    app.on_startup(lambda: background_tasks.create(load()))
     app.on_startup(lambda: background_tasks.create(tell()))
+    app.user_middleware.insert(0, Middleware(PagesEnd))
     # Outermost: before pages, files and web sockets.
     app.user_middleware.insert(
         0, Middleware(Guard, token=address.token, hosts=address.hosts, largest_body=_LARGEST_BODY)
@@ -155,6 +101,29 @@ def serve(project: Project, address: Address, *, browser: bool, say: Callable[[s
         signal.signal(number, signal.default_int_handler)
     with suppress(KeyboardInterrupt):
         _run(studio, address)
+
+
+class PagesEnd:
+    """Delete all pages when the server ends, or NiceGUI waits two seconds for the loop of updates of each.
+
+    Args:
+        app: the ASGI application inside.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Pass everything on; see the ASGI specification."""
+
+        async def seen() -> Message:
+            message = await receive()
+            if message["type"] == "lifespan.shutdown":
+                for client in tuple(Client.instances.values()):
+                    client.delete()
+            return message
+
+        await self.app(scope, seen if scope["type"] == "lifespan" else receive, send)
 
 
 async def _answers(address: Address) -> bool:

@@ -19,10 +19,11 @@ from pathlib import Path
 from typing import Any
 
 from metalens.app.project import Project
+from metalens.formats.files.atomic import remove_unfinished_of
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.extras import missing_package
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
-from metalens.formats.files.interruption import terminate_as_interrupt
+from metalens.formats.files.interruption import STATUS, terminate_as_interrupt
 
 Tell = Callable[[float, str], None]
 """Progress callback: share done, and what is being done."""
@@ -31,7 +32,8 @@ Handler = Callable[..., dict[str, Any]]
 
 STOPPED = "stopped; nothing half-written was left."
 
-_SECONDS_TO_END = 20.0
+_SECONDS_TO_END = 2.0
+"""From the request to end until it is killed: while a library loads or compiles, no process hears it."""
 
 
 class Service:
@@ -114,6 +116,7 @@ class Service:
             except TimeoutError:
                 process.kill()
                 await process.wait()
+                remove_unfinished_of(process.pid, self.project.own)
 
     async def _running(self) -> asyncio.subprocess.Process:
         if self._process is None or self._process.returncode is not None:
@@ -142,7 +145,15 @@ def answer_requests(handlers: Mapping[str, Handler]) -> None:
         handlers: ``do`` → function of a progress callback and of the request's arguments.
     """
     terminate_as_interrupt()
-    with suppress(KeyboardInterrupt), os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
+    try:
+        _answer(handlers)
+    except KeyboardInterrupt:
+        # To take PyTorch or JAX down in order takes seconds on a busy machine, and nothing is left to be done.
+        os._exit(STATUS)
+
+
+def _answer(handlers: Mapping[str, Handler]) -> None:
+    with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         # What libraries print goes into the log.
         os.dup2(2, 1)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass, field
 
 from metalens.app.job import Jobs
@@ -31,7 +32,5 @@ class Studio:
         self.simulating = Service("metalens.app.lens_service", self.project)
 
     async def end(self) -> None:
-        """Stop everything; nothing half-written is left."""
-        self.jobs.end_all()
-        await self.restoring.stop()
-        await self.simulating.stop()
+        """Stop everything at the same time; nothing half-written is left."""
+        await asyncio.gather(asyncio.to_thread(self.jobs.end_all), self.restoring.stop(), self.simulating.stop())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -42,14 +43,25 @@ def app(folder: Path, port: int, host: str, names: tuple[str, ...], no_browser: 
     from metalens.formats.files.extras import require
 
     require("metalens app", "nicegui")
+    from metalens.app.address import free_address
+    from metalens.app.held_out import begin_held_out
     from metalens.app.project import open_project
-    from metalens.app.server import free_address, serve
+    from metalens.app.studio import Studio
+    from metalens.formats.files.errors import InputError
 
-    project = open_project(folder)
+    studio = Studio(open_project(folder))
     address = free_address(host, port, names)
 
     def say(url: str) -> None:
-        text = [url, f"The app works in {project.folder}; Ctrl-C ends it."]
-        answer({"url": url, "folder": str(project.folder)}, as_json, text)
+        text = [url, f"The app works in {studio.project.folder}; Ctrl-C ends it."]
+        answer({"url": url, "folder": str(studio.project.folder)}, as_json, text)
 
-    serve(project, address, browser=not no_browser, say=say)
+    try:
+        # While the packages of the pages are imported. What is wrong is told on the page, which begins it again.
+        with suppress(InputError):
+            begin_held_out(studio)
+        from metalens.app.server import serve
+
+        serve(studio, address, browser=not no_browser, say=say)
+    finally:
+        studio.jobs.end_all()

@@ -190,15 +190,19 @@ def press(browser: Any, text: str) -> None:
     button.click()
 
 
-def choose(browser: Any, label: str, option: str) -> None:
+def choose(browser: Any, label: str, option: str, number: int = 0) -> None:
     """Choose an option of a list.
 
     Args:
         browser: its driver.
         label: of the list.
         option: its text.
+        number: of the list among those of this label that can be seen, from 0.
     """
-    browser.find_element(By.CSS_SELECTOR, f"input[aria-label='{label}']").click()
+    boxes = browser.find_elements(By.XPATH, f"//label[.//input[@aria-label='{label}']]")
+    box = [each for each in boxes if each.is_displayed()][number]
+    browser.execute_script("arguments[0].scrollIntoView({block: 'center'})", box)
+    box.click()
     found = until(lambda: browser.find_elements(By.XPATH, f"//*[@role='option'][.//*[text()='{option}']]"), option)
     found[0].click()
 

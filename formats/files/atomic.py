@@ -50,6 +50,17 @@ def remove_unfinished() -> None:
         remove(part)
 
 
+def remove_unfinished_of(process: int, folder: Path) -> None:
+    """Remove what another process, which was killed, has left unfinished.
+
+    Args:
+        process: its number.
+        folder: where it wrote, and in whose folders.
+    """
+    for part in tuple(folder.rglob(f".*.{process}.part")):
+        remove(part)
+
+
 @contextmanager
 def removed_on_ending(path: Path) -> Iterator[None]:
     """Remove a file, such as a lock, if the process ends at once while the block runs."""

@@ -26,6 +26,7 @@ from driven_app import (
 )
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.by import By
+from selenium.webdriver.common.keys import Keys
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.pairs.manifest import read_manifest
@@ -112,6 +113,35 @@ def test_the_curtain_and_the_expected_error(browser, address, folder):
     until(lambda: list(folder.glob("metalens-app/photographs/*/*/*-uncertainty.png")), "the expected error")
     browser.find_element(By.XPATH, "//*[text()='Curtain']").click()
     until(lambda: browser.find_elements(By.CSS_SELECTOR, "canvas[data-pane=curtain]"), "the curtain")
+
+
+PANES = """
+const panes = [...document.querySelectorAll('canvas[data-pane]')];
+return [panes.map(e => e.toDataURL()), [...new Set(panes.map(e => getComputedStyle(e).touchAction))].join()];
+"""
+
+WHEEL = """
+const pane = document.querySelector('canvas[data-pane=captured]'), event = new WheelEvent('wheel',
+  {deltaY: arguments[0], bubbles: true, cancelable: true, clientX: 300, clientY: 300});
+pane.dispatchEvent(event);
+return event.defaultPrevented;
+"""
+
+
+def test_zoom_and_pan_are_linked_over_all_panes_and_a_whole_picture_lets_the_page_scroll(browser, address):
+    open_view(browser, address)
+    restored(browser)
+    until(lambda: len(browser.execute_script(PANES)[0]) == 4, "four panes")
+    whole = browser.execute_script(PANES)
+    seen = [whole[0]]
+    for key in ("+", Keys.ARROW_RIGHT, Keys.ARROW_DOWN):
+        browser.find_element(By.CSS_SELECTOR, "canvas[data-pane=captured]").send_keys(key)
+        seen.append(browser.execute_script(PANES)[0])
+        assert [one == other for one, other in zip(*seen[-2:], strict=True)] == [False] * 4
+    assert (whole[1], browser.execute_script(PANES)[1]) == ("pan-y", "none")
+    browser.find_element(By.CSS_SELECTOR, "canvas[data-pane=clean]").send_keys("0")
+    assert browser.execute_script(PANES) == whole
+    assert [browser.execute_script(WHEEL, turned) for turned in (100, -100, 300, 100)] == [False, True, True, False]
 
 
 def test_hostile_uploads_are_answered_with_a_sentence(browser, tmp_path):
@@ -284,6 +314,7 @@ def test_pairs_are_shown_with_their_places(browser, address):
     loaded = "return [...document.querySelectorAll('.metalens-cell img')].every(e => e.naturalWidth === 256)"
     until(lambda: browser.execute_script(loaded), "the pictures")
     assert browser.find_elements(By.CSS_SELECTOR, "svg[aria-label='place on the sensor: row 0, column 0']")
+    assert "held out, metacamera" in cells[0].text
 
 
 def test_the_pictures_of_the_documents_are_taken(browser, address, tmp_path):

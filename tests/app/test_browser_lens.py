@@ -10,8 +10,10 @@ import urllib.request
 import gdstk
 import pytest
 from driven_app import (
+    choose,
     open_view,
     press,
+    resize,
     turn_slider,
     until,
     until_text,
@@ -21,11 +23,11 @@ from selenium.webdriver.common.by import By
 from selenium.webdriver.common.keys import Keys
 
 from metalens.app.psf_picture import psf_picture
-from metalens.formats.camera.camera import read_camera
+from metalens.formats.camera.camera import dump_camera, read_camera
 from metalens.formats.psf.bank_file import read_psf_bank
 from metalens.optics.layout.chosen import choice_for, structure_of_camera
 
-from .app_in_browser import address, browser, folder
+from .app_in_browser import address, browser, folder, switch
 
 __all__ = ["address", "browser", "folder"]
 
@@ -46,6 +48,49 @@ def test_the_function_under_the_mouse_is_the_bank_s(browser, address, folder):
     expected = psf_picture(bank.intensity[0], "log")
     sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
     until(lambda: expected in browser.execute_script(sources), "the function of the corner")
+
+
+def test_a_second_lens_stands_beside_the_first_and_its_bank_is_computed_on_demand_and_kept(browser, address, folder):
+    camera = CAMERA.model_copy(
+        update={"lens": CAMERA.lens.model_copy(update={"aperture_um": 60.0, "focal_length_um": 500.0})}
+    )
+    (folder / "small.toml").write_text(dump_camera(camera), encoding="utf-8")
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    switch(browser, "Compare with a second lens")
+    # Until another one is chosen, the second is the same lens.
+    until(lambda: len(places_of_functions(browser)) == 2, "two functions")
+    choose(browser, "Preset, or lens.toml of the project", "small.toml", 1)
+    press(browser, "Compute its point spread functions")
+    until_text(browser, "simulating point spread functions")
+    until(lambda: len(places_of_functions(browser)) == 2, "the functions of both")
+    (x, y), (beside, level) = places_of_functions(browser)
+    assert beside > x + 300
+    assert level == y
+    read = read_camera(folder / "small.toml")
+    bank = read_psf_bank(folder / f"metalens-app/psf/{read.hash[:16]}.h5")
+    assert bank.camera.hash == read.hash
+    middle = psf_picture(bank.intensity[len(bank.position) // 2], "log")
+    sources = "return [...document.querySelectorAll('.q-img img')].map(e => e.src)"
+    until(lambda: middle in browser.execute_script(sources), "the function of the second lens")
+    resize(browser, 390)
+    try:
+        (x, y), (below, level) = until(lambda: places_of_functions(browser), "the same on a telephone")
+        assert (below, level > y) == (x, True)
+        assert browser.execute_script("return document.documentElement.scrollWidth") <= 390
+    finally:
+        resize(browser, 1280)
+    # Kept by the hash of the lens: nothing is computed again.
+    open_view(browser, address, "/lens")
+    until_text(browser, "node of the bank")
+    switch(browser, "Compare with a second lens")
+    until(lambda: len(places_of_functions(browser)) == 2, "the functions of both")
+
+
+def places_of_functions(driver):
+    """Left and top of the pictures of point spread functions that can be seen, in whole pixels."""
+    shown = driver.find_elements(By.CSS_SELECTOR, ".q-img.metalens-square")
+    return [(round(each.rect["x"]), round(each.rect["y"])) for each in shown if each.is_displayed()]
 
 
 def drawn_layout(driver):

@@ -2,15 +2,16 @@
 
 import asyncio
 import io
+import shutil
 from contextlib import asynccontextmanager
 
 import numpy as np
-import pytest
 from nicegui.testing import user_simulation
 from PIL import Image
 
 from metalens.app.chart import Chart
 from metalens.app.embedded import embedded_bank
+from metalens.app.held_out import held_out_folder
 from metalens.app.photographs import add_upload
 from metalens.app.psf_picture import psf_picture
 from metalens.app.server import page, pages
@@ -198,11 +199,16 @@ def test_the_form_holds_the_specification_of_the_design_that_is_shown(studio, pr
     asyncio.run(visit())
 
 
-@pytest.mark.usefixtures("pairs")
-def test_pairs_are_filtered_and_told(studio):
+def test_pairs_are_filtered_and_told(studio, project, pairs):
+    shutil.copytree(pairs, held_out_folder(project))
+
     async def visit():
         async with visited(studio, "/data") as user:
             await user.should_see("2 simulated pairs of 64 × 64 pixels.", retries=50)
+            # Whatever split its manifest gives them, no training may use the photographs that the app begins with.
+            await user.should_see("held out, metacamera")
+            element_of(user, "pairs").set_value("pairs")
+            await user.should_see("train, metacamera", retries=50)
             await user.should_see("1 to 2 of 2 pairs")
             element_of(user, "photograph-name").set_value("other")
             await user.should_see("No pair passes.")

@@ -23,3 +23,5 @@ def test_each_pair_is_told_with_its_place_and_each_skipped_photograph_with_its_r
         assert (pair.index, pair.photograph, pair.sensor) == (number, "good", (400, 400))
         assert pair.captured_sharpness < pair.sharpness
         assert 0 < pair.brightness < 1
+    splits = [{pair.split for pair in pairs_statistics(made_pairs, held_out=held).pairs} for held in (False, True)]
+    assert splits == [{"train"}, {"held out"}]

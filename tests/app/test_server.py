@@ -1,10 +1,13 @@
 """Where the app answers, and what ``metalens app`` refuses before it starts."""
 
+import asyncio
 import socket
+from types import SimpleNamespace
 
 import pytest
 
-from metalens.app.server import Address, free_address
+from metalens.app.address import Address, free_address
+from metalens.app.server import PagesEnd
 from metalens.formats.files.errors import InputError
 
 
@@ -47,3 +50,31 @@ def test_the_command_names_the_missing_extra(run, tmp_path, monkeypatch):
     assert (status, out) == (1, "")
     sentence = "metalens app: the package nicegui is not installed; run `pip install 'metalens[app]'`."
     assert err == f"metalens: {sentence}\n"
+
+
+def test_an_empty_project_is_begun_before_the_pages_are_there_and_ended_with_the_app(run, tmp_path, monkeypatch):
+    done = []
+    monkeypatch.setattr("metalens.app.job.Job.start", lambda job, arguments: done.append(" ".join(arguments)))
+    monkeypatch.setattr("metalens.app.job.Jobs.end_all", lambda jobs: done.append(f"ended {', '.join(jobs.known)}"))
+    monkeypatch.setattr("metalens.app.server.serve", lambda *given, **named: done.append("served"))
+    assert run("app", tmp_path, "--no-browser")[0] == 0
+    made = (
+        "synth embedded:held-out -o metalens-app/held-out --psf metalens-app/psf/metacamera.h5 --whole --seed 1 --json"
+    )
+    assert done == [made, "served", "ended held-out"]
+
+
+def test_when_the_server_ends_pages_are_deleted_before_anything_waits_for_them(monkeypatch):
+    done = []
+    pages = {"a": SimpleNamespace(delete=lambda: done.append("deleted"))}
+    monkeypatch.setattr("nicegui.Client.instances", pages)
+    messages = iter(["lifespan.startup", "lifespan.shutdown"])
+
+    async def served(scope, receive, send):
+        done.extend([(await receive())["type"], (await receive())["type"]])
+
+    async def receive():
+        return {"type": next(messages)}
+
+    asyncio.run(PagesEnd(served)({"type": "lifespan"}, receive, None))
+    assert done == ["deleted", "lifespan.startup", "lifespan.shutdown"]

@@ -9,8 +9,9 @@ from metalens.app.service import Service
 from metalens.formats.files.errors import InputError
 
 ECHO = """
-import sys, time
+import signal, sys, time
 from metalens.app.service import answer_requests
+from metalens.formats.files.atomic import atomic_file
 from metalens.formats.files.errors import InputError
 
 def echo(tell, text):
@@ -33,10 +34,17 @@ def late(tell, text):
     time.sleep(0.5)
     return {"text": text}
 
+def deaf(tell):
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with atomic_file("metalens-app/kept.txt") as part:
+        part.write_text("half")
+        tell(0.0, "begun")
+        time.sleep(60)
+
 def end(tell):
     sys.exit(3)
 
-answer_requests({"echo": echo, "late": late, "refuse": refuse, "fail": fail, "wait": wait, "end": end})
+answer_requests({"echo": echo, "late": late, "refuse": refuse, "fail": fail, "wait": wait, "deaf": deaf, "end": end})
 """
 
 
@@ -77,6 +85,22 @@ def test_stopping_ends_what_runs_and_what_waits_and_the_next_request_starts_anew
         return found
 
     assert asyncio.run(talk()) == {"text": "b"}
+
+
+def test_a_process_that_hears_no_signal_is_killed_and_what_it_had_begun_is_removed(service, monkeypatch):
+    monkeypatch.setattr("metalens.app.service._SECONDS_TO_END", 0.1)
+
+    async def talk():
+        begun = asyncio.Event()
+        asked = asyncio.create_task(service.ask({"do": "deaf"}, lambda share, text: begun.set()))
+        await begun.wait()
+        assert list(service.project.own.glob(".kept.txt.*.part")) != []
+        await service.stop()
+        with pytest.raises(InputError, match="stopped"):
+            await asked
+
+    asyncio.run(talk())
+    assert [path.name for path in service.project.own.iterdir()] == ["jobs"]
 
 
 def test_the_answer_to_a_page_that_has_gone_is_not_the_next_one_s(service):
