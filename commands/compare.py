@@ -105,7 +105,8 @@ def compare(
     if dry_run:
         works = works_of(output, found, photographs, asked)
         expected = estimate(works)
-        from metalens.workflows.estimate import Estimate, peak_memory
+        from metalens.runners.processes import peak_memory
+        from metalens.workflows.estimate import Estimate
 
         basis = "times of one core of an AMD EPYC; training as asked for"
         cost = Estimate(expected["bytes"], expected["seconds"], max(peak_memory(), 2e9), basis)

@@ -238,7 +238,8 @@ def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], optio
 
     from metalens.formats.camera.camera import read_camera
     from metalens.optics.layout.chosen import site_estimate, structure_of_camera
-    from metalens.workflows.estimate import Estimate, folder_bytes, peak_memory, timing
+    from metalens.runners.processes import peak_memory
+    from metalens.workflows.estimate import Estimate, folder_bytes, timing
     from metalens.workflows.simulation_estimates import done_estimate
 
     begun, kinds = time.perf_counter(), [kind for kind in outputs if kind != "zemax"]

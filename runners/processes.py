@@ -34,6 +34,20 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+MODULES_BYTES = 3e8
+"""Memory of a process that has loaded JAX or PyTorch, for systems that do not tell."""
+
+
+def peak_memory() -> float:
+    """Bytes of this process at its largest so far; :data:`MODULES_BYTES` on systems that do not tell."""
+    try:
+        import resource
+    except ImportError:
+        return MODULES_BYTES
+    # Linux counts in KiB, macOS in bytes.
+    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 2**10)
+
+
 def processor_name() -> str:
     """Name of the processor, if the system provides it, and the number of cores."""
     try:

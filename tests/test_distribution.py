@@ -1,7 +1,8 @@
-"""Files for other ways to install: Dockerfile, conda recipe, release from a tag, the notebook for Colab."""
+"""Files for other ways to install: Dockerfile, conda recipe, release from a tag, the notebook for Colab; Windows."""
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import tomllib
@@ -65,8 +66,44 @@ def test_a_tag_makes_a_release_of_its_version() -> None:
     assert checked < released
 
 
+def test_a_change_is_checked_by_the_targets_of_make() -> None:
+    workflow = yaml.safe_load((ROOT / ".github" / "workflows" / "tests.yml").read_text(encoding="utf-8"))
+    run = {step["run"] for job in workflow["jobs"].values() for step in job["steps"] if "run" in step}
+    assert run >= {"make lint", "make type", "make test", "make docs-check", "make docs"}
+
+
 def test_the_notebook_for_colab_begins_by_installing_a_wheel() -> None:
     cells = json.loads((ROOT / "notebooks" / "the_whole_chain.ipynb").read_text(encoding="utf-8"))["cells"]
     first = next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
     assert 'find_spec("metalens") is None' in first
     assert "metalens-*.whl" in first
+
+
+POSIX_MODULES = {"fcntl", "grp", "posix", "pwd", "resource", "termios"}
+
+POSIX_CALLS = re.compile(
+    r"\bimport (fcntl|resource)\b|\b(fork|mkfifo|symlink_to|umask|setrlimit)\(|\bSIG(KILL|TERM)\b|/dev/|/proc/"
+)
+
+
+def test_the_tests_that_are_named_for_windows_need_nothing_of_posix() -> None:
+    """Symbolic links count: Windows lets few users make them."""
+    text = (ROOT / "docs" / "installing.md").read_text(encoding="utf-8")
+    told = re.search(r"The tests that need no POSIX are (.*?), without (.*?)\.\n", text, re.DOTALL)
+    assert told is not None
+    folders, without = (re.findall(r"`([^`]+)`", part) for part in told.groups())
+    files = [path for folder in folders for path in (ROOT / folder).rglob("test_*.py")]
+    needing = [path for path in files if POSIX_CALLS.search(path.read_text(encoding="utf-8"))]
+    assert sorted(str(path.relative_to(ROOT)) for path in needing) == sorted(without)
+
+
+def test_the_packages_that_are_tested_on_windows_import_nothing_of_posix() -> None:
+    """At the top of a module; a function may, where it goes on without."""
+    found = []
+    for package in ("formats", "runners", "optics", "psf", "synth", "restore"):
+        for path in (ROOT / package).rglob("*.py"):
+            for node in ast.parse(path.read_text(encoding="utf-8")).body:
+                names = [each.name for each in node.names] if isinstance(node, ast.Import) else []
+                names += [node.module or ""] if isinstance(node, ast.ImportFrom) else []
+                found += [f"{path.relative_to(ROOT)}: {name}" for name in names if name in POSIX_MODULES]
+    assert found == []

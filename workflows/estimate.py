@@ -7,7 +7,6 @@ as well. Other programs on the machine change the time; it is right within a fac
 
 from __future__ import annotations
 
-import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -17,20 +16,18 @@ from typing import ParamSpec
 
 _Given = ParamSpec("_Given")
 
-MODULES_BYTES = 3e8
-"""Memory of a process that has loaded JAX or PyTorch, where nothing was measured."""
-
 
 @dataclass(frozen=True)
 class Estimate:
     """Cost of a run.
 
     Attributes:
-        disk_bytes: of all outputs.
+        disk_bytes: of all files of the run, the most at one time.
         seconds: of the whole run.
         memory_bytes: largest at one time, of all processes together.
         basis: what the figures are from, as it ends a sentence: ``one pair was made in 0.21 s``.
         measuring: seconds that the measurement took; None where nothing was measured, and the start is in the seconds.
+        kept_bytes: of the files that stay when it has ended; None if all do.
     """
 
     disk_bytes: float
@@ -38,6 +35,7 @@ class Estimate:
     memory_bytes: float
     basis: str
     measuring: float | None = None
+    kept_bytes: float | None = None
 
     def begun(self, elapsed: float) -> Estimate:
         """The same with the start of the run: what the dry run did but measure.
@@ -53,6 +51,7 @@ class Estimate:
         """Figures for JSON."""
         return {
             "disk_bytes": round(self.disk_bytes),
+            "kept_bytes": round(self.disk_bytes if self.kept_bytes is None else self.kept_bytes),
             "seconds": round(self.seconds, 3),
             "memory_bytes": round(self.memory_bytes),
             "basis": self.basis,
@@ -60,8 +59,9 @@ class Estimate:
 
     def sentence(self) -> str:
         """For people: ``about 12 MB on disk, 3 min and 1.1 GB of memory (one pair was made in 0.21 s)``."""
+        stays = "" if self.kept_bytes is None else f" ({spoken_bytes(self.kept_bytes)} of it stay)"
         return (
-            f"about {spoken_bytes(self.disk_bytes)} on disk, {spoken_seconds(self.seconds)} and "
+            f"about {spoken_bytes(self.disk_bytes)} on disk{stays}, {spoken_seconds(self.seconds)} and "
             f"{spoken_bytes(self.memory_bytes)} of memory ({self.basis})"
         )
 
@@ -102,16 +102,6 @@ def timing(unit: Callable[[], object]) -> Timing:
     between = time.perf_counter()
     unit()
     return Timing(between - begun, time.perf_counter() - between)
-
-
-def peak_memory() -> float:
-    """Bytes of this process at its largest so far; :data:`MODULES_BYTES` on systems that do not tell."""
-    try:
-        import resource
-    except ImportError:
-        return MODULES_BYTES
-    # Linux counts in KiB, macOS in bytes.
-    return float(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss) * (1 if sys.platform == "darwin" else 2**10)
 
 
 def folder_bytes(folder: Path) -> int:

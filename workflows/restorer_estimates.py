@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -13,20 +14,25 @@ import torch
 
 from metalens.formats.pairs.reader import Pairs
 from metalens.formats.psf.bank import PsfBank
+from metalens.restore.adapter.adapter_file import save_adapter
 from metalens.restore.adapter.restorer import Restorer
 from metalens.restore.conditioning.lens_maps import LensMaps
 from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.deconvolution.wiener import wiener_tiled
 from metalens.restore.inference.pseudo import PseudoPlan, make_pseudo_pairs
 from metalens.restore.inference.restoration import Settings, restore
+from metalens.restore.inference.uncertainty import calibrate
 from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.pretrain import first_stage, second_stage
 from metalens.restore.pretraining.recipe import PretrainConfig
+from metalens.restore.training.adapter_training import AdapterTraining
 from metalens.restore.training.distributed import DistributedProcesses
 from metalens.restore.training.loop import LoopSettings, Trainee, TrainingLoop
 from metalens.restore.training.loss import PathLoss
 from metalens.restore.training.optimisation import Budget
-from metalens.restore.training.train import TrainingTask, trainee_of
+from metalens.restore.training.train import TrainingTask, held_out_pairs, trainee_of
+from metalens.restore.training.validation import Validation
+from metalens.runners.processes import peak_memory
 from metalens.workflows.compare.estimate import (
     BYTES_PER_PIXEL,
     PAIR,
@@ -35,10 +41,20 @@ from metalens.workflows.compare.estimate import (
     START,
     TRAINING_STEP,
 )
-from metalens.workflows.estimate import Estimate, measured, peak_memory, spoken_seconds, timing
+from metalens.workflows.estimate import (
+    Estimate,
+    Timing,
+    folder_bytes,
+    measured,
+    spoken_seconds,
+    timing,
+)
 
 PNG_BYTES_PER_PIXEL = 1.6
 """Of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
+
+_LOG_BYTES_PER_STEP = 700
+"""Of ``training.json`` and of the curves of TensorBoard."""
 
 _LARGEST_CROP = 256
 """Side of the crop on which a restoration is measured, in pixels."""
@@ -48,7 +64,7 @@ _LARGEST_CROP = 256
 def training_estimate(
     task: TrainingTask, restorer: Restorer, lenses: LensMaps, budget: Budget, device: str
 ) -> Estimate:
-    """Cost of a training: one step, forward and backward, is done twice.
+    """Cost of a training: one step, forward and backward, a validated crop and a calibrating pair are done twice.
 
     Args:
         task: what is trained.
@@ -58,15 +74,15 @@ def training_estimate(
         device: where it is trained.
 
     Returns:
-        The estimate. Validations are counted as steps of as many crops; where minutes are given, only those at the
-        begin and the end come in addition, for the budget holds the others.
+        The estimate; where minutes are given, only the validations at the begin and the end come in addition, for the
+        budget holds the others.
     """
     config = task.config
     workplace = DistributedProcesses(device, config.precision)
     loss = PathLoss(config).to(workplace.device)
     with tempfile.TemporaryDirectory() as folder:
         trainee = trainee_of(task, restorer, lenses, loss, workplace=workplace, output=Path(folder))
-        parameters = list(trainee.trained_parameters().values())
+        size = sum(each.numel() for each in trainee.trained_parameters().values())
         position = 0
 
         def step() -> None:
@@ -80,16 +96,45 @@ def training_estimate(
             if trainee.workplace.device.type == "cuda":
                 torch.cuda.synchronize(trainee.workplace.device)
 
-        spent = timing(step)
-    # A forward pass alone takes about a third of a step.
-    validation = config.validation_batches * spent.further
+        spent, picture, calibrated = timing(step), _validated_picture(trainee), _calibrated_pair(trainee, task)
+        save_adapter(Path(folder), restorer)
+        adapter = folder_bytes(Path(folder))
+    # A forward pass alone takes about a third of a step, and three paths are validated.
+    losses = config.validation_batches * spent.further
+    validation = losses + config.validation_pictures * picture.further
     trained = _trained(budget, spent.further + validation / config.validate_every)
-    size = sum(each.numel() for each in parameters)
-    # Half precision; the checkpoint holds them, their average and the optimiser's two moments in single precision.
+    steps = min(trained / spent.further, math.inf if budget.steps is None else budget.steps)
+    # Before the first step the paths alone are validated.
+    pairs = len(held_out_pairs(trainee.validation))
+    seconds = spent.first + trained + 2 * losses + picture.of(config.validation_pictures) + calibrated.of(pairs)
+    kept = adapter + _log_bytes(trainee, steps)
+    # It holds the parameters, their average and the optimiser's two moments in single precision; the one before it is
+    # removed when it is written.
+    checkpoint = 16 * size * (2 if steps > config.checkpoint_every else 1)
     basis = f"one step took {spent.further:.2f} s, after {spent.first:.1f} s for the first"
-    return Estimate(
-        2 * size + 16 * size + 1e6, spent.first + trained + 2 * validation, peak_memory() + 16 * size, basis
-    )
+    return Estimate(kept + checkpoint, seconds, peak_memory() + 16 * size, basis, kept_bytes=kept)
+
+
+def _validated_picture(trainee: AdapterTraining) -> Timing:
+    """Time of a crop that is restored at every α and judged."""
+    held, config = trainee.validation, replace(trainee.config, validation_pictures=1)
+    return timing(Validation(held.restorer, held.data, held.loss, config, held.autocast).by_alpha)
+
+
+def _calibrated_pair(trainee: AdapterTraining, task: TrainingTask) -> Timing:
+    """Time of a pair on which the expected error is calibrated; none if a training calibrates on none."""
+    found, bank = held_out_pairs(trainee.validation), trainee.restorer.bank or task.data.bank
+    if not found or bank is None:
+        return Timing(0.0, 0.0)
+    with trainee.workplace.autocast():
+        return timing(lambda: calibrate(trainee.restorer, bank, found[:1]))
+
+
+def _log_bytes(trainee: AdapterTraining, steps: float) -> float:
+    """Bytes of the history, the curves and the pictures of a training of so many steps."""
+    side, sheets = trainee.validation.side, 1 + steps // trainee.config.validate_every
+    # Four versions of at most four crops, once as a file and once among the curves.
+    return _LOG_BYTES_PER_STEP * steps + 2 * sheets * PNG_BYTES_PER_PIXEL * 16 * side**2
 
 
 def _trained(budget: Budget, step: float) -> float:
@@ -126,6 +171,9 @@ def pretraining_estimate(
         loop = TrainingLoop(stage, budget, workplace, LoopSettings(Path(), cuda_graphs=config.cuda_graphs))
         spent = timing(loop.step)
         seconds += spent.first + _trained(budget, spent.further)
+        if not number:
+            # The scale of the latents, which eight batches of sixteen crops tell.
+            seconds += 8 * 16 / config.batch * spent.further / 3
         parameters += sum(each.numel() for each in loop.optimisation.parameters.values())
         told.append(f"{spent.further:.2f} s")
     # Single precision; a checkpoint holds them, their average and the optimiser's two moments.

@@ -16,9 +16,10 @@ from metalens.formats.design.tolerance_run import ToleranceRun
 from metalens.formats.psf.bank_file import Bank, write_psf_bank
 from metalens.psf.bank_plan import BankPlan
 from metalens.psf.bank_request import BankRequest
+from metalens.runners.processes import peak_memory
 from metalens.synth.generate import PairsOptions, generate_pairs
 from metalens.synth.photographs import Photograph
-from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, peak_memory, timing
+from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, timing
 
 if TYPE_CHECKING:
     from metalens.optics.rcwa.plan import LibraryPlan

@@ -7,7 +7,6 @@ per line. A failure is written to ``failure.txt`` and ends this process only.
 from __future__ import annotations
 
 import json
-import resource
 import statistics
 import sys
 import time
@@ -30,6 +29,7 @@ from metalens.restore.inference.capture import Capture
 from metalens.restore.methods import load_method
 from metalens.restore.methods.method import Fitted, Method, Training
 from metalens.restore.training.optimisation import Budget
+from metalens.runners.processes import peak_memory
 
 _TIMED = 3
 """Number of pictures on which a single variant is timed, after one warm-up picture."""
@@ -170,7 +170,7 @@ def _memory(device: str, what: str) -> dict[str, float]:
         peak = torch.cuda.max_memory_allocated() / 2**20
         torch.cuda.reset_peak_memory_stats()
     else:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**10
+        peak = peak_memory() / 2**20
     return {f"{what}_peak_memory_mb": round(peak, 1)}
 
 

@@ -207,7 +207,7 @@ def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any], bank
     """Write adapter, history and model card; then remove the checkpoint."""
     restorer = trainee.restorer
     restorer.training = summary
-    held_out, bank = _held_out(trainee.validation), restorer.bank or bank
+    held_out, bank = held_out_pairs(trainee.validation), restorer.bank or bank
     if held_out and bank is not None:
         with trainee.workplace.autocast():
             summary["uncertainty"] = calibrate(restorer, bank, held_out)
@@ -218,8 +218,16 @@ def _write(output: Path, trainee: AdapterTraining, summary: dict[str, Any], bank
     finish(output)
 
 
-def _held_out(validation: Validation, most: int = 8) -> list[tuple[np.ndarray, Capture]]:
-    """Pairs of the adapter's own camera whose photographs were kept for validation, spread evenly over them."""
+def held_out_pairs(validation: Validation, most: int = 8) -> list[tuple[np.ndarray, Capture]]:
+    """Pairs of the adapter's own camera whose photographs were kept for validation, spread evenly over them.
+
+    Args:
+        validation: of the training.
+        most: number of pairs.
+
+    Returns:
+        Clean pictures ``[y, x, 3]`` uint8 and their captures; on them the expected error is calibrated.
+    """
     if not validation.held_out:
         return []
     own = validation.restorer.camera

@@ -98,7 +98,7 @@ class Validation:
             ``pictures``, their number and ``side`` in pixels, ``judge``, ``captured`` and ``restored`` (by α), each
             with ``psnr`` in dB and ``perceptual``; and the pictures.
         """
-        side = self._side()
+        side = self.side
         versions: list[dict[str, Tensor]] = []
         for number in range(self.config.validation_pictures):
             example = self._draw(1, side, 10_000 + number, of_clean=False)
@@ -134,7 +134,9 @@ class Validation:
             decoded = {a: self.restorer.consistent(each[0], seen, place)[None] for a, each in decoded.items()}
         return {"clean": example.clean, "captured": captured, **{a: each.clamp(0, 1) for a, each in decoded.items()}}
 
-    def _side(self) -> int:
+    @property
+    def side(self) -> int:
+        """Side of the restored pictures in pixels, a multiple of what the prior needs."""
         multiple = self.restorer.prior.size_multiple
         frames = (min(source.pairs.manifest.pixels) for source in self.data.sources)
         return max(self.config.crop, min(SIDE, *frames) // multiple * multiple)

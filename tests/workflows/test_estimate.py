@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from metalens.runners.processes import peak_memory
 from metalens.workflows.estimate import (
     Estimate,
     Timing,
     folder_bytes,
     measured,
-    peak_memory,
     spoken_bytes,
     spoken_seconds,
     timing,
@@ -80,10 +81,14 @@ def test_an_estimate_is_a_sentence_and_figures() -> None:
     assert estimate.sentence() == ("about 1.5 MB on disk, 3 min and 2.0 GB of memory (one pair was made in 0.20 s)")
     assert estimate.told() == {
         "disk_bytes": 1_500_000,
+        "kept_bytes": 1_500_000,
         "seconds": 200.4,
         "memory_bytes": 2_000_000_000,
         "basis": "one pair was made in 0.20 s",
     }
+    kept = replace(estimate, kept_bytes=4e5)
+    assert kept.sentence().startswith("about 1.5 MB on disk (400 kB of it stay), 3 min")
+    assert kept.told()["kept_bytes"] == 400_000
 
 
 def test_the_memory_of_this_process_is_more_than_an_array_that_it_held() -> None:
