@@ -6,6 +6,7 @@ import shutil
 from contextlib import asynccontextmanager
 
 import numpy as np
+import pytest
 from nicegui.testing import user_simulation
 from PIL import Image
 
@@ -134,6 +135,7 @@ def test_a_place_of_the_bank_is_simulated_alike(studio, project):
     assert np.abs(moved - bank.intensity[0]).max() > 0.05 * bank.intensity[0].max()
 
 
+@pytest.mark.long
 def test_the_sensor_moves_through_the_focus(studio, project):
     """Over twice the depth of focus, as the slider does; in focus they are the bank's, but of all light."""
     bank = read_psf_bank(embedded_bank(project))

@@ -71,6 +71,7 @@ def test_a_tilted_sensor_is_refused(refused, small_camera_text, tmp_path):
     refused(f"psf {lens} -o OUT.h5", "sensor.tilt_deg and lens.surfaces")
 
 
+@pytest.mark.long
 def test_a_field_whose_rays_miss_a_surface_is_refused(refused, small_camera_text, tmp_path):
     lens = tmp_path / "hybrid.toml"
     small = SURFACE.replace("100.0", "19.0").replace("90.0", "30.0").replace("60.0", "25.0")

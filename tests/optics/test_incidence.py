@@ -185,6 +185,7 @@ def _single(lens, seen):
     return replace(lens, response=replace(lens.response, incident=seen))
 
 
+@pytest.mark.long
 def test_errors_of_fabrication_act_at_each_angle(library):
     geometry = np.linspace(120e-9, 280e-9, 60)
     lens = replace(lens_of(library), structure=RadialGeometry(geometry, 350e-9, library))

@@ -60,6 +60,7 @@ def test_a_radius_does_not_tell_the_fields_of_a_lens_without_symmetry():
         simulate_bank(camera_with(sensor={"tilt_deg": (1.0, 0.0)}), radii=3)
 
 
+@pytest.mark.long
 def test_a_lens_without_symmetry_is_simulated_at_every_node():
     bank = simulate_bank(camera_with(CUBIC), fields=(1, 3), wavelengths_per_channel=1)
     assert len(bank.simulated_position) == 3
@@ -87,6 +88,7 @@ def test_the_sensors_place_is_where_the_chief_ray_meets_it():
     np.testing.assert_allclose(depth * slopes, position[0], rtol=1e-6)
 
 
+@pytest.mark.long
 def test_behind_a_stop_all_wavelengths_share_one_place_of_the_sensor():
     """The lens has lateral colour: other wavelengths land beside the middle sample."""
     lens = {

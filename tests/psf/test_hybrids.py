@@ -153,6 +153,7 @@ def test_a_plate_in_front_of_the_lens_acts_as_a_cover_glass_behind_it():
     np.testing.assert_allclose(found, expected, atol=0.01 * expected.max())
 
 
+@pytest.mark.long
 def test_a_near_point_through_a_plate_has_the_path_of_snells_law():
     thickness, distance = 100e-6, 300e-6
     lens = behind(plane(thickness, GLASS), plane(0.0, AIR))

@@ -145,6 +145,7 @@ def test_the_engines_agree_on_every_opening(aperture):
     require_agreement(replace(LENS, aperture=aperture), angular_spectrum=5e-3, direction_cosine=2e-2)
 
 
+@pytest.mark.long
 def test_an_annulus_has_the_narrow_core_of_its_rim():
     """In the limit of a thin ring the pattern is J₀²: its first null lies at 0.383 λ/NA, a disc's at 0.610 λ/NA."""
     pitch = 0.1e-6
@@ -250,6 +251,7 @@ def test_a_tilted_sensor_is_sampled_at_the_depth_of_its_chief_ray(engine):
     assert relative_difference(found[row, column], np.array(exact)) < 2e-2
 
 
+@pytest.mark.long
 def test_a_kinoform_sends_its_efficiency_into_the_order():
     """sinc²(λ₀/λ − 1) of the light."""
     ideal = simulate_psf(LENS, 600e-9, 0.0, **WINDOW)

@@ -86,6 +86,7 @@ def test_flicker_of_a_still_noisy_scene_falls_by_the_recursive_average(make_rest
     assert names == [*(f"clip-{number:06d}-alpha1.png" for number in range(8)), NOTE]
 
 
+@pytest.mark.long
 def test_a_steadied_run_that_was_interrupted_gives_the_same_frames(make_restorer, clip, tmp_path, monkeypatch):
     from metalens.restore.inference import restored_files
 

@@ -210,10 +210,11 @@ def test_a_neutral_path_of_fidelity_has_the_absolute_error_in_display_values_and
 @pytest.mark.parametrize(
     ("changes", "told", "untold"),
     [
-        (
+        pytest.param(
             {},
             ["LoRA with W* = W + A·Q·B, rank 4", "no part of the loss"],
             ["Conditioned by optics", "of the neutral path", "discriminator", "told its path", "data consistency"],
+            marks=pytest.mark.long,
         ),
         (
             {"conditioning": "optics", "tuning": "full", "path_embedding": True, "consistency": "trained"},
