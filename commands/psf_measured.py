@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from metalens.commands.answer import answer, figures_of
+from metalens.commands.answer import answer, counted, figures_of
 from metalens.commands.new_file import claim_new_file
 from metalens.commands.options import PATH, WINDOW, json_option, output_option
 from metalens.commands.progress import count_progress
@@ -45,7 +45,8 @@ def measured(captures: Path, output: Path, lens: str, window: int, as_json: bool
         **figures_of(bank.provenance),
     }
     text = (
-        f"{output}: {bank.provenance['captures']} captures of {len(bank.position)} positions, FWHM (DMDiff, Eq. 2) "
+        f"{output}: {counted(int(bank.provenance['captures']), 'capture')} of "
+        f"{counted(len(bank.position), 'position')}, FWHM (DMDiff, Eq. 2) "
         f"{width.min():.1f} to {width.max():.1f} µm over field and colour"
     )
     answer(figures, as_json, text)

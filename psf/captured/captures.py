@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.metadata import version
 
 import jax.numpy as jnp
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
 from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.captures.pinhole_captures import CaptureSet, PinholeCapture
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank import GREEN, Layout, PsfBank, grid_positions
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.captured.noise import border_level, without_negatives
@@ -29,6 +31,12 @@ MARGIN = 8
 
 LEAST_SIGNAL = 5.0
 """The brightest sample of a mean function, in standard deviations of the border's noise, that counts as light."""
+
+LEAST_CLIPPED = 64.0
+"""Of a flat top above the darkest sample, in steps of the numbers: what is fainter may be flat by rounding."""
+
+LARGEST_BORDER = 0.05
+"""Light at the border of a window, of the brightest sample, beyond which the window is told to hold too little."""
 
 LEAST_WINDOW = 9
 
@@ -86,14 +94,26 @@ def bank_of_captures(
     functions: list[np.ndarray] = []
     spread: list[np.ndarray] = []
     signal: list[float] = []
+    border = 0.0
     for done, (position, group) in enumerate(groups.items()):
         pinholes = _pinholes(captures, camera, dark, position, group, window)
         image = np.concatenate([pinhole.mean() for pinhole in pinholes])
         signal.append(_signal_to_noise(image, position))
+        _check_repeats(pinholes, position)
+        border = max(border, float((border_level(image)[0] / image.max(axis=(-2, -1))).max()))
         functions.append(np.stack([without_negatives(plane) / plane.sum() for plane in image]))
         spread += [pinhole.shift for pinhole in pinholes]
         if progress is not None:
             progress(done + 1, len(groups))
+    if border > LARGEST_BORDER:
+        warnings.warn(
+            InputWarning(
+                f"psf measured: the border of the window of {window} × {window} pixels still has {border:.0%} of the "
+                "light of the brightest sample, so that it does not hold the whole function; use a larger --window, or "
+                "darks of the same exposure."
+            ),
+            stacklevel=2,
+        )
     layout, order = _layout(np.array(list(groups)))
     jitter = np.sqrt(np.square(np.concatenate(spread)).sum(axis=-1).mean())
     return bank_of_functions(
@@ -230,6 +250,16 @@ def _check_saturation(captures: CaptureSet, capture: PinholeCapture, full_scale:
             "cut off; shorten the exposure until the brightest sample stays below it, and capture it and its darks "
             "again."
         )
+    top = frames.max(axis=(-2, -1), keepdims=True)
+    flat = sliding_window_view(frames == top, (3, 3), axis=(-2, -1)).all(axis=(-2, -1)).any(axis=(-2, -1))
+    clipped = flat & ((top - frames.min(axis=(-2, -1), keepdims=True))[..., 0, 0] >= LEAST_CLIPPED)
+    if clipped.any():
+        number = top[..., 0, 0][clipped].max()
+        raise InputError(
+            f"{captures.place_of(capture)}: its peak is flat: 3 × 3 samples are all at its largest number, {number:g} "
+            f"DN, although full scale is said to be {full_scale:g}; say the number of a saturated sample, or shorten "
+            "the exposure."
+        )
 
 
 def _check_size(
@@ -269,13 +299,29 @@ def _signal_to_noise(image: np.ndarray, position: tuple[float, float]) -> float:
     noise = np.maximum(border_level(image)[1], 1e-12)
     strength = image.max(axis=(-2, -1)) / noise
     for name, plane, ratio in zip(CHANNEL_NAMES, image, strength, strict=True):
-        if ratio < LEAST_SIGNAL or plane.sum() <= 0:
+        if plane.sum() <= 0:
+            raise InputError(
+                f"psf measured: no {name} light at {_place(position)}: less than nothing is left without the "
+                "background; check that the darks show no light."
+            )
+        if ratio < LEAST_SIGNAL:
             raise InputError(
                 f"psf measured: no {name} light at {_place(position)}: the brightest sample is {ratio:.1f} standard "
                 f"deviations of the noise, at least {LEAST_SIGNAL:g} were expected; check the position and the "
                 "exposure, or average more captures."
             )
     return float(strength.min())
+
+
+def _check_repeats(pinholes: list[_Pinhole], position: tuple[float, float]) -> None:
+    """Repeats that lie far apart are of several places, and their mean place is none of them."""
+    for pinhole in pinholes:
+        apart = float(np.linalg.norm(np.ptp(pinhole.shift, axis=0)))
+        if apart > MARGIN:
+            raise InputError(
+                f"psf measured: the repeats at {_place(position)} lie up to {apart:.1f} samples apart, at most "
+                f"{MARGIN} are taken for jitter; give each place of the pinhole a position of its own."
+            )
 
 
 def _layout(position: np.ndarray) -> tuple[Layout, np.ndarray]:

@@ -10,7 +10,7 @@ from scipy.special import erf
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.captures.pinhole_captures import read_capture_set
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
 from metalens.psf.captured.captures import bank_of_captures
@@ -156,6 +156,29 @@ def test_a_saturated_capture_is_refused_with_its_name_its_share_and_what_to_do(c
     with pytest.raises(InputError, match=r"pinhole_0.npy: saturated: \d+ of the 3267 samples .*%.* 4095 DN") as error:
         bank_of_captures(read_capture_set(folder), camera, window=33)
     assert "shorten the exposure" in str(error.value)
+
+
+def test_a_peak_that_is_cut_off_below_the_full_scale_that_is_said_is_refused(camera, captures, tmp_path):
+    folder = captures(tmp_path, repeats=2, jitter=0.0, gain=120_000)
+    index = folder / "captures.toml"
+    index.write_text(index.read_text().replace("full_scale_dn = 4095", "full_scale_dn = 65535"))
+    with pytest.raises(InputError, match="its peak is flat: 3 × 3 samples are all at its largest number, 4095 DN"):
+        bank_of_captures(read_capture_set(folder), camera, window=33)
+
+
+def test_repeats_that_are_not_of_one_place_are_refused(camera, write_captures, tmp_path):
+    light = 30_000.0 * spots(np.array([[[24.0, 18.0], [24.0, 30.0]]]))
+    folder = write_captures(tmp_path, POSITION_UM[:1], light)
+    with pytest.raises(
+        InputError, match=r"the repeats at \(-20.0, -30.0\) µm lie up to 12\.0 samples apart, at most 8"
+    ):
+        bank_of_captures(read_capture_set(folder), camera)
+
+
+def test_a_window_that_cuts_the_function_off_is_told(camera, captures, tmp_path):
+    folder = captures(tmp_path, repeats=1)
+    with pytest.warns(InputWarning, match="the border of the window of 11 × 11 pixels still has .* larger --window"):
+        bank_of_captures(read_capture_set(folder), camera, window=11)
 
 
 def test_a_position_without_light_is_refused(camera, captures, tmp_path):
