@@ -91,6 +91,10 @@ class AlignmentSet(Record):
         values = [level.value for level in self.levels]
         if len(set(values)) < len(values):
             raise ValueError("levels name a grey twice; give each once, its repeats as frames of one file")
+        files = [capture.file for capture in self.captures]
+        if len(set(files)) < len(files):
+            twice = next(name for name in files if files.count(name) > 1)
+            raise ValueError(f"captures name {twice} twice; give each file once")
         if 0 not in values:
             raise ValueError("levels lack the black screen; capture it and give it as value = 0")
         if len([value for value in values if 0 < value < 255]) < FEWEST_LEVELS - 1:

@@ -145,7 +145,7 @@ def frame_reader(captures: AlignmentSet) -> FrameReader:
         level = float(np.percentile(samples, 95))
         if level <= 0:
             raise InputError(
-                f"{white}: the white screen's {colour} lies {-level:.3g} DN below the dark frames; were the two "
+                f"{white}: the white screen's {colour} lies {-level:z.3g} DN below the dark frames; were the two "
                 "swapped, or the exposure changed?"
             )
         if level < 0.02 * full_scale:

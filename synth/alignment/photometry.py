@@ -119,6 +119,13 @@ def _colours(primaries: np.ndarray, black: np.ndarray) -> np.ndarray:
         )
     if np.linalg.cond(colour) > 50:
         raise InputError("primaries: the screens' colours are too much alike; check which file shows what.")
+    brightest = colour.argmax(axis=1)
+    if (brightest != np.arange(3)).any():
+        channel = int((brightest != np.arange(3)).argmax())
+        raise InputError(
+            f"primaries: the {_COLOURS[channel]} channel gets the most light from the {_COLOURS[brightest[channel]]} "
+            "screen; check which file shows what, and the order of the sensor's colours."
+        )
     return colour / total[:, None]
 
 

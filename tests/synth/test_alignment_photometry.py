@@ -93,6 +93,8 @@ def test_primaries_that_do_not_make_white_are_refused() -> None:
         fit(levels, light(0.7 * COLOUR.T))
     with pytest.raises(InputError, match="too much alike"):
         fit(levels, light(np.full((3, 3), 1 / 3) + 1e-4 * np.eye(3)))
+    with pytest.raises(InputError, match="the red channel gets the most light from the green screen; check which file"):
+        fit(levels, light(COLOUR.T[[1, 0, 2]]))
 
 
 def texture(shape: tuple[int, int] = (150, 170), seed: int = 0) -> np.ndarray:

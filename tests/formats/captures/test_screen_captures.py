@@ -56,6 +56,7 @@ def test_a_list_is_read_with_its_defaults(folder: Path) -> None:
         ('dots = "dots.npy"', 'dots = "gone.npy"', "names gone.npy, which is no file in its folder"),
         ('lens = "metacamera"', 'lens = "gone.toml"', "names gone.toml, which is no file in its folder"),
         ("value = 64", "value = 0", "levels name a grey twice"),
+        (CAPTURES, 2 * CAPTURES, "captures name one.npy twice"),
         ("value = 0", "value = 32", "levels lack the black screen"),
         ("value = 64", "value = 255", "levels need black and 3 greys between black and white"),
         ("value = 64", "value = 300", "levels.1.value: .* 255 or less, found 300"),
