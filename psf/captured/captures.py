@@ -251,7 +251,8 @@ def _check_saturation(captures: CaptureSet, capture: PinholeCapture, full_scale:
             "again."
         )
     top = frames.max(axis=(-2, -1), keepdims=True)
-    flat = sliding_window_view(frames == top, (3, 3), axis=(-2, -1)).all(axis=(-2, -1)).any(axis=(-2, -1))
+    squares = np.all(sliding_window_view(frames == top, (3, 3), axis=(-2, -1)), axis=(-2, -1))
+    flat = np.any(squares, axis=(-2, -1))
     clipped = flat & ((top - frames.min(axis=(-2, -1), keepdims=True))[..., 0, 0] >= LEAST_CLIPPED)
     if clipped.any():
         number = top[..., 0, 0][clipped].max()
