@@ -85,7 +85,9 @@ class Neighbours:
         s, p = (jnp.square(jnp.abs(self.factor(slope, direction, wavelength, each))) for each in (0, 1))
         return 0.5 * (s + p)
 
-    def stray_share(self, slope: jax.Array, direction: jax.Array, wavelength: jax.Array, order: int) -> jax.Array:
+    def stray_share(
+        self, slope: jax.Array, direction: jax.Array, wavelength: jax.Array, order: int | jax.Array
+    ) -> jax.Array:
         """Share ``[...]`` of unpolarised light in another order; arguments as of :meth:`factor`.
 
         Args:
@@ -95,7 +97,7 @@ class Neighbours:
             order: of the lens' phase, −3 to 3.
         """
         steepness, cosine = _azimuth(slope, direction)
-        table = self._at(self.stray, direction, wavelength)[..., ORDERS.index(order)]
+        table = jnp.take(self._at(self.stray, direction, wavelength), order - ORDERS[0], axis=-1)
         return jnp.clip(_quadratic(table, self.slope, steepness, cosine), 0.0, 1.0)
 
     def _at(self, table: np.ndarray | jax.Array, direction: jax.Array, wavelength: jax.Array) -> jax.Array:
