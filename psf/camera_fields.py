@@ -14,7 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
-from metalens.optics.refraction.refracted_light import behind_surfaces
+from metalens.optics.refraction.refracted_light import behind_surfaces, chief_direction
 from metalens.optics.source import Source
 from metalens.psf.conjugates import Conjugates, at_sensor, source_at
 from metalens.psf.engines.choice import Engine
@@ -182,7 +182,12 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
 
 
 def direction_on_moved_sensor(
-    lens: Metalens, wavelength: float, moved: tuple[Scalar, Scalar, Scalar] | jax.Array, place: jax.Array
+    lens: Metalens,
+    wavelength: float,
+    moved: tuple[Scalar, Scalar, Scalar] | jax.Array,
+    place: jax.Array,
+    nominal: jax.Array | None = None,
+    object_distance: float | None = None,
 ) -> jax.Array:
     """Direction cosines ``[2]`` of the chief ray that lands at a place of the moved sensor, by Newton's method.
 
@@ -193,16 +198,21 @@ def direction_on_moved_sensor(
         wavelength: in metres; it matters only behind a stop.
         moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
         place: ``[2]`` (y, x) in metres from the lens' axis.
+        nominal: ``[2]`` direction cosines of a chief ray nearby, from which the search begins; it needs one behind
+            refractive surfaces, by default it begins with the straight ray.
+        object_distance: in metres; None is infinity. It matters only in front of refractive surfaces.
     """
+    flat, light = replace(lens, surfaces=()), jnp.asarray(wavelength)
 
     def miss(direction: jax.Array) -> jax.Array:
-        at_place = at_sensor(lens, direction, (moved[0], moved[1], moved[2]))
-        return (chief_ray(at_place, jnp.asarray(wavelength), direction).landing - place) / lens.focal_length
+        front = chief_direction(lens, source_at(direction, object_distance), light)
+        at_place = at_sensor(flat, front, (moved[0], moved[1], moved[2]))
+        return (chief_ray(at_place, light, front).landing - place) / lens.focal_length
 
     def improve(_: int, direction: jax.Array) -> jax.Array:
         (a, b), (c, d) = jax.jacfwd(miss)(direction)
         rest_y, rest_x = miss(direction)
         return direction - jnp.stack([d * rest_y - b * rest_x, a * rest_x - c * rest_y]) / (a * d - b * c)
 
-    guess = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
-    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, guess))
+    straight = place / jnp.sqrt(jnp.square(lens.focal_length) + jnp.sum(jnp.square(place)))
+    return jnp.asarray(jax.lax.fori_loop(0, _NEWTON_STEPS, improve, straight if nominal is None else nominal))

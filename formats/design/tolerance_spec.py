@@ -22,6 +22,9 @@ LARGEST_MISSING = 0.5
 LARGEST_TILT = 20.0
 """Degrees, as in ``lens.toml``."""
 
+LARGEST_STRETCH = 50.0
+"""Percent of a radius of curvature."""
+
 
 class Fixed(Record):
     """The same in every lens."""
@@ -103,6 +106,15 @@ class Errors(Record):
     tilt_x_deg: Distribution | None = Field(default=None, description="slope of the sensor's depth towards +x")
     decentre_y_um: Distribution | None = Field(default=None, description="lens' axis from the sensor's centre")
     decentre_x_um: Distribution | None = None
+    surface_radius_percent: Distribution | None = Field(
+        default=None, description="radius of curvature of all refractive surfaces alike"
+    )
+    surface_distance_um: Distribution | None = Field(
+        default=None, description="axial distance behind each refractive surface, of all alike"
+    )
+    glass_index_error: Distribution | None = Field(
+        default=None, description="refractive index behind each surface, of all glasses alike"
+    )
 
     @model_validator(mode="after")
     def _fit(self) -> Errors:
@@ -111,12 +123,14 @@ class Errors(Record):
             ("missing_share", 0.0, LARGEST_MISSING),
             ("tilt_y_deg", -LARGEST_TILT, LARGEST_TILT),
             ("tilt_x_deg", -LARGEST_TILT, LARGEST_TILT),
+            ("surface_radius_percent", -LARGEST_STRETCH, LARGEST_STRETCH),
         ):
             found: Fixed | Normal | Uniform | None = getattr(self, name)
             if found is None:
                 continue
             # A normal distribution is unbounded: tails beyond 8 σ, which are never drawn, are not checked.
-            reach = min(found.reach, 8 * found.sigma_of_numbers) if name.startswith("tilt") else found.reach
+            within = name.startswith(("tilt", "surface_radius"))
+            reach = min(found.reach, 8 * found.sigma_of_numbers) if within else found.reach
             if not (found.nominal - reach >= lowest - 1e-12 and found.nominal + reach <= highest + 1e-12):
                 raise ValueError(
                     f"{name} goes from {found.nominal - reach:g} to {found.nominal + reach:g}, between {lowest:g} and "

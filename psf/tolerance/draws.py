@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -18,6 +18,7 @@ import scipy.special
 
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.camera.parts import Fabrication as FabricationTable
+from metalens.formats.camera.surfaces import RefractiveSurface
 from metalens.formats.design.tolerance_spec import Errors, Fixed, Normal, Uniform
 from metalens.formats.files.errors import InputError
 from metalens.optics.fabrication import Fabrication, fabricated, library_of
@@ -26,6 +27,8 @@ from metalens.optics.meta_atoms.library import LARGEST_DUTY, width_unit
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Scalar
 from metalens.optics.pytree import register_dataclass
+from metalens.optics.refraction.dispersion import Cauchy
+from metalens.optics.refraction.surfaces import Surface
 
 NAMES = tuple(Errors.model_fields)
 """Of all errors, in the order of the file; a name's place is its counter's word."""
@@ -39,6 +42,13 @@ FABRICATION = {
     "pitch_error_percent": ("pitch_error", 1e-2),
 }
 """Name in the file → the number of :class:`metalens.optics.fabrication.Fabrication` that it is, and its unit in SI."""
+
+GLASS = {
+    "surface_radius_percent": ("radius", 1e-2),
+    "surface_distance_um": ("distance", 1e-6),
+    "glass_index_error": ("index", 1.0),
+}
+"""Name in the file → the number of :class:`GlassErrors` that it is, and its unit in SI."""
 
 
 @register_dataclass
@@ -73,20 +83,38 @@ class Assembly:
 
 @register_dataclass
 @dataclass(frozen=True)
+class GlassErrors:
+    """Errors of refractive surfaces in front of the lens, the same for all of them; a JAX pytree.
+
+    Attributes:
+        radius: relative error of the radii of curvature.
+        distance: error of the distance behind each surface, in metres.
+        index: error of the refractive index behind each surface; air has none.
+    """
+
+    radius: Scalar | None = None
+    distance: Scalar | None = None
+    index: Scalar | None = None
+
+
+@register_dataclass
+@dataclass(frozen=True)
 class Draw:
     """Errors of one lens; a JAX pytree that can be traced, stacked and differentiated.
 
     Attributes:
         fabrication: errors of the lens; None for errors that are not drawn.
         assembly: errors of the sensor's position.
+        glass: errors of refractive surfaces; None for errors that are not drawn.
     """
 
     fabrication: Fabrication = field(default_factory=Fabrication)
     assembly: Assembly = field(default_factory=Assembly)
+    glass: GlassErrors = field(default_factory=GlassErrors)
 
 
 def perturbed(lens: Metalens, draw: Draw) -> Metalens:
-    """Apply the fabrication errors of a draw to a lens; differentiable in both.
+    """Apply the errors of meta-atoms and glass of a draw to a lens; differentiable in both.
 
     ``draw.assembly`` is not used, as it concerns the sensor: see
     :func:`metalens.psf.tolerance.evaluation.simulate_draw`.
@@ -96,12 +124,26 @@ def perturbed(lens: Metalens, draw: Draw) -> Metalens:
         draw: drawn errors.
 
     Returns:
-        The lens with its fabrication errors.
+        The lens with these errors.
 
     Raises:
         InputError: a meta-atom error for a lens without meta-atoms.
     """
-    return fabricated(lens, draw.fabrication)
+    made = fabricated(lens, draw.fabrication)
+    return replace(made, surfaces=tuple(_made(surface, draw.glass) for surface in made.surfaces))
+
+
+def _made(surface: Surface, errors: GlassErrors) -> Surface:
+    """A refractive surface with its errors."""
+    if errors.radius is not None:
+        surface = replace(surface, curvature=surface.curvature / (1 + errors.radius))
+    if errors.distance is not None:
+        surface = replace(surface, thickness=surface.thickness + errors.distance)
+    if errors.index is not None and isinstance(surface.medium, Cauchy):
+        air = (surface.medium.constant == 1) & (surface.medium.slope == 0)
+        constant = surface.medium.constant + jnp.where(air, 0.0, errors.index)
+        surface = replace(surface, medium=replace(surface.medium, constant=constant))
+    return surface
 
 
 def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
@@ -173,7 +215,8 @@ def draw_of(numbers: Mapping[str, float], unit: float = 1.0) -> Draw:
         "decentre_y": 1e-6 * numbers.get("decentre_y_um", 0.0),
         "decentre_x": 1e-6 * numbers.get("decentre_x_um", 0.0),
     }
-    return Draw(Fabrication(**fabrication), Assembly(**assembly))
+    glass = {GLASS[name][0]: value * GLASS[name][1] for name, value in numbers.items() if name in GLASS}
+    return Draw(Fabrication(**fabrication), Assembly(**assembly), GlassErrors(**glass))
 
 
 def draw_samples(errors: Errors, camera: Camera, lens: Metalens, seed: int, count: int) -> Draw:
@@ -233,6 +276,12 @@ def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str,
 
 def _obstacle(name: str, lens: Metalens) -> str | None:
     """Reason why an error does not apply to a lens; None if it applies."""
+    if name in GLASS and not lens.surfaces:
+        return "the lens has no refractive surfaces"
+    if name == "glass_index_error" and not all(isinstance(each.medium, Cauchy) for each in lens.surfaces):
+        return "a glass of sellmeier_b or material has no error of its index; give its index and abbe_number"
+    if name.startswith("tilt") and lens.surfaces:
+        return "tilted sensors are not simulated behind refractive surfaces"
     if name not in FABRICATION or name == "pitch_error_percent":
         return None
     library, response = library_of(lens), lens.response
@@ -278,10 +327,29 @@ def drawn_camera(camera: Camera, numbers: Mapping[str, float]) -> Camera:
         slopes = (math.tan(math.radians(numbers.get(f"tilt_{axis}_deg", 0.0))) for axis in "yx")
         tilt = (math.degrees(math.atan(math.tan(a) + b)) for a, b in zip(sensor.tilt, slopes, strict=True))
         sensor = sensor.model_copy(update={"tilt_deg": tuple(tilt)})
+    if lens.surfaces is not None:
+        changed["surfaces"] = tuple(_with_errors(surface, numbers) for surface in lens.surfaces)
     drawn = camera.model_copy(update={"lens": lens.model_copy(update=changed), "sensor": sensor})
     # model_copy does not validate; parsing the text applies the same checks as reading the file.
     parse_camera(dump_camera(drawn), origin="tolerance: the drawn lens")
     return drawn
+
+
+def _with_errors(surface: RefractiveSurface, numbers: Mapping[str, float]) -> RefractiveSurface:
+    """The table of a refractive surface with the errors of a draw."""
+    changed: dict[str, float] = {}
+    if surface.radius_of_curvature_um is not None and "surface_radius_percent" in numbers:
+        stretch = 1 + numbers["surface_radius_percent"] / 100
+        changed["radius_of_curvature_um"] = surface.radius_of_curvature_um * stretch
+    if "surface_distance_um" in numbers:
+        changed["thickness_um"] = surface.thickness_um + numbers["surface_distance_um"]
+    if surface.index is not None and "glass_index_error" in numbers:
+        error = numbers["glass_index_error"]
+        changed["index"] = surface.index + error
+        if surface.abbe_number is not None and surface.index != 1:
+            # The error is the same at all wavelengths: n_F − n_C stays.
+            changed["abbe_number"] = surface.abbe_number * (1 + error / (surface.index - 1))
+    return surface.model_copy(update=changed)
 
 
 def _added(name: str, before: float, error: float) -> float:

@@ -22,9 +22,11 @@ from metalens.optics.fabrication import errors_of_atoms, library_of
 from metalens.optics.meta_atoms import MetaAtomLibrary, MetaAtoms
 from metalens.optics.meta_atoms.library import at_incidence
 from metalens.optics.metalens import Metalens
+from metalens.optics.refraction.refracted_light import chief_direction
 from metalens.optics.structure import RadialGeometry, Sites
 from metalens.psf.bank_fields import BYTES_AT_WORK, require_memory
 from metalens.psf.camera_fields import CameraView, direction_on_moved_sensor, view_of
+from metalens.psf.conjugates import source_at
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.field_symmetry import nodes_across
 from metalens.psf.measures import (
@@ -161,7 +163,7 @@ def simulate_draw(
         lens: of the structure of the one that the simulator was made for.
         draw: errors of fabrication, and the sensor's whole defocus, tilt and decentre.
         position: ``[field, (y, x)]`` on the sensor in metres from its centre.
-        reference: wavelength in metres of the chief rays; it matters only behind a stop.
+        reference: wavelength in metres of the chief rays; it matters only behind a stop or refractive surfaces.
 
     Returns:
         ``[field, wavelength, y, x]`` energy per sample, without the diffuse light that random differences between
@@ -170,7 +172,12 @@ def simulate_draw(
     made, moved = perturbed(lens, draw), draw.assembly.moved
     whole = jnp.stack([jnp.asarray(each, dtype=float) for each in moved])
     place = jnp.asarray(position, dtype=float) - draw.assembly.decentre
-    direction = jax.vmap(partial(direction_on_moved_sensor, made, reference, whole))(place)
+    follow = partial(direction_on_moved_sensor, made, reference, whole)
+    if made.surfaces:
+        distance = simulator.conjugates.finite_distance
+        direction = jax.vmap(partial(follow, object_distance=distance))(place, jnp.asarray(simulator.direction))
+    else:
+        direction = jax.vmap(follow)(place)
     return simulator.on_moved_sensor(made, direction, place, whole)
 
 
@@ -210,7 +217,7 @@ def evaluation_of(
     decentre = camera.lens.decentre_m
     assembly = Assembly(view.defocus, *view.sensor_tilt, *decentre)
     sites = _sites(view.lens)
-    light = (view.direction, jnp.asarray(wavelength))
+    light = (_on_the_lens(view.lens, simulator, reference), jnp.asarray(wavelength))
     efficiency = np.asarray(_shares(view.lens, Draw(), light, sites)[0], dtype=float) @ weight.T
     image_share = reachable_light(view, wavelength) @ weight.T / efficiency
     simulate = jax.jit(partial(_simulate, simulator, weight, position, reference, sites))
@@ -260,15 +267,30 @@ def _simulate(
     draw: Draw,
     assembly: Assembly,
 ) -> tuple[jax.Array, jax.Array, jax.Array]:
-    whole = Draw(draw.fabrication, jax.tree.map(jnp.add, assembly, draw.assembly))
+    whole = replace(draw, assembly=jax.tree.map(jnp.add, assembly, draw.assembly))
     light = simulate_draw(simulator, lens, whole, jnp.asarray(position), reference)
     channel, wavelength = jnp.asarray(weight), jnp.asarray(simulator.wavelength)
-    image, diffuse = _shares(lens, draw, (simulator.direction, wavelength), sites)
+    image, diffuse = _shares(lens, draw, (_on_the_lens(lens, simulator, reference), wavelength), sites)
     return jnp.einsum("cw,fwyx->fcyx", channel, light), image @ channel.T, diffuse @ channel.T
 
 
+def _on_the_lens(lens: Metalens, simulator: PsfSimulator, reference: float) -> np.ndarray | jax.Array:
+    """Direction cosines ``[field, 2]`` of the chief rays behind refractive surfaces, where there are any."""
+    if not lens.surfaces:
+        return simulator.direction
+    distance = simulator.conjugates.finite_distance
+
+    def behind(direction: jax.Array) -> jax.Array:
+        return chief_direction(lens, source_at(direction, distance), jnp.asarray(reference))
+
+    return jax.vmap(behind)(jnp.asarray(simulator.direction))
+
+
 def _shares(
-    lens: Metalens, draw: Draw, light: tuple[np.ndarray, jax.Array], sites: tuple[np.ndarray, np.ndarray] | None
+    lens: Metalens,
+    draw: Draw,
+    light: tuple[np.ndarray | jax.Array, jax.Array],
+    sites: tuple[np.ndarray, np.ndarray] | None,
 ) -> tuple[jax.Array, jax.Array]:
     """Efficiency and diffuse share ``[field, wavelength]``, or ``[1, wavelength]`` where all fields are equal.
 

@@ -14,13 +14,12 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json, dump_camera
-from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.design.tolerance_run import LensLine, ToleranceRun, open_tolerance_run
 from metalens.formats.design.tolerance_spec import Errors, Fixed, ToleranceSpec
 from metalens.formats.files.arguments import require_whole
 from metalens.formats.files.errors import InputError
 from metalens.optics.from_lens_toml import metalens_of
-from metalens.psf.tolerance.draws import applicable_errors, draw_of, drawn_numbers, geometry_unit
+from metalens.psf.tolerance.draws import FABRICATION, applicable_errors, draw_of, drawn_numbers, geometry_unit
 from metalens.psf.tolerance.evaluation import FIGURES, Evaluation, check_places, evaluation_of, warn_of_window
 from metalens.runners.job import Progress, in_order
 from metalens.runners.local import check_workers, workers_of
@@ -90,14 +89,12 @@ def tolerance_run_of(
     if not 0 <= seed < 2**63:
         raise InputError(f"tolerance: seed {seed} was expected from 0 to 2^63 - 1.")
     check_places(fields, wavelengths_per_channel, window)
-    refuse_surfaces("tolerance", camera.lens.surfaces)
     lens = metalens_of(camera)
     kept, reasons = applicable_errors(spec.errors, lens)
     if explicit and reasons:
         name, reason = next(iter(reasons.items()))
         raise InputError(
-            f"tolerance: {camera.name} cannot have {name}: {reason}; leave it out of the spec, or give the lens a "
-            "[lens.response] with a library of meta-atoms."
+            f"tolerance: {camera.name} cannot have {name}: {reason}; leave it out of the spec{_remedy(name)}."
         )
     if not kept.terms:
         raise InputError(f"tolerance: {camera.name} can have none of these errors; give others in the spec.")
@@ -115,6 +112,11 @@ def tolerance_run_of(
         figures=tuple(FIGURES),
         versions={package: version(package) for package in _PACKAGES},
     )
+
+
+def _remedy(name: str) -> str:
+    of_atoms = name in FABRICATION and name != "pitch_error_percent"
+    return ", or give the lens a [lens.response] with a library of meta-atoms" if of_atoms else ""
 
 
 def applied_errors(run: ToleranceRun) -> Errors:

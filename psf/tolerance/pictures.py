@@ -37,6 +37,9 @@ ERROR_TITLES = {
     "tilt_x_deg": "tilt x",
     "decentre_y_um": "decentre y",
     "decentre_x_um": "decentre x",
+    "surface_radius_percent": "radii",
+    "surface_distance_um": "distances",
+    "glass_index_error": "glass index",
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,8 @@ def test_a_specification_becomes_a_lens_and_a_report(spec: Path) -> None:
     text = (folder / "report.md").read_text()
     assert "| worst Strehl ratio over field and wavelength |" in text
     assert text.count("| 12° |") == 4
+    # A table begins behind an empty line, or Markdown takes it for text.
+    assert not re.search(r"^[^|\n].*\n\|", text, re.MULTILINE)
 
 
 def test_a_sensor_that_reaches_farther_than_the_fields_is_told() -> None:

@@ -66,6 +66,7 @@ def test_an_envelope_becomes_a_lens_and_a_report(spec: Path) -> None:
     assert able["figures"]["light"] == pytest.approx(able["figures"]["f_number"] ** -2)
     text = (folder / "report.md").read_text()
     assert "inner_diameter_um 19.9 must be less than" in text
+    assert "the networks do not know.\n\n" in text
     assert (folder / "pareto.png").stat().st_size > 1000
     last = result.output.strip().splitlines()[-1]
     # The progress bar stands in the same line, as both streams are one here.

@@ -49,7 +49,6 @@ def test_surfaces_that_cannot_be(refused, small_camera_text, tmp_path, surfaces,
     ("line", "word"),
     [
         ("psf {hybrid} -o OUT.h5 --engine fresnel", "refractive surfaces"),
-        ("tolerance {hybrid} -o OUT --dry-run", "tolerance: lens.surfaces"),
         ("verify {hybrid} -o OUT --dry-run", "verify: lens.surfaces"),
         ("psf fit {psf} -o OUT.toml --lens {hybrid}", "psf fit: lens.surfaces"),
         ("design {spec} -o OUT.toml --dry-run", "start.families"),

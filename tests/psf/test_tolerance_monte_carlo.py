@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -124,7 +125,10 @@ def test_the_folder_holds_a_report_pictures_and_a_line_a_draw(found, folder):
     assert lines[0].startswith("draw,defocus_um,tilt_y_deg,decentre_x_um,strehl_ratio_worst")
     told = json.loads((folder / "whole" / "tolerance.json").read_text())
     assert told["figures"]["strehl_ratio"]["worst_over_field_and_colour"]["quantile_5"] < 0.7
-    assert "| Strehl ratio | defocus |" in (folder / "whole" / "report.md").read_text()
+    text = (folder / "whole" / "report.md").read_text()
+    assert "| Strehl ratio | defocus |" in text
+    # A table begins behind an empty line, or Markdown takes it for text.
+    assert not re.search(r"^[^|\n].*\n\|", text, re.MULTILINE)
 
 
 def test_a_torn_line_is_done_again(camera, found, folder):
