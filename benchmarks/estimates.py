@@ -64,7 +64,7 @@ def make_inputs(names: list[str], folder: Path) -> None:
     wanted: set[str] = set()
     lines = [COMMANDS[name] for name in names]
     while lines:
-        needed = {each for each in INPUTS if each in shlex.split(lines.pop())} - wanted
+        needed = INPUTS.keys() & set(shlex.split(lines.pop())) - wanted
         wanted |= needed
         lines += [INPUTS[each] for each in needed]
     for name, line in INPUTS.items():
