@@ -132,9 +132,10 @@ def _calibrated_pair(trainee: AdapterTraining, task: TrainingTask) -> Timing:
 
 def _log_bytes(trainee: AdapterTraining, steps: float) -> float:
     """Bytes of the history, the curves and the pictures of a training of so many steps."""
-    side, sheets = trainee.validation.side, 1 + steps // trainee.config.validate_every
-    # Four versions of at most four crops, once as a file and once among the curves.
-    return _LOG_BYTES_PER_STEP * steps + 2 * sheets * PNG_BYTES_PER_PIXEL * 16 * side**2
+    config = trainee.config
+    sheet = PNG_BYTES_PER_PIXEL * 4 * min(4, config.validation_pictures) * trainee.validation.side**2
+    # One at the end; those before it are among the curves as well.
+    return _LOG_BYTES_PER_STEP * steps + (1 + 2 * (steps // config.validate_every)) * sheet
 
 
 def _trained(budget: Budget, step: float) -> float:

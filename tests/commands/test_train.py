@@ -27,6 +27,7 @@ from metalens.formats.psf.bank_file import write_psf_bank
 from metalens.psf.external_bank import grid_bank_of_functions
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.training.config import TrainConfig
+from metalens.workflows.estimate import folder_bytes
 
 PIXELS = (64, 64)
 TINY = ("--batch", 1, "--crop", 32, "--unet-rank", 2, "--encoder-rank", 2, "--quality", "piqe")
@@ -123,7 +124,12 @@ def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kep
 def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of, lenses, given, tmp_path):
     banks = [word for name in ("first", "second") for word in ("--psf", lenses[name][0])]
     sets = [pairs_of(name) for name in ("first", "second")]
-    summary = trained(*sets, "-o", tmp_path / "both", *banks, *given, "--steps", 1, *TINY)
+    line = (*sets, "-o", tmp_path / "both", *banks, *given, "--steps", 1, *TINY)
+    expected = trained(*line, "--dry-run")["estimate"]
+    summary = trained(*line)
+    # The checkpoint, which holds each parameter four times in single precision, does not stay.
+    assert expected["disk_bytes"] - expected["kept_bytes"] == 16 * summary["trainable_parameters"]
+    assert 0.5 < expected["kept_bytes"] / folder_bytes(tmp_path / "both") < 2
     assert [lens["name"] for each in summary["pairs"] for lens in each["lenses"]] == ["first", "second"]
     card = (tmp_path / "both" / "README.md").read_text()
     assert "trained on 2 lenses" in card
