@@ -9,6 +9,8 @@ import sys
 import pytest
 
 from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
+from metalens.workflows.demo import QUICK
+from metalens.workflows.estimate import folder_bytes
 
 
 # The whole chain in processes of its own: three minutes.
@@ -23,6 +25,7 @@ def test_the_demo_goes_the_whole_road(tmp_path):
     assert finished.returncode == 0, finished.stderr
     answer = json.loads(finished.stdout)
     assert answer["report"].endswith("report.html")
+    assert 1 / 1.5 < QUICK.kept_bytes / folder_bytes(tmp_path / "demo") < 1.5
     report = json.loads((tmp_path / "demo" / "report.json").read_text())
     assert [stage["name"] for stage in report["stages"]] == [
         "psf",
