@@ -22,9 +22,11 @@ from metalens.restore.deconvolution.wiener import wiener_tiled
 from metalens.restore.inference.pseudo import PseudoPlan, make_pseudo_pairs
 from metalens.restore.inference.restoration import Settings, restore
 from metalens.restore.inference.uncertainty import calibrate
+from metalens.restore.metrics.measures import perceptual_distances
 from metalens.restore.pretraining.crops import PhotographCrops
 from metalens.restore.pretraining.pretrain import first_stage, second_stage
 from metalens.restore.pretraining.recipe import PretrainConfig
+from metalens.restore.report.report import judges
 from metalens.restore.training.adapter_training import AdapterTraining
 from metalens.restore.training.distributed import DistributedProcesses
 from metalens.restore.training.loop import LoopSettings, Trainee, TrainingLoop
@@ -55,6 +57,9 @@ PNG_BYTES_PER_PIXEL = 1.6
 
 _LOG_BYTES_PER_STEP = 700
 """Of ``training.json`` and of the curves of TensorBoard."""
+
+_COMPARISON_BYTES_PER_PIXEL = 14
+"""Of the sheet that compares the versions of a photograph, as PNG and PDF, for each of its pixels: of the demo's."""
 
 _LARGEST_CROP = 256
 """Side of the crop on which a restoration is measured, in pixels."""
@@ -261,7 +266,7 @@ def filtering_estimate(capture: np.ndarray, sizes: Sequence[tuple[int, int]], wo
 
 @measured
 def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
-    """Cost of a report: one pair is filtered twice by both Wiener filters.
+    """Cost of a report: one pair is filtered twice by both Wiener filters, and judged twice.
 
     Args:
         pairs: the held-out pairs.
@@ -275,12 +280,18 @@ def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
         wiener_joint(sample.degraded, bank, 1.0, place=sample.position)
 
     spent = timing(work)
-    pixels = sample.degraded.shape[0] * sample.degraded.shape[1]
-    # The regularisers are searched on three pairs with about eight values each; a metric takes as long as a filter.
-    units = 3 * 8 + len(pairs) * (1 + 0.5 * (4 + restored))
-    size = PNG_BYTES_PER_PIXEL * pixels * len(pairs) * (4 + restored)
-    basis = f"one pair was filtered in {spent.further:.2f} s by both Wiener filters"
-    return Estimate(size, spent.of(units), peak_memory() + 60 * pixels, basis)
+    judged = timing(lambda: [perceptual_distances(sample.clean, [sample.degraded], each) for each in judges(None)])
+    pixels, versions = sample.degraded.shape[0] * sample.degraded.shape[1], 3 + restored
+    # The regularisers are searched on three pairs with about eight values each. The features of the clean picture take
+    # about half of a comparison. A figure takes as long as two filters: one a pair, and nine.
+    units = 3 * 8 + len(pairs) + 2 * (len(pairs) + 9)
+    seconds = spent.of(units) + judged.first + len(pairs) * (0.5 + 0.5 * versions) * judged.further
+    # Each version with its zooms, the comparison of them as PNG and PDF, and the other figures.
+    each = PNG_BYTES_PER_PIXEL * (1 + versions) + _COMPARISON_BYTES_PER_PIXEL
+    basis = (
+        f"one pair was filtered in {spent.further:.2f} s by both Wiener filters and judged in {judged.further:.2f} s"
+    )
+    return Estimate(len(pairs) * each * pixels + 2e6, seconds, 1.3 * peak_memory() + 60 * pixels, basis)
 
 
 @dataclass(frozen=True)

@@ -143,7 +143,7 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
         )
     reported = time.perf_counter() - begun
     basis += f"; the report took {reported:.1f} s"
-    size, seconds = lenses * (20 * drawn.size + 200) + 5e5, spent.of(lenses, workers) + reported
+    size, seconds = lenses * (20 * drawn.size + 200) + 3e5, spent.of(lenses, workers) + reported
     if ensemble is not None:
         from metalens.psf.bank_plan import plan_bank
 
