@@ -197,6 +197,14 @@ def test_fields_are_refined_until_the_error_is_small_enough(small_camera, monkey
     fields, between = [[(done + 1, total) for done in range(total)] for total in (10, 18)], told[10:14]
     assert told == fields[0] + between + fields[1] + told[32:]
     assert between == [(done + 1, 4) for done in range(4)]
+
+
+# All 28 fields once more.
+@pytest.mark.long
+def test_refined_fields_are_those_that_are_asked_for(small_camera, monkeypatch):
+    error = float(simulate_bank(small_camera, **ASKED).provenance["node_error"])
+    monkeypatch.setattr(bank_module, "LARGEST_ERROR", 0.9 * error)
+    fine = simulate_bank(small_camera, **ASKED)
     asked = simulate_bank(small_camera, fields=(13, 13), **ASKED)
     assert np.array_equal(fine.intensity, asked.intensity)
     assert np.array_equal(fine.subpixel_intensity, asked.subpixel_intensity)
