@@ -336,6 +336,40 @@ def _plan() -> Target:
     return Target("plan.json", write, lambda path: read_plan(path.parent), is_text=True)
 
 
+def _sensor() -> Target:
+    from metalens.formats.camera.sensor_preset import read_sensor_preset
+    from metalens.formats.files.toml_file import shipped_text
+
+    content = shipped_text("camera/sensors", "ov6946")
+    return Target("sensor.toml", _text(content), lambda path: read_sensor_preset(path.name, path.parent), is_text=True)
+
+
+def _verification() -> Target:
+    from metalens.formats.meta_atoms.verification import read_verification
+
+    from .optics.test_neighbours import verification, zone
+
+    zones = [zone(4, 0.0, 0.0, name, supercell=0.5) for name in "sp"]
+    content = verification(zones).model_dump_json(by_alias=True)
+    return Target("verification.json", _text(content), read_verification, is_text=True)
+
+
+def _ensemble() -> Target:
+    from metalens.formats.psf.ensemble import (
+        EnsembleManifest,
+        EnsembleMember,
+        read_psf_ensemble,
+        write_ensemble_manifest,
+    )
+
+    def write(path: Path) -> None:
+        member = EnsembleMember(file="000.h5", sha256="0" * 64, lens_hash="1" * 64, draw=0, errors={"defocus_um": 0.5})
+        manifest = EnsembleManifest(camera_name="small", lens_hash="2" * 64, seed=3, members=(member,))
+        write_ensemble_manifest(path.parent, manifest)
+
+    return Target("ensemble.json", write, lambda path: read_psf_ensemble(path.parent), is_text=True)
+
+
 def _history() -> Target:
     from metalens.restore.training.log import read_history
 
@@ -428,6 +462,9 @@ TARGETS: dict[str, Callable[[], Target]] = {
     "recipe": _recipe,
     "spectrum": _spectrum,
     "plan": _plan,
+    "sensor": _sensor,
+    "verification": _verification,
+    "ensemble": _ensemble,
     "history": _history,
     "checkpoint": _checkpoint,
     "photographs": _photographs,
