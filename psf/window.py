@@ -30,6 +30,8 @@ LEAST_SHARE = 0.90
 LEAST_SHARE_OF_RAYS = 0.8
 """In the largest window that is chosen, before anything is simulated."""
 
+_LARGER = "ask for a larger window or leave it out to have one chosen"
+
 
 def choose_window(
     camera: Camera, view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, *, share: float
@@ -85,7 +87,7 @@ def check_share(share: np.ndarray, camera: Camera, position: np.ndarray, side: i
     raise InputError(
         f"psf: a window of {side} × {side} pixels keeps {share.min():.1%} of the {CHANNEL_NAMES[int(channel)]} light "
         f"of the field at ({y:z.0f}, {x:z.0f}) µm, at least {least:.0%} was expected; "
-        f"{_elsewhere(camera, side) or 'ask for a larger window or leave it out to have one chosen'}."
+        f"{_elsewhere(camera, side) or _LARGER}."
     )
 
 
@@ -106,7 +108,14 @@ def check_window(
     """
     distance, inside = _ray_distances(view, wavelength)
     rays = _held(distance, inside, 0.5 * side * camera.sensor.pixel_pitch_m, channel_weight)
-    check_share(rays, camera, view.position + np.array(camera.lens.decentre_m), side, np.finfo(float).tiny)
+    if rays.min() > 0:
+        return
+    field, channel = np.unravel_index(rays.argmin(), rays.shape)
+    y, x = 1e6 * (view.position[int(field)] + np.array(camera.lens.decentre_m))
+    raise InputError(
+        f"psf: no ray of the {CHANNEL_NAMES[int(channel)]} light of the field at ({y:z.0f}, {x:z.0f}) µm lands in a "
+        f"window of {side} × {side} pixels; {_elsewhere(camera, side) or _LARGER}."
+    )
 
 
 def _elsewhere(camera: Camera, side: int) -> str:

@@ -49,7 +49,7 @@ CASES: dict[str, tuple[Callable[[dict[str, str]], None], str, str]] = {
     ),
     "a grid that no memory holds": (
         lens_with("aperture_um = 40.0, focal_length_um = 100.0", "aperture_um = 60000.0, focal_length_um = 30000.0"),
-        "psf a.toml -o OUT.h5 --engine angular_spectrum --window 9",
+        "psf a.toml -o OUT.h5 --engine angular_spectrum --window 301",
         "need a grid of",
     ),
     "functions that no memory holds": (
