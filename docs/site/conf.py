@@ -91,6 +91,8 @@ html_theme = "pydata_sphinx_theme"
 html_title = f"metalens {release}"
 html_show_sphinx = False
 html_copy_source = False
+html_static_path = ["static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "navigation_depth": 2,
     "show_toc_level": 2,
