@@ -25,12 +25,14 @@ from threading import Event, Thread
 
 from measuring import machine
 
+from metalens.formats.camera.camera import read_camera, write_camera
+
 COMMANDS = {
     "psf": "psf metacamera -o made.h5 --fields 7x7 --wavelengths 3",
     "tolerance": "tolerance metacamera -o made --draws 10 --fields 1x1",
     "design": "design metacamera -o made.toml --minutes 0.5",
     "library": "library build library.toml -o made.h5",
-    "verify": "verify metacamera -o made --zones 2 --most-pillars 12",
+    "verify": "verify pillars.toml -o made --zones 2 --most-pillars 12",
     "export": "export metacamera --gds made.gds --library si3n4-on-sio2",
     "synth": "synth embedded:train -o made --psf bank.h5 --count 48",
     "train": "train pairs -o made --psf bank.h5 --steps 20",
@@ -70,6 +72,9 @@ def make_inputs(names: list[str], folder: Path) -> None:
     for name, line in INPUTS.items():
         if name in wanted:
             run(line, folder)
+    if "verify" in names:
+        response = {"kind": "library", "library": "si3n4-on-sio2"}
+        write_camera(folder / "pillars.toml", read_camera("metacamera").with_(lens={"response": response}))
 
 
 @dataclass(frozen=True)

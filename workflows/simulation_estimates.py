@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from threadpoolctl import threadpool_limits
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.design.tolerance_run import ToleranceRun
@@ -29,7 +30,14 @@ if TYPE_CHECKING:
 _TIMED_PAIRS = 4
 """Pairs of which each is timed, beside the first."""
 
-_TIMED_ROWS = 200
+_BYTES_OF_ENTRY = 70
+"""Of the five tables of a library: three of complex numbers and two of real ones, and a little beside them."""
+
+_DESIGN_FILES = 3e4
+"""Bytes of a designed lens.toml and the checkpoint of its search."""
+
+_COMPILED_GRADIENT = 1.5e8
+"""Bytes that compiling the derivative of a design takes at least."""
 
 
 @measured
@@ -156,29 +164,30 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
 
 @measured
 def library_estimate(plan: LibraryPlan, *, workers: int) -> Estimate:
-    """Cost of a library: the eigenvectors of a matrix are computed twice, which is most of the work.
+    """Cost of a library: a few of its meta-atoms are computed, each at one wavelength.
 
     Args:
         plan: the checked specification.
         workers: processes.
 
     Returns:
-        The estimate, if every meta-atom takes the most Fourier orders.
+        The estimate, if the others take as many Fourier orders; sharp resonances take more.
     """
-    from metalens.optics.rcwa.atom import order_steps
+    from metalens.optics.rcwa.atom import at_wavelength
 
-    matrix = np.random.default_rng(0).standard_normal((_TIMED_ROWS, _TIMED_ROWS)).astype(np.complex128)
-    spent = timing(lambda: np.linalg.eig(matrix))
-    places = len(plan.geometry) * len(plan.wavelength) * len(plan.angle)
-    steps = order_steps(plan.spec.array.lattice, plan.spec.accuracy.most_orders)
-    # Two field components an order; eigenvectors, and about as much again for the scattering matrices; the derivatives
-    # repeat the last step but one.
-    cubes = sum((2 * orders) ** 3 for orders in [*steps, steps[-2]])
-    seconds = 2 * places * cubes * spent.further / _TIMED_ROWS**3 / min(workers, len(plan.geometry))
-    size = 100 * places * len(plan.spec.light.polarisations)
-    memory = workers * (peak_memory() + 10 * 16 * (2 * steps[-1]) ** 2)
-    basis = f"{_TIMED_ROWS} eigenvectors took {spent.further:.2f} s; at the most Fourier orders"
-    return Estimate(2 * size + 1e5, seconds, memory, basis)
+    atoms, lights = len(plan.geometry), len(plan.wavelength)
+    sample = [(atoms // 8, (7 * lights) // 8), (atoms // 2, lights // 2), ((7 * atoms) // 8, lights // 8)]
+    # As in the processes of a run.
+    with threadpool_limits(limits=1):
+        spent = timing(lambda: [at_wavelength(plan, *each) for each in sample])
+    each = Timing(spent.first, spent.further / len(sample))
+    # A process takes whole meta-atoms.
+    seconds = each.first + each.further * lights * -(-atoms // min(workers, atoms))
+    entries = atoms * lights * len(plan.angle) * len(plan.spec.light.polarisations)
+    kept = entries * _BYTES_OF_ENTRY + 2e4
+    parts = entries * _BYTES_OF_ENTRY + atoms * 4e3
+    basis = f"a meta-atom took {each.further:.2f} s at a wavelength, after {spent.first:.1f} s of compiling"
+    return Estimate(kept + parts, seconds, workers * peak_memory(), basis, kept_bytes=kept)
 
 
 @measured
@@ -205,7 +214,7 @@ def design_estimate(task: Task, minutes: float | None = None) -> Estimate:
         seconds = min(seconds, 10 * spent.first + 60 * minutes)
     kept = 8 * len(problem.wavelength) * (problem.window * problem.subpixels) ** 2 * fields * samples
     basis = f"the functions of one field took {spent.further:.2f} s, after {spent.first:.1f} s of compiling"
-    return Estimate(1e6, seconds, peak_memory() + 6 * kept, basis)
+    return Estimate(_DESIGN_FILES, seconds, peak_memory() + _COMPILED_GRADIENT + 6 * kept, basis)
 
 
 @measured

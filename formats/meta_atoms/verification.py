@@ -48,7 +48,7 @@ class VerifiedZone(BaseModel):
             constant phases, and the last change with the number of Fourier orders; None in files of earlier versions.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     radius_um: float
     pillars: int = Field(ge=2)
@@ -85,7 +85,7 @@ class Verification(BaseModel):
         versions: of the packages that decide the numbers.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
     schema_: Literal["metalens.verification"] = Field(default="metalens.verification", alias="schema")
     version: Annotated[Literal[1], WHOLE] = 1

@@ -34,7 +34,7 @@ _HASH = r"^[0-9a-f]{64}$"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False, populate_by_name=True)
 
 
 class EnsembleMember(_Record):

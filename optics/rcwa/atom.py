@@ -31,10 +31,30 @@ def compute_atom(plan: LibraryPlan, atom: int) -> dict[str, np.ndarray]:
         ``transmission``, ``transmittance``, ``reflectance``, ``height_slope`` and ``index_slope``, each
         ``[polarisation, angle, wavelength]``, and ``orders`` and ``error``, ``[wavelength]``.
     """
-    family = family_of(plan, atom)
-    density = cell_density(family, lengths_of(plan, atom), plan.pitch, plan.spec.array.lattice)
-    columns = [_at_wavelength(plan, density, place, mirrored=family.mirrored) for place in range(len(plan.wavelength))]
+    density, mirrored = _cell(plan, atom)
+    columns = [_at_wavelength(plan, density, place, mirrored=mirrored) for place in range(len(plan.wavelength))]
     return {name: np.stack([column[name] for column in columns], axis=-1) for name in columns[0]}
+
+
+def at_wavelength(plan: LibraryPlan, atom: int, place: int) -> dict[str, np.ndarray]:
+    """Compute the tables of one meta-atom at one wavelength.
+
+    Args:
+        plan: the checked specification.
+        atom: index of its geometry.
+        place: index of the wavelength.
+
+    Returns:
+        As :func:`compute_atom`, without the axis of wavelengths.
+    """
+    density, mirrored = _cell(plan, atom)
+    return _at_wavelength(plan, density, place, mirrored=mirrored)
+
+
+def _cell(plan: LibraryPlan, atom: int) -> tuple[np.ndarray, bool]:
+    """Density of one meta-atom's cell, and whether it is its own mirror image."""
+    family = family_of(plan, atom)
+    return cell_density(family, lengths_of(plan, atom), plan.pitch, plan.spec.array.lattice), family.mirrored
 
 
 def _at_wavelength(plan: LibraryPlan, density: np.ndarray, place: int, *, mirrored: bool) -> dict[str, np.ndarray]:

@@ -203,6 +203,15 @@ def test_wavelengths_and_fields_beyond_the_verification_are_refused():
         neighbours.check_field(np.sin(np.radians(25)))
 
 
+@pytest.mark.parametrize("key", ["azimuth_deg", "deflection_sine", "phase_error_rad", "geometry_nm"])
+def test_a_number_of_a_verification_that_is_none_is_refused(tmp_path, key):
+    content = json.loads(verification(one_zone()).model_dump_json(by_alias=True))
+    content["zones"][0][key] = [[float("nan")]] if key == "geometry_nm" else float("nan")
+    (tmp_path / "verification.json").write_text(json.dumps(content))
+    with pytest.raises(InputError, match=rf"{key}.*finite number"):
+        read_verification(tmp_path / "verification.json")
+
+
 def test_a_damaged_verification_is_told(tmp_path):
     path = tmp_path / "verification.json"
     path.write_text(json.dumps({"schema": "metalens.verification", "version": 1}))
