@@ -71,7 +71,7 @@ def tolerance(
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.design.tolerance_run import RUN
-    from metalens.formats.design.tolerance_spec import TYPICAL, read_tolerance_spec
+    from metalens.formats.design.tolerance_spec import read_tolerance_spec, typical_tolerances
     from metalens.formats.files.claim import check_claim
     from metalens.psf.tolerance.ensemble import check_count
     from metalens.psf.tolerance.evaluation import evaluation_of
@@ -80,7 +80,7 @@ def tolerance(
 
     check_claim(output, RUN, resume=resume)
     camera = read_camera(lens)
-    spec = TYPICAL if spec_path is None else read_tolerance_spec(spec_path)
+    spec = typical_tolerances(camera.lens) if spec_path is None else read_tolerance_spec(spec_path)
     run = tolerance_run_of(
         camera,
         spec,

@@ -12,6 +12,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from metalens.formats.camera.lens import Lens
 from metalens.formats.files.record import Finite, Micrometres, NotNegative, Positive, Record, tags_of
 from metalens.formats.files.toml_file import parse_toml, read_text, validated
 
@@ -197,6 +198,28 @@ TYPICAL = ToleranceSpec(
     ),
 )
 """Default without a file; docs/tolerancing.md gives the source of each number."""
+
+TYPICAL_OF_GLASS = {
+    "surface_radius_percent": Normal(distribution="normal", sigma=0.3),
+    "surface_distance_um": Normal(distribution="normal", sigma=5.0),
+    "glass_index_error": Normal(distribution="normal", sigma=0.0005),
+}
+"""Errors of refractive surfaces that are typical besides."""
+
+
+def typical_tolerances(lens: Lens) -> ToleranceSpec:
+    """The errors that hold for a lens without a file.
+
+    Args:
+        lens: of the camera.
+
+    Returns:
+        :data:`TYPICAL`, with :data:`TYPICAL_OF_GLASS` where the lens has refractive surfaces.
+    """
+    if lens.surfaces is None:
+        return TYPICAL
+    return TYPICAL.model_copy(update={"errors": TYPICAL.errors.model_copy(update=TYPICAL_OF_GLASS)})
+
 
 _TAGS = tags_of(Distribution)
 

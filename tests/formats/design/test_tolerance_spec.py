@@ -2,7 +2,16 @@
 
 import pytest
 
-from metalens.formats.design.tolerance_spec import TYPICAL, Normal, Uniform, parse_tolerance_spec, read_tolerance_spec
+from metalens.formats.camera.camera import read_camera
+from metalens.formats.design.tolerance_spec import (
+    TYPICAL,
+    TYPICAL_OF_GLASS,
+    Normal,
+    Uniform,
+    parse_tolerance_spec,
+    read_tolerance_spec,
+    typical_tolerances,
+)
 from metalens.formats.files.errors import InputError
 
 HEAD = 'schema = "metalens.tolerance"\nversion = 1\n'
@@ -32,7 +41,16 @@ def test_errors_come_in_one_order_whatever_the_files():
 
 
 def test_typical_errors_are_all_there():
-    assert len(TYPICAL.errors.terms) == len(type(TYPICAL.errors).model_fields)
+    glass = set(TYPICAL_OF_GLASS)
+    assert set(TYPICAL.errors.terms) | glass == set(type(TYPICAL.errors).model_fields)
+
+
+def test_typical_errors_of_glass_are_those_of_a_lens_behind_refractive_surfaces():
+    camera = read_camera("metacamera")
+    assert typical_tolerances(camera.lens) is TYPICAL
+    surface = {"thickness_um": 10.0, "clear_diameter_um": 200.0}
+    hybrid = typical_tolerances(camera.with_(lens={"surfaces": [surface]}).lens)
+    assert hybrid.errors.terms == TYPICAL.errors.terms | TYPICAL_OF_GLASS
 
 
 @pytest.mark.parametrize(
