@@ -110,6 +110,9 @@ class Job:
                 self.process.kill()
                 self.process.wait()
                 remove_unfinished_of(self.process.pid, self.project.own)
+                # It was stopped, as was asked for; one that was killed from outside has failed.
+                self._write("status", str(_STOPPED))
+                self.process = None
             self.state()
 
     def state(self) -> State:

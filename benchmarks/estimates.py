@@ -73,7 +73,7 @@ def make_inputs(names: list[str], folder: Path) -> None:
         if name in wanted:
             run(line, folder)
     if "verify" in names:
-        response = {"kind": "library", "library": "si3n4-on-sio2"}
+        response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 530.0}
         write_camera(folder / "pillars.toml", read_camera("metacamera").with_(lens={"response": response}))
 
 

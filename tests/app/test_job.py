@@ -124,5 +124,20 @@ def test_ending_leaves_nothing_half_written(project):
     assert inside == (set() if job.state() == "stopped" else {"bank.h5"})
 
 
+def test_a_command_that_hears_no_signal_is_killed_and_counts_as_stopped(project, monkeypatch):
+    monkeypatch.setattr("metalens.app.job._SECONDS_TO_END", 0.1)
+    deaf = (
+        "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('deaf', flush=True); time.sleep(60)"
+    )
+    job = Jobs(project).job("bank")
+    project.part("jobs", "bank")
+    job.process = subprocess.Popen([sys.executable, "-c", deaf], stdout=subprocess.PIPE)
+    assert job.process.stdout is not None
+    with job.process.stdout as said:
+        said.readline()
+    job.end()
+    assert job.state() == "stopped"
+
+
 def test_a_command_is_shown_without_json():
     assert shown_command(["psf", "my lens.toml", "--json"]) == "metalens psf 'my lens.toml'"
