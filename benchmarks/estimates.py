@@ -74,7 +74,9 @@ def make_inputs(names: list[str], folder: Path) -> None:
             run(line, folder)
     if "verify" in names:
         response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 530.0}
-        write_camera(folder / "pillars.toml", read_camera("metacamera").with_(lens={"response": response}))
+        lens = {"aperture_um": 40.0, "focal_length_um": 60.0, "response": response}
+        camera = read_camera("hyperbolic").with_(lens=lens, sensor={"pixels": (32, 32), "pixel_pitch_um": 1.0})
+        write_camera(folder / "pillars.toml", camera)
 
 
 @dataclass(frozen=True)
