@@ -17,6 +17,7 @@ from typing import Any, Literal
 
 from metalens.app.project import Project
 from metalens.formats.files.atomic import atomic_file, remove_unfinished_of
+from metalens.formats.files.claim import remove_left_locks
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json, read_record
 
@@ -109,7 +110,8 @@ class Job:
             except subprocess.TimeoutExpired:
                 self.process.kill()
                 self.process.wait()
-                remove_unfinished_of(self.process.pid, self.project.own)
+                remove_unfinished_of(self.process.pid, self.project.folder)
+                remove_left_locks(self.project.folder)
                 # It was stopped, as was asked for; one that was killed from outside has failed.
                 self._write("status", str(_STOPPED))
                 self.process = None

@@ -236,6 +236,17 @@ def held(lock: Path, place: Path) -> Iterator[None]:
         held_lock.release()
 
 
+def remove_left_locks(folder: Path) -> None:
+    """Remove the locks beside files that nobody holds: those of processes that were killed.
+
+    Args:
+        folder: in which, and in whose folders, they are looked for.
+    """
+    for lock in tuple(folder.rglob(f".*{LOCK}")):
+        with suppress(InputError), held(lock, lock):
+            pass
+
+
 def require_same(
     found: Mapping[str, Any], asked: Mapping[str, Any], place: Path, *, may_differ: Collection[str] = ()
 ) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from metalens.app.job import Job, Jobs, shown_command
 from metalens.app.project import open_project
+from metalens.formats.files.claim import held
 from metalens.formats.files.errors import InputError
 
 
@@ -135,7 +136,14 @@ def test_a_command_that_hears_no_signal_is_killed_and_counts_as_stopped(project,
     assert job.process.stdout is not None
     with job.process.stdout as said:
         said.readline()
-    job.end()
+    # What it had begun, beside what another run is at.
+    names = (f"bank.h5.{job.process.pid}.part", "bank.h5.lock", "other.h5.lock")
+    part, lock, other = (project.folder / f".{name}" for name in names)
+    part.touch()
+    lock.touch()
+    with held(other, other):
+        job.end()
+        assert [each.exists() for each in (part, lock, other)] == [False, False, True]
     assert job.state() == "stopped"
 
 
