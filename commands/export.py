@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -127,6 +127,7 @@ def layout(
     from metalens.formats.files.extras import require
     from metalens.formats.meta_atoms.library import library_path
     from metalens.optics.layout.chosen import choice_for, structure_of_camera
+    from metalens.workflows.layout_files import write_structure_file
 
     places = {"gds": gds, "oasis": oasis, "csv": csv, "structure": structure_path, "zemax": zemax}
     outputs = {kind: path for kind, path in places.items() if path is not None}
@@ -153,7 +154,9 @@ def layout(
         )
     table = None if zemax is None else _radial_phase(camera, zemax_tolerance_rad)
     if dry_run:
-        expected = _cost(camera, choice, outputs, options)
+        from metalens.workflows.simulation_estimates import layout_estimate
+
+        expected = layout_estimate(camera, choice, list(outputs), options)
         _tell_plan(camera, choice, outputs, built, expected, as_json)
         return
     claim_new_file(*outputs.values())
@@ -167,7 +170,7 @@ def layout(
             found |= _structure_figures(structure)
             for kind, path in outputs.items():
                 if kind != "zemax":
-                    found["outputs"][kind] = _write(kind, path, structure, camera, options)
+                    found["outputs"][kind] = write_structure_file(kind, path, structure, camera, options)
     what = f"{found['sites']} sites on a {found['lattice']} lattice" if built else f"{found['terms']} terms"
     names = ", ".join(str(path) for path in outputs.values())
     answer(found, as_json, f"{names}: {camera.name}, {what}{_delay(found)}{_rounding(found)}")
@@ -222,57 +225,6 @@ def _mask_options(name: str, drawn: dict[str, Any]) -> MaskOptions:
         marks=not drawn["no_marks"],
         quadrants=not drawn["no_quadrants"],
     )
-
-
-_TIMED_SITES_ACROSS = (40, 80)
-"""Of the two lenses on which a layout is measured."""
-
-_TIMED_SENSOR = {"pixels": (16, 16), "pixel_pitch_um": 0.5}
-"""A small one, of which the lens sees all."""
-
-
-def _cost(camera: Camera, choice: Choice | None, outputs: dict[str, Path], options: MaskOptions) -> Estimate:
-    """Size and time, from a small hyperbolic lens of the same library and pitch, or from the lens' own structure."""
-    import tempfile
-    import time
-
-    from metalens.formats.camera.camera import read_camera
-    from metalens.optics.layout.chosen import site_estimate, structure_of_camera
-    from metalens.runners.processes import peak_memory
-    from metalens.workflows.estimate import Estimate, folder_bytes
-    from metalens.workflows.simulation_estimates import done_estimate
-
-    begun, kinds = time.perf_counter(), [kind for kind in outputs if kind != "zemax"]
-    if not kinds:
-        return done_estimate(2e4, begun)
-    sizes: list[int] = []
-
-    def write(lens: Camera) -> float:
-        begun = time.perf_counter()
-        with tempfile.TemporaryDirectory() as folder:
-            structure = structure_of_camera(lens, choice)
-            for kind in kinds:
-                _write(kind, Path(folder) / kind, structure, lens, options)
-            sizes.append(folder_bytes(Path(folder)))
-        return time.perf_counter() - begun
-
-    if choice is None:
-        write(camera)
-        return done_estimate(sizes[0], begun)
-    lenses = []
-    for across in _TIMED_SITES_ACROSS:
-        aperture = 1e6 * choice.pitch * across
-        changed = {"aperture_um": aperture, "focal_length_um": 3 * aperture}
-        lenses.append(read_camera("hyperbolic").with_(lens=changed, sensor=_TIMED_SENSOR))
-    # The first time includes what is loaded; what a run does once, such as reading the library, is in all.
-    first, few, many = write(lenses[1]), write(lenses[0]), write(lenses[1])
-    sites = [site_estimate(lens, choice) for lens in lenses]
-    further = (site_estimate(camera, choice) - sites[1]) / (sites[1] - sites[0])
-    size = sizes[2] + max(further, -1.0) * (sizes[2] - sizes[1])
-    seconds = first + max(further, 0.0) * max(many - few, 0.0)
-    basis = f"lenses of {' and '.join(map(str, _TIMED_SITES_ACROSS))} meta-atoms across took {few:.2f} and {many:.2f} s"
-    memory = peak_memory() + 200 * site_estimate(camera, choice)
-    return Estimate(size, seconds, memory, basis, first + few + many)
 
 
 def _tell_plan(
@@ -337,49 +289,6 @@ def _sites_by_family(structure: Structure, counts: np.ndarray) -> dict[str, Any]
             for number, family in families
         ]
     }
-
-
-def _write(kind: str, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
-    """Write one of the files of a structure; returns its figures."""
-    writers: dict[str, Callable[[], dict[str, Any]]] = {
-        "csv": lambda: _write_table(path, structure),
-        "structure": lambda: _write_structure(path, structure),
-    }
-    return writers[kind]() if kind in writers else _write_layout(kind, path, structure, camera, options)
-
-
-def _write_layout(kind: Any, path: Path, structure: Structure, camera: Camera, options: MaskOptions) -> dict[str, Any]:
-    import math
-    from dataclasses import replace
-
-    from metalens.optics.layout.mask import write_mask
-
-    chosen = options if kind == "oasis" else replace(options, circles=False)
-    lens = camera.lens
-    made = write_mask(path, structure, kind, diameter=lens.aperture_m, aperture=lens.aperture, options=chosen)
-    return {
-        "path": str(path),
-        "bytes": made.size,
-        "cells": made.cells,
-        "references": made.references,
-        "quadrants": made.quadrants,
-        "largest_width_error_nm": 1e9 * made.width_error,
-        **({} if made.angle_error is None else {"largest_angle_error_deg": math.degrees(made.angle_error)}),
-    }
-
-
-def _write_table(path: Path, structure: Structure) -> dict[str, Any]:
-    from metalens.optics.layout.sites_table import write_sites_table
-
-    lines = write_sites_table(path, structure)
-    return {"path": str(path), "bytes": path.stat().st_size, "sites": lines}
-
-
-def _write_structure(path: Path, structure: Structure) -> dict[str, Any]:
-    from metalens.formats.camera.structure import write_structure
-
-    write_structure(path, structure)
-    return {"path": str(path), "bytes": path.stat().st_size}
 
 
 def _radial_phase(camera: Camera, tolerance: float) -> RadialPhaseTable:

@@ -17,9 +17,10 @@ Sequences of stages. Each stage is a normal command in a process of its own:
 Beside the stages:
 
 - ``estimate``              what a run will take, from a short measurement
-- ``simulation_estimates``  of point spread functions, pairs and drawn lenses
+- ``simulation_estimates``  of point spread functions, pairs, drawn lenses, libraries, designs and layouts
 - ``restorer_estimates``    of training, restoring, reports and benchmarks
 - ``banks``           the psf.h5 of a camera, simulated once and kept
+- ``layout_files``    the files of a structure, with their figures
 - ``starting_files``  commented files to begin with
 - ``doctor``          what an installation has, and what is slow on a machine
 """

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.design.tolerance_run import ToleranceRun
 from metalens.formats.psf.bank_file import Bank, write_psf_bank
 from metalens.psf.bank_plan import BankPlan
@@ -23,6 +23,8 @@ from metalens.synth.photographs import Photograph
 from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, timing
 
 if TYPE_CHECKING:
+    from metalens.optics.layout.chosen import Choice
+    from metalens.optics.layout.mask import MaskOptions
     from metalens.optics.rcwa.plan import LibraryPlan
     from metalens.optics.verification.plan import VerificationPlan
     from metalens.psf.design.search import Task
@@ -32,6 +34,12 @@ _TIMED_PAIRS = 4
 
 _BYTES_OF_ENTRY = 70
 """Of the five tables of a library: three of complex numbers and two of real ones, and a little beside them."""
+
+_TIMED_SITES_ACROSS = (40, 80)
+"""Of the two lenses on which a layout is measured."""
+
+_TIMED_SENSOR = {"pixels": (16, 16), "pixel_pitch_um": 0.5}
+"""A small one, of which the lens sees all."""
 
 _DESIGN_FILES = 3e4
 """Bytes of a designed lens.toml and the checkpoint of its search."""
@@ -260,3 +268,48 @@ def done_estimate(disk_bytes: float, begun: float) -> Estimate:
     """
     spent = time.perf_counter() - begun
     return Estimate(disk_bytes, spent, peak_memory(), "the dry run itself, which does all but the writing", spent)
+
+
+def layout_estimate(camera: Camera, choice: Choice | None, files: Sequence[str], options: MaskOptions) -> Estimate:
+    """Cost of layouts, from small hyperbolic lenses of the same library and pitch, or from the lens' own structure.
+
+    Args:
+        camera: whose lens is drawn.
+        choice: of its meta-atoms; None where it has a structure of its own.
+        files: kinds of the files that are written.
+        options: of layouts.
+    """
+    from metalens.optics.layout.chosen import site_estimate, structure_of_camera
+    from metalens.workflows.layout_files import write_structure_file
+
+    begun, kinds = time.perf_counter(), [kind for kind in files if kind != "zemax"]
+    if not kinds:
+        return done_estimate(2e4, begun)
+    sizes: list[int] = []
+
+    def write(lens: Camera) -> float:
+        begun = time.perf_counter()
+        with tempfile.TemporaryDirectory() as folder:
+            structure = structure_of_camera(lens, choice)
+            for kind in kinds:
+                write_structure_file(kind, Path(folder) / kind, structure, lens, options)
+            sizes.append(folder_bytes(Path(folder)))
+        return time.perf_counter() - begun
+
+    if choice is None:
+        write(camera)
+        return done_estimate(sizes[0], begun)
+    lenses = []
+    for across in _TIMED_SITES_ACROSS:
+        aperture = 1e6 * choice.pitch * across
+        changed = {"aperture_um": aperture, "focal_length_um": 3 * aperture}
+        lenses.append(read_camera("hyperbolic").with_(lens=changed, sensor=_TIMED_SENSOR))
+    # The first time includes what is loaded; what a run does once, such as reading the library, is in all.
+    first, few, many = write(lenses[1]), write(lenses[0]), write(lenses[1])
+    sites = [site_estimate(lens, choice) for lens in lenses]
+    further = (site_estimate(camera, choice) - sites[1]) / (sites[1] - sites[0])
+    size = sizes[2] + max(further, -1.0) * (sizes[2] - sizes[1])
+    seconds = first + max(further, 0.0) * max(many - few, 0.0)
+    basis = f"lenses of {' and '.join(map(str, _TIMED_SITES_ACROSS))} meta-atoms across took {few:.2f} and {many:.2f} s"
+    memory = peak_memory() + 200 * site_estimate(camera, choice)
+    return Estimate(size, seconds, memory, basis, first + few + many)

@@ -125,7 +125,7 @@ def test_where_one_file_cannot_be_made_none_is(lens: Path, tmp_path: Path, monke
     def fail(*_: object, **__: object) -> None:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("metalens.optics.layout.sites_table.write_sites_table", fail)
+    monkeypatch.setattr("metalens.workflows.layout_files.write_sites_table", fail)
     result = export(lens, "--gds", "l.gds", "--csv", "l.csv", "--zemax", "l.txt")
     assert isinstance(result.exception, OSError)
     assert list(tmp_path.iterdir()) == [lens]
