@@ -53,7 +53,8 @@ class DataView:
                     if not folders:
                         faint(
                             "The project has no folder of pairs; metalens synth makes one. That of the held-out "
-                            "photographs appears seconds after the app has started; load this page again."
+                            "photographs appears seconds after the view Restore has shown its first picture; load this "
+                            "page again."
                         )
                     self.folder = ui.select(folders, label="Folder of pairs", on_change=self.choose).classes("w-full")
                     self.folder.mark("pairs")

@@ -31,6 +31,7 @@ _LARGEST_TAIL = 20_000
 _LARGEST_LOG = 1_000_000
 _SECONDS_TO_END = 20.0
 _STOPPED = 130
+_LEAST_PRIORITY = 19
 
 
 @dataclass
@@ -52,11 +53,12 @@ class Job:
         """Where the log, the answer and the exit status lie."""
         return self.project.own / "jobs" / self.name
 
-    def start(self, arguments: Sequence[str]) -> None:
+    def start(self, arguments: Sequence[str], *, patient: bool = False) -> None:
         """Begin; what an earlier run of the same name said is replaced.
 
         Args:
             arguments: command line after ``metalens``.
+            patient: leave the processor to all other processes.
 
         Raises:
             InputError: the process of an earlier run still works.
@@ -78,7 +80,10 @@ class Job:
                 stderr=log,
                 # Ctrl-C in the terminal reaches the app alone, which ends its jobs in order.
                 start_new_session=True,
+                creationflags=getattr(subprocess, "IDLE_PRIORITY_CLASS", 0) if patient else 0,
             )
+        if patient and sys.platform != "win32":
+            os.setpriority(os.PRIO_PROCESS, self.process.pid, _LEAST_PRIORITY)
         self._write("process", str(self.process.pid))
 
     def stop(self) -> None:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 
-from nicegui import background_tasks, run, ui
+from nicegui import run, ui
 from nicegui.events import UploadEventArguments
 
-from metalens.app.frame import CommandBox, Progress, Sentence, card, faint
-from metalens.app.held_out import begin_held_out, held_out_folder, held_out_job, load_adapter
+from metalens.app.frame import Progress, Sentence, card, faint
+from metalens.app.held_out import add_held_out, begin_held_out, begin_project, held_out_job
+from metalens.app.job import Job
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE, add_pairs, add_upload, photographs_in
 from metalens.app.studio import Studio
-from metalens.app.watching import watch
+
+_SECONDS = 0.5
 
 
 class PhotographList:
@@ -22,7 +25,6 @@ class PhotographList:
         chosen: called with the key of the photograph that was chosen.
         progress: the view's bar.
         sentence: the view's place for what is wrong.
-        command: the view's box for the command that does the same.
     """
 
     def __init__(
@@ -31,14 +33,15 @@ class PhotographList:
         chosen: Callable[[str | None], Awaitable[None]],
         progress: Progress,
         sentence: Sentence,
-        command: CommandBox,
     ) -> None:
         self.studio = studio
         self.project = studio.project
-        self.progress, self.sentence, self.command = progress, sentence, command
+        self.progress, self.sentence = progress, sentence
+        self.asked = False
         with card("Photograph"):
             self.select = ui.select({}, label="Photograph", on_change=lambda event: chosen(event.value))
             self.select.classes("w-full").mark("photograph")
+            self.note = faint("")
             ui.upload(
                 label="Upload captures",
                 multiple=True,
@@ -60,9 +63,8 @@ class PhotographList:
                 ).classes("w-full")
 
     async def begin(self) -> None:
-        """Choose the last photograph, or make the held-out captures first."""
-        if not photographs_in(self.project):
-            await self._held_out()
+        """Choose the last photograph, or that with which a project begins."""
+        await self.sentence.guarded(lambda: run.io_bound(begin_project, self.project), self.progress)
         known = self._listed()
         last = self.project.state().get("photograph")
         if known and not self.select.is_deleted:
@@ -70,9 +72,7 @@ class PhotographList:
 
     async def take(self, folder: str) -> None:
         """Take photographs of a folder of pairs."""
-        found = await self.sentence.guarded(
-            lambda: run.io_bound(add_pairs, self.project, self.project.inside(folder)), self.progress
-        )
+        found = await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, folder), self.progress)
         if found:
             self._listed()
             self.select.set_value(found[0].key)
@@ -94,18 +94,29 @@ class PhotographList:
         """Stop making the held-out captures."""
         held_out_job(self.studio).stop()
 
-    async def _held_out(self) -> None:
-        """Photograph the embedded held-out pictures with the embedded camera, while the adapter is loaded."""
-        job = begin_held_out(self.studio)
-        if job.state() == "running":
-            background_tasks.create(self.sentence.guarded(lambda: load_adapter(self.studio)))
-            self.command.show(job.command())
-            if not await watch(job, self.progress, "photographing the held-out pictures"):
-                self.sentence.show("" if job.state() == "stopped" else job.sentence())
-                return
-            self.progress.show(1.0, "loading the adapter")
-        pairs = held_out_folder(self.project)
-        await self.sentence.guarded(lambda: run.io_bound(add_pairs, self.project, pairs), self.progress)
+    async def add_further(self) -> None:
+        """Capture the further held-out photographs, once a page, while others are restored."""
+        if self.asked:
+            return
+        self.asked = True
+
+        async def begin() -> Job | None:
+            return begin_held_out(self.studio)
+
+        job = await self.sentence.guarded(begin)
+        if job is None:
+            return
+        while job.state() == "running" and not self.note.is_deleted:
+            self.note.set_text("Two more held-out photographs are being captured.")
+            await asyncio.sleep(_SECONDS)
+        if self.note.is_deleted:
+            return
+        self.note.set_text("")
+        if job.state() == "failed":
+            self.sentence.show(job.sentence())
+        elif job.state() == "done":
+            await self.sentence.guarded(lambda: run.io_bound(add_held_out, self.project))
+            self._listed()
 
     def _listed(self) -> dict[str, str]:
         known = {each.key: f"{each.about.title} ({each.about.source})" for each in photographs_in(self.project)}

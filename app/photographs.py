@@ -22,6 +22,7 @@ from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.json_file import read_record
+from metalens.formats.pairs.example import EXAMPLE
 from metalens.formats.pairs.reader import pair_names, read_pairs
 from metalens.formats.pictures.pictures import decode_picture, with_picture, write_picture
 
@@ -47,7 +48,7 @@ class About(BaseModel):
 
     Attributes:
         title: for people; it may hold anything.
-        source: the folder of pairs, or ``upload``.
+        source: the folder of pairs, ``embedded:example``, or ``upload``.
         pixels: rows, columns of the capture.
         place: (row, column) on the sensor of its first pixel, if it is a part of the frame.
         lens_hashes: of the cameras that it may be of; empty if that is not known.
@@ -118,18 +119,18 @@ def _about(folder: Path) -> About:
     return read_record(folder / "about.json", About, "description of a photograph", "delete its folder")
 
 
-def add_pairs(project: Project, pairs_folder: Path, most: int = 24) -> list[Photograph]:
+def add_pairs(project: Project, source: str, most: int = 24) -> list[Photograph]:
     """Take the first pairs of a folder as photographs whose clean picture is known.
 
     Args:
         project: where they are kept.
-        pairs_folder: of pairs, in the project.
+        source: a folder of pairs, relative to the project's, or the pair that comes with the package.
         most: pairs that are taken.
 
     Raises:
         InputError: there are no pairs, or they are damaged.
     """
-    pairs = read_pairs(project.inside(pairs_folder))
+    pairs = read_pairs(source if source == EXAMPLE else project.inside(source))
     manifest = pairs.manifest
     whole = all(camera.sensor == manifest.pixels for camera in manifest.cameras)
     found = []
@@ -137,7 +138,7 @@ def add_pairs(project: Project, pairs_folder: Path, most: int = 24) -> list[Phot
         sample = pairs.sample(number)
         about = About(
             title=name,
-            source=project.relative(project.inside(pairs_folder)),
+            source=source,
             pixels=manifest.pixels,
             place=None if whole else (int(sample.position[0]), int(sample.position[1])),
             lens_hashes=tuple(manifest.lens_hashes),

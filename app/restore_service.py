@@ -52,11 +52,35 @@ class Restoring:
     latents: dict[str, Any] = field(default_factory=dict)
     measured: dict[tuple[str, str, str], dict[str, float]] = field(default_factory=dict)
 
-    def warm(self, tell: Tell, adapter: str) -> dict[str, Any]:
-        """Load an adapter before a photograph is there."""
-        tell(0.0, "loading the adapter")
-        self._load(adapter, None, False)
-        return {}
+    def load(self, adapter: str, psf: str | None = None, any_lens: bool = False) -> None:
+        """Load a restorer, unless it is loaded.
+
+        Args:
+            adapter: name or folder.
+            psf: the captures' ``psf.h5``, if not the adapter's own.
+            any_lens: accept functions of a lens that the adapter was not trained for.
+
+        Raises:
+            InputError: the adapter cannot be used; an ``UnknownLens`` waits for a click.
+        """
+        import torch
+
+        from metalens.restore.adapter.adapter_file import load_restorer
+        from metalens.restore.inference.restored_files import known_lenses, take_camera
+        from metalens.restore.machine import usable_device
+
+        if self.chosen == (adapter, psf):
+            return
+        self.chosen, self.latents = None, {}
+        restorer = load_restorer(adapter if adapter in ADAPTERS else self.project.inside(adapter))
+        bank = None if psf is None else read_psf_bank(self.project.inside(psf))
+        if bank is not None:
+            if bank.camera.hash not in known_lenses(restorer) and not any_lens:
+                raise UnknownLens(f"the adapter was trained for {restorer.camera.name}, not for {bank.camera.name}")
+            take_camera(restorer, bank, any_lens=any_lens)
+        # As the command does: the memory of the moved weights decides the last bits.
+        self.restorer, self.bank = restorer.to(usable_device("cpu"), torch.float32), bank or restorer.bank
+        self.chosen = (adapter, psf)
 
     def open(
         self, tell: Tell, key: str, adapter: str, psf: str | None = None, any_lens: bool = False, cut: bool = False
@@ -78,7 +102,7 @@ class Restoring:
         """
         tell(0.02, "loading the adapter")
         try:
-            self._load(adapter, psf, any_lens)
+            self.load(adapter, psf, any_lens)
         except UnknownLens as error:
             return {"foreign": str(error)}
         from metalens.restore.inference.latents_file import load_latents, save_latents
@@ -219,26 +243,6 @@ class Restoring:
     def _photograph(self, folder: Path) -> Photograph:
         return photograph(self.project, folder.parent.name)
 
-    def _load(self, adapter: str, psf: str | None, any_lens: bool) -> None:
-        import torch
-
-        from metalens.restore.adapter.adapter_file import load_restorer
-        from metalens.restore.inference.restored_files import known_lenses, take_camera
-        from metalens.restore.machine import usable_device
-
-        if self.chosen == (adapter, psf):
-            return
-        self.chosen, self.latents = None, {}
-        restorer = load_restorer(adapter if adapter in ADAPTERS else self.project.inside(adapter))
-        bank = None if psf is None else read_psf_bank(self.project.inside(psf))
-        if bank is not None:
-            if bank.camera.hash not in known_lenses(restorer) and not any_lens:
-                raise UnknownLens(f"the adapter was trained for {restorer.camera.name}, not for {bank.camera.name}")
-            take_camera(restorer, bank, any_lens=any_lens)
-        # As the command does: the memory of the moved weights decides the last bits.
-        self.restorer, self.bank = restorer.to(usable_device("cpu"), torch.float32), bank or restorer.bank
-        self.chosen = (adapter, psf)
-
     def _name(self) -> str:
         lens = "none" if self.bank is None else self.bank.camera.hash[:8]
         return f"{self.restorer.identity[:8]}-{lens}"
@@ -272,10 +276,15 @@ def map_name(data: bytes) -> str:
 
 
 def main() -> None:
-    """Run the process: ``python -m metalens.app.restore_service PROJECT``."""
+    """Run the process: ``python -m metalens.app.restore_service PROJECT [ADAPTER]``, which it loads unasked."""
     state = Restoring(Project(Path(sys.argv[1])))
+
+    def load() -> None:
+        for adapter in sys.argv[2:]:
+            state.load(adapter)
+
     answer_requests(
-        {name: getattr(state, name) for name in ("warm", "open", "decode", "wiener", "uncertainty", "figures")}
+        {name: getattr(state, name) for name in ("open", "decode", "wiener", "uncertainty", "figures")}, load
     )
 
 

@@ -7,7 +7,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from nicegui import run, ui
+from nicegui import background_tasks, run, ui
 
 from metalens.app.embedded import ADAPTERS
 from metalens.app.files import url_of
@@ -54,9 +54,7 @@ class RestoreView:
                 self.panes = PhotoPanes(self.released, self.painted).mark("panes")
                 self.results = RestoredResults()
             with left:
-                self.photographs = PhotographList(
-                    studio, self.choose, self.progress, self.sentence, self.results.command
-                )
+                self.photographs = PhotographList(studio, self.choose, self.progress, self.sentence)
                 self._controls()
         ui.timer(0.05, self.photographs.begin, once=True)
 
@@ -117,6 +115,7 @@ class RestoreView:
             return
         self.chosen = given
         self._show_panes()
+        self.progress.show(0.0, "loading the adapter")
         request = {"do": "open", "key": key, "adapter": self.adapter.value, "psf": self._psf()}
         opened = await self._asked(request | {"any_lens": any_lens, "cut": any_lens})
         if opened is None or turn != self.turn:
@@ -138,6 +137,7 @@ class RestoreView:
         self.panes.show(pictures=[], overlay=None, mapped=None)
         self._show_panes()
         if await self._show_alpha(self.alpha, turn):
+            background_tasks.create(self.photographs.add_further())
             await self._ahead(turn)
 
     async def _ahead(self, turn: int) -> None:

@@ -7,23 +7,18 @@ import signal
 import webbrowser
 from collections.abc import Callable
 from contextlib import suppress
+from importlib import import_module
 
 from nicegui import Client, app, background_tasks, ui
 from starlette.middleware import Middleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metalens.app.address import Address
-from metalens.app.data_view import DataView
-from metalens.app.design_view import DesignView
 from metalens.app.files import routes
 from metalens.app.frame import frame
 from metalens.app.guard import Guard
-from metalens.app.held_out import load_adapter
-from metalens.app.lens_view import LensView
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE
-from metalens.app.restore_view import RestoreView
 from metalens.app.studio import Studio
-from metalens.formats.files.errors import InputError
 
 _MOMENT = 0.02
 """Seconds."""
@@ -35,12 +30,13 @@ _ICON = (
 )
 
 _LARGEST_BODY = MOST_AT_ONCE * LARGEST_UPLOAD
-_PAGES: dict[str, Callable[[Studio], object]] = {
-    "/": RestoreView,
-    "/lens": LensView,
-    "/design": DesignView,
-    "/data": DataView,
+_VIEWS = {
+    "/": "restore_view:RestoreView",
+    "/lens": "lens_view:LensView",
+    "/design": "design_view:DesignView",
+    "/data": "data_view:DataView",
 }
+"""Path → module and class, imported when it is first opened: SciPy and matplotlib take as long as all else."""
 
 
 def pages(studio: Studio) -> None:
@@ -56,13 +52,14 @@ def page(studio: Studio) -> Callable[[], None]:
         studio: of the app.
     """
 
-    def view(build: Callable[[Studio], object]) -> Callable[[], None]:
+    def view(path: str) -> Callable[[], None]:
         def built() -> None:
-            build(studio)
+            module, _, name = _VIEWS[path].partition(":")
+            getattr(import_module(f"metalens.app.{module}"), name)(studio)
 
         return built
 
-    return lambda: frame(studio.project, {path: view(build) for path, build in _PAGES.items()})
+    return lambda: frame(studio.project, {path: view(path) for path in _VIEWS})
 
 
 def serve(studio: Studio, address: Address, *, browser: bool, say: Callable[[str], None]) -> None:
@@ -76,11 +73,6 @@ def serve(studio: Studio, address: Address, *, browser: bool, say: Callable[[str
     """
     pages(studio)
 
-    async def load() -> None:
-        # What is wrong is told on the page, which asks again.
-        with suppress(InputError):
-            await load_adapter(studio)
-
     async def tell() -> None:
         # NiceGUI begins before the port is open.
         while not await _answers(address):
@@ -89,7 +81,6 @@ def serve(studio: Studio, address: Address, *, browser: bool, say: Callable[[str
         if browser:
             webbrowser.open(address.url)
 
-    app.on_startup(lambda: background_tasks.create(load()))
     app.on_startup(lambda: background_tasks.create(tell()))
     app.user_middleware.insert(0, Middleware(PagesEnd))
     # Outermost: before pages, files and web sockets.

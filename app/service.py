@@ -11,12 +11,15 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import subprocess
 import sys
 import traceback
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from threading import Thread
+from typing import Any, TypeVar
 
 from metalens.app.project import Project
 from metalens.formats.files.atomic import remove_unfinished_of
@@ -29,6 +32,7 @@ Tell = Callable[[float, str], None]
 """Progress callback: share done, and what is being done."""
 
 Handler = Callable[..., dict[str, Any]]
+_Result = TypeVar("_Result")
 
 STOPPED = "stopped; nothing half-written was left."
 
@@ -47,7 +51,7 @@ class Service:
     def __init__(self, module: str, project: Project) -> None:
         self.module = module
         self.project = project
-        self._process: asyncio.subprocess.Process | None = None
+        self._process: subprocess.Popen[bytes] | None = None
         self._turn = asyncio.Lock()
         self._exchanges: set[asyncio.Task[dict[str, Any]]] = set()
         self._stopped = 0
@@ -79,13 +83,13 @@ class Service:
         async with self._turn:
             if asked != self._stopped:
                 raise InputError(STOPPED)
-            process = await self._running()
+            process = self.start()
             assert process.stdin is not None
             assert process.stdout is not None
-            with suppress(ConnectionError):
+            with suppress(OSError):
                 process.stdin.write(json.dumps(request).encode() + b"\n")
-                await process.stdin.drain()
-            while line := await process.stdout.readline():
+                process.stdin.flush()
+            while line := await _in_thread(process.stdout.readline):
                 reply = json.loads(line)
                 if "progress" in reply:
                     tell(*reply["progress"])
@@ -94,65 +98,108 @@ class Service:
                 else:
                     found: dict[str, Any] = reply["answer"]
                     return found
-            await process.wait()
-            self._process = None
             if asked != self._stopped:
                 raise InputError(STOPPED)
+            self._process = None
+            await _in_thread(lambda: _ended(process))
             raise InputError(
                 f"the process ended with status {process.returncode}, perhaps for want of memory; "
                 f"{self._log()} has its output. Try again, with a smaller picture."
             )
 
-    async def stop(self) -> None:
-        """End the process and everything that waits for it; the next request starts a new one."""
-        self._stopped += 1
-        process, self._process = self._process, None
-        if process is not None and process.returncode is None:
-            # As Ctrl-C: it removes what is half-written.
-            with suppress(ProcessLookupError):
-                process.terminate()
-            try:
-                await asyncio.wait_for(process.wait(), _SECONDS_TO_END)
-            except TimeoutError:
-                process.kill()
-                await process.wait()
-                remove_unfinished_of(process.pid, self.project.own)
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start the process, unless it runs.
 
-    async def _running(self) -> asyncio.subprocess.Process:
-        if self._process is None or self._process.returncode is not None:
+        Args:
+            arguments: further ones of the process, such as what it loads before it is asked.
+        """
+        if self._process is not None and self._process.poll() is not None:
+            _ended(self._process)
+            self._process = None
+        if self._process is None:
             with self._log().open("wb") as log:
-                self._process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-m",
-                    self.module,
-                    str(self.project.folder),
+                self._process = subprocess.Popen(
+                    [sys.executable, "-m", self.module, str(self.project.folder), *arguments],
                     cwd=self.project.folder,
-                    stdin=asyncio.subprocess.PIPE,
-                    stdout=asyncio.subprocess.PIPE,
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
                     stderr=log,
                     start_new_session=True,
                 )
         return self._process
 
+    async def stop(self) -> None:
+        """End the process and everything that waits for it; the next request starts a new one."""
+        await _in_thread(self._leave())
+
+    def end(self) -> None:
+        """As :meth:`stop`, where no loop runs."""
+        self._leave()()
+
+    def _leave(self) -> Callable[[], None]:
+        """Forget the process; what ends it is returned."""
+        self._stopped += 1
+        process, self._process = self._process, None
+
+        def end() -> None:
+            if process is None:
+                return
+            # As Ctrl-C: it removes what is half-written.
+            process.terminate()
+            try:
+                process.wait(_SECONDS_TO_END)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+                remove_unfinished_of(process.pid, self.project.own)
+            _ended(process)
+
+        return end
+
     def _log(self) -> Path:
         return self.project.part("jobs") / f"{self.module.rpartition('.')[2]}.log"
 
 
-def answer_requests(handlers: Mapping[str, Handler]) -> None:
+def _ended(process: subprocess.Popen[bytes]) -> None:
+    """Wait for the end of a process, and close its pipes."""
+    process.wait()
+    for pipe in filter(None, (process.stdin, process.stdout)):
+        # What it was to be told is of no use any more.
+        with suppress(OSError):
+            pipe.close()
+
+
+async def _in_thread(work: Callable[[], _Result]) -> _Result:
+    """Await work in a thread of its own, for which the app does not wait when it ends."""
+    found: Future[_Result] = Future()
+
+    def run() -> None:
+        found.set_running_or_notify_cancel()
+        try:
+            found.set_result(work())
+        except BaseException as error:
+            found.set_exception(error)
+
+    Thread(target=run, daemon=True).start()
+    return await asyncio.wrap_future(found)
+
+
+def answer_requests(handlers: Mapping[str, Handler], load: Callable[[], None] = lambda: None) -> None:
     """The side of the process: answer requests on stdin until it ends.
 
     Args:
         handlers: ``do`` → function of a progress callback and of the request's arguments.
+        load: called before the first request; what is wrong is told to the requests that need it.
     """
     terminate_as_interrupt()
     try:
-        _answer(handlers)
+        _answer(handlers, load)
     except KeyboardInterrupt:
         # To take PyTorch or JAX down in order takes seconds on a busy machine, and nothing is left to be done.
         os._exit(STATUS)
 
 
-def _answer(handlers: Mapping[str, Handler]) -> None:
+def _answer(handlers: Mapping[str, Handler], load: Callable[[], None]) -> None:
     with os.fdopen(os.dup(1), "w", encoding="utf-8") as replies:
         # What libraries print goes into the log.
         os.dup2(2, 1)
@@ -161,6 +208,8 @@ def _answer(handlers: Mapping[str, Handler]) -> None:
             replies.write(json.dumps(content) + "\n")
             replies.flush()
 
+        with suppress(Exception):
+            load()
         for line in sys.stdin:
             request = json.loads(line)
             try:

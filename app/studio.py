@@ -34,3 +34,9 @@ class Studio:
     async def end(self) -> None:
         """Stop everything at the same time; nothing half-written is left."""
         await asyncio.gather(asyncio.to_thread(self.jobs.end_all), self.restoring.stop(), self.simulating.stop())
+
+    def end_all(self) -> None:
+        """As :meth:`end`, where no loop runs."""
+        self.jobs.end_all()
+        self.restoring.end()
+        self.simulating.end()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from pathlib import Path
 
 import click
@@ -44,10 +43,9 @@ def app(folder: Path, port: int, host: str, names: tuple[str, ...], no_browser: 
 
     require("metalens app", "nicegui")
     from metalens.app.address import free_address
-    from metalens.app.held_out import begin_held_out
+    from metalens.app.embedded import ADAPTERS
     from metalens.app.project import open_project
     from metalens.app.studio import Studio
-    from metalens.formats.files.errors import InputError
 
     studio = Studio(open_project(folder))
     address = free_address(host, port, names)
@@ -57,11 +55,10 @@ def app(folder: Path, port: int, host: str, names: tuple[str, ...], no_browser: 
         answer({"url": url, "folder": str(studio.project.folder)}, as_json, text)
 
     try:
-        # While the packages of the pages are imported. What is wrong is told on the page, which begins it again.
-        with suppress(InputError):
-            begin_held_out(studio)
+        # It loads while the packages of the pages are imported.
+        studio.restoring.start(ADAPTERS[0])
         from metalens.app.server import serve
 
         serve(studio, address, browser=not no_browser, say=say)
     finally:
-        studio.jobs.end_all()
+        studio.end_all()

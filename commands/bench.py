@@ -296,7 +296,7 @@ def _tell_plan(output: Path, terms: BenchTerms, as_json: bool) -> None:
 
 def _localise(options: dict[str, Any], *, dry_run: bool) -> None:
     """Replace addresses on the hub, and cameras in the place of their functions, by what is here, in place."""
-    from metalens.formats.hub.kept import local_folder
+    from metalens.formats.pairs.example import pairs_folder
     from metalens.workflows.banks import is_camera
 
     if dry_run and options["psf"] is not None and is_camera(options["psf"]):
@@ -305,8 +305,8 @@ def _localise(options: dict[str, Any], *, dry_run: bool) -> None:
         options["psf"] = given_bank(options["psf"])
     for name in ("pairs", "chart"):
         if options[name] is not None:
-            options[name] = local_folder(options[name], "pairs")
-    options["test"] = tuple(local_folder(each, "pairs") for each in options["test"] or ())
+            options[name] = pairs_folder(options[name])
+    options["test"] = tuple(pairs_folder(each) for each in options["test"] or ())
 
 
 def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> BenchPlan:

@@ -41,12 +41,12 @@ def verify(pairs: Path, thorough: bool, as_json: bool) -> None:
     To repair, run the command that made the folder with --resume: it writes damaged shards again, byte for byte.
     """
     from metalens.formats.files.errors import InputError
-    from metalens.formats.hub.kept import local_folder
+    from metalens.formats.pairs.example import pairs_folder
     from metalens.formats.pairs.manifest import read_manifest
     from metalens.formats.pairs.verify import verify_pairs
 
     # Before the bar: a refusal is one sentence.
-    read_manifest(local_folder(pairs, "pairs"))
+    read_manifest(pairs_folder(pairs))
     with count_progress("shards", "shard") as tell:
         found = verify_pairs(pairs, thorough=thorough, progress=tell)
     damaged = [{"shard": each.name, "reason": each.reason} for each in found.damaged]

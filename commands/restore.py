@@ -186,7 +186,8 @@ def restore(
     """Restore CAPTURES: frames of the adapter's camera, as pictures, folders, videos, pairs, or stored latents.
 
     One diffusion step per picture, then one decode for each α. A capture that cannot be restored stops no other; the
-    exit status is then 1. Raw files of cameras, such as DNG, are read with the extra raw. See docs/restoration.md.
+    exit status is then 1. 'embedded:example' is a capture that comes with the package. Raw files of cameras, such as
+    DNG, are read with the extra raw. See docs/restoration.md.
     """
     form = _form(context, depth, container, linear)
     if method == "wiener-joint":

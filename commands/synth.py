@@ -122,7 +122,8 @@ def synth(
     """Simulate captures of clean PHOTOS by a camera: pairs of clean and captured pictures.
 
     PHOTOS are files or folders, or 'embedded:train' (the default) and 'embedded:held-out', the photographs that come
-    with the installed packages, or hf:user/name, a dataset of pictures on the model hub, which are pulled one by one.
+    with the installed packages, or 'embedded:coffee', one of them, or hf:user/name, a dataset of pictures on the model
+    hub, which are pulled one by one.
     The simulation has field-dependent blur, Bayer mosaic, shot and read noise, quantisation and demosaicing. The result
     depends on photographs, cameras, settings and seed, not on backend or workers.
     """

@@ -54,11 +54,15 @@ _EMBEDDED: dict[str, tuple[str, str, Split, str, str]] = {
 }
 
 
-def embedded_photographs(split: Split | None = None) -> list[Photograph]:
+EMBEDDED_NAMES = tuple(_EMBEDDED)
+
+
+def embedded_photographs(split: Split | None = None, name: str | None = None) -> list[Photograph]:
     """List the photographs inside the installed wheels.
 
     Args:
         split: ``"train"``, or ``"held_out"`` for those that no training set may use; ``None`` for all.
+        name: of a single one; ``None`` for all.
 
     Returns:
         The photographs, sorted by name.
@@ -69,9 +73,9 @@ def embedded_photographs(split: Split | None = None) -> list[Photograph]:
     if split not in ("train", "held_out", None):
         raise InputError(f"split {split!r}: expected 'train', 'held_out' or None.")
     return [
-        Photograph(name, _locate(package, file), licence, credit)
-        for name, (package, file, part, licence, credit) in sorted(_EMBEDDED.items())
-        if split in (part, None)
+        Photograph(each, _locate(package, file), licence, credit)
+        for each, (package, file, part, licence, credit) in sorted(_EMBEDDED.items())
+        if split in (part, None) and name in (each, None)
     ]
 
 

@@ -12,7 +12,7 @@ from metalens.formats.hub.address import is_hub_address
 from metalens.formats.hub.kept import streamed
 from metalens.formats.pictures.light import LIGHT_SUFFIXES
 from metalens.formats.pictures.pictures import SUFFIXES
-from metalens.synth.embedded_photographs import embedded_photographs
+from metalens.synth.embedded_photographs import EMBEDDED_NAMES, embedded_photographs
 from metalens.synth.hub_photographs import hub_photographs
 from metalens.synth.photographs import Photograph, find_photographs
 
@@ -23,6 +23,7 @@ EMBEDDED: dict[str, Literal["train", "held_out"] | None] = {
     "embedded:train": "train",
     "embedded:held-out": "held_out",
 }
+_SINGLE = {f"embedded:{name}": name for name in EMBEDDED_NAMES}
 
 
 def photographs_of(
@@ -31,8 +32,8 @@ def photographs_of(
     """Find photographs in files, folders and the embedded sets.
 
     Args:
-        sources: one or several: paths, ``embedded:…`` names, ``hf:user/name[@revision]``, or photographs, which are
-            returned unchanged.
+        sources: one or several: paths, ``embedded:…`` with the name of a set or of a photograph,
+            ``hf:user/name[@revision]``, or photographs, which are returned unchanged.
         as_light: include OpenEXR files (linear light) of folders; by default they are included.
         streaming: leave photographs of the hub where they are until :func:`metalens.formats.hub.kept.streamed` is asked
             for them; by default they are pulled.
@@ -53,6 +54,8 @@ def photographs_of(
             several = [source]
         elif isinstance(source, str) and source in EMBEDDED:
             several = embedded_photographs(EMBEDDED[source])
+        elif isinstance(source, str) and source in _SINGLE:
+            several = embedded_photographs(name=_SINGLE[source])
         elif is_hub_address(source):
             several = hub_photographs(source)
             if not as_light:

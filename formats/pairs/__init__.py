@@ -4,6 +4,7 @@ In reading order:
 
 - ``manifest``          content of a folder of pairs, as JSON
 - ``shard``             one shard, as an HDF5 file
+- ``example``         the pair that comes with the package
 - ``reader``            reading a folder, shard by shard
 - ``writer``            writing it, one writer at a time, resumable
 - ``photograph_split``  division of photographs into training and validation

@@ -23,8 +23,7 @@ import numpy as np
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.json_file import read_json
-from metalens.formats.hub.address import is_hub_address
-from metalens.formats.hub.kept import local_folder
+from metalens.formats.pairs.example import pairs_folder
 from metalens.formats.pairs.manifest import (
     MANIFEST,
     SCHEMA,
@@ -62,10 +61,9 @@ _OPEN_SHARDS = 32
 
 def is_pairs_folder(folder: str | os.PathLike[str]) -> bool:
     """Tell whether a folder calls itself a folder of pairs; :func:`read_pairs` says whether it is a sound one."""
-    if is_hub_address(folder):
-        folder = local_folder(folder, "pairs")
+    folder = pairs_folder(folder)
     try:
-        manifest = read_json(Path(folder) / MANIFEST, "manifest of pairs", "make the pairs again", kind=object)
+        manifest = read_json(folder / MANIFEST, "manifest of pairs", "make the pairs again", kind=object)
     except InputError:
         return False
     return isinstance(manifest, dict) and manifest.get("schema") == SCHEMA
@@ -75,7 +73,8 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
     """Open a finished folder of pairs for reading.
 
     Args:
-        folder: what ``metalens synth`` wrote, or ``hf:user/name[@revision]``.
+        folder: what ``metalens synth`` wrote, ``hf:user/name[@revision]``, or ``embedded:example``, the pair that comes
+            with the package.
         open_shards: how many files stay open at most, in each process.
 
     Returns:
@@ -87,7 +86,7 @@ def read_pairs(folder: str | os.PathLike[str], *, open_shards: int = _OPEN_SHARD
 
     Example: see :func:`metalens.generate_pairs`, which makes the folder that it reads.
     """
-    target = local_folder(folder, "pairs")
+    target = pairs_folder(folder)
     manifest = read_manifest(target)
     for shard in manifest.shards:
         if not (target / shard.name).is_file() or not (target / shard.marker).is_file():

@@ -23,7 +23,6 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded
 from metalens.formats.pairs.manifest import SCHEMA, VERSION, PairsManifest, Shard
-from metalens.formats.pairs.neutral_target import neutral_target
 
 PICTURES = ("clean", "degraded", "neutral")
 
@@ -108,6 +107,9 @@ def store_sample(sample: PairSample, pixels: tuple[int, int]) -> StoredSample:
     pictures = {"clean": sample.clean, "degraded": sample.degraded}
     for name, picture in pictures.items():
         _check_picture(np.asarray(picture), shape, name)
+    # SciPy's filters are imported for writers alone.
+    from metalens.formats.pairs.neutral_target import neutral_target
+
     pictures["neutral"] = neutral_target(sample.clean) if sample.neutral is None else sample.neutral
     _check_picture(np.asarray(pictures["neutral"]), shape, "neutral")
     deflated = {name: _deflated(np.ascontiguousarray(picture), name) for name, picture in pictures.items()}

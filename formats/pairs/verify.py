@@ -9,8 +9,8 @@ from pathlib import Path
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.hub.content import belongs
-from metalens.formats.hub.kept import local_folder
 from metalens.formats.hub.pulling import NOTE
+from metalens.formats.pairs.example import pairs_folder
 from metalens.formats.pairs.manifest import MANIFEST, PairsManifest, Shard, damage_of, read_manifest
 from metalens.formats.pairs.shard import open_shard
 
@@ -56,7 +56,7 @@ def verify_pairs(
     Raises:
         InputError: the folder has no manifest that can be read.
     """
-    target = local_folder(folder, "pairs")
+    target = pairs_folder(folder)
     manifest = read_manifest(target)
     damaged = []
     for done, shard in enumerate(manifest.shards, start=1):

@@ -8,6 +8,7 @@ bitsandbytes is left out, which pyiqa brings.
 
 from __future__ import annotations
 
+import importlib.metadata
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -85,6 +86,20 @@ def _without_schedules_of_scipy() -> Iterator[None]:
         import_utils._scipy_available = found
 
 
+@contextmanager
+def _without_names_of_distributions() -> Iterator[None]:
+    """While this lasts, diffusers takes packages to be installed under the names by which they are imported.
+
+    To know the others it would read the file lists of all that is installed.
+    """
+    given = importlib.metadata.packages_distributions
+    importlib.metadata.packages_distributions = dict
+    try:
+        yield
+    finally:
+        importlib.metadata.packages_distributions = given
+
+
 with ExitStack() as stack:
     # Where diffusers was imported before, it has asked for the packages already, and they must be there.
     if "diffusers" not in sys.modules:
@@ -93,6 +108,7 @@ with ExitStack() as stack:
             stack.enter_context(_uncompiled())
             for name in _UNUSED:
                 stack.enter_context(left_out(name))
+            stack.enter_context(_without_names_of_distributions())
             stack.enter_context(_without_schedules_of_scipy())
             for name in _ALL_OF_A_KIND:
                 stack.enter_context(without_siblings(name))

@@ -10,7 +10,9 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Mapping
 from importlib import resources
+from inspect import signature
 from pathlib import Path
 from typing import Any
 
@@ -56,7 +58,7 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
         unet = _load_module(UNet2DConditionModel, location, "unet")
         schedule = DDPMScheduler.load_config(location, subfolder="scheduler")
         check_configuration(ScheduleConfiguration, schedule, origin=f"{location}/scheduler")
-        scheduler = DDPMScheduler.from_config(schedule)
+        scheduler = _scheduler(schedule)
         if prompts is None and not bank.is_file():
             embedded = embed_texts(location, [PROMPTS[path] for path in PATHS])
             prompts = dict(zip(PATHS, embedded, strict=True))
@@ -79,6 +81,13 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
     )
     _check_consistency(prior)
     return prior
+
+
+def _scheduler(configuration: Mapping[str, Any]) -> DDPMScheduler:
+    """As ``DDPMScheduler.from_config``, which imports all schedulers to know the keys of the others."""
+    left = configuration.get("_use_default_values", ())
+    known = [key for key in signature(DDPMScheduler).parameters if key in configuration and key not in left]
+    return DDPMScheduler(**{key: configuration[key] for key in known})
 
 
 def place_of_prior(source: str | os.PathLike[str]) -> Path:

@@ -39,6 +39,14 @@ def test_a_command_runs_and_answers(project):
     assert Job(project, "presets").state() == "failed"
 
 
+def test_a_patient_command_leaves_the_processor_to_all_others(project):
+    job = Job(project, "help")
+    job.start(["synth", "--help"], patient=True)
+    assert job.process is not None
+    assert os.getpriority(os.PRIO_PROCESS, job.process.pid) == 19
+    assert wait(job) == "done"
+
+
 def test_a_share_is_read_from_the_progress_bar(project):
     job = Job(project, "x")
     project.part("jobs", "x")

@@ -97,7 +97,7 @@ def test_kept_latents_are_read_again(studio, ask, opened):
 
 
 def test_pairs_bring_their_clean_picture_place_and_figures(studio, ask, project, pairs):
-    given, _ = add_pairs(project, pairs)
+    given, _ = add_pairs(project, project.relative(pairs))
     opened = ask(do="open", key=given.key, adapter="metacamera")
     assert opened["camera"] == "metacamera"
     capture = project.relative(given.capture)

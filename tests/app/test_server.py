@@ -52,16 +52,17 @@ def test_the_command_names_the_missing_extra(run, tmp_path, monkeypatch):
     assert err == f"metalens: {sentence}\n"
 
 
-def test_an_empty_project_is_begun_before_the_pages_are_there_and_ended_with_the_app(run, tmp_path, monkeypatch):
+def test_the_adapter_is_loaded_before_the_pages_are_imported_and_all_is_ended_with_the_app(run, tmp_path, monkeypatch):
     done = []
-    monkeypatch.setattr("metalens.app.job.Job.start", lambda job, arguments: done.append(" ".join(arguments)))
-    monkeypatch.setattr("metalens.app.job.Jobs.end_all", lambda jobs: done.append(f"ended {', '.join(jobs.known)}"))
+    service, jobs = "metalens.app.service.Service", "metalens.app.job.Jobs"
+    monkeypatch.setattr(f"{service}.start", lambda service, *given: done.append((service.module, *given)))
+    monkeypatch.setattr(f"{service}.end", lambda service: done.append(f"ended {service.module}"))
+    monkeypatch.setattr(f"{jobs}.end_all", lambda jobs: done.append("ended jobs"))
     monkeypatch.setattr("metalens.app.server.serve", lambda *given, **named: done.append("served"))
     assert run("app", tmp_path, "--no-browser")[0] == 0
-    made = (
-        "synth embedded:held-out -o metalens-app/held-out --psf metalens-app/psf/metacamera.h5 --whole --seed 1 --json"
-    )
-    assert done == [made, "served", "ended held-out"]
+    restoring, simulating = "metalens.app.restore_service", "metalens.app.lens_service"
+    ended = ["ended jobs", f"ended {restoring}", f"ended {simulating}"]
+    assert done == [(restoring, "metacamera"), "served", *ended]
 
 
 def test_when_the_server_ends_pages_are_deleted_before_anything_waits_for_them(monkeypatch):

@@ -44,7 +44,13 @@ def deaf(tell):
 def end(tell):
     sys.exit(3)
 
-answer_requests({"echo": echo, "late": late, "refuse": refuse, "fail": fail, "wait": wait, "deaf": deaf, "end": end})
+def load():
+    print(sys.argv[2])
+    if sys.argv[2] == "damaged":
+        raise InputError("it cannot be loaded.")
+
+names = ("echo", "late", "refuse", "fail", "wait", "deaf", "end")
+answer_requests({name: globals()[name] for name in names}, load)
 """
 
 
@@ -68,6 +74,23 @@ def test_it_answers_and_refuses_and_goes_on(service):
         return told, found, again
 
     assert asyncio.run(talk()) == ([(0.5, "ä")], {"text": "ä"}, {"text": "b"})
+
+
+@pytest.mark.parametrize("loaded", ["sound", "damaged"])
+def test_it_is_started_before_there_is_a_loop_and_loads_unasked(service, loaded):
+    process = service.start(loaded)
+
+    async def talk():
+        found = await service.ask({"do": "echo", "text": "a"})
+        assert service.start() is process
+        await service.stop()
+        return found
+
+    assert asyncio.run(talk()) == {"text": "a"}
+    assert (service.project.own / "jobs/echo_service.log").read_text() == f"{loaded}\nprinted, not an answer\n"
+    # Once more, and ended where no loop runs.
+    assert service.start(loaded).poll() is None
+    service.end()
 
 
 def test_stopping_ends_what_runs_and_what_waits_and_the_next_request_starts_anew(service):
