@@ -17,7 +17,7 @@ Files, in reading order:
 - ``neighbours``   correction of the local periodic approximation, from a verification
 - ``corrected``    a lens with it
 - ``built``        transmission of a lens that consists of given meta-atoms
-- ``refraction``   refractive surfaces in front of the lens, and the light behind them
+- ``refraction``   refractive surfaces in front of the lens and behind it, and the light behind them
 - ``metalens``     the complete lens: phase, response, aperture, distance to the sensor
 - ``fabrication``  fabrication errors
 - ``geometric_phase``  rotated half-wave plates in circular light

@@ -14,7 +14,7 @@ from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.neighbours_table import NeighboursTable
 from metalens.formats.camera.structure import EMPTY, Structure
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
-from metalens.formats.camera.surfaces import RefractiveSurface
+from metalens.formats.camera.surfaces import RefractiveSurface, surfaces_behind, surfaces_in_front
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import AtomLibrary, library_path, read_atom_library
 from metalens.optics.aperture import Annulus, Aperture, Circle, Polygon
@@ -263,7 +263,8 @@ def metalens_of(camera: Camera) -> Metalens:
         cover_glass=_plate_of(lens.cover_glass),
         structure=structure_of(lens, aperture_of(lens.aperture)),
         second_phase=second,
-        surfaces=tuple(_surface_of(each) for each in lens.surfaces or ()),
+        surfaces=tuple(_surface_of(each, lens) for each in surfaces_in_front(lens.surfaces)),
+        rear_surfaces=tuple(_surface_of(each, lens) for each in surfaces_behind(lens.surfaces)),
     )
     if lens.neighbours is not None:
         drawn = replace(drawn, neighbours=_neighbours(lens.neighbours, drawn, atom_library_of(camera).name))
@@ -352,15 +353,17 @@ def _plate_of(plate: parts.Plate | None) -> Plate | None:
     return None if plate is None else Plate(plate.thickness_um * 1e-6, plate.index)
 
 
-def _surface_of(table: RefractiveSurface) -> Surface:
+def _surface_of(table: RefractiveSurface, lens: Lens) -> Surface:
     radius = table.radius_of_curvature_um
+    # The metasurface has the diameter of the lens, and the last one no distance.
+    diameter, thickness = table.clear_diameter_um or lens.aperture_um, table.thickness_um or 0.0
     return Surface(
         curvature=0.0 if radius is None else 1e6 / radius,
         conic=table.conic or 0.0,
         coefficients=1e-6 * np.array(table.coefficients_um or ()),
         radius=1e-6 * (table.normalisation_radius_um or 1.0),
-        clear_diameter=1e-6 * table.clear_diameter_um,
-        thickness=1e-6 * table.thickness_um,
+        clear_diameter=1e-6 * diameter,
+        thickness=1e-6 * thickness,
         medium=_medium_of(table),
     )
 

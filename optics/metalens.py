@@ -55,7 +55,8 @@ class Metalens:
 
     Attributes:
         aperture_diameter: D in metres, of the disc that holds the lens' opening.
-        focal_length: distance f from the lens to the sensor in metres, a cover glass included.
+        focal_length: distance f from the lens to the sensor in metres, a cover glass and surfaces between them
+            included.
         phase: phase that the meta-atoms add to a wave.
         aperture: the shape of the lens' opening.
         response: transmission of the structure at each wavelength, as a function of that phase.
@@ -66,6 +67,8 @@ class Metalens:
             phase, for which they were chosen, still gives the rays, and with them windows and samplings.
         neighbours: what supercells find otherwise than the transmission of periodic arrays; None leaves it out.
         surfaces: refractive ones in front of the stop, or of the lens where there is none, in the order of the light.
+        rear_surfaces: behind the metasurface, in the order of the light; the first one is the plane of the metasurface,
+            with the medium behind it. The thickness of the last one is not used: ``focal_length`` tells the sensor.
         second_phase: of unpolarised light whose other half has another phase: that of the light polarised along y, or
             of the right circular light; ``phase`` is of the other half. None is one phase for all.
 
@@ -89,6 +92,7 @@ class Metalens:
     neighbours: Neighbours | None = None
     second_phase: Phase | None = None
     surfaces: tuple[Surface, ...] = ()
+    rear_surfaces: tuple[Surface, ...] = ()
 
     @property
     def phases(self) -> tuple[Phase, ...]:
@@ -174,5 +178,5 @@ class Metalens:
         (self.response if self.structure is None else self.structure).check(wavelength)
         if self.neighbours is not None:
             self.neighbours.check(wavelength)
-        for surface in self.surfaces:
+        for surface in (*self.surfaces, *self.rear_surfaces):
             surface.medium.check(wavelength)

@@ -18,6 +18,7 @@ from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.choice import Engine, EnginePlan
 from metalens.psf.engines.grid import direction_spread, grids_in_memory, machine_memory
 from metalens.psf.measures import psf_figures, unaberrated_peak
+from metalens.psf.rays import seen_cone
 from metalens.psf.refinement import distance_from, finer_simulator
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.wavelength_count import choose_wavelengths
@@ -168,7 +169,8 @@ def field_simulator(task: FieldTask, side: int) -> tuple[PsfSimulator, int]:
     """
     pitch = task.pixel_pitch
     # Sub-pixels resolve the light, so that figures and blur are accurate; their number is odd to have a central one.
-    resolved = int(np.ceil(2 * direction_spread(task.view.lens) / task.wavelength.min() * pitch))
+    cone = seen_cone(task.view.lens, float(task.wavelength.mean()))
+    resolved = int(np.ceil(2 * direction_spread(cone) / task.wavelength.min() * pitch))
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     across = side * subpixels
     fields, wavelengths = len(task.view.position), len(task.wavelength)
@@ -214,7 +216,8 @@ def simulate_fields(
     view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
     simulator, subpixels = field_simulator(task, side)
     spacing = simulator.window.pixel_pitch
-    unaberrated = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+    cone = seen_cone(lens, float(wavelength.mean()))
+    unaberrated = unaberrated_peak(wavelength, float(cone.focal_length), float(lens.aperture_area))
     whole = reachable_light(view, wavelength)
     farthest, kept = view.farthest().start, []
 

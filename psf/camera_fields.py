@@ -94,7 +94,7 @@ class CameraView:
     @property
     def bends_chief_rays(self) -> bool:
         """Whether chief rays have another direction behind the lens than in front of it."""
-        return self.lens.stop is not None or bool(self.lens.surfaces)
+        return self.lens.stop is not None or bool(self.lens.surfaces) or bool(self.lens.rear_surfaces)
 
     def farthest(self) -> slice:
         """The field farthest from the axis."""

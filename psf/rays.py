@@ -14,6 +14,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens, Plate
 from metalens.optics.phase.gradient import phase_gradient, phase_slope
+from metalens.optics.refraction.rear_rays import cover_thickness, exit_pupil, through_rear
 from metalens.optics.refraction.refracted_light import chief_direction
 from metalens.optics.source import Source
 from metalens.psf.conjugates import source_at
@@ -96,13 +97,57 @@ def walk(layers: tuple[Plate, ...], direction: jax.Array) -> jax.Array:
     return total
 
 
+def _at_sensor(
+    lens: Metalens, wavelength: jax.Array, point: jax.Array, bent: jax.Array
+) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """Places on the sensor and directions in air ``[..., 2]`` of rays from the metasurface.
+
+    Args:
+        lens: the metalens.
+        wavelength: scalar, in metres.
+        point: ``[..., 2]`` (y, x) on the metasurface in metres.
+        bent: ``[..., 2]`` direction cosines (y, x) behind it, times the index.
+
+    Returns:
+        Places, infinite where a ray cannot travel; directions; and ``[...]`` whether it passes the openings of the
+        surfaces behind.
+    """
+    if not lens.rear_surfaces:
+        return point + walk(layers_behind(lens), bent), bent, jnp.ones(bent.shape[:-1], dtype=bool)
+    clear = jnp.stack([jnp.square(0.5 * jnp.asarray(each.clear_diameter)) for each in lens.rear_surfaces[1:]])
+
+    def follow(place: jax.Array, direction: jax.Array) -> tuple[jax.Array, jax.Array, jax.Array]:
+        ray = through_rear(lens, wavelength, place, direction)
+        end = ray.place + walk((Plate(cover_thickness(lens), 1.0 if glass is None else glass.index),), ray.direction)
+        passes = (ray.fault == 0) & (ray.squared_height[1:] <= clear).all()
+        return jnp.where(ray.fault == 0, end, jnp.inf), ray.direction, passes
+
+    glass = lens.cover_glass
+    place, direction, passes = jax.vmap(follow)(*(each.reshape(-1, 2) for each in jnp.broadcast_arrays(point, bent)))
+    return place.reshape(bent.shape), direction.reshape(bent.shape), passes.reshape(bent.shape[:-1])
+
+
+def seen_cone(lens: Metalens, wavelength: float) -> Metalens:
+    """A lens without surfaces behind the metasurface, from whose sensor the stop is seen under the same angle.
+
+    It serves estimates of a cone of light alone: of samplings, and of the limit by diffraction.
+
+    Args:
+        lens: the metalens; without such surfaces it is returned as it is.
+        wavelength: in metres.
+    """
+    if not lens.rear_surfaces:
+        return lens
+    return replace(lens, focal_length=exit_pupil(lens, wavelength).cone, surfaces=(), rear_surfaces=())
+
+
 @jax.jit
 def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> ChiefRay:
     """Follow the ray through the stop's centre.
 
     A lens that is its own stop does not bend it: that is the convention of ``metalens.optics``, also where the
-    phase has a slope at the centre. Behind a stop, the lens bends it by its phase's slope at the place it meets, times
-    the order that forms the image.
+    phase has a slope at the centre. Behind a stop, or in front of refractive surfaces, the lens bends it by its phase's
+    slope at the place it meets, times the order that forms the image.
 
     Args:
         lens: the metalens, without refractive surfaces.
@@ -111,13 +156,14 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
     """
     assert not lens.surfaces, "the light behind them is that of behind_surfaces"
     direction = jnp.asarray(direction)
-    if lens.stop is None:
+    if lens.stop is None and not lens.rear_surfaces:
         return ChiefRay(jnp.zeros(2), direction, walk(layers_behind(lens), direction), direction)
     front = direction + bend_in_stop(lens, wavelength, jnp.zeros(()), jnp.zeros(()))
     point = walk(layers_in_front(lens), front)
     turns = lens.image_order(wavelength) * phase_gradient(lens.phase, point[0], point[1]) / (2 * np.pi)
     bent = front + wavelength * turns
-    return ChiefRay(point, bent, point + walk(layers_behind(lens), bent), front)
+    landing, behind, _ = _at_sensor(lens, wavelength, point, bent)
+    return ChiefRay(point, behind, landing, front)
 
 
 @partial(jax.jit, static_argnames=("order",))
@@ -136,7 +182,7 @@ def ray_landing(
 
     Returns:
         ``[..., 2]`` (y, x) in metres, infinity where a ray cannot travel; and ``[...]`` whether the ray meets the
-        lens inside its opening.
+        lens, and surfaces behind it, inside their openings.
     """
     y, x = jnp.broadcast_arrays(jnp.asarray(y, dtype=float), jnp.asarray(x, dtype=float))
     total, back = jax.vjp(source.path, y, x)
@@ -144,9 +190,9 @@ def ray_landing(
     point = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), direction)
     number = lens.image_order(wavelength) if order is None else order
     bent = direction + number * wavelength / (2 * np.pi) * phase_gradient(lens.phase, point[..., 0], point[..., 1])
-    landing = point + walk(layers_behind(lens), bent)
+    landing, _, passes = _at_sensor(lens, wavelength, point, bent)
     edge = lens.aperture.edge_distance(point[..., 0], point[..., 1], 0.5 * lens.aperture_diameter)
-    return landing - chief_ray(lens, wavelength, source.direction).landing, edge <= 0
+    return landing - chief_ray(lens, wavelength, source.direction).landing, (edge <= 0) & passes
 
 
 def pupil_points(lens: Metalens, rings: int = 16, spokes: int = 32) -> tuple[np.ndarray, np.ndarray]:
@@ -183,7 +229,7 @@ def direction_to(
         InputError: no chief ray reaches the point.
     """
     length = math.sqrt(float(lens.focal_length) ** 2 + y**2 + x**2)
-    if lens.stop is None and lens.cover_glass is None and not lens.surfaces:
+    if lens.stop is None and lens.cover_glass is None and not lens.surfaces and not lens.rear_surfaces:
         return y / length, x / length
     direction = _followed(lens, wavelength, np.array([y, x]), object_distance)
     return float(direction[0]), float(direction[1])
@@ -285,7 +331,7 @@ def check_chief_ray(lens: Metalens, wavelength: float, source: Source) -> None:
     ray = chief_ray(replace(lens, surfaces=()), jnp.asarray(wavelength), front)
     angle = math.degrees(math.asin(min(1.0, float(np.hypot(*np.asarray(source.direction, dtype=float))))))
     sine = float(np.hypot(*np.asarray(ray.direction, dtype=float)))
-    if sine >= 1:
+    if sine >= 1 and not lens.rear_surfaces:
         index = 1.0 if lens.substrate is None else float(lens.substrate.index)
         inside = math.degrees(math.asin(min(1.0, sine / index)))
         raise InputError(

@@ -7,6 +7,7 @@ import numpy as np
 from metalens.optics.metalens import Metalens
 from metalens.psf.engines.choice import Engine
 from metalens.psf.engines.grid import direction_spread
+from metalens.psf.rays import seen_cone
 from metalens.psf.simulator import PsfSimulator, simulator_of_directions
 
 FINER = 1.5
@@ -77,7 +78,7 @@ def _judge(simulator: PsfSimulator, lens: Metalens) -> Engine:
 
     At the edge of the angular spectrum's grid such waves fade out, by an error that falls with its width alone.
     """
-    plain = lens.stop is None and lens.cover_glass is None
-    if simulator.plan.engine == "angular_spectrum" and plain and direction_spread(lens) > SLANTED:
+    plain, cone = lens.stop is None and lens.cover_glass is None, seen_cone(lens, float(simulator.wavelength.mean()))
+    if simulator.plan.engine == "angular_spectrum" and plain and direction_spread(cone) > SLANTED:
         return "rayleigh_sommerfeld"
     return simulator.plan.engine

@@ -20,7 +20,9 @@ from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
 from metalens.optics.refraction.check import checked_behind_surfaces
-from metalens.optics.refraction.refracted_light import RefractedLight, without_surfaces
+from metalens.optics.refraction.exit_check import checked_exit_light, choose_exit_plane
+from metalens.optics.refraction.exit_light import ExitLight, ExitPlane, in_exit_plane
+from metalens.optics.refraction.refracted_light import RefractedLight
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
@@ -28,12 +30,14 @@ from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surface
 from metalens.psf.engines.field_batch import (
     BatchTask,
     divided,
+    lit_lens,
     refracted_lights,
     simulate_batch,
     simulate_in_one_order,
 )
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
+from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_nodes
 from metalens.psf.engines.veil import veil_intensity
 from metalens.psf.known_plans import KnownPlans, lens_key
@@ -67,6 +71,7 @@ class PsfSimulator:
         window: samples of each PSF.
         conjugates: object and sensor.
         bandwidth: highest spatial frequency of the intensities in 1/m.
+        plane: from which light goes to the sensor as waves; None without surfaces behind the metasurface.
     """
 
     plan: EnginePlan
@@ -76,6 +81,7 @@ class PsfSimulator:
     window: ImageWindow
     conjugates: Conjugates
     bandwidth: float
+    plane: ExitPlane | None = None
 
     @property
     def defocus(self) -> float:
@@ -106,7 +112,7 @@ class PsfSimulator:
             return jnp.asarray([self.of_field(lens, field) for field in range(len(self.direction))])
         task, members = self._task(range(len(self.direction)))
         moved = self.conjugates.moved
-        refracted = refracted_lights(lens, self._light, self.direction)
+        refracted = refracted_lights(lens, self._light, self.direction, self.plane)
         found = simulate_batch(task, members, lens, self._light, self.direction, self.centre, moved, refracted)
         return found if isinstance(found, jax.core.Tracer) else self._checked(found, lens)
 
@@ -137,7 +143,7 @@ class PsfSimulator:
             raise InputError(_NOT_TRACED)
         task, members = self._task(range(len(self.direction)))
         task = replace(task, mirrored=False)
-        refracted = refracted_lights(lens, self._light, direction)
+        refracted = refracted_lights(lens, self._light, direction, self.plane)
         sensor = (moved[0], moved[1], moved[2])
         return simulate_batch(task, members, lens, self._light, direction, centre, sensor, refracted)
 
@@ -158,7 +164,7 @@ class PsfSimulator:
         centre = None if self.centre is None else self.centre[one]
         if self.plan.engine != "rayleigh_sommerfeld":
             (simulate, refract), (task, members) = simulate_in_one_order(), self._task([field])
-            refracted = refract(lens, self._light, self.direction[one])
+            refracted = refract(lens, self._light, self.direction[one], self.plane)
             request = (self._light, self.direction[one], centre, self.conjugates.moved, refracted)
             # In NumPy from here: JAX would compile each sum and comparison for every shape.
             found = np.asarray(simulate(task, members, lens, *request))
@@ -168,13 +174,16 @@ class PsfSimulator:
         direction = jnp.asarray(self.direction[field])
         source = source_at(direction, self._light[1])
         at = rayleigh_sommerfeld.window_intensity
-        middle = None if centre is None else (float(centre[0, 0]), float(centre[0, 1]))
         psf = np.zeros((len(self.wavelength), *self.window.shape))
-        refracted = refracted_lights(lens, self._light, self.direction[one])
+        refracted = refracted_lights(lens, self._light, self.direction[one], self.plane)
         for number, value in enumerate(self.wavelength):
             flat, light = lens, source
             if refracted is not None:
-                flat, light = without_surfaces(lens, *jax.tree.map(lambda each, at=number: each[0, at], refracted))
+                flat, light = lit_lens(lens, jax.tree.map(lambda each, at=number: each[0, at], refracted))
+            place = None if centre is None else centre[0]
+            if place is not None and isinstance(light, ExitLight):
+                place = place - np.asarray(light.centre)
+            middle = None if place is None else (float(place[0]), float(place[1]))
             for weight, seen in polarised_lenses(flat, light):
                 moved = at_sensor(seen, direction, self.conjugates.moved)
                 psf[number] += weight * at(moved, light, float(value), middle, self.window, grid)
@@ -318,34 +327,39 @@ def _planned(
 ) -> PsfSimulator:
     """Check a request and plan it."""
     check_request(lens, wavelength, window, conjugates)
-    check_behind_surfaces(lens.surfaces, engine)
+    check_behind_surfaces((*lens.surfaces, *lens.rear_surfaces), engine)
     sources = [source_at(jnp.asarray(direction), conjugates.finite_distance) for direction in directions]
-    flat, lights = _behind_surfaces(lens, wavelength, sources)
-    for value in wavelength:
-        for source in sources:
-            check_chief_ray(lens, float(value), source)
-    for light in lights:
-        check_incidence(flat, light)
-    finest = float(wavelength.min()) / direction_spread(lens)
+    flat, lights, plane = _at_wave_plane(lens, wavelength, sources)
+    finest = float(wavelength.min()) / direction_spread(flat)
     if not window.integrate_pixels and window.pixel_pitch > finest:
         raise InputError(
             f"psf: samples {1e6 * window.pixel_pitch:.3g} µm apart do not resolve the image of this aperture, at most "
             f"{1e6 * finest:.3g} µm was expected; sample finer or set integrate_pixels=True."
         )
     plan = plan_engine(flat, wavelength, lights, window, engine=engine, refinement=refinement)
-    if lens.surfaces:
+    if flat is not lens:
         plan = joined_lights(plan, len(sources))
-    return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest)
+    return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest, plane)
 
 
-def _behind_surfaces(lens: Metalens, wavelength: np.ndarray, sources: list[Source]) -> tuple[Metalens, list[Source]]:
-    """The lens without refractive surfaces, and the light of all fields there, at each end of the spectrum."""
-    if not lens.surfaces:
-        return lens, sources
-    lights = []
-    for value in sorted({float(wavelength.min()), float(wavelength.max())}):
-        lights += [checked_behind_surfaces(lens, source, value).light for source in sources]
-    return replace(lens, surfaces=()), lights
+def _at_wave_plane(
+    lens: Metalens, wavelength: np.ndarray, sources: list[Source]
+) -> tuple[Metalens, list[Source], ExitPlane | None]:
+    """The flat lens in the light of all fields, at each end of the spectrum, and the exit plane if it is there."""
+    refracts = lens.surfaces or lens.rear_surfaces
+    ends = sorted({float(wavelength.min()), float(wavelength.max())} if refracts else {float(wavelength.min())})
+    lit = [(*checked_behind_surfaces(lens, source, value)[:2], value) for value in ends for source in sources]
+    for value in wavelength:
+        for source in sources:
+            check_chief_ray(lens, float(value), source)
+    flat = replace(lens, surfaces=()) if lens.surfaces else lens
+    for _, light, _ in lit:
+        check_incidence(flat, light)
+    if not lens.rear_surfaces:
+        return flat, [light for _, light, _ in lit], None
+    plane = choose_exit_plane(flat, [(light, value) for _, light, value in lit])
+    exits = [checked_exit_light(each, light, value, plane, incoming_light(each, light)) for each, light, value in lit]
+    return in_exit_plane(flat, exits[0].light, exits[0].opening), [each.light for each in exits], plane
 
 
 def check_incidence(lens: Metalens, source: Source) -> None:

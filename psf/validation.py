@@ -10,9 +10,12 @@ import numpy as np
 
 from metalens.formats.files.arguments import require_number, require_whole_pair
 from metalens.formats.files.errors import InputError
+from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Phase
 from metalens.optics.phase.stretched import Stretched
+from metalens.optics.refraction.rear_rays import air_behind, cover_thickness
+from metalens.optics.refraction.surfaces import Surface
 from metalens.psf.conjugates import Conjugates
 from metalens.psf.engines.image_window import ImageWindow
 
@@ -93,7 +96,7 @@ def check_request(
             "that is not simulated; leave the substrate out, or set object_distance to infinity, where it does not "
             "matter."
         )
-    _check_surfaces(lens, sensor_tilt)
+    _check_surfaces(lens, sensor_tilt, conjugates.defocus)
     lens.check(wavelength)
     if min(window.shape) < 1:
         raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
@@ -121,17 +124,12 @@ def _check_design_wavelength(phase: Phase) -> None:
         )
 
 
-def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float]) -> None:
+def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float], defocus: float) -> None:
     """Check the lengths of refractive surfaces, and that nothing is asked of them that is not simulated."""
-    if not lens.surfaces:
+    if not lens.surfaces and not lens.rear_surfaces:
         return
-    for number, surface in enumerate(lens.surfaces, start=1):
-        clear, thickness = float(surface.clear_diameter), float(surface.thickness)
-        if not (0 < clear < math.inf and 0 <= thickness < math.inf):
-            raise InputError(
-                f"psf: surface {number} has a clear_diameter of {clear:.4g} m and a thickness of {thickness:.4g} m; a "
-                "positive diameter and a thickness of 0 or more were expected, in metres."
-            )
+    _check_lengths(lens.surfaces, "surface")
+    _check_lengths(lens.rear_surfaces, "rear surface")
     if any(sensor_tilt):
         raise InputError("psf: tilted sensors are not simulated behind refractive surfaces; set sensor_tilt to (0, 0).")
     if lens.neighbours is not None:
@@ -144,3 +142,56 @@ def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float]) -> None:
             "psf: a substrate without a stop lies behind the refractive surfaces; give its glass and thickness to the "
             "last surface, and leave the substrate out."
         )
+    if lens.rear_surfaces:
+        _check_rear(lens, defocus)
+
+
+def _check_lengths(surfaces: tuple[Surface, ...], name: str) -> None:
+    for number, surface in enumerate(surfaces, start=1):
+        clear, thickness = float(surface.clear_diameter), float(surface.thickness)
+        if not (0 < clear < math.inf and 0 <= thickness < math.inf):
+            raise InputError(
+                f"psf: {name} {number} has a clear_diameter of {clear:.4g} m and a thickness of {thickness:.4g} m; a "
+                "positive diameter and a thickness of 0 or more were expected, in metres."
+            )
+
+
+def _check_rear(lens: Metalens, defocus: float) -> None:
+    """Check that there is room for the sensor, and that rays can carry what the metasurface does."""
+    if len(lens.rear_surfaces) < 2:
+        raise InputError(
+            "psf: rear_surfaces are the plane of the metasurface and the surfaces behind it, and only the first is "
+            "there; give others, or leave it out."
+        )
+    room = float(air_behind(lens)) - float(cover_thickness(lens)) + min(defocus, 0.0)
+    if room <= 0:
+        raise InputError(
+            f"psf: the sensor or its cover glass lies {-1e6 * room:.4g} µm in front of the last surface behind the "
+            "metasurface; use a longer focal_length or thinner glass."
+        )
+    obstacle = _not_carried(lens)
+    if obstacle is not None:
+        raise InputError(
+            f"psf: rays go from the metasurface through the refractive surfaces behind it, and do not carry {obstacle}."
+        )
+
+
+def _not_carried(lens: Metalens) -> str | None:
+    """What rays through surfaces behind the metasurface do not carry, and what to do; None if they carry all of it."""
+    library = library_of(lens)
+    if lens.structure is not None:
+        return "the light of single meta-atoms; describe the lens by its phase and a response of one order"
+    if lens.second_phase is not None:
+        return "two phases of two polarisations; give the light of one of them"
+    if len(lens.response.orders) > 1:
+        return (
+            f"{len(lens.response.orders)} diffraction orders at once; give one alone in response.orders, which leaves "
+            "the stray light of the others out"
+        )
+    if library is not None and library.oblique is not None:
+        return 'meta-atoms that respond by the angle of incidence; set incidence = "normal" in [lens]'
+    if lens.phase.flat_pixel is not None:
+        return "a phase of flat pixels; use cubic interpolation"
+    if any(getattr(each, "wrapped", False) for each in (lens.phase, *getattr(lens.phase, "terms", ()))):
+        return "a phase that is known modulo 2π only; unwrap the map"
+    return None

@@ -19,6 +19,7 @@ from metalens.optics.structure.fit import fit_of, opening_points
 from metalens.psf.camera_fields import CameraView
 from metalens.psf.engines.grid import stop_diameter
 from metalens.psf.engines.veil import corrected_share
+from metalens.psf.rays import seen_cone
 
 OBLIQUE_POINTS = 2**14
 """Places of a structure from which its share of the light is, at the incidence of each field."""
@@ -50,7 +51,9 @@ def choose_window(
     """
     pitch = camera.sensor.pixel_pitch_m
     distance, inside = _ray_distances(view, wavelength)
-    radius, depth = 0.5 * stop_diameter(view.lens), float(view.lens.focal_length)
+    # Without surfaces behind the metasurface the cone of light is that of the lens.
+    seen = seen_cone(view.lens, float(np.mean(wavelength)))
+    radius, depth = 0.5 * stop_diameter(seen), float(seen.focal_length)
     arriving = inside.mean(axis=2) @ channel_weight.T
     pixels = 3
     while True:

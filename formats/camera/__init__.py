@@ -10,7 +10,7 @@ In reading order:
 - ``phase``             the ``[lens.phase]`` table, a record a family
 - ``phase_map``         freeform phases in files of their own: CSV, NPY, HDF5
 - ``parts``             opening, stop, plates, response, meta-atoms
-- ``surfaces``          refractive surfaces in front
+- ``surfaces``          refractive surfaces in front and behind
 - ``structure_tables``  meta-atoms at sites or by radius
 - ``neighbours_table``  correction of the meta-atoms by their neighbours
 - ``multiplexed``       the second phase of a lens for two polarisations

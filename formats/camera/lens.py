@@ -23,7 +23,7 @@ from metalens.formats.camera.parts import (
 )
 from metalens.formats.camera.phase import FreeformPhase, Phase, SumPhase
 from metalens.formats.camera.structure_tables import RadialGeometryTable, StructureTable
-from metalens.formats.camera.surfaces import RefractiveSurface, check_surfaces
+from metalens.formats.camera.surfaces import RefractiveSurface, check_surfaces, surfaces_in_front
 from metalens.formats.files.record import Finite, Micrometres, Record
 
 
@@ -32,7 +32,7 @@ class Lens(Record):
 
     aperture_um: Micrometres = Field(description="diameter of the disc that holds the clear aperture")
     focal_length_um: Micrometres = Field(
-        description="distance from the lens to the sensor in focus, a cover glass included"
+        description="distance from the lens to the sensor in focus, all glass between them included"
     )
     phase: Phase
     meta_atoms: MetaAtoms | None = None
@@ -55,7 +55,8 @@ class Lens(Record):
     neighbours: NeighboursTable | None = Field(default=None, description="what supercells of `metalens verify` change")
     multiplexed: Multiplexed | None = Field(default=None, description="a second phase, of the other polarisation")
     surfaces: Annotated[tuple[RefractiveSurface, ...], Field(min_length=1, max_length=64)] | None = Field(
-        default=None, description="refractive surfaces in front of the stop or lens, in the order of the light"
+        default=None,
+        description="refractive surfaces in the order of the light; all are in front where the metasurface is not one",
     )
 
     @model_validator(mode="after")
@@ -93,8 +94,9 @@ class Lens(Record):
     def _check_surfaces(self) -> None:
         if self.surfaces is None:
             return
-        check_surfaces(self.surfaces)
-        if self.substrate is not None and self.stop is None:
+        cover = 0.0 if self.cover_glass is None else self.cover_glass.thickness_um
+        check_surfaces(self.surfaces, self.focal_length_um + min(self.defocus_um or 0.0, 0.0) - cover)
+        if self.substrate is not None and self.stop is None and surfaces_in_front(self.surfaces):
             raise ValueError(
                 "substrate without a stop lies behind the surfaces, whose last thickness_um and index tell the same "
                 "glass; leave substrate out"

@@ -6,6 +6,7 @@ import math
 
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.parts import AnnularAperture, PolygonalAperture
+from metalens.formats.camera.surfaces import surfaces_in_front
 
 
 def entrance_diameter_um(lens: Lens) -> float:
@@ -34,7 +35,7 @@ def track_length_um(lens: Lens) -> float:
     """Distance in µm from the first of refractive surfaces, stop, substrate and lens to the sensor."""
     front = 0.0 if lens.stop is None else lens.stop.distance_um
     glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
-    glass += sum(each.thickness_um for each in lens.surfaces or ())
+    glass += sum(each.thickness_um or 0.0 for each in surfaces_in_front(lens.surfaces))
     return front + glass + lens.focal_length_um + (lens.defocus_um or 0.0)
 
 

@@ -1,9 +1,9 @@
-"""The ``[[lens.surfaces]]`` tables of ``lens.toml``: refractive surfaces in front of the metalens."""
+"""The ``[[lens.surfaces]]`` tables of ``lens.toml``: refractive surfaces in front of the metasurface and behind it."""
 
 from __future__ import annotations
 
 import math
-from typing import Annotated
+from typing import Annotated, Literal
 
 import numpy as np
 from pydantic import Field, model_validator
@@ -22,10 +22,22 @@ Terms = Annotated[tuple[Positive, ...], Field(min_length=1, max_length=6)]
 
 
 class RefractiveSurface(Record):
-    """A rotationally symmetric surface: sphere, conic or even asphere; and the medium behind it, air by default."""
+    """A rotationally symmetric surface: sphere, conic or even asphere; and the medium behind it, air by default.
 
-    thickness_um: NotNegative = Field(description="to the next surface; of the last one to the stop or the lens")
-    clear_diameter_um: Micrometres
+    One of them may be the metasurface itself: those behind it follow.
+    """
+
+    metasurface: Literal[True] | None = Field(
+        default=None, description="true marks the plane of the metasurface, which has only a thickness and a medium"
+    )
+    thickness_um: NotNegative | None = Field(
+        default=None,
+        description="to the next surface; of the last one in front to the stop or the lens; the last one behind the "
+        "metasurface has none, as focal_length_um tells the sensor",
+    )
+    clear_diameter_um: Micrometres | None = Field(
+        default=None, description="beyond it the surface is dark; the metasurface has none, but aperture_um"
+    )
     radius_of_curvature_um: Finite | None = Field(
         default=None, description="positive where the centre lies behind the surface; None is a plane"
     )
@@ -60,12 +72,28 @@ class RefractiveSurface(Record):
         radius = self.radius_of_curvature_um
         if radius is not None and abs(radius) < 1e-3:
             raise ValueError(f"radius_of_curvature_um {radius:g} is too small; leave it out for a plane")
+        if self.metasurface:
+            self._check_metasurface()
+            return self
+        if self.clear_diameter_um is None:
+            raise ValueError("clear_diameter_um is missing; give the diameter of the surface's opening")
         if not np.isfinite(self.sag_um(np.array(0.5 * self.clear_diameter_um))):
             raise ValueError(
                 f"clear_diameter_um {self.clear_diameter_um:g} reaches beyond the end of the surface, whose "
                 f"radius_of_curvature_um is {radius:g}; make it smaller"
             )
         return self
+
+    def _check_metasurface(self) -> None:
+        own = ("clear_diameter_um", "radius_of_curvature_um", "conic", "coefficients_um")
+        shape = next((name for name in own if getattr(self, name) is not None), None)
+        if shape is not None:
+            raise ValueError(
+                f"metasurface and {shape} exclude each other: it is a plane of the diameter aperture_um; "
+                f"leave out {shape}"
+            )
+        if self.thickness_um is None:
+            raise ValueError("thickness_um is missing; give the distance from the metasurface to the next surface")
 
     @property
     def medium(self) -> tuple[object, ...]:
@@ -89,35 +117,97 @@ class RefractiveSurface(Record):
         return np.asarray(curvature * height**2 / (1 + root) + terms)
 
 
-def check_surfaces(surfaces: tuple[RefractiveSurface, ...]) -> None:
+def surfaces_in_front(surfaces: tuple[RefractiveSurface, ...] | None) -> tuple[RefractiveSurface, ...]:
+    """Those in front of the metasurface: all of them where it is not marked.
+
+    Args:
+        surfaces: in the order of the light.
+    """
+    return tuple(surfaces or ())[: _place_of_metasurface(surfaces)]
+
+
+def surfaces_behind(surfaces: tuple[RefractiveSurface, ...] | None) -> tuple[RefractiveSurface, ...]:
+    """The metasurface and those behind it; empty where it is not marked.
+
+    Args:
+        surfaces: in the order of the light.
+    """
+    return tuple(surfaces or ())[_place_of_metasurface(surfaces) :]
+
+
+def _place_of_metasurface(surfaces: tuple[RefractiveSurface, ...] | None) -> int:
+    marks = [bool(each.metasurface) for each in surfaces or ()]
+    return marks.index(True) if True in marks else len(marks)
+
+
+def check_surfaces(surfaces: tuple[RefractiveSurface, ...], room_um: float) -> None:
     """Check that curved surfaces refract, and that none overlaps the next one or the plane behind the last one.
 
     Args:
         surfaces: in the order of the light.
+        room_um: from the metasurface to the sensor or its cover glass, in µm.
 
     Raises:
-        ValueError: the medium is the same on both sides of a curved surface, or two surfaces overlap inside their clear
-            diameters; the message names them.
+        ValueError: the medium is the same on both sides of a curved surface, two surfaces overlap inside their clear
+            diameters, surfaces behind the metasurface reach the sensor, or lengths are missing; the message names them.
     """
-    _check_media(surfaces)
+    front, behind = surfaces_in_front(surfaces), surfaces_behind(surfaces)
+    _check_media(front, 1)
+    _check_room(front, 1, "the plane of the stop or lens")
+    if not behind:
+        return
+    if any(each.metasurface for each in behind[1:]):
+        raise ValueError("surfaces has two that are marked as the metasurface; mark one")
+    if len(behind) == 1:
+        raise ValueError(
+            "surfaces ends with the metasurface, behind which nothing refracts; give the surfaces behind it, or leave "
+            "its mark out"
+        )
+    if behind[-1].thickness_um is not None or behind[-1].medium != AIR:
+        raise ValueError(
+            f"surface {len(surfaces)} of surfaces is the last one, with air behind it to the sensor, whose place "
+            "focal_length_um tells; leave out its thickness_um, index, sellmeier_b and material"
+        )
+    _check_media(behind, len(front) + 1)
+    room = room_um - sum(each.thickness_um or 0.0 for each in behind)
+    if room <= 0:
+        raise ValueError(
+            f"surface {len(surfaces)} of surfaces lies {-room:.4g} µm behind the sensor or its cover glass; use a "
+            "larger focal_length_um or a smaller thickness_um"
+        )
+    _check_room(
+        (*behind[:-1], behind[-1].model_copy(update={"thickness_um": room})),
+        len(front) + 1,
+        "the sensor or cover glass",
+    )
+
+
+def _check_room(surfaces: tuple[RefractiveSurface, ...], first: int, end: str) -> None:
+    """Refuse surfaces that overlap, the first one of such a number, or reach what lies behind the last one."""
     for number, surface in enumerate(surfaces):
         following = surfaces[number + 1] if number + 1 < len(surfaces) else None
-        clear = min(each.clear_diameter_um for each in (surface, following) if each is not None)
+        if surface.thickness_um is None:
+            raise ValueError(
+                f"surface {first + number} of surfaces has no thickness_um; give the distance to what lies behind it"
+            )
+        openings = (surface.clear_diameter_um, None if following is None else following.clear_diameter_um)
+        clear = min(each for each in openings if each is not None)
         height = np.linspace(0, 0.5 * clear, SAMPLES)
         behind = 0.0 if following is None else following.sag_um(height)
         gap = surface.thickness_um + behind - surface.sag_um(height)
         if gap.min() < -1e-9 * clear:
-            what = "the plane of the stop or lens" if following is None else f"surface {number + 2}"
+            what = end if following is None else f"surface {first + number + 1}"
             raise ValueError(
-                f"surface {number + 1} of surfaces reaches {-gap.min():.4g} µm into {what}, {height[gap.argmin()]:.4g} "
-                "µm from the axis; use a larger thickness_um, a smaller clear_diameter_um or another order"
+                f"surface {first + number} of surfaces reaches {-gap.min():.4g} µm into {what}, "
+                f"{height[gap.argmin()]:.4g} µm from the axis; use a larger thickness_um, a smaller clear_diameter_um "
+                "or another order"
             )
 
 
-def _check_media(surfaces: tuple[RefractiveSurface, ...]) -> None:
+def _check_media(surfaces: tuple[RefractiveSurface, ...], first: int) -> None:
     """Refuse a curved surface that does not refract: its index was forgotten."""
     before: tuple[object, ...] = AIR
-    for number, surface in enumerate(surfaces, start=1):
+    for number, surface in enumerate(surfaces, start=first):
         curved = surface.radius_of_curvature_um is not None or surface.coefficients_um is not None
         if curved and surface.medium == before:
             raise ValueError(
@@ -139,6 +229,6 @@ def refuse_surfaces(what: str, surfaces: tuple[RefractiveSurface, ...] | None) -
     """
     if surfaces is not None:
         raise InputError(
-            f"{what}: lens.surfaces: refractive surfaces in front of the lens are not taken into account here; leave "
+            f"{what}: lens.surfaces: refractive surfaces are not taken into account here; leave "
             "them out, or simulate the camera with metalens psf."
         )

@@ -97,7 +97,7 @@ def front_of(
     distance = micro * sum(number(each, "DISZ", None) for each in surfaces[metasurface:-1])
     if not distance > 0:
         raise ValueError(f"the image lies {distance:g} µm behind the metasurface; a positive distance was expected")
-    check_surfaces(tuple(found))
+    check_surfaces(tuple(found), 1e6 * distance)
     return ZmxFront(tuple(found), stop, round(distance, 6))
 
 

@@ -1,4 +1,4 @@
-"""Refractive surfaces in front of a metalens: rays through them, and the light behind them.
+"""Refractive surfaces in front of a metalens and behind it: rays through them, and the light behind them.
 
 In reading order:
 
@@ -8,4 +8,7 @@ In reading order:
 - ``disc_polynomial``  polynomials fitted to values on a disc
 - ``refracted_light``  the light behind the surfaces, in the plane of the stop or lens
 - ``check``            whether its rays come through and make one wavefront
+- ``rear_rays``        rays from the stop through the metasurface and the surfaces behind it; the exit pupil
+- ``exit_light``       the light in the plane of the exit pupil
+- ``exit_check``       choice of this plane, and whether rays come through and make one wavefront
 """

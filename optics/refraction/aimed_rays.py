@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import NamedTuple, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -15,6 +16,19 @@ AIMING_STEPS = 8
 """Newton steps to the ray that meets a place."""
 
 Surfaces = tuple[Surface, ...]
+
+Parameters = TypeVar("Parameters")
+
+
+class Landing(Protocol):
+    """A ray that meets a place ``[2]`` (y, x) in metres."""
+
+    @property
+    def place(self) -> jax.Array:
+        """``[2]`` (y, x) in metres."""
+
+
+AnyRay = TypeVar("AnyRay", bound=Landing)
 
 
 class Bundle(NamedTuple):
@@ -47,7 +61,7 @@ def ray_from(surfaces: Surfaces, source: Source, wavelength: jax.Array, begin: j
 
 
 def aimed_bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, target: jax.Array) -> Bundle:
-    """The rays that meet given places, by Newton's method.
+    """The rays of a source that meet given places behind surfaces.
 
     Args:
         surfaces: in the order of the light.
@@ -56,33 +70,55 @@ def aimed_bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, targ
         target: ``[ray, (y, x)]`` in the plane behind the surfaces, in metres.
     """
 
-    def slope(surfaces: Surfaces, source: Source, wavelength: jax.Array, begin: jax.Array) -> tuple[jax.Array, Ray]:
+    def follow(parameters: tuple[Surfaces, Source, jax.Array], begin: jax.Array) -> Ray:
+        return ray_from(*parameters, begin)
+
+    begin, rays, stretch = aimed_rays(follow, (surfaces, source, wavelength), target, target)
+    amplitude = source.amplitude(begin[:, 0], begin[:, 1])
+    return Bundle(rays, jnp.square(amplitude) / stretch)
+
+
+def aimed_rays(
+    follow: Callable[[Parameters, jax.Array], AnyRay], parameters: Parameters, start: jax.Array, target: jax.Array
+) -> tuple[jax.Array, AnyRay, jax.Array]:
+    """The rays that meet given places, by Newton's method; differentiable.
+
+    Args:
+        follow: the ray, with a ``place``, from a beginning ``[2]`` (y, x) in metres.
+        parameters: all else that the ray depends on.
+        start: ``[ray, (y, x)]`` beginnings in metres from which the search begins.
+        target: ``[ray, (y, x)]`` places in metres.
+
+    Returns:
+        Beginnings ``[ray, (y, x)]``; the rays; and ``[ray]`` area at the place over that at the beginning.
+    """
+
+    def slope(parameters: Parameters, begin: jax.Array) -> tuple[jax.Array, AnyRay]:
         """How the landing point changes with the beginning ``[2, 2]``, and the ray."""
 
-        def landing(begin: jax.Array) -> tuple[jax.Array, Ray]:
-            ray = ray_from(surfaces, source, wavelength, begin)
+        def landing(begin: jax.Array) -> tuple[jax.Array, AnyRay]:
+            ray = follow(parameters, begin)
             return ray.place, ray
 
         return jax.jacfwd(landing, has_aux=True)(begin)
 
     # No derivatives are formed along the search.
-    still = partial(slope, *jax.lax.stop_gradient((surfaces, source, wavelength)))
+    still = partial(slope, jax.lax.stop_gradient(parameters))
 
-    def of_target(target: jax.Array) -> Bundle:
+    def of_target(start: jax.Array, target: jax.Array) -> tuple[jax.Array, AnyRay, jax.Array]:
         def improve(_: int, begin: jax.Array) -> jax.Array:
             change, ray = still(begin)
             return begin + _solved(change, aim - ray.place)
 
         aim = jax.lax.stop_gradient(target)
-        begin = jax.lax.fori_loop(0, AIMING_STEPS, improve, aim)
+        begin = jax.lax.fori_loop(0, AIMING_STEPS, improve, jax.lax.stop_gradient(start))
         # At the solution, the derivatives of one more step are those of the implicit function.
-        place = ray_from(surfaces, source, wavelength, begin).place
+        place = follow(parameters, begin).place
         begin = begin + _solved(still(begin)[0], target - place)
-        change, ray = slope(surfaces, source, wavelength, begin)
-        amplitude = source.amplitude(begin[0], begin[1])
-        return Bundle(ray, jnp.square(amplitude) / _determinant(change))
+        change, ray = slope(parameters, begin)
+        return begin, ray, _determinant(change)
 
-    return jax.vmap(of_target)(target)
+    return jax.vmap(of_target)(start, target)
 
 
 def _determinant(matrix: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Refractive surfaces in front of a metalens, and exact rays through them.
+"""Refractive surfaces, and exact rays through them.
 
 A surface is z(r) = cr²/(1 + √(1 − (1 + κ)c²r²)) + Σ aᵢ(r/R)^(2i) about its vertex, with the curvature c and the conic
 constant κ. Rays carry the tangential components n·(sin) of their direction, which a plane surface does not change. At a

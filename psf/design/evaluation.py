@@ -28,6 +28,7 @@ from metalens.psf.measures import (
     unaberrated_peak,
     warn_of_small_window,
 )
+from metalens.psf.rays import seen_cone
 from metalens.psf.restoration_error import image_errors, joint_errors
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import choose_window, reachable_light
@@ -96,13 +97,14 @@ def evaluate_camera(
     view = view_of(camera, position, float(weight[1] @ wavelength))
     lens, pitch = view.lens, camera.sensor.pixel_pitch_m
     side = min(choose_window(camera, view, wavelength, weight, share=WANTED_SHARE), LARGEST_WINDOW)
-    resolved = int(np.ceil(2 * direction_spread(lens) / wavelength.min() * pitch))
+    cone = seen_cone(lens, float(wavelength.mean()))
+    resolved = int(np.ceil(2 * direction_spread(cone) / wavelength.min() * pitch))
     parts = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     simulator = view.simulator(wavelength, window=(side * parts,) * 2, pixel_pitch=pitch / parts, engine="auto")
-    peak = unaberrated_peak(wavelength, float(lens.focal_length), float(lens.aperture_area))
+    peak = unaberrated_peak(wavelength, float(cone.focal_length), float(lens.aperture_area))
     efficiency = reachable_light(view, wavelength) @ weight.T
     strehl, modulation, radius, captured, restored, share = [], [], [], [], [], []
-    exposure = relative_exposure(lens, exposure_f_number)
+    exposure = relative_exposure(cone, exposure_f_number)
     noise = jnp.asarray(noise_variance(camera.sensor, grey, exposure=exposure))
     for field in range(len(position)):
         fine = simulator.of_field(lens, field)

@@ -19,6 +19,7 @@ from metalens.optics.metalens import Metalens
 from metalens.psf.design.light import Light
 from metalens.psf.design.problem import Problem
 from metalens.psf.engines.grid import stop_diameter
+from metalens.psf.rays import seen_cone
 from metalens.psf.restoration_error import image_errors, joint_errors, transform_length
 
 
@@ -64,7 +65,8 @@ def figure_of(objective: kinds.Objective, problem: Problem, light: Light, exposu
         case kinds.EfficiencyObjective():
             return _by_field(problem, energy_within(problem, light, 1e-6 * objective.radius_um), better=True)
         case kinds.RestorationObjective() | kinds.CapturedObjective():
-            exposed_by = relative_exposure(problem.view.lens, objective.exposure_f_number)
+            cone = seen_cone(problem.view.lens, float(problem.wavelength.mean()))
+            exposed_by = relative_exposure(cone, objective.exposure_f_number)
             noise = jnp.asarray(noise_variance(problem.camera.sensor, objective.grey, exposure=exposed_by))
             exposed = light.channel / exposure[:, None, None]
             return _by_field(problem, _image_errors(objective, exposed, noise), better=False)
@@ -127,7 +129,7 @@ def strehl_ratios(problem: Problem, light: Light) -> jax.Array:
     Returns:
         ``[field, wavelength]``.
     """
-    lens = problem.view.lens
+    lens = seen_cone(problem.view.lens, float(problem.wavelength.mean()))
     samples = light.fine.reshape(*light.fine.shape[:-2], -1)
     # The derivative of max() compares all samples with the largest once more: a compiler that computes them again, with
     # other roundings, finds none, and the derivative is 0/0.

@@ -18,6 +18,7 @@ from metalens.optics.from_lens_toml import response_of
 from metalens.optics.metalens import Metalens
 from metalens.psf.camera_fields import CameraView, view_of
 from metalens.psf.engines.grid import direction_spread
+from metalens.psf.rays import seen_cone
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.tolerance.draws import applicable_errors
@@ -215,7 +216,8 @@ def _subpixels(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray) -> int:
     """As many as resolve the light, where a figure needs that; else whole pixels."""
     if not any(isinstance(each, StrehlObjective) for each in spec.objectives):
         return 1
-    count = math.ceil(2 * direction_spread(lens) / float(wavelength.min()) * spec.camera.sensor.pixel_pitch_m)
+    cone = seen_cone(lens, float(wavelength.mean()))
+    count = math.ceil(2 * direction_spread(cone) / float(wavelength.min()) * spec.camera.sensor.pixel_pitch_m)
     count += 1 - count % 2
     if count > LARGEST_SUBPIXELS:
         raise InputError(

@@ -58,7 +58,7 @@ def shares_spectrum(lens: Metalens, source: Source) -> bool:
         source: of the light.
     """
     # Of two phases there are two fields, which the lens as it stands does not have.
-    alone = lens.stop is None and lens.second_phase is None and not lens.surfaces
+    alone = lens.stop is None and lens.second_phase is None and not lens.surfaces and not lens.rear_surfaces
     return alone and lens.achromatic and isinstance(source, PlaneWave)
 
 

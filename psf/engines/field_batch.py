@@ -12,13 +12,22 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
-from metalens.optics.refraction.refracted_light import RefractedLight, fitted_radius, refracted, without_surfaces
+from metalens.optics.refraction.exit_light import ExitLight, ExitOpening, ExitPlane, exit_light, in_exit_plane
+from metalens.optics.refraction.refracted_light import (
+    RefractedLight,
+    behind_surfaces,
+    fitted_radius,
+    refracted,
+    without_surfaces,
+)
+from metalens.optics.source import Source
 from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.engines import angular_spectrum, direction_cosine, vectorial
 from metalens.psf.engines.backpropagation import keeps_all
 from metalens.psf.engines.choice import EnginePlan
 from metalens.psf.engines.grid import Grid
 from metalens.psf.engines.image_window import ImageWindow
+from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.sampling import Sampling
 from metalens.psf.engines.veil import veil_intensity
 
@@ -26,8 +35,8 @@ _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
 """Options of XLA that divide sums and loops by the number of cores, and with it change a result's last bit."""
 
 
-Refracted = tuple[RefractedLight, jax.Array]
-"""Light behind refractive surfaces, and the coefficients of their shadows."""
+Refracted = tuple[RefractedLight, jax.Array] | tuple[ExitLight, ExitOpening]
+"""Light behind refractive surfaces, and the coefficients of their shadows, or the opening in the exit plane."""
 
 
 @dataclass(frozen=True)
@@ -120,7 +129,9 @@ def _batch(
         at: tuple[jax.Array, jax.Array | None, jax.Array, Refracted | None],
     ) -> jax.Array:
         direction, centre, values, lit = at
-        flat, source = (lens, source_at(direction, distance)) if lit is None else without_surfaces(lens, *lit)
+        flat, source = (lens, source_at(direction, distance)) if lit is None else lit_lens(lens, lit)
+        if centre is not None and isinstance(source, ExitLight):
+            centre = centre - source.centre
         if task.vectorial is not None:
             placed = at_sensor(flat, direction, moved)
             of_vectors = partial(vectorial.window_intensity, window=task.window, grid=task.vectorial)
@@ -139,7 +150,7 @@ def _batch(
     for part, pairs in zip(task.parts, members, strict=True):
         of_field = _of_field(task, part.sampling, lens, wavelength[pairs[0, 1]], distance, mirrored, len(pairs))
         # All wavelengths of a field use one pupil of the direction-cosine engine; refracted light has one wavelength.
-        together = part.whole and isinstance(part.sampling, Sampling) and not lens.surfaces
+        together = part.whole and isinstance(part.sampling, Sampling) and refracted is None
         each = len(wavelength) if together else 1
         chosen = pairs.reshape(-1, each, 2)
         place = None if centres is None else jnp.asarray(centres)[chosen[:, 0, 0]]
@@ -175,19 +186,39 @@ def _of_field(
     return angular_spectrum.field_intensity(shared, task.window, sampling, **at)
 
 
+def lit_lens(lens: Metalens, lit: Refracted) -> tuple[Metalens, Source]:
+    """The flat lens and the light on it of one field and wavelength, for an engine.
+
+    Args:
+        lens: with refractive surfaces.
+        lit: of :func:`refracted_lights`.
+    """
+    light, opening = lit
+    if isinstance(opening, ExitOpening):
+        assert isinstance(light, ExitLight)
+        return in_exit_plane(lens, light, opening), light
+    return without_surfaces(lens, light, opening)
+
+
 def _refracted_lights(
-    lens: Metalens, light: tuple[jax.Array, jax.Array | None], directions: jax.Array
+    lens: Metalens, light: tuple[jax.Array, jax.Array | None], directions: jax.Array, plane: ExitPlane | None
 ) -> Refracted | None:
     """Light behind refractive surfaces, and their shadows, ``[field, wavelength]``; None without surfaces.
 
     It is computed by itself, and not in the batch, so that it is compiled once for all samplings.
     """
-    if not lens.surfaces:
+    if not lens.surfaces and plane is None:
         return None
 
+    def at(source: Source, value: jax.Array) -> Refracted:
+        if plane is None:
+            return refracted(lens.surfaces, fitted_radius(lens), source, value)
+        flat, lit = behind_surfaces(lens, source, value)
+        return exit_light(flat, lit, value, plane, incoming_light(flat, lit))
+
     def of_field(direction: jax.Array) -> Refracted:
-        source, radius = source_at(direction, light[1]), fitted_radius(lens)
-        return jax.lax.map(lambda value: refracted(lens.surfaces, radius, source, value), jnp.asarray(light[0]))
+        source = source_at(direction, light[1])
+        return jax.lax.map(partial(at, source), jnp.asarray(light[0]))
 
     return jax.lax.map(of_field, jnp.asarray(directions))
 

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.optics.metalens import Metalens
+from metalens.optics.refraction.exit_light import ExitLight
 from metalens.optics.source import PlaneWave, Source
 
 RINGS = 48
@@ -24,6 +25,8 @@ def incoming_light(lens: Metalens, source: Source) -> jax.Array:
         lens: the metalens; its stop limits the light if there is one.
         source: the light.
     """
+    if isinstance(source, ExitLight):
+        return jnp.asarray(source.energy)
     area = jnp.asarray(lens.aperture_area)
     if isinstance(source, PlaneWave):
         return area

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.surfaces import surfaces_behind
 from metalens.formats.drawing.field import channel_title
 from metalens.formats.drawing.style import CHANNEL_COLOURS, FAINT, INK, panels
 from metalens.formats.psf.bank import PsfBank
@@ -85,7 +86,8 @@ def _legend(places: list[str], limited: bool) -> list[Any]:
 
 def _cutoff(camera: Camera, wavelength: float) -> float | None:
     """Frequency in cycles/m at which the limit by diffraction of a round opening ends, small-angle convention."""
-    if camera.lens.aperture is not None:
+    # Behind the metasurface surfaces make another cone of light.
+    if camera.lens.aperture is not None or surfaces_behind(camera.lens.surfaces):
         return None
     diameter = camera.lens.aperture_m if camera.lens.stop is None else camera.lens.stop.diameter_um * 1e-6
     return diameter / (wavelength * camera.lens.focal_length_m)

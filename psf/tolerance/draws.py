@@ -84,7 +84,7 @@ class Assembly:
 @register_dataclass
 @dataclass(frozen=True)
 class GlassErrors:
-    """Errors of refractive surfaces in front of the lens, the same for all of them; a JAX pytree.
+    """Errors of refractive surfaces in front of the lens and behind it, the same for all of them; a JAX pytree.
 
     Attributes:
         radius: relative error of the radii of curvature.
@@ -130,7 +130,10 @@ def perturbed(lens: Metalens, draw: Draw) -> Metalens:
         InputError: a meta-atom error for a lens without meta-atoms.
     """
     made = fabricated(lens, draw.fabrication)
-    return replace(made, surfaces=tuple(_made(surface, draw.glass) for surface in made.surfaces))
+    front, rear = (
+        tuple(_made(surface, draw.glass) for surface in each) for each in (made.surfaces, made.rear_surfaces)
+    )
+    return replace(made, surfaces=front, rear_surfaces=rear)
 
 
 def _made(surface: Surface, errors: GlassErrors) -> Surface:
@@ -276,11 +279,12 @@ def applicable_errors(errors: Errors, lens: Metalens) -> tuple[Errors, dict[str,
 
 def _obstacle(name: str, lens: Metalens) -> str | None:
     """Reason why an error does not apply to a lens; None if it applies."""
-    if name in GLASS and not lens.surfaces:
+    surfaces = (*lens.surfaces, *lens.rear_surfaces)
+    if name in GLASS and not surfaces:
         return "the lens has no refractive surfaces"
-    if name == "glass_index_error" and not all(isinstance(each.medium, Cauchy) for each in lens.surfaces):
+    if name == "glass_index_error" and not all(isinstance(each.medium, Cauchy) for each in surfaces):
         return "a glass of sellmeier_b or material has no error of its index; give its index and abbe_number"
-    if name.startswith("tilt") and lens.surfaces:
+    if name.startswith("tilt") and surfaces:
         return "tilted sensors are not simulated behind refractive surfaces"
     if name not in FABRICATION or name == "pitch_error_percent":
         return None
@@ -341,7 +345,7 @@ def _with_errors(surface: RefractiveSurface, numbers: Mapping[str, float]) -> Re
     if surface.radius_of_curvature_um is not None and "surface_radius_percent" in numbers:
         stretch = 1 + numbers["surface_radius_percent"] / 100
         changed["radius_of_curvature_um"] = surface.radius_of_curvature_um * stretch
-    if "surface_distance_um" in numbers:
+    if surface.thickness_um is not None and "surface_distance_um" in numbers:
         changed["thickness_um"] = surface.thickness_um + numbers["surface_distance_um"]
     if surface.index is not None and "glass_index_error" in numbers:
         error = numbers["glass_index_error"]

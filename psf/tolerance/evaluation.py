@@ -39,6 +39,7 @@ from metalens.psf.measures import (
     unaberrated_peak,
     warn_of_small_window,
 )
+from metalens.psf.rays import seen_cone
 from metalens.psf.restoration_error import joint_errors
 from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
@@ -124,8 +125,10 @@ class Evaluation:
             )
         spacing = self.simulator.window.pixel_pitch
         shape = image.shape[:2]
+        wavelength = self.simulator.wavelength
+        cone = seen_cone(self.lens, float(wavelength.mean()))
         unaberrated = self.channel_weight @ unaberrated_peak(
-            self.simulator.wavelength, float(self.lens.focal_length), float(self.lens.aperture_area)
+            wavelength, float(cone.focal_length), float(self.lens.aperture_area)
         )
         peak = find_peak(image, integrated=True)[1] / spacing**2
         nyquist = 0.5 / self.pixel_pitch
@@ -173,7 +176,7 @@ def simulate_draw(
     whole = jnp.stack([jnp.asarray(each, dtype=float) for each in moved])
     place = jnp.asarray(position, dtype=float) - draw.assembly.decentre
     follow = partial(direction_on_moved_sensor, made, reference, whole)
-    if made.surfaces:
+    if made.surfaces or made.rear_surfaces:
         distance = simulator.conjugates.finite_distance
         direction = jax.vmap(partial(follow, object_distance=distance))(place, jnp.asarray(simulator.direction))
     else:
@@ -208,7 +211,7 @@ def evaluation_of(
     else:
         side = window
         check_window(camera, view, wavelength, weight, side)
-    resolved = math.ceil(2 * direction_spread(view.lens) / float(wavelength.min()) * pitch)
+    resolved = math.ceil(2 * direction_spread(seen_cone(view.lens, reference)) / float(wavelength.min()) * pitch)
     subpixels = min(resolved + 1 - resolved % 2, LARGEST_SUBPIXELS)
     require_memory(BYTES_AT_WORK * len(wavelength) * len(position), len(position), side, subpixels)
     simulator = view.simulator(

@@ -87,5 +87,6 @@ def chief_rays(bank: PsfBank) -> ChiefRays:
     direction = view.direction.reshape(KNOTS, KNOTS, 2)
     along_y, along_x = (RectBivariateSpline(y, x, direction[..., axis], kx=5, ky=5) for axis in (0, 1))
     # Without refractive surfaces the sensor lies at the focal length.
-    focal_length = 1 / abs(float(along_x(0, 0, dy=1)[0, 0])) if view.lens.surfaces else float(view.lens.focal_length)
+    refracts = view.lens.surfaces or view.lens.rear_surfaces
+    focal_length = 1 / abs(float(along_x(0, 0, dy=1)[0, 0])) if refracts else float(view.lens.focal_length)
     return ChiefRays(along_y, along_x, focal_length, (half_y, half_x))

@@ -8,6 +8,8 @@ from .test_design import SPEC
 from .test_explore import EXPLORE
 
 SURFACE = "thickness_um = 60.0, clear_diameter_um = 90.0, radius_of_curvature_um = 100.0, index = 1.5"
+MARK = "metasurface = true, thickness_um = 30.0, index = 1.5"
+LAST = "clear_diameter_um = 60.0, radius_of_curvature_um = -100.0"
 
 
 def camera_with(text: str, surfaces: str, more: str = "") -> str:
@@ -37,6 +39,23 @@ def camera_with(text: str, surfaces: str, more: str = "") -> str:
         (f"{SURFACE}, radius_um = 1.0", "", "unknown key lens.surfaces.0.radius_um"),
         (f"{SURFACE}; thickness_um = 1.0, clear_diameter_um = 90.0, radius_of_curvature_um = 60.0", "", "surface 2"),
         (SURFACE, "substrate = { thickness_um = 10.0, index = 1.5 },", "leave substrate out"),
+        (SURFACE.replace("thickness_um = 60.0, ", ""), "", "surface 1 of surfaces has no thickness_um"),
+        (SURFACE.replace("clear_diameter_um = 90.0, ", ""), "", "clear_diameter_um is missing"),
+        (f"{MARK}, conic = 1.0; {LAST}", "", "metasurface and conic exclude each other"),
+        (f"{MARK.replace('thickness_um = 30.0, ', '')}; {LAST}", "", "thickness_um is missing"),
+        (MARK, "", "behind which nothing refracts"),
+        (f"{MARK}; {MARK}; {LAST}", "", "two that are marked as the metasurface"),
+        (f"{MARK}; {LAST}, thickness_um = 1.0", "", "surface 2 of surfaces is the last one"),
+        (f"{MARK}; {LAST}, index = 1.7", "", "surface 2 of surfaces is the last one"),
+        (f"{MARK.replace('30.0', '130.0')}; {LAST}", "", "surface 2 of surfaces lies 30 µm behind the sensor"),
+        (f"{MARK.replace('30.0', '3.0')}; {LAST}", "", "surface 1 of surfaces reaches 1.606 µm into surface 2"),
+        (f"{MARK.replace('30.0', '99.0')}; {LAST.replace('-', '')}", "", "into the sensor or cover glass"),
+        (f"{MARK.replace(', index = 1.5', '')}; {LAST}", "", "surface 2 of surfaces is curved, with air on both sides"),
+        (
+            f"{MARK}; {LAST}",
+            'response = { kind = "kinoform", wavelength_nm = 540.0, orders = [0, 1] },',
+            "diffraction orders at once",
+        ),
     ],
 )
 def test_surfaces_that_cannot_be(refused, small_camera_text, tmp_path, surfaces, more, word):

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
-from metalens.formats.camera.size import entrance_area_um2, entrance_diameter_um, f_number, track_length_um
+from metalens.formats.camera.size import entrance_area_um2, entrance_diameter_um, track_length_um
+from metalens.formats.camera.surfaces import surfaces_behind
 from metalens.formats.files.errors import InputError
+from metalens.optics.from_lens_toml import metalens_of
+from metalens.psf.rays import seen_cone
+from metalens.psf.spectra.spectrum import spectral_quadrature
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,16 @@ class ComparedLens:
     @property
     def light(self) -> float:
         """Light on a pixel from a scene of given luminance, for a lens that loses none: opening area over f²."""
-        return entrance_area_um2(self.camera.lens) / self.camera.lens.focal_length_um**2
+        return entrance_area_um2(self.camera.lens) / self.cone_um**2
+
+    @property
+    def cone_um(self) -> float:
+        """Distance in µm from which the opening makes the cone of light at the sensor: f, but for surfaces behind."""
+        lens = self.camera.lens
+        if not surfaces_behind(lens.surfaces):
+            return lens.focal_length_um
+        wavelength, weight = spectral_quadrature(self.camera.spectrum)
+        return 1e6 * float(seen_cone(metalens_of(self.camera), float(weight[1] @ wavelength)).focal_length)
 
     def described(self) -> dict[str, Any]:
         """Its sizes, in µm, and its f-number."""
@@ -40,7 +53,7 @@ class ComparedLens:
             "aperture_um": lens.aperture_um,
             "entrance_diameter_um": entrance_diameter_um(lens),
             "focal_length_um": lens.focal_length_um,
-            "f_number": f_number(lens),
+            "f_number": self.cone_um / entrance_diameter_um(lens),
             "track_length_um": track_length_um(lens),
             "diameter_um": max(lens.aperture_um, entrance_diameter_um(lens)),
         }
