@@ -55,7 +55,7 @@ def import_(
 
     LAYOUT is a GDSII or OASIS file from any tool, a table of sites (x_um,y_um,diameter_nm), a map of radii in nm (.npy
     or numbers between commas), a radial phase as export --zemax writes it, or an OpticStudio lens (.zmx) with a Binary
-    2 surface, behind which nothing refracts.
+    2 surface and refractive surfaces around it.
     """
     from metalens.formats.camera.camera import read_camera
     from metalens.formats.files.atomic import atomic_directory, require_new_directory
@@ -139,7 +139,7 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
     known: dict[str, Any] = {"camera": camera.name, "aperture_um": camera.lens.aperture_um}
     if imported.phase is not None:
         told = {"terms": len(imported.phase.coefficients), "largest_error_rad": imported.phase.largest_error}
-        return known | told | {"surfaces": len(camera.lens.surfaces or ())}
+        return known | told | {"surfaces": sum(not each.metasurface for each in camera.lens.surfaces or ())}
     assert imported.recognised is not None
     structure = imported.recognised.structure
     counts = structure.counts()
@@ -162,7 +162,7 @@ def _figures(imported: Imported, camera: Camera) -> dict[str, Any]:
 def _sentence(imported: Imported) -> str:
     found = _figures(imported, imported.camera)
     if imported.phase is not None:
-        behind = f", refractive surfaces in front: {found['surfaces']}" if found["surfaces"] else ""
+        behind = f", refractive surfaces: {found['surfaces']}" if found["surfaces"] else ""
         return f"an even polynomial of {found['terms']} terms over {found['aperture_um']:g} µm{behind}"
     least, most = found["lengths_nm"]["least"], found["lengths_nm"]["most"]
     outside = f"; {found['sites_outside']} of them stand outside it" if found["sites_outside"] else ""

@@ -31,7 +31,7 @@ from metalens.optics.layout.recognition import Made, Recognised, half_turns, str
 from metalens.optics.layout.sites_table import is_sites_table, read_sites_table
 from metalens.optics.layout.width_map import Quantity, read_width_map
 from metalens.optics.layout.zmx import is_zmx, read_zmx
-from metalens.optics.layout.zmx_surfaces import ZmxFront
+from metalens.optics.layout.zmx_surfaces import ZmxSurfaces
 from metalens.optics.meta_atoms.named import PROXY
 from metalens.optics.structure import Candidates, candidates_of
 
@@ -106,7 +106,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
         refuse_other_layouts(target)
         if is_zmx(target):
             found_zmx = read_zmx(target)
-            return _imported_phase(target, found_zmx.phase, like, options, found_zmx.front)
+            return _imported_phase(target, found_zmx.phase, like, options, found_zmx.surfaces)
         if target.suffix.lower() != ".npy":
             beginning = first_line(target, "layout, table or map", largest=LARGEST_FILE)
     if is_radial_phase(beginning):
@@ -154,7 +154,7 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
 
 
 def _imported_phase(
-    path: Path, table: RadialPhaseTable, like: Camera, options: ImportOptions, front: ZmxFront | None = None
+    path: Path, table: RadialPhaseTable, like: Camera, options: ImportOptions, front: ZmxSurfaces | None = None
 ) -> Imported:
     phase = EvenPolynomialPhase(
         family="even_polynomial",

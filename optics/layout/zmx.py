@@ -1,4 +1,4 @@
-"""Lens files of OpticStudio (``.zmx``) whose metalens is a Binary 2 surface: a radial phase, and lenses in front of it.
+"""Lens files of OpticStudio (``.zmx``) whose metalens is a Binary 2 surface: a radial phase, and lenses around it.
 
 A ``.zmx`` is text, UTF-8 or UTF-16: a keyword and its values a line, the lines of a surface behind its ``SURF``. Of
 Binary 2, ``PARM 0`` is the diffraction order, ``PARM 1`` to ``8`` are terms of an asphere, and ``XDAT`` holds the
@@ -18,7 +18,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import input_file
 from metalens.optics.layout.ray_tracing import RadialPhaseTable, binary_2
-from metalens.optics.layout.zmx_surfaces import Surface, ZmxFront, front_of
+from metalens.optics.layout.zmx_surfaces import Surface, ZmxSurfaces, surfaces_of
 
 LARGEST_FILE = 2**24
 UNITS = {"MM": 1e-3, "CM": 1e-2, "IN": 25.4e-3, "METER": 1.0, "M": 1.0}
@@ -34,11 +34,11 @@ class ZmxLens:
 
     Attributes:
         phase: of that surface.
-        front: what lies in front of it; None if nothing refracts.
+        surfaces: what lies in front of it and behind it; None if nothing refracts.
     """
 
     phase: RadialPhaseTable
-    front: ZmxFront | None
+    surfaces: ZmxSurfaces | None
 
 
 def is_zmx(path: Path) -> bool:
@@ -49,7 +49,7 @@ def is_zmx(path: Path) -> bool:
 
 
 def read_zmx(path: Path) -> ZmxLens:
-    """The only Binary 2 surface of a lens file, and the refractive surfaces in front of it.
+    """The only Binary 2 surface of a lens file, and the refractive surfaces around it.
 
     Raises:
         InputError: the file is missing or too large, has no such surface or several, its surface is curved, without a
@@ -62,7 +62,7 @@ def read_zmx(path: Path) -> ZmxLens:
         if len(found) != 1:
             raise ValueError(f"{len(found)} Binary 2 surfaces; exactly one was expected")
         phase = _phase(surfaces[found[0]], unit)
-        return ZmxLens(phase, front_of(surfaces, found[0], unit, catalogues, _number))
+        return ZmxLens(phase, surfaces_of(surfaces, found[0], unit, catalogues, _number))
     except (ValueError, OverflowError) as error:
         told = str(error).rstrip(".")
         raise InputError(f"{path}: no lens of a Binary 2 surface that can be read: {told}.") from error

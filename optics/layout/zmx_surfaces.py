@@ -1,4 +1,4 @@
-"""Refractive surfaces of an OpticStudio lens in front of its Binary 2 surface, and its stop.
+"""Refractive surfaces of an OpticStudio lens in front of its Binary 2 surface and behind it, and its stop.
 
 Of a surface, ``CURV`` is the curvature, ``CONI`` the conic constant, ``DISZ`` the thickness behind it, ``DIAM`` the
 semi-diameter, ``GLAS`` the medium behind: a glass of the catalogues of ``GCAT``, or ``___BLANK`` with n_d and V_d. Of
@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from metalens.formats.camera.parts import Stop
-from metalens.formats.camera.surfaces import RefractiveSurface, check_surfaces
+from metalens.formats.camera.surfaces import AIR, RefractiveSurface, check_surfaces
 from metalens.formats.files.record import first_problem
 
 Surface = dict[str, list[str]]
@@ -30,11 +30,11 @@ MODEL_GLASS = "___BLANK"
 
 
 @dataclass(frozen=True)
-class ZmxFront:
-    """Surfaces in front of a Binary 2 surface.
+class ZmxSurfaces:
+    """Surfaces in front of a Binary 2 surface and behind it.
 
     Attributes:
-        surfaces: refractive ones, in the order of the light.
+        surfaces: refractive ones, in the order of the light, and the metasurface where some lie behind it.
         stop: in front of the metasurface; None if that is the stop.
         distance_um: from the metasurface to the image.
     """
@@ -44,10 +44,10 @@ class ZmxFront:
     distance_um: float
 
 
-def front_of(
+def surfaces_of(
     surfaces: Sequence[Surface], metasurface: int, unit: float, catalogues: Sequence[str], number: Number
-) -> ZmxFront | None:
-    """What lies in front of a metasurface; None if no surface of the lens refracts.
+) -> ZmxSurfaces | None:
+    """What lies in front of a metasurface and behind it; None if no surface refracts, plates behind it left out.
 
     Args:
         surfaces: of the lens, the object first and the image last.
@@ -61,27 +61,15 @@ def front_of(
         InputError: a glass is in no catalogue that is known.
     """
     micro = 1e6 * unit
-    curved = [place for place in range(metasurface + 1, len(surfaces)) if _curved(surfaces[place], number)]
-    if curved:
-        raise ValueError(
-            f"surface {curved[0]} is curved and lies behind the metasurface, surface {metasurface}; only lenses in "
-            "front of it are simulated, leave this one out"
-        )
     refracting = [place for place in range(metasurface) if _refracts(surfaces[place], number)]
-    if not refracting:
+    if not refracting and not any(_curved(each, number) for each in surfaces[metasurface + 1 :]):
         return None
-    plates = [place for place in range(metasurface, len(surfaces)) if "GLAS" in surfaces[place]]
-    if plates:
-        raise ValueError(
-            f"glass lies behind surface {plates[0]}, and air was expected behind the metasurface, surface "
-            f"{metasurface}; leave the plate out, and give it as cover_glass in the lens.toml that is made"
-        )
     stops = [place for place, each in enumerate(surfaces) if "STOP" in each]
     stop_place = stops[0] if stops else metasurface
-    if stop_place > metasurface or stop_place <= refracting[-1]:
+    if stop_place > metasurface or (refracting and stop_place <= refracting[-1]):
         raise ValueError(
             f"surface {stop_place} is the stop, and it was expected at the metasurface, surface {metasurface}, or "
-            "between it and the last lens; move it there"
+            "between it and the last lens in front; move it there"
         )
     found: list[RefractiveSurface] = []
     for place in range(1, stop_place):
@@ -97,8 +85,35 @@ def front_of(
     distance = micro * sum(number(each, "DISZ", None) for each in surfaces[metasurface:-1])
     if not distance > 0:
         raise ValueError(f"the image lies {distance:g} µm behind the metasurface; a positive distance was expected")
-    check_surfaces(tuple(found), 1e6 * distance)
-    return ZmxFront(tuple(found), stop, round(distance, 6))
+    found += _behind(surfaces, metasurface, micro, catalogues, number)
+    check_surfaces(tuple(found), distance)
+    return ZmxSurfaces(tuple(found), stop, round(distance, 6))
+
+
+def _behind(
+    surfaces: Sequence[Surface], metasurface: int, micro: float, catalogues: Sequence[str], number: Number
+) -> list[RefractiveSurface]:
+    """The metasurface and what refracts behind it, in the order of the light; nothing if that is air alone."""
+    last = len(surfaces) - 1
+    if _curved(surfaces[last], number):
+        raise ValueError(f"surface {last}, the image, is curved; a plane sensor was expected")
+    refracting = [place for place in range(metasurface, last) if "GLAS" in surfaces[place]]
+    refracting += [place for place in range(metasurface + 1, last) if _curved(surfaces[place], number)]
+    if not refracting:
+        return []
+    own = micro * number(surfaces[metasurface], "DISZ", None)
+    medium = _medium(surfaces[metasurface], metasurface, catalogues)
+    mark = _made(RefractiveSurface, metasurface, metasurface=True, thickness_um=round(own, 6), **medium)
+    found: list[RefractiveSurface] = [mark]
+    for place in range(metasurface + 1, last):
+        thickness = micro * number(surfaces[place], "DISZ", None)
+        if found[-1].medium == AIR and not _refracts(surfaces[place], number):
+            own += thickness  # a dummy surface in air
+            continue
+        found[-1] = found[-1].model_copy(update={"thickness_um": round(own, 6)})
+        found.append(_surface(surfaces[place], place, micro, 0.0, catalogues, number))
+        own = thickness
+    return [*found[:-1], found[-1].model_copy(update={"thickness_um": None})]
 
 
 def _refracts(surface: Surface, number: Number) -> bool:

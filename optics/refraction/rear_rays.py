@@ -131,9 +131,10 @@ def exit_pupil(lens: Metalens, wavelength: float) -> ExitPupil:
     """
     if not lens.rear_surfaces:
         return ExitPupil(float(lens.focal_length), float(lens.focal_length))
-    place_of_angle, angle_of_angle, place_of_place, angle_of_place = (
-        float(each) for each in _paraxial(replace(lens, surfaces=()), jnp.asarray(wavelength))
-    )
+    # A number also where a loss is traced, whose lens as drawn this is.
+    with jax.ensure_compile_time_eval():
+        found = _paraxial(replace(lens, surfaces=()), jnp.asarray(wavelength))
+        place_of_angle, angle_of_angle, place_of_place, angle_of_place = (float(each) for each in found)
     # From the sensor back, P = A/B; the magnification is m = C − P D, and the cone P/m.
     distance = place_of_angle / angle_of_angle if angle_of_angle else np.inf
     determinant = place_of_place * angle_of_angle - place_of_angle * angle_of_place

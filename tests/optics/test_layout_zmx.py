@@ -103,7 +103,7 @@ def read(tmp_path, text):
 def test_a_lens_in_front_of_the_phase_is_read_with_its_glass(tmp_path):
     extra = "".join(f"  PARM {term} {value}\n" for term, value in ((1, 0.0), (2, 0.04), (3, -0.5)))
     found = read(tmp_path, hybrid(glass("N-BK7 0 0 1.5168 64.17 0 0", kind="EVENASPH", extra=extra)))
-    (surface,) = found.front.surfaces
+    (surface,) = found.surfaces.surfaces
     assert surface.material == "specs/SCHOTT-optical/N-BK7"
     assert surface.radius_of_curvature_um == pytest.approx(1e3 / 1.5)
     assert (surface.conic, surface.thickness_um, surface.clear_diameter_um) == (-0.5, 200.0, 600.0)
@@ -111,19 +111,31 @@ def test_a_lens_in_front_of_the_phase_is_read_with_its_glass(tmp_path):
     r = np.linspace(0, 0.3, 5)
     height = 1.5 * r**2 / (1 + np.sqrt(1 - 0.5 * (1.5 * r) ** 2)) + 0.04 * r**4 - 0.5 * r**6
     np.testing.assert_allclose(surface.sag_um(1e3 * r), 1e3 * height, rtol=1e-9)
-    assert found.front.stop is None
-    assert found.front.distance_um == 1000.0
+    assert found.surfaces.stop is None
+    assert found.surfaces.distance_um == 1000.0
     np.testing.assert_allclose(found.phase.coefficients, [-10.0, 0.5])
 
 
 def test_a_model_glass_and_a_stop_behind_the_lens_are_read(tmp_path):
     model = glass("___BLANK 1 0 1.62 36.4 0 1 1 0 0 0")
     stop = "SURF 3\n  STOP\n  TYPE STANDARD\n  CURV 0.0\n  DISZ 0.05\n  DIAM 0.2\n"
-    found = read(tmp_path, hybrid(model + BACK.format(number=2, curvature=-0.7), stop=stop)).front
+    found = read(tmp_path, hybrid(model + BACK.format(number=2, curvature=-0.7), stop=stop)).surfaces
     assert [each.index for each in found.surfaces] == [1.62, None]
     assert found.surfaces[0].abbe_number == 36.4
     assert found.surfaces[1].thickness_um == 100.0
     assert (found.stop.diameter_um, found.stop.distance_um) == (400.0, 50.0)
+
+
+def test_a_lens_behind_the_phase_is_read_with_the_glass_between(tmp_path):
+    dummy = "SURF 2\n  TYPE STANDARD\n  CURV 0.0\n  DISZ 0.03\n  DIAM 0.5\n"
+    behind = dummy + glass("___BLANK 1 0 1.62 36.4 0 1 1 0 0 0") + BACK.format(number=4, curvature=-0.7)
+    found = read(tmp_path, hybrid("", behind=behind)).surfaces
+    mark, first, last = found.surfaces
+    assert (mark.metasurface, mark.thickness_um, mark.index) == (True, pytest.approx(1030.0), None)
+    assert (first.thickness_um, first.index) == (pytest.approx(200.0), 1.62)
+    assert (last.thickness_um, last.index) == (None, None)
+    assert last.radius_of_curvature_um == pytest.approx(-1e3 / 0.7)
+    assert found.distance_um == pytest.approx(1330.0)
 
 
 def test_the_camera_of_such_a_file_has_its_surfaces_and_focuses_on_its_sensor(tmp_path):
@@ -149,7 +161,10 @@ def test_the_camera_of_such_a_file_has_its_surfaces_and_focuses_on_its_sensor(tm
         (hybrid(glass("N-BK7", kind="TOROIDAL")), "surface 1 is of the type TOROIDAL; STANDARD and EVENASPH are read"),
         (hybrid(glass("N-BK7", curvature=9.0)), "surface 1: clear_diameter_um 600 reaches beyond the end"),
         (hybrid(glass("N-BK7").replace("DIAM 0.3", "DIAM 0")), "surface 1 has no semi-diameter"),
-        (hybrid("", behind=BACK.format(number=2, curvature=1.0)), "curved and lies behind the metasurface"),
+        (
+            hybrid("", behind=BACK.format(number=2, curvature=1.0)),
+            "surface 2 of surfaces is curved, with air on both sides",
+        ),
         (hybrid(glass("N-BK7").replace("SURF 1", "SURF 1\n  STOP"), stop=" "), "surface 1 is the stop"),
         (hybrid(glass("N-BK7").replace("DISZ 0.2", "DISZ 0.01")), "reaches 5.* µm into the plane of the stop or lens"),
     ],

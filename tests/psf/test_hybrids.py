@@ -101,11 +101,21 @@ def test_rays_to_a_plane_say_what_waves_to_it_do():
     np.testing.assert_allclose(found, expected, atol=0.03 * expected.max())
 
 
+FRONT = {"radius_of_curvature_um": 110.0, "thickness_um": 40.0, "clear_diameter_um": 80.0, "index": INDEX}
+BEHIND = {"radius_of_curvature_um": -110.0, "clear_diameter_um": 80.0}
+
+
 @pytest.mark.long
-def test_a_design_behind_a_surface_starts_from_the_cameras_phase_and_improves_it(tmp_path):
-    surface = {"radius_of_curvature_um": 110.0, "thickness_um": 40.0, "clear_diameter_um": 80.0, "index": INDEX}
+@pytest.mark.parametrize(
+    ("surfaces", "distance"),
+    [
+        pytest.param([FRONT], 180.0, id="front"),
+        pytest.param([{"metasurface": True, "thickness_um": 40.0, "index": INDEX}, BEHIND], 240.0, id="behind"),
+    ],
+)
+def test_a_design_of_a_hybrid_starts_from_the_cameras_phase_and_improves_it(tmp_path, surfaces, distance):
     phase = {"family": "even_polynomial", "radius_um": 30.0, "coefficients_rad": [-1.0, 0.0]}
-    lens = {"aperture_um": 60.0, "focal_length_um": 180.0, "phase": phase, "surfaces": [surface]}
+    lens = {"aperture_um": 60.0, "focal_length_um": distance, "phase": phase, "surfaces": surfaces}
     spec = read_design("held").with_(
         name="hybrid",
         camera={"lens": lens, "sensor": {"pixels": (32, 32), "pixel_pitch_um": 1.2}},
