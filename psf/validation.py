@@ -10,6 +10,7 @@ import numpy as np
 
 from metalens.formats.files.arguments import require_number, require_whole_pair
 from metalens.formats.files.errors import InputError
+from metalens.optics.aperture import Circle
 from metalens.optics.fabrication import library_of
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase.profile import Phase
@@ -179,11 +180,13 @@ def _check_rear(lens: Metalens, defocus: float) -> None:
 def _not_carried(lens: Metalens) -> str | None:
     """What rays through surfaces behind the metasurface do not carry, and what to do; None if they carry all of it."""
     library = library_of(lens)
-    if lens.structure is not None:
-        return "the light of single meta-atoms; describe the lens by its phase and a response of one order"
+    if lens.structure is not None and lens.structure.acts_on_polarisation:
+        return "meta-atoms that act on polarisation; describe the lens by its phase and a response of one order"
+    if lens.structure is not None and not isinstance(lens.aperture, Circle):
+        return "the mean light of meta-atoms behind another opening than a disc; leave out lens.aperture"
     if lens.second_phase is not None:
         return "two phases of two polarisations; give the light of one of them"
-    if len(lens.response.orders) > 1:
+    if lens.structure is None and len(lens.response.orders) > 1:
         return (
             f"{len(lens.response.orders)} diffraction orders at once; give one alone in response.orders, which leaves "
             "the stray light of the others out"

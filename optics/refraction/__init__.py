@@ -9,6 +9,7 @@ In reading order:
 - ``refracted_light``  the light behind the surfaces, in the plane of the stop or lens
 - ``check``            whether its rays come through and make one wavefront
 - ``rear_rays``        rays from the stop through the metasurface and the surfaces behind it; the exit pupil
+- ``structure_light``  what rays carry of meta-atoms
 - ``exit_light``       the light in the plane of the exit pupil
 - ``exit_check``       choice of this plane, and whether rays come through and make one wavefront
 """

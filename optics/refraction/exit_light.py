@@ -24,6 +24,8 @@ from metalens.optics.refraction.aimed_rays import aimed_rays
 from metalens.optics.refraction.disc_polynomial import disc_fit, polynomial_values
 from metalens.optics.refraction.rear_rays import RearRay, rear_ray
 from metalens.optics.refraction.refracted_light import LEAST_LIGHT, RefractedLight
+from metalens.optics.refraction.structure_light import structure_light
+from metalens.optics.response import IdealPhase
 from metalens.optics.source import Source
 
 AREA_RINGS, AREA_SPOKES = 48, 64
@@ -135,12 +137,14 @@ class ExitBundle(NamedTuple):
     Attributes:
         begin: ``[ray, (y, x)]`` in the stop, in metres.
         rays: ``[ray]``.
-        light: ``[ray]`` energy per area in the exit plane.
+        light: ``[ray]`` energy per area in the exit plane, of a metasurface without loss.
+        strength: ``[ray]`` amplitude of a structure's image order, 1 without a structure.
     """
 
     begin: jax.Array
     rays: RearRay
     light: jax.Array
+    strength: jax.Array
 
 
 def exit_bundle(
@@ -165,7 +169,9 @@ def exit_bundle(
     away = plane.radius * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes]))
     begin, rays, stretch = aimed_rays(follow, parameters, away @ jnp.linalg.inv(slope).T, chief.place + away)
     amplitude = source.amplitude(begin[:, 0], begin[:, 1])
-    return ExitBundle(begin, rays, jnp.square(amplitude) / stretch)
+    strength, path = structure_light(lens, wavelength, rays.lens_place)
+    rays = rays._replace(path=rays.path + path)
+    return ExitBundle(begin, rays, jnp.square(amplitude) / stretch, strength)
 
 
 @jax.jit
@@ -196,7 +202,7 @@ def fitted_exit_light(
         bundle: the chief ray, and behind it the rays to the nodes of the fit.
     """
     fit, rays, chief = disc_fit(), bundle.rays, jax.tree.map(lambda each: each[0], bundle.rays)
-    amplitude = jnp.sqrt(jnp.maximum(bundle.light[1:] / bundle.light[0], LEAST_LIGHT))
+    amplitude = bundle.strength[1:] * jnp.sqrt(jnp.maximum(bundle.light[1:] / bundle.light[0], LEAST_LIGHT))
     light = ExitLight(
         chief.direction,
         jnp.asarray(plane.radius),
@@ -224,7 +230,8 @@ def in_exit_plane(lens: Metalens, light: ExitLight, opening: ExitOpening) -> Met
     """A flat lens without phase in the exit plane, whose opening is that of the light.
 
     Args:
-        lens: with surfaces behind the metasurface; the strength of its order is kept.
+        lens: with surfaces behind the metasurface; the strength of its response's order is kept, that of a structure
+            is in the light.
         light: of :func:`exit_light`.
         opening: of the same.
     """
@@ -234,6 +241,8 @@ def in_exit_plane(lens: Metalens, light: ExitLight, opening: ExitOpening) -> Met
         focal_length=light.distance,
         phase=EvenPolynomial(jnp.zeros(1), 1.0),
         aperture=opening,
+        response=lens.response if lens.structure is None else IdealPhase(),
+        structure=None,
         stop=None,
         substrate=None,
         surfaces=(),

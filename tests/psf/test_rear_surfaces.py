@@ -1,6 +1,6 @@
 """Refractive surfaces behind a metasurface: foci, plates and colours in closed form, and what is refused."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import jax
 import jax.numpy as jnp
@@ -9,6 +9,7 @@ import pytest
 
 from metalens.formats.files.errors import InputError
 from metalens.optics import (
+    Annulus,
     Cauchy,
     EvenPolynomial,
     Hyperbolic,
@@ -19,8 +20,12 @@ from metalens.optics import (
     Stop,
     Surface,
 )
+from metalens.optics.built import Built
+from metalens.optics.from_lens_toml import library_path, read_atom_library
 from metalens.optics.refraction.dispersion import LINE_C, LINE_D, LINE_F, cauchy_of_abbe
 from metalens.optics.refraction.rear_rays import exit_pupil
+from metalens.optics.refraction.structure_light import structure_light
+from metalens.optics.structure import StructureOptions, choose_structure, sites_of
 from metalens.psf import psf_simulator, simulate_psf
 from metalens.psf.conjugates import source_at
 from metalens.psf.rays import chief_ray, direction_to, ray_landing, seen_cone
@@ -129,6 +134,51 @@ def test_zero_phase_in_front_of_a_singlet_is_the_singlet():
     np.testing.assert_allclose(psf(behind), expected, atol=0.02 * expected.max())
 
 
+@pytest.mark.long
+@pytest.mark.parametrize(("wavelength", "within"), [(LIGHT, 0.005), (620e-9, 0.05)])
+def test_meta_atoms_in_front_of_a_plate_are_those_in_front_of_a_cover_glass(wavelength, within):
+    library, diameter, thickness = read_atom_library(library_path("si3n4-on-sio2")), 60e-6, 50e-6
+    drawn = Metalens(diameter, in_focus(thickness), Hyperbolic(FOCUS, LIGHT))
+    atoms = choose_structure(drawn, library, StructureOptions(library.pitch, (LIGHT,)))
+    parts = {"aperture_diameter": diameter, "focal_length": in_focus(thickness)}
+    lens = plate_behind(thickness, structure=sites_of(atoms, library, incidence="normal"), **parts)
+    request = {**WINDOW, "engine": "angular_spectrum"}
+    found, expected = (
+        np.asarray(simulate_psf(each, wavelength, 0.1, **request)) for each in (lens, as_cover_glass(lens))
+    )
+    np.testing.assert_allclose(found, expected, atol=within * expected.max())
+    # The light of other orders, three hundredths at another colour, is left out.
+    assert found.sum() == pytest.approx(expected.sum(), rel=0.04)
+
+
+@dataclass(frozen=True)
+class Weak(Built):
+    """A structure that has 0.8 of the amplitude and errs by 0.3 rad at the rim; and by meta-atoms, at random."""
+
+    phase: Hyperbolic
+
+    rotationally_symmetric = False
+    flat_pixel = 0.3e-6
+    library = None
+
+    def transmission(self, y, x, wavelength):  # noqa: ARG002
+        turn = self.phase.at(y, x) + 0.3 * (y**2 + x**2) / (0.5 * DIAMETER) ** 2
+        noise = 0.3 * jnp.sign(jnp.sin(1e9 * y) * jnp.sin(1e9 * x))
+        return 0.8 * jnp.exp(1j * turn) * jnp.exp(1j * noise) / np.cos(0.3)
+
+    def check(self, wavelength):
+        """Every wavelength is known."""
+
+
+def test_rays_carry_what_varies_slowly_over_a_structure():
+    lens = plate_behind(50e-6)
+    lens = replace(lens, structure=Weak(lens.phase))
+    place = jnp.asarray([[0.0, 0.0], [0.0, 0.3 * DIAMETER], [-0.5 * DIAMETER, 0.0]])
+    strength, path = structure_light(lens, jnp.asarray(LIGHT), place)
+    np.testing.assert_allclose(strength, 0.8, rtol=0.05)
+    np.testing.assert_allclose(2 * np.pi / LIGHT * path, [0.0, 0.3 * 0.36, 0.3], atol=0.05)
+
+
 def test_an_achromat_has_the_paraxial_foci_of_three_colours():
     glass, radius, thickness = cauchy_of_abbe(INDEX, 64.17), 0.4e-3, 60e-6
     power = 60.0
@@ -224,6 +274,7 @@ def test_chief_rays_land_where_they_are_asked_to():
         ({"rear_surfaces": (plane(210e-6, GLASS), plane(0.0, AIR))}, "in front of the last surface"),
         ({"cover_glass": Plate(160e-6, INDEX)}, "the sensor or its cover glass lies 10 µm"),
         ({"response": Kinoform(LIGHT, (0, 1))}, "2 diffraction orders at once"),
+        ({"structure": Weak(FLAT), "aperture": Annulus(5e-6)}, "behind another opening than a disc"),
         ({"phase": FLAT, "rear_surfaces": (plane(30e-6, AIR), curved(15e-6, 20e-6, GLASS), plane(0.0, AIR))},
          "misses surface 1 behind the metasurface"),
         ({"rear_surfaces": (plane(50e-6, GLASS), plane(0.0, AIR, 0.5e-6))}, "less than a hundredth of the light"),
