@@ -114,7 +114,7 @@ def verify(
     if dry_run:
         from metalens.workflows.simulation_estimates import verification_estimate
 
-        told, sentence = _plan(plan, output, backend.workers)
+        told, sentence = _plan(plan, output)
         answer_plan(told, verification_estimate(plan, workers=backend.workers), as_json, sentence)
         return
     with closing(backend.open(output, {})) as runner, count_progress("zones", "zone") as tell:
@@ -143,11 +143,9 @@ def _list(option: str, value: str | None, kind: Number | click.IntRange) -> tupl
     return found
 
 
-def _plan(plan: VerificationPlan, output: Path, workers: int) -> tuple[dict[str, Any], str]:
+def _plan(plan: VerificationPlan, output: Path) -> tuple[dict[str, Any], str]:
     import math
 
-    jobs = len(plan.zones) * len(plan.wavelengths)
-    minutes = plan.seconds / 60 / min(workers, jobs)
     told = {
         "camera": plan.camera.name,
         "library": plan.library.name,
@@ -155,7 +153,6 @@ def _plan(plan: VerificationPlan, output: Path, workers: int) -> tuple[dict[str,
         "wavelengths_nm": [1e9 * each for each in plan.wavelengths],
         "fields_deg": [math.degrees(each) for each in plan.fields],
         "incidences": len(plan.incidences),
-        "minutes_at_most": round(minutes, 1),
         "output": str(output),
     }
     sentence = (

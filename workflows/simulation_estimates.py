@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +36,9 @@ _TIMED_PAIRS = 4
 
 _BYTES_OF_ENTRY = 70
 """Of the five tables of a library: three of complex numbers and two of real ones, and a little beside them."""
+
+_BYTES_OF_ROW = 2.5e3
+"""Of a verification: in its JSON, its table and its part."""
 
 _TIMED_SITES_ACROSS = (40, 80)
 """Of the two lenses on which a layout is measured."""
@@ -242,21 +247,39 @@ def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate
     )
 
 
+@measured
 def verification_estimate(plan: VerificationPlan, *, workers: int) -> Estimate:
-    """Cost of a verification, if every supercell takes the most Fourier orders.
+    """Cost of a verification: the narrowest zone's Fourier orders are found, and two sizes of supercell solved.
 
     Args:
         plan: of the verification.
         workers: processes.
+
+    Returns:
+        The estimate, if all zones converge with as many Fourier orders a meta-atom as the narrowest one.
     """
-    jobs = len(plan.zones) * len(plan.wavelengths)
-    at_once = min(workers, jobs)
-    rows = jobs * len(plan.incidences) * 2
-    unknowns = 2 * max(plan.zones) * plan.orders_per_atom[-1]
-    # Eigenvectors and about ten matrices of their size in double precision.
-    memory = at_once * (peak_memory() + 10 * 16 * unknowns**2)
-    basis = "times of an AMD EPYC, at the most Fourier orders"
-    return Estimate(600 * rows + 2e5, plan.seconds / at_once, memory, basis)
+    from metalens.optics.verification.zone import converged_orders, solve_once
+
+    narrow, wide, least = min(plan.zones), max(plan.zones), plan.orders_per_atom[0]
+    # As in the processes of a run.
+    with threadpool_limits(limits=1):
+        orders = converged_orders(plan, narrow, plan.wavelengths[0])
+        small, large = (timing(partial(solve_once, plan, *each)) for each in ((narrow, least), (wide, orders)))
+    ratio = wide * orders / (narrow * least)
+    power = math.log(max(large.further / small.further, 1.0)) / math.log(ratio)
+    seconds = 0.0
+    for count in plan.zones:
+        solved = plan.solutions(count, orders)
+        seconds += len(solved) * max(large.first - large.further, 0.0)
+        seconds += sum(number * large.further * (each / (wide * orders)) ** power for each, number in solved.items())
+    lights = len(plan.wavelengths)
+    at_once = min(workers, lights * len(plan.zones))
+    rows = lights * len(plan.zones) * len(plan.incidences) * 2
+    basis = (
+        f"the zone of {narrow} meta-atoms took {orders} Fourier orders each, and one incidence of that of {wide} "
+        f"{large.further:.2g} s with as many"
+    )
+    return Estimate(_BYTES_OF_ROW * rows + 5e4, seconds * lights / at_once, at_once * peak_memory(), basis)
 
 
 def done_estimate(disk_bytes: float, begun: float) -> Estimate:

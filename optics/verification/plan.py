@@ -23,14 +23,8 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.rcwa.supercell import ORDERS_PER_ATOM, supercell_of
 from metalens.optics.verification.zones import zone_radii
 
-SECONDS_PER_CUBE = 4e-8
-"""Of one core, for each unknown to the third power: eigenmodes and solutions of a supercell at one incidence."""
-
 CONSTANT_PHASES = 4
 """Zones of one width that are averaged: a lens has all constant phases, and sharp resonances at some of them."""
-
-SECONDS_PER_ZONE = 20.0
-"""For the Fourier matrices of a zone, mostly their compilation."""
 
 
 @dataclass(frozen=True)
@@ -66,21 +60,22 @@ class VerificationPlan:
         """Pairs of field and azimuth; on the axis one azimuth."""
         return [(field, turn) for field in self.fields for turn in (self.azimuths if field > 0 else self.azimuths[:1])]
 
-    @property
-    def seconds(self) -> float:
-        """Estimated time of one core if every supercell takes the most Fourier orders."""
-        total = 0.0
-        for count in self.zones:
-            total += SECONDS_PER_ZONE * self.constant_phases
-            for step in self.orders_per_atom:
-                total += 4 * len(self.wavelengths) * SECONDS_PER_CUBE * (count * step) ** 3
-            # Of the best constant phase with the number of orders before the last, too.
-            cubes = self.constant_phases * self.orders_per_atom[-1] ** 3 + self.orders_per_atom[-2] ** 3
-            for _, turn in self.incidences:
-                # Without the mirror symmetry there are twice as many unknowns.
-                cube = count**3 * cubes * (8 if abs(math.sin(turn)) > 1e-9 else 1)
-                total += 2 * len(self.wavelengths) * SECONDS_PER_CUBE * cube
-        return total
+    def solutions(self, count: int, orders: int) -> dict[int, int]:
+        """Fourier orders of a supercell → how many incidences are solved with them, of the zones of one width.
+
+        Args:
+            count: meta-atoms of the zone.
+            orders: for each meta-atom, with which its shares converge.
+        """
+        tried = [step for step in self.orders_per_atom if step <= orders]
+        found = {count * step: 2 * len({self.fields[0], self.fields[-1]}) for step in tried}
+        for _, turn in self.incidences:
+            # Without the mirror symmetry there are twice as many unknowns, and eight times the work.
+            work = 8 if abs(math.sin(turn)) > 1e-9 else 1
+            found[count * orders] += 2 * work * self.constant_phases
+            for step in tried[-2:]:
+                found[count * step] += 2 * work
+        return found
 
     def asked(self) -> dict[str, Any]:
         """What the results depend on, as JSON."""

@@ -75,6 +75,34 @@ def verified_zone(plan: VerificationPlan, count: int, wavelength: float) -> list
     return rows
 
 
+def converged_orders(plan: VerificationPlan, count: int, wavelength: float) -> int:
+    """Fourier orders for each meta-atom with which the zones of one width converge; the most, if they do not.
+
+    Args:
+        plan: of the verification.
+        count: meta-atoms of the zone.
+        wavelength: in metres.
+    """
+    steps, _ = _converged(plan, _first_cell(plan, count, wavelength))
+    return steps[-1].orders
+
+
+def solve_once(plan: VerificationPlan, count: int, orders: int) -> None:
+    """Solve the supercell of one zone at the first wavelength and one incidence.
+
+    Args:
+        plan: of the verification.
+        count: meta-atoms of the zone.
+        orders: Fourier orders for each meta-atom.
+    """
+    SupercellSolver(_first_cell(plan, count, plan.wavelengths[0]), orders).at(plan.fields[-1], 0.0, "s")
+
+
+def _first_cell(plan: VerificationPlan, count: int, wavelength: float) -> Supercell:
+    (zone,) = zones_at(plan.lens, plan.zones[count], count, plan.library.pitch, plan.wavelengths[0], 1)
+    return supercell_of(plan.library, zone.geometry[:, None], wavelength)
+
+
 class _Mean:
     """Light of one incidence behind zones that differ in their constant phase.
 

@@ -102,7 +102,8 @@ def test_a_dry_run_tells_the_time_and_writes_nothing(lens, tmp_path):
     result = run(lens, "-o", tmp_path / "out", *SMALL, "--dry-run", "--json")
     told = json.loads(result.stdout)
     assert told["zones"] == {"3": pytest.approx(12.0, rel=0.01)}
-    assert told["minutes_at_most"] > 0
+    assert told["estimate"]["seconds"] > 0
+    assert "the zone of 3 meta-atoms took 7 Fourier orders each" in told["estimate"]["basis"]
     assert not list(tmp_path.iterdir())
 
 
