@@ -168,11 +168,12 @@ def checked_exit_light(
     light, opening, *found = _probe(lens, source, jnp.asarray(wavelength), plane, incident)
     fault, missed, density = (np.asarray(each) for each in found[:3])
     where, relative = _where(source, wavelength), density / density[0]
-    _check_faults(fault, where)
-    if not (missed <= ON_PLACE * plane.radius).all() or not LEAST_LIGHT < relative.min() <= relative.max() < MOST_LIGHT:
+    arrives = missed <= ON_PLACE * plane.radius
+    _check_faults(fault[arrives], where)
+    if not arrives.all() or not LEAST_LIGHT < relative.min() <= relative.max() < MOST_LIGHT:
         raise InputError(
-            f"lens.surfaces: {where} rays beside the opening cross each other in the exit pupil; use gentler surfaces "
-            "or a gentler phase."
+            f"lens.surfaces: {where} rays beside the opening do not come through, or cross each other in the exit "
+            "pupil; use gentler surfaces or a gentler phase."
         )
     waves = float(found[3]) / wavelength
     if not waves <= LARGEST_ERROR:

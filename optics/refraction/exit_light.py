@@ -71,7 +71,8 @@ class ExitOpening(Aperture):
         lens: the opening of the metasurface behind a stop; None without a stop.
         lens_radius: of its disc in metres.
         disc: radius of the disc of the polynomials, in metres.
-        places: ``[4, (DEGREE + 1)²]`` of the rays' places (y, x) in the stop and (y, x) on the metasurface in metres.
+        places: ``[2 or 4, (DEGREE + 1)²]`` of the rays' places (y, x) in the stop, and on the metasurface behind it, in
+            metres.
         excess: ``[surface, (DEGREE + 1)²]`` of r²/a² − 1, with the height r on each surface of the clear radius a.
     """
 
@@ -95,8 +96,9 @@ class ExitOpening(Aperture):
         if self.lens is not None:
             edges.append(_seen_edge(self.lens, self.lens_radius, values[2:4], slopes_y[2:4], slopes_x[2:4]))
         # The square root is never taken at 0, where its gradient is infinite.
-        steep = jnp.sqrt(jnp.square(slopes_y[4:]) + jnp.square(slopes_x[4:]) + 1e-6 / jnp.square(self.disc))
-        edges.append((values[4:] / steep).max(axis=0))
+        first = len(self.places)
+        steep = jnp.sqrt(jnp.square(slopes_y[first:]) + jnp.square(slopes_x[first:]) + 1e-6 / jnp.square(self.disc))
+        edges.append((values[first:] / steep).max(axis=0))
         # Beyond the disc the polynomials tell nothing.
         beyond = jnp.sqrt(jnp.square(y) + jnp.square(x) + 1e-12 * jnp.square(self.disc)) - radius
         return jnp.stack([beyond, *edges]).max(axis=0)
@@ -213,7 +215,9 @@ def fitted_exit_light(
         jnp.asarray(plane.distance),
     )
     clear = jnp.stack([jnp.square(0.5 * jnp.asarray(each.clear_diameter)) for each in lens.rear_surfaces[1:]])
-    places = jnp.concatenate([bundle.begin[1:], rays.lens_place[1:]], axis=-1)
+    places = bundle.begin[1:]
+    if lens.stop is not None:
+        places = jnp.concatenate([places, rays.lens_place[1:]], axis=-1)
     behind, own = lens.stop, (lens.aperture, 0.5 * jnp.asarray(lens.aperture_diameter))
     opening = ExitOpening(
         *(own if behind is None else (behind.aperture, 0.5 * jnp.asarray(behind.diameter))),

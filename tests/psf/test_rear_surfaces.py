@@ -67,6 +67,7 @@ def as_cover_glass(lens):
     return replace(lens, rear_surfaces=(), cover_glass=Plate(lens.rear_surfaces[0].thickness, INDEX))
 
 
+@pytest.mark.long
 def test_a_conic_of_eccentricity_n_focuses_parallel_light_without_aberration():
     radius, thickness, height = (1 - INDEX) * FOCUS, 60e-6, 0.5 * DIAMETER
     lens = Metalens(
