@@ -25,6 +25,8 @@ _TOLD = re.compile(r"(\d+)/\d+ \[[^\]\r\n]*loss (-?\d+\.\d+)")
 _STEPS_BETWEEN = 20
 """Between two drawings of the lens."""
 
+_POINT = "#4a7fb8"
+
 
 class DesignView:
     """The view's elements and the specification that is edited.
@@ -246,10 +248,11 @@ class DesignView:
             radius, phase, functions = (arrays[key] for key in ("radius", "phase", "functions"))
         self.lens.clear()
         with self.lens:
-            Chart("Phase along the radius", _phase_chart(radius, phase)).classes("grow h-48")
+            Chart("Phase along the radius", _phase_chart(radius, phase)).classes("w-64 grow h-48")
             for title, function in zip(("axis", "edge"), functions, strict=True):
                 with ui.column().classes("gap-0 w-40"):
-                    ui.image(psf_picture(function, "log")).props(f'alt="Point spread function, {title}"')
+                    picture = ui.image(psf_picture(function, "log")).props("no-transition no-spinner ratio=1")
+                    picture.props(f'alt="Point spread function, {title}"')
                     faint(f"PSF, {title}, log")
 
     # Results
@@ -269,8 +272,8 @@ class DesignView:
             figures_table(["", *present], rows)
             if len(present) > 1:
                 with ui.row().classes("w-full gap-3"):
-                    across = ui.select(present, value=present[0], label="Across").classes("grow")
-                    up = ui.select(present, value=present[-1], label="Up").classes("grow")
+                    across = ui.select(present, value=present[0], label="Across").classes("w-32 grow")
+                    up = ui.select(present, value=present[-1], label="Up").classes("w-32 grow")
                 options = _pareto_chart(found, present[0], present[-1])
                 chart = Chart("One figure of all results against another", options).classes("w-full h-72")
 
@@ -310,11 +313,13 @@ def _pareto_chart(found: list[DesignResult], across: str, up: str) -> Options:
         {
             "value": [each.figures[across], each.figures[up]],
             "name": each.name,
-            "symbol": "circle" if not beaten(each) else "emptyCircle",
+            # ECharts' empty circle is filled with white, which in the dark stands out more than the filled one.
+            "itemStyle": {"color": "transparent"} if beaten(each) else {},
             "label": {"show": True, "formatter": "{b}", "position": "top", "fontSize": 10, "color": INK},
         }
         for each in both
     ]
-    scatter = {"type": "scatter", "symbolSize": 12, "data": points, "itemStyle": {"color": "#4a7fb8"}}
+    circle = {"color": _POINT, "borderColor": _POINT, "borderWidth": 2, "opacity": 1}
+    scatter = {"type": "scatter", "symbolSize": 12, "data": points, "itemStyle": circle}
     x, y = axis(across, scale=True), axis(up, 48, scale=True)
     return curves(x, y, [scatter], grid={"left": 64, "right": 24, "top": 24, "bottom": 44}, tooltip={"trigger": "item"})
