@@ -10,7 +10,7 @@ from nicegui import ui
 from nicegui.elements.mixins.text_element import TextElement
 
 from metalens.app.project import Project
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, sentence_of
 
 VIEWS = {"/": "Restore", "/lens": "Lens", "/design": "Design", "/data": "Data"}
 """Path → title, in the order of the navigation."""
@@ -27,6 +27,7 @@ def frame(project: Project, routes: dict[str, Callable[[], None]]) -> None:
         project: remembers dark and light.
         routes: path → function that builds the view; the paths are those of :data:`VIEWS`.
     """
+    ui.on_exception(_tell)
     ui.colors(primary="#2f5f94", negative="#b3261e", warning="#8a4b00", positive="#1f6f43")
     ui.add_css(_STYLE)
     scheme = str(project.state().get("scheme", "auto"))
@@ -58,6 +59,12 @@ def frame(project: Project, routes: dict[str, Callable[[], None]]) -> None:
     ui.skip_link(target=main)
     with main:
         ui.sub_pages(dict(routes)).classes("w-full")
+
+
+def _tell(error: Exception) -> None:
+    """Show a sentence that no part of the page has a place for."""
+    if isinstance(error, InputError):
+        ui.notify(sentence_of(error), type="negative", multi_line=True, timeout=0, close_button="Close")
 
 
 def card(title: str) -> ui.column:
@@ -149,7 +156,7 @@ class Sentence:
         except InputError as error:
             if progress is not None:
                 progress.hide()
-            self.show(str(error))
+            self.show(sentence_of(error))
             return None
 
 

@@ -18,8 +18,6 @@ Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Message], Awaitable[None]]
 Application = Callable[[Message, Receive, Send], Awaitable[None]]
 
-COOKIE = "metalens-app"
-
 _TOO_LARGE = "The upload is larger than the app accepts."
 _HEADERS = (
     (b"referrer-policy", b"no-referrer"),
@@ -44,13 +42,17 @@ class Guard:
     Args:
         application: what is guarded.
         token: the secret.
+        port: on which the app answers.
         hosts: allowed values of ``Host``, with the port.
         largest_body: bytes of a request's body.
     """
 
-    def __init__(self, application: Application, token: str, hosts: Collection[str], largest_body: int) -> None:
+    def __init__(
+        self, application: Application, token: str, port: int, hosts: Collection[str], largest_body: int
+    ) -> None:
         self.application = application
         self.token = token
+        self.cookie = cookie_of(port)
         self.hosts = {host.lower() for host in hosts}
         self.largest_body = largest_body
 
@@ -65,7 +67,7 @@ class Guard:
             await _refuse(scope, send, *refused)
             return
         if scope["type"] == "http" and self._given(scope) is not None:
-            await _redirect(scope, send, _cookie(self.token))
+            await _redirect(scope, send, f"{self.cookie}={self.token}; Path=/; HttpOnly; SameSite=Strict".encode())
             return
         length = headers.get("content-length", "0")
         if not length.isdecimal() or len(length) > 15 or int(length) > self.largest_body:
@@ -103,7 +105,7 @@ class Guard:
         if origin is not None and origin.partition("://")[2].lower() not in self.hosts:
             return 403, "This app answers only to its own pages."
         given = self._given(scope) if scope["type"] == "http" else None
-        given = _of_cookies(headers.get("cookie", "")) if given is None else given
+        given = _of_cookies(headers.get("cookie", ""), self.cookie) if given is None else given
         if given is None or not secrets.compare_digest(given.encode(), self.token.encode()):
             return 403, "The token is missing or wrong; open the whole address that metalens app printed."
         return None
@@ -112,16 +114,17 @@ class Guard:
         return dict(parse_qsl(scope.get("query_string", b"").decode("latin-1"))).get("token")
 
 
-def _of_cookies(header: str) -> str | None:
+def cookie_of(port: int) -> str:
+    """Name of the cookie: browsers share cookies between the ports of a host, and more than one app may be open."""
+    return f"metalens-app-{port}"
+
+
+def _of_cookies(header: str, name: str) -> str | None:
     try:
         cookies = SimpleCookie(header)
     except CookieError:
         return None
-    return cookies[COOKIE].value if COOKIE in cookies else None
-
-
-def _cookie(token: str) -> bytes:
-    return f"{COOKIE}={token}; Path=/; HttpOnly; SameSite=Strict".encode()
+    return cookies[name].value if name in cookies else None
 
 
 async def _redirect(scope: Message, send: Send, cookie: bytes) -> None:

@@ -42,11 +42,13 @@ class Job:
         project: the command runs in its folder.
         name: of the job's folder, among the app's own.
         process: while it runs, if this app started it.
+        ended: its exit status, where the disk did not take it.
     """
 
     project: Project
     name: str
     process: subprocess.Popen[bytes] | None = field(default=None, repr=False)
+    ended: int | None = field(default=None, repr=False)
 
     @property
     def folder(self) -> Path:
@@ -63,15 +65,19 @@ class Job:
         Raises:
             InputError: the process of an earlier run still works.
         """
-        if self._is_left():
-            raise InputError(f"{self.name}: still runs, begun by an app that was ended; stop it first.")
         self.project.part("jobs", self.name)
-        (self.folder / "status").unlink(missing_ok=True)
-        self._write("command.json", json.dumps(list(arguments)))
-        with (self.folder / "log").open("wb") as log, (self.folder / "answer").open("wb") as answer:
+        with (self.folder / "log").open("ab") as log, (self.folder / "answer").open("ab") as answer:
             if sys.platform != "win32":
                 # The process inherits the locked file, which stays locked while it lives, whatever becomes of the app.
-                fcntl.flock(log, fcntl.LOCK_EX)
+                try:
+                    fcntl.flock(log, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                except BlockingIOError:
+                    raise InputError(f"{self.name}: another run of the app has begun it; stop it first.") from None
+            self.ended = None
+            log.truncate(0)
+            answer.truncate(0)
+            (self.folder / "status").unlink(missing_ok=True)
+            self._write("command.json", json.dumps(list(arguments)))
             self.process = subprocess.Popen(
                 [sys.executable, "-m", "metalens.cli", *arguments],
                 cwd=self.project.folder,
@@ -118,8 +124,7 @@ class Job:
                 remove_unfinished_of(self.process.pid, self.project.folder)
                 remove_left_locks(self.project.folder)
                 # It was stopped, as was asked for; one that was killed from outside has failed.
-                self._write("status", str(_STOPPED))
-                self.process = None
+                self._keep(_STOPPED)
             self.state()
 
     def state(self) -> State:
@@ -129,11 +134,14 @@ class Job:
             code = self.process.poll()
             if code is None:
                 return "running"
-            self._write("status", str(code))
-            self.process = None
-        if status.is_file():
+            self._keep(code)
+        if self.ended is not None or status.is_file():
             try:
-                code = read_record(status, int, "exit status", "run the command again")
+                code = (
+                    self.ended
+                    if self.ended is not None
+                    else read_record(status, int, "exit status", "run the command again")
+                )
             except InputError:  # damaged: the command is run again
                 return "failed"
             return "done" if code == 0 else "stopped" if code in (_STOPPED, -signal.SIGTERM) else "failed"
@@ -185,6 +193,14 @@ class Job:
         with path.open("rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - largest))
             return file.read().decode("utf-8", "replace")
+
+    def _keep(self, code: int) -> None:
+        """Forget the process, and keep its exit status."""
+        self.process = None
+        try:
+            self._write("status", str(code))
+        except InputError:  # the disk is full, or the folder gone
+            self.ended = code
 
     def _write(self, name: str, text: str) -> None:
         with atomic_file(self.folder / name) as part:

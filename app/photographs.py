@@ -205,12 +205,17 @@ def _kept(project: Project, about: About, capture: np.ndarray, clean: np.ndarray
     folder = project.part("photographs") / key
     # Two pages may keep the same one.
     with _KEEPING:
-        if not folder.is_dir():
-            with atomic_directory(folder) as part:
-                (part / "about.json").write_text(told, encoding="utf-8")
-                write_picture(part / f"{file_name(about.title)}.png", capture)
-                if clean is not None:
-                    write_picture(part / "clean.png", clean)
+        try:
+            if not folder.is_dir():
+                with atomic_directory(folder) as part:
+                    (part / "about.json").write_text(told, encoding="utf-8")
+                    write_picture(part / f"{file_name(about.title)}.png", capture)
+                    if clean is not None:
+                        write_picture(part / "clean.png", clean)
+        except InputError:
+            # So may another app in this project, in a process of its own.
+            if not folder.is_dir():
+                raise
     return Photograph(folder, about)
 
 

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from metalens.formats.files.atomic import atomic_file
+from metalens.formats.files.atomic import atomic_file, explained
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import shown
 from metalens.formats.files.input_file import is_folder, real_path
@@ -40,10 +41,19 @@ class Project:
         return self.folder / OWN
 
     def part(self, *names: str) -> Path:
-        """A folder among the app's own; it is made."""
+        """A folder among the app's own; it is made.
+
+        Raises:
+            InputError: the project folder is gone, or the disk refuses it.
+        """
         place = self.own.joinpath(*names)
         self.inside(place)
-        place.mkdir(parents=True, exist_ok=True)
+        if not is_folder(self.folder):
+            raise InputError(f"{shown(str(self.folder))}: is gone; end the app, and start it in another folder.")
+        try:
+            place.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise explained(error, place) from error
         return place
 
     def inside(self, path: str | os.PathLike[str]) -> Path:
@@ -96,15 +106,14 @@ class Project:
         """What was chosen last; empty if nothing was, or the file cannot be used."""
         try:
             content: dict[str, Any] = read_json(self.own / _STATE, _STATE, "choose again", largest=_LARGEST_STATE)
-        # A choice that is lost is chosen again; it is no result.
         except InputError:
             return {}
         return content
 
     def remember(self, **chosen: Any) -> None:
         """Keep what was chosen for the next time."""
-        self.part()
-        with atomic_file(self.own / _STATE) as part:
+        # A choice that is lost is chosen again; it is no result.
+        with suppress(InputError), atomic_file(self.part() / _STATE) as part:
             part.write_text(json.dumps(self.state() | chosen, indent=1), encoding="utf-8")
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import signal
 import webbrowser
 from collections.abc import Callable
@@ -15,10 +16,11 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from metalens.app.address import Address
 from metalens.app.files import routes
-from metalens.app.frame import frame
+from metalens.app.frame import Sentence, frame
 from metalens.app.guard import Guard
 from metalens.app.photographs import LARGEST_UPLOAD, MOST_AT_ONCE
 from metalens.app.studio import Studio
+from metalens.formats.files.errors import InputError, sentence_of
 
 _MOMENT = 0.02
 """Seconds."""
@@ -55,7 +57,11 @@ def page(studio: Studio) -> Callable[[], None]:
     def view(path: str) -> Callable[[], None]:
         def built() -> None:
             module, _, name = _VIEWS[path].partition(":")
-            getattr(import_module(f"metalens.app.{module}"), name)(studio)
+            try:
+                studio.project.part()
+                getattr(import_module(f"metalens.app.{module}"), name)(studio)
+            except InputError as error:
+                Sentence().show(sentence_of(error))
 
         return built
 
@@ -85,8 +91,10 @@ def serve(studio: Studio, address: Address, *, browser: bool, say: Callable[[str
     app.user_middleware.insert(0, Middleware(PagesEnd))
     # Outermost: before pages, files and web sockets.
     app.user_middleware.insert(
-        0, Middleware(Guard, token=address.token, hosts=address.hosts, largest_body=_LARGEST_BODY)
+        0, Middleware(Guard, token=address.token, port=address.port, hosts=address.hosts, largest_body=_LARGEST_BODY)
     )
+    # Sentences are for the page; what is a bug is logged with its traceback.
+    logging.getLogger("nicegui").addFilter(lambda record: not isinstance((record.exc_info or (0, 0))[1], InputError))
     # An app is ended by Ctrl-C: that is no failure, and leaves no traceback.
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, signal.default_int_handler)

@@ -23,7 +23,7 @@ from typing import Any, TypeVar
 
 from metalens.app.project import Project
 from metalens.formats.files.atomic import remove_unfinished_of
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, sentence_of
 from metalens.formats.files.extras import missing_package
 from metalens.formats.files.foreign_text import LONGEST_MESSAGE, shown
 from metalens.formats.files.interruption import STATUS, terminate_as_interrupt
@@ -216,7 +216,7 @@ def _answer(handlers: Mapping[str, Handler], load: Callable[[], None]) -> None:
                 handler = handlers[request.pop("do")]
                 reply({"answer": handler(lambda share, text: reply({"progress": [share, text]}), **request)})
             except InputError as error:
-                reply({"error": shown(str(error), LONGEST_MESSAGE)})
+                reply({"error": shown(sentence_of(error), LONGEST_MESSAGE)})
             except ModuleNotFoundError as error:
                 reply({"error": _sentence_of(error)})
             except MemoryError:

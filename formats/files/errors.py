@@ -28,10 +28,19 @@ class DiskError(InputError):
         remedy = f"{self._free} or choose" if self._free else "Choose"
         return f"{self._told}; nothing half-written was left. {remedy} another place with -o."
 
+    def without_options(self) -> str:
+        """The sentence for those who type no command."""
+        return f"{self._told}; nothing half-written was left." + (f" {self._free}." if self._free else "")
+
     def with_kept(self, folder: object) -> str:
         """The sentence where a folder keeps what a run can go on from."""
         remedy = f"{self._free} and continue" if self._free else "Continue"
         return f"{self._told}; what was finished stays in {folder}. {remedy} with --resume."
+
+
+def sentence_of(error: InputError) -> str:
+    """What is wrong, for those who type no command."""
+    return error.without_options() if isinstance(error, DiskError) else str(error)
 
 
 class InputWarning(UserWarning):

@@ -4,10 +4,11 @@ import asyncio
 
 import pytest
 
-from metalens.app.guard import COOKIE, Guard
+from metalens.app.guard import Guard, cookie_of
 
 TOKEN = "a-secret"
 HOST = "127.0.0.1:8765"
+COOKIE = cookie_of(8765)
 
 
 async def application(scope, receive, send):
@@ -42,7 +43,7 @@ def ask(*, kind="http", path="/", query=b"", headers=(), parts=(b"",), largest=1
         "query_string": query,
         "headers": [(name.encode(), value.encode()) for name, value in given.items() if value is not None],
     }
-    asyncio.run(Guard(application, TOKEN, [HOST], largest)(scope, receive, send))
+    asyncio.run(Guard(application, TOKEN, 8765, [HOST], largest)(scope, receive, send))
     return sent
 
 
@@ -59,12 +60,14 @@ def test_the_token_becomes_a_cookie_and_leaves_the_address():
     headers = dict(sent[0]["headers"])
     assert status_of(sent) == 303
     assert headers[b"location"] == b"/lens?x=1"
-    assert headers[b"set-cookie"] == b"metalens-app=a-secret; Path=/; HttpOnly; SameSite=Strict"
+    assert headers[b"set-cookie"] == b"metalens-app-8765=a-secret; Path=/; HttpOnly; SameSite=Strict"
 
 
 def test_a_request_with_the_cookie_passes():
-    sent = ask(headers=cookie())
-    assert (status_of(sent), sent[1]["body"]) == (200, b"0")
+    # Beside that of another app, which the browser sends to every port of this machine.
+    for headers in (cookie(), {"cookie": f"{cookie_of(8766)}=of-another; {COOKIE}={TOKEN}"}):
+        sent = ask(headers=headers)
+        assert (status_of(sent), sent[1]["body"]) == (200, b"0")
 
 
 @pytest.mark.parametrize("kind", ["http", "websocket"])

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -74,7 +75,7 @@ def test_a_job_whose_app_was_killed_is_known_by_its_lock_and_its_answer(project,
     with (job.folder / "log").open("wb") as log:
         fcntl.flock(log, fcntl.LOCK_EX)
         assert job.state() == "running"
-        with pytest.raises(InputError, match="still runs"):
+        with pytest.raises(InputError, match="another run of the app has begun it"):
             job.start(["psf", "metacamera"])
     assert job.state() == state
 
@@ -153,6 +154,16 @@ def test_a_command_that_hears_no_signal_is_killed_and_counts_as_stopped(project,
         job.end()
         assert [each.exists() for each in (part, lock, other)] == [False, False, True]
     assert job.state() == "stopped"
+
+
+def test_a_command_whose_folder_was_deleted_is_ended_and_its_state_known(project):
+    job = Jobs(project).job("gone")
+    project.part("jobs", "gone")
+    job.process = subprocess.Popen([sys.executable, "-c", "raise SystemExit(3)"])
+    job.process.wait()
+    shutil.rmtree(project.folder)
+    job.end()
+    assert (job.state(), project.folder.exists()) == ("failed", False)
 
 
 def test_a_command_is_shown_without_json():

@@ -12,6 +12,7 @@ from PIL import Image
 
 from metalens.app.chart import Chart
 from metalens.app.embedded import embedded_bank
+from metalens.app.frame import VIEWS
 from metalens.app.held_out import held_out_folder
 from metalens.app.photographs import add_upload
 from metalens.app.psf_picture import psf_picture
@@ -199,6 +200,18 @@ def test_the_form_holds_the_specification_of_the_design_that_is_shown(studio, pr
             await user.should_not_see("is designed already")
 
     asyncio.run(visit())
+
+
+def test_every_view_tells_that_the_folder_is_gone(studio, project):
+    shutil.rmtree(project.folder)
+
+    async def visit():
+        for path in VIEWS:
+            async with visited(studio, path) as user:
+                await user.should_see("is gone; end the app, and start it in another folder.")
+
+    asyncio.run(visit())
+    assert not project.folder.exists()
 
 
 def test_pairs_are_filtered_and_told(studio, project, pairs):

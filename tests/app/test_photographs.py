@@ -3,6 +3,7 @@
 import io
 import zlib
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from struct import pack
 
 import numpy as np
@@ -18,6 +19,7 @@ from metalens.app.photographs import (
     photographs_in,
 )
 from metalens.app.project import open_project
+from metalens.formats.files.atomic import atomic_directory
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
 
@@ -91,6 +93,23 @@ def test_photographs_are_limited_in_number(project, monkeypatch):
     add_upload(project, png(noise(8, 8)), "a.png")
     with pytest.raises(InputError, match="the project has 1 photographs; delete some in metalens-app/photographs"):
         add_upload(project, png(noise(9, 8)), "b.png")
+
+
+def test_two_apps_may_keep_the_same_one(project, monkeypatch):
+    """Each in a process of its own: the second finds the folder when it has written all."""
+    kept = []
+
+    @contextmanager
+    def late(folder):
+        kept.append(folder)
+        with atomic_directory(folder) as part:
+            yield part
+        raise InputError("the output folder is not empty")
+
+    monkeypatch.setattr("metalens.app.photographs.atomic_directory", late)
+    given = add_upload(project, png(noise(8, 8)), "a.png")
+    assert kept == [given.folder]
+    assert read_picture(given.capture).shape == (8, 8, 3)
 
 
 @pytest.mark.parametrize("key", ["../../x", "0123456789abcdef", "", "0123456789ABCDEF"])

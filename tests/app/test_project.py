@@ -1,9 +1,11 @@
 """Nothing outside the project folder is read or written."""
 
+import errno
+
 import pytest
 
 from metalens.app.project import open_project
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, sentence_of
 
 
 @pytest.fixture
@@ -41,6 +43,26 @@ def test_what_was_chosen_is_remembered(project):
     project.remember(alpha=0.5)
     project.remember(photograph="x")
     assert open_project(project.folder).state() == {"alpha": 0.5, "photograph": "x"}
+
+
+def test_a_folder_that_was_deleted_is_told_and_not_made_again(project):
+    project.folder.rmdir()
+    with pytest.raises(InputError, match=r"is gone; end the app, and start it in another folder\.$"):
+        project.part("designs")
+    # What was chosen is no result: it is lost without a word.
+    project.remember(alpha=0.5)
+    assert not project.folder.exists()
+
+
+def test_a_disk_that_takes_nothing_is_told(project, monkeypatch):
+    def refuse(path, **given):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr("pathlib.Path.mkdir", refuse)
+    with pytest.raises(InputError) as refused:
+        project.part("designs")
+    told = "could not be written (No space left on device); nothing half-written was left. Free some disk space."
+    assert sentence_of(refused.value) == f"{project.own / 'designs'}: {told}"
 
 
 @pytest.mark.parametrize("content", ["", "[1]", "{", "\udcff", "[" * 100_000], ids=len)
