@@ -21,16 +21,17 @@ from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
 from metalens.optics.refraction.check import checked_behind_surfaces
 from metalens.optics.refraction.exit_check import checked_exit_light, choose_exit_plane
-from metalens.optics.refraction.exit_light import ExitLight, ExitPlane, in_exit_plane
-from metalens.optics.refraction.refracted_light import RefractedLight
+from metalens.optics.refraction.exit_light import ExitLight, ExitLights, ExitPlane, in_exit_plane
+from metalens.optics.refraction.refracted_light import RefractedLight, without_surfaces
 from metalens.optics.source import PointSource, Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surfaces, joined_lights, plan_engine
 from metalens.psf.engines.field_batch import (
     BatchTask,
+    Refracted,
     divided,
-    lit_lens,
+    lit_lenses,
     refracted_lights,
     simulate_batch,
     simulate_in_one_order,
@@ -177,15 +178,13 @@ class PsfSimulator:
         psf = np.zeros((len(self.wavelength), *self.window.shape))
         refracted = refracted_lights(lens, self._light, self.direction[one], self.plane)
         for number, value in enumerate(self.wavelength):
-            flat, light = lens, source
-            if refracted is not None:
-                flat, light = lit_lens(lens, jax.tree.map(lambda each, at=number: each[0, at], refracted))
-            place = None if centre is None else centre[0]
-            if place is not None and isinstance(light, ExitLight):
-                place = place - np.asarray(light.centre)
-            middle = None if place is None else (float(place[0]), float(place[1]))
-            for weight, seen in polarised_lenses(flat, light):
-                moved = at_sensor(seen, direction, self.conjugates.moved)
+            lit = None if refracted is None else jax.tree.map(lambda each, at=number: each[0, at], refracted)
+            for weight, flat, light in _lit(lens, source, lit):
+                place = None if centre is None else centre[0]
+                if place is not None and isinstance(light, ExitLight):
+                    place = place - np.asarray(light.centre)
+                middle = None if place is None else (float(place[0]), float(place[1]))
+                moved = at_sensor(flat, direction, self.conjugates.moved)
                 psf[number] += weight * at(moved, light, float(value), middle, self.window, grid)
         if lens.neighbours is not None and lens.neighbours.veil:
             moved = at_sensor(lens, direction, self.conjugates.moved)
@@ -225,6 +224,14 @@ class PsfSimulator:
         engine = self.plan.engine
         vectorial = self.plan.grid if engine == "vectorial" else None
         return BatchTask(parts, engine == "fresnel", self.window, nodes, mirrored, vectorial), members
+
+
+def _lit(lens: Metalens, source: Source, lit: Refracted | None) -> list[tuple[float, Metalens, Source]]:
+    """Weights of intensities, lenses and their light, of one field and wavelength."""
+    if isinstance(lit, ExitLights):
+        return [(1 / len(lit.lights), *each) for each in lit_lenses(lens, lit)]
+    flat, light = (lens, source) if lit is None else without_surfaces(lens, *lit)
+    return [(weight, seen, light) for weight, seen in polarised_lenses(flat, light)]
 
 
 def psf_simulator(
@@ -358,7 +365,10 @@ def _at_wave_plane(
     if not lens.rear_surfaces:
         return flat, [light for _, light, _ in lit], None
     plane = choose_exit_plane(flat, [(light, value) for _, light, value in lit])
-    exits = [checked_exit_light(each, light, value, plane, incoming_light(each, light)) for each, light, value in lit]
+    exits = []
+    for each, light, value in lit:
+        seen = polarised_lenses(each, light)[0][1]
+        exits.append(checked_exit_light(seen, light, value, plane, incoming_light(each, light)))
     return in_exit_plane(flat, exits[0].light, exits[0].opening), [each.light for each in exits], plane
 
 

@@ -97,7 +97,7 @@ def check_request(
             "that is not simulated; leave the substrate out, or set object_distance to infinity, where it does not "
             "matter."
         )
-    _check_surfaces(lens, sensor_tilt, conjugates.defocus)
+    _check_surfaces(lens, conjugates)
     lens.check(wavelength)
     if min(window.shape) < 1:
         raise InputError(f"psf: window {window.shape[0]} × {window.shape[1]} is empty; at least 1 × 1 was expected.")
@@ -125,13 +125,13 @@ def _check_design_wavelength(phase: Phase) -> None:
         )
 
 
-def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float], defocus: float) -> None:
+def _check_surfaces(lens: Metalens, conjugates: Conjugates) -> None:
     """Check the lengths of refractive surfaces, and that nothing is asked of them that is not simulated."""
     if not lens.surfaces and not lens.rear_surfaces:
         return
     _check_lengths(lens.surfaces, "surface")
     _check_lengths(lens.rear_surfaces, "rear surface")
-    if any(sensor_tilt):
+    if any(conjugates.sensor_tilt):
         raise InputError("psf: tilted sensors are not simulated behind refractive surfaces; set sensor_tilt to (0, 0).")
     if lens.neighbours is not None:
         raise InputError(
@@ -144,7 +144,7 @@ def _check_surfaces(lens: Metalens, sensor_tilt: tuple[float, float], defocus: f
             "last surface, and leave the substrate out."
         )
     if lens.rear_surfaces:
-        _check_rear(lens, defocus)
+        _check_rear(lens, conjugates)
 
 
 def _check_lengths(surfaces: tuple[Surface, ...], name: str) -> None:
@@ -157,27 +157,27 @@ def _check_lengths(surfaces: tuple[Surface, ...], name: str) -> None:
             )
 
 
-def _check_rear(lens: Metalens, defocus: float) -> None:
+def _check_rear(lens: Metalens, conjugates: Conjugates) -> None:
     """Check that there is room for the sensor, and that rays can carry what the metasurface does."""
     if len(lens.rear_surfaces) < 2:
         raise InputError(
             "psf: rear_surfaces are the plane of the metasurface and the surfaces behind it, and only the first is "
             "there; give others, or leave it out."
         )
-    room = float(air_behind(lens)) - float(cover_thickness(lens)) + min(defocus, 0.0)
+    room = float(air_behind(lens)) - float(cover_thickness(lens)) + min(conjugates.defocus, 0.0)
     if room <= 0:
         raise InputError(
             f"psf: the sensor or its cover glass lies {-1e6 * room:.4g} µm in front of the last surface behind the "
             "metasurface; use a longer focal_length or thinner glass."
         )
-    obstacle = _not_carried(lens)
+    obstacle = _not_carried(lens, near=bool(lens.surfaces) or conjugates.finite_distance is not None)
     if obstacle is not None:
         raise InputError(
             f"psf: rays go from the metasurface through the refractive surfaces behind it, and do not carry {obstacle}."
         )
 
 
-def _not_carried(lens: Metalens) -> str | None:
+def _not_carried(lens: Metalens, *, near: bool) -> str | None:
     """What rays through surfaces behind the metasurface do not carry, and what to do; None if they carry all of it."""
     library = library_of(lens)
     if lens.structure is not None and lens.structure.acts_on_polarisation:
@@ -191,8 +191,11 @@ def _not_carried(lens: Metalens) -> str | None:
             f"{len(lens.response.orders)} diffraction orders at once; give one alone in response.orders, which leaves "
             "the stray light of the others out"
         )
-    if library is not None and library.oblique is not None:
-        return 'meta-atoms that respond by the angle of incidence; set incidence = "normal" in [lens]'
+    if library is not None and library.oblique is not None and near:
+        return (
+            "meta-atoms that respond by an angle of incidence that varies over the lens, as of near objects and behind "
+            'other surfaces; set incidence = "normal" in [lens]'
+        )
     if lens.phase.flat_pixel is not None:
         return "a phase of flat pixels; use cubic interpolation"
     if any(getattr(each, "wrapped", False) for each in (lens.phase, *getattr(lens.phase, "terms", ()))):

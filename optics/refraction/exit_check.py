@@ -22,6 +22,7 @@ from metalens.optics.refraction.exit_light import (
 )
 from metalens.optics.refraction.rear_rays import RearRay, air_behind, cover_thickness, exit_pupil, rear_ray
 from metalens.optics.refraction.refracted_light import LEAST_LIGHT
+from metalens.optics.refraction.structure_light import structure_light
 from metalens.optics.refraction.surfaces import MISSES, OVERLAPS, REFLECTS
 from metalens.optics.source import Source
 
@@ -141,9 +142,12 @@ def _probe(
     turn, nodes = np.pi / SPOKES, disc_fit().place
     between = 0.97 * nodes @ np.array([[np.cos(turn), np.sin(turn)], [-np.sin(turn), np.cos(turn)]])
     bundle, count = exit_bundle(lens, source, wavelength, plane, np.concatenate([nodes, between])), 1 + len(nodes)
-    light, opening = fitted_exit_light(lens, plane, incident, jax.tree.map(lambda each: each[:count], bundle))
+    nearer = jax.tree.map(lambda each: each[:count], bundle)
+    lights, opening = fitted_exit_light((lens,), wavelength, plane, incident, nearer)
+    light, turned = lights[0], structure_light(lens, wavelength, bundle.rays.lens_place)[1]
+    path = bundle.rays.path + turned
     away = bundle.rays.place - bundle.rays.place[0]
-    error = light.path(away[count:, 0], away[count:, 1]) - (bundle.rays.path[count:] - bundle.rays.path[0])
+    error = light.path(away[count:, 0], away[count:, 1]) - (path[count:] - path[0])
     wanted = plane.radius * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes, between]))
     missed = jnp.linalg.norm(away - wanted, axis=-1)
     return light, opening, bundle.rays.fault, missed, bundle.light, jnp.sqrt(jnp.mean(jnp.square(error)))
@@ -155,7 +159,7 @@ def checked_exit_light(
     """:func:`metalens.optics.refraction.exit_light.exit_light`; refused where rays make no wavefront. Outside jit.
 
     Args:
-        lens: without surfaces in front, and with some behind.
+        lens: without surfaces in front, and with some behind, in light of one polarisation.
         source: of the light, in the plane of the stop.
         wavelength: in metres.
         plane: of :func:`choose_exit_plane`.

@@ -133,6 +133,18 @@ def _seen_edge(
     return away / jnp.sqrt(jnp.where(steep > 1e-3 * size, steep, size))
 
 
+class ExitLights(NamedTuple):
+    """Light in the exit plane.
+
+    Attributes:
+        lights: of each polarisation, of which each has an equal share of the power.
+        opening: that they come through.
+    """
+
+    lights: tuple[ExitLight, ...]
+    opening: ExitOpening
+
+
 class ExitBundle(NamedTuple):
     """Rays to the exit plane, the chief ray first.
 
@@ -140,13 +152,11 @@ class ExitBundle(NamedTuple):
         begin: ``[ray, (y, x)]`` in the stop, in metres.
         rays: ``[ray]``.
         light: ``[ray]`` energy per area in the exit plane, of a metasurface without loss.
-        strength: ``[ray]`` amplitude of a structure's image order, 1 without a structure.
     """
 
     begin: jax.Array
     rays: RearRay
     light: jax.Array
-    strength: jax.Array
 
 
 def exit_bundle(
@@ -171,49 +181,54 @@ def exit_bundle(
     away = plane.radius * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes]))
     begin, rays, stretch = aimed_rays(follow, parameters, away @ jnp.linalg.inv(slope).T, chief.place + away)
     amplitude = source.amplitude(begin[:, 0], begin[:, 1])
-    strength, path = structure_light(lens, wavelength, rays.lens_place)
-    rays = rays._replace(path=rays.path + path)
-    return ExitBundle(begin, rays, jnp.square(amplitude) / stretch, strength)
+    return ExitBundle(begin, rays, jnp.square(amplitude) / stretch)
 
 
 @jax.jit
 def exit_light(
-    lens: Metalens, source: Source, wavelength: jax.Array, plane: ExitPlane, incident: jax.Array
-) -> tuple[ExitLight, ExitOpening]:
+    seen: tuple[Metalens, ...], source: Source, wavelength: jax.Array, plane: ExitPlane, incident: jax.Array
+) -> ExitLights:
     """The light in the exit plane, and the openings that it comes through.
 
     Args:
-        lens: without surfaces in front, and with some behind.
+        seen: the lens in light of each polarisation, without surfaces in front, and with some behind.
         source: of the light, in the plane of the stop.
         wavelength: scalar, in metres.
         plane: the exit plane.
         incident: energy of the light through the stop in m², its amplitude 1 at the centre.
     """
-    return fitted_exit_light(lens, plane, incident, exit_bundle(lens, source, wavelength, plane, disc_fit().place))
+    bundle = exit_bundle(seen[0], source, wavelength, plane, disc_fit().place)
+    return fitted_exit_light(seen, wavelength, plane, incident, bundle)
 
 
 def fitted_exit_light(
-    lens: Metalens, plane: ExitPlane, incident: jax.Array, bundle: ExitBundle
-) -> tuple[ExitLight, ExitOpening]:
+    seen: tuple[Metalens, ...], wavelength: jax.Array, plane: ExitPlane, incident: jax.Array, bundle: ExitBundle
+) -> ExitLights:
     """:func:`exit_light` from traced rays.
 
     Args:
-        lens: without surfaces in front, and with some behind.
+        seen: the lens in light of each polarisation.
+        wavelength: scalar, in metres.
         plane: the exit plane.
         incident: energy of the light through the stop in m², its amplitude 1 at the centre.
         bundle: the chief ray, and behind it the rays to the nodes of the fit.
     """
-    fit, rays, chief = disc_fit(), bundle.rays, jax.tree.map(lambda each: each[0], bundle.rays)
-    amplitude = bundle.strength[1:] * jnp.sqrt(jnp.maximum(bundle.light[1:] / bundle.light[0], LEAST_LIGHT))
-    light = ExitLight(
-        chief.direction,
-        jnp.asarray(plane.radius),
-        fit(rays.path[1:] - chief.path),
-        fit(amplitude),
-        chief.place,
-        incident / bundle.light[0],
-        jnp.asarray(plane.distance),
-    )
+    fit, rays, lens = disc_fit(), bundle.rays, seen[0]
+    amplitude = jnp.sqrt(jnp.maximum(bundle.light[1:] / bundle.light[0], LEAST_LIGHT))
+    lights = []
+    for each in seen:
+        strength, turned = structure_light(each, wavelength, rays.lens_place)
+        path = rays.path + turned
+        light = ExitLight(
+            rays.direction[0],
+            jnp.asarray(plane.radius),
+            fit(path[1:] - path[0]),
+            fit(strength[1:] * amplitude),
+            rays.place[0],
+            incident / bundle.light[0],
+            jnp.asarray(plane.distance),
+        )
+        lights.append(light)
     clear = jnp.stack([jnp.square(0.5 * jnp.asarray(each.clear_diameter)) for each in lens.rear_surfaces[1:]])
     places = bundle.begin[1:]
     if lens.stop is not None:
@@ -227,15 +242,14 @@ def fitted_exit_light(
         fit(places).T,
         fit(rays.squared_height[1:] / clear - 1).T,
     )
-    return light, opening
+    return ExitLights(tuple(lights), opening)
 
 
 def in_exit_plane(lens: Metalens, light: ExitLight, opening: ExitOpening) -> Metalens:
     """A flat lens without phase in the exit plane, whose opening is that of the light.
 
     Args:
-        lens: with surfaces behind the metasurface; the strength of its response's order is kept, that of a structure
-            is in the light.
+        lens: with surfaces behind the metasurface, whose strength is in the light.
         light: of :func:`exit_light`.
         opening: of the same.
     """
@@ -245,7 +259,7 @@ def in_exit_plane(lens: Metalens, light: ExitLight, opening: ExitOpening) -> Met
         focal_length=light.distance,
         phase=EvenPolynomial(jnp.zeros(1), 1.0),
         aperture=opening,
-        response=lens.response if lens.structure is None else IdealPhase(),
+        response=IdealPhase(),
         structure=None,
         stop=None,
         substrate=None,

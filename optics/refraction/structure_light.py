@@ -1,4 +1,4 @@
-"""Light of the image order of a structure, as a smooth function of the place, which rays carry.
+"""Light of the image order of a metasurface, as a smooth function of the place, which rays carry.
 
 A structure of meta-atoms has the transmission t = exp(imφ) e, φ the phase of its lens and m the order that forms the
 image. Where e differs from one meta-atom to the next, or with the period of zones, it sends light into other
@@ -42,15 +42,16 @@ def structure_light(lens: Metalens, wavelength: jax.Array, place: jax.Array) -> 
     """Amplitude of the image order, and its path relative to the first place.
 
     Args:
-        lens: with or without a structure.
+        lens: with a structure, or a response of one order.
         wavelength: scalar, in metres.
         place: ``[ray, (y, x)]`` on the metasurface in metres.
 
     Returns:
-        ``[ray]``, and ``[ray]`` in metres; 1 and 0 without a structure.
+        ``[ray]``, and ``[ray]`` in metres, 0 without a structure.
     """
     if lens.structure is None:
-        return jnp.ones(len(place)), jnp.zeros(len(place))
+        strength = jnp.abs(lens.response.coefficients(wavelength)[0])
+        return jnp.full(len(place), strength), jnp.zeros(len(place))
     radius = 0.5 * jnp.asarray(lens.aperture_diameter)
     at, solve, kept = _fit()
     y, x = radius * at[:, 0], radius * at[:, 1]

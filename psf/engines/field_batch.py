@@ -12,7 +12,7 @@ import numpy as np
 
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses, varies_over_lens
-from metalens.optics.refraction.exit_light import ExitLight, ExitOpening, ExitPlane, exit_light, in_exit_plane
+from metalens.optics.refraction.exit_light import ExitLight, ExitLights, ExitPlane, exit_light, in_exit_plane
 from metalens.optics.refraction.refracted_light import (
     RefractedLight,
     behind_surfaces,
@@ -35,8 +35,8 @@ _SPLIT_BY_CORES = ("xla_cpu_multi_thread_eigen", "xla_cpu_use_fusion_emitters")
 """Options of XLA that divide sums and loops by the number of cores, and with it change a result's last bit."""
 
 
-Refracted = tuple[RefractedLight, jax.Array] | tuple[ExitLight, ExitOpening]
-"""Light behind refractive surfaces, and the coefficients of their shadows, or the opening in the exit plane."""
+Refracted = tuple[RefractedLight, jax.Array] | ExitLights
+"""Light behind refractive surfaces, and the coefficients of their shadows, or the light in the exit plane."""
 
 
 @dataclass(frozen=True)
@@ -129,9 +129,13 @@ def _batch(
         at: tuple[jax.Array, jax.Array | None, jax.Array, Refracted | None],
     ) -> jax.Array:
         direction, centre, values, lit = at
-        flat, source = (lens, source_at(direction, distance)) if lit is None else lit_lens(lens, lit)
-        if centre is not None and isinstance(source, ExitLight):
-            centre = centre - source.centre
+        if isinstance(lit, ExitLights):
+            parts = []
+            for flat, light in lit_lenses(lens, lit):
+                place = None if centre is None else centre - light.centre
+                parts.append(of_field(at_sensor(flat, direction, moved), light, values, place) / len(lit.lights))
+            return sum(parts[1:], start=parts[0])
+        flat, source = (lens, source_at(direction, distance)) if lit is None else without_surfaces(lens, *lit)
         if task.vectorial is not None:
             placed = at_sensor(flat, direction, moved)
             of_vectors = partial(vectorial.window_intensity, window=task.window, grid=task.vectorial)
@@ -186,18 +190,14 @@ def _of_field(
     return angular_spectrum.field_intensity(shared, task.window, sampling, **at)
 
 
-def lit_lens(lens: Metalens, lit: Refracted) -> tuple[Metalens, Source]:
-    """The flat lens and the light on it of one field and wavelength, for an engine.
+def lit_lenses(lens: Metalens, lit: ExitLights) -> list[tuple[Metalens, ExitLight]]:
+    """The flat lens and the light on it, of each polarisation.
 
     Args:
-        lens: with refractive surfaces.
-        lit: of :func:`refracted_lights`.
+        lens: with surfaces behind the metasurface.
+        lit: of one field and wavelength, of :func:`refracted_lights`.
     """
-    light, opening = lit
-    if isinstance(opening, ExitOpening):
-        assert isinstance(light, ExitLight)
-        return in_exit_plane(lens, light, opening), light
-    return without_surfaces(lens, light, opening)
+    return [(in_exit_plane(lens, light, lit.opening), light) for light in lit.lights]
 
 
 def _refracted_lights(
@@ -214,7 +214,8 @@ def _refracted_lights(
         if plane is None:
             return refracted(lens.surfaces, fitted_radius(lens), source, value)
         flat, lit = behind_surfaces(lens, source, value)
-        return exit_light(flat, lit, value, plane, incoming_light(flat, lit))
+        seen = tuple(each for _, each in polarised_lenses(flat, lit))
+        return exit_light(seen, lit, value, plane, incoming_light(flat, lit))
 
     def of_field(direction: jax.Array) -> Refracted:
         source = source_at(direction, light[1])

@@ -136,20 +136,24 @@ def test_zero_phase_in_front_of_a_singlet_is_the_singlet():
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(("wavelength", "within"), [(LIGHT, 0.005), (620e-9, 0.05)])
-def test_meta_atoms_in_front_of_a_plate_are_those_in_front_of_a_cover_glass(wavelength, within):
+@pytest.mark.parametrize("incidence", ["normal", "local"])
+@pytest.mark.parametrize(("wavelength", "within"), [(LIGHT, 0.01), (620e-9, 0.05)])
+def test_meta_atoms_in_front_of_a_plate_are_those_in_front_of_a_cover_glass(wavelength, within, incidence):
     library, diameter, thickness = read_atom_library(library_path("si3n4-on-sio2")), 60e-6, 50e-6
     drawn = Metalens(diameter, in_focus(thickness), Hyperbolic(FOCUS, LIGHT))
     atoms = choose_structure(drawn, library, StructureOptions(library.pitch, (LIGHT,)))
     parts = {"aperture_diameter": diameter, "focal_length": in_focus(thickness)}
-    lens = plate_behind(thickness, structure=sites_of(atoms, library, incidence="normal"), **parts)
+    lens = plate_behind(thickness, structure=sites_of(atoms, library, incidence=incidence), **parts)
     request = {**WINDOW, "engine": "angular_spectrum"}
     found, expected = (
-        np.asarray(simulate_psf(each, wavelength, 0.1, **request)) for each in (lens, as_cover_glass(lens))
+        np.asarray(simulate_psf(each, wavelength, 0.2, **request)) for each in (lens, as_cover_glass(lens))
     )
     np.testing.assert_allclose(found, expected, atol=within * expected.max())
     # The light of other orders, three hundredths at another colour, is left out.
     assert found.sum() == pytest.approx(expected.sum(), rel=0.04)
+    if incidence == "local":
+        with pytest.raises(InputError, match="as of near objects and behind other surfaces"):
+            simulate_psf(lens, wavelength, 0.2, object_distance=1e-3, **request)
 
 
 @dataclass(frozen=True)
