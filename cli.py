@@ -124,27 +124,35 @@ def main() -> None:
         sys.exit(error.exit_code)
     except click.ClickException as error:
         _fail(misuse_sentence(error), error.exit_code)
-    except InputError as error:
-        _fail(str(error), 1)
-    except ModuleNotFoundError as error:
-        # Only of packages that an extra brings: that any other one is missing is a fault of this package.
-        sentence = missing_package(error.name or "")
-        if sentence is None:
-            raise
-        _fail(f"{sentence}.", 1)
     except (KeyboardInterrupt, click.Abort):
         _fail(_INTERRUPTED, STATUS)
-    except MemoryError:
-        _fail("out of memory; ask for less at once (a smaller --batch, --crop or --window).", 1)
-    except OSError as error:
-        place = f"{error.filename}: " if error.filename else ""
-        remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
-        _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
     except Exception as error:
-        # Some libraries that call back into Python turn an interruption there into an error of their own.
-        if not is_interrupted():
+        # Some libraries that call back into Python turn an interruption there into an error of their own, which others
+        # take for a damaged file.
+        if is_interrupted():
+            _fail(_INTERRUPTED, STATUS)
+        _fail_of(error)
+
+
+def _fail_of(error: Exception) -> None:
+    """End with the sentence and the status of an error."""
+    match error:
+        case InputError():
+            _fail(str(error), 1)
+        case ModuleNotFoundError():
+            # Only of packages that an extra brings: that any other one is missing is a fault of this package.
+            sentence = missing_package(error.name or "")
+            if sentence is None:
+                raise error
+            _fail(f"{sentence}.", 1)
+        case MemoryError():
+            _fail("out of memory; ask for less at once (a smaller --batch, --crop or --window).", 1)
+        case OSError():
+            place = f"{error.filename}: " if error.filename else ""
+            remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
+            _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
+        case _:
             _fail(_useless_platform() or _reported(error), 1)
-        _fail(_INTERRUPTED, STATUS)
 
 
 def _show_warning(

@@ -65,6 +65,8 @@ def choose_window(
             return pixels
         if half > 0.5 * depth:
             rays = _held(distance, inside, half, channel_weight)
+            if rays.min() < LEAST_SHARE_OF_RAYS:
+                _check_rays(view, wavelength, pitch, int(rays.argmin() // rays.shape[1]))
             check_share(rays, camera, view.position + np.array(camera.lens.decentre_m), pixels, LEAST_SHARE_OF_RAYS)
             return pixels
         pixels += 2
@@ -114,11 +116,17 @@ def check_window(
     if rays.min() > 0:
         return
     field, channel = np.unravel_index(rays.argmin(), rays.shape)
+    _check_rays(view, wavelength, camera.sensor.pixel_pitch_m, int(field))
     y, x = 1e6 * (view.position[int(field)] + np.array(camera.lens.decentre_m))
     raise InputError(
         f"psf: no ray of the {CHANNEL_NAMES[int(channel)]} light of the field at ({y:z.0f}, {x:z.0f}) µm lands in a "
         f"window of {side} × {side} pixels; {_elsewhere(camera, side) or _LARGER}."
     )
+
+
+def _check_rays(view: CameraView, wavelength: np.ndarray, pitch: float, field: int) -> None:
+    """Refuse a field whose rays do not come through the surfaces, by the sentence of the simulation's own plan."""
+    view.simulator(wavelength, window=(3, 3), pixel_pitch=pitch, engine="auto", fields=slice(field, field + 1))
 
 
 def _elsewhere(camera: Camera, side: int) -> str:

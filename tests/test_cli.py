@@ -299,3 +299,26 @@ def test_names_are_printed_on_one_line_without_control(run, tmp_path):
     assert status == 1
     assert err.startswith("metalens: x\\nmetalens: done\\x1b[31m.toml: ")
     assert err.count("\n") == 1
+
+
+LOST_IN_A_LIBRARY = """
+import signal
+from metalens import cli
+from metalens.formats.files.errors import InputError
+
+def read(**words):
+    try:
+        signal.raise_signal(signal.SIGTERM)
+    except KeyboardInterrupt:
+        raise InputError("weights: cannot be read.")
+
+cli.metalens.main = read
+cli.main()
+"""
+
+
+def test_an_interrupt_that_a_library_takes_for_a_damaged_file_is_an_interrupt():
+    ended = subprocess.run([sys.executable, "-c", LOST_IN_A_LIBRARY], capture_output=True, text=True, check=False)
+    assert ended.returncode == 130
+    assert ended.stderr.startswith("metalens: interrupted")
+    assert "weights" not in ended.stderr
