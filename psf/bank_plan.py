@@ -14,7 +14,7 @@ from metalens.psf.camera_fields import view_of
 from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surfaces
 from metalens.psf.field_symmetry import Octant, each_node, octant_of
 from metalens.psf.node_count import finer_grids
-from metalens.psf.window import check_window, choose_window, reachable_light
+from metalens.psf.window import check_light, check_window, choose_window, reachable_light
 
 WANTED_SHARE = 0.97
 """Share of the light that the default window holds at every field and channel."""
@@ -67,6 +67,8 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
     octant = octant_of(position) if layout == "grid" and whole.rotationally_symmetric else each_node(position)
     view = view_of(camera, octant.position, reference)
     task = FieldTask(view, wavelength, weight, camera.sensor.pixel_pitch_m, engine)
+    reachable = reachable_in(task)
+    check_light(reachable, camera, octant.position)
     if request.window is None:
         side = choose_window(camera, view, wavelength, weight, share=WANTED_SHARE + 0.01)
     else:
@@ -76,7 +78,7 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
     finer: list[tuple[int, int]] = []
     if request.fields is None and request.radii is None:
         finer = finer_grids(camera.sensor.pixels, side, subpixels, symmetric=view.rotationally_symmetric)
-    return BankPlan(layout, position, octant, task, side, reachable_in(task), simulator.plan, tuple(finer))
+    return BankPlan(layout, position, octant, task, side, reachable, simulator.plan, tuple(finer))
 
 
 def reachable_in(task: FieldTask) -> np.ndarray:

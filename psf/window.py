@@ -96,6 +96,28 @@ def check_share(share: np.ndarray, camera: Camera, position: np.ndarray, side: i
     )
 
 
+def check_light(reachable: np.ndarray, camera: Camera, position: np.ndarray) -> None:
+    """Refuse a field that the lens blocks behind its stop but for less light than the rays resolve.
+
+    Args:
+        reachable: ``[field, channel]`` of :func:`reachable_light`, in 0..1.
+        camera: whose light it is.
+        position: ``[field, (y, x)]`` on the sensor in metres.
+
+    Raises:
+        InputError: no ray of a field and channel comes through.
+    """
+    if reachable.min() > 0:
+        return
+    field, channel = np.unravel_index(reachable.argmin(), reachable.shape)
+    y, x = 1e6 * position[int(field)]
+    edge = "clear_diameter_um of lens.surfaces" if camera.lens.surfaces else "lens.aperture_um"
+    raise InputError(
+        f"psf: the lens blocks more than 97 % of the {CHANNEL_NAMES[int(channel)]} light of the field at "
+        f"({y:z.0f}, {x:z.0f}) µm; use a larger {edge}, or fewer sensor.pixels."
+    )
+
+
 def check_window(
     camera: Camera, view: CameraView, wavelength: np.ndarray, channel_weight: np.ndarray, side: int
 ) -> None:

@@ -172,7 +172,7 @@ def check_surfaces(surfaces: tuple[RefractiveSurface, ...], room_um: float) -> N
     room = room_um - sum(each.thickness_um or 0.0 for each in behind)
     if room <= 0:
         raise ValueError(
-            f"surface {len(surfaces)} of surfaces lies {-room:.4g} µm behind the sensor or its cover glass; use a "
+            f"surface {len(surfaces)} of surfaces lies {-room:z.4g} µm behind the sensor or its cover glass; use a "
             "larger focal_length_um or a smaller thickness_um"
         )
     _check_room(

@@ -6,6 +6,7 @@ import os
 from importlib import resources
 from pathlib import Path
 
+from metalens.formats.files.errors import InputError
 from metalens.formats.hub.address import is_hub_address
 from metalens.formats.hub.kept import local_folder
 
@@ -20,8 +21,13 @@ def pairs_folder(source: str | os.PathLike[str]) -> Path:
         source: a path, ``embedded:example``, or ``hf:user/name[@revision]``, which is pulled if it is not kept here.
 
     Raises:
-        InputError: see :func:`metalens.formats.hub.kept.local_folder`.
+        InputError: another name after ``embedded:``; see also :func:`metalens.formats.hub.kept.local_folder`.
     """
-    if os.fspath(source) == EXAMPLE:
+    name = os.fspath(source)
+    if name == EXAMPLE:
         return Path(str(resources.files("metalens.formats.pairs") / "example"))
+    if name.startswith("embedded:"):
+        raise InputError(
+            f"{name}: no such pairs come with the package, which has {EXAMPLE}; give this or a folder of pairs."
+        )
     return local_folder(source, "pairs") if is_hub_address(source) else Path(source)

@@ -123,6 +123,7 @@ CONTRADICTIONS = [
     ("synth {photographs} -o OUT --psf {psf} --validation 1", "--validation"),
     ("synth {lens} -o OUT --psf {psf}", "lens.toml"),
     ("synth embedded:nothing -o OUT --psf {psf}", "embedded:nothing"),
+    ("restore embedded:nothing -o OUT", "which has embedded:example"),
     ("synth {photographs} -o OUT --psf-ensemble {pairs}", "metalens.psf"),
     ("data merge {pairs} {pairs}/../pairs -o OUT", "different folders"),
     ("data export {pairs} -o OUT", "Choose from: webdataset, hf, png"),

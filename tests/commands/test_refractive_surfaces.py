@@ -48,6 +48,8 @@ def camera_with(text: str, surfaces: str, more: str = "") -> str:
         (f"{MARK}; {LAST}, thickness_um = 1.0", "", "surface 2 of surfaces is the last one"),
         (f"{MARK}; {LAST}, index = 1.7", "", "surface 2 of surfaces is the last one"),
         (f"{MARK.replace('30.0', '130.0')}; {LAST}", "", "surface 2 of surfaces lies 30 µm behind the sensor"),
+        (f"{MARK.replace('30.0', '100.0')}; {LAST}", "", "surface 2 of surfaces lies 0 µm behind the sensor"),
+        (f"{MARK}; {LAST.replace('60.0', '2.0')}", "", "blocks more than 97 % of the red light of the field at"),
         (f"{MARK.replace('30.0', '3.0')}; {LAST}", "", "surface 1 of surfaces reaches 1.606 µm into surface 2"),
         (f"{MARK.replace('30.0', '99.0')}; {LAST.replace('-', '')}", "", "into the sensor or cover glass"),
         (f"{MARK.replace(', index = 1.5', '')}; {LAST}", "", "surface 2 of surfaces is curved, with air on both sides"),
