@@ -97,7 +97,8 @@ def test_a_painted_map_is_applied(browser, address, folder):
     until(lambda: "map-" in canvas.get_attribute("data-url"), "the picture by the map")
     shown = picture_at(folder, canvas.get_attribute("data-url"))
     command = text_of(browser, ".metalens-command")
-    brushed = read_picture(folder / shlex.split(command)[-1])
+    words = shlex.split(command)
+    brushed = read_picture(folder / words[words.index("--alpha-map") + 1])
     assert len(np.unique(brushed)) > 1
     np.testing.assert_array_equal(shown, by_command(folder, command))
 
