@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from metalens.commands.answer import answer
+from metalens.commands.answer import answer, counted
 from metalens.commands.options import (
     Number,
     backend_options,
@@ -156,8 +156,9 @@ def _plan(plan: VerificationPlan, output: Path) -> tuple[dict[str, Any], str]:
         "output": str(output),
     }
     sentence = (
-        f"would compute {len(plan.zones)} zones of {', '.join(map(str, plan.zones))} meta-atoms at "
-        f"{len(plan.wavelengths)} wavelengths and {len(plan.incidences)} incidences, both polarisations, into "
+        f"would compute {counted(len(plan.zones), 'zone')} of {', '.join(map(str, plan.zones))} meta-atoms at "
+        f"{counted(len(plan.wavelengths), 'wavelength')} and {counted(len(plan.incidences), 'incidence')}, both "
+        "polarisations, into "
         f"{output}"
     )
     return told, sentence

@@ -55,6 +55,8 @@ def design(browser: Any, address: str) -> None:
     """Design a small lens, to its end."""
     open_view(browser, address, "/design")
     until_text(browser, "camera.lens")
+    # A name of its own: the project may have designs already.
+    type_number(browser, "Name of the design", "small")
     for label, value in (("aperture_um (µm)", "120"), ("focal_length_um (µm)", "300"), ("steps", "80")):
         type_number(browser, label, value)
     press(browser, "Start")
