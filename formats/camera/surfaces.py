@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
-from typing import Annotated, Literal
+from typing import Annotated
 
 import numpy as np
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.record import Finite, Micrometres, NotNegative, Positive, Record
@@ -27,7 +27,7 @@ class RefractiveSurface(Record):
     One of them may be the metasurface itself: those behind it follow.
     """
 
-    metasurface: Literal[True] | None = Field(
+    metasurface: StrictBool | None = Field(
         default=None, description="true marks the plane of the metasurface, which has only a thickness and a medium"
     )
     thickness_um: NotNegative | None = Field(
@@ -72,6 +72,8 @@ class RefractiveSurface(Record):
         radius = self.radius_of_curvature_um
         if radius is not None and abs(radius) < 1e-3:
             raise ValueError(f"radius_of_curvature_um {radius:g} is too small; leave it out for a plane")
+        if self.metasurface is False:
+            raise ValueError("metasurface = false: it marks the metasurface alone; leave it out of other surfaces")
         if self.metasurface:
             self._check_metasurface()
             return self

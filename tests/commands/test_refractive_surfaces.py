@@ -43,6 +43,8 @@ def camera_with(text: str, surfaces: str, more: str = "") -> str:
         (SURFACE.replace("clear_diameter_um = 90.0, ", ""), "", "clear_diameter_um is missing"),
         (f"{MARK}, conic = 1.0; {LAST}", "", "metasurface and conic exclude each other"),
         (f"{MARK.replace('thickness_um = 30.0, ', '')}; {LAST}", "", "thickness_um is missing"),
+        (f"{MARK.replace('true', '1')}; {LAST}", "", "metasurface: expected a boolean, found 1"),
+        (f"{MARK.replace('true', 'false')}; {LAST}", "", "metasurface = false"),
         (MARK, "", "behind which nothing refracts"),
         (f"{MARK}; {MARK}; {LAST}", "", "two that are marked as the metasurface"),
         (f"{MARK}; {LAST}, thickness_um = 1.0", "", "surface 2 of surfaces is the last one"),
