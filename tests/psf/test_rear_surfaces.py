@@ -81,6 +81,7 @@ def test_a_conic_of_eccentricity_n_focuses_parallel_light_without_aberration():
     np.testing.assert_allclose(found, expected, atol=2e-3 * expected.max())
 
 
+@pytest.mark.long
 def test_light_to_the_centre_of_a_sphere_passes_it_unbent():
     # The metasurface focuses in the glass; the sphere about the focus refracts no ray.
     thickness = 80e-6

@@ -55,7 +55,7 @@ def errors_of(*names: str) -> Errors:
 @pytest.mark.parametrize(
     ("camera", "within"),
     [
-        pytest.param(hybrid(), 1e-3, id="front"),
+        pytest.param(hybrid(), 1e-3, id="front", marks=pytest.mark.long),
         # Of glass behind, the file has an exit pupil of its own, and the draw keeps that of the lens as drawn.
         pytest.param(behind(), 5e-3, id="behind", marks=pytest.mark.long),
     ],
