@@ -7,6 +7,7 @@ Files, in reading order:
 - ``conjugates``  distance of the object, place of the sensor
 - ``validation``  checks of the arguments
 - ``known_plans``  plans of earlier requests
+- ``wave_plane``  the plane from which light goes to the sensor as waves, and the flat lens there
 - ``simulator``   a batch of PSFs by any engine, as one compiled function of the lens
 - ``simulate``    one PSF
 - ``refinement``  numerical error of a PSF, by comparison with a finer sampling

@@ -14,16 +14,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from metalens.formats.files.errors import InputError
-from metalens.optics.fabrication import library_of
-from metalens.optics.incidence import largest_squared_sine
-from metalens.optics.meta_atoms.oblique import check_angles
 from metalens.optics.metalens import Metalens
 from metalens.optics.polarised import polarised_lenses
-from metalens.optics.refraction.check import checked_behind_surfaces
-from metalens.optics.refraction.exit_check import checked_exit_light, choose_exit_plane
-from metalens.optics.refraction.exit_light import ExitLight, ExitLights, ExitPlane, in_exit_plane
-from metalens.optics.refraction.refracted_light import RefractedLight, without_surfaces
-from metalens.optics.source import PointSource, Source
+from metalens.optics.refraction.exit_light import ExitLight, ExitLights, ExitPlane
+from metalens.optics.refraction.refracted_light import without_surfaces
+from metalens.optics.source import Source
 from metalens.psf.conjugates import INFINITY, Conjugates, at_sensor, source_at
 from metalens.psf.engines import rayleigh_sommerfeld
 from metalens.psf.engines.choice import Engine, EnginePlan, check_behind_surfaces, joined_lights, plan_engine
@@ -38,12 +33,11 @@ from metalens.psf.engines.field_batch import (
 )
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.engines.image_window import ImageWindow
-from metalens.psf.engines.incoming import incoming_light
 from metalens.psf.engines.pixels import pixel_nodes
 from metalens.psf.engines.veil import veil_intensity
 from metalens.psf.known_plans import KnownPlans, lens_key
-from metalens.psf.rays import check_chief_ray, pupil_points
 from metalens.psf.validation import FieldAngle, check_request, field_direction
+from metalens.psf.wave_plane import at_wave_plane
 
 _Array = TypeVar("_Array", np.ndarray, jax.Array)
 
@@ -336,7 +330,7 @@ def _planned(
     check_request(lens, wavelength, window, conjugates)
     check_behind_surfaces((*lens.surfaces, *lens.rear_surfaces), engine)
     sources = [source_at(jnp.asarray(direction), conjugates.finite_distance) for direction in directions]
-    flat, lights, plane = _at_wave_plane(lens, wavelength, sources)
+    flat, lights, plane = at_wave_plane(lens, wavelength, sources)
     finest = float(wavelength.min()) / direction_spread(flat)
     if not window.integrate_pixels and window.pixel_pitch > finest:
         raise InputError(
@@ -347,64 +341,3 @@ def _planned(
     if flat is not lens:
         plan = joined_lights(plan, len(sources))
     return PsfSimulator(plan, wavelength, directions, centres, window, conjugates, 1 / finest, plane)
-
-
-def _at_wave_plane(
-    lens: Metalens, wavelength: np.ndarray, sources: list[Source]
-) -> tuple[Metalens, list[Source], ExitPlane | None]:
-    """The flat lens in the light of all fields, at each end of the spectrum, and the exit plane if it is there."""
-    refracts = lens.surfaces or lens.rear_surfaces
-    ends = sorted({float(wavelength.min()), float(wavelength.max())} if refracts else {float(wavelength.min())})
-    lit = [(*checked_behind_surfaces(lens, source, value)[:2], value) for value in ends for source in sources]
-    for value in wavelength:
-        for source in sources:
-            check_chief_ray(lens, float(value), source)
-    flat = replace(lens, surfaces=()) if lens.surfaces else lens
-    for _, light, _ in lit:
-        check_incidence(flat, light)
-    if not lens.rear_surfaces:
-        return flat, [light for _, light, _ in lit], None
-    plane = choose_exit_plane(flat, [(light, value) for _, light, value in lit])
-    exits = []
-    for each, light, value in lit:
-        seen = polarised_lenses(each, light)[0][1]
-        exits.append(checked_exit_light(seen, light, value, plane, incoming_light(each, light)))
-    return in_exit_plane(flat, exits[0].light, exits[0].opening), [each.light for each in exits], plane
-
-
-def check_incidence(lens: Metalens, source: Source) -> None:
-    """Refuse light that meets the meta-atoms beyond the angles of their library.
-
-    Args:
-        lens: with or without a library.
-        source: of the light of one field point.
-
-    Raises:
-        InputError: the light does, at some place of the lens; or it comes from a near point, and supercells know plane
-            waves, or from beyond the fields of the supercells.
-    """
-    if lens.neighbours is not None:
-        if isinstance(source, PointSource):
-            raise InputError(
-                "lens.neighbours: supercells are computed in plane waves, and this object is at a finite distance; set "
-                "the object to infinity, or leave out lens.neighbours."
-            )
-        lens.neighbours.check_field(float(np.hypot(*np.asarray(source.direction, dtype=float))))
-    library = library_of(lens)
-    bends = lens.stop is not None and lens.stop.phase is not None
-    if bends and (lens.neighbours is not None or (library is not None and library.oblique is not None)):
-        raise InputError(
-            "psf: a metasurface in the stop gives the light at the lens many directions, and the library's meta-atoms "
-            'respond to that of the field; set incidence = "normal" in [lens] and leave out lens.neighbours.'
-        )
-    if library is None or library.oblique is None:
-        return
-    if lens.stop is not None and isinstance(source, RefractedLight):
-        raise InputError(
-            "psf: refractive surfaces give the light behind the stop many directions, and the library's meta-atoms "
-            'respond to that of the field; set incidence = "normal" in [lens], or leave out the stop.'
-        )
-    y, x = pupil_points(lens)
-    angle = math.degrees(math.asin(float(np.hypot(*np.asarray(source.direction, dtype=float)))))
-    largest = largest_squared_sine(lens, source, jnp.asarray(y), jnp.asarray(x))
-    check_angles(library.oblique, largest, f"psf: light of the field at {angle:.1f}°")
