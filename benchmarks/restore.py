@@ -3,7 +3,7 @@
     python benchmarks/restore.py [--adapter metacamera] [--runs 5]
     python benchmarks/restore.py --large 3000x4000 [--tile 512]      # one large picture, its time and peak memory
     python benchmarks/restore.py --seams                             # tiles against the picture restored whole
-    python benchmarks/restore.py --precisions                        # bfloat16 against float32
+    python benchmarks/restore.py --precisions                        # bf16 against fp32
     python benchmarks/restore.py --linearity                         # interpolated between α against decoded
     python benchmarks/restore.py --device cuda --sd-turbo-sized      # random weights of SD-Turbo's size, bfloat16
 
@@ -51,6 +51,9 @@ from metalens.restore.inference.tiled_networks import TiledNetworks
 from metalens.restore.inference.tiling import tiling_of
 from metalens.restore.machine import machine_name, usable_device
 from metalens.restore.metrics.measures import psnr
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
+"""Precisions by the names that the commands have for them."""
 
 
 def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> dict[str, float]:
@@ -225,18 +228,16 @@ def linearity(restorer: Restorer) -> None:
 def precisions(source: str, device: torch.device, pixels: tuple[int, int], runs: int) -> None:
     """One picture in both precisions, in turns: the times, and how far the pictures are from each other."""
     capture, pictures, tasks = picture_of(pixels), {}, {}
-    for precision in ("float32", "bfloat16"):
-        restorer = load_restorer(source).to(device, getattr(torch, precision))
+    for precision, dtype in DTYPES.items():
+        restorer = load_restorer(source).to(device, dtype)
         for_pixels(restorer, pixels)
         tasks[precision] = partial(restore, restorer, capture, [0.75], Settings(tile=max(pixels)))
         pictures[precision] = tasks[precision]()[0.75]
     seconds = interleaved_medians(tasks, runs, device)
-    ratio = seconds["bfloat16"] / seconds["float32"]
-    apart = psnr(pictures["float32"], pictures["bfloat16"])
-    print(
-        f"\n{pixels[0]} x {pixels[1]} pixels: float32 {seconds['float32']:.2f} s, bfloat16 {seconds['bfloat16']:.2f} s"
-    )
-    print(f"bfloat16 takes {ratio:.2f} of the time; the pictures agree within {apart:.1f} dB")
+    ratio = seconds["bf16"] / seconds["fp32"]
+    apart = psnr(pictures["fp32"], pictures["bf16"])
+    print(f"\n{pixels[0]} x {pixels[1]} pixels: fp32 {seconds['fp32']:.2f} s, bf16 {seconds['bf16']:.2f} s")
+    print(f"bf16 takes {ratio:.2f} of the time; the pictures agree within {apart:.1f} dB")
 
 
 def size(text: str) -> tuple[int, int]:
@@ -249,21 +250,21 @@ def main() -> None:
     parser.add_argument("--adapter", default="metacamera")
     parser.add_argument("--sd-turbo-sized", action="store_true", help="random weights of SD-Turbo's size")
     parser.add_argument("--device", default="cpu")
-    parser.add_argument("--precision", choices=["float32", "bfloat16"], help="bfloat16 on a GPU, else float32")
+    parser.add_argument("--precision", choices=list(DTYPES), help="bf16 on a GPU, else fp32")
     parser.add_argument("--runs", type=int, default=5)
     parser.add_argument("--size", type=size, action="append", help="ROWSxCOLUMNS; 400x400 and 512x512 by default")
     parser.add_argument("--large", type=size, help="one large picture in tiles instead, ROWSxCOLUMNS")
     parser.add_argument("--tile", type=int, default=512)
-    parser.add_argument("--precisions", action="store_true", help="bfloat16 against float32 instead")
+    parser.add_argument("--precisions", action="store_true", help="bf16 against fp32 instead")
     parser.add_argument("--linearity", action="store_true", help="interpolated between α against decoded instead")
     parser.add_argument("--seams", action="store_true", help="tiles against the whole picture instead")
     arguments = parser.parse_args()
     terminate_as_interrupt()
     usable_device(arguments.device)  # as in a command: freed memory is kept
     device = torch.device(arguments.device)
-    precision = arguments.precision or ("bfloat16" if device.type == "cuda" else "float32")
+    precision = arguments.precision or ("bf16" if device.type == "cuda" else "fp32")
     restorer = random_restorer(arguments.device) if arguments.sd_turbo_sized else load_restorer(arguments.adapter)
-    restorer.to(device, getattr(torch, precision))
+    restorer.to(device, DTYPES[precision])
     load = f"load {os.getloadavg()[0]:.1f}"
     print(f"{machine_name(device)}, {torch.get_num_threads()} threads, {load}, torch {torch.__version__}")
     if arguments.precisions:

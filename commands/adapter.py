@@ -90,9 +90,8 @@ def list_(user: str | None, as_json: bool) -> None:
 
 
 def _camera(description: dict[str, Any]) -> dict[str, Any]:
-    from metalens.formats.camera.camera import parse_camera, preset_names, read_camera
+    from metalens.formats.camera.camera import known_as, parse_camera
 
     camera = parse_camera(description["lens_toml"], origin="adapter.json: its lens_toml")
-    # A preset may have been renamed since: its hash leaves out the name.
-    name = next((each for each in preset_names() if read_camera(each).hash == camera.hash), camera.name)
+    name = known_as(camera.name, camera.hash)
     return {"camera": name, "lens_hash": camera.hash, "told": f"; camera {name}"}

@@ -12,7 +12,8 @@ from metalens.cli import metalens
 from metalens.formats.camera.camera import read_camera
 
 ROOT = Path(__file__).resolve().parents[1]
-DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+CARDS = (ROOT / "restore" / "weights").rglob("README.md")
+DOCUMENTS = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md"), *CARDS])
 
 LINK = re.compile(r"\]\(([^)\s#]+)(?:#[^)]*)?\)")
 COMMAND = re.compile(r"^(?:    )?(metalens [^`\n]*)$", re.MULTILINE)

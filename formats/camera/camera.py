@@ -12,6 +12,7 @@ import math
 import os
 import shutil
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -137,6 +138,31 @@ def preset_names() -> list[str]:
         ['hyperbolic', 'metacamera', 'metacamera-200um', 'multi-order', 'nano-optics']
     """
     return shipped_names("camera/presets")
+
+
+@cache
+def _presets_by_hash() -> dict[str, str]:
+    return {read_camera(name).hash: name for name in preset_names()}
+
+
+def known_as(name: str, lens_hash: str) -> str:
+    """The name by which a camera can be given to commands: that of the preset with its hash, or else its own.
+
+    The two differ where a preset was renamed. Its ``name`` stays as it was, since it is part of the hash.
+
+    Args:
+        name: the camera's own name.
+        lens_hash: :attr:`Camera.hash`.
+
+    Returns:
+        The preset's name, or ``name`` if no preset has this hash.
+
+    Example:
+        >>> former = read_camera("metacamera-200um")
+        >>> former.name, known_as(former.name, former.hash)
+        ('metacamera', 'metacamera-200um')
+    """
+    return _presets_by_hash().get(lens_hash, name)
 
 
 def read_camera(source: str | os.PathLike[str]) -> Camera:

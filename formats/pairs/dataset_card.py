@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from metalens.formats.camera.camera import known_as
 from metalens.formats.drawing.contact_sheet import draw_contact_sheet
 from metalens.formats.drawing.style import save_figure
 from metalens.formats.pages.builder import Table, listing, render
@@ -46,12 +47,12 @@ def dataset_card(pairs: Pairs, address: str, bank: PsfBank | None = None) -> str
         training=len(pairs.of_split("train")),
         validation=len(pairs.of_split("validation")),
         psf=bank is not None,
-        psf_camera="" if bank is None else bank.camera.name,
+        psf_camera="" if bank is None else known_as(bank.camera.name, bank.camera.hash),
         cameras=Table(
             ("name", "lens hash", "sensor", "SHA-256 of its functions"),
             [
                 (
-                    each.name,
+                    known_as(each.name, each.lens_hash),
                     f"`{each.lens_hash[:16]}`",
                     f"{each.sensor[0]} × {each.sensor[1]}",
                     each.psf_hash[:16] or None,

@@ -10,6 +10,7 @@ from typing import Any
 
 import torch
 
+from metalens.formats.camera.camera import known_as
 from metalens.formats.files.atomic import write_text
 from metalens.formats.pages.builder import Table, number, render
 from metalens.restore.adapter.restorer import Restorer
@@ -40,7 +41,8 @@ def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None 
     rows |= {f"restored, α = {alpha}": values for alpha, values in by_alpha["restored"].items()}
     card = render(
         "model_card.md",
-        camera=restorer.camera,
+        camera=known_as(restorer.camera.name, restorer.camera.hash),
+        lens_hash=restorer.camera.hash,
         prior=restorer.prior,
         config=restorer.config,
         quality_metric=restorer.quality_metric,
@@ -74,7 +76,7 @@ def write_model_card(folder: Path, restorer: Restorer, *, pictures: Path | None 
 
 def _source(pairs: Mapping[str, Any]) -> dict[str, Any]:
     """A folder of pairs with the names of its first lenses, each once."""
-    lenses = (f"{lens['name']} `{lens['lens_hash'][:12]}`" for lens in pairs["lenses"][:4])
+    lenses = (f"{known_as(lens['name'], lens['lens_hash'])} `{lens['lens_hash'][:12]}`" for lens in pairs["lenses"][:4])
     return {**pairs, "named": dict.fromkeys(lenses)}
 
 
@@ -92,4 +94,11 @@ def write_transfer_card(folder: Path, restorer: Restorer) -> None:
         restorer: the adapter.
     """
     origin = restorer.training["transferred_from"]
-    write_text(folder / "README.md", render("transfer_card.md", camera=restorer.camera, origin=origin))
+    camera = restorer.camera
+    card = render(
+        "transfer_card.md",
+        camera=known_as(camera.name, camera.hash),
+        lens_hash=camera.hash,
+        origin={**origin, "name": known_as(origin["name"], origin["lens_hash"])},
+    )
+    write_text(folder / "README.md", card)
