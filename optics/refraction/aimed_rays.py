@@ -110,13 +110,17 @@ def aimed_rays(
             change, ray = still(begin)
             return begin + _solved(change, aim - ray.place)
 
+        def settle(begin: jax.Array, _: None) -> tuple[jax.Array, tuple[jax.Array, AnyRay, jax.Array]]:
+            change, ray = slope(parameters, begin)
+            nearer = begin + _solved(jax.lax.stop_gradient(change), target - ray.place)
+            return nearer, (begin, ray, _determinant(change))
+
         aim = jax.lax.stop_gradient(target)
         begin = jax.lax.fori_loop(0, AIMING_STEPS, improve, jax.lax.stop_gradient(start))
-        # At the solution, the derivatives of one more step are those of the implicit function.
-        place = follow(parameters, begin).place
-        begin = begin + _solved(still(begin)[0], target - place)
-        change, ray = slope(parameters, begin)
-        return begin, ray, _determinant(change)
+        # At the solution, the derivatives of one more step are those of the implicit function; the second of two steps,
+        # which are compiled as one, tells the ray there.
+        _, found = jax.lax.scan(settle, begin, length=2)
+        return jax.tree.map(lambda each: each[1], found)
 
     return jax.vmap(of_target)(start, target)
 

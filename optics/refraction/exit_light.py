@@ -176,10 +176,16 @@ def exit_bundle(
         return rear_ray(*parameters, begin)
 
     parameters = (lens, source, wavelength, plane.distance)
-    still, chief = jnp.zeros(2), follow(parameters, jnp.zeros(2))
-    slope = jax.lax.stop_gradient(jax.jacfwd(lambda begin: follow(parameters, begin).place)(still))
+
+    def landing(begin: jax.Array) -> tuple[jax.Array, RearRay]:
+        ray = follow(parameters, begin)
+        return ray.place, ray
+
+    slope, chief = jax.jacfwd(landing, has_aux=True)(jnp.zeros(2))
     away = plane.radius * jnp.asarray(np.concatenate([np.zeros((1, 2)), nodes]))
-    begin, rays, stretch = aimed_rays(follow, parameters, away @ jnp.linalg.inv(slope).T, chief.place + away)
+    begin, rays, stretch = aimed_rays(
+        follow, parameters, away @ jnp.linalg.inv(jax.lax.stop_gradient(slope)).T, chief.place + away
+    )
     amplitude = source.amplitude(begin[:, 0], begin[:, 1])
     return ExitBundle(begin, rays, jnp.square(amplitude) / stretch)
 

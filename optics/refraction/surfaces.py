@@ -190,13 +190,13 @@ def _intersection(surface: Surface, place: jax.Array, slope: jax.Array) -> tuple
     # No derivatives are formed along the search.
     still = jax.lax.stop_gradient((surface, place, slope))
     depth = jax.lax.fori_loop(0, INTERSECTION_STEPS, lambda _, depth: _nearer(*still, depth), jnp.zeros(()))
-    # At the solution, the first and second derivatives of two steps are those of the implicit function.
-    depth = _nearer(surface, place, slope, _nearer(surface, place, slope, depth))
+    # At the solution, the first and second derivatives of two steps are those of the implicit function. The steps are
+    # compiled as one.
+    depth, _ = jax.lax.scan(lambda depth, _: (_nearer(surface, place, slope, depth), None), depth, length=2)
     squared = jnp.sum(jnp.square(place + depth * slope))
     return depth, surface.exists(squared) & (jnp.abs(depth - surface.sag(squared)) <= NEAR * surface.clear_diameter)
 
 
-@jax.jit
 def _nearer(surface: Surface, place: jax.Array, slope: jax.Array, depth: jax.Array) -> jax.Array:
     """A Newton step to the depth at which a ray meets a surface."""
     at = place + depth * slope
