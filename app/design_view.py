@@ -119,7 +119,12 @@ class DesignView:
         self.check()
 
     def typed(self, field: FormField, value: Any) -> None:
-        """A key was changed."""
+        """A key was changed.
+
+        Args:
+            field: the key.
+            value: what was typed.
+        """
         if self.spec is None:
             return
         place = f"{field.table}.{field.key}"

@@ -116,7 +116,12 @@ class Progress:
         self.row.set_visibility(False)
 
     def show(self, share: float, text: str) -> None:
-        """Show how much is done, 0 to 1, and what is being done."""
+        """Show how much is done.
+
+        Args:
+            share: 0 to 1.
+            text: what is being done.
+        """
         if not self.row.is_deleted:
             self.bar.set_value(share)
             self.label.set_text(text)

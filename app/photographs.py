@@ -106,6 +106,10 @@ def photographs_in(project: Project) -> list[Photograph]:
 def photograph(project: Project, key: str) -> Photograph:
     """The photograph of a key.
 
+    Args:
+        project: where it is kept.
+        key: the name of its folder.
+
     Raises:
         InputError: there is none.
     """

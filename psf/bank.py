@@ -77,6 +77,11 @@ def simulate_bank(
             symmetric, two ways at once to choose the wavelengths, wavelengths outside the spectrum's tables, or a
             lens that needs too fine a grid.
 
+    References:
+        The functions are those of :func:`metalens.simulate_psf`. Widths: DMDiff (ICCV 2025), arXiv 2506.22753, Eq. 2.
+        Spectrum of natural scenes, by which the error between the nodes is weighted: D. J. Field, J. Opt. Soc. Am. A 4,
+        2379 (1987), doi:10.1364/JOSAA.4.002379.
+
     Example:
         >>> from metalens.formats.camera.camera import read_camera
         >>> camera = read_camera("hyperbolic").with_(

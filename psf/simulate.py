@@ -44,6 +44,7 @@ def simulate_psf(
         pixel_pitch: sample spacing in metres.
         engine: ``direction_cosine`` (float32, fast for small windows and large lenses), ``angular_spectrum``
             (float32, fast for large windows; every lens), ``rayleigh_sommerfeld`` (float64, slow, the reference),
+            ``vectorial`` (all components of the field, for high numerical apertures),
             ``fresnel`` (the paraxial approximation, for teaching and as a control: with it, a lens that is its own
             stop has the same image at all field angles); ``auto`` takes the cheaper of the first two and logs why,
             and another one where a result cannot be right.
@@ -65,6 +66,12 @@ def simulate_psf(
         InputError: a value that is not finite or out of range, samples so far apart that their sum is not the
             energy, a window that holds less than ``least_share``, a chief ray that is totally reflected or misses
             the lens, rays that do not come through refractive surfaces, or a request beyond the engine's reach.
+
+    References:
+        Angular spectrum about the chief ray: K. Matsushima, Opt. Express 18, 18453 (2010), doi:10.1364/OE.18.018453.
+        Rayleigh–Sommerfeld integral by FFT: F. Shen and A. Wang, Appl. Opt. 45, 1102 (2006), doi:10.1364/AO.45.001102.
+        Vectorial: B. Richards and E. Wolf, Proc. R. Soc. Lond. A 253, 358 (1959), doi:10.1098/rspa.1959.0200.
+        :mod:`metalens.psf.engines.direction_cosine` derives the integral over direction cosines.
 
     Example:
         >>> from metalens.optics import Hyperbolic

@@ -1,14 +1,15 @@
-"""Public functions describe their arguments: shapes, units, ranges."""
+"""Public functions describe their arguments (shapes, units, ranges) and the exceptions that they raise."""
 
 import ast
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 
-FOLDERS = ("commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
-"""Folders in which every public function of two or more arguments has an ``Args`` section."""
+FOLDERS = ("app", "commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
+"""Folders in which public functions of two or more arguments have an ``Args`` section, and ``Raises`` if they raise."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -42,15 +43,62 @@ def describes_arguments(function: Function) -> bool:
     return "\nArgs:\n" in text or "See :class:`" in text
 
 
+def raises(function: Function) -> bool:
+    """Whether its own body raises an exception that a caller may meet: no faults of ours, no interface left open."""
+    waiting: list[ast.AST] = list(function.body)
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Raise) and node.exc is not None:
+            kind = node.exc.func if isinstance(node.exc, ast.Call) else node.exc
+            if ast.unparse(kind) not in ("AssertionError", "NotImplementedError"):
+                return True
+        if not isinstance(node, (*get_args(Function), ast.ClassDef, ast.Lambda)):
+            waiting += ast.iter_child_nodes(node)
+    return False
+
+
+def describes_exceptions(function: Function) -> bool:
+    """Whether the docstring has a ``Raises`` section or refers to the interface that a method implements."""
+    text = ast.get_docstring(function) or ""
+    return "\nRaises:\n" in text or "See :class:" in text
+
+
+def undescribed(folder: str) -> list[str]:
+    """Functions of a folder whose docstring is short of a section, a line each."""
+    lines = []
+    for path in sorted((ROOT / folder).rglob("*.py")):
+        for name, function in public_functions(ast.parse(path.read_text(encoding="utf-8"))):
+            if argument_count(function) < 2 or is_command(function):
+                continue
+            missing = [] if describes_arguments(function) else ["Args"]
+            missing += ["Raises"] if raises(function) and not describes_exceptions(function) else []
+            lines += [f"{path.relative_to(ROOT)}:{function.lineno} {name}: {' and '.join(missing)}"] if missing else []
+    return lines
+
+
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_public_function_of_two_or_more_arguments_describes_them(folder):
-    silent = [
-        f"{path.relative_to(ROOT)}:{function.lineno} {name}"
-        for path in sorted((ROOT / folder).rglob("*.py"))
-        for name, function in public_functions(ast.parse(path.read_text(encoding="utf-8")))
-        if argument_count(function) >= 2 and not is_command(function) and not describes_arguments(function)
-    ]
-    assert silent == []
+def test_every_public_function_of_two_or_more_arguments_describes_them_and_what_it_raises(folder):
+    assert undescribed(folder) == []
+
+
+def test_what_raises_is_found_and_what_an_inner_function_or_our_own_faults_raise_is_not():
+    source = """
+def refuses(a, b):
+    if a:
+        raise InputError("a")
+
+def returns(a, b):
+    def inner():
+        raise ValueError
+    raise AssertionError("never")
+
+def passes_on(a, b):
+    try:
+        pass
+    except OSError:
+        raise
+"""
+    assert [name for name, each in public_functions(ast.parse(source)) if raises(each)] == ["refuses"]
 
 
 def test_a_function_without_args_is_found_and_a_command_or_an_implementation_is_not():

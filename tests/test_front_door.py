@@ -74,8 +74,12 @@ def test_type_checkers_are_told_of_the_same_objects():
     assert names == set(metalens.__all__)
 
 
+WITHOUT_METHOD = re.compile("read_.*|write_.*|.*_names|load_restorer|photographs_of|psf_figure|psnr")
+"""Functions that rest on no published method; all others state theirs."""
+
+
 @pytest.mark.parametrize("name", [*FUNCTIONS, "restore"])
-def test_a_function_says_what_it_takes_gives_and_refuses_with_an_example(name):
+def test_a_function_says_what_it_takes_gives_and_refuses_with_an_example_and_its_sources(name):
     function = getattr(metalens, name)
     if name == "restore":
         from metalens.restore.inference.picture import restore_picture as function
@@ -86,6 +90,10 @@ def test_a_function_says_what_it_takes_gives_and_refuses_with_an_example(name):
         assert re.search(rf"^    {parameter}: ", text, re.MULTILINE), f"{name}: {parameter} is not described"
     if takes:
         assert "Raises:" in text
+    sources = re.search(r"^References:\n((?: +.*\n)+)", text, re.MULTILINE)
+    assert (sources is None) == (WITHOUT_METHOD.fullmatch(name) is not None)
+    if sources is not None:
+        assert re.search(r"doi:10\.|arXiv \d|\(\d{4}\)", sources[1])
 
 
 @pytest.mark.parametrize("name", RECORDS)

@@ -35,6 +35,11 @@ def simulate_capture(
     Raises:
         InputError: the picture or the bank cannot be read or used, or the seed is no whole number from 0 on.
 
+    References:
+        Noise of the sensor: EMVA Standard 1288, release 4.0 (2021).
+        Demosaicing: H. S. Malvar, L. He and R. Cutler, ICASSP (2004), doi:10.1109/ICASSP.2004.1326587, unless the
+        sensor names another one. The blur is that of :mod:`metalens.synth.blur`.
+
     Example:
         >>> import numpy as np
         >>> import metalens

@@ -25,6 +25,10 @@ def run_command(name: str, arguments: Sequence[str], say: Callable[[str], None])
 
     Returns:
         ``name``, ``command``, ``seconds`` and ``peak_memory_mb`` (largest resident set of the process).
+
+    Raises:
+        InputError: the command ended with another status than 0.
+        KeyboardInterrupt: a signal asked this process to end; the command was told to end, too.
     """
     command = shlex.join(["metalens", *arguments])
     say(f"$ {command}")

@@ -41,6 +41,9 @@ def design(
         InputError: the specification cannot be read or contradicts itself, a file that it names does not lie beside the
             output, the output exists, or there is nothing to go on with.
 
+    References:
+        The search: D. P. Kingma and J. Ba, Adam, ICLR (2015), arXiv 1412.6980. docs/design.md defines the objectives.
+
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> spec = read_design("held").with_(

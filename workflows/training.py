@@ -47,14 +47,14 @@ def train(
     resume: bool = False,
     progress: Callable[[float, dict[str, float]], None] | None = None,
 ) -> dict[str, Any]:
-    """Train the restorer of a camera (DMDiff, arXiv 2506.22753, Eqs. 1 to 7) and write it as an adapter.
+    """Train the restorer of a camera (DMDiff, Eqs. 1 to 7) and write it as an adapter.
 
     Args:
         pairs: folders that :func:`metalens.generate_pairs` made, or opened ones; of one lens or of several.
         output: the adapter's folder. It holds the checkpoint while the training runs.
         bank: point spread functions of the adapter's camera, their ``psf.h5``, or the camera: a preset or a
-            ``lens.toml``; then those of other lenses, if the
-            pairs are of several. None if the lens is unknown: pairs of ``metalens data import`` without a lens.
+            ``lens.toml``; then those of other lenses, if the pairs are of several. None if the lens is unknown: pairs
+            of ``metalens data import`` without a lens.
         steps: training steps, above 0; with ``minutes`` too, the first limit reached ends the training.
         minutes: training time, above 0.
         initial: an adapter to start from, of any lens: its folder, or the embedded ``metacamera``.
@@ -74,6 +74,9 @@ def train(
     Raises:
         InputError: pairs of an unknown lens, an adapter of another prior, an unknown key of the recipe, a damaged file,
             NaN that persists, or too little memory.
+
+    References:
+        DMDiff (ICCV 2025), arXiv 2506.22753. docs/training.md describes the differences.
 
     Example:
         >>> from tempfile import TemporaryDirectory

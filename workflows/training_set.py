@@ -57,6 +57,11 @@ def generate_pairs(
     Raises:
         InputError: no photograph can be used, a setting makes no sense, or the folder is there or cannot be written.
 
+    References:
+        The captures are those of :func:`metalens.simulate_capture`. The kinds of pairs are those of DMDiff (ICCV 2025),
+        arXiv 2506.22753. Neutral target: guided filter, K. He, J. Sun and X. Tang, IEEE Trans. Pattern Anal. Mach.
+        Intell. 35, 1397 (2013), doi:10.1109/TPAMI.2012.213.
+
     Example:
         >>> from tempfile import TemporaryDirectory
         >>> import metalens

@@ -17,6 +17,9 @@ def pixel_nodes(bandwidth: float, pixel_pitch: float) -> tuple[np.ndarray, np.nd
     Returns:
         offsets ``[node]`` from the pixel's centre in metres, weights ``[node]`` that sum to 1; an odd number of
         nodes, so that the pixel's centre is one.
+
+    Raises:
+        InputError: 63 nodes are too few for so large a pixel.
     """
     frequency = np.linspace(0, bandwidth, 65)[:-1]
     # The MTF of an unaberrated lens is about 1 − ν/bandwidth, that of an aberrated one lower.

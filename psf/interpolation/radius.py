@@ -134,6 +134,9 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
 
     Returns:
         The functions, ordered by distance from the axis.
+
+    Raises:
+        InputError: a colour's image of one node does not lie farther from the axis than that of the node before.
     """
     subpixels = bank.subpixels
     images, position = bank.intensity, bank.position

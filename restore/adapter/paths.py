@@ -46,6 +46,12 @@ def source_and_target(path: str, clean: Tensor, neutral: Tensor, captured: Tenso
         clean: ``[batch, 3, y, x]`` in 0..1.
         neutral: its edge-preserving low-pass, which the pairs hold (:mod:`metalens.formats.pairs.neutral_target`).
         captured: of the same shape, or with further channels.
+
+    Returns:
+        Input and target; the input of the negative path has as many channels as ``captured``, its target three.
+
+    Raises:
+        InputError: there is no such path.
     """
     if path == "positive":
         return captured, clean

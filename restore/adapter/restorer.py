@@ -257,6 +257,9 @@ class Restorer:
 
         Returns:
             ``[batch, channel, y, x]`` x̂₀, float32, without estimates.
+
+        Raises:
+            ValueError: latents, maps and paths differ in number.
         """
         if not len(latents) == len(maps) == len(paths):
             raise ValueError(f"{len(latents)} latents, {len(maps)} maps and {len(paths)} paths must be equally many")

@@ -83,6 +83,9 @@ class Mixing:
 
         Returns:
             ``[batch, K, height, width]``.
+
+        Raises:
+            ValueError: Q is global.
         """
         if self.weights is None:
             raise ValueError("a global Q has no field")
@@ -153,6 +156,9 @@ def rows_of_tokens(tokens: int, aspect: float) -> int:
 
     Returns:
         The number of rows.
+
+    Raises:
+        ValueError: no feature map of this aspect has so many samples.
     """
     height = max(1, round((tokens * aspect) ** 0.5))
     if height * (tokens // height) != tokens:

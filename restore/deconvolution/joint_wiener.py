@@ -68,6 +68,9 @@ def wiener_joint(
         InputError: the picture is none, or neither the sensor's whole frame nor a part of it, the nodes are no grid,
             or the scale is not above 0.
 
+    References:
+        N. P. Galatsanos and R. T. Chin, IEEE Trans. Acoust. Speech Signal Process. 37, 415 (1989).
+
     Example:
         >>> import metalens
         >>> camera = metalens.read_camera("hyperbolic").with_(

@@ -29,7 +29,7 @@ def restore_picture(
     tile: int = 512,
     device: str = "cpu",
 ) -> np.ndarray:
-    """Restore one photograph of a metalens camera by one-step diffusion (DMDiff, arXiv 2506.22753, Eq. 6).
+    """Restore one photograph of a metalens camera by one-step diffusion (DMDiff, Eq. 6).
 
     The result is deterministic.
 
@@ -53,6 +53,11 @@ def restore_picture(
     Raises:
         InputError: the array is no colour picture, does not fit the sensor or is mostly saturated; α is out of
             range; the adapter, its prior or the bank cannot be used; or memory ends.
+
+    References:
+        DMDiff (ICCV 2025), arXiv 2506.22753.
+        Data consistency: H. K. Aggarwal, M. P. Mani and M. Jacob, IEEE Trans. Med. Imaging 38, 394 (2019),
+        doi:10.1109/TMI.2018.2865356.
 
     Example:
         >>> import numpy as np

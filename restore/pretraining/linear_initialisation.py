@@ -55,6 +55,9 @@ def start_denoiser(denoiser: UNet2DConditionModel, alpha_cumprod: float) -> None
     Args:
         denoiser: one residual block a level, one normalisation group, and room for a pair of channels a latent.
         alpha_cumprod: ᾱ at the last timestep.
+
+    Raises:
+        ValueError: the denoiser has another form.
     """
     config = denoiser.config
     width, latents = config.block_out_channels[0], config.in_channels

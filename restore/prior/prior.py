@@ -145,6 +145,12 @@ def clean_from_prediction(noisy: Tensor, output: Tensor, alpha_cumprod: Tensor, 
         output: of the same shape.
         alpha_cumprod: ``[batch]`` ᾱ at each sample's timestep.
         prediction_type: ``epsilon``, ``v_prediction`` or ``sample``.
+
+    Returns:
+        ``[batch, …]`` x̂₀.
+
+    Raises:
+        InputError: the prediction is of another type.
     """
     alpha = alpha_cumprod.reshape(-1, *[1] * (noisy.ndim - 1)).to(noisy)
     if prediction_type == "epsilon":
