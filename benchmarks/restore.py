@@ -8,7 +8,7 @@
     python benchmarks/restore.py --device cuda --sd-turbo-sized      # random weights of SD-Turbo's size, bfloat16
 
 What is compared is run in turns and stated as a ratio of medians, so that a busy machine strikes all alike. Seconds are
-those of the processor, of all threads together; on a GPU they are elapsed. The mode
+those of the processor, of all threads together, with the elapsed time beside them; on a GPU they are elapsed. The mode
 with random weights needs no download: it builds SD-Turbo's classes at their full size (866 M + 84 M parameters) and
 tells nothing about pictures.
 """
@@ -24,6 +24,7 @@ from collections.abc import Callable
 from contextlib import nullcontext
 from dataclasses import replace
 from functools import partial
+from typing import NamedTuple
 from unittest import mock
 
 import numpy as np
@@ -56,19 +57,28 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 """Precisions by the names that the commands have for them."""
 
 
-def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> dict[str, float]:
+class Medians(NamedTuple):
+    """Seconds of tasks by name: those that are compared, and by the clock on the wall."""
+
+    seconds: dict[str, float]
+    elapsed: dict[str, float]
+
+
+def interleaved_medians(tasks: dict[str, Callable[[], object]], runs: int, device: torch.device) -> Medians:
     """Median seconds of each task, all of them run in turn, after one turn that is not counted."""
     clock = time.perf_counter if device.type == "cuda" else time.process_time
-    seconds: dict[str, list[float]] = {name: [] for name in tasks}
+    spent: dict[str, list[tuple[float, float]]] = {name: [] for name in tasks}
     for turn in range(runs + 1):
         for name, task in tasks.items():
             wait(device)
-            start = clock()
+            start, began = clock(), time.perf_counter()
             task()
             wait(device)
             if turn:
-                seconds[name].append(clock() - start)
-    return {name: statistics.median(each) for name, each in seconds.items()}
+                spent[name].append((clock() - start, time.perf_counter() - began))
+    return Medians(
+        *({name: statistics.median(turn[kind] for turn in spent[name]) for name in tasks} for kind in (0, 1))
+    )
 
 
 def wait(device: torch.device) -> None:
@@ -154,10 +164,10 @@ def parts(restorer: Restorer, pixels: tuple[int, int], runs: int) -> None:
     }
     if restorer.layers.ranks:
         tasks["the same, plain LoRA"] = lambda: adapted(False)
-    seconds = interleaved_medians(tasks, runs, device)
+    seconds, elapsed = interleaved_medians(tasks, runs, device)
     print(f"\n{pixels[0]} x {pixels[1]} pixels, {restorer.prior.unet.dtype}")
     for name, value in seconds.items():
-        print(f"{name:45s} {value * 1000:10.1f} ms")
+        print(f"{name:45s} {value * 1000:10.1f} ms {elapsed[name] * 1000:10.1f} ms elapsed")
     lean = seconds["restore, one α"] / seconds["the same, blocks of diffusers"]
     print(f"{'in place and shared, of the blocks of diffusers':45s} {lean:10.2f}")
     restoring = seconds["restore, one α"]
@@ -233,10 +243,12 @@ def precisions(source: str, device: torch.device, pixels: tuple[int, int], runs:
         for_pixels(restorer, pixels)
         tasks[precision] = partial(restore, restorer, capture, [0.75], Settings(tile=max(pixels)))
         pictures[precision] = tasks[precision]()[0.75]
-    seconds = interleaved_medians(tasks, runs, device)
+    seconds, elapsed = interleaved_medians(tasks, runs, device)
     ratio = seconds["bf16"] / seconds["fp32"]
     apart = psnr(pictures["fp32"], pictures["bf16"])
-    print(f"\n{pixels[0]} x {pixels[1]} pixels: fp32 {seconds['fp32']:.2f} s, bf16 {seconds['bf16']:.2f} s")
+    print(f"\n{pixels[0]} x {pixels[1]} pixels")
+    for name, value in seconds.items():
+        print(f"{name} {value:.2f} s, {elapsed[name]:.2f} s elapsed")
     print(f"bf16 takes {ratio:.2f} of the time; the pictures agree within {apart:.1f} dB")
 
 
