@@ -10,6 +10,7 @@ import pytest
 
 from metalens.cli import metalens
 from metalens.formats.camera.camera import read_camera
+from metalens.restore.methods import METHODS
 
 ROOT = Path(__file__).resolve().parents[1]
 CARDS = (ROOT / "restore" / "weights").rglob("README.md")
@@ -32,6 +33,20 @@ COMMANDS = [(path, line) for path in DOCUMENTS for line in commands_of(path)]
 def test_links_lead_somewhere(path):
     links = [link for link in LINK.findall(path.read_text(encoding="utf-8")) if "://" not in link]
     assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_speeds_in_the_readme_are_those_of_the_page_of_speeds():
+    heading = "| job | time | memory |"
+    shown, known = (
+        text[text.index(heading) :].partition("\n\n")[0]
+        for text in ((ROOT / name).read_text(encoding="utf-8") for name in ("README.md", "docs/performance.md"))
+    )
+    assert shown == known
+
+
+def test_the_comparison_of_methods_describes_each():
+    table = (ROOT / "docs" / "benchmark.md").read_text(encoding="utf-8").partition("\n## Methods\n")[2]
+    assert re.findall(r"^\| `([a-z0-9][a-z0-9-]+)` \|", table.partition("\n## ")[0], re.MULTILINE) == list(METHODS)
 
 
 def test_the_readme_shows_each_stage():
