@@ -63,7 +63,8 @@ def design(
         from metalens.workflows.simulation_estimates import design_estimate
 
         expected = design_estimate(task, minutes)
-        answer_plan(figures | {"output": str(output)}, expected, as_json, plan_text(figures, output))
+        text = plan_text(figures, output) + starts_left_out(task)
+        answer_plan(figures | {"output": str(output)}, expected, as_json, text)
         return
     with count_progress("design", "step") as tell:
 
@@ -85,7 +86,8 @@ def design(
     found["contrast"] = contrast
     if lost := colours_given_up(contrast):
         text += f"; {lost}"
-    text += fields_left_out(asked, made.camera)
+    found["starts_left_out"] = list(made.task.left_out)
+    text += starts_left_out(made.task) + fields_left_out(asked, made.camera)
     if not made.state.finished:
         text += "; its time was up, --resume goes on"
     if report_folder is not None:
@@ -111,6 +113,17 @@ def loss_text(spec: DesignSpec, loss: float) -> str:
     return text
 
 
+def starts_left_out(task: Task) -> str:
+    """A clause on starts that cannot be simulated on the whole sensor; nothing if all can.
+
+    Args:
+        task: what the search works on.
+    """
+    if not task.left_out:
+        return ""
+    return f"; left out, as the sensor's corners cannot be simulated: the starts {', '.join(task.left_out)}"
+
+
 _COVERED = 0.8
 """Of the field angle of the corner: what the last field stands for."""
 
@@ -122,15 +135,9 @@ def fields_left_out(spec: DesignSpec, camera: Camera) -> str:
         spec: its fields.
         camera: with the lens that was designed.
     """
-    from metalens.formats.files.errors import InputError
-    from metalens.psf.design.candidate import corner_deg
+    from metalens.psf.design.whole_sensor import corner_deg
 
-    last = max(spec.sampling.fields_deg)
-    try:
-        corner = corner_deg(camera)
-    except InputError:
-        # Distortion may end the image before the corner; psf tells.
-        return ""
+    last, corner = max(spec.sampling.fields_deg), corner_deg(camera)
     if last >= _COVERED * corner:
         return ""
     return (
@@ -151,6 +158,7 @@ def plan_of(task: Task) -> dict[str, Any]:
         "focal_length_um": spec.camera.lens.focal_length_um,
         "variables": task.variables.count,
         "starts": [start.name for start in task.starts],
+        "starts_left_out": list(task.left_out),
         "fields": len(problem.field_weight),
         "wavelengths_nm": [float(1e9 * each) for each in problem.wavelength],
         "objectives": [each.kind for each in spec.objectives],

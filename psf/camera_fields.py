@@ -168,6 +168,19 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
         sensor_tilt=(math.tan(tilt[0]), math.tan(tilt[1])),
         centred=decentre == (0.0, 0.0),
     )
+    return with_chief_rays(view, wavelength)
+
+
+def with_chief_rays(view: CameraView, wavelength: float) -> CameraView:
+    """A view with the directions of the chief rays that land at its fields.
+
+    Args:
+        view: with lens, sensor and positions.
+        wavelength: in metres; behind a stop, of the chief rays.
+
+    Raises:
+        InputError: no chief ray reaches one of the places.
+    """
     directions = []
     for place in view.position:
         depth = sensor_depth(view, place)

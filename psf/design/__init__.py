@@ -11,6 +11,7 @@ Files, in reading order:
 - ``power_mean``         power means, from the mean to the worst value
 - ``loss``               the loss function
 - ``checkpoint``         the state of a search on disk
+- ``whole_sensor``       whether a lens can be simulated on the whole sensor
 - ``search``             trials of all starts, then Adam until convergence
 - ``run``                the complete design: from a specification to a camera
 - ``colour_contrast``    which colours a search gave up

@@ -20,6 +20,7 @@ from metalens.psf.design.problem import Problem, field_positions, sensor_shares
 from metalens.psf.design.run import designed_camera, task_of
 from metalens.psf.design.search import best_of, first_state, run_search
 from metalens.psf.design.tolerance_estimate import tolerance_loss_db
+from metalens.psf.design.whole_sensor import corner_deg
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import reachable_light
 from metalens.runners.job import Progress
@@ -74,7 +75,6 @@ def _designed(spec: DesignSpec, output: Path) -> dict[str, Any]:
     task = task_of(spec)
     state = run_search(task, first_state(task))
     camera = designed_camera(task, state, output)
-    check_corners(camera)
     figures = figures_of(task.problem, camera)
     if not all(map(math.isfinite, figures.values())):
         raise InputError(f"design {spec.name}: a figure is not finite: {figures}.")
@@ -129,34 +129,3 @@ def track_length_um(camera: Camera) -> float:
         return lens.focal_length_um
     glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
     return lens.stop.distance_um + glass + lens.focal_length_um
-
-
-def corner_deg(camera: Camera) -> float:
-    """Field angle of the chief ray to the sensor's corner, in degrees, in the middle of the green channel.
-
-    Args:
-        camera: the camera.
-
-    Raises:
-        InputError: no chief ray reaches it.
-    """
-    wavelength, weight = spectral_quadrature(camera.spectrum)
-    corner = view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).direction[0]
-    return math.degrees(math.asin(math.hypot(*corner)))
-
-
-def check_corners(camera: Camera) -> None:
-    """Check that the whole sensor can be simulated: chief rays reach its corners, and the sampling can be planned.
-
-    Raises:
-        InputError: they do not, or it cannot.
-    """
-    wavelength, weight = spectral_quadrature(camera.spectrum)
-    view = view_of(camera, _corners(camera), float(weight[1] @ wavelength))
-    view.simulator(wavelength, window=(3, 3), pixel_pitch=camera.sensor.pixel_pitch_m, engine="auto")
-
-
-def _corners(camera: Camera) -> np.ndarray:
-    """``[corner, (y, x)]`` on the sensor in metres."""
-    y, x = (0.5 * count * camera.sensor.pixel_pitch_m for count in camera.sensor.pixels)
-    return np.array([(y, x), (y, -x), (-y, x), (-y, -x)])

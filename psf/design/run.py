@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -66,7 +66,24 @@ def task_of(spec: DesignSpec) -> Task:
     if spec.fabrication is not None:
         table = spec.fabrication
         draws = draw_samples(table.errors, spec.camera, lens, table.seed, table.samples)
-    return Task(problem, variables, starting_lenses(problem, variables), draws)
+    return _with_sound_starts(Task(problem, variables, starting_lenses(problem, variables), draws))
+
+
+def _with_sound_starts(task: Task) -> Task:
+    """Leave out the starts that cannot be simulated on the whole sensor.
+
+    Raises:
+        InputError: none can.
+    """
+    faults = [task.fault(start.numbers) for start in task.starts]
+    if None not in faults:
+        raise InputError(
+            f"design {task.problem.spec.name}: none of its starts can be simulated on the whole sensor; of "
+            f"{task.starts[0].name}: {faults[0]}"
+        )
+    sound = [start for start, fault in zip(task.starts, faults, strict=True) if fault is None]
+    unsound = tuple(start.name for start, fault in zip(task.starts, faults, strict=True) if fault is not None)
+    return replace(task, starts=sound, left_out=unsound)
 
 
 def variables_of(problem: Problem) -> LensVariables:

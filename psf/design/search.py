@@ -1,5 +1,7 @@
 """The search: a few steps from every start, then Adam from the best one until convergence.
 
+Every step stays among the lenses that can be simulated on the whole sensor, so that the best one can, too.
+
 A step depends only on the state before it, and no random numbers are drawn after the start. A resumed search therefore
 gives the same result as an uninterrupted one.
 """
@@ -25,11 +27,15 @@ from metalens.psf.design.loss import loss_of
 from metalens.psf.design.problem import Problem
 from metalens.psf.design.starts import StartingLens
 from metalens.psf.design.variables import LensVariables
+from metalens.psf.design.whole_sensor import fault_on_sensor
 from metalens.psf.engines.field_batch import options_for
 from metalens.psf.tolerance.draws import Draw
 
 PLAN_EVERY = 25
 """Steps between choices of the simulation's sampling, as the phase may become steeper."""
+
+LARGEST_HALVINGS = 8
+"""Of a step to a lens that cannot be simulated; then the search stays where it is."""
 
 Gradient = Callable[[jax.Array], tuple[tuple[jax.Array, jax.Array], jax.Array]]
 """Numbers to (loss, objectives' logarithms) and the loss' gradient."""
@@ -42,7 +48,8 @@ class Task:
     Attributes:
         problem: fields, colours and objectives.
         variables: the free parameters.
-        starts: lenses to begin with.
+        starts: lenses to begin with; all can be simulated on the whole sensor.
+        left_out: names of those that cannot.
         draws: errors, with a first axis ``[draw]``; None for the lens as it is drawn.
     """
 
@@ -50,10 +57,15 @@ class Task:
     variables: LensVariables
     starts: list[StartingLens]
     draws: Draw | None = None
+    left_out: tuple[str, ...] = ()
 
     def lens(self, numbers: jax.Array) -> Metalens:
         """The lens of numbers."""
         return self.variables.lens(self.problem.view.lens, numbers)
+
+    def fault(self, numbers: np.ndarray) -> str | None:
+        """Why the lens of numbers ``[count]`` cannot be simulated on the whole sensor; None if it can."""
+        return fault_on_sensor(self.problem, self.lens(jnp.asarray(numbers, dtype=jnp.float32)))
 
     @property
     def image_order(self) -> int:
@@ -206,7 +218,7 @@ def _step(task: Task, gradients: Gradients, state: SearchState) -> SearchState:
     state = replace(state, history=np.concatenate([state.history, row[None]]))
     table = spec.search if searching else spec.start
     steps = table.steps
-    moved = _moved(state, gradient, table.learning_rate / task.image_order, steps)
+    moved = _within(task, state, _moved(state, gradient, table.learning_rate / task.image_order, steps))
     if searching:
         over = moved.step >= steps or moved.step - moved.best_step > spec.search.patience
         return replace(moved, finished=over)
@@ -227,6 +239,18 @@ def _moved(state: SearchState, gradient: jax.Array, rate: float, steps: int) -> 
         numbers=np.asarray(numbers, dtype=float),
         moments=np.stack([np.asarray(adam.mu, dtype=float), np.asarray(adam.nu, dtype=float)]),
     )
+
+
+def _within(task: Task, state: SearchState, moved: SearchState) -> SearchState:
+    """A step that ends at a lens that can be simulated: halved until it does, and without momentum from then on."""
+    if task.fault(moved.numbers) is None:
+        return moved
+    rest = replace(moved, numbers=state.numbers, moments=np.zeros_like(state.moments))
+    for halvings in range(1, LARGEST_HALVINGS + 1):
+        numbers = state.numbers + (moved.numbers - state.numbers) / 2**halvings
+        if task.fault(numbers) is None:
+            return replace(rest, numbers=np.asarray(numbers.astype(np.float32), dtype=float))
+    return rest
 
 
 def _next_trial(task: Task, state: SearchState) -> SearchState:

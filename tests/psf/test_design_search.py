@@ -8,23 +8,27 @@ import time
 from dataclasses import replace
 from pathlib import Path
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.design.spec import DesignSpec, parse_design
 from metalens.formats.files.errors import InputError
 from metalens.optics import Hyperbolic
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
 from metalens.psf.design.evaluation import evaluate_camera
-from metalens.psf.design.run import checkpoint_of, design_lens, task_of
-from metalens.psf.design.search import best_of, first_state, run_search
+from metalens.psf.design.run import checkpoint_of, design_lens, designed_camera, task_of
+from metalens.psf.design.search import Gradient, Task, best_of, first_state, run_search
+from metalens.psf.rays import chief_ray, direction_to
 
 from .design_examples import design_text
 
-SPEC = design_text(
-    """
+SPEC_TABLES = """
 [variables]
 family = "even_polynomial"
 terms = 3
@@ -44,9 +48,8 @@ kind = "strehl"
 [search]
 steps = 60
 learning_rate = 0.3
-""",
-    wavelengths_nm=(532.0, 532.0, 532.0),
-)
+"""
+SPEC = design_text(SPEC_TABLES, wavelengths_nm=(532.0, 532.0, 532.0))
 
 
 def small(**changes: str) -> DesignSpec:
@@ -77,6 +80,71 @@ def test_on_axis_and_in_one_colour_the_best_lens_is_the_hyperbolic_one(tmp_path:
     assert np.ptp(error) < 0.3
     assert read_camera(tmp_path / "lens.toml") == found.camera
     assert not checkpoint_of(tmp_path / "lens.toml").exists()
+
+
+STOPPED = """
+aperture_um = 1000.0
+focal_length_um = 800.0
+stop = {{ diameter_um = {pupil}, distance_um = {air} }}
+phase = {{ family = "even_polynomial", radius_um = 500.0, coefficients_rad = {numbers} }}"""
+
+WANDERING = (
+    ('["quadratic"]', '["camera"]'),
+    ("terms = 3", "terms = 4"),
+    ("learning_rate = 0.3", "learning_rate = 3000.0"),
+    ("steps = 60", "steps = 6"),
+    ('"strehl"', '"mtf"'),
+)
+
+
+class Wandering:
+    """In the place of the compiled gradients: a lower loss at every step, in directions from a generator."""
+
+    def __init__(self, task: Task, seed: int) -> None:
+        self._task, self._generator, self._loss = task, np.random.default_rng(seed), 0.0
+        self.visited: list[np.ndarray] = []
+
+    def planned_for(self, _: np.ndarray) -> Gradient:
+        return self.next
+
+    def next(self, numbers: jax.Array) -> tuple[tuple[jax.Array, jax.Array], jax.Array]:
+        self._loss -= 1.0
+        self.visited.append(np.asarray(numbers))
+        gradient = self._generator.normal(size=numbers.shape)
+        return (jnp.asarray(self._loss), jnp.zeros(len(self._task.problem.spec.objectives))), jnp.asarray(gradient)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    numbers=st.lists(st.floats(-300, 300), min_size=3, max_size=3),
+    air=st.floats(50, 500),
+    pupil=st.floats(40, 200),
+    seed=st.integers(0, 9),
+)
+def test_every_lens_of_a_search_is_reached_by_chief_rays_everywhere(
+    numbers: list[float], air: float, pupil: float, seed: int
+) -> None:
+    """Steps of thousands of radians leave the lenses whose image is monotone in the field; the search does not."""
+    lens = STOPPED.format(pupil=pupil, air=air, numbers=[-2000.0 + numbers[0], *numbers[1:]])
+    text = design_text(SPEC_TABLES, lens=lens, pixels=700, wavelengths_nm=(532.0, 532.0, 532.0))
+    for old, new in WANDERING:
+        text = text.replace(old, new)
+    try:
+        task = task_of(parse_design(text))
+    except InputError as error:
+        assert "none of its starts can be simulated on the whole sensor; of the camera's" in str(error)  # noqa: PT017
+        return
+    wandering = Wandering(task, seed)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("metalens.psf.design.search.Gradients", lambda _: wandering)
+        state = run_search(task, first_state(task))
+    assert len(wandering.visited) == 3 + 6
+    lenses = [task.lens(each) for each in wandering.visited]
+    for lens, share in [*((each, 1.0) for each in lenses), (metalens_of(designed_camera(task, state, Path("a"))), 0.6)]:
+        y, x = (share * 350e-6,) * 2
+        direction = direction_to(lens, 532e-9, y, x)
+        landing = np.asarray(chief_ray(lens, jnp.asarray(532e-9), jnp.asarray(direction)).landing)
+        np.testing.assert_allclose(landing, (y, x), atol=1e-8)
 
 
 class Stopped(Exception):
