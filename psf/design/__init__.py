@@ -2,7 +2,8 @@
 
 Files, in reading order:
 
-- ``problem``            a specification in metres and arrays, checked for contradictions
+- ``contradictions``     what in a specification excludes something else in it, all at once
+- ``problem``            a specification in metres and arrays
 - ``variables``          free parameters of a phase: polynomials, Zernike polynomials, maps
 - ``geometry_variables`` free geometry of meta-atoms, through their library
 - ``starts``             lenses to begin with

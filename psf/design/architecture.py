@@ -14,7 +14,7 @@ from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.design.exploration import Architecture, Choice, Envelope, Ranges
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
-from metalens.psf.design.problem import NEGLIGIBLE
+from metalens.psf.design.contradictions import NEGLIGIBLE
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
 NUMBERS = tuple(Ranges.model_fields)

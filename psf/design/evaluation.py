@@ -18,8 +18,9 @@ from metalens.formats.camera.sensor_noise import noise_variance
 from metalens.formats.design.objectives import RestorationObjective
 from metalens.formats.pictures.photograph_statistics import photograph_statistics
 from metalens.psf.camera_fields import view_of
+from metalens.psf.design.contradictions import LARGEST_SUBPIXELS
 from metalens.psf.design.objectives import relative_exposure
-from metalens.psf.design.problem import LARGEST_SUBPIXELS, WANTED_SHARE, Problem, field_positions
+from metalens.psf.design.problem import WANTED_SHARE, Problem, field_positions
 from metalens.psf.engines.grid import direction_spread
 from metalens.psf.measures import (
     find_peak,

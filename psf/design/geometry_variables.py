@@ -13,7 +13,6 @@ import numpy as np
 
 from metalens.formats.camera.structure_tables import RadialGeometryTable
 from metalens.formats.design.variables import RadialGeometryVariables
-from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import real_path
 from metalens.optics.meta_atoms import MetaAtomLibrary, check_range
 from metalens.optics.meta_atoms.library import width_unit
@@ -126,21 +125,9 @@ def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> Geo
         problem: the specification.
 
     Raises:
-        InputError: the library cannot be found or does not hold the wavelengths, its pitch is not known, or the camera
-            already says what the lens is built of.
+        InputError: the library cannot be found or does not hold the wavelengths, or its pitch is not known.
     """
     lens, table = problem.view.lens, problem.camera.lens
-    place = f"design {problem.spec.name}"
-    if lens.structure is not None:
-        raise InputError(
-            f"{place}: the camera's lens has a structure already, which radial_geometry would replace; leave out "
-            "[camera.lens.structure] and [camera.lens.radial_geometry]."
-        )
-    if not lens.phase.rotationally_symmetric:
-        raise InputError(
-            f"{place}: the camera's phase is not rotationally symmetric, a radial geometry is; leave out "
-            "[camera.lens.phase]."
-        )
     library = library_named(record.library, incidence=table.incidence)
     check_range(library, wavelength=problem.wavelength)
     pitch = None if table.meta_atoms is None else 1e-9 * table.meta_atoms.pitch_nm

@@ -61,7 +61,6 @@ def task_of(spec: DesignSpec) -> Task:
     problem = problem_of(spec)
     lens = problem.view.lens
     variables = variables_of(problem)
-    _check_fields_cover(spec, variables, lens.aperture.rotationally_symmetric)
     draws = None
     if spec.fabrication is not None:
         table = spec.fabrication
@@ -90,7 +89,7 @@ def variables_of(problem: Problem) -> LensVariables:
     """The variables that the specification's table describes.
 
     Raises:
-        InputError: they do not fit the camera.
+        InputError: the library of its meta-atoms cannot be read, or does not reach the wavelengths.
     """
     radius = 0.5 * float(problem.view.lens.aperture_diameter)
     match problem.spec.variables:
@@ -206,14 +205,3 @@ def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
     ).strip()
     lens = spec.camera.lens.model_copy(update=task.variables.tables(numbers, output))
     return spec.camera.model_copy(update={"name": spec.name, "description": told, "lens": lens})
-
-
-def _check_fields_cover(spec: DesignSpec, variables: LensVariables, round_opening: bool) -> None:
-    """Check that a lens without rotational symmetry is evaluated at several azimuths."""
-    if variables.rotationally_symmetric and round_opening:
-        return
-    if len(spec.sampling.azimuths_deg) < 3 and spec.sampling.fields_deg != (0.0,):
-        raise InputError(
-            f"design {spec.name}: the lens need not become rotationally symmetric, but sampling.azimuths_deg has only "
-            f"{len(spec.sampling.azimuths_deg)} of its sides; give three or more, such as [0.0, 90.0, 180.0, 270.0]."
-        )

@@ -7,7 +7,6 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.files.errors import InputError
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.problem import Problem
@@ -80,20 +79,11 @@ def _family(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tupl
 
 
 def _of_several_colours(problem: Problem, variables: LensVariables, wavelengths: np.ndarray) -> list[StartingLens]:
-    """Lenses with a focus of its own for each colour; the geometry of meta-atoms can be one, a phase cannot.
-
-    Raises:
-        InputError: a phase was to begin with one.
-    """
+    """Lenses with a focus of its own for each colour; the geometry of meta-atoms can be one, a phase cannot."""
     asked = [each for each in problem.spec.start.families if each in ("independent", "interleaved")]
     if not asked:
         return []
-    if not isinstance(variables, GeometryVariables):
-        raise InputError(
-            f"design {problem.spec.name}: start.families has {asked[0]}, a lens with a phase for each colour, but the "
-            f"variables {problem.spec.variables.family} are one phase for all; use variables of the family "
-            "radial_geometry, or other start.families."
-        )
+    assert isinstance(variables, GeometryVariables), "other variables with these starts are a contradiction"
     focus = float(problem.view.lens.focal_length)
     phases = [Hyperbolic(focus, float(each)) for each in wavelengths]
     colours = ", ".join(f"{1e9 * each:.0f}" for each in wavelengths)

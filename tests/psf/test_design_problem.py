@@ -85,6 +85,20 @@ def test_a_contradiction_is_named(before: str, after: str, message: str | None) 
     assert message in str(error.value)
 
 
+def test_all_contradictions_of_a_specification_are_told_in_one_sentence() -> None:
+    """Those that need the lens, too: the errors of meta-atoms, the sides of a lens without symmetry."""
+    lens = "[camera.lens.meta_atoms]\npitch_nm = 460.0\n[fabrication]\n"
+    with pytest.raises(InputError) as error:
+        problem_of(
+            spec(("[0.0, 10.0]", "[30.0]"), ('"even_polynomial"', '"freeform"'), ("mtf", "uniformity"), more=lens)
+        )
+    assert re.fullmatch(
+        r"design mine: the field of 30° lies beyond .*; a lattice of pitch 460 nm .*; objectives\[0\] compares fields, "
+        r".*; the lens need not become rotationally symmetric, .*; fabrication\.errors has width_error_nm, .*[^.]\.",
+        str(error.value),
+    )
+
+
 def test_uniformity_needs_fields_to_compare() -> None:
     with pytest.raises(InputError, match=r"compares fields, but sampling.fields_deg has only one"):
         problem_of(spec(("[0.0, 10.0]", "[5.0]"), ('kind = "mtf"', 'kind = "uniformity"')))
