@@ -107,8 +107,8 @@ _INTERRUPTED = "interrupted; nothing half-written was left. Commands with --resu
 def main() -> None:
     """Run the command line; every failure becomes one sentence and an exit status."""
     terminate_as_interrupt()
-    # PyTorch's threads wait for each other by turning in a loop, and where other programs use the cores as well
-    # most of the time goes into that: they sleep instead. It has to be said before PyTorch is imported.
+    # PyTorch's threads spin while they wait for each other. Where other programs use the cores as well, most of the
+    # time is lost in that: let them sleep instead. The variable has to be set before PyTorch is imported.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
     warnings.simplefilter("always", InputWarning)
     warnings.showwarning = partial(_show_warning, warnings.showwarning)
