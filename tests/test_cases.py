@@ -164,6 +164,7 @@ def test_a_header_in_quotation_marks_is_read(run, tmp_path, case):
     assert len(read_atom_library(tmp_path / "o.h5").geometry) == 27
 
 
+@pytest.mark.long
 @cases("files/wrapped_*.npy")
 def test_a_wrapped_map_is_told_and_read_as_phasors_where_it_is_said(run, tmp_path, small_camera_text, case):
     shutil.copy(case, tmp_path)

@@ -25,6 +25,7 @@ def test_an_empty_project_begins_with_the_example(project):
     assert given.clean is not None
 
 
+@pytest.mark.long
 def test_what_runs_or_is_there_is_not_begun_again(studio, project, pairs, started, monkeypatch):
     begin_project(project)
     begin_held_out(studio)

@@ -202,6 +202,7 @@ def test_the_form_holds_the_specification_of_the_design_that_is_shown(studio, pr
     asyncio.run(visit())
 
 
+@pytest.mark.long
 def test_every_view_tells_that_the_folder_is_gone(studio, project):
     shutil.rmtree(project.folder)
 

@@ -152,6 +152,7 @@ def stages(monkeypatch):
     return run
 
 
+@pytest.mark.long
 def test_what_is_not_given_is_made_from_a_lens_and_photographs(tmp_path, small_camera_text, stages):
     few = small_camera_text.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1")
     (tmp_path / "lens.toml").write_text(few, encoding="utf-8")

@@ -131,7 +131,10 @@ PLANS = {
 """Runs of which nothing is wrong."""
 
 
-@pytest.mark.parametrize("name", PLANS)
+# The dry run of a verification solves two supercells.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=pytest.mark.long) if name == "verify" else name for name in PLANS]
+)
 def test_a_dry_run_tells_size_time_and_memory_and_leaves_nothing(
     name: str, captured: dict[str, str], run, tmp_path: Path, monkeypatch
 ) -> None:

@@ -121,6 +121,7 @@ def test_the_block_of_the_adapter_that_a_training_starts_from_is_left_out_or_kep
         assert ("was left out" in card) == (consistency == "none")
 
 
+@pytest.mark.long
 def test_one_adapter_is_trained_on_two_lenses_and_then_used_on_a_third(pairs_of, lenses, given, tmp_path):
     banks = [word for name in ("first", "second") for word in ("--psf", lenses[name][0])]
     sets = [pairs_of(name) for name in ("first", "second")]

@@ -115,6 +115,7 @@ def measured_and_fitted(write_captures, tmp_path_factory) -> dict:
     return found
 
 
+@pytest.mark.long
 def test_defocus_tilt_and_decentre_are_recovered_from_noisy_captures(measured_and_fitted):
     assert measured_and_fitted["measured"]["captures"] == 30
     assert measured_and_fitted["measured"]["layout"] == "scattered"

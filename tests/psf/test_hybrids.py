@@ -79,6 +79,7 @@ def test_an_aplanatic_surface_has_the_airy_pattern_of_a_lens_without_aberration(
     assert found.sum() <= 1
 
 
+@pytest.mark.long
 def test_both_engines_agree_off_the_axis_and_behind_a_stop():
     stop = Stop(DIAMETER, 15e-6)
     lens = behind(*oval(), distance=FOCUS - 25e-6, diameter=50e-6, stop=stop)
@@ -236,7 +237,8 @@ def test_the_peak_has_a_derivative_by_a_surface(name):
     assert float(slope) == pytest.approx(float(upper - lower) / (2 * step), rel=0.05)
 
 
-@pytest.mark.parametrize("distance", [pytest.param(None, marks=pytest.mark.long), 2e-3])
+@pytest.mark.long
+@pytest.mark.parametrize("distance", [None, 2e-3])
 def test_chief_rays_land_where_they_are_asked_to_from_far_and_near(distance):
     lens = behind(*oval(), distance=FOCUS - 10e-6)
     y, x = 20e-6, -35e-6

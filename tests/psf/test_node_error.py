@@ -183,6 +183,7 @@ def small_camera():
 ASKED = {"wavelengths_per_channel": 1, "window": (25, 25)}
 
 
+@pytest.mark.long
 def test_fields_are_refined_until_the_error_is_small_enough(small_camera, monkeypatch):
     coarse = simulate_bank(small_camera, **ASKED)
     error = float(coarse.provenance["node_error"])

@@ -93,14 +93,15 @@ def test_light_to_the_centre_of_a_sphere_passes_it_unbent():
     np.testing.assert_allclose(psf(lens), expected, atol=2e-3 * expected.max())
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("thickness", "parts", "within"),
     [
-        pytest.param(50e-6, {"focal_length": in_focus(50e-6)}, 0.003, id="own stop", marks=pytest.mark.long),
+        pytest.param(50e-6, {"focal_length": in_focus(50e-6)}, 0.003, id="own stop"),
         pytest.param(50e-6, {"aperture_diameter": 100e-6, "stop": Stop(30e-6, 40e-6)}, 0.003, id="stop in front"),
-        pytest.param(150e-6, {"focal_length": in_focus(150e-6)}, 0.003, id="thick", marks=pytest.mark.long),
+        pytest.param(150e-6, {"focal_length": in_focus(150e-6)}, 0.003, id="thick"),
         # The edge that the plate images with aberrations makes fringes of its own.
-        pytest.param(150e-6, {}, 0.05, id="thick, 50 µm out of focus", marks=pytest.mark.long),
+        pytest.param(150e-6, {}, 0.05, id="thick, 50 µm out of focus"),
         pytest.param(
             50e-6,
             {
@@ -110,7 +111,6 @@ def test_light_to_the_centre_of_a_sphere_passes_it_unbent():
             },
             0.015,
             id="surfaces in front",
-            marks=pytest.mark.long,
         ),
     ],
 )

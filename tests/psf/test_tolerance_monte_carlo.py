@@ -70,6 +70,7 @@ def test_where_only_the_focus_moves_it_ranks_first(found):
         assert sum(row["share_of_variance"] for row in ranking[1:]) < 0.1
 
 
+@pytest.mark.long
 def test_the_strehl_ratio_falls_with_defocus_as_on_the_axis_of_a_disc(found):
     """I(f + z)/I(f) = (f/(f + z))² sinc²(N z/(2(f + z))) with the Fresnel number N = a²/(λf).
 

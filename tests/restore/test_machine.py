@@ -33,6 +33,7 @@ def test_a_device_that_does_not_work_here_is_named(name, message):
 
 
 # Imports PyTorch anew: two seconds.
+@pytest.mark.long
 def test_freed_memory_is_used_again_without_new_pages_of_the_system():
     program = (
         "import resource, torch; from metalens.restore.machine import keep_freed_memory; kept = keep_freed_memory()\n"

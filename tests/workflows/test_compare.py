@@ -260,6 +260,7 @@ def test_a_restorer_is_adapted_from_the_given_one_for_each_lens(
         assert json.loads(trained.read_text())["summary"]["initial"] == str(tmp_path / "adapter")
 
 
+@pytest.mark.long
 def test_equal_times_leave_a_small_opening_with_few_electrons(copied, given, in_one_process):
     result = call(given, copied, "--minutes", 0, "--resume", "--exposure", "time")
     assert result.exit_code == 0, (result.output, result.exception)

@@ -95,7 +95,10 @@ DRY_RUNS = {
 }
 
 
-@pytest.mark.parametrize("kind", DRY_RUNS)
+# The library's dry run computes meta-atoms for seconds.
+@pytest.mark.parametrize(
+    "kind", [pytest.param(kind, marks=pytest.mark.long) if kind == "library" else kind for kind in DRY_RUNS]
+)
 def test_the_command_that_reads_it_would_run(run, written, given, kind, monkeypatch):
     cost = Estimate(1e6, 2.0, 1e9, "not measured here: a lens of this size takes seconds")
     monkeypatch.setattr("metalens.workflows.simulation_estimates.bank_estimate", lambda *_: cost)

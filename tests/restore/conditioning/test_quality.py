@@ -90,6 +90,7 @@ np.save(sys.argv[2], piqe(torch.from_numpy(patches.transpose(0, 3, 1, 2).copy())
 """
 
 
+@pytest.mark.long
 def test_piqe_equals_pyiqa(photograph: np.ndarray, tmp_path: Path) -> None:
     values = photograph.astype(np.float32) / 255
     random = np.random.default_rng(0)

@@ -75,6 +75,7 @@ def clip(camera, tmp_path):
     return write_video(tmp_path / "clip.mkv", frames)
 
 
+@pytest.mark.long
 def test_flicker_of_a_still_noisy_scene_falls_by_the_recursive_average(make_restorer, clip, tmp_path):
     restorer = make_restorer()
     plain = restore_files(restorer, captures_of([clip]), tmp_path / "a", RestoreOptions([1], sequence=True))

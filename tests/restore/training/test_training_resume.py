@@ -84,6 +84,7 @@ def curve(folder):
     return [{name: value for name, value in row.items() if name != "seconds"} for row in rows]
 
 
+@pytest.mark.long
 def test_a_killed_run_resumes_to_the_same_curve_and_weights(run, pairs, tmp_path, bank, prior_folder):
     write_psf_bank(tmp_path / "psf.h5", bank)
     (tmp_path / "recipe.toml").write_text(
