@@ -30,6 +30,7 @@ from metalens.commands.psf_measured import measured
 from metalens.formats.files.atomic import require_apart, require_new_directory, require_new_file
 
 if TYPE_CHECKING:
+    from metalens.formats.camera.camera import Camera
     from metalens.formats.psf.bank import PsfBank
     from metalens.psf.engines.choice import Engine
 
@@ -159,7 +160,13 @@ def simulate(
     nodes = f"{radii} radii" if radii is not None else _size(fields or _grid(bank))
     text = f"{output}: {camera.name} on {nodes}{_between_nodes(bank)}, FWHM (DMDiff, Eq. 2) {least:.1f} to "
     text += f"{most:.1f} µm over field and colour"
+    if (distortion := found["distortion"]) is not None and distortion["pixels"] >= TOLD_DISTORTION:
+        text += f", distortion up to {distortion['percent']:.1f} %, {distortion['pixels']:.1f} pixels"
     answer(found, as_json, f"{text}; {bank.provenance['engine']} ({bank.provenance['engine_reason']})")
+
+
+TOLD_DISTORTION = 0.5
+"""Pixels from which on the distortion is told in the sentence; the JSON has it always."""
 
 
 def _grid(bank: PsfBank) -> tuple[int, int]:
@@ -209,9 +216,26 @@ def _found(bank: PsfBank, output: Path) -> dict[str, Any]:
         "layout": bank.layout,
         "nodes": len(bank.position),
         "window": list(bank.intensity.shape[-2:]),
+        "distortion": distortion_figures(bank.camera),
         "fwhm_um": {"least": float(width.min()), "most": float(width.max())},
         **figures_of(bank.provenance),
     }
+
+
+def distortion_figures(camera: Camera) -> dict[str, float] | None:
+    """The largest distortion; None without rotational symmetry, or where the image ends before the sensor's corner.
+
+    Returns:
+        ``percent``, negative for a barrel, and ``pixels``.
+    """
+    from metalens.formats.files.errors import InputError
+    from metalens.psf.distortion import distortion_of
+
+    try:
+        found = distortion_of(camera)
+    except InputError:
+        return None
+    return {"percent": 100 * found.largest, "pixels": found.largest_pixels}
 
 
 psf = DefaultGroup(

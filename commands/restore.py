@@ -25,6 +25,8 @@ from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
 
 if TYPE_CHECKING:
+    from metalens.formats.camera.camera import Camera
+    from metalens.formats.pictures.distortion import Distortion
     from metalens.formats.pictures.picture_output import PictureForm
     from metalens.restore.inference.capture_run import CapturesDone
 
@@ -140,6 +142,9 @@ form_options = together(
     metavar="ROW,COLUMN",
     help="First pixel of the captures on the sensor, if they are parts of the frame.",
 )
+@click.option(
+    "--undistort", is_flag=True, help="Take out the camera's distortion: straight lines stay straight behind a stop."
+)
 @form_options
 @click.option("--frames", is_flag=True, help="The captures are frames of a sequence, as a video's: measure flicker.")
 @click.option(
@@ -173,6 +178,7 @@ def restore(
     without_consistency: bool,
     uncertainty: bool,
     place: tuple[int, int] | None,
+    undistort: bool,
     depth: str,
     container: str,
     linear: bool,
@@ -191,7 +197,9 @@ def restore(
     """
     form = _form(context, depth, container, linear)
     if method == "wiener-joint":
-        _filter(context, captures, output, psf_path, noise_scale, any_lens, place, form, resume, dry_run, as_json)
+        _filter(
+            context, captures, output, psf_path, noise_scale, any_lens, place, undistort, form, resume, dry_run, as_json
+        )
         return
     if context.get_parameter_source("noise_scale") is click.core.ParameterSource.COMMANDLINE:
         raise click.UsageError("--noise-scale is of --method wiener-joint.")
@@ -247,6 +255,7 @@ def restore(
         form,
         sequence=frames or any(is_video(each) for each in captures),
         steady=steady,
+        distortion=distortion_for(restorer.camera) if undistort else None,
     )
     if dry_run:
         from metalens.restore.inference.capture_files import CaptureFile
@@ -272,6 +281,21 @@ def restore(
         )
     kept = {} if latents is None else {"latents": str(latents)}
     _answer(context, output, restorer.camera.name, done, len(found), kept, as_json)
+
+
+def distortion_for(camera: Camera) -> Distortion:
+    """What ``--undistort`` takes out of the pictures of a camera.
+
+    Raises:
+        InputError: its lens is unknown, or not rotationally symmetric about the sensor's centre.
+    """
+    from metalens.formats.camera.unknown import is_unknown
+    from metalens.formats.files.errors import InputError
+    from metalens.psf.distortion import distortion_of
+
+    if is_unknown(camera):
+        raise InputError("--undistort needs the lens of the captures' camera, which is unknown; give its --psf.")
+    return distortion_of(camera)
 
 
 def _form(context: click.Context, depth: str, container: str, linear: bool) -> PictureForm:
@@ -339,6 +363,7 @@ def _filter(
     noise_scale: float,
     any_lens: bool,
     place: tuple[int, int] | None,
+    undistort: bool,
     form: PictureForm,
     resume: bool,
     dry_run: bool,
@@ -362,6 +387,9 @@ def _filter(
     check_claim(output, NOTE, resume=resume)
     require_outside(output, captures)
     found, bank = captures_of(captures), as_bank(given_banks([psf_path], dry_run=dry_run)[0])
+    options = FilterOptions(
+        noise_scale, place, any_lens, form, distortion=distortion_for(bank.camera) if undistort else None
+    )
     if dry_run:
         from metalens.restore.deconvolution.joint_wiener import wiener_joint
         from metalens.restore.inference.filtered_files import check_filtered
@@ -380,7 +408,7 @@ def _filter(
             bank,
             found,
             output,
-            FilterOptions(noise_scale, place, any_lens, form),
+            options,
             resume=resume,
             report=lambda done, total: tell(done / total, {}),
         )

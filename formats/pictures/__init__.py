@@ -7,6 +7,7 @@ In reading order:
 - ``metadata``        what a camera says of its picture
 - ``picture_output``  writing of floats: PNG and TIFF of 8 and 16 bits, OpenEXR
 - ``colour_profile``  embedded ICC profiles, in floats
+- ``distortion``      a camera's distortion, and pictures without it
 - ``bayer``           colours of the Bayer pattern, and demosaicing with borders
 - ``demosaicing``     the three demosaicing methods
 - ``encoding``        encoding of light in a camera's pictures, and its inverse

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.distortion import Distortion, undistorted
 from metalens.formats.pictures.metadata import NO_METADATA, read_metadata
 from metalens.formats.pictures.picture_output import PNG_OF_8_BITS, PictureForm, write_values
 from metalens.formats.psf.bank import PsfBank
@@ -31,12 +32,14 @@ class FilterOptions:
             theirs.
         any_lens: accept pairs of other cameras than the bank's.
         form: container and bits of the pictures.
+        distortion: of the camera, to be taken out of the pictures; None leaves them as the sensor sees them.
     """
 
     noise_scale: float
     place: tuple[int, int] | None = None
     any_lens: bool = False
     form: PictureForm = PNG_OF_8_BITS
+    distortion: Distortion | None = None
 
 
 def filter_files(
@@ -74,6 +77,7 @@ def filter_files(
         "noise_scale": options.noise_scale,
         "place": options.place,
         "form": asdict(options.form),
+        "undistorted": options.distortion is not None,
     }
     done = CaptureWork(work.check, work.files, work.prepare, work.write)
     return run_over_captures(captures, done, [output], note, resume=resume, report=report)
@@ -129,8 +133,9 @@ class _Work:
         assert isinstance(capture, CaptureFile)
         picture = capture.read(self.bank.camera.sensor)
         try:
-            place = capture.place or self.options.place
-            return wiener_joint(picture, self.bank, self.options.noise_scale, place=place, dtype=np.dtype(np.float32))
+            place, scale = capture.place or self.options.place, self.options.noise_scale
+            values = wiener_joint(picture, self.bank, scale, place=place, dtype=np.dtype(np.float32))
+            return values if self.options.distortion is None else undistorted(values, self.options.distortion, place)
         except InputError as error:
             raise InputError(f"{capture.name}: {error}") from error
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pictures.distortion import Distortion, undistorted
 from metalens.formats.pictures.metadata import NO_METADATA, read_metadata
 from metalens.formats.pictures.picture_output import PNG_OF_8_BITS, PictureForm, write_values
 from metalens.formats.pictures.pictures import read_picture, write_picture
@@ -91,6 +92,7 @@ class RestoreOptions:
         form: container and bits of the pictures.
         sequence: whether the captures are frames of a sequence, whose flicker is measured.
         steady: share by which each frame of a sequence is drawn towards the one before it.
+        distortion: of the camera, to be taken out of pictures and maps; None leaves them as the sensor sees them.
     """
 
     alphas: Sequence[float]
@@ -102,6 +104,7 @@ class RestoreOptions:
     form: PictureForm = PNG_OF_8_BITS
     sequence: bool = False
     steady: float = 0.0
+    distortion: Distortion | None = None
 
 
 def restore_files(
@@ -211,6 +214,7 @@ def _settings_note(restorer: Restorer, options: RestoreOptions) -> dict[str, Any
         "uncertainty": None if options.uncertainty is None else _digest(options.uncertainty.intensity),
         "form": asdict(options.form),
         "steady": options.steady,
+        "undistorted": options.distortion is not None,
     }
 
 
@@ -232,7 +236,17 @@ class _Work:
         """Refuse a capture that cannot be restored; rows and columns of one that can."""
         alpha_map = self.options.alpha_map
         if isinstance(capture, KeptLatents):
-            pixels = load_latents(capture.path, self.restorer).pixels
+            kept = load_latents(capture.path, self.restorer)
+            pixels = kept.pixels
+            if (
+                self.options.distortion is not None
+                and kept.place is None
+                and pixels != self.restorer.camera.sensor.pixels
+            ):
+                raise InputError(
+                    f"{capture.name}: the kept latents of a part of the frame do not hold its place, which --undistort "
+                    "needs; give the captures."
+                )
         else:
             _require_known(set(capture.lens_hashes), capture.name, self.restorer, self.options.any_lens)
             picture = self._read(capture)
@@ -281,7 +295,7 @@ class _Work:
         rows = []
         for name, label, alpha in self._pictures(capture):
             values = self._values(capture, found, picture, alpha)
-            write_values(self.output / name, values, self.options.form, metadata)
+            write_values(self.output / name, self._straight(values, found.place), self.options.form, metadata)
             row: dict[str, Any] = {"capture": capture.name, "alpha": label, "restored": str(self.output / name)}
             row |= steady | ({} if metadata.carried else {"metadata": "left out"})
             rows.append(row | self._write_uncertainty(name, capture, prepared, values))
@@ -318,8 +332,12 @@ class _Work:
         seen = Capture(picture, self._settings(capture).place)
         error = expected_error(self.restorer, found, seen, values, bank, tile=self.options.settings.tile)
         beside = self.output / uncertainty_name(name)
-        write_picture(beside, as_grey(error))
+        write_picture(beside, as_grey(self._straight(error, found.place)))
         return {"uncertainty": str(beside), "expected_error": round(float(error.mean()), 5)}
+
+    def _straight(self, picture: np.ndarray, place: tuple[int, int] | None) -> np.ndarray:
+        distortion = self.options.distortion
+        return picture if distortion is None else undistorted(picture, distortion, place)
 
     def _pictures(self, capture: AnyCapture) -> list[tuple[str, str, float | np.ndarray]]:
         """Name, label and α of each picture."""

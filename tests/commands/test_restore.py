@@ -9,6 +9,9 @@ import numpy as np
 import pytest
 
 from metalens.cli import main
+from metalens.commands.restore import distortion_for
+from metalens.formats.camera.unknown import unknown_camera
+from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
 from metalens.restore.adapter.adapter_file import load_restorer
 from metalens.restore.inference.picture import restore_picture
@@ -126,6 +129,17 @@ def test_the_joint_filter_restores_files_as_it_restores_arrays(run, part, bank_f
     assert answered["restored"] == [{"capture": "a", "restored": str(tmp_path / "out" / "a-wiener-joint.png")}]
     expected = wiener_joint(read_picture(part), read_psf_bank(bank_file), 3.0, place=(32, 100))
     np.testing.assert_array_equal(read_picture(tmp_path / "out" / "a-wiener-joint.png"), expected)
+
+
+def test_distortion_is_that_of_the_cameras_lens(run, part, bank_file, tmp_path):
+    """The lens of metacamera is its own stop and has none; of an unknown camera none is known."""
+    filtered = (part, "--method", "wiener-joint", "--psf", bank_file, "--place", "32,100")
+    run(*filtered, "-o", tmp_path / "out")
+    run(*filtered, "-o", tmp_path / "straight", "--undistort")
+    plain, straight = (read_picture(tmp_path / name / "a-wiener-joint.png") for name in ("out", "straight"))
+    np.testing.assert_array_equal(straight, plain)
+    with pytest.raises(InputError, match="--undistort needs the lens of the captures' camera, which is unknown"):
+        distortion_for(unknown_camera((64, 64)))
 
 
 def test_the_joint_filter_refuses_what_is_not_its_own(run, part, bank_file, tmp_path):

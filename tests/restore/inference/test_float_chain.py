@@ -7,10 +7,12 @@ import pytest
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures import scene
+from metalens.formats.pictures.distortion import Distortion, undistorted
 from metalens.formats.pictures.light import read_light
 from metalens.formats.pictures.picture_output import PictureForm, to_16_bit, write_values
 from metalens.formats.pictures.scene import linear_to_srgb, srgb_to_linear, to_8_bit
 from metalens.restore.deconvolution import captured_light
+from metalens.restore.deconvolution.joint_wiener import wiener_joint
 from metalens.restore.inference import restoration
 from metalens.restore.inference.capture_files import captures_of
 from metalens.restore.inference.data_consistency import DataConsistency
@@ -74,6 +76,22 @@ def test_the_filter_keeps_a_gradient_too(bank, tmp_path, no_rounding):
     # In steps of 8 bits neighbours would be equal or one step apart.
     assert np.abs(np.diff(row)).max() < 0.3 * STEP
     assert len(np.unique(row)) > 0.8 * len(row)
+
+
+def test_distortion_is_taken_out_of_the_floats(make_restorer, bank, tmp_path, no_rounding):
+    radius = np.linspace(0, 60, 9)
+    distortion = Distortion(radius, radius * (1 + 0.2 * (radius / 60) ** 2), PIXELS, 1.0)
+    write_values(tmp_path / "a.png", gradient(), SIXTEEN)
+    found, restorer = captures_of([tmp_path / "a.png"]), make_restorer()
+    restore_files(restorer, found, tmp_path / "out", RestoreOptions([1], form=SIXTEEN, distortion=distortion))
+    values = restore(restorer, found[0].read(restorer.camera.sensor), [1])[1]
+    expected = undistorted(values, distortion)
+    assert np.abs(expected - values).max() > 4 / 65535
+    np.testing.assert_allclose(written(tmp_path / "out" / "a-alpha1.png"), expected, atol=1 / 65535)
+    filter_files(bank, found, tmp_path / "filtered", FilterOptions(10.0, form=SIXTEEN, distortion=distortion))
+    filtered = wiener_joint(found[0].read(bank.camera.sensor), bank, 10.0, dtype=np.dtype(np.float32))
+    written_values = written(tmp_path / "filtered" / "a-wiener-joint.png")
+    np.testing.assert_allclose(written_values, undistorted(filtered, distortion), atol=1 / 65535)
 
 
 def test_light_is_written_as_openexr(make_restorer, tmp_path):
