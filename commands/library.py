@@ -9,7 +9,16 @@ import click
 
 from metalens.commands.answer import answer, counted
 from metalens.commands.new_file import claim_new_file
-from metalens.commands.options import PATH, Number, dry_run_option, json_option, output_option, resume_option
+from metalens.commands.options import (
+    PATH,
+    Number,
+    backend_options,
+    backend_settings,
+    dry_run_option,
+    json_option,
+    output_option,
+    resume_option,
+)
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import count_progress
 from metalens.formats.files.atomic import require_new_directory, require_new_file
@@ -30,17 +39,28 @@ def library() -> None:
 @library.command(short_help="compute one by rigorous coupled-wave analysis")
 @click.argument("spec", type=PATH)
 @output_option("The library.h5 to write.")
-@click.option("--workers", type=click.IntRange(1, 256), default=1, show_default=True, help="Parallel processes.")
+@backend_options
 @resume_option
 @dry_run_option
 @json_option
-def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, as_json: bool) -> None:
+def build(
+    spec: Path,
+    output: Path,
+    backend_name: str,
+    workers: int,
+    slurm_options: tuple[str, ...],
+    resume: bool,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
     """Compute the library that SPEC describes, a TOML file: shape, materials, wavelengths, angles.
 
     Finished meta-atoms are kept in OUTPUT.parts until all are computed; --resume continues from them. The result does
     not depend on the number of workers.
     """
     import shutil
+    from contextlib import closing
+    from dataclasses import replace
 
     from metalens.formats.files.claim import check_claim
     from metalens.formats.meta_atoms.library import write_atom_library
@@ -53,6 +73,8 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
     record, text = read_library_spec(spec)
     check_claim(parts, ASKED, resume=resume, asked=asked_of(text))
     plan = plan_library(record)
+    # A single worker is also a process with one thread: another order of sums would change the last bits.
+    backend = replace(backend_settings(backend_name, workers, slurm_options), own_process=True)
     size: dict[str, Any] = {
         "library": record.name,
         "atoms": len(plan.geometry),
@@ -61,6 +83,8 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
         "polarisations": len(record.light.polarisations),
     }
     if dry_run:
+        with closing(backend.open(output, {})):
+            pass
         sentence = (
             f"would compute {record.name}: {counted(size['atoms'], 'meta-atom')} at "
             f"{counted(size['wavelengths'], 'wavelength')}, {counted(size['angles'], 'angle')} and "
@@ -68,11 +92,11 @@ def build(spec: Path, output: Path, workers: int, resume: bool, dry_run: bool, a
         )
         from metalens.workflows.simulation_estimates import library_estimate
 
-        answer_plan({**size, "output": str(output)}, library_estimate(plan, workers=workers), as_json, sentence)
+        answer_plan({**size, "output": str(output)}, library_estimate(plan, workers=backend.workers), as_json, sentence)
         return
-    claim_new_file(output)
-    with count_progress("meta-atoms", "atom") as tell:
-        found = build_library(text, parts, workers=workers, resume=resume and parts.exists(), progress=tell)
+    with closing(backend.open(output, {})) as runner, count_progress("meta-atoms", "atom") as tell:
+        claim_new_file(output)
+        found = build_library(text, parts, runner, resume=resume and parts.exists(), progress=tell)
     write_atom_library(output, found)
     shutil.rmtree(parts)
     _report(found, output, as_json)

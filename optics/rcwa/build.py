@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Mapping
-from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 
 from metalens.formats.files.atomic import atomic_file
@@ -22,8 +22,7 @@ from metalens.optics.rcwa.layer import FORMULATION
 from metalens.optics.rcwa.materials import database_version, material_name
 from metalens.optics.rcwa.plan import LibraryPlan, plan_library
 from metalens.optics.rcwa.slab import slab_transmission
-from metalens.runners.job import Progress
-from metalens.runners.local import LocalWorkers
+from metalens.runners.job import Progress, Runner
 
 ASKED = "asked.json"
 """File with the settings in the folder of meta-atoms."""
@@ -34,20 +33,20 @@ _TABLES = ("transmission", "transmittance", "reflectance", "height_slope", "inde
 def build_library(
     text: str,
     parts: Path,
+    runner: Runner,
     *,
-    workers: int = 1,
     resume: bool = False,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> AtomLibrary:
     """Compute a library.
 
     Every meta-atom is written to a file of its own at once, so that an interrupted run can be resumed. The
-    result does not depend on the number of processes.
+    result does not depend on the number of processes, if each has one thread.
 
     Args:
         text: of the specification.
         parts: a folder for these files; the caller removes it when the library is written.
-        workers: processes.
+        runner: where the jobs run.
         resume: use the meta-atoms of an earlier run of the same specification in the folder.
         progress: called with the number of meta-atoms done and their total.
 
@@ -59,11 +58,9 @@ def build_library(
         paths = [parts / f"{atom:05d}.npz" for atom in range(len(plan.geometry))]
         missing = [atom for atom, path in enumerate(paths) if not path.is_file()]
         progress(len(paths) - len(missing), len(paths))
-        specs = [{"text": text, "parts": str(parts), "atom": atom} for atom in missing]
-        # A single worker is also a process with one thread: another order of sums would change the last bits.
-        with closing(LocalWorkers(workers, {"JAX_PLATFORMS": "cpu"})) as runner:
-            for done, _ in enumerate(runner.run(COMPUTE, specs), start=len(paths) - len(missing) + 1):
-                progress(done, len(paths))
+        specs = [{"text": text, "parts": str(parts.resolve()), "atom": atom} for atom in missing]
+        for done, _ in enumerate(runner.run(COMPUTE, specs), start=len(paths) - len(missing) + 1):
+            progress(done, len(paths))
         return _assembled(plan, text, [_load(path) for path in paths])
 
 
@@ -85,7 +82,9 @@ def compute_part(spec: Mapping[str, Any], progress: Progress) -> None:
         progress: not used.
     """
     del progress
-    tables = compute_atom(plan_library(parse_library_spec(spec["text"])), spec["atom"])
+    # The same bits whether or not the machine has a GPU.
+    with jax.default_device(jax.devices("cpu")[0]):
+        tables = compute_atom(plan_library(parse_library_spec(spec["text"])), spec["atom"])
     with atomic_file(Path(spec["parts"]) / f"{spec['atom']:05d}.npz") as part, part.open("wb") as file:
         np.savez(file, **tables)  # type: ignore[arg-type]
 

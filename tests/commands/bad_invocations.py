@@ -74,7 +74,7 @@ OPTIONS = {
     },
     "measured": {"--window": WHOLE},
     "fit": {"--wavelengths": WHOLE},
-    "library": {"--workers": WHOLE},
+    "library": {"--workers": ("-1", "1000000", "1.5", "nan"), "--backend": WORD},
     "library show": {"--angle": ("90", "-90", "1e300", "nan", "inf", "steep"), "--polarisation": WORD},
     "design": {"--minutes": LENGTH, "--seed": INDEX},
     "explore": {
@@ -238,6 +238,7 @@ FILES = [
     ("psf fit {psf} -o OUT.toml --lens nowhere", "nowhere"),
     ("library build nowhere.toml -o OUT.h5", "nowhere.toml"),
     ("library build {lens} -o OUT.h5", "lens.toml"),
+    ("library build {library} -o OUT.h5 --slurm partition=short", "--backend slurm"),
     ("library import --about nowhere.toml -o OUT.h5", "nowhere.toml"),
     ("library import --about {lens} -o OUT.h5", "lens.toml"),
     ("library show nowhere", "nowhere"),

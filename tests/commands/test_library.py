@@ -12,6 +12,7 @@ from metalens.formats.files.claim import write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.library import read_atom_library
 from metalens.optics.rcwa.build import ASKED, asked_of
+from metalens.runners.local import Here
 
 SPEC = """
 schema = "metalens.library_spec"
@@ -114,7 +115,7 @@ def test_two_workers_make_the_same_bytes_as_one(built):
     assert (folder / "two.h5").read_bytes() == (folder / "library.h5").read_bytes()
 
 
-def test_resume_goes_on_with_what_there_is(tmp_path, monkeypatch):
+def test_resume_goes_on_with_what_there_is_also_on_a_cluster(tmp_path, monkeypatch):
     (tmp_path / "spec.toml").write_text(SPEC, encoding="utf-8")
     parts = tmp_path / "library.h5.parts"
     parts.mkdir()
@@ -127,8 +128,12 @@ def test_resume_goes_on_with_what_there_is(tmp_path, monkeypatch):
         np.savez(parts / f"{atom:05d}.npz", **tables, **shares, **flat)
     with pytest.raises(InputError, match=r"not empty, it holds a run .*; go on with --resume"):
         run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5")
-    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume").exit_code == 0
+    asked = []
+    monkeypatch.setattr("metalens.runners.backend.Slurm", lambda *given: asked.append(given) or Here())
+    slurm = ("--backend", "slurm", "--workers", 3, "--slurm", "partition=short")
+    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume", *slurm).exit_code == 0
     assert np.all(read_atom_library(tmp_path / "library.h5").transmission == 0.5)
+    assert asked == [(3, tmp_path / "library.h5-slurm", {"partition": "short"})]
 
 
 def test_meta_atoms_of_another_specification_are_not_taken(tmp_path):
