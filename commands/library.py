@@ -150,10 +150,12 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
     content = {**_summary(found), "by_wavelength": _by_wavelength(chosen)}
     if figures is not None:
         content["figures"] = _draw(found, figures)
-    answer(content, as_json, _table(content))
+    answer(content, as_json, [*_table(content), *_above_one(found)])
 
 
 def _summary(found: AtomLibrary) -> dict[str, Any]:
+    from metalens.formats.meta_atoms.energy import energy_excess
+
     tables: dict[str, Any] = {
         "library": found.name,
         "shape": found.shape,
@@ -173,6 +175,9 @@ def _summary(found: AtomLibrary) -> dict[str, Any]:
         tables["most_orders"] = int(found.orders.max())
     if found.transmittance is not None and found.reflectance is not None:
         tables["most_absorbed"] = float((1 - found.transmittance - found.reflectance).max())
+        tables["most_power"] = float((found.transmittance + found.reflectance).max())
+    excess = energy_excess(found)
+    tables["samples_above_one"] = 0 if excess is None else excess.samples
     return tables
 
 
@@ -252,7 +257,25 @@ def _table(content: dict[str, Any]) -> list[str]:
     return [*lines, *content.get("figures", [])]
 
 
+def _above_one(found: AtomLibrary) -> list[str]:
+    """A sentence on samples whose transmitted and reflected power exceed the incident power; none without any."""
+    from metalens.formats.meta_atoms.energy import LARGEST_EXCESS, energy_excess
+
+    excess = energy_excess(found)
+    if excess is None:
+        return []
+    return [
+        f"transmitted and reflected power exceed {1 + LARGEST_EXCESS:g} times the incident one in "
+        f"{counted(excess.samples, 'sample')} of {excess.of}, up to {excess.largest:.3f} ({excess.place}): resonances "
+        "for which the Fourier orders do not suffice"
+    ]
+
+
 def _report(found: AtomLibrary, output: Path, as_json: bool) -> None:
+    import warnings
+
+    from metalens.formats.files.errors import InputWarning
+
     content = {"output": str(output), **_summary(found), "by_wavelength": _by_wavelength(found)}
     ranges = [row["phase_range_rad"] for row in content["by_wavelength"]]
     sentence = (
@@ -261,4 +284,8 @@ def _report(found: AtomLibrary, output: Path, as_json: bool) -> None:
     )
     if "largest_error" in content:
         sentence += f"; at the last step to more orders t changed by {content['largest_error']:.2g} at most"
+    for excess in _above_one(found):
+        warnings.warn(
+            f"{output}: {excess}; compute it with more orders (accuracy.most_orders).", InputWarning, stacklevel=2
+        )
     answer(content, as_json, sentence)

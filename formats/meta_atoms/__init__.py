@@ -9,6 +9,7 @@ In reading order:
 - ``family_file``  families in HDF5 files
 - ``library``   complex transmission over geometry, wavelength, angle and polarisation; ``libraries/`` holds those
   shipped
+- ``energy``    samples that send on more power than they receive
 - ``coverage``  phase range and amplitudes of a library
 - ``spec``      the specification of a library that is to be computed
 - ``columns``   meaning of the columns of another program's table

@@ -1,6 +1,7 @@
 """``metalens library``: a small library is built, shown, resumed and imported; what is wrong is told."""
 
 import json
+import re
 
 import h5py
 import numpy as np
@@ -9,7 +10,7 @@ from click.testing import CliRunner
 
 from metalens.cli import metalens
 from metalens.formats.files.claim import write_note
-from metalens.formats.files.errors import InputError
+from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.meta_atoms.library import read_atom_library
 from metalens.optics.rcwa.build import ASKED, asked_of
 from metalens.runners.local import Here
@@ -56,6 +57,12 @@ substrate = "SiO2"
 time_dependence = "exp(-iwt)"
 normalisation = "power"
 """
+
+
+ABOVE_ONE = (
+    r"transmitted and reflected power exceed 1\.005 times the incident one in 1 sample of 4, up to 1\.040 "
+    r"\(meta-atom 1 at 633 nm, 0°, s\)"
+)
 
 
 def run(*arguments):
@@ -123,17 +130,23 @@ def test_resume_goes_on_with_what_there_is_also_on_a_cluster(tmp_path, monkeypat
     table = np.full((1, 1, 2), 0.5 + 0j)
     flat = {"orders": np.array([21, 21]), "error": np.zeros(2)}
     tables = dict.fromkeys(("transmission", "height_slope", "index_slope"), table)
-    shares = dict.fromkeys(("transmittance", "reflectance"), table.real)
+    shares = {"transmittance": table.real, "reflectance": np.array([[[0.5, 0.504]]])}
     for atom in range(2):
         np.savez(parts / f"{atom:05d}.npz", **tables, **shares, **flat)
+        shares["reflectance"] = np.array([[[0.5, 0.54]]])
     with pytest.raises(InputError, match=r"not empty, it holds a run .*; go on with --resume"):
         run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5")
     asked = []
     monkeypatch.setattr("metalens.runners.backend.Slurm", lambda *given: asked.append(given) or Here())
     slurm = ("--backend", "slurm", "--workers", 3, "--slurm", "partition=short")
-    assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume", *slurm).exit_code == 0
+    with pytest.warns(InputWarning, match=ABOVE_ONE):
+        assert run("build", tmp_path / "spec.toml", "-o", tmp_path / "library.h5", "--resume", *slurm).exit_code == 0
     assert np.all(read_atom_library(tmp_path / "library.h5").transmission == 0.5)
     assert asked == [(3, tmp_path / "library.h5-slurm", {"partition": "short"})]
+    shown = run("show", tmp_path / "library.h5", "--json")
+    assert json.loads(shown.stdout)["samples_above_one"] == 1
+    assert json.loads(shown.stdout)["most_power"] == pytest.approx(1.04)
+    assert re.search(ABOVE_ONE, run("show", tmp_path / "library.h5").output)
 
 
 def test_meta_atoms_of_another_specification_are_not_taken(tmp_path):
