@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import jax
@@ -16,7 +18,8 @@ from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.light import image_efficiency, light_of
 from metalens.psf.design.loss import loss_of, spread_of
-from metalens.psf.design.run import design_lens, task_of
+from metalens.psf.design.problem import problem_of
+from metalens.psf.design.run import design_lens, task_of, variables_of
 from metalens.psf.design.search import Task
 from metalens.psf.tolerance.draws import Assembly, Draw, stacked
 
@@ -67,6 +70,38 @@ def small(before: str = "", after: str = "", more: str = "") -> DesignSpec:
 @pytest.fixture(scope="module")
 def of_meta_atoms() -> Task:
     return task_of(small(POLYNOMIAL, GEOMETRY))
+
+
+def loss_at_20_degrees(numbers: jax.Array, incidence: str) -> Callable[[jax.Array], jax.Array]:
+    """The loss of a lens of 8 µm with free meta-atoms of a library with angles, compiled."""
+    text = SPEC.replace(POLYNOMIAL, GEOMETRY.replace("nano-optics-proxy", "si3n4-on-sio2"))
+    for before, after in (("[0.0]", "[20.0]"), ('"mtf_volume"', '"efficiency"\nradius_um = 3.0'), ("12.0", "8.0")):
+        text = text.replace(before, after)
+    text = re.sub(r"\[camera.lens.meta_atoms\]\n(.*\n){5}", f"{incidence}\n", text)
+    problem = problem_of(parse_design(text))
+    task = Task(problem, variables_of(problem), [])
+    simulator = problem.simulator(task.lens(numbers))
+    return jax.jit(lambda each: loss_of(problem, simulator, task.lens(each))[0])
+
+
+OBLIQUE = jnp.sin(2.0 * jnp.arange(4000 // 350 + 2))
+"""Numbers of meta-atoms."""
+
+
+def test_a_design_knows_the_response_of_meta_atoms_at_the_angle_of_incidence() -> None:
+    """By default s and p at 20°, which transmit less of this light than what comes straight on."""
+    local, straight_on = (float(loss_at_20_degrees(OBLIQUE, each)(OBLIQUE)) for each in ("", 'incidence = "normal"'))
+    assert local - straight_on > 0.01
+
+
+# The slope of the geometry at local incidence, compiled for a whole design; test_local_incidence.py has one function's.
+@pytest.mark.long
+def test_the_gradient_of_a_design_at_the_angle_of_incidence_is_that_of_finite_differences() -> None:
+    loss = loss_at_20_degrees(OBLIQUE, "")
+    gradient = jax.grad(loss)(OBLIQUE)
+    direction = gradient / jnp.linalg.norm(gradient)
+    above, below = (loss(OBLIQUE + sign * 5e-3 * direction) for sign in (1, -1))
+    assert float(above - below) / 1e-2 == pytest.approx(float(jnp.linalg.norm(gradient)), rel=0.03, abs=5e-4)
 
 
 def test_a_lens_of_meta_atoms_begins_with_those_that_fit_the_phase(of_meta_atoms: Task) -> None:
