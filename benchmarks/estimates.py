@@ -31,6 +31,7 @@ COMMANDS = {
     "psf": "psf metacamera -o made.h5 --fields 7x7 --wavelengths 3",
     "tolerance": "tolerance metacamera -o made --draws 10 --fields 1x1",
     "design": "design metacamera -o made.toml --minutes 0.5",
+    "explore": "explore explore-1mm3 -o made --candidates 2",
     "library": "library build library.toml -o made.h5",
     "verify": "verify pillars.toml -o made --zones 2 --most-pillars 12",
     "export": "export metacamera --gds made.gds --library si3n4-on-sio2",

@@ -65,6 +65,7 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     shutil.copytree(folder / "photographs", folder / "copies")
     (folder / "lens.toml").write_text(SMALL_CAMERA.replace("[spectrum]", "[spectrum]\nwavelengths_per_channel = 1"))
     (folder / "design.toml").write_text(SPEC)
+    (folder / "explore.toml").write_text(SPEC + "\n[explore]\ncandidates = 2\nrange = { pupil_um = [18, 20] }\n")
     response = {"kind": "library", "library": "si3n4-on-sio2", "wavelength_nm": 540.0}
     wide = {"aperture_um": 30, "focal_length_um": 30, "response": response}
     atoms = read_camera("hyperbolic").with_(lens=wide, sensor={"pixels": (16, 16), "pixel_pitch_um": 0.5})
@@ -81,7 +82,7 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
     for number, name in enumerate(pair_names(pairs)):
         write_picture(folder / "restored" / restored_name(name, 0.75), pairs[number][1])
     others = write_pairs(folder / "others", camera, textured(4, seed=1))
-    tables = ("lens.toml", "atoms.toml", "design.toml", "library.toml", "recipe.toml")
+    tables = ("lens.toml", "atoms.toml", "design.toml", "explore.toml", "library.toml", "recipe.toml")
     names = ("photographs", "copies", *tables, "psf.h5", "restored")
     return {name.partition(".")[0]: str(folder / name) for name in names} | {
         "pairs": str(pairs.folder),

@@ -123,6 +123,7 @@ PLANS = {
     "library": "library build {library} -o OUT.h5",
     "verify": "verify {atoms} -o OUT",
     "design": "design {design} -o OUT.toml",
+    "explore": "explore {explore} -o OUT",
     "align": "align {rig} -o OUT",
     "export": "export {lens} --csv OUT.csv --library si3n4-on-sio2",
     "import": "import {sites} -o OUT --like {lens} --library si3n4-on-sio2",

@@ -3,11 +3,13 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from metalens.cli import metalens
 from metalens.formats.camera.camera import read_camera, write_camera
+from metalens.formats.drawing.verification import verification_figure
 from metalens.formats.files.claim import write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.verification import Verification
@@ -60,6 +62,24 @@ def test_the_table_has_a_row_for_each_incidence_and_polarisation(made):
     )
     assert told["rows"] == 8
     assert not (folder.parent / "out.parts").exists()
+
+
+def test_the_picture_has_shares_phase_errors_and_a_map_over_radius_and_field(made):
+    found = Verification.model_validate_json((made[0] / "verification.json").read_text())
+    figure = verification_figure(found)
+    shares, errors, mapped = figure.axes[:3]
+    assert [each.get_ylabel() for each in (shares, errors, mapped)] == [
+        "share in the wanted order", "phase error (rad)", "field (°)",
+    ]  # fmt: skip
+    # s and p from both sides: fields of 0 and 20° at the zone's two places.
+    outward, back = (
+        [zone for zone in found.zones if zone.field_deg > 0 and round(zone.azimuth_deg) == turn] for turn in (0, 180)
+    )
+    drawn = np.asarray(mapped.collections[0].get_array())
+    assert drawn.shape == (2, 2)
+    assert drawn[1] == pytest.approx([np.mean([zone.supercell for zone in zones]) for zones in (back, outward)])
+    # The last line is that of no error.
+    assert errors.lines[-2].get_ydata() == pytest.approx(np.mean([zone.phase_error_rad for zone in outward]), abs=0.02)
 
 
 def test_no_zone_sends_on_more_than_it_gets(made):
