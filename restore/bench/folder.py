@@ -71,6 +71,7 @@ class RunResult(BaseModel):
     training_peak_memory_mb: Cost | None = None
     restoring_peak_memory_mb: Cost | None = None
     chosen: dict[str, Any]
+    losses: list[str] = []
     device: str
     machine: str
     precision: str

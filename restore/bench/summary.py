@@ -139,6 +139,7 @@ def _row(
         "sets": by_set,
         "costs": costs,
         "chosen": chosen,
+        "losses": sorted({each for result in results for each in result["losses"]}),
         **told,
         **machine,
     }

@@ -12,6 +12,9 @@ from metalens.restore.bench.judge import RESOLUTION
 from metalens.restore.bench.summary import COSTS
 from metalens.restore.metrics.measures import ZONES
 
+OF_THE_LOSS = "†"
+"""Beside a perceptual distance that was in the loss of the method's training, and does not judge it."""
+
 COST_HEADINGS = {
     "parameters": "parameters",
     "trainable_parameters": "trained",
@@ -40,6 +43,7 @@ def told(summary: Mapping[str, Any]) -> dict[str, Any]:
         "sets": set_table(summary) if len(summary["sets"]) > 1 else None,
         "costs": cost_table(summary),
         "aims": aim_table(summary) if summary["aims"] else None,
+        "of_the_loss": _of_the_loss(summary),
         "missing": {headings[key]: reason for key, reason in summary["missing"].items()},
         "failed": summary["failed"],
     }
@@ -67,7 +71,7 @@ def terms(summary: Mapping[str, Any]) -> str:
 
 
 def figure_table(summary: Mapping[str, Any]) -> Table:
-    """Table of the metrics; the best restorer of each column is marked."""
+    """Table of the metrics; the best restorer of each column is marked, and a figure that was in the loss."""
     columns = [column for column in summary["columns"] if column["key"] not in summary["missing"]]
     best = {column["key"]: _best(summary["rows"], column) for column in columns}
 
@@ -76,6 +80,8 @@ def figure_table(summary: Mapping[str, Any]) -> Table:
         text = number(figure["mean"], column["digits"])
         if figure["deviation"] is not None:
             text += f" ± {number(figure['deviation'], column['digits'])}"
+        if column["key"] in row["losses"]:
+            text += f" {OF_THE_LOSS}"
         return Best(text) if row["label"] == best[column["key"]] else text
 
     headings = [f"{column['heading']} {'↑' if column['better'] == 'higher' else '↓'}" for column in columns]
@@ -170,11 +176,21 @@ def comma_separated(summary: Mapping[str, Any]) -> str:
     return text.getvalue()
 
 
+def _of_the_loss(summary: Mapping[str, Any]) -> str | None:
+    """What the mark beside a figure says; None if none has it."""
+    shown = {column["key"] for column in summary["columns"]} - summary["missing"].keys()
+    if not any(shown.intersection(row["losses"]) for row in summary["rows"]):
+        return None
+    return f"{OF_THE_LOSS} This distance was in the loss of the training, and does not judge the method."
+
+
 def _best(rows: Sequence[Mapping[str, Any]], column: Mapping[str, Any]) -> str | None:
     known = {
         row["label"]: row["figures"][column["key"]]["mean"]
         for row in rows
-        if row["costs"] is not None and row["figures"][column["key"]]["mean"] is not None
+        if row["costs"] is not None
+        and row["figures"][column["key"]]["mean"] is not None
+        and column["key"] not in row["losses"]
     }
     choose = max if column["better"] == "higher" else min
     return choose(known, key=lambda label: known[label]) if known else None

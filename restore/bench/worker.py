@@ -152,6 +152,7 @@ def _write(run: Run, method: Method, fitted: Fitted, costs: dict[str, Any], plan
         "steps": fitted.steps,
         "training_seconds": round(fitted.seconds, 2),
         "chosen": fitted.chosen,
+        "losses": list(fitted.losses),
         **costs,
         "precision": plan.precision,
         "parallel": plan.parallel,

@@ -36,7 +36,8 @@ class DiffusionLearner(Learner):
         self.encoder_decoder, self.denoiser = self.prior.vae, self.prior.unet
         self.multiple = self.prior.size_multiple
         self.weight = perceptual
-        self.perceptual = perceptual_network("auto")[1].to(device) if perceptual else None
+        self.metric, network = perceptual_network("auto") if perceptual else (None, None)
+        self.perceptual = None if network is None else network.to(device)
 
     def picture_losses(self, predicted: Tensor, clean: Tensor) -> dict[str, Tensor]:
         """Weighted sum of the squared error and the perceptual distance of predicted pictures.

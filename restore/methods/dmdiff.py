@@ -9,14 +9,15 @@ the benchmark there are no pseudo pairs, and validation is one batch, since the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import torch
 
 from metalens.formats.files.errors import InputError
-from metalens.restore.adapter.adapter_file import load_restorer
+from metalens.restore.adapter.adapter_file import describe_adapter, load_restorer
 from metalens.restore.adapter.lens_transfer import adapter_config
 from metalens.restore.adapter.restorer import AdapterConfig
 from metalens.restore.adapter.svda import Form
@@ -75,7 +76,14 @@ def _fit(training: Training, form: Form) -> Fitted:
                 for term, value in terms.items()
             },
         },
+        losses=_losses(summary, training.initial),
     )
+
+
+def _losses(summary: Mapping[str, Any], initial: str | None) -> tuple[str, ...]:
+    """The perceptual distances in the loss of the training, and in that of the adapter from which it started."""
+    found = [summary] if initial is None else [summary, describe_adapter(initial)["training"]]
+    return tuple(sorted({each["perceptual_metric"] for each in found if "perceptual_metric" in each}))
 
 
 def _train(training: Training, form: Form) -> None:

@@ -46,11 +46,13 @@ class Learner(nn.Module):
         learning_rate: peak learning rate.
         multiple: sides of crops and pictures are multiples of this many pixels; crops start at multiples of it.
         aids: child modules used only in training, such as loss networks; their parameters are not counted.
+        metric: name of the perceptual distance in the loss, if there is one.
     """
 
     learning_rate: float = 5e-4
     multiple: int = 8
     aids: tuple[str, ...] = ()
+    metric: str | None = None
 
     def losses(self, crops: Crops, random: torch.Generator) -> dict[str, Tensor]:
         """Compute the training loss of a batch.
@@ -108,6 +110,7 @@ def fit_learner(training: Training, make: Callable[[torch.device], Learner]) -> 
         steps=loop.optimisation.step_number,
         seconds=loop.optimisation.seconds,
         chosen={"last_losses": loop.smoothed, "skipped_steps": loop.skipped.total},
+        losses=() if learner.metric is None else (learner.metric,),
     )
 
 

@@ -58,6 +58,8 @@ class Fitted:
         steps: training steps.
         seconds: training time in seconds.
         chosen: settings chosen by the fit, and other figures of it.
+        losses: perceptual distances in the training's loss, by their names in
+            :data:`metalens.restore.metrics.perceptual_loss.PERCEPTUAL`; they do not judge the method.
     """
 
     restore: Restore
@@ -66,6 +68,7 @@ class Fitted:
     steps: int = 0
     seconds: float = 0.0
     chosen: dict[str, Any] = field(default_factory=dict)
+    losses: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)

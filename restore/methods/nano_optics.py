@@ -54,7 +54,8 @@ class NanoOpticsLearner(Learner):
         self.field = PsfField(bank, device)
         self.sensor = bank.camera.sensor
         self.weight = perceptual
-        self.perceptual = perceptual_network("auto")[1] if perceptual else None
+        self.metric, network = perceptual_network("auto") if perceptual else (None, None)
+        self.perceptual = network
         self.extract = nn.ModuleList(
             _extractor(before, after, first=scale == 0)
             for scale, (before, after) in enumerate(zip((3, *channels), channels, strict=False))

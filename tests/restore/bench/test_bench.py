@@ -11,6 +11,7 @@ from dataclasses import replace
 import pytest
 
 from metalens.formats.files.errors import InputError
+from metalens.formats.pages.builder import Best
 from metalens.restore.bench import judge as judging
 from metalens.restore.bench.folder import judged_pictures, run_of
 from metalens.restore.bench.judge import judge
@@ -18,6 +19,7 @@ from metalens.restore.bench.plan import PLAN, read_plan
 from metalens.restore.bench.report import write_report
 from metalens.restore.bench.run import prepare, restore_with_all
 from metalens.restore.bench.summary import aims
+from metalens.restore.bench.table import figure_table
 from metalens.restore.bench.worker import main
 from metalens.restore.metrics.catalogue import METRICS
 
@@ -151,6 +153,18 @@ def test_the_papers_gaps_are_told_as_they_are(make_plan):
         (pytest.approx(2), True),
     ]
     assert [each["met"] for each in aims(rows[:1], make_plan(methods=("dmdiff-local",)))] == [None] * 4
+
+
+def test_a_distance_of_the_loss_is_marked_and_is_never_the_best():
+    """EfficientNet's distance of DMDiff, which an adapter of --init was trained with, is the lowest, but no judge."""
+    columns = [{"key": "efficientnet", "heading": "EfficientNet", "better": "lower", "digits": 2}]
+    rows = [
+        {"label": name, "figures": {"efficientnet": {"mean": mean, "deviation": None}}, "costs": {}, "losses": losses}
+        for name, mean, losses in (("SwinIR", 0.3, []), ("NAFNet", 0.2, ["lpips"]), ("DMDiff", 0.1, ["efficientnet"]))
+    ]
+    table = figure_table({"columns": columns, "missing": {}, "rows": rows})
+    assert [cells[1] for cells in table.rows] == ["0.30", "0.20", "0.10 †"]
+    assert [isinstance(cells[1], Best) for cells in table.rows] == [False, True, False]
 
 
 def test_several_test_sets_are_told_apart(tmp_path, make_plan, pairs, camera, few_metrics):

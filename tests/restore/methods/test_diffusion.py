@@ -18,6 +18,7 @@ from metalens.restore.methods.learning import Crops
 from metalens.restore.methods.osediff import OseDiffLearner
 from metalens.restore.methods.s3diff import S3DiffLearner, degradation_features, frozen, noise_deviation
 from metalens.restore.methods.seesr_style import SeeSrStyleLearner
+from metalens.restore.metrics.perceptual_loss import perceptual_metric
 from metalens.restore.prior.prior import clean_from_prediction
 from metalens.restore.training.optimisation import Budget, Optimisation
 
@@ -187,9 +188,13 @@ def test_a_controlnet_that_is_not_trained_leaves_the_prior_as_it_is(make, crops)
 
 def test_dmdiff_starts_from_an_adapter_of_its_own_form(training, make_restorer, tmp_path):
     (tmp_path / "adapter").mkdir()
-    save_adapter(tmp_path / "adapter", make_restorer(form="global", perturb=0.1))
+    start = make_restorer(form="global", perturb=0.1)
+    start.training = {"perceptual_metric": "efficientnet"}
+    save_adapter(tmp_path / "adapter", start)
     given = training(initial=str(tmp_path / "adapter"))
     with pytest.raises(InputError, match="has a global Q; take --methods dmdiff-global, or another adapter"):
         load_method("dmdiff-local").fit(given)
-    load_method("dmdiff-global").fit(given)
+    fitted = load_method("dmdiff-global").fit(given)
+    # That of the start does not judge either.
+    assert fitted.losses == ("efficientnet", perceptual_metric("auto"))
     assert describe_adapter(given.folder / "adapter")["training"]["initial"] == str(tmp_path / "adapter")
