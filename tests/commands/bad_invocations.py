@@ -352,6 +352,11 @@ FILES = [
     ("restore {photographs} -o OUT --adapter {pairs}", "pairs"),
     ("restore {photographs} -o OUT --adapter metacamera-200um --consistent", "--psf"),
     ("restore {photographs} -o OUT --psf nowhere.h5", "nowhere.h5"),
+    ("restore {photographs} -o OUT --psf {scattered} --any-lens", "make one with `metalens psf --fields 7x7`"),
+    (
+        "train {pairs} -o OUT --psf {scattered} --prior {prior} --conditioning optics --steps 1 --crop 32 --batch 1",
+        "make one with `metalens psf --fields 7x7`",
+    ),
     ("restore {photographs} -o OUT --alpha-map nowhere.png", "nowhere.png"),
     ("restore {photographs} -o OUT --device abacus", "abacus"),
     (

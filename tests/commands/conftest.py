@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -77,13 +78,14 @@ def given(tmp_path_factory, bank, camera, prior_folder: Path) -> dict[str, str]:
         "[adapter]\nunet_rank = 2\nencoder_rank = 2\n"
     )
     write_psf_bank(folder / "psf.h5", bank)
+    write_psf_bank(folder / "scattered.h5", replace(bank, layout="scattered"))
     pairs = write_pairs(folder / "pairs", camera, textured(4))
     (folder / "restored").mkdir()
     for number, name in enumerate(pair_names(pairs)):
         write_picture(folder / "restored" / restored_name(name, 0.75), pairs[number][1])
     others = write_pairs(folder / "others", camera, textured(4, seed=1))
     tables = ("lens.toml", "atoms.toml", "design.toml", "explore.toml", "library.toml", "recipe.toml")
-    names = ("photographs", "copies", *tables, "psf.h5", "restored")
+    names = ("photographs", "copies", *tables, "psf.h5", "scattered.h5", "restored")
     return {name.partition(".")[0]: str(folder / name) for name in names} | {
         "pairs": str(pairs.folder),
         "others": str(others.folder),
