@@ -1,10 +1,10 @@
 """How time and memory of a point spread function grow with aperture, window and number of fields.
 
-``python benchmarks/psf_scaling.py [--plot FILE] [--json FILE] [--apertures-mm 5 10 20]``. The lens is hyperbolic for
-532 nm at f/2, so that aperture and focal length grow together; light of 532 nm; samples of 0.5 µm. Every measurement is
-a process of its own: its memory is that process' largest, with compilation and the interpreter itself, which is
-measured first. Errors are relative L2 distances over the window from the Rayleigh–Sommerfeld engine in float64 at twice
-the sampling up to D = 1 mm, and the engine's own estimate beyond.
+``python benchmarks/psf_scaling.py [--plot FILE] [--json FILE] [--apertures-mm 5 10 20 [--field-deg 5]]``. The lens is
+hyperbolic for 532 nm at f/2, so that aperture and focal length grow together; light of 532 nm; samples of 0.5 µm. Every
+measurement is a process of its own: its memory is that process' largest, with compilation and the interpreter itself,
+which is measured first. Errors are relative L2 distances over the window from the Rayleigh–Sommerfeld engine in float64
+at twice the sampling up to D = 1 mm, and the engine's own estimate beyond.
 """
 
 from __future__ import annotations
@@ -35,18 +35,19 @@ IDLE = "idle"
 
 @dataclass(frozen=True)
 class Job:
-    """What is simulated: fields spread from the axis to 20°; a single one lies at 10°."""
+    """What is simulated: fields spread from the axis to 20°, or a single one at its angle."""
 
     aperture_mm: float = 0.5
     window: int = 128
     fields: int = 1
+    degrees: float = 10.0
 
     def lens(self) -> Metalens:
         focal_length = FOCAL_RATIO * self.aperture_mm * 1e-3
         return Metalens(self.aperture_mm * 1e-3, focal_length, Hyperbolic(focal_length, WAVELENGTH))
 
     def simulator(self, engine: str, refinement: float = 1.0) -> PsfSimulator:
-        angles = np.radians([10.0] if self.fields == 1 else np.linspace(0, 20, self.fields)).tolist()
+        angles = np.radians([self.degrees] if self.fields == 1 else np.linspace(0, 20, self.fields)).tolist()
         return psf_simulator(
             self.lens(),
             [WAVELENGTH],
@@ -190,6 +191,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--rounds", type=int, default=5, help="runs of which the shortest counts")
     parser.add_argument("--apertures-mm", type=float, nargs="+", help="measure these apertures alone")
+    parser.add_argument("--field-deg", type=float, default=10.0, help="angle of the light on these apertures")
     parser.add_argument("--plot", type=Path, help="draw the tables into this picture")
     parser.add_argument("--json", type=Path, help="write the tables into this file")
     parser.add_argument("--one", help=argparse.SUPPRESS)
@@ -202,7 +204,9 @@ def main() -> None:
     print(f"An interpreter that has imported all and computed nothing: {idle['host_mb']:.0f} MB.")
     sweeps = SWEEPS
     if options.apertures_mm:
-        sweeps = [replace(SWEEPS[0], jobs={value: Job(aperture_mm=value) for value in options.apertures_mm})]
+        sweeps = [
+            replace(SWEEPS[0], jobs={value: Job(value, degrees=options.field_deg) for value in options.apertures_mm})
+        ]
     rows = [row for sweep in sweeps for row in run_sweep(sweep, options.rounds)]
     if options.json:
         options.json.write_text(json.dumps(rows, indent=1) + "\n", encoding="utf-8")
