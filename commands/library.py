@@ -135,9 +135,10 @@ def import_(table: Path | None, about: Path, output: Path, as_json: bool) -> Non
 )
 @json_option
 def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_json: bool) -> None:
-    """Show phase range and amplitudes of LIBRARY at each wavelength.
+    """Show phase range, amplitudes and first-order efficiency of LIBRARY at each wavelength.
 
-    LIBRARY is a library.h5, or the name of an included one, such as si3n4-on-sio2.
+    LIBRARY is a library.h5, or the name of an included one, such as si3n4-on-sio2. The first order is the light of a
+    lens whose meta-atoms are chosen at normal incidence for that wavelength, each as if among its like.
     """
     import math
 
@@ -148,6 +149,8 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
     found = read_atom_library(library_path(source))
     chosen = found.at_incidence(polarisation or found.polarisations[0], math.radians(angle))
     content = {**_summary(found), "by_wavelength": _by_wavelength(chosen)}
+    for row, share in zip(content["by_wavelength"], _first_order(found, chosen), strict=False):
+        row["first_order"] = share
     if figures is not None:
         content["figures"] = _draw(found, figures)
     answer(content, as_json, [*_table(content), *_above_one(found)])
@@ -226,6 +229,21 @@ def _by_wavelength(chosen: AtomLibrary) -> list[dict[str, float]]:
     ]
 
 
+def _first_order(found: AtomLibrary, chosen: AtomLibrary) -> list[float]:
+    """Share of the light in the first order by wavelength, at the incidence of ``chosen``; none for two parameters."""
+    import jax.numpy as jnp
+    import numpy as np
+
+    from metalens.optics.meta_atoms.named import scalar_library
+    from metalens.optics.meta_atoms.response import MetaAtoms
+
+    if found.family is not None or len(found.parameter_names) != 1 or abs(found.angle[0]) > 1e-9:
+        return []
+    normal, incident = scalar_library(found), scalar_library(chosen, angle=float(chosen.angle[0]))
+    designs = {light: MetaAtoms(normal, light, incident=incident) for light in map(float, found.wavelength)}
+    return [float(np.abs(each.coefficients(jnp.asarray(light))[0]) ** 2) for light, each in designs.items()]
+
+
 def _draw(found: AtomLibrary, folder: Path) -> list[str]:
     from functools import partial
 
@@ -248,11 +266,14 @@ def _table(content: dict[str, Any]) -> list[str]:
     first = f"{content['library']}: {atoms}, {content['height_nm']:g} nm high, pitch {content['pitch_nm']:g} nm"
     if "smallest_feature_nm" in content:
         first += f", features from {content['smallest_feature_nm']:g} nm, gaps from {content['smallest_gap_nm']:g} nm"
-    lines = [first, "wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power"]
+    known = "first_order" in content["by_wavelength"][0]
+    last = "  first order" if known else ""
+    lines = [first, f"wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power{last}"]
     for row in content["by_wavelength"]:
+        share = f"  {row['first_order']:11.3f}" if known else ""
         lines.append(
             f"{row['wavelength_nm']:13.6g}  {row['phase_range_rad']:15.2f}  {row['covered_rad']:11.2f}"
-            f"  {row['lowest_amplitude']:16.3f}  {row['mean_power']:10.3f}"
+            f"  {row['lowest_amplitude']:16.3f}  {row['mean_power']:10.3f}{share}"
         )
     return [*lines, *content.get("figures", [])]
 

@@ -180,6 +180,20 @@ def test_a_table_becomes_a_library(tmp_path):
     np.testing.assert_allclose(library.geometry[:, 0], [100e-9, 150e-9])
 
 
+def test_the_first_order_is_that_of_meta_atoms_nearest_to_each_phase(tmp_path):
+    """Phases from 0 to π: half of the circle is met, the other half errs by up to a quarter of a turn."""
+    lines = ["diameter_nm,wavelength_nm,angle_deg,polarisation,t_abs,t_phase_deg"]
+    for number, phase in enumerate(np.linspace(0, 180, 31)):
+        for light in (500, 600):
+            lines += [f"{100 + number},{light},{angle},s,{1 if angle == 0 else 0.5},{phase}" for angle in (0, 20)]
+    imported(tmp_path, table="\n".join(lines) + "\n")
+    for angle, power in ((0, 1.0), (20, 0.25)):
+        shown = run("show", tmp_path / "theirs.h5", "--angle", angle, "--json")
+        rows = json.loads(shown.stdout)["by_wavelength"]
+        expected = power * ((np.pi + 2) / (2 * np.pi)) ** 2
+        np.testing.assert_allclose([row["first_order"] for row in rows], expected, rtol=2e-3)
+
+
 def test_the_other_sign_of_time_is_conjugated(tmp_path):
     library = imported(tmp_path, about=ABOUT.replace("exp(-iwt)", "exp(+iwt)"))
     assert library.transmission[0, 0, 0, 0] == pytest.approx(0.8 - 0.1j)
