@@ -107,9 +107,9 @@ def compare(
         expected = estimate(works)
         from metalens.runners.processes import peak_memory
         from metalens.workflows.estimate import Estimate
+        from metalens.workflows.machine_speed import pace_told
 
-        basis = "times of one core of an AMD EPYC; training as asked for"
-        cost = Estimate(expected["bytes"], expected["seconds"], max(peak_memory(), 2e9), basis)
+        cost = Estimate(expected["bytes"], expected["seconds"], max(peak_memory(), 2e9), pace_told())
         answer_plan({"output": str(output), **expected}, cost, as_json, _plan(works, expected))
         return
     with share_progress("compare") as tell:
@@ -134,7 +134,7 @@ def _plan(works: list[LensWork], expected: dict[str, Any]) -> list[str]:
     lenses, photographs = counted(len(works), "lens", "lenses"), counted(tests, "test photograph")
     lines = [
         f"would compare {lenses} on {photographs}, with {training} for training: about "
-        f"{expected['seconds'] / 60:.0f} minutes on one core of an AMD EPYC and {expected['bytes'] / 1e6:.0f} MB"
+        f"{expected['seconds'] / 60:.0f} minutes and {expected['bytes'] / 1e6:.0f} MB"
     ]
     for name, steps in expected["lenses"].items():
         told = ", ".join(f"{step} {'done' if not seconds else f'{seconds:.0f} s'}" for step, seconds in steps.items())

@@ -19,6 +19,7 @@ Beside the stages:
 - ``estimate``              what a run will take, from a short measurement
 - ``simulation_estimates``  of point spread functions, pairs, drawn lenses, libraries, designs and layouts
 - ``restorer_estimates``    of training, restoring, reports and benchmarks
+- ``machine_speed``         how fast this machine is, for estimates of what is too large to begin
 - ``banks``           the psf.h5 of a camera, simulated once and kept
 - ``layout_files``    the files of a structure, with their figures
 - ``starting_files``  commented files to begin with

@@ -51,6 +51,7 @@ from metalens.workflows.estimate import (
     spoken_seconds,
     timing,
 )
+from metalens.workflows.machine_speed import pace_told, relative_time
 
 PNG_BYTES_PER_PIXEL = 1.6
 """Of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
@@ -330,13 +331,14 @@ def bench_estimate(terms: BenchTerms) -> Estimate:
         terms: size of the benchmark.
     """
     frames = terms.pixels[0] * terms.pixels[1] / PIXELS
-    step = TRAINING_STEP * terms.crops * terms.crop**2 / (4 * 96**2)
+    pace = relative_time()
+    step = pace * TRAINING_STEP * terms.crops * terms.crop**2 / (4 * 96**2)
     limits = [] if terms.minutes is None else [60 * terms.minutes]
     limits += [] if terms.steps is None else [terms.steps * step]
     runs = terms.methods * terms.seeds
     judged = runs * terms.test
-    seconds = START + PAIR * frames * (terms.training + terms.test)
-    seconds += (runs * (START + min(limits)) + judged * RESTORER_PER_PICTURE * frames) / terms.parallel
+    seconds = pace * (START + PAIR * frames * (terms.training + terms.test))
+    seconds += (runs * (pace * START + min(limits)) + pace * judged * RESTORER_PER_PICTURE * frames) / terms.parallel
     size = BYTES_PER_PIXEL * terms.pixels[0] * terms.pixels[1] * (3 * terms.training + 3 * terms.test + judged)
-    basis = f"{runs} trainings of {spoken_seconds(min(limits))}; pictures as on one core of an AMD EPYC"
+    basis = f"{runs} trainings of {spoken_seconds(min(limits))}; {pace_told()}"
     return Estimate(size + 2e7 * runs, seconds, terms.parallel * max(peak_memory(), 2e9), basis)

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from metalens.runners.processes import peak_memory
+from metalens.workflows import machine_speed
 from metalens.workflows.estimate import (
     Estimate,
     Timing,
@@ -17,6 +18,7 @@ from metalens.workflows.estimate import (
     spoken_seconds,
     timing,
 )
+from metalens.workflows.restorer_estimates import BenchTerms, bench_estimate
 
 
 def test_further_units_cost_what_the_second_one_did() -> None:
@@ -101,3 +103,25 @@ def test_a_folder_is_as_large_as_its_files(tmp_path: Path) -> None:
     (tmp_path / "deep" / "a").write_bytes(bytes(7))
     (tmp_path / "b").write_bytes(bytes(5))
     assert folder_bytes(tmp_path) == 12
+
+
+def test_estimates_of_runs_too_large_to_begin_are_scaled_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    terms = BenchTerms(
+        methods=2, seeds=1, parallel=1, minutes=None, steps=100, crops=4, crop=96, training=8, test=3, pixels=(400, 400)
+    )
+    seconds = []
+    for pace in (1.0, 3.0):
+        monkeypatch.setattr("metalens.workflows.restorer_estimates.relative_time", lambda pace=pace: pace)
+        seconds.append(bench_estimate(terms).seconds)
+    assert seconds[1] == pytest.approx(3 * seconds[0])
+    # Minutes that are given do not depend on the machine.
+    limited = bench_estimate(replace(terms, steps=None, minutes=1.0)).seconds
+    assert limited == pytest.approx(bench_estimate(replace(terms, steps=0)).seconds + 2 * 60)
+
+
+def test_the_pace_is_that_of_the_fastest_of_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
+    rounds = [5.0, 2.0, 3.0]
+    clock = iter([second * machine_speed.JOB_SECONDS for each in rounds for second in (0.0, each)])
+    monkeypatch.setattr(machine_speed.time, "perf_counter", lambda: next(clock))
+    monkeypatch.setattr(machine_speed, "_job", lambda: None)
+    assert machine_speed.relative_time.__wrapped__() == pytest.approx(2)

@@ -1,7 +1,7 @@
-"""Time and size of a comparison before it is run, from what its steps took on one core of an AMD EPYC.
+"""Time and size of a comparison before it is run, from what its steps took on one core, scaled to this machine.
 
 The constants are those of lenses of about 1 mm³ and a sensor of 400 × 400 pixels. Times of training are exact if they
-are given in minutes; everything else is right within a factor of two on such a machine.
+are given in minutes; everything else is right within a factor of two.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from metalens.workflows.compare.stages import LensWork
+from metalens.workflows.machine_speed import relative_time
 
 PIXELS = 400 * 400
 """For which the constants hold."""
@@ -41,7 +42,7 @@ def seconds_of(work: LensWork, name: str) -> float:
         name: name of the step, of :meth:`LensWork.names`.
 
     Returns:
-        Seconds on one core of an AMD EPYC.
+        Seconds on this machine.
     """
     step = work.steps.get(name)
     if step is not None and step.done:
@@ -49,19 +50,21 @@ def seconds_of(work: LensWork, name: str) -> float:
     terms, tests = work.terms, len(work.photographs.test)
     rows, columns = work.lens.camera.sensor.pixels
     frames = rows * columns / PIXELS
+    pace = relative_time()
     if name == "psf":
-        return START + PSF_PER_NODE * terms.fields[0] * terms.fields[1]
+        return pace * (START + PSF_PER_NODE * terms.fields[0] * terms.fields[1])
     if name == "exposed":
-        return 1.0
+        return pace
     if name in ("pairs", "test", "chart"):
-        return START + PAIR * frames * {"pairs": terms.pairs, "test": tests, "chart": 1}[name]
+        return pace * (START + PAIR * frames * {"pairs": terms.pairs, "test": tests, "chart": 1}[name])
     if name == "tolerance":
-        return START + DRAW * terms.draws
+        return pace * (START + DRAW * terms.draws)
     if name == "baselines":
-        return START + BASELINES_PER_PICTURE * frames * (tests + 2)
+        return pace * (START + BASELINES_PER_PICTURE * frames * (tests + 2))
+    one = pace * TRAINING_STEP * terms.batch / 4 * (terms.crop / 96) ** 2
     limits = [60 * terms.minutes] if terms.minutes else []
-    limits += [TRAINING_STEP * terms.steps * terms.batch / 4 * (terms.crop / 96) ** 2] if terms.steps else []
-    return START + min(limits) + RESTORER_PER_PICTURE * frames * (tests + 1)
+    limits += [one * terms.steps] if terms.steps else []
+    return min(limits) + pace * (START + RESTORER_PER_PICTURE * frames * (tests + 1))
 
 
 def bytes_of(work: LensWork, name: str) -> float:
