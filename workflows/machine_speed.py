@@ -12,8 +12,9 @@ from functools import cache
 import numpy as np
 from scipy import fft
 
-JOB_SECONDS = 0.050
-"""Of the job on one core of an Intel Xeon with AMX, on which the constants hold."""
+JOB_SECONDS = 0.030
+"""Of the job on one core of an Intel Xeon with AMX, the shortest of many, on which the constants hold: `compare` took
+1 / 0.84 of what they say (docs/performance.md)."""
 
 ROUNDS = 3
 

@@ -53,6 +53,13 @@ _COMPILED_GRADIENT = 1.5e8
 """Bytes that compiling the derivative of a design takes at least."""
 
 
+_EXPLORATION_REPORT = 8e4
+"""Bytes of the report and the chart of an exploration."""
+
+_FIGURES_OF_CANDIDATE = 9.5e8
+"""Bytes of memory that a candidate's figures and tolerances take beyond its search, for a lens of about 1 mm³."""
+
+
 @measured
 def bank_estimate(camera: Camera, request: BankRequest, plan: BankPlan, engine: Any = "auto") -> Estimate:
     """Cost of a bank: the four corners of its sensor are simulated, which symmetry may make one.
@@ -243,7 +250,10 @@ def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate
     basis = f"each candidate as the first, of which {each.basis}"
     at_once = min(workers, candidates)
     return Estimate(
-        candidates * each.disk_bytes, candidates * each.seconds / at_once, at_once * each.memory_bytes, basis
+        candidates * each.disk_bytes + _EXPLORATION_REPORT,
+        candidates * each.seconds / at_once,
+        at_once * (each.memory_bytes + _FIGURES_OF_CANDIDATE),
+        basis,
     )
 
 
