@@ -13,6 +13,7 @@ from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
 from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.synth.generate import photograph_scene, simulated_camera
+from metalens.synth.photograph_sources import photographs_of
 
 
 def simulate_capture(
@@ -23,8 +24,8 @@ def simulate_capture(
     Many captures, with crops and exposures of their own, are made by :func:`metalens.generate_pairs`.
 
     Args:
-        photograph: the scene, ``[y, x, 3]`` uint8 sRGB, or the file of a picture. Its largest part with the sensor's
-            aspect is resized to the sensor.
+        photograph: the scene, ``[y, x, 3]`` uint8 sRGB, the file of a picture, or ``embedded:NAME`` of one that comes
+            with the package. Its largest part with the sensor's aspect is resized to the sensor.
         bank: the camera's point spread functions, or their ``psf.h5``.
         seed: of the noise, 0 or more.
 
@@ -55,7 +56,17 @@ def simulate_capture(
     if seed < 0:
         raise InputError(f"capture: seed {seed}: a whole number from 0 on was expected.")
     known = as_bank(bank)
-    picture = photograph if isinstance(photograph, np.ndarray) else read_picture(photograph)
+    picture = photograph if isinstance(photograph, np.ndarray) else _read(photograph)
     scene = scene_from_picture(picture, known.camera.sensor.pixels)
     captured = photograph_scene(simulated_camera(known), scene, np.random.default_rng(seed))
     return to_8_bit(linear_to_srgb(scene)), captured
+
+
+def _read(photograph: str | os.PathLike[str]) -> np.ndarray:
+    if not os.fspath(photograph).startswith("embedded:"):
+        return read_picture(photograph)
+    found = photographs_of(os.fspath(photograph))
+    if len(found) != 1:
+        names = ", ".join(each.name for each in found)
+        raise InputError(f"capture: {photograph}: one photograph was expected; give embedded:NAME with one of {names}.")
+    return read_picture(found[0].path)
