@@ -171,7 +171,7 @@ def _wanted(table: np.ndarray, geometry: Sequence[float] | np.ndarray | None, st
 
 
 def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, piston: np.ndarray) -> np.ndarray:
-    """The candidate with the largest Σ w_λ Re[t(g, λ) exp(−i(φ_λ + c_λ))] at each site, by comparing all of them.
+    """The candidate with the largest Σ w_λ Re[t(g, λ) exp(−i(φ_λ + c_λ))] at each site.
 
     Args:
         phase: ``[site, wavelength]`` wanted phases φ_λ in radians, or ``[site, 1]`` where they are the same.
@@ -180,11 +180,11 @@ def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, p
         piston: ``[wavelength]`` c_λ in radians.
 
     Returns:
-        ``[site]`` numbers of atoms; of equal ones the first.
+        ``[site]`` numbers of atoms; of equal atoms the first.
     """
     turned = weight * offered * np.exp(-1j * piston)
     if phase.shape[1] == 1:
-        turned = turned.sum(axis=1, keepdims=True)
+        return _farthest(turned.sum(axis=1), phase[:, 0])
     pattern = np.concatenate([turned.real, turned.imag], axis=1).astype(np.float32).T
     chosen = np.empty(len(phase), dtype=np.int64)
     for start in range(0, len(phase), BLOCK):
@@ -193,6 +193,48 @@ def best_candidate(phase: np.ndarray, offered: np.ndarray, weight: np.ndarray, p
             np.concatenate([np.cos(part), np.sin(part)], axis=1) @ pattern, axis=1
         )
     return chosen
+
+
+STRAIGHT = 1e-13
+"""Twice the area of a triangle that is taken for a line, over the square of the largest |t|: it is due to rounding."""
+
+
+def _farthest(points: np.ndarray, direction: np.ndarray) -> np.ndarray:
+    """Numbers ``[direction]`` of the complex points ``[point]`` with the largest Re[z exp(−iφ)].
+
+    It is a corner of their convex hull, between the normals of whose edges the direction lies.
+    """
+    corners = _hull(points)
+    if len(corners) == 1:
+        return np.full(len(direction), corners[0])
+    edges = np.roll(points[corners], -1) - points[corners]
+    normal = np.angle(-1j * edges)
+    # From the normal before the first corner on, the normals ascend by a whole turn.
+    ends = (normal[:-1] - normal[-1]) % (2 * np.pi)
+    return corners[np.searchsorted(ends, (np.asarray(direction, dtype=float) - normal[-1]) % (2 * np.pi))]
+
+
+def _hull(points: np.ndarray) -> np.ndarray:
+    """Numbers of the corners of a convex hull, anticlockwise, by Andrew's monotone chain; of equal points the first."""
+    _, first = np.unique(points, return_index=True)
+    # Python's own numbers: NumPy's take ten times as long one by one.
+    place: list[complex] = points.tolist()
+    straight = STRAIGHT * float(np.abs(points).max()) ** 2
+    chain: list[int] = []
+    for order in (first.tolist(), first[::-1].tolist()):
+        begun = len(chain)
+        for number in order:
+            while len(chain) >= begun + 2 and _turn(place[chain[-2]], place[chain[-1]], place[number]) <= straight:
+                chain.pop()
+            chain.append(number)
+        chain.pop()
+    return np.array(chain or first[:1].tolist())
+
+
+def _turn(first: complex, second: complex, third: complex) -> float:
+    """Twice the area of a triangle, positive if its corners lie anticlockwise."""
+    along, further = second - first, third - first
+    return along.real * further.imag - along.imag * further.real
 
 
 def best_pistons(

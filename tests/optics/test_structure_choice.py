@@ -108,10 +108,19 @@ def test_every_place_of_the_opening_has_a_meta_atom_and_none_stands_far_outside(
 
 
 @settings(deadline=None, max_examples=40)
-@given(st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 12), st.booleans())
-def test_the_choice_is_the_best_of_all_candidates(seed, wavelengths, atoms, shared):
+@given(
+    st.integers(0, 2**32 - 1), st.integers(1, 4), st.integers(1, 12), st.booleans(),
+    st.sampled_from(["any", "on a line", "on a circle", "twice"]),
+)  # fmt: skip
+def test_the_choice_is_the_best_of_all_candidates(seed, wavelengths, atoms, shared, kind):
     random = np.random.default_rng(seed)
     offered = random.normal(size=(atoms, wavelengths)) + 1j * random.normal(size=(atoms, wavelengths))
+    offered = {
+        "any": offered,
+        "on a line": offered.real.astype(complex),
+        "on a circle": offered / np.abs(offered),
+        "twice": np.concatenate([offered, offered]),
+    }[kind]
     phase = random.uniform(-500, 500, size=(30, 1 if shared else wavelengths))
     weight, piston = random.dirichlet(np.ones(wavelengths)), random.uniform(0, 7, wavelengths)
     found = best_candidate(phase, offered, weight, piston)
