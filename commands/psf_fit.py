@@ -23,13 +23,12 @@ if TYPE_CHECKING:
 @click.option("--lens", required=True, help="The nominal lens: a lens.toml or the name of a preset.")
 @click.option(
     "--parameters",
-    default="defocus,tilt,decentre",
-    show_default=True,
-    help="Free parameters, comma-separated: defocus, tilt, decentre, width_error.",
+    help="Free parameters, comma-separated: defocus, tilt, decentre, width_error. [default: the first three; without "
+    "tilt where the lens has refractive surfaces]",
 )
 @click.option("--wavelengths", type=WAVELENGTHS, help="Wavelengths per colour channel. [default: the lens file's]")
 @json_option
-def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int | None, as_json: bool) -> None:
+def fit(bank: Path, output: Path, lens: str, parameters: str | None, wavelengths: int | None, as_json: bool) -> None:
     """Fit parameters of a lens to the point spread functions of BANK, a psf.h5, usually a measured one.
 
     Prints each parameter with its standard error, the residual, and parameters that the PSFs cannot separate.
@@ -42,7 +41,7 @@ def fit(bank: Path, output: Path, lens: str, parameters: str, wavelengths: int |
     camera, functions = read_camera(lens), read_psf_bank(bank)
     # A lens.toml refers to files beside it, so they are written beside the new lens.toml as well.
     camera.in_folder(real_path(output).parent)
-    names = [name.strip() for name in parameters.split(",") if name.strip()]
+    names = None if parameters is None else [name.strip() for name in parameters.split(",") if name.strip()]
     with count_progress("fit", "trial") as tell:
         found = fit_lens(functions, camera, parameters=names, wavelengths_per_channel=wavelengths, progress=tell)
     fitted = fitted_camera(camera, found)

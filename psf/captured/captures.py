@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,14 +14,14 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.spectrum import CHANNEL_NAMES
-from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.captures.pinhole_captures import CaptureSet, PinholeCapture
 from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank import GREEN, Layout, PsfBank, grid_positions
 from metalens.optics.from_lens_toml import metalens_of
+from metalens.optics.refraction.check import checked_behind_surfaces
 from metalens.psf.captured.noise import border_level, without_negatives
 from metalens.psf.captured.registration import find_shifts, shift_images
-from metalens.psf.conjugates import at_sensor
+from metalens.psf.conjugates import at_sensor, source_at
 from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.measures import centroid
 from metalens.psf.rays import chief_ray
@@ -149,12 +150,20 @@ def _position(capture: PinholeCapture, camera: Camera) -> tuple[float, float]:
     if capture.y_um is not None and capture.x_um is not None:
         return capture.y_um * 1e-6, capture.x_um * 1e-6
     assert capture.field_deg is not None
-    refuse_surfaces("psf measured: field_deg", camera.lens.surfaces)
     angle = (np.radians(capture.field_deg), np.radians(capture.azimuth_deg or 0.0))
     direction = jnp.asarray(field_direction((float(angle[0]), float(angle[1]))))
     moved = jnp.array([camera.lens.defocus_m, *np.tan(camera.sensor.tilt)])
     band = camera.spectrum.channels[GREEN].centre_nm * 1e-9 if camera.spectrum.channels else 550e-9
-    y, x = np.asarray(chief_ray(at_sensor(metalens_of(camera), direction, moved), jnp.asarray(band), direction).landing)
+    distance = camera.object_distance_m if math.isfinite(camera.object_distance_m) else None
+    lens = at_sensor(metalens_of(camera), direction, moved)
+    flat, light, _ = checked_behind_surfaces(lens, source_at(direction, distance), band)
+    landing = np.asarray(chief_ray(flat, jnp.asarray(band), light.direction).landing, dtype=float)
+    y, x = landing + camera.lens.decentre_m
+    if not math.isfinite(y + x):
+        raise InputError(
+            f"psf measured: the chief ray of the field at {capture.field_deg:g}° does not reach the sensor; check "
+            "field_deg and the lens."
+        )
     return float(y), float(x)
 
 

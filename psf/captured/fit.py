@@ -17,11 +17,11 @@ import numpy as np
 from metalens.formats.camera.camera import Camera, dump_camera, parse_camera
 from metalens.formats.camera.lens import Lens
 from metalens.formats.camera.parts import Fabrication, NanoOpticsProxyResponse
-from metalens.formats.camera.surfaces import refuse_surfaces
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN, PsfBank
 from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.metalens import Metalens
+from metalens.optics.refraction.rear_rays import air_behind
 from metalens.psf.captured.fit_model import NUMBERS, LensModel, free_numbers, lens_model
 from metalens.psf.captured.variable_projection import (
     NormalEquations,
@@ -31,6 +31,7 @@ from metalens.psf.captured.variable_projection import (
     standard_errors,
 )
 from metalens.psf.measures import centroid
+from metalens.psf.rays import seen_cone
 
 MOST_NODES = 25
 """Nodes that are compared, evenly taken from a larger bank: a few numbers need no more."""
@@ -99,7 +100,7 @@ def fit_lens(
     bank: PsfBank,
     camera: Camera,
     *,
-    parameters: Sequence[str] = ("defocus", "tilt", "decentre"),
+    parameters: Sequence[str] | None = None,
     wavelengths_per_channel: int | None = None,
     free_shift: bool | None = None,
     progress: Callable[[int, int], None] | None = None,
@@ -113,17 +114,17 @@ def fit_lens(
         bank: the functions, measured or simulated.
         camera: the nominal lens; its defocus, tilt and width error, if given, are the start of the fit.
         parameters: names of :data:`metalens.psf.captured.fit_model.PARAMETERS`: ``defocus`` in metres; ``tilt`` of
-            the sensor; ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms.
+            the sensor; ``decentre`` of the lens' axis from the sensor's centre; ``width_error`` of all meta-atoms. By
+            default the first three; of a lens with refractive surfaces without the tilt.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
         free_shift: whether each node's window has a shift of its own; by default, if the bank says that it was
             measured: a hundredth of a pixel matters, and no position is known so well.
         progress: called with the number of steps done and the largest number of them.
 
     Raises:
-        InputError: an unknown parameter, ``width_error`` of a lens without meta-atoms, another pixel pitch than the
-            bank's, or a camera that cannot be simulated.
+        InputError: an unknown parameter, ``width_error`` of a lens without meta-atoms, ``tilt`` behind refractive
+            surfaces, another pixel pitch than the bank's, or a camera that cannot be simulated.
     """
-    refuse_surfaces("psf fit", camera.lens.surfaces)
     free = free_numbers(metalens_of(camera), parameters)
     _check_pitch(bank, camera)
     chosen = np.unique(np.linspace(0, len(bank.position) - 1, min(MOST_NODES, len(bank.position))).round().astype(int))
@@ -190,14 +191,14 @@ def _with_width_error(lens: Lens, error: float) -> Lens:
 
 
 def depth_of_focus(lens: Metalens, wavelength: float) -> float:
-    """Depth of focus λ/NA² of the lens' own opening, in metres.
+    """Depth of focus λ/NA² of the lens' own opening, as it is seen from the sensor, in metres.
 
     Args:
         lens: whose focal length and aperture it has.
         wavelength: in metres.
     """
     aperture = 0.5 * float(lens.aperture_diameter)
-    return float(wavelength * (1 + (float(lens.focal_length) / aperture) ** 2))
+    return float(wavelength * (1 + (float(seen_cone(lens, wavelength).focal_length) / aperture) ** 2))
 
 
 @dataclass(frozen=True)
@@ -248,10 +249,10 @@ class _Search:
         if NUMBERS.index("defocus") not in self.free:
             return [nominal]
         lens, spacing = self.model.lens, depth_of_focus(self.model.lens, float(np.median(self.model.wavelength)))
-        states = [nominal]
+        states, air = [nominal], float(air_behind(lens))
         for place in range(-SCAN_REACH, SCAN_REACH + 1):
             moved = self.model.start + spacing * place * (np.arange(len(NUMBERS)) == 0)
-            if place == 0 or not 0.5 < 1 + moved[0] / float(lens.focal_length) < 2:
+            if place == 0 or not -0.5 * air < moved[0] < float(lens.focal_length):
                 continue
             states.append(self._at(moved, self._no_shift()))
             self.tell()

@@ -14,14 +14,10 @@ import numpy as np
 from metalens.formats.camera.camera import Camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import GREEN
-from metalens.optics.from_lens_toml import metalens_of
 from metalens.optics.meta_atoms import MetaAtoms
 from metalens.optics.metalens import Metalens
-from metalens.psf.camera_fields import direction_on_moved_sensor
-from metalens.psf.conjugates import Conjugates
-from metalens.psf.engines.image_window import ImageWindow
-from metalens.psf.rays import direction_to
-from metalens.psf.simulator import PsfSimulator, simulator_of_directions
+from metalens.psf.camera_fields import direction_on_moved_sensor, view_of
+from metalens.psf.simulator import PsfSimulator
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
 PARAMETERS: dict[str, tuple[str, ...]] = {
@@ -91,12 +87,14 @@ def _images(
     simulator: PsfSimulator, weight: np.ndarray, reference: float, position: np.ndarray
 ) -> Callable[[Metalens, jax.Array, jax.Array], jax.Array]:
     """A function of lens, numbers and shifts; inside, everything is relative to the lens' axis."""
+    distance = simulator.conjugates.finite_distance
 
     def images(lens: Metalens, values: jax.Array, shift: jax.Array) -> jax.Array:
         moved, place = values[:3], jnp.asarray(position) - values[3:5]
         if isinstance(lens.response, MetaAtoms):
             lens = replace(lens, response=replace(lens.response, width_error=values[5]))
-        direction = jax.vmap(partial(direction_on_moved_sensor, lens, reference, moved))(place)
+        follow = partial(direction_on_moved_sensor, lens, reference, moved, object_distance=distance)
+        direction = jax.vmap(follow)(place, jnp.asarray(simulator.direction))
         light = simulator.on_moved_sensor(lens, direction, place + shift, moved)
         return jnp.einsum("cw,nwyx->ncyx", jnp.asarray(weight), light)
 
@@ -131,35 +129,33 @@ def lens_model(
     Raises:
         InputError: the camera cannot be simulated there.
     """
-    lens = metalens_of(camera)
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
     reference = float(weight[GREEN] @ wavelength)
-    slopes = np.tan(camera.sensor.tilt)
-    simulator = simulator_of_directions(
-        lens,
-        wavelength,
-        np.array([direction_to(lens, reference, float(y), float(x)) for y, x in position]),
-        ImageWindow(window, camera.sensor.pixel_pitch_m, integrate_pixels=True),
-        centres=np.asarray(position),
-        engine="angular_spectrum",
-        conjugates=Conjugates(camera.object_distance_m, camera.lens.defocus_m, (float(slopes[0]), float(slopes[1]))),
+    view = view_of(camera, np.asarray(position), reference)
+    lens = view.lens
+    simulator = view.simulator(
+        wavelength, window=window, pixel_pitch=camera.sensor.pixel_pitch_m, engine="angular_spectrum"
     )
     error = float(lens.response.width_error) if isinstance(lens.response, MetaAtoms) else 0.0
-    start = np.array([camera.lens.defocus_m, *slopes, *camera.lens.decentre_m, error])
+    start = np.array([view.defocus, *view.sensor_tilt, *camera.lens.decentre_m, error])
     images = _images(simulator, weight, reference, np.asarray(position, dtype=np.float64))
     return LensModel(lens, wavelength, start, jax.jit(images), jax.jit(_derivatives(images)))
 
 
-def free_numbers(lens: Metalens, parameters: Sequence[str]) -> tuple[int, ...]:
+def free_numbers(lens: Metalens, parameters: Sequence[str] | None = None) -> tuple[int, ...]:
     """Indices into :data:`NUMBERS` of the numbers that parameters are made of.
 
     Args:
         lens: of the camera.
-        parameters: names of :data:`PARAMETERS`.
+        parameters: names of :data:`PARAMETERS`; by default those of the alignment that the lens has.
 
     Raises:
-        InputError: no such parameter, none at all, one twice, or a width error of a lens without meta-atoms.
+        InputError: no such parameter, none at all, one twice, a width error of a lens without meta-atoms, or the tilt
+            of a sensor behind refractive surfaces.
     """
+    refracts = bool(lens.surfaces or lens.rear_surfaces)
+    if parameters is None:
+        parameters = ("defocus", "decentre") if refracts else ("defocus", "tilt", "decentre")
     for name in parameters:
         if name not in PARAMETERS:
             raise InputError(f"psf fit: no parameter {name!r}; {', '.join(PARAMETERS)} can be fitted.")
@@ -170,5 +166,9 @@ def free_numbers(lens: Metalens, parameters: Sequence[str]) -> tuple[int, ...]:
             "psf fit: width_error is an error of the meta-atoms' widths, and this lens has none, its response is "
             f'{type(lens.response).__name__}; give it a [lens.response] of kind "nano_optics_proxy", or leave '
             "width_error out."
+        )
+    if "tilt" in parameters and refracts:
+        raise InputError(
+            "psf fit: tilt: tilted sensors are not simulated behind refractive surfaces; leave it out of --parameters."
         )
     return tuple(NUMBERS.index(number) for name in PARAMETERS if name in parameters for number in PARAMETERS[name])

@@ -73,7 +73,7 @@ def test_surfaces_that_cannot_be(refused, small_camera_text, tmp_path, surfaces,
     [
         ("psf {hybrid} -o OUT.h5 --engine fresnel", "refractive surfaces"),
         ("verify {hybrid} -o OUT --dry-run", "verify: lens.surfaces"),
-        ("psf fit {psf} -o OUT.toml --lens {hybrid}", "psf fit: lens.surfaces"),
+        ("psf fit {psf} -o OUT.toml --lens {hybrid} --parameters defocus,tilt", "psf fit: tilt: tilted sensors"),
         ("design {spec} -o OUT.toml --dry-run", "start.families"),
         ("explore {spec} -o OUT --dry-run", "explore: lens.surfaces"),
     ],

@@ -13,7 +13,9 @@ from metalens.formats.captures.pinhole_captures import read_capture_set
 from metalens.formats.files.errors import InputError, InputWarning
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank, write_psf_bank
+from metalens.optics.from_lens_toml import metalens_of
 from metalens.psf.captured.captures import bank_of_captures
+from metalens.psf.rays import direction_to
 
 PITCH = 1e-6
 POSITION_UM = np.array([[-20.0, -30.0], [-20.0, 30.0], [20.0, -30.0], [20.0, 30.0]])
@@ -128,13 +130,20 @@ def test_without_darks_the_border_is_the_background(camera, captures, tmp_path):
     assert np.linalg.norm(bank.intensity - truth()) < 0.03 * np.linalg.norm(truth())
 
 
-def test_a_field_angle_stands_for_the_place_where_its_chief_ray_lands(camera, captures, tmp_path):
+GLASS = {"radius_of_curvature_um": 900.0, "index": 1.5, "thickness_um": 200.0, "clear_diameter_um": 650.0}
+
+
+@pytest.mark.parametrize("surfaces", [None, [GLASS]], ids=["metasurface", "behind glass"])
+def test_a_field_angle_stands_for_the_place_where_its_chief_ray_lands(camera, captures, tmp_path, surfaces):
     folder = captures(tmp_path, repeats=1)
     index = folder / "captures.toml"
     index.write_text(index.read_text().replace("y_um = -20.0\nx_um = -30.0", "field_deg = 2.0\nazimuth_deg = 90.0"))
-    bank = bank_of_captures(read_capture_set(folder), camera)
-    landing = camera.lens.focal_length_m * np.tan(np.radians(2.0))
-    np.testing.assert_allclose(bank.position[0], [landing, 0], atol=2e-9)
+    camera = camera.with_(lens={"surfaces": surfaces, "decentre_um": (1.0, -2.0)})
+    landing = bank_of_captures(read_capture_set(folder), camera).position[0] - camera.lens.decentre_m
+    if surfaces is None:
+        np.testing.assert_allclose(landing, [camera.lens.focal_length_m * np.tan(np.radians(2.0)), 0], atol=2e-9)
+    direction = direction_to(metalens_of(camera), 530e-9, *landing)
+    np.testing.assert_allclose(direction, [np.sin(np.radians(2.0)), 0], atol=1e-5)
 
 
 def test_grey_files_of_each_channel_make_the_same_bank(camera, tmp_path):

@@ -13,12 +13,15 @@ from metalens.formats.camera.camera import Camera, dump_camera, read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 from metalens.optics import metalens_of
+from metalens.psf.camera_fields import view_of
 from metalens.psf.captured.fit import LensFit, fit_lens, fitted_camera
 from metalens.psf.conjugates import Conjugates
 from metalens.psf.engines.image_window import ImageWindow
 from metalens.psf.external_bank import bank_of_functions
 from metalens.psf.simulator import simulator_of_directions
 from metalens.psf.spectra.spectrum import spectral_quadrature
+
+from .test_tolerance_of_surfaces import behind, hybrid
 
 POSITION = 1e-6 * np.array([[-36.0, -36.0], [-30.0, 30.0], [0.0, 0.0], [30.0, -30.0], [36.0, 24.0]])
 PROXY = {"kind": "nano_optics_proxy", "wavelength_nm": 532.0, "orders": [-1, 0, 1, 2]}
@@ -177,6 +180,24 @@ def test_an_error_of_all_widths_is_recovered_by_the_light_of_the_other_orders():
     assert fit.value[0] == pytest.approx(3e-6, abs=0.1e-6)
     assert fit.value[1] == pytest.approx(0.03, rel=0.1)
     assert fitted_camera(nominal, fit).lens.response.duty_error == pytest.approx(fit.value[1], abs=1e-6)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("nominal", [pytest.param(hybrid(), id="front"), pytest.param(behind(), id="behind")])
+def test_a_lens_with_refractive_surfaces_that_is_out_of_place_is_found_there(nominal):
+    """Chief rays of the captures are followed from the axis; the place of each window is free, as in a measurement."""
+    true, position = (4e-6, 2e-6, -1.5e-6), 0.4 * POSITION[[0, 2, 4]]
+    moved = nominal.with_(lens={"defocus_um": 1e6 * true[0], "decentre_um": tuple(1e6 * each for each in true[1:])})
+    wavelength, weight = spectral_quadrature(nominal.spectrum)
+    view = view_of(moved, position, float(weight[1] @ wavelength))
+    simulator = view.simulator(wavelength, window=(15, 15), pixel_pitch=1e-6, engine="direction_cosine")
+    light = np.einsum("cw,nwyx->ncyx", weight, np.asarray(simulator(view.lens), dtype=float))
+    light *= 1 + 0.01 * np.random.default_rng(1).normal(size=light.shape)
+    light /= light.sum(axis=(-2, -1), keepdims=True)
+    fit = fit_lens(bank_of(nominal, light, position), nominal, free_shift=True)
+    assert fit.names == ("defocus", "decentre_y", "decentre_x")
+    np.testing.assert_allclose(fit.value, true, atol=0.3e-6)
+    assert fit.residual < 0.02 < 5 * fit.residual < fit.residual_before
 
 
 def test_a_width_error_of_an_ideal_phase_is_refused():
