@@ -1,4 +1,4 @@
-"""How long a process takes from its start: imports, help, and a first simulation with what JAX keeps on disk."""
+"""How long a process takes from its start: imports, help, a first simulation, and one restored picture."""
 
 from __future__ import annotations
 
@@ -32,13 +32,26 @@ def small_bank() -> Task:
     return run
 
 
+def one_picture() -> Task:
+    """``metalens restore`` of the embedded example, each time into a new folder."""
+    folder = Path(tempfile.mkdtemp())
+    numbers = iter(range(10**6))
+
+    def run() -> None:
+        python("-m", "metalens.cli", "restore", "embedded:example", "-o", str(folder / str(next(numbers))))
+
+    return run
+
+
 IDLE = Beside("python -c pass", lambda: running("-c", "pass"))
 CLICK = Beside("import click", lambda: running("-c", "import click"))
 IMPORTS = Beside("import jax, h5py, scipy.fft", lambda: running("-c", "import jax, jax.numpy, h5py, scipy.fft"))
+TORCH = Beside("import torch, safetensors", lambda: running("-c", "import torch, safetensors"))
 
 JOBS = {
     "import metalens": Job(lambda: running("-c", "import metalens"), IDLE),
     "metalens --help": Job(lambda: running("-m", "metalens.cli", "--help"), CLICK),
     "metalens psf --help": Job(lambda: running("-m", "metalens.cli", "psf", "--help"), CLICK),
     "metalens psf, 3 × 3 fields, warm cache": Job(small_bank, IMPORTS),
+    "metalens restore, one picture": Job(one_picture, TORCH),
 }
