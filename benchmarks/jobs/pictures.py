@@ -12,6 +12,7 @@ import metalens
 from metalens.formats.psf.bank import PsfBank
 from metalens.restore.inference.restoration import Settings, decode, latents_of
 from metalens.synth.blur import blur, shift_variant_blur
+from metalens.synth.generate import photograph_scene, simulated_camera
 from metalens.workflows.capture import simulate_capture
 
 PHOTOGRAPH = "embedded:coffee"
@@ -40,8 +41,10 @@ def convolved() -> Task:
 
 
 def captured() -> Task:
-    """Scene to capture: blur, exposure, noise, development."""
-    return partial(simulate_capture, PHOTOGRAPH, bank())
+    """Scene to capture: blur, exposure, noise, development; the operator of the blur is there."""
+    found = bank()
+    camera, random = simulated_camera(found), np.random.default_rng(0)
+    return partial(photograph_scene, camera, scene_of(found.camera.sensor.pixels), random)
 
 
 def restored() -> Task:
