@@ -21,6 +21,7 @@ Files, in reading order:
 - ``pictures``           the figures of a report
 - ``report``             the report
 - ``architecture``   an architecture in numbers: the lens behind a stop, the envelope, the candidate's specification
+- ``hybrid_architecture`` the same with refractive surfaces: rays through the glass, and the phase to begin with
 - ``architecture_sampling`` which architectures are tried: a Sobol sequence, then steps from the Pareto front
 - ``tolerance_estimate`` what errors of fabrication and assembly take from the restored picture
 - ``candidate``      one candidate: search, check and figures

@@ -10,11 +10,12 @@ import numpy as np
 
 from metalens.formats.camera.camera import Camera
 from metalens.formats.camera.parts import KinoformResponse
-from metalens.formats.camera.surfaces import refuse_surfaces
+from metalens.formats.camera.surfaces import surfaces_in_front
 from metalens.formats.design.exploration import Architecture, Choice, Envelope, Ranges
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
 from metalens.psf.design.contradictions import NEGLIGIBLE
+from metalens.psf.design.hybrid_architecture import focusing_phase, green_wavelength, hybrid_rays
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
 NUMBERS = tuple(Ranges.model_fields)
@@ -80,7 +81,6 @@ def branches_of(spec: DesignSpec) -> tuple[list[Branch], list[str]]:
         spec: the specification.
     """
     assert spec.explore is not None
-    refuse_surfaces("explore", spec.camera.lens.surfaces)
     plain = spec.model_copy(update={"explore": None})
     branches, problems = [], []
     for choice in spec.explore.choices or (None,):
@@ -89,7 +89,9 @@ def branches_of(spec: DesignSpec) -> tuple[list[Branch], list[str]]:
         except InputError as error:
             problems.append(f"choices.{choice.name if choice else ''}: {str(error).rstrip('.')}")
             continue
-        branches.append(_branch(changed, spec, choice))
+        branch = _branch(changed, spec, choice)
+        branches.append(branch)
+        problems += _of_surfaces(branch, spec.explore.envelope)
     return branches, problems
 
 
@@ -108,6 +110,25 @@ def _branch(changed: DesignSpec, spec: DesignSpec, choice: Choice | None) -> Bra
     return Branch(None if choice is None else choice.name, changed, ends[:, 0], ends[:, 1], share)
 
 
+def _of_surfaces(branch: Branch, envelope: Envelope) -> list[str]:
+    """Clauses for what is not explored with refractive surfaces: stops, and the period of the phase."""
+    if branch.spec.camera.lens.surfaces is None:
+        return []
+    name = "" if branch.choice is None else f"choices.{branch.choice}: "
+    found = []
+    if branch.high[NUMBERS.index("stop_distance_um")] > 0 or branch.high[NUMBERS.index("substrate_um")] > 0:
+        found.append(
+            f"{name}camera.lens.surfaces: a metasurface with refractive surfaces is its own stop here; leave out the "
+            "stop, stop_distance_um and substrate_um"
+        )
+    if envelope.period_um is not None:
+        found.append(
+            f"{name}envelope.period_um is that of a lens without refractive surfaces, which share the power with the "
+            "metasurface; leave it out"
+        )
+    return found
+
+
 def half_diagonal_um(camera: Camera) -> float:
     """From the sensor's centre to its corner."""
     return 0.5 * math.hypot(*camera.sensor.pixels) * camera.sensor.pixel_pitch_um
@@ -116,9 +137,10 @@ def half_diagonal_um(camera: Camera) -> float:
 def corner_ray(camera: Camera, focal_length: np.ndarray, air: np.ndarray, glass: np.ndarray) -> np.ndarray:
     """Field angle and height on the lens of the chief ray that lands in the sensor's corner.
 
-    The lens has the quadratic phase −π r²/(λ f), the textbook one behind a stop. With σ = sin θ in front of the camera,
-    the ray meets the lens at r = a σ/√(1 − σ²) + g σ/√(n² − σ²) behind air a and glass g of index n, and leaves it with
-    the sine β = σ − r/f. The image is the branch of landing points that begins on the axis (see ``psf/rays.py``).
+    Rays go through refractive surfaces to the centre of the metasurface (``hybrid_architecture``). Without them the
+    lens has the quadratic phase −π r²/(λ f), the textbook one behind a stop. With σ = sin θ in front of the camera, the
+    ray meets the lens at r = a σ/√(1 − σ²) + g σ/√(n² − σ²) behind air a and glass g of index n, and leaves it with the
+    sine β = σ − r/f. The image is the branch of landing points that begins on the axis (see ``psf/rays.py``).
 
     Args:
         camera: whose sensor and plates are meant.
@@ -130,6 +152,9 @@ def corner_ray(camera: Camera, focal_length: np.ndarray, air: np.ndarray, glass:
         ``[candidate, (sine, height in µm)]``; NaN where no chief ray reaches the corner.
     """
     half, index = half_diagonal_um(camera), substrate_index(camera)
+    if camera.lens.surfaces is not None:
+        sine = hybrid_rays(camera).sine_of(focal_length, half)
+        return np.stack([sine, np.zeros_like(sine)], axis=1)
     cover = camera.lens.cover_glass
     behind = (0.0, 1.0) if cover is None else (cover.thickness_um, cover.index)
     length, first, second = (np.asarray(each, dtype=float)[:, None] for each in (focal_length, air, glass))
@@ -195,15 +220,18 @@ def quantities_of(camera: Camera, architectures: Sequence[Architecture]) -> dict
     has_stop = air + glass > 0
     ray = corner_ray(camera, focal, air, glass)
     diameter = lens_diameter_um(has_stop, pupil, ray[:, 1])
-    sine = np.where(has_stop, ray[:, 0], np.sin(np.arctan2(half_diagonal_um(camera), focal)))
+    refracts = camera.lens.surfaces is not None
+    sine = np.where(has_stop | refracts, ray[:, 0], np.sin(np.arctan2(half_diagonal_um(camera), focal)))
+    cone = hybrid_rays(camera).cone_um(focal) if refracts else focal
+    in_front = sum(each.thickness_um or 0.0 for each in surfaces_in_front(camera.lens.surfaces))
     return {
         "focal_length_um": focal,
-        "track_length_um": focal + air + glass,
+        "track_length_um": in_front + air + glass + focal,
         "diameter_um": diameter,
         "period_um": 1e-3 * _turn_nm(camera) * focal / (0.5 * diameter),
-        "f_number": focal / pupil,
+        "f_number": cone / pupil,
         "field_deg": np.degrees(np.arcsin(sine)),
-        "numerical_aperture": np.sin(np.arctan2(0.5 * pupil, focal)),
+        "numerical_aperture": np.sin(np.arctan2(0.5 * pupil, cone)),
     }
 
 
@@ -235,7 +263,8 @@ def kept_limits(camera: Camera, envelope: Envelope, quantities: dict[str, np.nda
     angle = np.degrees(np.arctan2(half, quantities["focal_length_um"]))
     reached = np.isfinite(quantities["field_deg"]) & (angle <= LARGEST_ANGLE)
     kept[f"a chief ray to the sensor's corner, at most {LARGEST_ANGLE:g}° off axis"] = reached
-    if camera.lens.meta_atoms is not None:
+    # The metasurface of a hybrid has a part of the power only: whether the lattice resolves it, its design tells.
+    if camera.lens.meta_atoms is not None and camera.lens.surfaces is None:
         shortest = _shortest_nm(camera)
         aperture = np.sin(np.arctan2(0.5 * quantities["diameter_um"], quantities["focal_length_um"]))
         limit = 0.5 * shortest / camera.lens.meta_atoms.pitch_nm
@@ -266,6 +295,9 @@ def candidate_spec(branch: Branch, architecture: Architecture, number: int) -> D
             lens["substrate"] = {"thickness_um": architecture.substrate_um, "index": substrate_index(camera)}
     name = f"{spec.name[:70]} {number:03d}"
     start = architecture.start_wavelength_nm
+    if camera.lens.surfaces is not None:
+        wavelength = green_wavelength(camera) if start is None else 1e-9 * start
+        lens["phase"] = focusing_phase(camera.with_(lens=lens), wavelength)
     return spec.with_(
         name=name,
         camera={"name": name, "lens": lens},

@@ -12,6 +12,7 @@ import jax
 import numpy as np
 
 from metalens.formats.camera.camera import Camera, camera_of_json, camera_to_json, write_camera
+from metalens.formats.camera.size import entrance_diameter_um, track_length_um
 from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.errors import InputError
 from metalens.psf.camera_fields import view_of
@@ -21,6 +22,7 @@ from metalens.psf.design.run import designed_camera, task_of
 from metalens.psf.design.search import best_of, first_state, run_search
 from metalens.psf.design.tolerance_estimate import tolerance_loss_db
 from metalens.psf.design.whole_sensor import corner_deg
+from metalens.psf.rays import seen_cone
 from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import reachable_light
 from metalens.runners.job import Progress
@@ -98,10 +100,10 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
     restored = _by_field(found.restored)
     wavelength, weight = spectral_quadrature(camera.spectrum, problem.spec.sampling.wavelengths_per_channel)
     lens = camera.lens
-    pupil = lens.aperture_um if lens.stop is None else lens.stop.diameter_um
-    f_number = lens.focal_length_um / pupil
     position, _ = field_positions(camera, found.fields_deg)
     view = view_of(camera, position, float(weight[1] @ wavelength))
+    cone_um = 1e6 * float(seen_cone(view.lens, float(weight[1] @ wavelength)).focal_length)
+    f_number = cone_um / entrance_diameter_um(lens)
     efficiency = float(share @ _by_field(reachable_light(view, wavelength) @ weight.T))
     return {
         "restored_db": decibels(float(share @ restored)),
@@ -109,7 +111,7 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
         "restored_edge_db": decibels(restored[-1]),
         "captured_db": decibels(float(share @ _by_field(found.captured))),
         "tolerance_loss_db": tolerance_loss_db(problem, camera),
-        "track_length_um": track_length_um(camera),
+        "track_length_um": track_length_um(lens),
         "diameter_um": lens.aperture_um,
         "f_number": f_number,
         "field_deg": corner_deg(camera),
@@ -120,12 +122,3 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
 def _by_field(values: np.ndarray) -> np.ndarray:
     """``[field]`` means over what comes after the first axis."""
     return np.asarray(np.mean(np.reshape(values, (len(values), -1)), axis=1))
-
-
-def track_length_um(camera: Camera) -> float:
-    """From the stop, or from the lens that is its own, to the sensor."""
-    lens = camera.lens
-    if lens.stop is None:
-        return lens.focal_length_um
-    glass = 0.0 if lens.substrate is None else lens.substrate.thickness_um
-    return lens.stop.distance_um + glass + lens.focal_length_um

@@ -75,6 +75,21 @@ def test_an_envelope_becomes_a_lens_and_a_report(spec: Path) -> None:
     assert "\\n" not in result.output
 
 
+@pytest.mark.long
+def test_cameras_with_refractive_surfaces_are_explored(tmp_path: Path) -> None:
+    glass = "{ thickness_um = 20.0, clear_diameter_um = 40.0, radius_of_curvature_um = 60.0, index = 1.5 }"
+    text = SPEC.replace("focal_length_um = 60.0", f"focal_length_um = 60.0, surfaces = [{glass}]")
+    text = text.replace("steps = 4", "steps = 1").replace('families = ["hyperbolic"]', 'families = ["camera"]')
+    folder = tmp_path / "found"
+    result = explore(written(tmp_path, text + EXPLORE.partition("# The")[0]), "-o", folder, "--json")
+    assert result.exit_code == 0, result.output
+    told = json.loads((folder / "report.json").read_text())
+    for each in told["candidates"]:
+        assert each["figures"]["track_length_um"] == 80.0
+        assert each["figures"]["restored_db"] > each["figures"]["captured_db"]
+    assert len(read_camera(folder / "best.toml").lens.surfaces) == 1
+
+
 @pytest.mark.long  # two processes are started and compile the same simulation again
 def test_two_workers_find_what_one_does(tmp_path: Path) -> None:
     text = SPEC.replace("steps = 4", "steps = 1") + EXPLORE.partition("# The")[0]

@@ -27,7 +27,9 @@ from metalens.psf.design.architecture import (
     quantities_of,
 )
 from metalens.psf.design.architecture_sampling import GENERATION, Sampler, fronts, pareto_front, reflected
-from metalens.psf.rays import chief_ray, direction_to, ray_landing
+from metalens.psf.design.hybrid_architecture import focusing_phase, green_wavelength
+from metalens.psf.design.whole_sensor import corner_deg
+from metalens.psf.rays import chief_ray, direction_to, ray_landing, seen_cone
 
 SPEC = read_design("explore-1mm3")
 BASE = read_camera("metacamera")
@@ -113,9 +115,72 @@ def test_what_is_not_free_is_the_cameras_own() -> None:
         assert (told.focal_length_um, told.start_wavelength_nm, told.has_stop) == (900.0, None, False)
 
 
+INDEX = 1.5168
+CURVED = {"radius_of_curvature_um": 110.0, "thickness_um": 40.0, "clear_diameter_um": 80.0, "index": INDEX}
+GLASS = {
+    "front": [CURVED],
+    "behind": [
+        {"metasurface": True, "thickness_um": 40.0, "index": INDEX},
+        {"radius_of_curvature_um": -110.0, "clear_diameter_um": 80.0},
+    ],
+}
+
+
+def with_glass(surfaces: list[dict], **lens: object) -> Camera:
+    sensor = {"pixels": (32, 32), "pixel_pitch_um": 1.2}
+    return BASE.with_(lens={"aperture_um": 40.0, "surfaces": surfaces, **lens}, sensor=sensor)
+
+
+@pytest.mark.parametrize("place", [pytest.param("front", marks=pytest.mark.long), "behind"])
+def test_with_refractive_surfaces_the_corner_the_cone_and_the_length_are_those_of_the_glass(place: str) -> None:
+    """The sensor is not where the rays were traced to: what is linear in its distance is carried there."""
+    spec = explored(choices=[], range={"pupil_um": 40.0, "focal_length_um": [170.0, 240.0]})
+    camera = with_glass(GLASS[place], focal_length_um=200.0)
+    (branch,) = branches_of(spec.with_(camera=camera.model_dump(exclude_none=True)))[0]
+    told = Architecture(pupil_um=40.0, focal_length_um=225.0)
+    quantities = {name: value[0] for name, value in quantities_of(branch.spec.camera, [told]).items()}
+    found = candidate_spec(branch, told, 0).camera
+    assert found.lens.surfaces == camera.lens.surfaces
+    assert quantities["field_deg"] == pytest.approx(corner_deg(found), abs=1e-3)
+    assert quantities["track_length_um"] == (265.0 if place == "front" else 225.0)
+    cone_um = 1e6 * float(seen_cone(metalens_of(found), green_wavelength(found)).focal_length)
+    assert quantities["f_number"] == pytest.approx(cone_um / 40.0, rel=1e-4)
+    assert np.isnan(quantities_of(camera, [told.model_copy(update={"focal_length_um": 39.0})])["field_deg"][0]) == (
+        place == "behind"
+    )
+
+
+def test_the_phase_to_begin_with_adds_to_the_glass_what_it_lacks_of_the_focus() -> None:
+    """A plano-hyperbolic lens focuses parallel light at f₀ behind the metasurface, which adds λ(1/f − 1/f₀)/2π r²/2."""
+    plane = {"thickness_um": 60.0, "clear_diameter_um": 100.0, "index": INDEX}
+    oval = {"radius_of_curvature_um": (1 - INDEX) * 300.0, "conic": -(INDEX**2)}
+    surfaces = [plane, oval | {"thickness_um": 10.0, "clear_diameter_um": 100.0}]
+    focused = focusing_phase(with_glass(surfaces, focal_length_um=290.0), 532e-9)
+    np.testing.assert_allclose(focused["coefficients_rad"], 0, atol=0.02)
+    nearer = focusing_phase(with_glass(surfaces, focal_length_um=200.0), 532e-9)
+    expected = -np.pi * 20.0**2 / 0.532 * (1 / 200.0 - 1 / 290.0)
+    assert nearer["coefficients_rad"][0] == pytest.approx(expected, rel=2e-3)
+
+
+def test_glass_that_reflects_the_light_on_the_axis_is_refused() -> None:
+    dense = {"metasurface": True, "thickness_um": 30.0, "index": 4.0}
+    camera = with_glass([dense, {"radius_of_curvature_um": -21.0, "clear_diameter_um": 40.0}], focal_length_um=200.0)
+    with pytest.raises(InputError, match=r"light on the axis does not come through lens.surfaces; use a smaller pupil"):
+        focusing_phase(camera, 532e-9)
+
+
 @pytest.mark.parametrize(
     ("changes", "messages"),
     [
+        (
+            {
+                "choices": [
+                    {"name": "glass", "camera": {"lens": {"surfaces": GLASS["front"]}}, "range": {"substrate_um": 9.0}}
+                ],
+                "envelope": {"period_um": 5.0},
+            },
+            ["choices.glass: camera.lens.surfaces: a metasurface with", "envelope.period_um is that of a lens without"],
+        ),
         ({"range": {"pupil_um": [90, 80]}}, ["range.pupil_um begins at 90 and ends at 80"]),
         (
             {"envelope": {"f_number": [8, 4], "numerical_aperture": 0.4, "track_length_um": 300}},
