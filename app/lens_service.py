@@ -54,10 +54,11 @@ class Simulating:
             bank: its ``psf.h5``.
 
         Returns:
-            ``pictures``: name → file.
+            ``pictures``: name → file; and ``field_deg``, the field angle of each node.
         """
         tell(0.1, "drawing")
         from metalens.formats.drawing.style import save_figure
+        from metalens.psf.camera_fields import view_of
         from metalens.psf.pictures.folder import pictures_of
 
         found = self._bank(bank)
@@ -69,7 +70,9 @@ class Simulating:
                 for number, name in enumerate(names):
                     tell(number / len(names), f"drawing {name}")
                     save_figure(part, name, drawings[name], _RESOLUTION)
-        return {"pictures": {name: self.project.relative(folder / f"{name}.png") for name in names}}
+        angle = view_of(found.camera, found.position, float(np.median(found.wavelength))).field_angle
+        pictures = {name: self.project.relative(folder / f"{name}.png") for name in names}
+        return {"pictures": pictures, "field_deg": np.degrees(angle).tolist()}
 
     def point(self, tell: Tell, bank: str, place_um: tuple[float, float], defocus_um: float) -> dict[str, Any]:
         """Point spread functions at one place of the sensor, for every wavelength of a bank.
@@ -81,9 +84,9 @@ class Simulating:
             defocus_um: further displacement of the sensor away from the lens, in micrometres.
 
         Returns:
-            ``arrays``: an ``.npz`` file with ``functions`` ``[wavelength, y, x]`` energy per pixel, and of the channels
-            ``width`` ``[channel]`` in metres, ``share`` ``[channel]`` of the light in the window, and ``modulation``
-            ``[channel, (tangential, sagittal), frequency]``.
+            ``arrays``: an ``.npz`` file with ``functions`` ``[wavelength, y, x]`` energy per pixel, ``field_deg``, and
+            of the channels ``width`` ``[channel]`` in metres, ``share`` ``[channel]`` of the light in the window, and
+            ``modulation`` ``[channel, (tangential, sagittal), frequency]``.
         """
         tell(0.2, "simulating")
         from metalens.psf.through_focus import functions_at
@@ -93,6 +96,7 @@ class Simulating:
         return self._kept(
             "point",
             functions=found.by_wavelength,
+            field_deg=np.degrees(found.field_angle),
             width=figures.full_width_half_maximum,
             share=figures.window_share,
             modulation=figures.modulation,

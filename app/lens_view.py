@@ -63,6 +63,7 @@ class LensPanel:
         self.values = np.zeros((1, 1))
         self.simulated: dict[str, np.ndarray] | None = None
         self.node: int | None = None
+        self.field_deg: list[float] | None = None
         with ui.element("div").classes("metalens-panel"):
             with card("Lens"):
                 chosen = self.project.state().get(name)
@@ -142,7 +143,7 @@ class LensPanel:
         self.sentence.show("")
         self.shown.set_visibility(False)
         self.compute.set_visibility(False)
-        self.bank = self.simulated = self.node = None
+        self.bank = self.simulated = self.node = self.field_deg = None
         camera = await self.sentence.guarded(lambda: run.io_bound(self._camera), self.progress)
         if camera is None:
             return
@@ -214,13 +215,16 @@ class LensPanel:
 
     async def _draw(self, camera: Camera) -> None:
         assert self.path is not None
+        bank = self.bank
         request = {"do": "draw", "bank": self.project.relative(self.path)}
         found = await self.sentence.guarded(
             lambda: self.studio.simulating.ask(request, self.progress.show), self.progress
         )
         self.progress.hide()
-        if found is None or self.figures.is_deleted:
+        if found is None or self.figures.is_deleted or self.bank is not bank:
             return
+        self.field_deg = found["field_deg"]
+        self.show_function()
         self.figures.clear()
         with self.figures:
             for name, picture in found["pictures"].items():
@@ -286,16 +290,19 @@ class LensPanel:
         figures, simulated = bank.by_channel, self.simulated
         if simulated is None:
             where, kind = bank.position[node], "node of the bank"
+            angle = None if self.field_deg is None else self.field_deg[node]
             width, share, modulation = (
                 each[node] for each in (figures.full_width_half_maximum, figures.window_share, figures.modulation)
             )
         else:
             where, kind = np.array(self.place), f"simulated, defocus {self.defocus.value:g} µm"
             width, share, modulation = (simulated[name] for name in ("width", "share", "modulation"))
-        angle = np.degrees(np.arctan2(np.hypot(*where), bank.camera.lens.focal_length_um * 1e-6))
+            angle = float(simulated["field_deg"])
         side = bank.intensity.shape[-1]
         self.told.set_text(
-            f"y {1e6 * where[0]:z.1f} µm, x {1e6 * where[1]:z.1f} µm, {angle:.1f}° ({kind}); FWHM "
+            f"y {1e6 * where[0]:z.1f} µm, x {1e6 * where[1]:z.1f} µm, "
+            + ("" if angle is None else f"{angle:.1f}° ")
+            + f"({kind}); FWHM "
             + ", ".join(f"{name} {value:.2f}" for name, value in zip(CHANNEL_NAMES, 1e6 * width, strict=True))
             + f" µm; {100 * share.mean():.1f} % of the light in the window of {side} × {side} pixels, "
             f"{1e6 * side * bank.pixel_pitch:.3g} µm"

@@ -96,6 +96,11 @@ class CameraView:
         """Whether chief rays have another direction behind the lens than in front of it."""
         return self.lens.stop is not None or bool(self.lens.surfaces) or bool(self.lens.rear_surfaces)
 
+    @property
+    def field_angle(self) -> np.ndarray:
+        """``[field]`` angles in radians between the chief rays in front of the lens and its axis."""
+        return np.asarray(np.arcsin(np.hypot(*self.direction.T)))
+
     def farthest(self) -> slice:
         """The field farthest from the axis."""
         field = int(np.hypot(*self.position.T).argmax())

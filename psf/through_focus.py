@@ -21,10 +21,12 @@ class PlaceFunctions:
     Attributes:
         by_wavelength: ``[wavelength, y, x]`` energy per pixel.
         figures: ``[channel]``.
+        field_angle: of the chief ray in front of the lens, in radians.
     """
 
     by_wavelength: np.ndarray
     figures: PsfFigures
+    field_angle: float
 
 
 def functions_at(bank: PsfBank, place: tuple[float, float], defocus: float = 0.0) -> PlaceFunctions:
@@ -48,7 +50,8 @@ def functions_at(bank: PsfBank, place: tuple[float, float], defocus: float = 0.0
     functions = sum_subpixels(np.asarray(simulator.of_field(view.lens, 0)), parts)
     channels = np.tensordot(bank.channel_weight, functions, axes=1)
     light = reachable_light(view, wavelength)[0] @ bank.channel_weight.T
-    return PlaceFunctions(functions, psf_figures(channels, pitch, view.position, light=light))
+    figures = psf_figures(channels, pitch, view.position, light=light)
+    return PlaceFunctions(functions, figures, float(view.field_angle[0]))
 
 
 def through_focus(

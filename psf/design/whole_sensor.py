@@ -28,8 +28,7 @@ def corner_deg(camera: Camera) -> float:
         InputError: no chief ray reaches it.
     """
     wavelength, weight = spectral_quadrature(camera.spectrum)
-    corner = view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).direction[0]
-    return math.degrees(math.asin(math.hypot(*corner)))
+    return math.degrees(view_of(camera, _corners(camera)[:1], float(weight[1] @ wavelength)).field_angle[0])
 
 
 def fault_on_sensor(problem: Problem, lens: Metalens) -> str | None:

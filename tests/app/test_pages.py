@@ -102,6 +102,8 @@ def test_the_function_under_the_mouse_is_the_bank_s(studio, project):
                 "mouse", {"mouse_event_type": "mousemove", "image_x": 418, "image_y": 418}
             )
             await user.should_see("y 350.0 µm, x 350.0 µm", retries=50)
+            # Once the figures are drawn, the field angle is known.
+            await user.should_see("µm, 26.3° (node of the bank)", retries=200)
             shown = [element_of(user, "lens function").source]
             element_of(user, "lens scale").set_value("linear")
             element_of(user, "lens channel").set_value("green")

@@ -26,6 +26,7 @@ def bank():
 def test_in_focus_it_is_the_bank_s(bank, node):
     found = functions_at(bank, tuple(bank.position[node]))
     figures = found.figures
+    assert found.field_angle == pytest.approx(np.arctan(np.hypot(*bank.position[node]) / 1e-3), abs=1e-6)
     np.testing.assert_allclose(figures.modulation, bank.by_channel.modulation[node], atol=1e-3)
     np.testing.assert_allclose(
         figures.full_width_half_maximum, bank.by_channel.full_width_half_maximum[node], rtol=1e-3
