@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Literal
 
+from metalens.formats.files.errors import InputError
 from metalens.formats.files.input_file import real_path
 from metalens.formats.hub.address import is_hub_address
 from metalens.formats.hub.kept import streamed
@@ -42,7 +43,7 @@ def photographs_of(
         The photographs in the order of the sources, none twice.
 
     Raises:
-        InputError: a file or folder is missing, or a folder holds no picture.
+        InputError: a file or folder is missing, a folder holds no picture, or no embedded photograph has the name.
 
     Example:
         >>> [each.name for each in photographs_of("embedded:held-out")]
@@ -56,6 +57,9 @@ def photographs_of(
             several = embedded_photographs(EMBEDDED[source])
         elif isinstance(source, str) and source in _SINGLE:
             several = embedded_photographs(name=_SINGLE[source])
+        elif isinstance(source, str) and source.startswith("embedded:"):
+            names = ", ".join((*EMBEDDED, *_SINGLE))
+            raise InputError(f"{source}: no photographs of this name come with the package; one of {names}.")
         elif is_hub_address(source):
             several = hub_photographs(source)
             if not as_light:

@@ -63,6 +63,11 @@ def simulate_capture(
 
 
 def _read(photograph: str | os.PathLike[str]) -> np.ndarray:
+    if not isinstance(photograph, str | os.PathLike):
+        raise InputError(
+            f"capture: a photograph of type {type(photograph).__name__}; an array of uint8 or the path of a picture "
+            "was expected."
+        )
     if not os.fspath(photograph).startswith("embedded:"):
         return read_picture(photograph)
     found = photographs_of(os.fspath(photograph))

@@ -51,8 +51,10 @@ def as_bank(bank: Bank) -> PsfBank:
     """The point spread functions, read if need be.
 
     Raises:
-        InputError: as :func:`read_psf_bank`.
+        InputError: as :func:`read_psf_bank`, or it is neither a bank nor a path.
     """
+    if not isinstance(bank, PsfBank | str | os.PathLike):
+        raise InputError(f"psf: {type(bank).__name__}; a bank or the path of a psf.h5 was expected.")
     return bank if isinstance(bank, PsfBank) else read_psf_bank(bank)
 
 

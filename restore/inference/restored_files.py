@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from metalens.formats.camera.unknown import is_unknown
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.distortion import Distortion, undistorted
 from metalens.formats.pictures.metadata import NO_METADATA, read_metadata
@@ -249,6 +250,7 @@ class _Work:
                 )
         else:
             _require_known(set(capture.lens_hashes), capture.name, self.restorer, self.options.any_lens)
+            self._require_own(capture)
             picture = self._read(capture)
             pixels = picture.shape[0], picture.shape[1]
             try:
@@ -261,6 +263,17 @@ class _Work:
                 f"{pixels[1]} (rows × columns); draw it at that size."
             )
         return pixels
+
+    def _require_own(self, capture: CaptureFile) -> None:
+        """Refuse a capture that is known to be of another camera than the one that is undone."""
+        camera, hashes = self.restorer.camera, capture.lens_hashes
+        if not hashes or camera.hash in hashes or is_unknown(camera) or self.options.any_lens:
+            return
+        raise InputError(
+            f"{capture.name}: taken with another lens ({min(hashes)[:12]}…) than that of the restoration "
+            f"({camera.name}, {camera.hash[:12]}…); give its own psf.h5 with --psf, or --any-lens to restore it as if "
+            "it were from this one."
+        )
 
     def files(self, capture: AnyCapture) -> list[Path]:
         """All files that are made of a capture."""

@@ -25,6 +25,7 @@ from metalens.restore.inference.restoration import (
 )
 from metalens.restore.inference.restored_files import (
     RestoreOptions,
+    check_files,
     read_alpha_map,
     restore_files,
     take_camera,
@@ -182,6 +183,23 @@ def test_a_part_of_the_frame_is_restored_at_its_place(make_restorer, camera):
     assert (corners[0] != corners[1]).any()
     with pytest.raises(InputError, match="at row 65, column 0 does not lie on the sensor"):
         restore(restorer, capture(), [1], Settings(place=(65, 0)))
+
+
+def test_pairs_of_one_of_the_adapters_lenses_are_not_restored_as_from_another(
+    make_restorer, pairs, bank, camera, tmp_path
+):
+    from dataclasses import replace
+
+    other = replace(bank, camera=camera.model_copy(update={"name": "another"}))
+    restorer = make_restorer()
+    restorer.training = {"pairs": [{"lens_hashes": [camera.hash, other.camera.hash]}]}
+    take_camera(restorer, other)
+    with pytest.raises(InputError, match=r"p0-0: taken with another lens .* than that of the restoration \(another"):
+        restore_files(restorer, captures_of([pairs.folder]), tmp_path / "out", RestoreOptions([1]))
+    assert not (tmp_path / "out").exists()
+    check_files(restorer, captures_of([pairs.folder]), RestoreOptions([1], any_lens=True))
+    take_camera(restorer, bank)
+    check_files(restorer, captures_of([pairs.folder]), RestoreOptions([1]))
 
 
 def test_captures_of_another_lens_are_refused_unless_they_are_allowed(make_restorer, pairs, bank, camera, tmp_path):
