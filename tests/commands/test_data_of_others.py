@@ -82,6 +82,7 @@ def test_an_adapter_of_an_unknown_lens_restores_and_its_pictures_are_scored(fold
         assert found["means"][version]["psnr"] == pytest.approx(expected)
 
 
+@pytest.mark.long
 def test_pseudo_pairs_of_an_unknown_lens_are_mixed_in(folder, adapter, prior_folder, tmp_path):
     run("pseudo", folder / "clean", "-o", tmp_path / "pseudo", "--adapter", adapter, "--count", 2)
     words = ("--pseudo", tmp_path / "pseudo", "--prior", prior_folder, "--crop", 32, "--steps", 1, "--dry-run")

@@ -132,9 +132,12 @@ PLANS = {
 """Runs of which nothing is wrong."""
 
 
-# The dry run of a verification solves two supercells.
+SLOW = ("verify", "library", "tolerance")
+"""Whose dry runs compute supercells, meta-atoms or drawn lenses for seconds."""
+
+
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.long) if name == "verify" else name for name in PLANS]
+    "name", [pytest.param(name, marks=pytest.mark.long) if name in SLOW else name for name in PLANS]
 )
 def test_a_dry_run_tells_size_time_and_memory_and_leaves_nothing(
     name: str, captured: dict[str, str], run, tmp_path: Path, monkeypatch
@@ -149,6 +152,7 @@ def test_a_dry_run_tells_size_time_and_memory_and_leaves_nothing(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.long
 def test_a_dry_run_says_its_cost_in_a_line(captured: dict[str, str], run, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     status, out, _ = run(*shlex.split("verify {atoms} -o OUT --dry-run".format(**captured)))

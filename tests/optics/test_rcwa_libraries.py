@@ -95,6 +95,7 @@ def test_silicon_nitride_covers_the_published_range_of_phase():
     assert coverage_of(library).covered[6] > 5.5
 
 
+@pytest.mark.long
 def test_at_532_nm_it_is_what_another_run_of_fmmax_gave():
     # By fmmax 1.7.1 with indices 2.02 and 1.46 (in amplitudes of the magnetic field, √1.46 less than by power): 0.75 to
     # 0.82 over diameters of 100 to 300 nm, and 5.5 rad.

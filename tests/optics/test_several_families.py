@@ -274,6 +274,7 @@ def test_circles_of_oasis_are_of_round_meta_atoms_alone(chosen, tmp_path):
         write_mask(tmp_path / "l.oas", chosen, "oasis", diameter=DIAMETER, options=MaskOptions(circles=True))
 
 
+@pytest.mark.long
 def test_the_commands_export_simulate_and_import_it(camera, tmp_path):
     _, folder = camera
 

@@ -108,6 +108,7 @@ def test_named_wavelengths_are_the_ones_that_are_simulated():
     np.testing.assert_allclose(bank.wavelength, [450e-9, 532e-9, 650e-9])
 
 
+@pytest.mark.long
 def test_a_tolerance_chooses_the_wavelengths_and_tells_what_is_left():
     camera = camera_with(spectrum={"source": "D65", "sensor": "generic_rgb", "range_nm": (450, 650)})
     bank = simulate_bank(camera, fields=(1, 1), spectral_tolerance=0.1)

@@ -62,6 +62,7 @@ def amplitudes(task, name: str) -> np.ndarray:
     return np.array(found)
 
 
+@pytest.mark.long
 def test_independent_phases_focus_the_weakest_colour_better_than_a_lens_for_one(task):
     independent = amplitudes(task, "independent 640, 530, 450 nm")
     single = np.array([amplitudes(task, f"hyperbolic {each:.0f} nm") for each in COLOURS])

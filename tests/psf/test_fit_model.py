@@ -36,6 +36,7 @@ def difference(found: np.ndarray, expected: np.ndarray) -> float:
     return float(np.linalg.norm(found - expected) / np.linalg.norm(expected))
 
 
+@pytest.mark.long
 def test_a_decentred_lens_shows_at_a_place_what_it_would_show_at_another_one(model):
     decentre_y, decentre_x = PLACE - OTHER
     moved = images(model, decentre_y=decentre_y, decentre_x=decentre_x)

@@ -209,6 +209,7 @@ def test_an_achromat_of_glass_and_metasurface_has_one_focus_for_two_colours():
     assert abs(blue - yellow) < 0.02 * shift
 
 
+@pytest.mark.long
 def test_the_edge_of_a_surface_casts_a_shadow_of_the_area_that_is_left():
     # Behind air the shadow is displaced; two discs of the radius a, their centres s apart, overlap in a lens shape.
     radius, aside = 0.5 * DIAMETER, 60e-6 * np.tan(np.radians(12))
@@ -255,6 +256,7 @@ def test_meta_atoms_see_the_directions_of_the_rays():
     assert float(along_x[0]) == pytest.approx(-15 / np.hypot(15, 290), rel=1e-4)
 
 
+@pytest.mark.long
 def test_a_bank_of_a_camera_knows_its_surfaces(tmp_path):
     path = tmp_path / "lens.toml"
     surfaces = [

@@ -230,6 +230,7 @@ def test_a_telecentric_lens_has_the_airy_pattern_of_its_focal_length():
     np.testing.assert_allclose(found, expected, atol=0.02 * expected.max())
 
 
+@pytest.mark.long
 def test_the_edge_of_a_surface_behind_takes_the_light_outside_it():
     distance, clear = 100e-6, 14e-6
     lens = Metalens(DIAMETER, FOCUS, Hyperbolic(FOCUS, LIGHT), rear_surfaces=(plane(distance, AIR), plane(0.0, AIR)))

@@ -297,6 +297,7 @@ def folder(tmp_path, chosen):
     return tmp_path
 
 
+@pytest.mark.long
 def test_a_camera_of_a_structure_is_simulated_by_its_sites(tmp_path):
     write_structure(tmp_path / "structure.h5", chosen_for(16e-6, 32e-6))
     smaller = CAMERA.replace("aperture_um = 30", "aperture_um = 16").replace(

@@ -35,6 +35,7 @@ def test_in_focus_it_is_the_bank_s(bank, node):
     np.testing.assert_allclose(channels, bank.intensity[node], rtol=1e-3, atol=1e-4 * channels.max())
 
 
+@pytest.mark.long
 def test_each_wavelength_is_sharpest_in_its_own_focus(bank):
     """That of λ lies at f λ₀/λ, Rayleigh's depth of focus being ±2 λN²; a longer way blurs more."""
     half = 1e-6 * focus_range_um(bank.camera.lens, DESIGN)

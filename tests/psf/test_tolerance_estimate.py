@@ -80,6 +80,7 @@ def with_errors(problem: Problem, errors: Errors) -> Problem:
     return problem_of(problem.spec.model_copy(update={"fabrication": table.model_copy(update={"errors": errors})}))
 
 
+@pytest.mark.long
 def test_it_is_near_to_what_drawn_lenses_lose(problem: Problem) -> None:
     errors = Errors(defocus_um=Normal(distribution="normal", sigma=1.0))
     one = with_errors(problem, errors)

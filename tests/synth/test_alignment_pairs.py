@@ -83,6 +83,7 @@ def true_error(found: RigCalibration, truth: SimulatedRig) -> np.ndarray:
     return np.linalg.norm(sensor_residual(found.mapping, place, truth.display_of(place)), axis=1)
 
 
+@pytest.mark.long
 def test_a_rig_is_calibrated_to_a_fiftieth_of_a_pixel(rig: RigCalibration) -> None:
     error = true_error(rig, RIG)
     assert error.mean() < 0.02

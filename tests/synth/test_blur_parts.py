@@ -179,6 +179,7 @@ def test_light_falls_off_as_the_fourth_power_of_the_cosine_where_chief_rays_run_
     assert rays.rectilinear(y, x) == pytest.approx(expected, abs=1e-9)
 
 
+@pytest.mark.long
 def test_behind_a_stop_the_distortion_is_that_of_the_chief_rays() -> None:
     camera = read_camera("wide-field")
     bank = replace(bank_of(gaussians((2, 2), (3, 3)), camera.sensor.pixels), camera=camera)

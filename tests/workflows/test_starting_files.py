@@ -95,9 +95,12 @@ DRY_RUNS = {
 }
 
 
-# The library's dry run computes meta-atoms for seconds.
+SLOW = ("library", "lens")
+"""Whose dry runs compute meta-atoms or functions for seconds."""
+
+
 @pytest.mark.parametrize(
-    "kind", [pytest.param(kind, marks=pytest.mark.long) if kind == "library" else kind for kind in DRY_RUNS]
+    "kind", [pytest.param(kind, marks=pytest.mark.long) if kind in SLOW else kind for kind in DRY_RUNS]
 )
 def test_the_command_that_reads_it_would_run(run, written, given, kind, monkeypatch):
     cost = Estimate(1e6, 2.0, 1e9, "not measured here: a lens of this size takes seconds")

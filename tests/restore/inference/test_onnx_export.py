@@ -88,6 +88,7 @@ def runs_without_pytorch(restorer, folder):
     assert json.loads((folder / "out" / "onnx.json").read_text())["pixels"] == [rows, columns]
 
 
+@pytest.mark.long
 def test_an_adapter_by_optics_runs_without_pytorch(bank, prior_folder, tmp_path):
     runs_without_pytorch(perturbed(optics_restorer(bank, prior_folder, form="plain")), tmp_path)
 

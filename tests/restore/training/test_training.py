@@ -178,6 +178,7 @@ def test_pseudo_pairs_and_an_initial_adapter_are_taken(pairs, tmp_path, bank, pr
 
 
 # All weights are tuned below, for one step.
+@pytest.mark.long
 @pytest.mark.parametrize("tuning", ["lora", pytest.param("full", marks=pytest.mark.long)])
 def test_conditioning_by_optics_trains_all_that_it_adds(camera, tmp_path, bank, prior_folder, tuning):
     pairs = write_pairs(tmp_path / "pairs", camera, textured(4), sources=4)

@@ -58,6 +58,7 @@ def test_a_step_that_gives_nan_is_skipped_and_counted(pairs, tmp_path, bank, pri
     assert "1 steps skipped for NaN" in (tmp_path / "adapter" / "README.md").read_text()
 
 
+@pytest.mark.long
 def test_steps_that_give_nan_stop_training_when_they_persist(pairs, tmp_path, bank, prior_folder, monkeypatch):
     def not_a_number(self, first, second):
         return (first - second).square().mean() * float("nan")
