@@ -27,7 +27,7 @@ def functions(name: str) -> Task:
     task = task_of(read_design(name))
     lens = task.lens(jnp.asarray(task.starts[0].numbers, dtype=jnp.float32))
     simulator = task.problem.simulator(lens)
-    return partial(jax.jit(simulator), lens)
+    return partial(jax.jit(lambda lens: simulator(lens)), lens)
 
 
 JOBS = {
