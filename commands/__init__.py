@@ -34,6 +34,10 @@ Commands, in the order of the stages, each in the module of its name:
 - ``train``     an adapter: the restorer of one camera
 - ``pseudo``    more pairs: clean pictures degraded by the adapter
 - ``restore``   captures to photographs
+
+  - ``restore_by_filter``  the same without networks, by the joint Wiener filter
+  - ``restored``           what both share: distortion, answer
+
 - ``adapter``   adapters to and from the model hub; a group
 - ``report``    a page that compares clean, captured and restored pictures
 - ``bench``     every restoration method side by side

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
-from metalens.commands.answer import answer, counted, tell_line
+from metalens.commands.answer import counted, tell_line
 from metalens.commands.bank import given_banks
 from metalens.commands.options import (
     PATH,
@@ -23,12 +23,11 @@ from metalens.commands.options import (
 )
 from metalens.commands.plan import answer_plan
 from metalens.commands.progress import share_progress
+from metalens.commands.restore_by_filter import filter_captures
+from metalens.commands.restored import answer_restored, distortion_for
 
 if TYPE_CHECKING:
-    from metalens.formats.camera.camera import Camera
-    from metalens.formats.pictures.distortion import Distortion
     from metalens.formats.pictures.picture_output import PictureForm
-    from metalens.restore.inference.capture_run import CapturesDone
 
 
 def _alphas(ctx: click.Context, parameter: click.Parameter, value: str) -> tuple[float, ...]:
@@ -197,7 +196,7 @@ def restore(
     """
     form = _form(context, depth, container, linear)
     if method == "wiener-joint":
-        _filter(
+        filter_captures(
             context, captures, output, psf_path, noise_scale, any_lens, place, undistort, form, resume, dry_run, as_json
         )
         return
@@ -280,22 +279,7 @@ def restore(
             report=lambda done, total: tell(done / total, {}),
         )
     kept = {} if latents is None else {"latents": str(latents)}
-    _answer(context, output, restorer.camera.name, done, len(found), kept, as_json)
-
-
-def distortion_for(camera: Camera) -> Distortion:
-    """What ``--undistort`` takes out of the pictures of a camera.
-
-    Raises:
-        InputError: its lens is unknown, or not rotationally symmetric about the sensor's centre.
-    """
-    from metalens.formats.camera.unknown import is_unknown
-    from metalens.formats.files.errors import InputError
-    from metalens.psf.distortion import distortion_of
-
-    if is_unknown(camera):
-        raise InputError("--undistort needs the lens of the captures' camera, which is unknown; give its --psf.")
-    return distortion_of(camera)
+    answer_restored(context, output, restorer.camera.name, done, len(found), kept, as_json)
 
 
 def _form(context: click.Context, depth: str, container: str, linear: bool) -> PictureForm:
@@ -308,108 +292,3 @@ def _form(context: click.Context, depth: str, container: str, linear: bool) -> P
         if context.get_parameter_source(name) is given:
             raise click.UsageError(f"{option} is of sRGB; --linear writes OpenEXR in floats.")
     return PictureForm("exr", 16)
-
-
-def _answer(
-    context: click.Context,
-    output: Path,
-    camera: str,
-    done: CapturesDone,
-    captures: int,
-    more: dict[str, Any],
-    as_json: bool,
-) -> None:
-    """Print what was made and what failed; a failure makes the exit status 1."""
-    figures = {"output": str(output), "camera": camera, "restored": done.rows, "failed": done.failed, **more}
-    figures |= {"already": done.already} | ({"flicker": done.flicker} if done.flicker else {})
-    for each in done.failed:
-        tell_line(f"failed {each['capture']}: {each['reason']}")
-    text = f"{output}: {counted(len(done.rows), 'picture')} from {counted(captures, 'capture')}"
-    if done.already:
-        text += f"; {counted(len(done.already), 'capture')} had been restored"
-    if done.failed:
-        text += f"; {counted(len(done.failed), 'capture')} failed"
-    if done.flicker:
-        told = ", ".join(f"{label} {255 * value:.2f}" for label, value in done.flicker.items())
-        text += f"; flicker in 1/255: {told}"
-    answer(figures, as_json, text)
-    if done.failed:
-        context.exit(1)
-
-
-OF_THE_RESTORER = {
-    "adapter": "--adapter",
-    "prior": "--prior",
-    "device": "--device",
-    "alphas": "--alpha",
-    "alpha_map_path": "--alpha-map",
-    "latents": "--latents",
-    "steps": "--steps",
-    "tile": "--tile",
-    "precision": "--precision",
-    "consistent": "--consistent",
-    "uncertainty": "--uncertainty",
-    "frames": "--frames",
-    "steady": "--steady",
-}
-"""Parameter → option that means nothing to a filter."""
-
-
-def _filter(
-    context: click.Context,
-    captures: tuple[str, ...],
-    output: Path,
-    psf_path: Path | None,
-    noise_scale: float,
-    any_lens: bool,
-    place: tuple[int, int] | None,
-    undistort: bool,
-    form: PictureForm,
-    resume: bool,
-    dry_run: bool,
-    as_json: bool,
-) -> None:
-    """``--method wiener-joint``."""
-    from metalens.formats.files.atomic import require_outside
-    from metalens.formats.files.claim import check_claim
-    from metalens.formats.files.errors import InputError
-    from metalens.formats.psf.bank_file import as_bank
-    from metalens.restore.inference.capture_files import captures_of
-    from metalens.restore.inference.capture_run import NOTE
-    from metalens.restore.inference.filtered_files import FilterOptions, filter_files
-
-    given = click.core.ParameterSource.COMMANDLINE
-    wrong = [option for name, option in OF_THE_RESTORER.items() if context.get_parameter_source(name) is given]
-    if wrong:
-        raise click.UsageError(f"{', '.join(wrong)}: of the restorer; leave out with --method wiener-joint.")
-    if psf_path is None:
-        raise InputError("--method wiener-joint needs --psf, the psf.h5 of the camera that took the captures.")
-    check_claim(output, NOTE, resume=resume)
-    require_outside(output, captures)
-    found, bank = captures_of(captures), as_bank(given_banks([psf_path], dry_run=dry_run)[0])
-    options = FilterOptions(
-        noise_scale, place, any_lens, form, distortion=distortion_for(bank.camera) if undistort else None
-    )
-    if dry_run:
-        from metalens.restore.deconvolution.joint_wiener import wiener_joint
-        from metalens.restore.inference.filtered_files import check_filtered
-        from metalens.workflows.restorer_estimates import filtering_estimate
-
-        files, sensor = check_filtered(bank, found, any_lens=any_lens), bank.camera.sensor
-        frame = files[0].read(sensor)
-        sizes = [(each.shape[0], each.shape[1]) for each in (file.read(sensor) for file in files)]
-        at = files[0].place or place
-        expected = filtering_estimate(frame, sizes, lambda: wiener_joint(frame, bank, noise_scale, place=at))
-        plan = {"output": str(output), "camera": bank.camera.name, "captures": len(found)}
-        answer_plan(plan, expected, as_json, f"would filter {counted(len(found), 'capture')} into {output}")
-        return
-    with share_progress("restore") as tell:
-        done = filter_files(
-            bank,
-            found,
-            output,
-            options,
-            resume=resume,
-            report=lambda done, total: tell(done / total, {}),
-        )
-    _answer(context, output, bank.camera.name, done, len(found), {}, as_json)

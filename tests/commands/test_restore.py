@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from metalens.cli import main
-from metalens.commands.restore import distortion_for
+from metalens.commands.restored import distortion_for
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture, write_picture
