@@ -3,9 +3,10 @@
 ``python benchmarks/doublet.py [--fields 0,10,20,30] [--json FILE]``. The geometry is the published one (Nature
 Communications 7, 13682, 2016): a stop of 0.8 mm on one side of 1 mm of fused silica, a lens of 1.6 mm on the other,
 850 nm, 717 µm to the sensor, f/0.9. The published coefficients are not used: both phases are even polynomials, fitted
-to the smallest spots over the fields, once with a phase in the stop and once without. ``spot_um`` is the root mean
-square radius of the rays about their centroid, ``strehl`` the peak of the PSF relative to the paraxial one on the axis
-without aberration, π²R⁴/(λf)² over the area. Seconds are of the processor.
+to the smallest spots over the fields as the start ``smallest_spots`` of a design does, once with a phase in the stop
+and once without. ``spot_um`` is the root mean square radius of the rays about their centroid, ``strehl`` the peak of
+the PSF relative to the paraxial one on the axis without aberration, π²R⁴/(λf)² over the area. Seconds are of the
+processor.
 """
 
 from __future__ import annotations
@@ -17,14 +18,17 @@ import time
 from pathlib import Path
 from typing import Any
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from measuring import machine
-from scipy.optimize import least_squares
 
-from metalens.optics import EvenPolynomial, Metalens, PlaneWave, Plate, Stop
+from metalens.formats.camera import parts
+from metalens.optics import Metalens, PlaneWave, Plate, Quadratic, Stop
 from metalens.psf import simulate_psf
+from metalens.psf.camera_fields import CameraView
+from metalens.psf.design.doublet_variables import DoubletVariables
+from metalens.psf.design.smallest_spots import smallest_spots
+from metalens.psf.design.variables import PolynomialVariables
 from metalens.psf.rays import pupil_points, ray_landing
 
 LIGHT, INDEX = 850e-9, 1.4525
@@ -32,60 +36,29 @@ STOP, LENS, GLASS, BACK = 0.8e-3, 1.6e-3, 1e-3, 717e-6
 OF_STOP, OF_LENS = 4, 6
 """Coefficients of the two polynomials."""
 
-SPREAD = 8e-6
-"""Metres that stand for a residual of one; spots are a tenth of it."""
 
-
-def lens_of(coefficients: jax.Array | np.ndarray, *, doublet: bool) -> Metalens:
-    """The lens of coefficients in units of 100 rad: those of the lens, then those of the stop."""
-    values = 100 * jnp.asarray(coefficients)
-    phase = EvenPolynomial(values[OF_LENS:], 0.5 * STOP) if doublet else None
-    return Metalens(
-        LENS, BACK, EvenPolynomial(values[:OF_LENS], 0.5 * LENS), stop=Stop(STOP, 0.0, phase=phase),
-        substrate=Plate(GLASS, INDEX),
+def fitted(fields: np.ndarray, *, doublet: bool) -> Metalens:
+    start = Metalens(
+        LENS, BACK, Quadratic(BACK, LIGHT), stop=Stop(STOP, 0.0), substrate=Plate(GLASS, INDEX)
     )  # fmt: skip
+    places = np.stack([np.zeros_like(fields), BACK * np.sin(np.radians(fields))], axis=1)
+    view = CameraView(start, places, np.zeros_like(places), math.inf, 0.0, (0.0, 0.0))
+    of_lens = PolynomialVariables(OF_LENS, 0.5 * LENS)
+    stop = parts.Stop(diameter_um=1e6 * STOP, distance_um=0.0)
+    both = DoubletVariables(of_lens, PolynomialVariables(OF_STOP, 0.5 * STOP), stop)
+    variables = both if doublet else of_lens
+    return variables.lens(start, jnp.asarray(smallest_spots(view, np.array([LIGHT]), variables, start)))
 
 
-def landings(lens: Metalens, sines: np.ndarray, points: tuple[jax.Array, jax.Array]) -> jax.Array:
-    """``[field, ray, (y, x)]`` about the centroid."""
-
-    def at(sine: jax.Array) -> jax.Array:
-        source = PlaneWave(jnp.stack([jnp.zeros(()), sine]))
-        found, _ = ray_landing(lens, source, jnp.asarray(LIGHT), *points)
-        return found - found.mean(axis=0)
-
-    return jnp.stack([at(jnp.asarray(each)) for each in sines])
-
-
-def fitted(fields: np.ndarray, *, doublet: bool) -> np.ndarray:
-    with jax.enable_x64(True):
-        start = np.zeros(OF_LENS + (OF_STOP if doublet else 0))
-        start[0] = -math.pi * (0.5 * LENS) ** 2 / (LIGHT * BACK) / 100
-        y, x = (jnp.asarray(each[:-1].ravel()) for each in pupil_points(lens_of(start, doublet=doublet), 6, 16))
-        keep = np.asarray(y) > 0
-        points = (y[keep], x[keep])
-        sines = np.sin(np.radians(fields))
-
-        @jax.jit
-        def residual(values: jax.Array) -> jax.Array:
-            return (landings(lens_of(values, doublet=doublet), sines, points) / SPREAD).ravel()
-
-        slope = jax.jit(jax.jacfwd(residual))
-        found = least_squares(
-            lambda values: np.asarray(residual(jnp.asarray(values))),
-            start,
-            lambda values: np.asarray(slope(jnp.asarray(values))),
-            max_nfev=300,
-        )
-        return np.asarray(found.x)
-
-
-def measured(coefficients: np.ndarray, fields: np.ndarray, *, doublet: bool) -> list[dict[str, float]]:
-    lens, rows = lens_of(coefficients, doublet=doublet), []
-    points = tuple(jnp.asarray(each[:-1].ravel()) for each in pupil_points(lens, 12, 32))
+def measured(lens: Metalens, fields: np.ndarray) -> list[dict[str, float]]:
+    rows = []
+    points = [jnp.asarray(each[:-1].ravel()) for each in pupil_points(lens, 12, 32)]
     ideal = math.pi * (0.5 * STOP) ** 2 / (LIGHT * BACK) ** 2
     for degrees in fields:
-        rays = np.asarray(landings(lens, np.array([math.sin(math.radians(degrees))]), points))[0]  # type: ignore[arg-type]
+        source = PlaneWave(jnp.array([0.0, math.sin(math.radians(degrees))]))
+        landing, inside = ray_landing(lens, source, jnp.asarray(LIGHT), *points)
+        rays = np.asarray(landing)[np.asarray(inside)]
+        rays -= rays.mean(axis=0)
         psf = simulate_psf(lens, LIGHT, math.radians(degrees), window=(64, 64), pixel_pitch=0.25e-6)
         rows.append(
             {
@@ -94,7 +67,7 @@ def measured(coefficients: np.ndarray, fields: np.ndarray, *, doublet: bool) -> 
                 "strehl": round(float(np.asarray(psf).max()) / (0.25e-6**2 * ideal), 3),
             }
         )
-        print("doublet" if doublet else "single", rows[-1], flush=True)
+        print(rows[-1], flush=True)
     return rows
 
 
@@ -107,8 +80,11 @@ def main() -> None:
     told: dict[str, Any] = {"machine": machine()}
     for name in ("single", "doublet"):
         found = fitted(fields, doublet=name == "doublet")
-        told[name] = {"coefficients_rad": [round(100 * float(each), 4) for each in found]}
-        told[name]["fields"] = measured(found, fields, doublet=name == "doublet")
+        phases = [found.phase] + ([found.stop.phase] if name == "doublet" else [])
+        told[name] = {
+            "coefficients_rad": [np.round(np.asarray(each.coefficients), 4).tolist() for each in phases],
+            "fields": measured(found, fields),
+        }
     told["seconds"] = round(time.process_time() - before)
     print(json.dumps(told, indent=1))
     if options.json:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import jax
 import jax.numpy as jnp
@@ -98,6 +98,13 @@ class Metalens:
     def phases(self) -> tuple[Phase, ...]:
         """The phase, and the second one if there is one."""
         return (self.phase,) if self.second_phase is None else (self.phase, self.second_phase)
+
+    @property
+    def single_surface(self) -> Metalens:
+        """The lens without a phase in the plane of its stop."""
+        if self.stop is None or self.stop.phase is None:
+            return self
+        return replace(self, stop=replace(self.stop, phase=None))
 
     @property
     def aperture_area(self) -> Scalar:

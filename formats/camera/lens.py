@@ -142,6 +142,13 @@ class Lens(Record):
         return self.model_copy(update=found) if found else self
 
     @property
+    def single_surface(self) -> Lens:
+        """The lens without a phase in the plane of its stop."""
+        if self.stop is None or self.stop.phase is None:
+            return self
+        return self.model_copy(update={"stop": self.stop.model_copy(update={"phase": None})})
+
+    @property
     def aperture_m(self) -> float:
         """Aperture diameter in metres."""
         return self.aperture_um * 1e-6

@@ -38,7 +38,9 @@ TAGS = tags_of(Variables, Objective, Distribution) | CAMERA_TAGS
 
 Angle = Annotated[float, Field(ge=0, le=75, allow_inf_nan=False)]
 Turn = Annotated[float, Field(ge=0, lt=360, allow_inf_nan=False)]
-StartFamily = Literal["hyperbolic", "quadratic", "log_asphere", "camera", "independent", "interleaved"]
+StartFamily = Literal[
+    "hyperbolic", "quadratic", "log_asphere", "smallest_spots", "camera", "independent", "interleaved"
+]
 Engine = Literal["auto", "direction_cosine", "angular_spectrum"]
 
 
@@ -46,7 +48,7 @@ class Start(Record):
     """Starting lenses of the search; each is tried for a few steps."""
 
     families: tuple[StartFamily, ...] = Field(
-        default=("hyperbolic", "quadratic", "log_asphere"), max_length=6, description="camera is the camera's own phase"
+        default=("hyperbolic", "quadratic", "log_asphere"), max_length=7, description="camera is the camera's own phase"
     )
     wavelengths_nm: tuple[OpticalWavelength, ...] = Field(
         default=(), max_length=16, description="design wavelengths; empty for the middle of each channel"

@@ -9,14 +9,26 @@ from pydantic import Field
 from metalens.formats.files.record import Nanometres, Record
 
 
-class EvenPolynomialVariables(Record):
+class OfStop(Record):
+    """Beside the variables of the lens, those of a first metasurface in the plane of its stop."""
+
+    stop_terms: int | None = Field(
+        default=None,
+        ge=1,
+        le=12,
+        description="terms of the phase that a first metasurface in the plane of the stop has, an even polynomial; "
+        "None leaves the stop as it is",
+    )
+
+
+class EvenPolynomialVariables(OfStop):
     """The coefficients of an even polynomial in the radius, in a basis of Legendre polynomials."""
 
     family: Literal["even_polynomial"]
     terms: int = Field(default=8, ge=1, le=12, description="more would cancel beyond single precision")
 
 
-class ZernikeVariables(Record):
+class ZernikeVariables(OfStop):
     """The coefficients of Zernike polynomials up to a radial order."""
 
     family: Literal["zernike"]
@@ -26,7 +38,7 @@ class ZernikeVariables(Record):
     )
 
 
-class FreeformVariables(Record):
+class FreeformVariables(OfStop):
     """The samples of a map, between which the phase is interpolated."""
 
     family: Literal["freeform"]

@@ -5,7 +5,9 @@ Files, in reading order:
 - ``contradictions``     what in a specification excludes something else in it, all at once
 - ``problem``            a specification in metres and arrays
 - ``variables``          free parameters of a phase: polynomials, Zernike polynomials, maps
+- ``doublet_variables``  of two metasurfaces, the first in the plane of the stop
 - ``geometry_variables`` free geometry of meta-atoms, through their library
+- ``smallest_spots``   a start by geometrical optics: rays that land closest together
 - ``starts``             lenses to begin with
 - ``light``              the light of a lens at all fields and colours, errors of fabrication included
 - ``objectives``         the figures of merit

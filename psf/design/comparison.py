@@ -43,9 +43,9 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
     ]
     for each in nanometres:
         phase = Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * each)
-        plain = replace(problem.view.lens, phase=phase)
+        plain = replace(problem.view.lens.single_surface, phase=phase)
         if isinstance(variables, GeometryVariables):
-            plain = variables.lens(problem.view.lens, jnp.asarray(variables.closest(phase), jnp.float32))
+            plain = variables.lens(problem.view.lens, jnp.asarray(variables.closest(plain), jnp.float32))
         simulator = problem.simulator(plain)
         key = (simulator.plan, simulator.direction.tobytes())
         if key not in compiled:
@@ -54,7 +54,8 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
     best = int(np.argmin(losses))
     camera = hyperbolic_camera(problem.camera, nanometres[best])
     if isinstance(variables, GeometryVariables):
-        numbers = variables.closest(Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * nanometres[best]))
+        phase = Hyperbolic(float(problem.view.lens.focal_length), 1e-9 * nanometres[best])
+        numbers = variables.closest(replace(problem.view.lens, phase=phase))
         camera = camera.model_copy(update={"lens": camera.lens.model_copy(update=variables.tables(numbers, output))})
     return camera, losses[best]
 
@@ -66,11 +67,11 @@ def candidate_wavelengths(problem: Problem) -> tuple[float, ...]:
 
 
 def hyperbolic_camera(camera: Camera, nanometres: float) -> Camera:
-    """The camera with a hyperbolic lens of the same size.
+    """The camera with a hyperbolic lens of the same size, and none in the plane of its stop.
 
     Args:
         camera: whose lens is replaced.
         nanometres: design wavelength.
     """
     phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
-    return camera.model_copy(update={"lens": camera.lens.model_copy(update={"phase": phase})})
+    return camera.model_copy(update={"lens": camera.lens.single_surface.model_copy(update={"phase": phase})})

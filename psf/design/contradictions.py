@@ -40,6 +40,7 @@ def contradictions_of(spec: DesignSpec, wavelength: np.ndarray, weight: np.ndarr
         *_of_objectives(spec),
         *_of_starts(spec),
         *_of_two_phases(spec),
+        *_of_doublet(spec),
         *_of_surfaces(spec),
         *_of_orders(spec, wavelength),
     ]
@@ -156,6 +157,16 @@ def _of_two_phases(spec: DesignSpec) -> Iterator[str]:
             "camera.lens.multiplexed: the phases of ideal meta-atoms are designed; leave out [camera.lens.response] "
             "and [camera.lens.structure], and choose rectangles for the designed phases"
         )
+
+
+def _of_doublet(spec: DesignSpec) -> Iterator[str]:
+    """A first metasurface lies in the plane of the stop."""
+    if getattr(spec.variables, "stop_terms", None) is None or spec.camera.lens.stop is not None:
+        return
+    yield (
+        "variables.stop_terms is the phase of a first metasurface in the plane of the stop, but the camera has none; "
+        "give [camera.lens.stop], or leave it out"
+    )
 
 
 def _of_surfaces(spec: DesignSpec) -> Iterator[str]:

@@ -69,9 +69,9 @@ class GeometryVariables(LensVariables):
         built = RadialGeometry(geometry_within(self.library, numbers), self.spacing, self.library)
         return replace(drawn, structure=built)
 
-    def closest(self, phase: Phase) -> np.ndarray:
+    def closest(self, lens: Metalens) -> np.ndarray:
         """The geometries whose responses fit best at all wavelengths."""
-        return self._fitted(replace(self.drawn, phase=phase), self.wavelength)
+        return self._fitted(replace(self.drawn, phase=lens.phase), self.wavelength)
 
     def independent(self, phases: Sequence[Phase], wavelengths: np.ndarray) -> np.ndarray:
         """The geometries that fit best a phase of its own at each wavelength, but for a constant at each.

@@ -79,7 +79,7 @@ def problem_of(spec: DesignSpec) -> Problem:
     middle = float(weight[1] @ wavelength)
     # Where the geometry is free, the camera's own phase is kept: rays are computed from it.
     kept = "camera" in spec.start.families or spec.variables.family == "radial_geometry"
-    drawn = camera if kept else _with_textbook_phase(camera, middle)
+    drawn = camera if kept else _with_textbook_phase(spec, middle)
     view = view_of(drawn, position, middle)
     # Light that lands beside every window is refused before the first step.
     choose_window(camera, view, wavelength, weight, share=WANTED_SHARE)
@@ -113,15 +113,17 @@ def _check(spec: DesignSpec, wavelength: np.ndarray, weight: np.ndarray) -> None
         raise InputError(f"design {spec.name}: {'; '.join(found)}.")
 
 
-def _with_textbook_phase(camera: Camera, wavelength: float) -> Camera:
+def _with_textbook_phase(spec: DesignSpec, wavelength: float) -> Camera:
     """The camera with the phase that focuses a wavelength (m): quadratic behind a stop (f sin θ), else hyperbolic."""
+    camera = spec.camera
+    lens = camera.lens.single_surface if getattr(spec.variables, "stop_terms", None) else camera.lens
     # The order m bends λ as the first order bends mλ.
     order = float(response_of(camera.lens.response).image_order(jnp.asarray(wavelength)))
     nanometres = 1e9 * order * wavelength
     phase: Phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
     if camera.lens.stop is not None:
         phase = QuadraticPhase(family="quadratic", wavelength_nm=nanometres)
-    return camera.model_copy(update={"lens": camera.lens.model_copy(update={"phase": phase})})
+    return camera.model_copy(update={"lens": lens.model_copy(update={"phase": phase})})
 
 
 def field_positions(

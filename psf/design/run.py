@@ -14,6 +14,7 @@ from metalens.formats.design.spec import DesignSpec
 from metalens.formats.files.claim import held
 from metalens.formats.files.errors import InputError
 from metalens.psf.design.checkpoint import SearchState, read_state, write_state
+from metalens.psf.design.doublet_variables import DoubletVariables
 from metalens.psf.design.geometry_variables import geometry_variables
 from metalens.psf.design.problem import Problem, problem_of
 from metalens.psf.design.search import Task, best_of, first_state, run_search
@@ -91,6 +92,15 @@ def variables_of(problem: Problem) -> LensVariables:
     Raises:
         InputError: the library of its meta-atoms cannot be read, or does not reach the wavelengths.
     """
+    variables = _of_lens(problem)
+    stop, record = problem.camera.lens.stop, problem.spec.variables
+    if isinstance(record, records.RadialGeometryVariables) or record.stop_terms is None:
+        return variables
+    assert stop is not None, "stop_terms without a stop are a contradiction"
+    return DoubletVariables(variables, PolynomialVariables(record.stop_terms, 0.5e-6 * stop.diameter_um), stop)
+
+
+def _of_lens(problem: Problem) -> LensVariables:
     radius = 0.5 * float(problem.view.lens.aperture_diameter)
     match problem.spec.variables:
         case records.EvenPolynomialVariables(terms=terms):

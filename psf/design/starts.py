@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
+from metalens.psf.design.doublet_variables import DoubletVariables
 from metalens.psf.design.geometry_variables import GeometryVariables
 from metalens.psf.design.problem import Problem
-from metalens.psf.design.variables import LensVariables, zernike_indices
+from metalens.psf.design.smallest_spots import smallest_spots
+from metalens.psf.design.variables import LensVariables, PolynomialVariables, zernike_indices
 
 RANDOM_ORDER = 8
 """Highest radial order of the phase that random starts add."""
+
+OF_RAYS = 8
+"""Terms of the polynomial that is fitted to rays where the variables are of another family."""
+
+SAME_COLOUR = 1e-13
+"""Metres by which the wavelengths of two channels differ at least."""
 
 
 class StartingLens(NamedTuple):
@@ -37,26 +47,54 @@ def starting_lenses(problem: Problem, variables: LensVariables) -> list[Starting
     """
     start = problem.spec.start
     wavelengths = 1e-9 * np.array(start.wavelengths_nm) if start.wavelengths_nm else channel_middles(problem)
-    named = [each for family in start.families for each in _family(family, wavelengths, problem)]
-    found = [StartingLens(name, variables.closest(phase)) for name, phase in named]
+    lens = problem.view.lens
+    # A textbook phase focuses by itself.
+    single = lens.single_surface if isinstance(variables, DoubletVariables) else lens
+    drawn = [each for family in start.families for each in _family(family, wavelengths, problem, variables, single)]
+    found = [StartingLens(name, variables.closest(each)) for name, each in drawn]
     found += _of_several_colours(problem, variables, wavelengths)
     generator = np.random.default_rng([problem.spec.search.seed, 0])
-    radius = 0.5 * float(problem.view.lens.aperture_diameter)
+    radius = 0.5 * float(lens.aperture_diameter)
     indices = zernike_indices(RANDOM_ORDER, "rotation" if variables.rotationally_symmetric else "mirror")
     for number in range(start.random):
-        name, phase = named[number % len(named)]
+        name, start = drawn[number % len(drawn)]
         added = generator.normal(scale=start.random_rad / np.sqrt(len(indices)), size=len(indices))
-        perturbed = variables.closest(phase + Zernike(indices, added, radius))
+        perturbed = variables.closest(replace(start, phase=start.phase + Zernike(indices, added, radius)))
         found.append(StartingLens(f"{name}, random phase {number + 1}", perturbed))
     return found
 
 
 def channel_middles(problem: Problem) -> np.ndarray:
-    """Mean wavelength ``[channel]`` of each channel in metres, from the shortest."""
-    return np.sort(problem.channel_weight @ problem.wavelength)
+    """Mean wavelengths of the channels in metres, from the shortest; channels of one colour have one."""
+    middles = np.sort(problem.channel_weight @ problem.wavelength)
+    return np.asarray(middles[np.append(True, np.diff(middles) > SAME_COLOUR)])
 
 
-def _family(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tuple[str, Phase]]:
+def _family(
+    family: str, wavelengths: np.ndarray, problem: Problem, variables: LensVariables, single: Metalens
+) -> list[tuple[str, Metalens]]:
+    match family:
+        case "camera":
+            return [("the camera's own phase", problem.view.lens)]
+        case "smallest_spots":
+            return [("smallest spots of rays", _by_rays(wavelengths, problem, variables, single))]
+        case _:
+            return [(name, replace(single, phase=phase)) for name, phase in _textbook(family, wavelengths, problem)]
+
+
+def _by_rays(wavelengths: np.ndarray, problem: Problem, variables: LensVariables, single: Metalens) -> Metalens:
+    """Even polynomials, also for other variables: fits of many numbers to few rays are not unique."""
+    of_lens = variables.of_lens if isinstance(variables, DoubletVariables) else variables
+    if not isinstance(of_lens, PolynomialVariables):
+        of_lens = PolynomialVariables(OF_RAYS, 0.5 * float(single.aperture_diameter))
+    fitted = replace(variables, of_lens=of_lens) if isinstance(variables, DoubletVariables) else of_lens
+    textbook = "hyperbolic" if single.stop is None else "quadratic"
+    _, phase = _textbook(textbook, np.array([wavelengths.mean()]), problem)[0]
+    numbers = smallest_spots(problem.view, wavelengths, fitted, replace(single, phase=phase))
+    return fitted.lens(problem.view.lens, jnp.asarray(numbers))
+
+
+def _textbook(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tuple[str, Phase]]:
     lens = problem.view.lens
     focus, radius = float(lens.focal_length), 0.5 * float(lens.aperture_diameter)
 
@@ -66,8 +104,6 @@ def _family(family: str, wavelengths: np.ndarray, problem: Problem) -> list[tupl
 
     named = [(f"{family} {1e9 * each:.0f} nm", float(first_order(each))) for each in wavelengths]
     match family:
-        case "camera":
-            return [("the camera's own phase", lens.phase)]
         case "hyperbolic":
             return [(name, Hyperbolic(focus, each)) for name, each in named]
         case "quadratic":

@@ -46,8 +46,8 @@ class LensVariables(ABC):
         """
 
     @abstractmethod
-    def closest(self, phase: Phase) -> np.ndarray:
-        """Numbers ``[count]`` of the lens whose phase is closest to a profile, but for a constant."""
+    def closest(self, lens: Metalens) -> np.ndarray:
+        """Numbers ``[count]`` of the lens whose phase is closest to that of another one, but for a constant."""
 
     @abstractmethod
     def tables(self, numbers: np.ndarray, output: Path) -> dict[str, Any]:
@@ -119,8 +119,12 @@ class PolynomialVariables(PhaseVariables):
         """The profile of numbers ``[count]``."""
         return EvenPolynomial(jnp.asarray(self.powers) @ numbers, self.radius)
 
-    def closest(self, phase: Phase) -> np.ndarray:
+    def closest(self, lens: Metalens) -> np.ndarray:
         """Least squares over the disc."""
+        return self.closest_to(lens.phase)
+
+    def closest_to(self, phase: Phase) -> np.ndarray:
+        """Numbers ``[count]`` by least squares over the disc."""
         node, weight = np.polynomial.legendre.leggauss(256)
         wanted = np.asarray(phase.at(jnp.zeros(256), jnp.asarray(self.radius * np.sqrt((node + 1) / 2))), dtype=float)
         basis = np.polynomial.legendre.legvander(node, self.terms)
@@ -161,13 +165,13 @@ class ZernikeVariables(PhaseVariables):
         """The profile of numbers ``[count]``."""
         return Zernike(self.indices, numbers, self.radius)
 
-    def closest(self, phase: Phase) -> np.ndarray:
+    def closest(self, lens: Metalens) -> np.ndarray:
         """Least squares over the disc."""
         node, weight = np.polynomial.legendre.leggauss(48)
         turn = 2 * np.pi * (np.arange(96) + 0.5) / 96
         reach = self.radius * np.sqrt((node[:, None] + 1) / 2)
         y, x = jnp.asarray(reach * np.sin(turn)), jnp.asarray(reach * np.cos(turn))
-        wanted = np.asarray(phase.at(y, x), dtype=float).ravel()
+        wanted = np.asarray(lens.phase.at(y, x), dtype=float).ravel()
         basis = np.stack(
             [np.asarray(Zernike((index,), jnp.ones(1), self.radius).at(y, x)).ravel() for index in (0, *self.indices)],
             axis=1,
@@ -216,10 +220,10 @@ class FreeformVariables(PhaseVariables):
         """The profile of numbers ``[count]``."""
         return Freeform(jnp.reshape(numbers, (self.samples, self.samples)), self.pitch)
 
-    def closest(self, phase: Phase) -> np.ndarray:
+    def closest(self, lens: Metalens) -> np.ndarray:
         """The phase at the samples."""
         place = jnp.asarray(np.linspace(-self.radius, self.radius, self.samples))
-        return np.asarray(phase.at(place[:, None], place[None, :]), dtype=float).ravel()
+        return np.asarray(lens.phase.at(place[:, None], place[None, :]), dtype=float).ravel()
 
     def record(self, numbers: np.ndarray, output: Path) -> lens_phase.Phase:
         """Record of a phase map, written to ``NAME-phase.npy`` beside ``NAME.toml``. See :class:`LensVariables`."""

@@ -257,6 +257,9 @@ def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[So
         lens: the metalens.
         wavelength: one or all wavelengths in metres.
         sources: the light.
+
+    Raises:
+        InputError: a ray from the stop cannot travel to the lens.
     """
     radius = 0.5 * stop_diameter(lens)
     refracted = isinstance(sources[0], RefractedLight)
@@ -270,6 +273,11 @@ def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[So
             chief = chief_ray(lens, jnp.asarray(value), source.direction)
             away = jnp.stack([y, x], axis=-1) + walk(layers_in_front(lens), front) - chief.lens_point
             radius = max(radius, float(jnp.abs(away).max()))
+            if not np.isfinite(radius):
+                raise InputError(
+                    f"psf: the phase in the plane of the stop bends light of {1e9 * value:.0f} nm beyond the angles at "
+                    "which it travels to the lens; use a gentler [lens.stop.phase], a smaller stop or a smaller field."
+                )
     return radius
 
 

@@ -61,6 +61,11 @@ def spec(*changes: tuple[str, str], more: str = "") -> DesignSpec:
             "a numerical aperture of 0.80 at 437 nm is above the limit λ/(2 pitch) = 0.62",
         ),
         ('kind = "mtf"', 'kind = "mtf"\n[fabrication]', "fabrication.errors has width_error_nm, but the response"),
+        (
+            'family = "even_polynomial"',
+            'family = "even_polynomial"\nstop_terms = 4',
+            "variables.stop_terms is the phase of a first metasurface in the plane of the stop, but the camera has",
+        ),
         ('family = "even_polynomial"', 'family = "zernike"', "azimuths_deg has only 1 of its sides"),
         (
             'kind = "mtf"',
