@@ -57,9 +57,9 @@ def starting_lenses(problem: Problem, variables: LensVariables) -> list[Starting
     radius = 0.5 * float(lens.aperture_diameter)
     indices = zernike_indices(RANDOM_ORDER, "rotation" if variables.rotationally_symmetric else "mirror")
     for number in range(start.random):
-        name, start = drawn[number % len(drawn)]
+        name, begun = drawn[number % len(drawn)]
         added = generator.normal(scale=start.random_rad / np.sqrt(len(indices)), size=len(indices))
-        perturbed = variables.closest(replace(start, phase=start.phase + Zernike(indices, added, radius)))
+        perturbed = variables.closest(replace(begun, phase=begun.phase + Zernike(indices, added, radius)))
         found.append(StartingLens(f"{name}, random phase {number + 1}", perturbed))
     return found
 
