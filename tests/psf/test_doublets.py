@@ -102,5 +102,5 @@ def test_engines_of_one_direction_refuse_it():
 def test_a_corrector_that_bends_light_beyond_the_horizon_is_refused():
     # At its rim it adds 2·400/10 rad a µm, more than the 2π/0.85 of a grazing wave.
     steep = EvenPolynomial(np.array([400.0]), 10e-6)
-    with pytest.raises(InputError, match="stop bends light of 850 nm beyond the angles at which it travels to the lens"):
+    with pytest.raises(InputError, match="bends light of 850 nm beyond the angles at which it travels to the lens"):
         psf(lens_of(steep))
