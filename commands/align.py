@@ -56,7 +56,7 @@ def pairs(
     check_claim(output, MANIFEST, resume=resume)
     require_apart(output, figures)
     if figures is not None:
-        require_new_directory(figures)
+        require_new_directory(figures, "--figures")
     listed = read_alignment_set(captures)
     rig = calibrate_rig(listed)
     with count_progress("align", "capture") as tell:

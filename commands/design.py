@@ -48,7 +48,7 @@ def design(
     from metalens.workflows.design import checked_spec
 
     if report_folder is not None:
-        require_new_directory(report_folder)
+        require_new_directory(report_folder, "--report")
     require_apart(output, report_folder)
     asked = checked_spec(spec, output, minutes=minutes, seed=seed)
     from metalens.psf.design.colour_contrast import colour_contrast, colours_given_up

@@ -145,7 +145,7 @@ def show(source: str, figures: Path | None, polarisation: Any, angle: float, as_
     from metalens.formats.meta_atoms.library import library_path, read_atom_library
 
     if figures is not None:
-        require_new_directory(figures)
+        require_new_directory(figures, "--figures")
     found = read_atom_library(library_path(source))
     chosen = found.at_incidence(polarisation or found.polarisations[0], math.radians(angle))
     content = {**_summary(found), "by_wavelength": _by_wavelength(chosen)}
@@ -268,11 +268,11 @@ def _table(content: dict[str, Any]) -> list[str]:
         first += f", features from {content['smallest_feature_nm']:g} nm, gaps from {content['smallest_gap_nm']:g} nm"
     known = "first_order" in content["by_wavelength"][0]
     last = "  first order" if known else ""
-    lines = [first, f"wavelength/nm  phase range/rad  covered/rad  lowest amplitude  mean power{last}"]
+    lines = [first, f"wavelength/nm  phase range/rad  covered of 2π/rad  lowest amplitude  mean power{last}"]
     for row in content["by_wavelength"]:
         share = f"  {row['first_order']:11.3f}" if known else ""
         lines.append(
-            f"{row['wavelength_nm']:13.6g}  {row['phase_range_rad']:15.2f}  {row['covered_rad']:11.2f}"
+            f"{row['wavelength_nm']:13.6g}  {row['phase_range_rad']:15.2f}  {row['covered_rad']:17.2f}"
             f"  {row['lowest_amplitude']:16.3f}  {row['mean_power']:10.3f}{share}"
         )
     return [*lines, *content.get("figures", [])]

@@ -120,7 +120,7 @@ def simulate(
     require_new_file(output)
     require_apart(output, figures)
     if figures is not None:
-        require_new_directory(figures)
+        require_new_directory(figures, "--figures")
     if dry_run:
         from metalens.psf.bank_plan import plan_bank
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,20 +15,30 @@ if TYPE_CHECKING:
     from metalens.formats.pictures.distortion import Distortion
     from metalens.restore.inference.capture_run import CapturesDone
 
+LEAST_PIXELS = 0.05
+"""Displacement that is told as a distortion."""
+
 
 def distortion_for(camera: Camera) -> Distortion:
-    """What ``--undistort`` takes out of the pictures of a camera.
+    """What ``--undistort`` takes out of the pictures of a camera; a notice tells how much that is.
 
     Raises:
         InputError: its lens is unknown, or not rotationally symmetric about the sensor's centre.
     """
     from metalens.formats.camera.unknown import is_unknown
-    from metalens.formats.files.errors import InputError
+    from metalens.formats.files.errors import InputError, Notice
     from metalens.psf.distortion import distortion_of
 
     if is_unknown(camera):
         raise InputError("--undistort needs the lens of the captures' camera, which is unknown; give its --psf.")
-    return distortion_of(camera)
+    found = distortion_of(camera)
+    told = "its lens has no distortion, the pictures stay as they are"
+    if found.largest_pixels >= LEAST_PIXELS:
+        told = f"the distortion of {found.at_corner:+.1%} in the corner is taken out"
+        if found.cropped > 0:
+            told += f"; {found.cropped:.0%} of the pixels at the rim lie outside the frame then"
+    warnings.warn(Notice(f"--undistort, {camera.name}: {told}."), stacklevel=2)
+    return found
 
 
 def answer_restored(

@@ -241,8 +241,12 @@ def folders_for(*folders: Path) -> Iterator[None]:
         raise
 
 
-def require_new_directory(path: str | os.PathLike[str]) -> None:
+def require_new_directory(path: str | os.PathLike[str], option: str = "-o") -> None:
     """Check that an output folder is new or empty, and can be made.
+
+    Args:
+        path: of the folder.
+        option: with which a command gets it, for the message.
 
     Raises:
         InputError: ``path`` is a file or a folder with entries, or its own folder does not exist or is read-only.
@@ -254,13 +258,15 @@ def require_new_directory(path: str | os.PathLike[str]) -> None:
             raise InputError(
                 f"{target}: the output folder is not empty (it holds {entries[0]!r}"
                 f"{f' and {len(entries) - 1} more' if len(entries) > 1 else ''}); "
-                "choose a new one with -o."
+                f"choose a new one with {option}."
             )
-        require_writable(target, target)
+        require_writable(target, target, option)
     elif os.path.lexists(target):
-        raise InputError(f"{target}: is a file, a new or empty folder was expected; choose another place with -o.")
+        raise InputError(
+            f"{target}: is a file, a new or empty folder was expected; choose another place with {option}."
+        )
     else:
-        _require_folder_of(target)
+        _require_folder_of(target, option)
 
 
 def require_place(output: Path) -> None:
@@ -285,18 +291,19 @@ def require_new_file(output: Path) -> None:
         raise InputError(f"{output}: exists already; choose another place with -o.")
 
 
-def require_writable(folder: Path, output: Path) -> None:
+def require_writable(folder: Path, output: Path, option: str = "-o") -> None:
     """Check, before a long computation, that files can be made in a folder.
 
     Args:
         folder: one that exists.
         output: what is to be written there, for the message.
+        option: with which a command gets it, for the message.
 
     Raises:
         InputError: its permissions or its file system forbid that.
     """
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise InputError(f"{output}: nothing can be written into {folder}; choose another place with -o.")
+        raise InputError(f"{output}: nothing can be written into {folder}; choose another place with {option}.")
 
 
 def require_apart(*outputs: Path | None) -> None:
@@ -341,12 +348,12 @@ def require_outside(output: Path | None, inputs: Iterable[str | os.PathLike[str]
             )
 
 
-def _require_folder_of(output: Path) -> None:
+def _require_folder_of(output: Path, option: str = "-o") -> None:
     parent = real_path(output).parent
     # Of a/../b both are needed, whatever is resolved without looking.
     if not is_folder(parent) or not is_folder(output.parent):
         raise InputError(f"{output}: its folder {output.parent} does not exist; make it first.")
-    require_writable(parent, output)
+    require_writable(parent, output, option)
     # A part of the output has a longer name for a while.
     most = os.pathconf(parent, "PC_NAME_MAX") if hasattr(os, "pathconf") else 255
     longest = most - LONGEST_ENDING

@@ -14,7 +14,7 @@ import numpy as np
 
 from metalens.formats.files.errors import InputError
 from metalens.formats.files.hdf5 import open_guarded, provenance_of, read_array, written_file
-from metalens.formats.files.input_file import is_file
+from metalens.formats.files.input_file import input_file
 from metalens.formats.meta_atoms.families import checked_families, geometry_problem, one_of
 from metalens.formats.meta_atoms.family_file import read_families, write_families
 from metalens.formats.meta_atoms.shapes import Family, Kind, parameters_of
@@ -355,9 +355,6 @@ def library_path(source: str | os.PathLike[str]) -> Path:
     name = os.fspath(source)
     if name in shipped_libraries():
         return Path(str(resources.files("metalens.formats.meta_atoms") / "libraries" / f"{name}.h5"))
-    if not is_file(source):
-        raise InputError(
-            f"{name}: neither a file nor a library that comes with the package; give a library.h5 or one of "
-            f"{', '.join(shipped_libraries())}."
-        )
-    return Path(source)
+    names = ", ".join(shipped_libraries())
+    missing = f"neither a file nor a library that comes with the package; give a library.h5 or one of {names}."
+    return input_file(source, "library.h5", largest=LARGEST_FILE, missing=missing)

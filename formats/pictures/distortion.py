@@ -44,6 +44,16 @@ class Distortion:
         """|r − r₀| where it is largest, in pixels."""
         return float(np.abs(self.radius - self.rectilinear).max() / self.pixel_pitch)
 
+    @property
+    def cropped(self) -> float:
+        """Share of the sensor's pixels, in 0..1, whose light lies outside the frame of the undistorted picture."""
+        y, x = (self.pixel_pitch * (np.arange(side) - 0.5 * (side - 1)) for side in self.pixels)
+        away = np.hypot(y[:, None], x)
+        moved = np.interp(away, self.radius, self.rectilinear) / np.maximum(away, 1e-12)
+        half = [0.5 * self.pixel_pitch * side for side in self.pixels]
+        outside = (np.abs(y[:, None] * moved) > half[0]) | (np.abs(x * moved) > half[1])
+        return float(outside.mean())
+
 
 def undistorted(picture: np.ndarray, distortion: Distortion, place: tuple[int, int] | None = None) -> np.ndarray:
     """A picture as a pinhole camera of the same magnification in the centre would show it.

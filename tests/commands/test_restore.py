@@ -135,7 +135,8 @@ def test_distortion_is_that_of_the_cameras_lens(run, part, bank_file, tmp_path):
     """The lens of metacamera is its own stop and has none; of an unknown camera none is known."""
     filtered = (part, "--method", "wiener-joint", "--psf", bank_file, "--place", "32,100")
     run(*filtered, "-o", tmp_path / "out")
-    run(*filtered, "-o", tmp_path / "straight", "--undistort")
+    told = run(*filtered, "-o", tmp_path / "straight", "--undistort")[1]
+    assert "--undistort, metacamera: its lens has no distortion, the pictures stay as they are." in told
     plain, straight = (read_picture(tmp_path / name / "a-wiener-joint.png") for name in ("out", "straight"))
     np.testing.assert_array_equal(straight, plain)
     with pytest.raises(InputError, match="--undistort needs the lens of the captures' camera, which is unknown"):

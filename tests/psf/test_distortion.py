@@ -77,6 +77,14 @@ def test_nothing_is_seen_beyond_the_picture():
     straight = undistorted(np.full((40, 40, 3), 0.5), pincushion)
     assert straight[20, 20, 0] == 0.5
     assert straight[0, 0, 0] == straight[-1, -1, 2] == 0
+    assert pincushion.cropped == 0
+
+
+def test_barrel_distortion_moves_the_rim_out_of_the_picture():
+    """Of a frame that shows 10 % less than a pinhole everywhere, 1 − 0.9² of the pixels move beyond the rim."""
+    radius = np.linspace(0, 300e-6, 9)
+    assert Distortion(radius, radius / 0.9, (400, 400), 1e-6).cropped == pytest.approx(1 - 0.9**2, abs=2e-3)
+    assert distortion_of(STOPPED).cropped > 0.01
 
 
 def test_what_it_cannot_be_made_for_is_refused():
