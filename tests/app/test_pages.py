@@ -38,6 +38,7 @@ def text_of(user, marker):
     return element.text
 
 
+@pytest.mark.long
 def test_a_capture_of_an_unknown_camera_is_restored_after_a_click_with_a_loud_warning(studio, project, scene_png):
     add_upload(project, scene_png, "<b>scene</b>.png")
     other = io.BytesIO()

@@ -41,6 +41,7 @@ def test_functions_of_another_lens_wait_for_a_click(ask, project, scene_png, tmp
     assert found == {"foreign": "the adapter was trained for metacamera, not for metacamera"}
 
 
+@pytest.mark.long
 def test_every_picture_is_the_command_s_to_the_bit(ask, run, project, opened, tmp_path):
     brush = np.full((64, 80), 30, np.uint8)
     brush[20:40, 20:60] = 220

@@ -107,6 +107,7 @@ def test_two_workers_find_what_one_does(tmp_path: Path) -> None:
     assert len(found[1]) == 3
 
 
+@pytest.mark.long
 def test_a_dry_run_says_what_would_be_tried_and_does_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "found"
     shown = explore("explore-1mm3", "-o", folder, "--dry-run", "--candidates", 8).output

@@ -42,6 +42,7 @@ def part(tmp_path_factory):
     return path
 
 
+@pytest.mark.long
 def test_latents_that_were_kept_give_the_same_picture_and_any_other(run, part, tmp_path):
     out, kept, more = tmp_path / "out", tmp_path / "kept", tmp_path / "more"
     answered = json.loads(run(part, "-o", out, "--place", "32,100", "--alpha", "0,1", "--latents", kept, "--json")[0])

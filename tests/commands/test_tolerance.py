@@ -91,6 +91,7 @@ def test_synth_takes_a_drawn_lens_for_each_pair(made, folder):
     ]
 
 
+@pytest.mark.long
 def test_a_resumed_ensemble_makes_only_what_is_missing(made, folder):
     ensemble = folder / "made" / "ensemble"
     before = {path.name: path.read_bytes() for path in ensemble.iterdir()}

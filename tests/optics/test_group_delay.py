@@ -68,6 +68,7 @@ def test_an_achromatic_lens_focuses_all_colours_in_one_plane():
     assert peaks(chosen(0.0, allow_gaps=True))[[0, 2]].max() < 0.7
 
 
+@pytest.mark.long
 def test_the_delay_that_is_asked_for_is_that_of_the_optical_paths():
     structure = chosen(1.0)
     assert float(structure.provenance["group_delay_asked_fs"]) == pytest.approx(1e15 * DELAY, rel=5e-3)

@@ -186,6 +186,7 @@ def test_the_same_seed_gives_the_same_starts_and_another_one_others() -> None:
     assert not np.array_equal(task_of(other).starts[1].numbers, once[1].numbers)
 
 
+@pytest.mark.long
 def test_the_best_start_is_followed_and_the_best_lens_is_kept() -> None:
     task = task_of(small(wavelengths_nm="[400.0, 530.0]", steps="2"))
     state = run_search(task, first_state(task))
@@ -233,6 +234,7 @@ def test_a_killed_run_goes_on_to_the_same_lens(tmp_path: Path) -> None:
     assert left == ["design.toml", "killed.toml", "whole.toml"]
 
 
+@pytest.mark.long
 def test_time_that_is_up_leaves_the_best_lens_and_a_search_to_go_on_with(tmp_path: Path) -> None:
     output = tmp_path / "lens.toml"
     spec = small(steps="4")

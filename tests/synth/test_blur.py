@@ -132,6 +132,7 @@ def test_blur_is_the_exact_scatter_of_every_point_whatever_the_sizes(
     check_with_the_exact_scatter(pixels, kernel, channels)
 
 
+@pytest.mark.long
 def test_cores_with_halos_on_a_coarser_grid_are_the_exact_scatter() -> None:
     pixels, kernel = (56, 64), (81, 81)
     functions = SmoothFunctions(kernel, 1, 32 * PITCH)

@@ -100,6 +100,7 @@ def test_the_adjoint_of_a_moved_blur_is_its_transpose(scene: np.ndarray) -> None
     )
 
 
+@pytest.mark.long
 def test_the_restorers_blur_is_the_exact_scatter_of_a_scene_divided_by_that_of_a_white_one(
     scene: np.ndarray, exact: np.ndarray
 ) -> None:

@@ -205,6 +205,7 @@ def test_the_block_goes_on_beside_lora_that_is_merged_for_the_tuning_of_all_weig
     assert (full.consistency.noise == 0.25).all()
 
 
+@pytest.mark.long
 def test_another_lens_is_restored_by_its_own_functions(bank, prior_folder, tmp_path):
     """Also by an adapter that was written for it without training."""
     other = replace(

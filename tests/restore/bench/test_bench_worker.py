@@ -38,6 +38,7 @@ def test_a_worker_fits_restores_and_tells_what_it_cost(tmp_path, make_plan, pair
     assert all(read_picture(run.pictures("") / f"{name}.png").shape == (64, 80, 3) for name in names)
 
 
+@pytest.mark.long
 def test_pictures_that_are_restored_are_not_restored_again_unless_the_method_is_trained_again(tmp_path, make_plan):
     folder = tmp_path / "bench"
     begin(folder, make_plan(methods=("psf-aware",)), resume=False)

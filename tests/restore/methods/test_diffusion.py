@@ -186,6 +186,7 @@ def test_a_controlnet_that_is_not_trained_leaves_the_prior_as_it_is(make, crops)
     torch.testing.assert_close(steered, plain)
 
 
+@pytest.mark.long
 def test_dmdiff_starts_from_an_adapter_of_its_own_form(training, make_restorer, tmp_path):
     (tmp_path / "adapter").mkdir()
     start = make_restorer(form="global", perturb=0.1)

@@ -96,6 +96,7 @@ def test_without_the_package_the_message_says_what_to_install(monkeypatch: pytes
         ShiftTolerantLPIPS("alex")
 
 
+@pytest.mark.long
 def test_kodak_reads_as_the_metric_is_known_to(capsys: pytest.CaptureFixture[str]) -> None:
     if not KODAK.is_dir():
         with capsys.disabled():

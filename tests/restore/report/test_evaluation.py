@@ -54,6 +54,7 @@ def crops(tmp_path: Path, camera) -> Pairs:
     return read_pairs(tmp_path / "crops")
 
 
+@pytest.mark.long
 def test_crops_are_tuned_on_and_compared_at_their_places(tmp_path, bank, crops, make_restorer, monkeypatch):
     write_psf_bank(tmp_path / "psf.h5", bank)
     (tmp_path / "adapter").mkdir()

@@ -109,6 +109,7 @@ def test_in_reduced_precision_what_is_trained_stays_in_single_precision(make_res
     assert torch.nn.functional.cosine_similarity(*together, dim=0) > 0.98
 
 
+@pytest.mark.long
 def test_the_adapter_that_is_written_is_the_one_that_was_trained(pairs, tmp_path, bank, prior_folder, camera):
     settings = config(validate_every=2, precision="bf16", gradient_checkpointing=True, judge="vgg")
     summary = run(pairs, tmp_path / "adapter", bank, prior_folder, 3, config=settings, command="metalens train pairs/")
