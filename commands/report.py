@@ -35,6 +35,7 @@ def report(output: Path, psf_path: Path, dry_run: bool, as_json: bool, **inputs:
     if dry_run:
         from metalens.formats.psf.bank_file import as_bank
         from metalens.workflows.restorer_estimates import report_estimate
+        from metalens.workflows.simulation_estimates import with_simulations
 
         (bank,) = map(as_bank, given_banks([psf_path], dry_run=True))
         pairs, restored = check_evaluation(output, EvaluationInputs(psf_path, **inputs), bank)
@@ -42,7 +43,8 @@ def report(output: Path, psf_path: Path, dry_run: bool, as_json: bool, **inputs:
         plan = {"output": str(output), "pairs": len(pairs), "restored_pictures": restored}
         plan |= {"photographs_that_trained": tell_shared(judged, tuned)}
         text = f"would compare {counted(restored, 'restored picture')} of {counted(len(pairs), 'pair')} in {output}"
-        answer_plan(plan, report_estimate(pairs, bank, restored // len(pairs)), as_json, text)
+        expected = with_simulations(report_estimate(pairs, bank, restored // len(pairs)), [bank])
+        answer_plan(plan, expected, as_json, text)
         return
     with count_progress("report", "picture") as tell:
         figures = evaluate(output, EvaluationInputs(given_bank(psf_path), **inputs), tell)

@@ -260,11 +260,13 @@ def restore(
         from metalens.restore.inference.capture_files import CaptureFile
         from metalens.restore.inference.restored_files import check_files
         from metalens.workflows.restorer_estimates import restoring_estimate
+        from metalens.workflows.simulation_estimates import with_simulations
 
         sizes, sensor = check_files(restorer, found, options, latents=latents), restorer.camera.sensor
         frame = next((each.read(sensor) for each in found if isinstance(each, CaptureFile)), None)
         pictures = (1 if alpha_map is not None else len(alphas), consistent, uncertainty)
         expected = restoring_estimate(restorer, frame, sizes, settings, *pictures)
+        expected = with_simulations(expected, [] if bank is None else [bank])
         plan = {"output": str(output), "camera": restorer.camera.name, "captures": len(found)}
         answer_plan(plan, expected, as_json, f"would restore {counted(len(found), 'capture')} into {output}")
         return

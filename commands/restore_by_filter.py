@@ -92,6 +92,7 @@ def filter_captures(
         from metalens.restore.deconvolution.joint_wiener import wiener_joint
         from metalens.restore.inference.filtered_files import check_filtered
         from metalens.workflows.restorer_estimates import filtering_estimate
+        from metalens.workflows.simulation_estimates import with_simulations
 
         files, sensor = check_filtered(bank, found, any_lens=any_lens), bank.camera.sensor
         frame = files[0].read(sensor)
@@ -99,6 +100,7 @@ def filter_captures(
         at = files[0].place or place
         expected = filtering_estimate(frame, sizes, lambda: wiener_joint(frame, bank, noise_scale, place=at))
         plan = {"output": str(output), "camera": bank.camera.name, "captures": len(found)}
+        expected = with_simulations(expected, [bank])
         answer_plan(plan, expected, as_json, f"would filter {counted(len(found), 'capture')} into {output}")
         return
     with share_progress("restore") as tell:

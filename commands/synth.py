@@ -174,10 +174,10 @@ def synth(
         plan |= {"skipped": [{"name": each.name, "reason": each.reason} for each in skipped]}
         photographs = counted(able, "photograph")
         text = f"would make {counted(total, 'pair')} of {pixels[0]} × {pixels[1]} pixels of {photographs} in {output}"
-        from metalens.workflows.simulation_estimates import pairs_estimate
+        from metalens.workflows.simulation_estimates import pairs_estimate, with_simulations
 
         expected = pairs_estimate(usable, banks, options, count=total, workers=backend.workers)
-        answer_plan(plan, expected, as_json, text)
+        answer_plan(plan, with_simulations(expected, banks), as_json, text)
         return
     with count_progress("photographs", "photograph") as look, count_progress("pairs", "pair") as tell:
         execution = Execution(backend, strict=strict, progress=tell, look=look)

@@ -307,8 +307,10 @@ def train(
         for note in notes:
             tell_line(note)
         from metalens.workflows.restorer_estimates import training_estimate
+        from metalens.workflows.simulation_estimates import with_simulations
 
-        _plan(task.data, output, as_json, training_estimate(task, restorer, lenses, budget, device))
+        expected = training_estimate(task, restorer, lenses, budget, device)
+        _plan(task.data, output, as_json, with_simulations(expected, banks))
         return
     with share_progress("train") as tell:
 

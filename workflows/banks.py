@@ -21,6 +21,9 @@ from metalens.formats.hub.kept import local_psf
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank, write_psf_bank
 
+STAND_IN = "stand-in"
+"""In the provenance of functions that are not simulated yet."""
+
 
 def bank_file(source: str | os.PathLike[str], progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
     """The psf.h5 of a source; of a camera it is simulated with the defaults, if it is not in the cache folder yet.
@@ -104,4 +107,4 @@ def planned_bank(source: str | os.PathLike[str]) -> Bank:
     )
     impulse = np.zeros((1, 1, 3, 3, 3))
     impulse[..., 1, 1] = 1.0
-    return grid_bank_of_functions(camera, impulse, {"stand-in": "no blur"})
+    return grid_bank_of_functions(camera, impulse, {STAND_IN: "no blur"})

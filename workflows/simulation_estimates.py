@@ -16,13 +16,15 @@ from threadpoolctl import threadpool_limits
 
 from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.design.tolerance_run import ToleranceRun
+from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank, write_psf_bank
-from metalens.psf.bank_plan import BankPlan
+from metalens.psf.bank_plan import BankPlan, plan_bank
 from metalens.psf.bank_request import BankRequest
 from metalens.runners.processes import peak_memory
 from metalens.synth.generate import PairsOptions, generate_pairs
 from metalens.synth.photographs import Photograph
-from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, timing
+from metalens.workflows.banks import STAND_IN
+from metalens.workflows.estimate import Estimate, Timing, folder_bytes, measured, spoken_seconds, timing
 
 if TYPE_CHECKING:
     from metalens.optics.layout.chosen import Choice
@@ -95,6 +97,29 @@ def bank_estimate(camera: Camera, request: BankRequest, plan: BankPlan, engine: 
     if plan.finer:
         basis += "; finer grids, if they are needed, come in addition"
     return Estimate(nodes * size, each.of(fields), peak_memory() + 3 * nodes * kept, basis)
+
+
+def with_simulations(found: Estimate, banks: Sequence[Bank]) -> Estimate:
+    """The cost of a run with that of the point spread functions that it has to simulate first.
+
+    Args:
+        found: cost of the run.
+        banks: what :func:`metalens.workflows.banks.planned_bank` gave it.
+    """
+    for bank in banks:
+        if not isinstance(bank, PsfBank) or STAND_IN not in bank.provenance:
+            continue
+        request = BankRequest()
+        first = bank_estimate(bank.camera, request, plan_bank(bank.camera, request))
+        found = replace(
+            found,
+            disk_bytes=found.disk_bytes + first.disk_bytes,
+            seconds=found.seconds + first.seconds,
+            memory_bytes=max(found.memory_bytes, first.memory_bytes),
+            basis=f"{found.basis}; simulating the PSFs of {bank.camera.name} first takes {spoken_seconds(first.seconds)}",
+            measuring=None if found.measuring is None else found.measuring + (first.measuring or 0.0),
+        )
+    return found
 
 
 def _fields(count: int) -> str:

@@ -12,6 +12,8 @@ from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError, Notice
 from metalens.formats.psf.bank_file import as_bank, read_psf_bank
 from metalens.workflows.banks import bank_file, bank_of, is_camera, kept_bank, planned_bank
+from metalens.workflows.estimate import Estimate
+from metalens.workflows.simulation_estimates import with_simulations
 
 from ..conftest import SMALL_CAMERA
 
@@ -28,7 +30,7 @@ def quick(monkeypatch) -> None:
     """Functions of one field and a few wavelengths in the place of the defaults."""
     simulate = metalens.simulate_bank
     small = {"fields": (1, 1), "wavelengths_per_channel": 1, "window": (25, 25)}
-    monkeypatch.setattr("metalens.psf.bank.simulate_bank", lambda camera, **more: simulate(camera, **small, **more))
+    monkeypatch.setattr("metalens.psf.bank.simulate_bank", lambda camera, **more: simulate(camera, **(small | more)))
 
 
 def test_a_preset_and_a_lens_file_are_cameras_and_a_file_of_their_name_is_not(tmp_path: Path, monkeypatch) -> None:
@@ -65,6 +67,17 @@ def test_a_plan_has_a_stand_in_for_functions_that_are_not_kept(lens: Path, tmp_p
     assert planned_bank(tmp_path / "psf.h5") == tmp_path / "psf.h5"
 
 
+def test_the_cost_of_a_run_holds_that_of_the_simulation_it_begins_with(lens: Path, quick: None) -> None:
+    alone = Estimate(1e3, 1.0, 1e3, "one unit took 1 s", measuring=0.0)
+    with pytest.warns(Notice):
+        stand_in = planned_bank(lens)
+    found = with_simulations(alone, [stand_in])
+    assert found.disk_bytes > alone.disk_bytes
+    assert found.seconds > alone.seconds
+    assert found.measuring > 0
+    assert with_simulations(alone, [lens.with_suffix(".h5")]) == alone
+
+
 def test_a_camera_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"nowhere.toml: neither a file nor a preset"):
         bank_file(tmp_path / "nowhere.toml")
@@ -77,8 +90,10 @@ def test_synth_takes_a_lens_in_the_place_of_its_functions(lens: Path, tmp_path: 
     given = ("synth", "embedded:train", "-o", tmp_path / "pairs", "--psf", lens, "--count", "2", "--json")
     status, out, err = run(*given, "--dry-run")
     assert status == 0, err
-    assert json.loads(out)["camera"] == "small"
+    plan = json.loads(out)
+    assert plan["camera"] == "small"
     assert "would be simulated first" in err
+    assert "; simulating the PSFs of small first takes " in plan["estimate"]["basis"]
     status, out, err = run(*given)
     assert status == 0, err
     assert "small: its point spread functions are simulated now and kept as" in err
