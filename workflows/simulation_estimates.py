@@ -111,12 +111,13 @@ def with_simulations(found: Estimate, banks: Sequence[Bank]) -> Estimate:
             continue
         request = BankRequest()
         first = bank_estimate(bank.camera, request, plan_bank(bank.camera, request))
+        told = f"simulating the PSFs of {bank.camera.name} first takes {spoken_seconds(first.seconds)}"
         found = replace(
             found,
             disk_bytes=found.disk_bytes + first.disk_bytes,
             seconds=found.seconds + first.seconds,
             memory_bytes=max(found.memory_bytes, first.memory_bytes),
-            basis=f"{found.basis}; simulating the PSFs of {bank.camera.name} first takes {spoken_seconds(first.seconds)}",
+            basis=f"{found.basis}; {told}",
             measuring=None if found.measuring is None else found.measuring + (first.measuring or 0.0),
         )
     return found
