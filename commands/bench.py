@@ -68,6 +68,10 @@ _IN_PLAN = {
     help="Comma-separated names of wiener-whole, wiener-tiled, wiener-joint, richardson-lucy, two-step, nano-optics, "
     "swinir-small, swinir, psf-aware, osediff, s3diff, seesr-style, dmdiff-global, dmdiff-local. [default: all]",
 )
+@click.option(
+    "--metrics",
+    help="Comma-separated, as of metalens data score, and consistency and mtf50. [default: all]",
+)
 @click.option("--minutes-per-method", type=MINUTES, help="Training time of each method and seed.")
 @click.option("--steps-per-method", type=STEPS, help="Training steps; with both limits, the first one reached.")
 @click.option(
@@ -181,6 +185,7 @@ def _plan(output: Path, options: dict[str, Any], resume: bool) -> BenchPlan:
         lens_hash=read_psf_bank(inputs.psf).camera.hash,
         methods=asked.methods,
         seeds=tuple(range(options["seeds"])),
+        metrics=asked.metrics,
         **{key: options[name] for name, key in _IN_PLAN.items()},
     )
 
@@ -190,6 +195,7 @@ class _Asked(NamedTuple):
 
     camera: Camera
     methods: tuple[str, ...]
+    metrics: tuple[str, ...] | None
     photos: tuple[str, ...]
     test_photos: tuple[str, ...]
     tests: int
@@ -219,7 +225,7 @@ def _asked(output: Path, options: dict[str, Any], resume: bool) -> _Asked:
     for made, pairs in (("photos", "pairs"), ("test_photos", "test")):
         if options[made] and options[pairs]:
             raise click.UsageError(f"give either --{made.replace('_', '-')} or --{pairs}.")
-    methods = _methods(options["methods"])
+    methods, metrics = _methods(options["methods"]), _metrics(options["metrics"])
     by_lens = options["lens"] is not None
     camera = read_camera(options["lens"]) if by_lens else read_psf_bank(options["psf"]).camera
     _check_networks(options["prior"], options["initial"])
@@ -239,7 +245,7 @@ def _asked(output: Path, options: dict[str, Any], resume: bool) -> _Asked:
         twice = next(place for place in places if places.count(place) > 1)
         raise InputError(f"{twice}: is among the photographs of training and of the test; keep them apart.")
     tests = len(test) + sum(len(read_pairs(each)) for each in options["test"])
-    return _Asked(camera, methods, photos, test_photos, tests)
+    return _Asked(camera, methods, metrics, photos, test_photos, tests)
 
 
 def _terms(output: Path, options: dict[str, Any], resume: bool) -> BenchTerms:
@@ -321,6 +327,8 @@ def _changed(known: BenchPlan, options: dict[str, Any], given: set[str]) -> Benc
         changes["seeds"] = tuple(range(options["seeds"]))
     if "methods" in given:
         changes["methods"] = _methods(options["methods"])
+    if "metrics" in given:
+        changes["metrics"] = _metrics(options["metrics"])
     return replace(known, **changes)
 
 
@@ -346,4 +354,19 @@ def _methods(names: str | None) -> tuple[str, ...]:
             raise InputError(f"--methods {name}: is named twice; name each method once.")
         if name not in METHODS:
             raise InputError(f"--methods {name}: no such method; expected some of {', '.join(METHODS)}.")
+    return found
+
+
+def _metrics(names: str | None) -> tuple[str, ...] | None:
+    from metalens.formats.files.errors import InputError
+    from metalens.restore.bench.judge import CONSISTENCY, RESOLUTION
+    from metalens.restore.metrics.catalogue import METRICS
+
+    if names is None or names == "all":
+        return None
+    known = (*(each.key for each in METRICS), CONSISTENCY, RESOLUTION)
+    found = tuple(dict.fromkeys(name.strip() for name in names.split(",")))
+    for name in found:
+        if name not in known:
+            raise InputError(f"--metrics: no metric {name!r}; expected some of {', '.join(known)}, or all.")
     return found

@@ -25,8 +25,8 @@ INPUTS = "inputs"
 
 _ANEW = "start anew in another folder"
 
-_MAY_CHANGE = ("methods", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
-"""Entries that a resumed run may change: more methods and seeds, paths and device of another machine."""
+_MAY_CHANGE = ("methods", "metrics", "seeds", "parallel", "device", "pairs", "psf", "test", "chart", "prior")
+"""Entries that a resumed run may change: more methods, metrics and seeds, paths and device of another machine."""
 
 
 WholeNumber = Annotated[int, Field(strict=True, ge=1, le=2**40)]

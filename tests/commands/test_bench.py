@@ -88,12 +88,16 @@ def test_methods_restore_and_one_that_fails_is_named(run, tmp_path):
     again = run("--resume", "--methods", "wiener-whole", "--only", "restore", inputs=())
     assert again.exit_code == 0, (again.output, again.exception)
     assert (folder / "result.json").stat().st_mtime_ns == before
+    judged = run("--resume", "--metrics", "psnr,consistency", "--only", "figures", inputs=())
+    assert judged.exit_code == 0, (judged.output, judged.exception)
+    assert set(json.loads((folder / "scores.json").read_text())["one"]) == {"psnr", "consistency"}
 
 
 @pytest.mark.parametrize(
     ("words", "message"),
     [
         (("--methods", "magic", *QUICK), "--methods magic: no such method; expected some of wiener-whole"),
+        (("--metrics", "psnr,magic", *QUICK), "--metrics: no metric 'magic'; expected some of psnr"),
         ((*QUICK[:3], "--crop", 96), "pairs of 64 pixels are smaller than the crop of 96; lower --crop"),
         (("--resume", "--only", "figures"), "holds no benchmark"),
         (("--resume",), "bench: holds no benchmark to go on with; to begin one, give its terms"),
