@@ -123,7 +123,11 @@ def _subsamples(least: float) -> int:
 def _sampling_rate(
     lens: Metalens, wavelength: float, radius: float, sources: list[Source], window: ImageWindow, *, convolves: bool
 ) -> float:
-    """Samples per metre that :func:`choose_grid` needs at a wavelength, for light of a radius."""
+    """Samples per metre that :func:`choose_grid` needs at a wavelength, for light of a radius.
+
+    Raises:
+        InputError: no number of samples is enough.
+    """
     distance = float(lens.focal_length)
     reach = radius + window.half_side
     # An intensity has twice the frequencies of its field.
@@ -136,6 +140,11 @@ def _sampling_rate(
         rates.append(2 / float(lens.flat_pixel))
     if convolves:
         rates += [_kernel_rate(layer, 2 * radius, wavelength) for layer in layers_in_front(lens)]
+    if not np.isfinite(rates).all():
+        raise InputError(
+            f"psf: the light of an opening of {1e6 * stop_diameter(lens):g} µm, {1e6 * distance:g} µm in front of "
+            "the sensor, cannot be sampled; use a smaller stop or aperture_um."
+        )
     return float(max(rates))
 
 
