@@ -107,7 +107,7 @@ def test_a_corrector_that_bends_light_beyond_the_horizon_is_refused():
 
 
 def test_a_stop_whose_light_cannot_be_sampled_is_refused():
-    """Of a kilometre: lengths in single precision are infinite before the number of samples is."""
-    wide = replace(lens_of(None), stop=Stop(1e3, 5e-6))
+    """At a kilometre from the axis a polynomial of 20 µm is infinite in single precision."""
+    wide = replace(lens_of(None), stop=Stop(1e3, 5e-6), phase=EvenPolynomial(np.ones(8), 20e-6))
     with pytest.raises(InputError, match=r"an opening of 1e\+09 µm, 35 µm in front of the sensor, cannot be sampled"):
         psf(wide)
