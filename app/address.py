@@ -51,6 +51,9 @@ def free_address(host: str, port: int, names: tuple[str, ...] = ()) -> Address:
         port: of TCP; 0 for any free one.
         names: further host names under which it may be asked for.
 
+    Returns:
+        The host, the port that was free, a new random token, and the further names.
+
     Raises:
         InputError: the port is taken, or the host is not of this machine.
     """

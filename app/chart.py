@@ -68,6 +68,9 @@ def axis(name: str, gap: int = 26, **more: Any) -> Options:
         name: with its unit.
         gap: pixels between the axis and its name.
         more: of ECharts.
+
+    Returns:
+        Options of ECharts for one axis.
     """
     return {"type": "value", "name": name, "nameLocation": "middle", "nameGap": gap, **more}
 
@@ -80,6 +83,9 @@ def curves(x: Options, y: Options, series: list[Options], **more: Any) -> Option
         y: its vertical axis.
         series: the curves, each with ``data`` and whatever differs from a plain line.
         more: of ECharts.
+
+    Returns:
+        Options of ECharts; the series are drawn as lines without symbols.
     """
     return {
         "animation": False,
@@ -100,6 +106,9 @@ def channel_curves(x: Options, y: Options, across: np.ndarray, values: np.ndarra
         y: its vertical axis.
         across: ``[point]``.
         values: ``[channel, (tangential, sagittal), point]``.
+
+    Returns:
+        Options of ECharts: six curves, tangential and sagittal of each channel, with a legend.
     """
     series = [
         {

@@ -148,6 +148,9 @@ def changed(spec: DesignSpec, field: FormField, value: Any) -> DesignSpec:
         field: the key.
         value: its new value; None leaves the key out.
 
+    Returns:
+        A new specification; the given one stays as it was.
+
     Raises:
         InputError: the value is not allowed there.
     """

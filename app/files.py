@@ -45,6 +45,9 @@ def url_of_pair(folder: str, index: int, which: str) -> str:
         folder: of pairs, relative to the project folder.
         index: of the pair.
         which: ``clean`` or ``degraded``.
+
+    Returns:
+        Path and query of the address, with the folder's name quoted.
     """
     return f"/pair/{which}/{index}?folder={quote(folder, safe='')}"
 

@@ -72,6 +72,9 @@ def pairs_statistics(folder: Path, *, held_out: bool = False) -> PairsStatistics
         folder: of pairs.
         held_out: no training may use its photographs, whatever split its manifest gives them.
 
+    Returns:
+        The number of pairs, what was skipped or lost, and figures of at most ``MOST`` pairs at even distances.
+
     Raises:
         InputError: it holds no pairs, or they are damaged.
     """

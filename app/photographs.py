@@ -110,6 +110,9 @@ def photograph(project: Project, key: str) -> Photograph:
         project: where it is kept.
         key: the name of its folder.
 
+    Returns:
+        Its folder, and what is known of it.
+
     Raises:
         InputError: there is none.
     """
@@ -130,6 +133,9 @@ def add_pairs(project: Project, source: str, most: int = 24) -> list[Photograph]
         project: where they are kept.
         source: a folder of pairs, relative to the project's, or the pair that comes with the package.
         most: pairs that are taken.
+
+    Returns:
+        A photograph of each pair that was taken, in the order of the pairs.
 
     Raises:
         InputError: there are no pairs, or they are damaged.
@@ -160,6 +166,9 @@ def add_upload(project: Project, data: bytes, name: str) -> Photograph:
         data: content of the file.
         name: as the browser tells it; shown to people, never used as a path.
 
+    Returns:
+        The photograph in the project, without a clean picture.
+
     Raises:
         InputError: it is too large or no picture that is read, or there are too many already.
     """
@@ -185,6 +194,9 @@ def cut_to_sensor(project: Project, given: Photograph, picture: np.ndarray, sens
         given: the photograph.
         picture: its capture ``[y, x, 3]`` uint8.
         sensor: rows, columns of the camera's sensor.
+
+    Returns:
+        A new photograph in the project, of at most the sensor's rows and columns, marked as foreign.
     """
     rows, columns = (min(side, most) for side, most in zip(picture.shape[:2], sensor, strict=True))
     top, left = (picture.shape[0] - rows) // 2, (picture.shape[1] - columns) // 2

@@ -45,6 +45,9 @@ def nearest_node(bank: PsfBank, place: tuple[float, float]) -> int:
     Args:
         bank: of any layout; of a radius, the node at the place's distance.
         place: (y, x) on the sensor from its centre in metres.
+
+    Returns:
+        Index of the node.
     """
     wanted = np.array([0.0, np.hypot(*place)]) if bank.layout == "radial" else np.array(place)
     return int(np.hypot(*(bank.position - wanted).T).argmin())
@@ -56,6 +59,9 @@ def map_over_sensor(bank: PsfBank, values: np.ndarray) -> np.ndarray:
     Args:
         bank: of any layout.
         values: ``[node]``.
+
+    Returns:
+        ``[y, x]``, ``_MAP_WIDTH`` columns wide, in the unit of the values.
     """
     rows, columns = bank.camera.sensor.pixels
     size = max(1, round(_MAP_WIDTH * rows / columns)), _MAP_WIDTH
@@ -86,6 +92,9 @@ def psf_picture(intensity: np.ndarray, scale: Scale) -> str:
     Args:
         intensity: ``[y, x]``, shown in the colours of light, or ``[3, y, x]``, in its own.
         scale: ``log`` reaches four decades below the brightest pixel.
+
+    Returns:
+        A PNG as a ``data:`` address.
     """
     share = np.maximum(intensity, 0) / max(float(intensity.max()), 1e-30)
     if scale == "log":

@@ -175,6 +175,9 @@ class Restoring:
         Args:
             tell: progress callback.
             key: of the photograph.
+
+        Returns:
+            ``picture``: the restored PNG's path, relative to the project folder.
         """
         del tell
         from metalens.restore.deconvolution.joint_wiener import wiener_joint
@@ -194,6 +197,9 @@ class Restoring:
             folder: as :meth:`open` returned it.
             alpha: of the picture.
             consistent: of the picture.
+
+        Returns:
+            ``picture``: the path of the map, a grey PNG, relative to the project folder.
         """
         from metalens.restore.inference.capture import Capture
         from metalens.restore.inference.uncertainty import as_grey, expected_error

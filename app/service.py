@@ -63,6 +63,9 @@ class Service:
             request: ``do`` and its arguments.
             tell: progress callback.
 
+        Returns:
+            The answer of the process, as its method returned it.
+
         Raises:
             InputError: the request cannot be fulfilled, or was stopped.
         """

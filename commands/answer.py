@@ -65,6 +65,9 @@ def counted(number: int, noun: str, plural: str | None = None) -> str:
         number: how many.
         noun: of one.
         plural: of several, if it is not the noun with an s.
+
+    Returns:
+        The number, a space and the noun, in the singular for 1 alone.
     """
     return f"{number} {noun if number == 1 else plural or noun + 's'}"
 

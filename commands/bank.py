@@ -33,6 +33,9 @@ def given_banks(sources: Sequence[Path], *, dry_run: bool = False) -> list[Bank]
         sources: what ``--psf`` names.
         dry_run: simulate nothing: a camera whose functions are not kept yet gets a stand-in without blur.
 
+    Returns:
+        A bank for each source, in their order.
+
     Raises:
         InputError: see :func:`metalens.workflows.banks.bank_file`.
     """

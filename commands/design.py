@@ -105,6 +105,9 @@ def loss_text(spec: DesignSpec, loss: float) -> str:
     Args:
         spec: the specification.
         loss: of the best lens.
+
+    Returns:
+        Text without a unit; the PSNR in dB stands in brackets after the loss.
     """
     text = f"loss {loss:z.4f}"
     objective = spec.objectives[0]
@@ -129,11 +132,14 @@ _COVERED = 0.8
 
 
 def fields_left_out(spec: DesignSpec, camera: Camera) -> str:
-    """A clause on a sensor that reaches farther than the fields of its design; nothing if they cover it.
+    """A clause on a sensor that reaches farther than the fields of its design.
 
     Args:
         spec: its fields.
         camera: with the lens that was designed.
+
+    Returns:
+        A clause that begins with a semicolon, angles in degrees; empty if the fields cover the sensor.
     """
     from metalens.psf.design.whole_sensor import corner_deg
 

@@ -153,6 +153,10 @@ def renamed_option(former: str, name: str) -> Callable[[Function], Function]:
     Args:
         former: what it was called.
         name: what it is called.
+
+    Returns:
+        A decorator that adds the former name as a hidden option; a call with it is a usage error that tells the new
+        name.
     """
 
     def refuse(ctx: click.Context, parameter: click.Parameter, value: str | None) -> None:
@@ -203,6 +207,9 @@ def photograph_options(*, training: str, test: str, count: int) -> Callable[[Fun
         training: help text of ``--photos``.
         test: help text of ``--test-photos``.
         count: default number of training pairs.
+
+    Returns:
+        A decorator that adds the three options to a command.
     """
     return together(
         click.option("--photos", multiple=True, help=training),
@@ -254,6 +261,9 @@ def backend_settings(name: str, workers: int, slurm_options: tuple[str, ...]) ->
         name: of the backend.
         workers: processes; 0 for all cores.
         slurm_options: KEY=VALUE.
+
+    Returns:
+        The backend with its number of processes, 1 or more, and Slurm's options.
 
     Raises:
         click.UsageError: an option has another form.

@@ -38,6 +38,9 @@ class BackendSettings:
             folder: of the output; files of a cluster's jobs lie beside it.
             here: what runs under each job's name in this process.
 
+        Returns:
+            A runner on Ray, on Slurm, on processes of this machine, or in this process.
+
         Raises:
             InputError: its package is missing, or there are no workers.
         """

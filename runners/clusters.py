@@ -125,6 +125,9 @@ def do_jobs(job: str, specs: Specs) -> list[dict[str, Any]]:
     Args:
         job: its name.
         specs: one for each time that it is done.
+
+    Returns:
+        A reply for each spec, in their order.
     """
     os.environ.update(one_thread())
     return [do_job(job, spec) for spec in specs]

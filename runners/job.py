@@ -33,6 +33,9 @@ class Runner(Protocol):
             specs: what it is called with.
             tell: is told of progress.
 
+        Returns:
+            For each spec its place in ``specs`` and its result, in the order in which they end.
+
         Raises:
             InputError: a job raised one, or the runner cannot work.
         """

@@ -70,6 +70,9 @@ def start_python(
         environment: beside the variables that there are.
         stdin: of ``subprocess``.
         stderr: a file; by default this process's.
+
+    Returns:
+        The process, started in a session of its own; its stdout is a text pipe in UTF-8.
     """
     process = subprocess.Popen(
         [sys.executable, *arguments],

@@ -1,6 +1,7 @@
-"""Public functions describe their arguments (shapes, units, ranges) and the exceptions that they raise."""
+"""Public functions describe their arguments (shapes, units, ranges), results and the exceptions that they raise."""
 
 import ast
+import re
 from pathlib import Path
 from typing import get_args
 
@@ -10,6 +11,9 @@ ROOT = Path(__file__).resolve().parents[1]
 
 FOLDERS = ("app", "commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
 """Folders in which public functions of two or more arguments have an ``Args`` section, and ``Raises`` if they raise."""
+
+RESULTS = ("app", "commands", "runners", "workflows")
+"""Folders in which such functions also have a ``Returns`` section, if they return something."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
@@ -63,6 +67,14 @@ def describes_exceptions(function: Function) -> bool:
     return "\nRaises:\n" in text or "See :class:" in text
 
 
+def describes_result(function: Function) -> bool:
+    """Whether a ``Returns`` section has text, nothing is returned, or the docstring refers to the interface."""
+    text = ast.get_docstring(function) or ""
+    if function.returns is None or ast.unparse(function.returns) in ("None", "NoReturn"):
+        return True
+    return re.search(r"\n(Returns|Yields):\n    +\S", text) is not None or "See :class:" in text
+
+
 def undescribed(folder: str) -> list[str]:
     """Functions of a folder whose docstring is short of a section, a line each."""
     lines = []
@@ -72,12 +84,13 @@ def undescribed(folder: str) -> list[str]:
                 continue
             missing = [] if describes_arguments(function) else ["Args"]
             missing += ["Raises"] if raises(function) and not describes_exceptions(function) else []
+            missing += ["Returns"] if folder in RESULTS and not describes_result(function) else []
             lines += [f"{path.relative_to(ROOT)}:{function.lineno} {name}: {' and '.join(missing)}"] if missing else []
     return lines
 
 
 @pytest.mark.parametrize("folder", FOLDERS)
-def test_every_public_function_of_two_or_more_arguments_describes_them_and_what_it_raises(folder):
+def test_every_public_function_of_two_or_more_arguments_describes_them_its_result_and_what_it_raises(folder):
     assert undescribed(folder) == []
 
 
@@ -99,6 +112,37 @@ def passes_on(a, b):
         raise
 """
     assert [name for name, each in public_functions(ast.parse(source)) if raises(each)] == ["refuses"]
+
+
+def test_a_result_without_a_section_or_with_an_empty_one_is_found():
+    source = '''
+def bare(a, b) -> float:
+    """Without."""
+
+def empty(a, b) -> float:
+    """Nothing said.
+
+    Returns:
+
+    Raises:
+        InputError: never.
+    """
+
+def full(a, b) -> float:
+    """With.
+
+    Returns:
+        Metres.
+    """
+
+def nothing(a, b) -> None:
+    """Returns nothing."""
+
+def implementation(a, b) -> float:
+    """Loss. See :class:`Learner`."""
+'''
+    functions = public_functions(ast.parse(source))
+    assert [name for name, each in functions if not describes_result(each)] == ["bare", "empty"]
 
 
 def test_a_function_without_args_is_found_and_a_command_or_an_implementation_is_not():

@@ -55,6 +55,9 @@ def make_inputs(folder: Path, wanted: WantedInputs, say: Say) -> Inputs:
         wanted: what is given, and the sources of the rest.
         say: called with each command before it runs.
 
+    Returns:
+        Files and folders of the inputs, both the given and the generated ones.
+
     Raises:
         InputError: a command failed; its own error is on stderr. Or the embedded photographs are not installed.
     """

@@ -79,6 +79,9 @@ def checked_spec(
         minutes: as :func:`design`.
         seed: as :func:`design`.
 
+    Returns:
+        The specification with the seed and the minutes that were asked for; its camera reads files beside the output.
+
     Raises:
         InputError: as :func:`design`.
     """

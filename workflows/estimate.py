@@ -79,6 +79,9 @@ class Timing:
         Args:
             units: how many, 0 or more.
             workers: processes that share them.
+
+        Returns:
+            Seconds of wall-clock time.
         """
         return 0.0 if units <= 0 else self.first + max(0.0, units / max(workers, 1) - 1) * self.further
 

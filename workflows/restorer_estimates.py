@@ -163,6 +163,9 @@ def pretraining_estimate(
         budgets: of the autoencoder and of the denoiser.
         device: where to train.
 
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
+
     Raises:
         InputError: a photograph cannot be read, or none is as large as a crop.
     """
@@ -195,6 +198,9 @@ def pseudo_estimate(restorer: Restorer, plan: PseudoPlan) -> Estimate:
     Args:
         restorer: prior and adapter, on its device.
         plan: of the pairs.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     count, sizes = plan.manifest.count, []
     one = replace(plan, manifest=plan.manifest.model_copy(update={"count": 1}))
@@ -231,6 +237,9 @@ def restoring_estimate(
         alphas: pictures of each capture.
         consistent: whether data consistency is applied; it is counted as one more picture.
         uncertainty: whether maps of the expected error are written; each is counted as one more picture.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     pixels = [rows * columns for rows, columns in sizes]
     frame = np.zeros((*restorer.camera.sensor.pixels, 3), np.uint8) if capture is None else capture
@@ -257,6 +266,9 @@ def filtering_estimate(capture: np.ndarray, sizes: Sequence[tuple[int, int]], wo
         capture: ``[y, x, 3]`` uint8, which is filtered.
         sizes: rows, columns of each capture.
         work: filters the one.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     spent = timing(work)
     pixels = [rows * columns for rows, columns in sizes]
@@ -273,6 +285,9 @@ def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
         pairs: the held-out pairs.
         bank: the camera's point spread functions.
         restored: pictures that are judged of each pair.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     sample = pairs.sample(0)
 

@@ -105,6 +105,9 @@ def with_simulations(found: Estimate, banks: Sequence[Bank]) -> Estimate:
     Args:
         found: cost of the run.
         banks: what :func:`metalens.workflows.banks.planned_bank` gave it.
+
+    Returns:
+        The estimate with time and disk space added, and the larger of the memories.
     """
     for bank in banks:
         if not isinstance(bank, PsfBank) or STAND_IN not in bank.provenance:
@@ -139,6 +142,9 @@ def pairs_estimate(
         options: of the pairs.
         count: pairs in all.
         workers: processes.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     sizes: list[int] = []
 
@@ -169,6 +175,9 @@ def tolerance_estimate(camera: Camera, run: ToleranceRun, *, ensemble: int | Non
         run: settings of the run.
         ensemble: banks of drawn lenses that are kept; None for none.
         workers: processes.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     from metalens.psf.tolerance.draws import draw_of
     from metalens.psf.tolerance.evaluation import evaluation_of
@@ -271,6 +280,9 @@ def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate
         first: the search of the first candidate.
         candidates: that are designed.
         workers: processes.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     each = design_estimate(first)
     basis = f"each candidate as the first, of which {each.basis}"
@@ -324,6 +336,9 @@ def done_estimate(disk_bytes: float, begun: float) -> Estimate:
     Args:
         disk_bytes: of what would be written.
         begun: ``time.perf_counter()`` when the dry run began.
+
+    Returns:
+        The bytes on disk, the peak memory of this process in bytes, and the seconds since ``begun``.
     """
     spent = time.perf_counter() - begun
     return Estimate(disk_bytes, spent, peak_memory(), "the dry run itself, which does all but the writing", spent)
@@ -337,6 +352,9 @@ def layout_estimate(camera: Camera, choice: Choice | None, files: Sequence[str],
         choice: of its meta-atoms; None where it has a structure of its own.
         files: kinds of the files that are written.
         options: of layouts.
+
+    Returns:
+        Disk and memory in bytes, wall-clock time in seconds, and what they are measured on.
     """
     from metalens.optics.layout.chosen import site_estimate, structure_of_camera
     from metalens.workflows.layout_files import write_structure_file

@@ -126,6 +126,9 @@ def training_task(
         recipe: a recipe in TOML, or its tables; what it does not give depends on the prior.
         changes: ``table.key`` to a value that overrides the recipe's; None changes nothing.
 
+    Returns:
+        The opened data, the loaded prior, the complete recipe and the adapter to start from.
+
     Raises:
         InputError: a file is damaged, an unknown key, or pairs of another lens than the only bank's.
     """
@@ -176,6 +179,9 @@ def read_recipe(
         initial: an adapter to start from.
         changes: ``table.key`` to a value that overrides a recipe's; None changes nothing.
         prior: whose defaults the recipe completes; None is the embedded one.
+
+    Returns:
+        The complete recipe: overrides before the recipe's values, and these before the defaults.
 
     Raises:
         InputError: the file cannot be read, an unknown key, or a value out of range.
