@@ -201,6 +201,9 @@ def checked_cameras(banks: Sequence[Bank], options: PairsOptions) -> tuple[tuple
         banks: point spread functions of each camera, or their files.
         options: of the pairs.
 
+    Returns:
+        A record of each camera, in the order of the banks; and rows, columns of a frame.
+
     Raises:
         InputError: a bank cannot be read, or pixels do not fit a sensor.
     """

@@ -61,6 +61,9 @@ def find_photographs(
         suffixes: file name endings of photographs in folders; by default all that
             :func:`metalens.formats.pictures.light.read_light` reads.
 
+    Returns:
+        A photograph for each picture, with licence and credit where a manifest gives them.
+
     Raises:
         InputError: a source does not exist, there is no picture at all, or a manifest is damaged.
     """

@@ -80,7 +80,7 @@ def checked_spec(
         seed: as :func:`design`.
 
     Returns:
-        The specification with the seed and the minutes that were asked for; its camera reads files beside the output.
+        The specification with ``seed`` if that is given, else as it was read; ``minutes`` is only checked.
 
     Raises:
         InputError: as :func:`design`.

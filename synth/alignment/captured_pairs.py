@@ -107,6 +107,9 @@ def align_captures(
         resume: continue an interrupted run with the same arguments.
         progress: called with steps done and steps in total; each capture takes two steps, checking and writing.
 
+    Returns:
+        The captures that passed, and those that were skipped, each with its reason.
+
     Raises:
         InputError: no capture can be used, or the folder cannot be written.
     """

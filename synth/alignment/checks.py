@@ -78,6 +78,9 @@ def reference_sharpness(clean: np.ndarray, capture: np.ndarray) -> Sharpness:
     Args:
         clean: ``[y, x]`` the displayed dots on the sensor's grid.
         capture: ``[y, x]`` their capture.
+
+    Returns:
+        The band's scale in pixels and the contrast transfer of each tile, a ratio of amplitudes.
     """
     passed = {}
     for scale in _SCALES:
@@ -126,6 +129,9 @@ def find_motion(clean: np.ndarray, capture: np.ndarray, scale: float, *, near: b
         scale: of the band, pixels.
         near: whether the displacement is known to be below one pixel; needed for a periodic pattern, whose
             correlation has several peaks.
+
+    Returns:
+        The affine displacement in pixels; its error is infinite where the pattern does not determine it.
     """
     still, seen = band(clean, scale), band(capture, scale)
     affine = np.zeros((3, 2))

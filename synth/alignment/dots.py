@@ -51,6 +51,9 @@ def find_dots(image: np.ndarray, *, name: str) -> Dots:
         image: ``[y, x]`` linear light, evenly lit: the dark frame subtracted, divided by the flat field.
         name: how an error message calls the capture.
 
+    Returns:
+        At least ``FEWEST`` whole dots, with their centres in pixels of the sensor.
+
     Raises:
         InputError: there are too few dots, or they run into each other.
     """

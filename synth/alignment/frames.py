@@ -40,11 +40,14 @@ class FrameReader:
     white: tuple[float, float, float] = (1.0, 1.0, 1.0)
 
     def light(self, name: str, region: Region | None = None) -> np.ndarray:
-        """Linear light ``[y, x, 3]`` float64 of a file, of the whole sensor.
+        """Read the linear light of a file.
 
         Args:
             name: of the file.
             region: in which saturation matters; by default everywhere.
+
+        Returns:
+            ``[y, x, 3]`` float64 linear light of the whole sensor; 1 is the white level.
 
         Raises:
             InputError: the file cannot be read, or is saturated.

@@ -44,6 +44,10 @@ def label_dots(dots: Dots, target: DotTarget, *, name: str) -> LabelledDots:
         target: what was displayed.
         name: how an error message calls the capture.
 
+    Returns:
+        Labels of at least ``FEWEST`` dots and the index of each dot, sorted by label; and whether the capture is
+        mirrored.
+
     Raises:
         InputError: the marks are not seen, or too few dots can be reached from them.
     """

@@ -109,6 +109,9 @@ def fit_mapping(
         display: ``[dot, (y, x)]`` places on the display.
         shape: rows, columns of the sensor.
         start: a map of the same model to begin at.
+
+    Returns:
+        The map from pixels of the sensor to places on the display.
     """
     middle, scale = (np.array(shape) - 1) / 2, float(np.hypot(*shape)) / 2
     point = (sensor - middle) / scale

@@ -51,6 +51,10 @@ def choose_mapping(sensor: np.ndarray, display: np.ndarray, *, shape: tuple[int,
         shape: rows, columns of the sensor.
         name: how an error message calls the capture.
 
+    Returns:
+        The map fitted to all dots that were kept, its residuals, and the cross-validation error of each model that was
+        tried.
+
     Raises:
         InputError: the dots do not lie on any plane grid.
     """

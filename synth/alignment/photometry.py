@@ -59,6 +59,9 @@ def fit_display(
         names: of the files of the levels, for messages.
         white: of the white screen's file.
 
+    Returns:
+        Curve and colours of the display, relative to the light of its white screen.
+
     Raises:
         InputError: light does not grow with the value, primaries do not add up to white, or no such curve fits.
     """

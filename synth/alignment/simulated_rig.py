@@ -160,6 +160,9 @@ def simulated_rig(
         display: rows, columns of the screen.
         jitter: standard deviation of a corner's place along each axis, pixels of the sensor.
         turn: of the camera about its axis, radians.
+
+    Returns:
+        The rig, with the four corners of its screen in pixels of the sensor.
     """
     rows, columns = sensor.pixels
     corners = np.array([[0, 0], [0, columns], [rows, columns], [rows, 0]]) - np.array(sensor.pixels) / 2

@@ -83,6 +83,10 @@ def covered(
         spacing: of the dots.
         display: its rows, columns.
         position: on the sensor, on a grid.
+
+    Returns:
+        True at each position within reach of the dots or enclosed by such positions, without the last axis of
+        ``position``.
     """
     seen = mapping(position)
     distance, _ = cKDTree(dots).query(seen)

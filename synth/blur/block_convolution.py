@@ -127,6 +127,9 @@ def block_blur(
         block: rows, columns of a block.
         pixels: rows, columns of the scene.
         rounded: whether the transforms are rounded to int16, the largest sum of a kernel's magnitudes to 32767.
+
+    Returns:
+        The transformed kernels, int16 with a common factor if ``rounded``, else float32.
     """
     kernel = (kernels.shape[-2], kernels.shape[-1])
     size = [transform_length(*lengths) for lengths in zip(block, kernel, strict=True)]

@@ -36,7 +36,7 @@ ENDS = 8
 def flat_image(
     frame: Frame, functions: FieldFunctions, split: HaloSplit, core: WaveFit, halo: WaveFit | None
 ) -> np.ndarray:
-    """The image ``[channel, y, x]`` of light of 1 everywhere on the continued scene.
+    """The image of light of 1 everywhere on the continued scene.
 
     By the fits' own samples, or, of hat windows, by the nodes themselves.
 
@@ -46,6 +46,9 @@ def flat_image(
         split: of the functions into cores and halos.
         core: the fit of the cores.
         halo: the fit of the halos; ``None`` without.
+
+    Returns:
+        ``[channel, y, x]`` light of each pixel.
     """
     if isinstance(functions, HatFunctions):
         return _even_image_of_hats(frame, functions)

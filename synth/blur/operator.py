@@ -160,6 +160,9 @@ def shift_variant_blur(
         origin: row, column of the sensor's pixel that is the image's first; may be negative.
         surround: pixels by which the scenes go beyond the image on each side.
 
+    Returns:
+        The operator from scenes ``[3, y, x]`` to images ``[3, y, x]`` of linear light.
+
     Raises:
         InputError: two nodes are closer than a pixel, or a number makes no sense.
     """
@@ -180,6 +183,9 @@ def blur_of_functions(
         frame: the part of the sensor.
         settings: see :class:`BlurSettings`.
         rays: the chief rays, for distortion and natural vignetting.
+
+    Returns:
+        The operator, with a report of its approximation errors.
     """
     probes = functions.at(frame.probes()).reshape(-1, *functions.kernel)
     split = choose_split(probes, 0.5 * settings.tolerance)

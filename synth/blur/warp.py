@@ -48,6 +48,9 @@ def make_warp(displacement: np.ndarray, source: np.ndarray | None = None) -> War
             well below 1.
         source: ``[y, x, (y, x)]`` of an ideal image's pixels, where the scene of each pixel is taken from before it
             moves; by default the scene is that image. Only the displacement changes how dense the light is.
+
+    Returns:
+        The places in the scene from which each pixel's light comes, and the gain of its density, float32.
     """
     columns, rows, gains = [], [], []
     for field in displacement.astype(np.float64):

@@ -125,6 +125,9 @@ def choose_view(
         pixels: rows, columns of the sample.
         settings: how crops are chosen.
         generator: the sample's own random numbers.
+
+    Returns:
+        The crop in pixels of the photograph, its quarter turns, and whether it is mirrored.
     """
     if settings.cropping == "centre":
         return View(centre_crop(sharpness.shape, pixels[1] / pixels[0]))

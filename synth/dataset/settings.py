@@ -118,6 +118,9 @@ def position_of(
         pixels: rows, columns of the sample.
         sensor: rows, columns of the sensor.
         margin: pixels around a crop whose light falls on it.
+
+    Returns:
+        Row, column of the sample's first pixel, both even.
     """
     turn = number // RUN if is_large(pixels, sensor, margin) else number
     generator = _apart([seed, turn], 3)

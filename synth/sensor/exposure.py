@@ -33,6 +33,9 @@ def exposure_for(sensor: Sensor, bank: PsfBank | None = None) -> Exposure:
         sensor: the sensor.
         bank: the lens, which sends some light past the windows of its point spread functions, and gathers it into
             a smaller image, more in one channel than in another; ``None`` for a lens that does neither.
+
+    Returns:
+        Electrons of a white scene in each channel (red, green, blue), without the lens and behind it.
     """
     arrives = np.ones(3) if bank is None else white_level(bank)
     efficiency = np.ones(3) if sensor.quantum_efficiency is None else np.array(sensor.quantum_efficiency)

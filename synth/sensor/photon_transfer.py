@@ -117,6 +117,9 @@ def calibrate_sensor(flats: Iterable[FlatField], dark: FlatField, *, bit_depth: 
         dark: at least two frames without light, exposed as long.
         bit_depth: of the numbers; by default the smallest that holds them all.
 
+    Returns:
+        Gain in DN per electron, noise in electrons, non-uniformity in per cent, full well in electrons, by EMVA 1288.
+
     Raises:
         InputError: frames are unequal or too few, processed, hold no noise, are all saturated, or none is.
     """
