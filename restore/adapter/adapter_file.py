@@ -195,6 +195,9 @@ def read_tensors(path: Path, *, expected: Mapping[str, tuple[int, ...]] | None =
         path: the file.
         expected: name → shape of the required tensors, checked in the header before any data is read.
 
+    Returns:
+        Name → tensor on the CPU, a copy of the file's data.
+
     Raises:
         InputError: the file is missing, truncated, not safetensors, or holds other tensors than expected.
     """

@@ -40,6 +40,9 @@ class FullTuning:
             mixings: must be ``None``.
             aspect: height / width of the pictures.
             regions: which part of its frame each picture shows.
+
+        Returns:
+            A context manager without effect.
         """
         del aspect, regions
         assert mixings is None

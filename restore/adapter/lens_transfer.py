@@ -235,6 +235,9 @@ def adapter_for(initial: str, bank: PsfBank, *, prior: str | os.PathLike[str] | 
         initial: the adapter: its folder, or the name of an embedded one.
         bank: point spread functions of the new lens.
         prior: the latent diffusion model; None is the adapter's own.
+
+    Returns:
+        Prior and adapter with the new lens's camera and degradation map; no weight is trained.
     """
     restorer = load_restorer(initial, prior=prior)
     before = restorer.camera

@@ -105,6 +105,9 @@ class LoraLayers:
             mixings: block name → Q for a batch of pictures.
             aspect: height / width of the pictures.
             regions: which part of its frame each picture shows; one for all, or one each.
+
+        Returns:
+            A context manager; the former Q applies again after the block.
         """
         before = self._mixings, self._aspect, self._regions, self._fields
         self._mixings, self._aspect, self._regions, self._fields = mixings, aspect, tuple(regions), {}

@@ -31,6 +31,9 @@ def merged_prior(restorer: Restorer, maps: Tensor | None) -> Prior:
             constant over the frame, such as ``maps.mean((-2, -1), keepdim=True).expand_as(maps)``, since one matrix
             cannot vary over the picture. ``None`` merges the identity Q: plain LoRA.
 
+    Returns:
+        A new prior whose weights hold the adapter.
+
     Raises:
         InputError: Q varies over the picture, there is more than one map, or the adapter has skips,
             a path embedding or a block of data consistency.

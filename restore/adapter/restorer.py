@@ -211,6 +211,9 @@ class Restorer:
             maps: ``[batch, 4, n, n]`` degradation maps.
             aspect: height / width of the pictures.
             regions: which part of its frame each picture shows; one for all, or one each.
+
+        Returns:
+            A context manager; the former Q applies again after the block.
         """
         with self.layers.conditioned(self.attention(maps), aspect, regions):
             yield

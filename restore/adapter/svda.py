@@ -68,6 +68,9 @@ class Mixing:
         Args:
             features: rank vectors.
             regions: one for all pictures, or one each.
+
+        Returns:
+            ``[batch, r, y, x]``, features + Q features.
         """
         if self.weights is None:
             return features + torch.einsum("bij,bjyx->biyx", self.matrix.to(features), features)

@@ -130,6 +130,9 @@ def claim(folder: Path, plan: BenchPlan, *, resume: bool) -> Iterator[None]:
         plan: its configuration.
         resume: whether an existing benchmark may be continued.
 
+    Returns:
+        A context manager that holds the lock.
+
     Raises:
         InputError: the folder holds something else or a benchmark with another configuration, or is in use.
     """

@@ -23,6 +23,9 @@ def place_on_sensor(bank: PsfBank, pixels: tuple[int, ...], place: tuple[int, in
         pixels: (rows, columns) of the picture.
         place: (row, column) on the sensor of its first pixel; None for a whole frame.
 
+    Returns:
+        (row, column) on the sensor of the picture's first pixel.
+
     Raises:
         InputError: it is not a whole frame and its place is unknown, or it does not lie on the sensor.
     """
@@ -69,6 +72,9 @@ def picture_of(light: np.ndarray, dtype: np.dtype) -> np.ndarray:
     Args:
         light: ``[y, x, 3]`` linear light, which is clipped.
         dtype: of the picture that was restored, uint8 or a float.
+
+    Returns:
+        ``[y, x, 3]`` sRGB of that dtype: 0..255 for uint8, else 0..1.
     """
     picture = np.empty(light.shape, dtype)
     for first in range(0, len(light), _ROWS_AT_ONCE):

@@ -201,6 +201,9 @@ def tune_noise_scale(
         candidates: values to try.
         places: (row, column) on the sensor of each capture's first pixel, where they are parts of the frame.
 
+    Returns:
+        The best of the candidates.
+
     Raises:
         InputError: there are no pairs or no candidates.
     """

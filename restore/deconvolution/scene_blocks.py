@@ -124,6 +124,9 @@ def cheapest(rows: tuple[Blocks, Blocks], columns: tuple[Blocks, Blocks]) -> tup
     Args:
         rows: what there is to choose from along the rows.
         columns: and along the columns.
+
+    Returns:
+        The blocks along the rows, and those along the columns.
     """
 
     def samples(plan: tuple[Blocks, Blocks]) -> int:
@@ -135,11 +138,14 @@ def cheapest(rows: tuple[Blocks, Blocks], columns: tuple[Blocks, Blocks]) -> tup
 
 
 def products(rows: Blocks, columns: Blocks) -> np.ndarray:
-    """Weights of blocks ``[row, column, function, 1, height, width]``.
+    """Weights of blocks over both axes.
 
     Args:
         rows: blocks along the rows.
         columns: blocks along the columns.
+
+    Returns:
+        ``[row, column, function, 1, height, width]``, the outer product of both axes' weights.
     """
     down = rows.weights[:, np.newaxis, :, np.newaxis, :, np.newaxis]
     product = down * columns.weights[np.newaxis, :, np.newaxis, :, np.newaxis, :]
@@ -147,12 +153,15 @@ def products(rows: Blocks, columns: Blocks) -> np.ndarray:
 
 
 def moved_products(rows: SceneAxis, columns: SceneAxis, source: np.ndarray) -> np.ndarray:
-    """Weights of windows ``[row, column, 1, 3, height, width]`` where colours come from other places.
+    """Weights of windows where colours come from other places.
 
     Args:
         rows: the scene's rows.
         columns: the scene's columns.
         source: ``[3, y, x, (y, x)]`` rows and columns of the scene from which each pixel comes.
+
+    Returns:
+        ``[row, column, 1, 3, height, width]`` float32, the product of both axes' weights at each pixel's source.
     """
     (tops, height), (lefts, width) = ((each.starts, each.length) for each in (rows.windows(), columns.windows()))
     down, across = rows.weights_at(source[..., 0]), columns.weights_at(source[..., 1])

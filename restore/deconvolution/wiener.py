@@ -150,6 +150,9 @@ def best_setting(
         places: (row, column) on the sensor of each capture's first pixel; None for whole frames.
         method: the filter's name in messages.
 
+    Returns:
+        The best of the candidates.
+
     Raises:
         InputError: there are no pairs or no candidates.
     """
@@ -180,7 +183,7 @@ def tile_weights(nodes: np.ndarray, pixel_pitch: float, length: int) -> np.ndarr
 
 
 def balanced_functions(bank: PsfBank, *, registered: bool = False) -> np.ndarray:
-    """The functions, ``[node, channel, y, x]``, as a camera that is balanced on a white scene shows them: of sum 1.
+    """The functions as a camera that is balanced on a white scene shows them: of sum 1.
 
     With gains of its own instead, a camera has no flat field: the functions then have a mean energy of 1 in each
     channel.
@@ -188,6 +191,9 @@ def balanced_functions(bank: PsfBank, *, registered: bool = False) -> np.ndarray
     Args:
         bank: the camera's point spread functions.
         registered: moved to their centroids; see :mod:`metalens.restore.deconvolution.lateral_warp`.
+
+    Returns:
+        ``[node, channel, y, x]`` float32.
     """
     energy = bank.intensity.sum(axis=(-2, -1), dtype=np.float64)
     if not has_flat_field(bank.camera.sensor):

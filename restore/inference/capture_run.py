@@ -78,6 +78,9 @@ def run_over_captures(
         resume: whether the folders may be those of an interrupted run.
         report: progress callback.
 
+    Returns:
+        A row for each picture that was made, the captures that failed, and those whose files were there already.
+
     Raises:
         InputError: no capture can be used, the folders hold something else, or the disk refuses the write.
     """

@@ -30,6 +30,9 @@ def lean(network: nn.Module, *, repeats: int = 1, beside: nn.Module | None = Non
         network: a U-Net, encoder or decoder of diffusers.
         repeats: the batch holds so many equal parts; they differ by the time embedding alone.
         beside: a convolution beside the network's first one, whose input repeats as well.
+
+    Returns:
+        A context manager; the network's own forward methods are restored after the block.
     """
     forwards: dict[nn.Module, Forward] = {
         block: _in_place(block) for block in network.modules() if isinstance(block, ResnetBlock2D) and _is_plain(block)

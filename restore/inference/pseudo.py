@@ -59,6 +59,9 @@ def plan_pseudo_pairs(
         seed: seed of the crops.
         shard_size: pairs per file.
 
+    Returns:
+        The manifest of the pairs, and the photographs that can be read.
+
     Raises:
         InputError: no photograph can be read.
     """

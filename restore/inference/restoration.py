@@ -186,13 +186,16 @@ def latents_of(
 
 
 def decode(restorer: Restorer, latents: Latents, alpha: float | np.ndarray, *, tile: int = 512) -> np.ndarray:
-    """Decode as :func:`decode_values` does, and round to ``[y, x, 3]`` uint8.
+    """Decode as :func:`decode_values` does, and round to 8 bits.
 
     Args:
         restorer: the restorer that predicted the latents.
         latents: result of :func:`latents_of`.
         alpha: a number, or a map ``[y, x]`` of the photograph's size.
         tile: largest side of a tile in pixels.
+
+    Returns:
+        ``[y, x, 3]`` uint8.
 
     Raises:
         InputError: the map is of another size, α is out of range, or memory ends.
@@ -257,6 +260,9 @@ def sound_capture(restorer: Restorer, capture: np.ndarray, place: tuple[int, int
         restorer: of the camera.
         capture: ``[y, x, 3]`` uint8, or floats in 0..1.
         place: (row, column) on the sensor of its first pixel; ``None`` for a whole frame.
+
+    Returns:
+        ``[y, x, 3]`` of the capture's dtype and range.
     """
     camera = restorer.camera
     return capture if is_unknown(camera) else fill_defective(camera.sensor, capture, place)

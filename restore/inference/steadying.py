@@ -62,6 +62,9 @@ def steadied(
         sensor: of the camera, whose noise the gate needs.
         stride: pixels per latent along a side.
 
+    Returns:
+        New latents; those given stay as they are.
+
     Raises:
         InputError: the frames have different sizes, or the share is not in 0..1.
     """

@@ -120,6 +120,9 @@ def tiling_of(pixels: tuple[int, int], cell: int, side: int, enough: int | None 
         side: the largest side of a tile in pixels.
         enough: cells of overlap that do, where a quarter of the side is more.
 
+    Returns:
+        Size and starts of the tiles along both axes, in cells.
+
     Raises:
         InputError: ``side`` is less than four cells, which leaves nothing between the overlaps.
     """

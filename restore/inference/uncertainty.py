@@ -87,7 +87,7 @@ def calibration(restorer: Restorer) -> np.ndarray:
 def indicators(
     restorer: Restorer, latents: Latents, capture: Capture, restored: np.ndarray, bank: PsfBank, *, tile: int = 512
 ) -> np.ndarray:
-    """Spread, residual and gradient ``[3, y, x]`` in display values; arguments as in :func:`expected_error`.
+    """The indicators of the error; arguments as in :func:`expected_error`.
 
     Args:
         restorer: the restorer.
@@ -96,6 +96,9 @@ def indicators(
         restored: ``[y, x, 3]`` uint8, or floats in 0..1.
         bank: the camera's point spread functions.
         tile: largest side of a tile in pixels.
+
+    Returns:
+        ``[3, y, x]`` spread, residual and gradient, smoothed, in display values 0..1.
     """
     positive, neutral = (decode_values(restorer, latents, alpha, tile=tile) for alpha in (1.0, 0.0))
     (again,) = blurred_again([restored], bank, place=capture.place)

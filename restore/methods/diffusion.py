@@ -76,6 +76,9 @@ def noised(clean: Tensor, noise: Tensor, alpha_cumprod: Tensor) -> Tensor:
         clean: ``[batch, …]`` z.
         noise: ε, of the same shape.
         alpha_cumprod: ``[batch]`` ᾱ at each sample's timestep.
+
+    Returns:
+        ``[batch, …]`` noisy latents.
     """
     alpha = alpha_cumprod.reshape(-1, *[1] * (clean.ndim - 1))
     return alpha.sqrt() * clean + (1 - alpha).sqrt() * noise

@@ -155,6 +155,9 @@ def sharpened(pictures: Tensor, covariance: Tensor, alpha: float, beta: float) -
         covariance: ``[batch, 2, 2]`` of the blur.
         alpha: α of p(K).
         beta: β of p(K).
+
+    Returns:
+        ``[batch, y, x]``, not clipped.
     """
     k = gaussian_transfer(covariance, margined(pictures))
     polynomial = (alpha / 2 - beta + 2) * k**3 + (3 * beta - alpha - 6) * k**2 + (5 - 3 * beta + alpha / 2) * k + beta

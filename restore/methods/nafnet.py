@@ -137,6 +137,9 @@ def box_mean(features: Tensor, window: int) -> Tensor:
     Args:
         features: ``[batch, channel, y, x]``.
         window: side in pixels.
+
+    Returns:
+        ``[batch, channel, y, x]`` of the features' dtype.
     """
     for axis in (-2, -1):
         length = features.shape[axis]

@@ -46,6 +46,9 @@ def tuned_setting(tune: Callable[..., float], pairs: Pairs, bank: PsfBank) -> fl
         pairs: of the camera, whole frames or crops.
         bank: the camera's point spread functions.
 
+    Returns:
+        The best of the filter's candidates.
+
     Raises:
         InputError: the training side of the pairs' split is empty.
     """

@@ -67,6 +67,9 @@ def denoiser_batch(
         generator: source of randomness, on the crops' device.
         path_share: probability of each path.
         diffusion_share: fraction of crops with ordinary diffusion.
+
+    Returns:
+        For each crop its latents at a timestep, the clean latents of its path, and the weight of its loss.
     """
     count, device = len(clean), clean.device
     shares = torch.tensor(path_share, device=device)

@@ -94,6 +94,9 @@ def first_stage(crops: PhotographCrops, config: PretrainConfig, device: str) -> 
         crops: of the photographs.
         config: size and recipe.
         device: where to train.
+
+    Returns:
+        The training of a new autoencoder, initialised from the recipe's seed and moved to the device.
     """
     torch.manual_seed(config.seed)
     autoencoder = build_autoencoder(config)
@@ -118,6 +121,9 @@ def second_stage(
         crops: of the photographs, of the size of this stage.
         config: size and recipe.
         workplace: where to train.
+
+    Returns:
+        The training of a new denoiser and its prompts, on the workplace's device.
     """
     autoencoder.eval().requires_grad_(False)
     autoencoder.register_to_config(scaling_factor=scaling)

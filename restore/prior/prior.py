@@ -127,6 +127,9 @@ class Prior:
         Args:
             device: where to.
             dtype: of both networks, if it is to change; latents, the schedule and x̂₀ stay float32.
+
+        Returns:
+            The same prior.
         """
         for module in (self.vae, self.unet):
             # Not diffusers' own method: it warns about a list of exceptions that is empty for these classes.
@@ -172,6 +175,9 @@ def ddim_step(noisy: Tensor, clean: Tensor, alpha_cumprod: Tensor, next_alpha_cu
         clean: x̂₀ predicted from them.
         alpha_cumprod: ᾱ at the timestep.
         next_alpha_cumprod: ᾱ at the earlier one.
+
+    Returns:
+        ``[batch, …]`` latents at the earlier timestep.
     """
     noise = (noisy - alpha_cumprod.sqrt() * clean) / (1 - alpha_cumprod).sqrt()
     return next_alpha_cumprod.sqrt() * clean + (1 - next_alpha_cumprod).sqrt() * noise

@@ -46,6 +46,9 @@ def load_prior(source: str | os.PathLike[str] = "embedded", *, prompts: dict[str
         source: ``embedded``, a folder or a hub id.
         prompts: path → ``[token, feature]``; with them neither tokenizer nor text encoder has to be there.
 
+    Returns:
+        The prior on the CPU, with a prompt embedding for each path.
+
     Raises:
         InputError: the prior is not there, incomplete, damaged or of another kind; for a hub id without a network the
             message says what to download and where to put it.

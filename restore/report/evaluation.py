@@ -177,6 +177,9 @@ def restored_pictures(name: str, restored_folder: Path) -> dict[float, np.ndarra
         name: of the pair.
         restored_folder: output of ``metalens restore``.
 
+    Returns:
+        α → ``[y, x, 3]`` uint8.
+
     Raises:
         InputError: there is none, or its name tells no α.
     """

@@ -88,6 +88,9 @@ def alpha_figure(
         psnr: α → dB of each photograph.
         distance: α → perceptual distance of each photograph.
         references: name → mean PSNR in dB and distance of methods without α.
+
+    Returns:
+        PSNR on the left, perceptual distance on the right.
     """
     figure, plots = panels(3.0, 1, 2)
     labels = ("PSNR (dB), higher is better", "ST-LPIPS (VGG), lower is better")
@@ -112,6 +115,9 @@ def zone_figure(means: Mapping[str, Mapping[str, float]], zones: Sequence[str]) 
     Args:
         means: method → zone → dB.
         zones: in their order.
+
+    Returns:
+        A group of bars for each zone, a bar for each method.
     """
     figure, axes = panels(3.0, width=COLUMN_WIDTH, grid=None)
     width = 0.8 / len(means)
@@ -139,6 +145,9 @@ def comparison_figure(
         pictures: title → ``[y, x, 3]`` uint8.
         captions: title → the line below, may be missing.
         boxes: zoom → top, left, side in pixels.
+
+    Returns:
+        A column for each version; the zooms have the colour of their box.
     """
     count = len(pictures)
     aspect = next(iter(pictures.values())).shape[0] / next(iter(pictures.values())).shape[1]

@@ -50,6 +50,9 @@ def score_restored(
         device: of torch.
         progress: progress callback: pictures done, pictures in all.
 
+    Returns:
+        Means over the pictures of each metric, and why a metric is missing.
+
     Raises:
         InputError: a metric is unknown, none can be computed here, there is no folder ``restored``, a restored picture
             is missing or of another size, or the pictures are not all restored at the same α.

@@ -73,6 +73,9 @@ def read_checkpoint(
         expected: name → tensor with the shape and type of a required one.
         optional: name → tensor with the shape and type of an optional one.
 
+    Returns:
+        State of the training, and name → tensor on the CPU.
+
     Raises:
         InputError: the file is missing, damaged, too large, of another stage or schema, or of other tensors.
     """

@@ -144,6 +144,9 @@ def read_train_config(
         adapter: default size and form of the adapter.
         defaults: the recipe for a perceptual metric, of which all is taken that is not given.
 
+    Returns:
+        The complete recipe, with all values checked.
+
     Raises:
         InputError: the file cannot be read, a key is unknown, or a value is of another type or out of its range.
     """

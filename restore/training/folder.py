@@ -30,6 +30,9 @@ def claimed(output: Path, settings: dict[str, Any], resume: bool) -> Iterator[No
         settings: settings of the training, which a resumed one must share.
         resume: whether an existing training may be continued.
 
+    Returns:
+        A context manager that holds the lock.
+
     Raises:
         InputError: the folder holds something else, or a training with other settings, or one that has finished, or
             is in use.

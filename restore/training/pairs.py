@@ -50,6 +50,9 @@ def inputs_of(path: str, example: Example, neutral: str) -> tuple[Tensor, Tensor
         path: positive, neutral or negative.
         example: the crops.
         neutral: target of the neutral path, ``smooth`` or ``fidelity`` (:class:`~.config.TrainConfig`).
+
+    Returns:
+        Input and target, ``[batch, channel, y, x]``.
     """
     target = example.neutral if neutral == "smooth" else example.clean
     return source_and_target(path, example.clean, target, example.captured)

@@ -90,6 +90,9 @@ class TrainingStream(Dataset[Example]):
             first_step: where to begin.
             process: which of the processes this is.
             processes: how many share a step.
+
+        Returns:
+            An endless iterator over batches of ``config.batch`` crops.
         """
         share = self.config.batch * self.config.accumulate
         assert self.crops_a_step == share * processes

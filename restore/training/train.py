@@ -156,6 +156,9 @@ def trainee_of(
         loss: of the recipe, on the device.
         workplace: processes and device.
         output: folder of the log.
+
+    Returns:
+        The adapter with its data, loss and settings, as the training loop takes it.
     """
     data, config = task.data, task.config
     sources, pseudo_sources = (
@@ -190,6 +193,9 @@ def settings_of(task: TrainingTask, restorer: Restorer, lenses: LensMaps, loss: 
         restorer: of :func:`untrained`.
         lenses: of :func:`untrained`.
         loss: of the recipe.
+
+    Returns:
+        Settings of JSON's types; a resumed training must have the same ones.
     """
     return {
         "pairs": [_describe(each, lenses) for each in task.data.pairs],
