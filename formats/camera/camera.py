@@ -240,6 +240,9 @@ def parse_camera(text: str, *, origin: str = "lens.toml", folder: Path | None = 
         origin: how error messages name it.
         folder: where it lies, if its sensor may begin with a file beside it.
 
+    Returns:
+        The camera, with its sensor's preset filled in.
+
     Raises:
         InputError: the text is not TOML, of another schema, or does not describe a camera.
     """

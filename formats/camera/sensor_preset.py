@@ -28,6 +28,9 @@ def with_sensor_preset(table: dict[str, Any], folder: Path | None = None) -> dic
         table: with the key ``preset``, or without, and then it stays as it is.
         folder: of the ``lens.toml``, below which files are found; ``None`` if that is not known.
 
+    Returns:
+        The keys of ``[sensor]`` without ``preset``; the table's own keys come before the preset's.
+
     Raises:
         InputError: there is no such sensor, or its file cannot be read.
     """
@@ -72,6 +75,9 @@ def dump_sensor_preset(table: dict[str, float | int | list[int]], remark: str) -
     Args:
         table: keys of ``[sensor]`` with their numbers.
         remark: one line that says where they are from.
+
+    Returns:
+        TOML that ends with a line break.
     """
     lines = [f"{key} = {value!r}" for key, value in table.items()]
     head = [f"# {remark}", f'schema = "{SCHEMA}"', f"version = {VERSION}"]

@@ -75,6 +75,9 @@ def read_spectral_table(name: str, kind: Kind, folder: Path | None = None) -> Sp
         kind: what the table is for, and so its columns (:data:`COLUMNS`).
         folder: where the ``lens.toml`` lies; None if that is not known, and then only shipped tables can be read.
 
+    Returns:
+        Wavelengths in metres, the values of each column, and the SHA-256 of the content.
+
     Raises:
         InputError: there is no such table, or its content is not one.
     """
@@ -113,6 +116,9 @@ def parse_spectral_table(content: bytes, kind: Kind, *, origin: str) -> Spectral
         content: text; letters of remarks may be of any encoding.
         kind: what the table is for.
         origin: how it is named, in errors too.
+
+    Returns:
+        Wavelengths in metres, the values of each column, and the SHA-256 of the content.
 
     Raises:
         InputError: a column is missing or unknown, a cell is no number, not finite or negative, the wavelengths do

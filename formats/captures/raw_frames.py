@@ -75,6 +75,9 @@ def frames_of_raw(raw: CameraRaw, origin: str | os.PathLike[str], *, planes: int
         origin: what to call it in an error message.
         planes: 1 or 3.
 
+    Returns:
+        ``[1, planes, y, x]`` float32, digital numbers.
+
     Raises:
         InputError: three planes of a sensor without colour filters.
     """

@@ -90,6 +90,9 @@ def asked_of(spec: DesignSpec, versions: Mapping[str, str]) -> dict[str, Any]:
     Args:
         spec: what is asked.
         versions: of the packages that decide the numbers.
+
+    Returns:
+        Schema, specification without its descriptions, and versions, of JSON's types.
     """
     # Descriptions do not affect the result.
     kept = spec.model_dump(mode="json", exclude={"description": True, "camera": {"description"}}, exclude_none=True)

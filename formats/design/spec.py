@@ -198,6 +198,9 @@ def parse_design(text: str, *, origin: str = "design.toml", folder: Path | None 
         origin: how error messages name it.
         folder: where it lies, if its camera begins with a file beside it.
 
+    Returns:
+        The specification, with its camera filled in.
+
     Raises:
         InputError: the text is not TOML, of another schema, or no specification.
     """

@@ -87,6 +87,9 @@ def explained(error: OSError, place: object) -> DiskError:
     Args:
         error: of a write.
         place: the file or folder that was written.
+
+    Returns:
+        The error to raise; it knows whether the disk refused the write.
     """
     return DiskError(str(place), str(error.strerror or error), error.errno in DISK_REFUSES)
 

@@ -214,6 +214,9 @@ def held(lock: Path, place: Path) -> Iterator[None]:
         lock: the file that is locked; it is there as long as the lock is.
         place: what it is for, as the message names it.
 
+    Returns:
+        A context manager that holds the lock.
+
     Raises:
         InputError: another run holds it, or the file cannot be made.
     """

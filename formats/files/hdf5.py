@@ -44,6 +44,9 @@ def written_file(
         version: likewise.
         provenance: what made it, as text by name.
 
+    Returns:
+        A context manager that gives the open file, with schema, version and provenance as attributes.
+
     Raises:
         InputError: the folder does not exist or the disk refuses the write.
     """
@@ -84,6 +87,9 @@ def open_guarded(
         schema: the root attribute ``schema`` that is expected, such as ``"metalens.psf"``.
         version: the root attribute ``version`` that is expected, or those that are.
         remedy: what to do about a file of an earlier version.
+
+    Returns:
+        A context manager that gives the open file.
 
     Raises:
         InputError: the file is missing, unreadable, of another schema or version, or holds links, external

@@ -62,6 +62,9 @@ def read_record(
         advice: as of :func:`read_json`.
         largest: bytes above which it is not read.
 
+    Returns:
+        The content as that type.
+
     Raises:
         InputError: it is missing, too large, no JSON, or does not have the schema.
     """
@@ -82,6 +85,9 @@ def parse_record(content: bytes | str, schema: type[Schema], what: str, advice: 
         what: as of :func:`read_json`.
         advice: as of :func:`read_json`.
         origin: how error messages name the file.
+
+    Returns:
+        The content as that type.
 
     Raises:
         InputError: it is no JSON, or does not have the schema.

@@ -70,6 +70,9 @@ def checked_sha256(path: Path, recorded: str | None, key: str) -> str:
         recorded: the SHA-256 in the table that names the file; None if there is none.
         key: where it is recorded, for the error.
 
+    Returns:
+        64 hexadecimal digits.
+
     Raises:
         InputError: the file cannot be read, or is another one.
     """

@@ -45,6 +45,9 @@ def text_lines(path: str | os.PathLike[str], what: str, *, largest: int, remark:
         largest: bytes above which it is not read.
         remark: what begins a remark, up to the end of its line.
 
+    Returns:
+        An iterator over the lines, in their order.
+
     Raises:
         InputError: it is no file, too large, or no text.
     """

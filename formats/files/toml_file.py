@@ -33,6 +33,9 @@ def read_text(path: str | os.PathLike[str], what: str, *, missing: str, largest:
         missing: end of the sentence that is said if there is no such file.
         largest: bytes above which it is not read, whole MiB.
 
+    Returns:
+        The text without a byte-order mark.
+
     Raises:
         InputError: it is missing, a folder, too large, or no UTF-8 text.
     """
@@ -52,6 +55,9 @@ def parse_toml(text: str, schema: str, version: int, *, origin: str, remedy: str
         version: what ``version`` must be.
         origin: how error messages name it.
         remedy: what to do about another schema or an earlier version: ``copy them from a preset``.
+
+    Returns:
+        The tables and keys but ``schema`` and ``version``.
 
     Raises:
         InputError: it is not valid TOML (with line and column), or of another schema or version.
@@ -75,6 +81,9 @@ def toml_tables(text: str, *, origin: str) -> dict[str, Any]:
     Args:
         text: the file's content.
         origin: how error messages name it.
+
+    Returns:
+        All tables and keys.
 
     Raises:
         InputError: it is not valid TOML (with line and column).

@@ -68,6 +68,9 @@ def listing_of(address: HubAddress, content: Content) -> HubListing:
         address: of the repository.
         content: what it is to hold.
 
+    Returns:
+        Size and checksums of each file that belongs to the content.
+
     Raises:
         InputError: see :func:`local_folder`.
     """
@@ -100,6 +103,9 @@ def kept_folder(listing: HubListing, content: Content) -> Path:
     Args:
         listing: the revision.
         content: what it is to hold.
+
+    Returns:
+        The folder's path; it need not be there.
     """
     return _place(listing.address, listing.kind, content) / listing.address.revision
 

@@ -109,6 +109,9 @@ def list_revision(address: HubAddress, kind: RepositoryKind) -> HubListing:
         address: of the repository; a branch or tag is resolved to the hash of its commit.
         kind: of the repository.
 
+    Returns:
+        Size and checksums of each file, and the commit's hash in the address.
+
     Raises:
         HubUnreachable: the hub does not answer.
         InputError: there is no such repository or revision, or it may not be read.
