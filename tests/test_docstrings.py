@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[1]
 FOLDERS = ("app", "commands", "formats", "optics", "psf", "restore", "runners", "synth", "workflows")
 """Folders in which public functions of two or more arguments have an ``Args`` section, and ``Raises`` if they raise."""
 
-RESULTS = ("app", "commands", "restore", "runners", "synth", "workflows")
+RESULTS = ("app", "commands", "formats", "restore", "runners", "synth", "workflows")
 """Folders in which such functions also have a ``Returns`` section, if they return something."""
 
 Function = ast.FunctionDef | ast.AsyncFunctionDef

@@ -21,6 +21,9 @@ def draw_contact_sheet(pairs: Pairs, *, count: int = 6) -> Figure:
         pairs: what to show.
         count: how many pairs at most.
 
+    Returns:
+        A row for each pair: its pictures, and its place on the sensor.
+
     Raises:
         InputError: a sample is damaged.
     """

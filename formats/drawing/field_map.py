@@ -37,6 +37,9 @@ def field_figure(bank: PsfBank, values: Mapping[str, np.ndarray], label: str) ->
         bank: of any layout.
         values: name → ``[node, channel]`` in the unit of the label; one without a name, or several to compare.
         label: what is shown, with its unit.
+
+    Returns:
+        Curves over the distance from the axis for a radial bank, else a map for each name and channel.
     """
     if bank.layout == "radial":
         return _radial_figure(bank, values, label)

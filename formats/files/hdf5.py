@@ -238,6 +238,9 @@ def read_array(
         most: numbers that it may hold. A few packed kilobytes can declare gigabytes of zeros: what counts is what this
             kind of file may hold, not how well it is packed.
 
+    Returns:
+        The values, of that dtype.
+
     Raises:
         InputError: the dataset is missing, of another shape, or not finite.
     """

@@ -100,6 +100,9 @@ def input_file(path: str | os.PathLike[str], what: str, *, largest: int, missing
         largest: bytes above which it is not read.
         missing: end of the sentence that is said if there is no such file.
 
+    Returns:
+        The path of that file.
+
     Raises:
         InputError: it is missing, a folder, a device, a pipe, a socket, a link to itself, or too large, or its name is
             no UTF-8.

@@ -123,6 +123,9 @@ def first_problem(error: ValidationError, record: type, tags: frozenset[str] = f
         error: what pydantic found.
         record: that was to be made, whose keys an unknown one is compared with.
         tags: names of members of unions, which are no keys and are left out of the place.
+
+    Returns:
+        Place, what was found and what was expected.
     """
     found = error.errors(include_url=False)
     # An array that lacks what is wrong in it is counted as too short: that is no problem of its own.

@@ -109,6 +109,9 @@ def validated(
         origin: how error messages name the file.
         tags: see :func:`metalens.formats.files.record.first_problem`.
 
+    Returns:
+        The record.
+
     Raises:
         InputError: the first key that is wrong, with its place.
     """

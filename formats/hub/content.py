@@ -45,6 +45,9 @@ def belongs(content: Content, name: str) -> bool:
     Args:
         content: pairs or an adapter.
         name: of the file, relative to the folder, with ``/``.
+
+    Returns:
+        True if the file belongs to that content.
     """
     return (_PAIRS if content == "pairs" else _ADAPTER).fullmatch(name) is not None
 

@@ -31,6 +31,9 @@ def local_folder(source: str | os.PathLike[str], content: Content) -> Path:
         source: a path, or ``hf:user/name[@revision]``.
         content: what it is to hold.
 
+    Returns:
+        The source as a path, or the folder in the cache.
+
     Raises:
         InputError: there is no such repository or revision, or it holds something else; without an answer of the hub,
             that revision is not kept here.
@@ -124,6 +127,9 @@ def is_whole(folder: Path, listing: HubListing) -> bool:
     Args:
         folder: where the revision is.
         listing: the revision.
+
+    Returns:
+        True if no file is missing or of another size.
     """
     return all(
         (folder / name).is_file() and (folder / name).stat().st_size == file.size

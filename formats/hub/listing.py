@@ -143,6 +143,9 @@ def hub_errors(address: str, kind: RepositoryKind) -> Iterator[None]:
         address: begins the sentence.
         kind: of the repository.
 
+    Returns:
+        A context manager.
+
     Raises:
         HubUnreachable: the hub does not answer.
         InputError: it refuses.

@@ -115,6 +115,9 @@ class ColumnMap(Record):
             columns: as the table has them, names in small letters.
             parameters: of the geometry.
 
+        Returns:
+            Name with its unit → values, lengths in metres.
+
         Raises:
             ValueError: a column is not there, or a parameter has none.
         """

@@ -57,6 +57,9 @@ def checked_families(table: AtomTable, where: str) -> tuple[Family, ...]:
         table: whose shape and families these are.
         where: how a message names what holds them.
 
+    Returns:
+        The families, checked.
+
     Raises:
         InputError: the shape is not known, or the families do not fit it.
     """
@@ -111,16 +114,22 @@ def family_of(table: AtomTable, atom: int) -> Family:
     Args:
         table: that holds it.
         atom: its row.
+
+    Returns:
+        The meta-atom's family.
     """
     return families_of(table)[0 if table.family is None else int(table.family[atom])]
 
 
 def lengths_of(table: AtomTable, atom: int) -> np.ndarray:
-    """Lengths ``[parameter]`` of a meta-atom in metres.
+    """Lengths of a meta-atom.
 
     Args:
         table: that holds it.
         atom: its row.
+
+    Returns:
+        ``[parameter]`` in metres.
     """
     return np.asarray(table.geometry[atom, : len(PARAMETERS[family_of(table, atom).shape])])
 

@@ -102,6 +102,9 @@ def distance_to_copies(points: np.ndarray, vectors: np.ndarray) -> float:
     Args:
         points: ``[vertex, 2]``.
         vectors: ``[2, (x, y)]`` of the lattice.
+
+    Returns:
+        The distance, in the unit of the points.
     """
     start, end = points, np.roll(points, -1, axis=0)
     first, second = (each.ravel() for each in np.meshgrid(np.arange(len(points)), np.arange(len(points))))

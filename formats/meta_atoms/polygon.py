@@ -29,6 +29,9 @@ def turned(points: np.ndarray, angle: float) -> np.ndarray:
     Args:
         points: ``[vertex, 2]``.
         angle: in radians.
+
+    Returns:
+        ``[vertex, 2]``.
     """
     quarter = angle / (0.5 * np.pi)
     cosine, sine = np.cos(angle), np.sin(angle)
@@ -52,6 +55,9 @@ def contains(points: np.ndarray, x: np.ndarray, y: np.ndarray) -> np.ndarray:
         points: ``[vertex, 2]``.
         x: ``[...]`` of the places.
         y: ``[...]``.
+
+    Returns:
+        ``[...]`` bool.
     """
     inside = np.zeros(np.broadcast(x, y).shape, dtype=bool)
     for (x0, y0), (x1, y1) in zip(points, np.roll(points, -1, axis=0), strict=True):
@@ -95,6 +101,9 @@ def leaves_cell(points: np.ndarray, vectors: np.ndarray) -> bool:
     Args:
         points: ``[vertex, 2]`` about the site.
         vectors: ``[2, (x, y)]`` of the lattice, in the unit of the points.
+
+    Returns:
+        True if it touches or crosses the border.
     """
     first, second = vectors
     neighbours = np.array([first, second, first + second, first - second])

@@ -114,6 +114,9 @@ def read_samples(path: Path, parameters: tuple[str, ...], columns: ColumnMap | N
         parameters: of the geometry, as columns or datasets are named without their unit.
         columns: which columns of a CSV file hold what; None of one that names them as ``docs/meta-atoms.md`` says.
 
+    Returns:
+        The samples, with the geometry's lengths in metres.
+
     Raises:
         InputError: the file is missing, too large, of another kind, or lacks a column.
     """

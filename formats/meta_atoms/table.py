@@ -89,6 +89,9 @@ def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] 
         about: the TOML file that describes it.
         table: ``.csv``, ``.h5`` or ``.hdf5``; None if the description lists Touchstone files.
 
+    Returns:
+        The library, checked.
+
     Raises:
         InputError: a file is missing, too large or not what it says, the description contradicts it, combinations of
             geometry, wavelength, angle and polarisation are missing or there twice, or more light comes out than in.

@@ -136,6 +136,9 @@ def shard_bytes(manifest: PairsManifest, shard: Shard, samples: Iterable[PairSam
         shard: which one.
         samples: exactly ``shard.count`` of them, in order; they are asked for one by one and held deflated.
 
+    Returns:
+        Content of the file.
+
     Raises:
         InputError: there are more or fewer samples, or one does not fit the manifest.
     """

@@ -53,6 +53,9 @@ def verify_pairs(
         thorough: also unpack every picture, which finds shards that were damaged before their checksum was taken.
         progress: called with shards checked and shards in total.
 
+    Returns:
+        Numbers of shards and samples, the damaged shards, and files that do not belong to the folder.
+
     Raises:
         InputError: the folder has no manifest that can be read.
     """

@@ -103,6 +103,9 @@ def open_pairs_writer(
         manifest: what the folder is to hold; written before this returns. What ``lost`` of an earlier run is kept.
         resume: keep the finished shards whose checksums hold, and remake the rest.
 
+    Returns:
+        A context manager that gives the writer of the missing shards.
+
     Raises:
         InputError: the folder is not empty, holds other pairs, is in use by another run, or cannot be written.
     """

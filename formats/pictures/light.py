@@ -79,6 +79,9 @@ def decode_light(data: bytes, *, origin: str) -> StoredLight:
     Args:
         data: the file's content.
         origin: what to call it in an error message.
+
+    Returns:
+        Linear light, as :func:`read_stored_light` returns it.
     """
     return with_picture(data, origin, lambda picture: _light_of(picture, data, origin))
 
@@ -89,6 +92,9 @@ def has_16_bits(data: bytes, *, origin: str) -> bool:
     Args:
         data: the file's content.
         origin: what to call it in an error message.
+
+    Returns:
+        True for 16 bits a channel.
 
     Raises:
         InputError: it is no picture that may be decoded.

@@ -93,6 +93,9 @@ def parse_photograph_statistics(text: str | bytes, origin: str) -> PhotographSta
         text: the file's content.
         origin: what errors call it.
 
+    Returns:
+        Spatial frequencies in cycles per pixel, and the covariances.
+
     Raises:
         InputError: it has another form, or a covariance is not positive.
     """

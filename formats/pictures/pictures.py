@@ -90,6 +90,9 @@ def decode_picture(data: bytes, *, origin: str) -> np.ndarray:
     Args:
         data: the file's content.
         origin: what to call it in an error message.
+
+    Returns:
+        ``[y, x, 3]`` uint8 sRGB.
     """
     return with_picture(data, origin, lambda picture: as_rgb(upright(picture), origin))
 

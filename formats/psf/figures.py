@@ -110,6 +110,9 @@ def figure_shapes(leading: tuple[int | None, ...], *, strehl: bool) -> dict[str,
     Args:
         leading: the leading axes.
         strehl: whether the Strehl ratio is among them.
+
+    Returns:
+        Name → shape.
     """
     names = [field.name for field in fields(PsfFigures) if strehl or field.name != "strehl_ratio"]
     return {
