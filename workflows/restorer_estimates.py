@@ -298,9 +298,9 @@ def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
     spent = timing(work)
     judged = timing(lambda: [perceptual_distances(sample.clean, [sample.degraded], each) for each in judges(None)])
     pixels, versions = sample.degraded.shape[0] * sample.degraded.shape[1], 3 + restored
-    # The regularisers are searched on three pairs with about eight values each. The features of the clean picture take
+    # The regularisers are searched on eight pairs with about eight values each. The features of the clean picture take
     # about half of a comparison. A figure takes as long as two filters: one a pair, and nine.
-    units = 3 * 8 + len(pairs) + 2 * (len(pairs) + 9)
+    units = 8 * 8 + len(pairs) + 2 * (len(pairs) + 9)
     seconds = spent.of(units) + judged.first + len(pairs) * (0.5 + 0.5 * versions) * judged.further
     # Each version with its zooms, the comparison of them as PNG and PDF, and the other figures.
     each = PNG_BYTES_PER_PIXEL * (1 + versions) + _COMPARISON_BYTES_PER_PIXEL

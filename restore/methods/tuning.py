@@ -11,12 +11,12 @@ from metalens.formats.pairs.reader import Pairs
 from metalens.restore.inference.capture import Capture
 from metalens.restore.methods.method import Fitted
 
-PAIRS = 3
-"""Number of training pairs on which a setting is chosen."""
+PAIRS = 8
+"""Number of training pairs on which a setting is chosen, spread over the set: a few neighbours may all be smooth."""
 
 
 def tuning_pairs(pairs: Pairs, count: int = PAIRS) -> list[tuple[np.ndarray, Capture]]:
-    """Read the first training pairs, on which settings are chosen, by the benchmark and by the report alike.
+    """Read training pairs, spread over the set, on which the benchmark and the report choose settings.
 
     Args:
         pairs: of the camera.
@@ -28,9 +28,10 @@ def tuning_pairs(pairs: Pairs, count: int = PAIRS) -> list[tuple[np.ndarray, Cap
     Raises:
         InputError: the training split is empty.
     """
-    numbers = pairs.of_split("train")[:count]
-    if not len(numbers):
+    every = pairs.of_split("train")
+    if not len(every):
         raise InputError(f"{pairs.folder}: has no pairs of the training side of its split; make more.")
+    numbers = every[np.unique(np.linspace(0, len(every) - 1, count).round().astype(int))]
     samples = [pairs.sample(int(number)) for number in numbers]
     return [(sample.clean, Capture(sample.degraded, sample.position)) for sample in samples]
 

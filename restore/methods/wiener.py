@@ -1,7 +1,7 @@
 """Wiener deconvolution (Wiener 1949) with the bank's point spread functions: one for the whole picture, or tiled.
 
 *Whole* and *tiled* use :mod:`metalens.restore.deconvolution.wiener`; N, the noise-to-signal ratio, is chosen among nine
-values from 10⁻⁴ to 1 by the PSNR on three training pairs. *Joint* uses
+values from 10⁻⁴ to 1 by the PSNR on eight training pairs. *Joint* uses
 :mod:`metalens.restore.deconvolution.joint_wiener`; its multiple of the sensor's noise is chosen in the same way.
 
 *Whole* filters with one function, the mean of the bank, as in DMDiff's table. *Tiled* filters with the function of each
