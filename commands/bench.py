@@ -255,6 +255,7 @@ def _terms(output: Path, options: dict[str, Any], resume: bool) -> BenchTerms:
     asked = _asked(output, options, resume)
     return BenchTerms(
         methods=len(asked.methods),
+        learning=_learning(asked.methods),
         seeds=options["seeds"],
         parallel=options["parallel"],
         minutes=options["minutes_per_method"],
@@ -263,8 +264,16 @@ def _terms(output: Path, options: dict[str, Any], resume: bool) -> BenchTerms:
         crop=options["crop"],
         training=0 if options["pairs"] else options["count"],
         test=asked.tests,
+        generated=0 if options["test"] else asked.tests,
         pixels=asked.camera.sensor.pixels,
     )
+
+
+def _learning(methods: tuple[str, ...]) -> int:
+    """Number of methods that use the training budget."""
+    from metalens.restore.methods import METHODS, load_method
+
+    return sum(load_method(name).describe.learns for name in methods if name in METHODS)
 
 
 def _known_terms(plan: BenchPlan) -> BenchTerms:
@@ -275,6 +284,7 @@ def _known_terms(plan: BenchPlan) -> BenchTerms:
 
     return BenchTerms(
         methods=len(plan.methods),
+        learning=_learning(plan.methods),
         seeds=len(plan.seeds),
         parallel=plan.parallel,
         minutes=plan.minutes,
@@ -283,6 +293,7 @@ def _known_terms(plan: BenchPlan) -> BenchTerms:
         crop=plan.crop,
         training=0,
         test=sum(len(read_pairs(each)) for each in plan.test),
+        generated=0,
         pixels=read_psf_bank(plan.psf).camera.sensor.pixels,
     )
 

@@ -27,8 +27,10 @@ def distortion_of(camera: Camera) -> Distortion:
         camera: the camera.
 
     Raises:
-        InputError: the camera is not rotationally symmetric, or no chief ray reaches a place of its sensor.
+        InputError: it is no camera, it is not rotationally symmetric, or no chief ray reaches a place of its sensor.
     """
+    if not isinstance(camera, Camera):
+        raise InputError(f"distortion: {type(camera).__name__}; a camera was expected, such as of read_camera.")
     sensor = camera.sensor
     radius = 0.5 * float(np.hypot(*sensor.pixels)) * sensor.pixel_pitch_m * PLACES
     wavelength, weight = spectral_quadrature(camera.spectrum)

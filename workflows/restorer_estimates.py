@@ -310,12 +310,17 @@ def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
     return Estimate(len(pairs) * each * pixels + 2e6, seconds, 1.3 * peak_memory() + 60 * pixels, basis)
 
 
+TRAINING_BYTES = 2e7
+"""Of a method's checkpoint and log: 15 to 43 MB for the methods in pixels, 2 MB for an adapter."""
+
+
 @dataclass(frozen=True)
 class BenchTerms:
     """Size of a benchmark.
 
     Attributes:
         methods: that are compared.
+        learning: those of them that use the training budget; the others choose a setting.
         seeds: trainings of each.
         parallel: methods at one time.
         minutes: of each training; None without such a limit.
@@ -324,10 +329,12 @@ class BenchTerms:
         crop: side of a crop in pixels.
         training: pairs that are generated first.
         test: captures of the test, which are generated first or given.
+        generated: those of them that are generated.
         pixels: rows, columns of a capture.
     """
 
     methods: int
+    learning: int
     seeds: int
     parallel: int
     minutes: float | None
@@ -336,6 +343,7 @@ class BenchTerms:
     crop: int
     training: int
     test: int
+    generated: int
     pixels: tuple[int, int]
 
 
@@ -350,10 +358,17 @@ def bench_estimate(terms: BenchTerms) -> Estimate:
     step = pace * TRAINING_STEP * terms.crops * terms.crop**2 / (4 * 96**2)
     limits = [] if terms.minutes is None else [60 * terms.minutes]
     limits += [] if terms.steps is None else [terms.steps * step]
-    runs = terms.methods * terms.seeds
+    runs, trainings = terms.methods * terms.seeds, terms.learning * terms.seeds
     judged = runs * terms.test
-    seconds = pace * (START + PAIR * frames * (terms.training + terms.test))
-    seconds += (runs * (pace * START + min(limits)) + pace * judged * RESTORER_PER_PICTURE * frames) / terms.parallel
-    size = BYTES_PER_PIXEL * terms.pixels[0] * terms.pixels[1] * (3 * terms.training + 3 * terms.test + judged)
-    basis = f"{runs} trainings of {spoken_seconds(min(limits))}; {pace_told()}"
-    return Estimate(size + 2e7 * runs, seconds, terms.parallel * max(peak_memory(), 2e9), basis)
+    seconds = pace * (START + PAIR * frames * (terms.training + terms.generated))
+    seconds += (
+        runs * pace * START + trainings * min(limits) + pace * judged * RESTORER_PER_PICTURE * frames
+    ) / terms.parallel
+    size = (
+        BYTES_PER_PIXEL
+        * terms.pixels[0]
+        * terms.pixels[1]
+        * (3 * terms.training + 3 * terms.generated + 2 * terms.test + judged)
+    )
+    basis = f"{trainings} trainings of {spoken_seconds(min(limits))}; {pace_told()}"
+    return Estimate(size + TRAINING_BYTES * trainings, seconds, terms.parallel * max(peak_memory(), 2e9), basis)

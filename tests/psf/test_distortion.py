@@ -88,6 +88,8 @@ def test_barrel_distortion_moves_the_rim_out_of_the_picture():
 
 
 def test_what_it_cannot_be_made_for_is_refused():
+    with pytest.raises(InputError, match="distortion: str; a camera was expected"):
+        distortion_of("wide-field")
     for place, told in (
         (None, "10 × 10 pixels, expected the 120 × 160 pixels"),
         ((115, 0), "at row 115, column 0, exp"),

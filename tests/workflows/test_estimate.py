@@ -107,8 +107,9 @@ def test_a_folder_is_as_large_as_its_files(tmp_path: Path) -> None:
 
 def test_estimates_of_runs_too_large_to_begin_are_scaled_to_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
     terms = BenchTerms(
-        methods=2, seeds=1, parallel=1, minutes=None, steps=100, crops=4, crop=96, training=8, test=3, pixels=(400, 400)
-    )
+        methods=3, learning=2, seeds=1, parallel=1, minutes=None, steps=100, crops=4, crop=96, training=8, test=3,
+        generated=3, pixels=(400, 400),
+    )  # fmt: skip
     seconds = []
     for pace in (1.0, 3.0):
         monkeypatch.setattr("metalens.workflows.restorer_estimates.relative_time", lambda pace=pace: pace)
@@ -117,6 +118,17 @@ def test_estimates_of_runs_too_large_to_begin_are_scaled_to_this_machine(monkeyp
     # Minutes that are given do not depend on the machine.
     limited = bench_estimate(replace(terms, steps=None, minutes=1.0)).seconds
     assert limited == pytest.approx(bench_estimate(replace(terms, steps=0)).seconds + 2 * 60)
+
+
+def test_a_benchmark_keeps_checkpoints_of_what_learns_and_the_pairs_that_it_makes() -> None:
+    """7 methods on 8 pictures of 400 × 400 with 200 pairs: 326 MB, of which 213 are pairs and 100 checkpoints."""
+    terms = BenchTerms(
+        methods=7, learning=4, seeds=1, parallel=1, minutes=3.0, steps=None, crops=4, crop=96, training=200, test=8,
+        generated=8, pixels=(400, 400),
+    )  # fmt: skip
+    assert bench_estimate(terms).disk_bytes == pytest.approx(326e6, rel=0.2)
+    less = bench_estimate(replace(terms, learning=0, training=0, generated=0)).disk_bytes
+    assert less < 0.1 * bench_estimate(terms).disk_bytes
 
 
 def test_the_pace_is_that_of_the_fastest_of_three_rounds(monkeypatch: pytest.MonkeyPatch) -> None:
