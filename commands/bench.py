@@ -305,7 +305,7 @@ def _tell_plan(output: Path, terms: BenchTerms, as_json: bool) -> None:
 
     runs = terms.methods * terms.seeds
     text = (
-        f"would fit {counted(terms.methods, 'method')}, {counted(runs, 'training')} in all, and judge them on "
+        f"would fit {counted(terms.methods, 'method')}, {counted(runs, 'run')} in all, and judge them on "
         f"{counted(terms.test, 'capture')} in {output}"
     )
     answer_plan({"output": str(output), **asdict(terms)}, bench_estimate(terms), as_json, text)

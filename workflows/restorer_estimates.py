@@ -370,5 +370,5 @@ def bench_estimate(terms: BenchTerms) -> Estimate:
         * terms.pixels[1]
         * (3 * terms.training + 3 * terms.generated + 2 * terms.test + judged)
     )
-    basis = f"{trainings} trainings of {spoken_seconds(min(limits))}; {pace_told()}"
+    basis = f"{trainings} training{'s' * (trainings != 1)} of {spoken_seconds(min(limits))}; {pace_told()}"
     return Estimate(size + TRAINING_BYTES * trainings, seconds, terms.parallel * max(peak_memory(), 2e9), basis)
