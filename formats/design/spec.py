@@ -128,6 +128,11 @@ class DesignSpec(Record):
     explore: Exploration | None = Field(default=None, description="architectures for `metalens explore`")
 
     @property
+    def stop_terms(self) -> int | None:
+        """Free terms of a phase in the plane of the stop; None if it is not one of the variables."""
+        return getattr(self.variables, "stop_terms", None)
+
+    @property
     def hash(self) -> str:
         """SHA-256 of the content in canonical form; comments, order and descriptions do not change it."""
         content = self.model_dump_json(exclude={"description": True, "camera": {"description"}}, exclude_none=True)

@@ -239,7 +239,7 @@ def read_array(
             kind of file may hold, not how well it is packed.
 
     Returns:
-        The values, of that dtype.
+        The dataset as an array of ``dtype``, of the expected shape.
 
     Raises:
         InputError: the dataset is missing, of another shape, or not finite.

@@ -110,7 +110,7 @@ def validated(
         tags: see :func:`metalens.formats.files.record.first_problem`.
 
     Returns:
-        The record.
+        The record, each of whose values is within its range.
 
     Raises:
         InputError: the first key that is wrong, with its place.

@@ -143,8 +143,8 @@ def hub_errors(address: str, kind: RepositoryKind) -> Iterator[None]:
         address: begins the sentence.
         kind: of the repository.
 
-    Returns:
-        A context manager.
+    Yields:
+        Nothing; errors within the block are those that are turned.
 
     Raises:
         HubUnreachable: the hub does not answer.

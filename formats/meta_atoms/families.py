@@ -58,7 +58,7 @@ def checked_families(table: AtomTable, where: str) -> tuple[Family, ...]:
         where: how a message names what holds them.
 
     Returns:
-        The families, checked.
+        One family for each shape and turn; empty for upright meta-atoms of one shape.
 
     Raises:
         InputError: the shape is not known, or the families do not fit it.

@@ -90,7 +90,7 @@ def import_library(about: str | os.PathLike[str], table: str | os.PathLike[str] 
         table: ``.csv``, ``.h5`` or ``.hdf5``; None if the description lists Touchstone files.
 
     Returns:
-        The library, checked.
+        The library, with lengths in metres and the description in its provenance.
 
     Raises:
         InputError: a file is missing, too large or not what it says, the description contradicts it, combinations of

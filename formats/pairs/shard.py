@@ -137,7 +137,7 @@ def shard_bytes(manifest: PairsManifest, shard: Shard, samples: Iterable[PairSam
         samples: exactly ``shard.count`` of them, in order; they are asked for one by one and held deflated.
 
     Returns:
-        Content of the file.
+        The bytes of the file ``shard-NNNNN.h5``.
 
     Raises:
         InputError: there are more or fewer samples, or one does not fit the manifest.

@@ -161,7 +161,7 @@ def _of_two_phases(spec: DesignSpec) -> Iterator[str]:
 
 def _of_doublet(spec: DesignSpec) -> Iterator[str]:
     """A first metasurface lies in the plane of the stop."""
-    if getattr(spec.variables, "stop_terms", None) is None or spec.camera.lens.stop is not None:
+    if spec.stop_terms is None or spec.camera.lens.stop is not None:
         return
     yield (
         "variables.stop_terms is the phase of a first metasurface in the plane of the stop, but the camera has none; "

@@ -116,7 +116,7 @@ def _check(spec: DesignSpec, wavelength: np.ndarray, weight: np.ndarray) -> None
 def _with_textbook_phase(spec: DesignSpec, wavelength: float) -> Camera:
     """The camera with the phase that focuses a wavelength (m): quadratic behind a stop (f sin θ), else hyperbolic."""
     camera = spec.camera
-    lens = camera.lens.single_surface if getattr(spec.variables, "stop_terms", None) else camera.lens
+    lens = camera.lens.single_surface if spec.stop_terms is not None else camera.lens
     # The order m bends λ as the first order bends mλ.
     order = float(response_of(camera.lens.response).image_order(jnp.asarray(wavelength)))
     nanometres = 1e9 * order * wavelength

@@ -93,11 +93,11 @@ def variables_of(problem: Problem) -> LensVariables:
         InputError: the library of its meta-atoms cannot be read, or does not reach the wavelengths.
     """
     variables = _of_lens(problem)
-    stop, record = problem.camera.lens.stop, problem.spec.variables
-    if isinstance(record, records.RadialGeometryVariables) or record.stop_terms is None:
+    stop, terms = problem.camera.lens.stop, problem.spec.stop_terms
+    if terms is None:
         return variables
     assert stop is not None, "stop_terms without a stop are a contradiction"
-    return DoubletVariables(variables, PolynomialVariables(record.stop_terms, 0.5e-6 * stop.diameter_um), stop)
+    return DoubletVariables(variables, PolynomialVariables(terms, 0.5e-6 * stop.diameter_um), stop)
 
 
 def _of_lens(problem: Problem) -> LensVariables:

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import jax.numpy as jnp
 import numpy as np
 
+from metalens.formats.files.errors import InputError
 from metalens.optics.metalens import Metalens
 from metalens.optics.phase import Hyperbolic, LogAsphere, Phase, Quadratic, Zernike
 from metalens.psf.design.doublet_variables import DoubletVariables
@@ -90,7 +91,12 @@ def _by_rays(wavelengths: np.ndarray, problem: Problem, variables: LensVariables
     fitted = replace(variables, of_lens=of_lens) if isinstance(variables, DoubletVariables) else of_lens
     textbook = "hyperbolic" if single.stop is None else "quadratic"
     _, phase = _textbook(textbook, np.array([wavelengths.mean()]), problem)[0]
-    numbers = smallest_spots(problem.view, wavelengths, fitted, replace(single, phase=phase))
+    begun = replace(single, phase=phase)
+    try:
+        numbers = smallest_spots(problem.view, wavelengths, fitted, begun)
+    except InputError:
+        # As the textbook lens, this start does not image the whole sensor: it is left out with that lens' reason.
+        return begun
     return fitted.lens(problem.view.lens, jnp.asarray(numbers))
 
 

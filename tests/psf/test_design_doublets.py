@@ -115,6 +115,15 @@ def test_channels_of_one_colour_have_one_start() -> None:
     assert [each.name for each in task_of(spec()).starts] == ["smallest spots of rays", "quadratic 850 nm"]
 
 
+def test_a_start_by_rays_that_cannot_begin_is_left_out_and_the_others_stay() -> None:
+    """Behind 25 µm more of glass the textbook lens folds its image over; a weaker lens does not."""
+    weak = {"family": "quadratic", "wavelength_nm": 1400.0}
+    lens = {"aperture_um": 120.0, "phase": weak, "substrate": {"thickness_um": 50.0}}
+    task = task_of(spec(camera={"lens": lens}, start={"families": ["smallest_spots", "camera"]}))
+    assert task.left_out == ("smallest spots of rays",)
+    assert [each.name for each in task.starts] == ["the camera's own phase"]
+
+
 def test_on_the_axis_the_smallest_spot_is_that_of_the_hyperbolic_lens() -> None:
     alone = design_text(TABLES.replace("stop_terms = 4\n", ""), pixels=17, wavelengths_nm=(532.0, 532.0, 532.0))
     asked = parse_design(alone).with_(sampling={"fields_deg": [0.0]}, start={"families": ["smallest_spots"]})
