@@ -32,6 +32,9 @@ class Aperture(ABC):
             y: positions in metres from the disc's centre.
             x: positions in metres from the disc's centre; shapes broadcast.
             radius: of the disc in metres.
+
+        Returns:
+            ``[...]`` in metres; the opening's smooth edge follows from it.
         """
 
     @abstractmethod
@@ -141,6 +144,9 @@ def regular_polygon(sides: int, diameter: Scalar, rotation: Scalar = 0.0) -> Pol
         sides: number of its sides, 3 or more.
         diameter: of the circle through its corners, in metres.
         rotation: angle in radians from +x towards +y of the first corner.
+
+    Returns:
+        The polygon with its corners ``[sides, (y, x)]`` in metres.
 
     Raises:
         InputError: it has fewer than three sides.

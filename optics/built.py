@@ -54,6 +54,9 @@ class Built(ABC):
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]`` complex, without unit: 1 leaves the light as it is.
         """
 
     def sampled_transmission(
@@ -72,6 +75,9 @@ class Built(ABC):
             wavelength: in metres, one number.
             step: distance between samples in metres.
             samples: along a flat cell at least, 2 or more.
+
+        Returns:
+            ``[m, n]`` complex, the mean over each sample where it varies within one.
         """
         return self.transmission(y, x, wavelength)
 

@@ -53,6 +53,9 @@ def fabricated(lens: Metalens, errors: Fabrication) -> Metalens:
         lens: the nominal lens.
         errors: meta-atom errors require a :class:`metalens.optics.MetaAtoms` response or a structure.
 
+    Returns:
+        A lens with the errors; the nominal one stays as it is.
+
     Raises:
         InputError: a meta-atom error for a lens without meta-atoms.
     """
@@ -82,6 +85,9 @@ def errors_of_atoms(library: MetaAtomLibrary, errors: Fabrication) -> MetaAtoms:
     Args:
         library: of the meta-atoms.
         errors: of fabrication; a pitch error changes nothing here.
+
+    Returns:
+        A response whose table and geometry have the errors.
     """
     named = {name: getattr(errors, name) for name in META_ATOM_ERRORS if getattr(errors, name) is not None}
     return _with_errors(MetaAtoms(library, jnp.asarray(library.wavelength)[0]), named)

@@ -62,6 +62,9 @@ def response_of(record: parts.Response | None, incidence: Incidence | None = "no
         record: the table.
         incidence: the key of ``[lens]``: whether meta-atoms respond by the local angle of incidence.
 
+    Returns:
+        The response, with the library that the table names.
+
     Raises:
         InputError: a library cannot be read, or has no angles for local incidence.
     """
@@ -95,6 +98,9 @@ def structure_of(lens: Lens, aperture: Aperture) -> Built | None:
     Args:
         lens: the table.
         aperture: of the lens.
+
+    Returns:
+        The structure on the lens' sites, or its radial geometry; None without.
 
     Raises:
         InputError: a file cannot be read or does not fit the lens, or the transmission of an empty site is unknown.
@@ -314,6 +320,9 @@ def atom_pitch(record: Lens, lens: Metalens) -> float | None:
     Args:
         record: of the ``lens.toml``.
         lens: made of it.
+
+    Returns:
+        The pitch in metres, or None.
     """
     pitch = getattr(lens.structure, "pitch", None)
     if pitch is not None:

@@ -157,6 +157,9 @@ def nanofins_of(library: AtomLibrary, wavelength: float, light: Handedness) -> N
         wavelength: in metres, at which the conversion is compared; the nearest of the library's.
         light: incident polarisation.
 
+    Returns:
+        The nanofin with its transmission along and across at the library's wavelengths.
+
     Raises:
         InputError: the library is of another shape, or lacks a polarisation.
     """

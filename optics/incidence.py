@@ -63,6 +63,9 @@ class LocalIncidence:
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            Two arrays ``[...]`` (y, x), each from −1 to 1.
         """
         if isinstance(self.source, RefractedLight):
             return self.source.directions(y, x)
@@ -84,6 +87,9 @@ class LocalIncidence:
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` from 0 to 1.
         """
         along_y, along_x = self.direction(y, x)
         return jnp.square(along_y) + jnp.square(along_x)
@@ -96,6 +102,9 @@ class LocalIncidence:
             p: ``[...]`` t_p there.
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` complex.
         """
         along_y, along_x = self.direction(y, x)
         squared = jnp.square(along_y) + jnp.square(along_x) + 1e-20
@@ -118,6 +127,9 @@ class LocalIncidence:
             transmission: complex ``[...]`` at the places, of a library without angles.
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` complex, an element of the Jones matrix.
         """
         assert library.oblique is not None
         nodes, squared = jnp.asarray(library.oblique.squared_sine), self.squared_sine(y, x)
@@ -132,6 +144,9 @@ def local_incidence(lens: Metalens, source: PointSource | RefractedLight, elemen
         lens: with its stop and substrate. Without a stop, the distance of the source is to the meta-atoms.
         source: of the light.
         element: of the Jones matrix.
+
+    Returns:
+        The directions, to be asked for at places of the lens.
     """
     gap = 0.0 if lens.stop is None else lens.stop.distance
     if lens.stop is None or lens.substrate is None:
@@ -147,6 +162,9 @@ def largest_squared_sine(lens: Metalens, source: Source, y: jax.Array, x: jax.Ar
         source: of the light.
         y: ``[...]`` places in the plane of the stop, or of the lens where there is none, in metres.
         x: the same along x.
+
+    Returns:
+        From 0 to 1; 0 for light along the axis.
     """
     if not isinstance(source, PlaneWave):
         assert isinstance(source, PointSource | RefractedLight)

@@ -148,6 +148,9 @@ class Metalens:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]`` complex, without the aperture, which the engines apply.
         """
         if self.structure is not None:
             return self.structure.transmission(y, x, wavelength)

@@ -59,6 +59,9 @@ class ModulatedLens(Built):
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]`` complex or real, by which the transmission is multiplied.
         """
 
     def check(self, wavelength: object) -> None:

@@ -81,6 +81,9 @@ class Neighbours:
             slope: ``[..., (y, x)]``.
             direction: ``[2]``.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]``, 1 where neighbours change nothing.
         """
         s, p = (jnp.square(jnp.abs(self.factor(slope, direction, wavelength, each))) for each in (0, 1))
         return 0.5 * (s + p)
@@ -95,6 +98,9 @@ class Neighbours:
             direction: ``[2]``.
             wavelength: in metres, one number.
             order: of the lens' phase, −3 to 3.
+
+        Returns:
+            ``[...]`` from 0 to 1, of the light that meets the lens.
         """
         steepness, cosine = _azimuth(slope, direction)
         table = jnp.take(self._at(self.stray, direction, wavelength), order - ORDERS[0], axis=-1)
@@ -181,6 +187,9 @@ def neighbours_of(found: Verification, *, flat_cells: bool, orders: tuple[int, .
         flat_cells: whether the lens has a structure, whose flat cells lose sinc²(1/N) by themselves.
         orders: of the lens' phase that it sends light into by itself; a structure all of them.
         veil: whether light of other orders is a part of the point spread functions.
+
+    Returns:
+        Tables of factors and shares over steepness, angle, wavelength and polarisation.
 
     Raises:
         InputError: the verification was made before it told all orders and its uncertainty, or that exceeds both the

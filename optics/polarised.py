@@ -113,6 +113,9 @@ class LocalOrders(Built):
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]`` complex.
         """
         tables = self.response.library.oblique
         assert tables is not None
@@ -195,6 +198,9 @@ def varies_over_lens(lens: Metalens, source: Source) -> bool:
     Args:
         lens: the metalens.
         source: of the light.
+
+    Returns:
+        True if the library has angles and they differ over the lens.
     """
     library = library_of(lens)
     near = bool(lens.surfaces) or isinstance(source, PointSource | RefractedLight)

@@ -66,6 +66,9 @@ class Response(ABC):
         Args:
             phase: ``[...]`` in radians.
             wavelength: in metres, one number.
+
+        Returns:
+            ``[...]`` complex, the sum over the response's orders.
         """
         amplitudes = self.coefficients(wavelength)
         total = jnp.zeros(jnp.shape(phase), dtype=amplitudes.dtype)

@@ -40,6 +40,9 @@ class Source(ABC):
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` complex, 1 at the centre.
         """
 
 

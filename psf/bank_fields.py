@@ -164,6 +164,9 @@ def field_simulator(task: FieldTask, side: int) -> tuple[PsfSimulator, int]:
         task: the fields and their light.
         side: of the window in pixels.
 
+    Returns:
+        The simulator, and how many sub-pixels lie along a side of a pixel.
+
     Raises:
         InputError: the engine cannot simulate these fields, or memory does not hold their functions.
     """
@@ -212,6 +215,9 @@ def simulate_fields(
         side: of the window in pixels.
         progress: called after each field.
         known: fields that are taken over if they were simulated in the same light, window and samplings.
+
+    Returns:
+        Functions ``[field, channel, y · s, x · s]`` by sub-pixel, and the figures of each field and wavelength.
     """
     view, lens, wavelength, pitch = task.view, task.view.lens, task.wavelength, task.pixel_pitch
     simulator, subpixels = field_simulator(task, side)

@@ -54,6 +54,9 @@ def plan_bank(camera: Camera, request: BankRequest, engine: Engine = "auto") -> 
         request: what is asked for.
         engine: of :func:`metalens.psf.simulate_psf`.
 
+    Returns:
+        The plan, from which cost can be estimated before anything is simulated.
+
     Raises:
         InputError: as :func:`metalens.simulate_bank`, but for a window that keeps too little of the light, which the
             simulation tells.

@@ -146,6 +146,9 @@ def sensor_depth(view: CameraView, position: np.ndarray) -> float:
     Args:
         view: with defocus and tilt of the sensor.
         position: (y, x) on the sensor in metres.
+
+    Returns:
+        In metres, along the axis.
     """
     return float(
         view.lens.focal_length + view.defocus + view.sensor_tilt[0] * position[0] + view.sensor_tilt[1] * position[1]
@@ -159,6 +162,9 @@ def view_of(camera: Camera, position: np.ndarray, wavelength: float) -> CameraVi
         camera: the camera.
         position: ``[field, 2]`` (y, x) on the sensor in metres from its centre.
         wavelength: in metres; behind a stop, of the chief rays that land there.
+
+    Returns:
+        Positions in metres and the direction cosines of their chief rays.
 
     Raises:
         InputError: no chief ray reaches one of the places, or the camera's files cannot be read.
@@ -182,6 +188,9 @@ def with_chief_rays(view: CameraView, wavelength: float) -> CameraView:
     Args:
         view: with lens, sensor and positions.
         wavelength: in metres; behind a stop, of the chief rays.
+
+    Returns:
+        The same view with ``[field, (y, x)]`` direction cosines.
 
     Raises:
         InputError: no chief ray reaches one of the places.
@@ -219,6 +228,9 @@ def direction_on_moved_sensor(
         nominal: ``[2]`` direction cosines of a chief ray nearby, from which the search begins; it needs one behind
             refractive surfaces, by default it begins with the straight ray.
         object_distance: in metres; None is infinity. It matters only in front of refractive surfaces.
+
+    Returns:
+        ``[2]`` (y, x), each from −1 to 1.
     """
     flat, light = replace(lens, surfaces=()), jnp.asarray(wavelength)
 

@@ -49,6 +49,9 @@ def source_at(direction: jax.Array, distance: jax.Array | float | None) -> Sourc
     Args:
         direction: ``[2]`` direction cosines (y, x) of the chief ray.
         distance: of the object in metres; None for a plane wave.
+
+    Returns:
+        A plane wave, or a point at the camera's distance.
     """
     return PlaneWave(direction) if distance is None else PointSource(direction, distance)
 
@@ -60,6 +63,9 @@ def at_sensor(lens: Metalens, direction: jax.Array, moved: tuple[Scalar, Scalar,
         lens: the metalens.
         direction: ``[2]`` direction cosines (y, x) of the chief ray.
         moved: defocus in metres and slopes (dz/dy, dz/dx) of the sensor.
+
+    Returns:
+        The lens with that distance as its focal length.
     """
     slopes = jnp.asarray(direction) / jnp.sqrt(1 - jnp.sum(jnp.square(jnp.asarray(direction))))
     distance = lens.focal_length + moved[0]

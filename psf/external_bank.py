@@ -32,6 +32,9 @@ def bank_of_functions(
         layout: how the nodes lie, see :class:`metalens.formats.psf.bank.PsfBank`.
         provenance: where they come from.
 
+    Returns:
+        A bank that ``write_bank``, ``synth`` and ``restore`` take as one that was simulated.
+
     Raises:
         InputError: they do not make a bank.
     """
@@ -59,6 +62,9 @@ def grid_bank_of_functions(camera: Camera, intensity: np.ndarray, provenance: di
         camera: the camera that they belong to.
         intensity: ``[row, column, channel, y, x]`` energy per sensor pixel.
         provenance: where they come from.
+
+    Returns:
+        A bank of layout ``grid``.
 
     Raises:
         InputError: they do not make a bank.

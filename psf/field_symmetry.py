@@ -94,6 +94,9 @@ def unfold_figures(octant: Octant, figures: PsfFigures) -> PsfFigures:
     Args:
         octant: which nodes were simulated, and how the others mirror them.
         figures: ``[simulated, ...]``.
+
+    Returns:
+        Figures of all nodes, in the order of the bank.
     """
     full = figures.take(octant.index)
     mirrored = np.where(octant.transposed[:, None, None], full.centroid[..., ::-1], full.centroid)

@@ -49,6 +49,9 @@ class KnownPlans(Generic[_Plan]):
         Args:
             key: all that the plan depends on.
             plan: makes it; what it raises is passed on and not kept.
+
+        Returns:
+            The plan.
         """
         with self._lock:
             if key in self._plans:

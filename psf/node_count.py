@@ -36,6 +36,9 @@ def finer_grids(pixels: tuple[int, int], side: int, subpixels: int, *, symmetric
         side: of a function in pixels.
         subpixels: along the side of a pixel.
         symmetric: whether only one octant is simulated.
+
+    Returns:
+        (rows, columns), from coarse to fine.
     """
     found: list[tuple[int, int]] = []
     kept = 3 * side**2 * np.dtype(np.float32).itemsize
@@ -72,6 +75,9 @@ def places_between(bank: PsfBank, functions: FieldFunctions) -> HeldOutPlaces:
     Args:
         bank: the grid.
         functions: of it.
+
+    Returns:
+        Places in metres and their weights.
     """
     if isinstance(functions, RadialFunctions):
         return between_radii(functions.radius, functions.landing, np.hypot(*_over_sensor(bank).T))

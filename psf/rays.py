@@ -135,6 +135,9 @@ def seen_cone(lens: Metalens, wavelength: float) -> Metalens:
     Args:
         lens: the metalens; without such surfaces it is returned as it is.
         wavelength: in metres.
+
+    Returns:
+        A lens of an effective focal length.
     """
     if not lens.rear_surfaces:
         return lens
@@ -153,6 +156,9 @@ def chief_ray(lens: Metalens, wavelength: jax.Array, direction: jax.Array) -> Ch
         lens: the metalens, without refractive surfaces.
         wavelength: scalar, in metres.
         direction: ``[2]`` direction cosines (y, x) of the ray in air.
+
+    Returns:
+        Place in the stop, direction behind the lens and landing on the sensor, lengths in metres.
     """
     assert not lens.surfaces, "the light behind them is that of behind_surfaces"
     direction = jnp.asarray(direction)
@@ -224,6 +230,9 @@ def direction_to(
         y: in metres.
         x: in metres.
         object_distance: in metres; None is infinity. It matters only in front of refractive surfaces.
+
+    Returns:
+        (y, x), each from −1 to 1.
 
     Raises:
         InputError: no chief ray reaches the point.

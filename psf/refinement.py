@@ -47,6 +47,9 @@ def finer_simulator(simulator: PsfSimulator, lens: Metalens) -> PsfSimulator:
         simulator: from :func:`metalens.psf.psf_simulator`.
         lens: what to simulate.
 
+    Returns:
+        A simulator of the same window, fields and wavelengths.
+
     Raises:
         InputError: the finer sampling is beyond the engine's reach.
     """
@@ -68,6 +71,9 @@ def distance_from(exact: np.ndarray, found: np.ndarray) -> np.ndarray:
     Args:
         exact: ``[..., y, x]``.
         found: of the same shape.
+
+    Returns:
+        ``[...]``, 0 for equal images.
     """
     difference = np.linalg.norm(found.astype(float) - exact, axis=(-2, -1))
     return np.asarray(difference / np.linalg.norm(exact.astype(float), axis=(-2, -1)))

@@ -260,6 +260,9 @@ def psf_simulator(
         sensor_tilt: slopes (dz/dy, dz/dx).
         refinement: factor by which the sampling is finer than necessary, for convergence tests.
 
+    Returns:
+        A function of the lens; ``plan`` tells engine and samplings before anything is computed.
+
     Raises:
         InputError: as of :func:`simulate_psf`.
     """

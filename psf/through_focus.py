@@ -37,6 +37,9 @@ def functions_at(bank: PsfBank, place: tuple[float, float], defocus: float = 0.0
         place: (y, x) on the sensor from its centre in metres.
         defocus: further displacement of the sensor away from the lens in metres.
 
+    Returns:
+        Functions, figures and field angle of the place.
+
     Raises:
         InputError: no light comes there, or the lens needs too fine a grid.
     """

@@ -46,6 +46,9 @@ def choose_window(
         channel_weight: ``[channel, wavelength]``.
         share: between 0 and 1, of the light of the first order that passes the lens.
 
+    Returns:
+        An odd number of pixels.
+
     Raises:
         InputError: the light lands beside every window.
     """

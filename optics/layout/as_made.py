@@ -96,6 +96,9 @@ def import_lens(path: str | os.PathLike[str], like: Camera, options: ImportOptio
         like: what else the camera has: focal length, nominal phase, sensor and spectrum.
         options: what the file does not say.
 
+    Returns:
+        The camera with the structure or phase of the file, and what was found in it.
+
     Raises:
         InputError: the file is missing, damaged or none of these, or its meta-atoms are not those of the library.
     """

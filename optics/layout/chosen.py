@@ -153,6 +153,9 @@ def site_estimate(camera: Camera, choice: Choice) -> int:
     Args:
         camera: whose lens it is.
         choice: how the structure is chosen.
+
+    Returns:
+        The number of sites, before any is chosen.
     """
     area = math.pi / 4 * camera.lens.aperture_m**2
     return round(area / (choice.pitch * row_pitch_of(choice.lattice, choice.pitch)))
@@ -167,6 +170,9 @@ def structure_of_camera(
         camera: whose lens it is.
         choice: how, by :func:`choice_for`.
         progress: called with the number of rows done and their total.
+
+    Returns:
+        The structure, a meta-atom at each site within the aperture.
 
     Raises:
         InputError: a file is missing, or no structure comes near the phase.

@@ -193,6 +193,9 @@ class Hierarchy:
             name: of the cell.
             above: cells that refer to it, from the top.
 
+        Returns:
+            The number; 0 for an empty cell.
+
         Raises:
             InputError: cells refer to each other in a circle or too deep, or to a cell that is not there, or draw
                 paths, or more than is read.

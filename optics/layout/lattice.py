@@ -77,6 +77,9 @@ def sites_on_lattice(
         pitch: in metres; None finds it.
         lattice: None finds it.
 
+    Returns:
+        Row and column of each position, and its largest distance in metres from a site.
+
     Raises:
         InputError: there are too few sites to find a lattice, they lie on none, or two lie on one site.
     """

@@ -129,6 +129,9 @@ def write_mask(
         aperture: its shape.
         options: how it is drawn.
 
+    Returns:
+        Numbers of sites, cells and references, rounding errors and size of the file.
+
     Raises:
         InputError: the structure is empty, its geometry cannot be drawn on the grid, the lens is too large for it, or
             the disk refuses the write.

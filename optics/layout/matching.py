@@ -68,6 +68,9 @@ def outline_error(family: Family, lengths: np.ndarray, features: np.ndarray) -> 
         family: of the meta-atom.
         lengths: ``[parameter]`` in metres.
         features: ``[feature]`` of what was drawn.
+
+    Returns:
+        In metres, 0 or more.
     """
     drawn, ideal = described(np.stack([features[:6], ideal_features(family, lengths)]))
     compared = 4 if family.shape.startswith(ROUNDED) else 6

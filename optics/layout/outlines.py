@@ -252,6 +252,9 @@ def shape_of(kind: str, *, holes: bool) -> Shape:
         kind: of outline.
         holes: whether the outlines are holes in a layer.
 
+    Returns:
+        The name of the shape.
+
     Raises:
         InputError: there are no holes of this kind.
     """

@@ -42,6 +42,9 @@ def phase_difference(made: Camera, like: Camera) -> PhaseDifference:
         made: the imported camera, with the files that it names: a structure, or a phase.
         like: the camera that focal length, sensor and spectrum were taken from.
 
+    Returns:
+        Root mean square of the difference in radians, without a constant phase, and its wavelength.
+
     Raises:
         InputError: ``like`` has no design wavelength, or one outside the library.
     """

@@ -69,6 +69,9 @@ def radial_phase_table(phase: Phase, diameter: float, *, tolerance: float = TOLE
         diameter: of the lens in metres.
         tolerance: largest error of the polynomial in radians.
 
+    Returns:
+        The table in metres and radians, the coefficients in radians, and their largest error.
+
     Raises:
         InputError: the phase is not rotationally symmetric, or no polynomial of up to 20 terms is within the tolerance.
     """
@@ -118,6 +121,9 @@ def binary_2(coefficients: np.ndarray, radius: float, r: np.ndarray) -> np.ndarr
         coefficients: ``[term]`` A₁, A₂, … in radians.
         radius: normalisation radius.
         r: any shape, in the same unit.
+
+    Returns:
+        ``[...]`` in radians.
     """
     squared = (np.asarray(r) / radius) ** 2
     return np.asarray(np.polynomial.polynomial.polyval(squared, np.r_[0.0, coefficients]))
@@ -167,6 +173,9 @@ def read_radial_phase(path: str | os.PathLike[str], *, tolerance: float = READ_T
     Args:
         path: of the file.
         tolerance: largest difference in radians between a fitted polynomial and the table.
+
+    Returns:
+        Radii in metres, phases and coefficients in radians.
 
     Raises:
         InputError: the file is missing or no such table, its coefficients are not those of its table, or no

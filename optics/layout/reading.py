@@ -95,6 +95,9 @@ def read_drawn_atoms(
         cell: below which they are; None takes the only one at the top.
         layers: where things are expected.
 
+    Returns:
+        Places and outlines in metres, and the boundary if the layout draws one.
+
     Raises:
         InputError: the file is missing, neither of the two, damaged, too large, or holds no such layer or cell.
     """

@@ -97,6 +97,9 @@ def structure_of_layout(
         pitch: in metres; None finds it.
         lattice: None finds it.
 
+    Returns:
+        The structure, the disc that it fills, its deviations in metres and the polygons left out.
+
     Raises:
         InputError: outlines are of no known or of different shapes, or their places lie on no lattice.
     """
@@ -202,6 +205,9 @@ def recognised(
         diameter: of the aperture in metres; None takes the disc that they fill.
         rotation: ``[outline]`` from x towards y in radians, 0 to π; None where all stand upright.
         family: ``[outline]`` number of each one's family; None of one family.
+
+    Returns:
+        The structure, the disc that it fills, and its deviations from the lattice, in metres.
 
     Raises:
         InputError: there are more geometries than a structure holds, or they are larger than the pitch.

@@ -136,6 +136,9 @@ def read_sites_table(
         pitch: in metres; None finds it.
         lattice: None finds it.
 
+    Returns:
+        The structure, the disc that it fills, and its deviations from the lattice, in metres.
+
     Raises:
         InputError: the table is missing, too large, or no table of sites on a lattice.
     """

@@ -31,6 +31,9 @@ def read_width_map(path: str | os.PathLike[str], made: Made, *, pitch: float, qu
         pitch: distance of neighbouring sites in metres.
         quantity: what the map holds.
 
+    Returns:
+        The structure and the disc that it fills; where the map has 0 or NaN there is no meta-atom.
+
     Raises:
         InputError: the map is missing, too large, no map of lengths, or of another shape than ``made.shape``.
     """

@@ -56,6 +56,9 @@ def surfaces_of(
         catalogues: of glasses, in their order.
         number: reads a number of a surface.
 
+    Returns:
+        The surfaces in the order of the light, lengths in metres; or None.
+
     Raises:
         ValueError: a surface cannot be described in a ``lens.toml``; the message says which.
         InputError: a glass is in no catalogue that is known.

@@ -55,6 +55,9 @@ class MetaAtomLibrary:
         Args:
             geometry: ``[...]`` in the library's unit.
             wavelength: ``[...]`` in metres; shapes broadcast.
+
+        Returns:
+            ``[...]`` complex, of magnitude 1 at most.
         """
         return _interpolated(
             jnp.asarray(self.geometry),
@@ -90,6 +93,9 @@ def at_incidence(library: MetaAtomLibrary, polarisation: int, squared_sine: jax.
         library: with tables over angles.
         polarisation: 0 for s, 1 for p.
         squared_sine: sin² of the angle of incidence in air, a scalar.
+
+    Returns:
+        A library of tables ``[geometry, wavelength]``.
     """
     tables = library.oblique
     assert tables is not None
@@ -115,6 +121,9 @@ def at_each_angle(library: MetaAtomLibrary, polarisation: int) -> MetaAtomLibrar
     Args:
         library: with tables over angles.
         polarisation: 0 for s, 1 for p.
+
+    Returns:
+        A library of tables ``[angle, geometry, wavelength]``.
     """
     tables = library.oblique
     assert tables is not None
@@ -157,6 +166,9 @@ def meta_atom_library(
         height_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂h in 1/m.
         index_slope: ``[geometry, wavelength]`` complex ∂ ln t/∂n.
         oblique: the same tables over polarisation and angle.
+
+    Returns:
+        The library, its tables as real and imaginary parts that JAX can differentiate.
 
     Raises:
         InputError: the axes do not ascend, the shapes do not fit, or a value is not finite, or a transmission is
@@ -253,6 +265,9 @@ def width_unit(library: MetaAtomLibrary, pitch: float | None) -> float:
     Args:
         library: of the lens' meta-atoms.
         pitch: of the meta-atoms in metres, if it is known.
+
+    Returns:
+        In metres.
 
     Raises:
         InputError: the library is over duty cycles, and the pitch is not known.

@@ -35,6 +35,9 @@ def library_named(source: str | os.PathLike[str], *, incidence: Incidence | None
         incidence: ``"local"`` takes its angles and polarisations along, ``"normal"`` leaves them out; None takes them
             along if the library has them.
 
+    Returns:
+        The library at one polarisation, with angles if the lens responds by them.
+
     Raises:
         InputError: there is none of this name, the file cannot be read, it has no normal incidence or more than one
             parameter of geometry, or local incidence is asked for and the library has no angles.
@@ -65,6 +68,9 @@ def takes_angles(library: AtomLibrary, incidence: Incidence | None) -> bool:
         library: as it was computed or imported.
         incidence: of the lens; None is local if the library has normal incidence and at least one other angle, both
             polarisations, and a shape that a quarter turn leaves as it is.
+
+    Returns:
+        True if the light's angle changes the response.
 
     Raises:
         InputError: it is ``"local"``, and the library lacks one of these.
@@ -109,6 +115,9 @@ def scalar_library(
             but one.
         oblique: take the tables of all angles and polarisations along.
 
+    Returns:
+        The library at normal incidence, with or without its tables over angles.
+
     Raises:
         InputError: the library does not hold these, or not two geometries and two wavelengths of them.
     """
@@ -148,6 +157,9 @@ def oblique_tables(library: AtomLibrary, kept: np.ndarray | slice = slice(None))
     Args:
         library: as it was computed, with both polarisations.
         kept: which of its meta-atoms, ``[atom]`` true or false; by default all.
+
+    Returns:
+        Tables ``[angle, polarisation, geometry, wavelength]`` and sin² of their angles.
     """
     order = [library.polarisations.index(name) for name in POLARISATIONS]
     tables: dict[str, Any] = {}

@@ -63,6 +63,9 @@ def between_angles(nodes: jax.Array, values: jax.Array, squared_sine: jax.Array)
         nodes: ``[angle]`` sin² θ, ascending.
         values: ``[angle, ...]`` complex.
         squared_sine: ``[...]`` sin² θ; it broadcasts with the values' other axes.
+
+    Returns:
+        ``[...]`` complex.
     """
     number = jnp.interp(squared_sine, nodes, jnp.arange(len(nodes), dtype=float))
     cell = jnp.clip(jnp.floor(jax.lax.stop_gradient(number)), 0, len(nodes) - 2).astype(int)

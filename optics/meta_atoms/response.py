@@ -84,6 +84,9 @@ class MetaAtoms(Response):
         Args:
             phase: ``[...]`` wanted, in radians.
             wavelength: ``[...]`` in metres; shapes broadcast.
+
+        Returns:
+            ``[...]`` complex.
         """
         return self.moments(self.chosen_geometry(phase), wavelength)[0]
 
@@ -101,6 +104,9 @@ class MetaAtoms(Response):
         Args:
             geometry: as chosen, without errors, in the library's unit.
             wavelength: in metres; broadcasts with the geometry.
+
+        Returns:
+            ``[...]`` complex, and ``[...]`` from 0 to 1, which without errors is the squared magnitude of the first.
         """
         if self.width_spread is None:
             transmission = self._with_errors(geometry, wavelength)

@@ -29,6 +29,9 @@ def phase_of(record: families.Phase | families.SecondPhase, lens: Lens) -> Phase
         record: the table.
         lens: the ``[lens]`` table to which it belongs.
 
+    Returns:
+        The profile, lengths in metres and phase in radians.
+
     Raises:
         InputError: a freeform map cannot be read, or is smaller than the lens.
     """

@@ -39,6 +39,9 @@ class Phase(ABC):
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            ``[...]`` in radians, not wrapped.
         """
 
     def sampled_phasor(

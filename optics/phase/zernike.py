@@ -85,6 +85,9 @@ def zernike_polynomial(index: int, y: jax.Array, x: jax.Array) -> jax.Array:
         index: OSA/ANSI index j, from 0.
         y: ``[...]`` positions in radii of the disc.
         x: the same along x; shapes broadcast.
+
+    Returns:
+        ``[...]``, without unit.
     """
     order, frequency = degrees_of(index)
     cosine, sine = jnp.ones_like(x), jnp.zeros_like(y)

@@ -79,6 +79,9 @@ def order_steps(lattice: str, most: int) -> list[int]:
     Args:
         lattice: ``"square"`` or ``"hexagonal"``.
         most: largest number of orders.
+
+    Returns:
+        Each about 1.8 times the one before.
     """
     steps: list[int] = []
     wanted = float(FEWEST_ORDERS)

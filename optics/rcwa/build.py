@@ -50,6 +50,9 @@ def build_library(
         resume: use the meta-atoms of an earlier run of the same specification in the folder.
         progress: called with the number of meta-atoms done and their total.
 
+    Returns:
+        The library with its tables, refractive indices and estimated errors.
+
     Raises:
         InputError: the specification cannot be used, or the folder holds another one's meta-atoms.
     """

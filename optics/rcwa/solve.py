@@ -70,6 +70,9 @@ def scatter_plane_wave(
         mirror_x: whether the cell is its own mirror image across x; a row of different meta-atoms is not.
         mirror_y: whether it is across y; a turned meta-atom is not. Then some light goes into the other polarisation:
             into the transmittance, not into the transmission.
+
+    Returns:
+        Amplitudes, and shares of the incident power in each order.
     """
     number = 2 * np.pi / wavelength
     # Wave vectors are in units of the vacuum wave number from here on.

@@ -96,6 +96,9 @@ def supercell_of(library: AtomLibrary, geometry: np.ndarray, wavelength: float, 
         wavelength: in metres, within the library's.
         samples: along each side of a meta-atom's cell.
 
+    Returns:
+        The row, lengths in metres.
+
     Raises:
         InputError: the library does not know its refractive indices, or its lattice is hexagonal.
     """
@@ -158,6 +161,9 @@ class SupercellSolver:
             azimuth: of the plane of incidence from the row's direction in radians, 0 to π. Light of the azimuth 0 comes
                 with a wave vector along the row, along which the phase falls, and is bent back towards the normal.
             polarisation: ``"s"`` or ``"p"``, of the plane of incidence.
+
+        Returns:
+            Amplitude of the wanted order, and shares of the incident power of all.
         """
         return self._orders(self.scattered(angle, azimuth, polarisation))
 
@@ -168,6 +174,9 @@ class SupercellSolver:
             angle: of incidence in air in radians.
             azimuth: of the plane of incidence in radians, 0 to π.
             polarisation: ``"s"`` or ``"p"``.
+
+        Returns:
+            Amplitudes, and shares of the incident power in each order.
         """
         # A plane of incidence along the row keeps the mirror symmetry across it.
         along = abs(np.sin(azimuth)) < 1e-9 or angle == 0
@@ -217,6 +226,9 @@ class ArraySolver:
             angle: of incidence in air in radians, in the plane along the row; shapes that a quarter turn leaves as they
                 are have the same in the plane across.
             polarisation: ``"s"`` or ``"p"``.
+
+        Returns:
+            ``[meta-atom]`` complex.
         """
         found = [
             scatter_plane_wave(
@@ -234,6 +246,9 @@ def local_amplitude(transmission: np.ndarray, order: int = 1) -> complex:
     Args:
         transmission: ``[meta-atom]`` t of each one's own array at this incidence.
         order: in units of the lens' phase; 1 is the wanted one.
+
+    Returns:
+        Of magnitude 1 at most.
     """
     count = len(transmission)
     # Counted from the first meta-atom, the phase that is wanted falls by a turn in a period.

@@ -68,6 +68,9 @@ def aimed_bundle(surfaces: Surfaces, source: Source, wavelength: jax.Array, targ
         source: in air, in the plane of the first vertex.
         wavelength: scalar, in metres.
         target: ``[ray, (y, x)]`` in the plane behind the surfaces, in metres.
+
+    Returns:
+        ``[ray]`` the rays and their energy per area.
     """
 
     def follow(parameters: tuple[Surfaces, Source, jax.Array], begin: jax.Array) -> Ray:

@@ -102,6 +102,9 @@ def checked_behind_surfaces(lens: Metalens, source: Source, wavelength: float) -
         source: in air, in the plane of the first vertex.
         wavelength: in metres.
 
+    Returns:
+        The flat lens, the light that falls on it, and the error of its wavefront in waves.
+
     Raises:
         InputError: a ray to the stop misses a surface, is totally reflected, meets the next surface first or crosses
             its neighbour, or the wavefront is no polynomial to a fiftieth of a wave.

@@ -63,6 +63,9 @@ def cauchy_of_abbe(index_d: Scalar, abbe_number: Scalar) -> Cauchy:
     Args:
         index_d: n_d, at 587.6 nm.
         abbe_number: V.
+
+    Returns:
+        n = A + B/λ² with that index at 587.6 nm.
     """
     slope = (index_d - 1) / abbe_number / (LINE_F**-2 - LINE_C**-2)
     return Cauchy(index_d - slope / LINE_D**2, slope)

@@ -94,6 +94,9 @@ def choose_exit_plane(lens: Metalens, lights: Sequence[tuple[Source, float]]) ->
         lens: without surfaces in front, and with some behind.
         lights: sources in the plane of the stop, and their wavelengths in metres.
 
+    Returns:
+        Distance of the plane from the sensor, and radius of the light in it, in metres.
+
     Raises:
         InputError: a ray from the stop does not come through, or crosses its neighbours.
     """
@@ -164,6 +167,9 @@ def checked_exit_light(
         wavelength: in metres.
         plane: of :func:`choose_exit_plane`.
         incident: energy of the light through the stop in m², its amplitude 1 at the centre.
+
+    Returns:
+        The light, its opening, and the error of its wavefront in waves.
 
     Raises:
         InputError: a ray near the edge of the light does not come through, or the wavefront is no polynomial to a

@@ -170,6 +170,9 @@ def exit_bundle(
         wavelength: scalar, in metres.
         plane: the exit plane.
         nodes: ``[ray, (y, x)]`` places over the disc's radius.
+
+    Returns:
+        ``[ray]`` where they begin, where they arrive, and their energy per area.
     """
 
     def follow(parameters: tuple[Metalens, Source, jax.Array, Scalar], begin: jax.Array) -> RearRay:
@@ -202,6 +205,9 @@ def exit_light(
         wavelength: scalar, in metres.
         plane: the exit plane.
         incident: energy of the light through the stop in m², its amplitude 1 at the centre.
+
+    Returns:
+        A light for each diffraction order, with one opening for all.
     """
     bundle = exit_bundle(seen[0], source, wavelength, plane, disc_fit().place)
     return fitted_exit_light(seen, wavelength, plane, incident, bundle)
@@ -218,6 +224,9 @@ def fitted_exit_light(
         plane: the exit plane.
         incident: energy of the light through the stop in m², its amplitude 1 at the centre.
         bundle: the chief ray, and behind it the rays to the nodes of the fit.
+
+    Returns:
+        A light for each diffraction order, with one opening for all.
     """
     fit, rays, lens = disc_fit(), bundle.rays, seen[0]
     amplitude = jnp.sqrt(jnp.maximum(bundle.light[1:] / bundle.light[0], LEAST_LIGHT))
@@ -258,6 +267,9 @@ def in_exit_plane(lens: Metalens, light: ExitLight, opening: ExitOpening) -> Met
         lens: with surfaces behind the metasurface, whose strength is in the light.
         light: of :func:`exit_light`.
         opening: of the same.
+
+    Returns:
+        The flat lens; its focal length is the plane's distance from the sensor.
     """
     return replace(
         lens,

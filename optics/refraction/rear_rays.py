@@ -57,6 +57,9 @@ def through_rear(lens: Metalens, wavelength: jax.Array, place: jax.Array, direct
         wavelength: scalar, in metres.
         place: ``[2]`` (y, x) on the metasurface in metres.
         direction: ``[2]`` direction cosines (y, x) times the index.
+
+    Returns:
+        Place in metres, direction, path, and ``fault``: 0 for a ray that came through.
     """
     *nearer, last = lens.rear_surfaces
     room = air_behind(lens) - cover_thickness(lens)
@@ -73,6 +76,9 @@ def rear_ray(lens: Metalens, source: Source, wavelength: jax.Array, distance: Sc
         distance: from the plane in which the ray ends to the sensor in focus, in metres. In front of the last surface
             the plane is met by the ray's straight continuation.
         begin: ``[2]`` (y, x) in the plane of the stop, in metres.
+
+    Returns:
+        Place, direction and path at the end, and its place on the metasurface, in metres.
     """
     place, metres = begin, wavelength / (2 * np.pi)
 
@@ -128,6 +134,9 @@ def exit_pupil(lens: Metalens, wavelength: float) -> ExitPupil:
     Args:
         lens: without surfaces behind the metasurface its distance from the sensor is that of the lens.
         wavelength: in metres.
+
+    Returns:
+        Its distance from the sensor and the cone of light from it, in metres.
     """
     if not lens.rear_surfaces:
         return ExitPupil(float(lens.focal_length), float(lens.focal_length))

@@ -55,6 +55,9 @@ class RefractedLight(Source):
         Args:
             y: ``[...]`` positions in metres from the lens' centre.
             x: the same along x; shapes broadcast.
+
+        Returns:
+            Two arrays ``[...]``.
         """
         _, along_y, along_x = polynomial_values(self.path_coefficients, y, x, self.radius)
         return along_y, along_x
@@ -104,6 +107,9 @@ def chief_direction(lens: Metalens, source: Source, wavelength: jax.Array) -> ja
         lens: with or without refractive surfaces.
         source: in the plane of the first vertex, or of the stop where there are no surfaces.
         wavelength: scalar, in metres.
+
+    Returns:
+        ``[2]``, without unit.
     """
     if not lens.surfaces:
         return jnp.asarray(source.direction)
@@ -143,6 +149,9 @@ def without_surfaces(lens: Metalens, light: RefractedLight, excess: jax.Array) -
         lens: with refractive surfaces.
         light: behind them.
         excess: of :class:`Vignetted`.
+
+    Returns:
+        The lens without surfaces, and the light that they would give it.
     """
     flat, disc = replace(lens, surfaces=()), light.radius
     if lens.stop is None:
@@ -161,6 +170,9 @@ def refracted(
         disc: radius of the disc in metres on which the light is fitted, of :func:`fitted_radius`.
         source: in air, in the plane of the first vertex.
         wavelength: scalar, in metres.
+
+    Returns:
+        The light as a fitted path over the plane of the stop, and ``[surface, coefficient]``.
     """
     place = jnp.concatenate([jnp.zeros((1, 2)), disc * jnp.asarray(disc_fit().place)])
     return fitted_light(surfaces, disc, aimed_bundle(surfaces, source, wavelength, place))
@@ -173,6 +185,9 @@ def fitted_light(surfaces: Surfaces, disc: Scalar, bundle: Bundle) -> tuple[Refr
         surfaces: in the order of the light.
         disc: radius of the disc in metres.
         bundle: the chief ray, and behind it the rays to the nodes of the fit.
+
+    Returns:
+        The light, and ``[surface, coefficient]``.
     """
     fit, rays, relative = disc_fit(), bundle.rays, bundle.light[1:] / bundle.light[0]
     amplitude = jnp.sqrt(jnp.maximum(relative, LEAST_LIGHT))

@@ -117,6 +117,9 @@ def trace(surfaces: Sequence[Surface], wavelength: jax.Array, place: jax.Array, 
         wavelength: scalar, in metres.
         place: ``[2]`` (y, x) in the plane of the first vertex, in metres.
         direction: ``[2]`` direction cosines (y, x) in air.
+
+    Returns:
+        Place in metres, direction, path, and ``fault``: 0 for a ray that came through.
     """
     start = _Section(place, direction, jnp.ones(()), jnp.zeros(()), jnp.zeros(()), jnp.zeros((), dtype=int))
     # One step is compiled for all surfaces.

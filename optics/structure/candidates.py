@@ -86,6 +86,9 @@ def candidates_of(
         step: in metres: all multiples of it that the library holds, such as 5e-9 for what a mask writer can do.
         kind: what the meta-atoms have in common, where the library does not tell.
 
+    Returns:
+        Meta-atoms with their geometry in metres and their transmission.
+
     Raises:
         InputError: the library cannot be read or does not fit the pitch; a width lies outside it; or both a list and
             a step, or neither parameter nor kind, are given.
@@ -252,6 +255,9 @@ def best_pistons(
         weight: ``[wavelength]``.
         family: ``[atom]`` of several families: the alternation then begins at the best pistons of each family, too, so
             that the choice from all of them is not worse than that from one.
+
+    Returns:
+        ``[wavelength]`` in radians.
     """
     wavelengths = len(weight)
     wanted = np.exp(-1j * phase)

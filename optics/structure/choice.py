@@ -308,6 +308,9 @@ def radial_geometry_of(
         weights: weight of each wavelength.
         phases: a target phase for each wavelength, instead of the lens' phase for all; rotationally symmetric.
 
+    Returns:
+        Geometry in metres at equal distances of radius.
+
     Raises:
         InputError: the lens is not rotationally symmetric, the spacing does not fit it, or a wavelength lies outside
             the library.
@@ -337,5 +340,8 @@ def with_structure(lens: Metalens, library: MetaAtomLibrary | AtomLibrary, struc
         lens: as it was designed.
         library: of the meta-atoms.
         structure: which of them stands at each site.
+
+    Returns:
+        A lens that responds by its sites; the phase stays as the nominal one.
     """
     return replace(lens, structure=sites_of(structure, library))

@@ -45,6 +45,9 @@ def fit_of(lens: Metalens, wavelengths: np.ndarray, points: int = POINTS) -> Fit
         wavelengths: ``[wavelength]`` in metres.
         points: number of points, evenly distributed.
 
+    Returns:
+        ``[wavelength]`` efficiency, from 0 to 1, error and constant of the phase in radians.
+
     Raises:
         InputError: a wavelength lies outside the library, or the lens has no structure.
     """

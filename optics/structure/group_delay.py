@@ -86,6 +86,9 @@ def group_delay(
         wavelengths: ``[wavelength]`` of the design in metres, two or more.
         dispersion: see :func:`frequency_factors`.
         candidates: meta-atoms to choose from.
+
+    Returns:
+        Delays in seconds, their product with the bandwidth in radians, and its bound.
     """
     middle = middle_wavelength(wavelengths)
     frequency = 2 * np.pi * c / middle

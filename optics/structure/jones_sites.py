@@ -78,6 +78,9 @@ def jones_sites(structure: Structure, library: AtomLibrary, light: Light, basis:
         light: before the lens.
         basis: in which unpolarised light is taken apart.
 
+    Returns:
+        The sites with the elements of their Jones matrix.
+
     Raises:
         InputError: the library is of another shape, pitch or height, lacks a meta-atom or a polarisation, or has one
             wavelength.

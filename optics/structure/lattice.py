@@ -19,6 +19,9 @@ def lattice_size(lattice: Lattice, pitch: float, diameter: float) -> tuple[int, 
         lattice: of the sites.
         pitch: distance between neighbours in metres.
         diameter: of the disc in metres.
+
+    Returns:
+        (rows, columns).
     """
     # A hexagonal row is shifted by a quarter of the pitch either way.
     aside = 0.25 * pitch if lattice == "hexagonal" else 0.0
@@ -33,6 +36,9 @@ def cell_reach(lattice: Lattice, pitch: Scalar) -> Scalar:
     Args:
         lattice: of the sites.
         pitch: distance between neighbouring sites in metres.
+
+    Returns:
+        In metres.
     """
     return pitch / math.sqrt(3 if lattice == "hexagonal" else 2)
 
@@ -46,6 +52,9 @@ def reciprocal_pitch(lattice: Lattice, pitch: Scalar) -> Scalar:
     Args:
         lattice: of the sites.
         pitch: distance between neighbouring sites in metres.
+
+    Returns:
+        In 1/m, without the factor 2π.
     """
     return 1 / (pitch * row_pitch_of(lattice, 1.0))
 

@@ -101,6 +101,9 @@ def wanted_of(lens: Metalens, options: StructureOptions) -> Wanted:
         lens: gives the phase, unless the options do.
         options: design wavelengths, their weights and phases.
 
+    Returns:
+        Phases in radians, wavelengths in metres, and weights that sum to 1.
+
     Raises:
         InputError: weights, phases or dispersion do not fit the wavelengths.
     """

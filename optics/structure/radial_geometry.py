@@ -117,6 +117,9 @@ def geometry_within(library: MetaAtomLibrary, control: jax.Array) -> jax.Array:
     Args:
         library: whose range is meant.
         control: ``[...]`` real, such as the variables of an optimisation.
+
+    Returns:
+        Of the control's shape, in the library's unit of length.
     """
     axis = jnp.asarray(library.geometry)
     return axis[0] + (axis[-1] - axis[0]) * jax.nn.sigmoid(control)

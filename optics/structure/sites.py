@@ -156,6 +156,9 @@ def sites_of(
         incidence: whether the meta-atoms respond by the local angle of incidence; None if the library, as it was
             computed, has angles.
 
+    Returns:
+        The sites, which give a transmission at every place of the lens.
+
     Raises:
         InputError: the library is of another shape, or does not hold the structure's meta-atoms.
     """

@@ -66,6 +66,9 @@ class VerificationPlan:
         Args:
             count: meta-atoms of the zone.
             orders: for each meta-atom, with which its shares converge.
+
+        Returns:
+            The number of incidences for each number of Fourier orders.
         """
         tried = [step for step in self.orders_per_atom if step <= orders]
         found = {count * step: 2 * len({self.fields[0], self.fields[-1]}) for step in tried}
@@ -132,6 +135,9 @@ def plan_verification(
         tolerance: largest change of a share at the last step to more Fourier orders.
         orders_per_atom: Fourier orders for each meta-atom that are tried, ascending, at least two.
         constant_phases: zones that differ in their constant phase, for each number of meta-atoms; their mean counts.
+
+    Returns:
+        Zones, wavelengths, fields and planes of incidence that will be computed.
 
     Raises:
         InputError: the lens has no meta-atoms, its library no refractive indices, angles or wavelengths that are asked

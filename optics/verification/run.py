@@ -49,6 +49,9 @@ def verify_lens(
         resume: use the zones of an earlier run of the same plan in the folder.
         progress: called with the number of jobs done and their total.
 
+    Returns:
+        Efficiency, orders and phase error of each zone, wavelength, field and polarisation.
+
     Raises:
         InputError: the folder holds another plan's zones, or a finished one is damaged.
     """

@@ -82,6 +82,9 @@ def converged_orders(plan: VerificationPlan, count: int, wavelength: float) -> i
         plan: of the verification.
         count: meta-atoms of the zone.
         wavelength: in metres.
+
+    Returns:
+        The number for each meta-atom.
     """
     steps, _ = _converged(plan, _first_cell(plan, count, wavelength))
     return steps[-1].orders

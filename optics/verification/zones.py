@@ -97,6 +97,9 @@ def zones_at(
         pitch: of the sites in metres.
         wavelength: in metres, at which the best constant phase is chosen.
         constant_phases: how many zones.
+
+    Returns:
+        A zone for each constant phase, its meta-atoms in the order of the falling phase.
     """
     pistons = 2 * np.pi * np.arange(PISTONS) / PISTONS
     chosen, wanted = _chosen(lens, radius, count, pitch, pistons)

@@ -84,6 +84,9 @@ def bank_of_captures(
         window: side of the point spread functions in pixels, odd, 9 or more.
         progress: called with the number of positions done and their total.
 
+    Returns:
+        A bank of measured functions, each of energy 1 in a channel.
+
     Raises:
         InputError: a saturated capture, a window that reaches beyond the frame, a position without light or without
             one of its channels, or frames of another size than the sensor's.

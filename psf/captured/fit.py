@@ -121,6 +121,9 @@ def fit_lens(
             measured: a hundredth of a pixel matters, and no position is known so well.
         progress: called with the number of steps done and the largest number of them.
 
+    Returns:
+        The parameters, their uncertainty and the misfit that remains.
+
     Raises:
         InputError: an unknown parameter, ``width_error`` of a lens without meta-atoms, ``tilt`` behind refractive
             surfaces, another pixel pitch than the bank's, or a camera that cannot be simulated.
@@ -157,6 +160,9 @@ def fitted_camera(camera: Camera, fit: LensFit) -> Camera:
     Args:
         camera: as it was described.
         fit: what was found for it.
+
+    Returns:
+        The camera; what was not fitted stays as it is.
 
     Raises:
         InputError: a number is beyond what such a file may hold.
@@ -196,6 +202,9 @@ def depth_of_focus(lens: Metalens, wavelength: float) -> float:
     Args:
         lens: whose focal length and aperture it has.
         wavelength: in metres.
+
+    Returns:
+        In metres.
     """
     aperture = 0.5 * float(lens.aperture_diameter)
     return float(wavelength * (1 + (float(seen_cone(lens, wavelength).focal_length) / aperture) ** 2))

@@ -56,6 +56,9 @@ class LensModel:
         Args:
             values: ``[number]``.
             shift: ``[node, (y, x)]`` in metres from a node's position to what its window's middle sample sees.
+
+        Returns:
+            ``[node, channel, y, x]`` energy per pixel, in double precision.
         """
         return np.asarray(self.simulate(self.lens, jnp.asarray(values), jnp.asarray(shift)), dtype=np.float64)
 
@@ -126,6 +129,9 @@ def lens_model(
         window: (ny, nx) pixels.
         wavelengths_per_channel: quadrature nodes of each channel; by default the camera's own.
 
+    Returns:
+        The compiled model and its derivatives.
+
     Raises:
         InputError: the camera cannot be simulated there.
     """
@@ -148,6 +154,9 @@ def free_numbers(lens: Metalens, parameters: Sequence[str] | None = None) -> tup
     Args:
         lens: of the camera.
         parameters: names of :data:`PARAMETERS`; by default those of the alignment that the lens has.
+
+    Returns:
+        Indices in the order of :data:`NUMBERS`.
 
     Raises:
         InputError: no such parameter, none at all, one twice, a width error of a lens without meta-atoms, or the tilt

@@ -17,6 +17,9 @@ def shift_images(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
     Args:
         images: ``[..., y, x]``.
         shift: ``[..., (y, x)]`` in samples, towards higher indices.
+
+    Returns:
+        Of the images' shape, in double precision.
     """
     if not np.any(shift):
         return np.array(images, dtype=np.float64)

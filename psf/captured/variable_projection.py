@@ -55,6 +55,9 @@ def normal_equations(
         image: the model, of the same shape.
         by_number: ``[free, node, channel, y, x]``.
         by_shift: ``[2 or 0, node, channel, y, x]``.
+
+    Returns:
+        The matrix and right-hand side of a step, and what gives factors and shifts back.
     """
     factor = closest_factors(image, measured)
     rest = measured - factor * image

@@ -203,6 +203,9 @@ def lens_diameter_um(has_stop: np.ndarray, pupil_um: np.ndarray, height_um: np.n
         has_stop: ``[candidate]`` whether there is a stop in front.
         pupil_um: ``[candidate]`` its diameter, or the lens'.
         height_um: ``[candidate]`` of the corner's chief ray on the lens.
+
+    Returns:
+        ``[candidate]`` in micrometres.
     """
     return np.where(has_stop, np.round(MARGIN * (2 * height_um + pupil_um), DIGITS), pupil_um)
 
@@ -213,6 +216,9 @@ def quantities_of(camera: Camera, architectures: Sequence[Architecture]) -> dict
     Args:
         camera: with the sensor, the plates and the lattice.
         architectures: of one branch.
+
+    Returns:
+        Lengths in micrometres, angles in degrees.
     """
     pupil, focal, air, glass = (
         np.array([getattr(each, name) for each in architectures], dtype=float) for name in NUMBERS[:4]
@@ -254,6 +260,9 @@ def kept_limits(camera: Camera, envelope: Envelope, quantities: dict[str, np.nda
         camera: of the branch.
         envelope: that is asked for.
         quantities: of :func:`quantities_of`.
+
+    Returns:
+        Name of the limit → ``[candidate]`` boolean.
     """
     kept = {
         f"envelope.{name}": (quantities[name] >= low) & (quantities[name] <= high)
@@ -279,6 +288,9 @@ def candidate_spec(branch: Branch, architecture: Architecture, number: int) -> D
         branch: of its choice.
         architecture: its numbers.
         number: by which it is called.
+
+    Returns:
+        A specification that ``metalens design`` takes.
 
     Raises:
         InputError: the camera cannot be, such as an annular stop whose inner diameter is too large.

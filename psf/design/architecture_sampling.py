@@ -111,6 +111,9 @@ class Sampler:
         Args:
             numbers: of its candidates.
             done: the candidates of all batches before it, in the order of their numbers.
+
+        Returns:
+            The architectures; the same ones for the same seed and parents.
         """
         if numbers.start == 0:
             return self.first

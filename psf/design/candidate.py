@@ -37,6 +37,9 @@ def job_of_candidate(spec: DesignSpec, output: Path) -> dict[str, Any]:
     Args:
         spec: of the candidate.
         output: its lens.toml.
+
+    Returns:
+        Plain values that every runner can carry.
     """
     return {
         "design": spec.model_dump(mode="json", exclude={"camera"}, exclude_none=True),
@@ -90,6 +93,9 @@ def figures_of(problem: Problem, camera: Camera) -> dict[str, float]:
     Args:
         problem: the candidate's specification.
         camera: with the designed lens.
+
+    Returns:
+        Name → value, the unit at the end of the name.
 
     Raises:
         InputError: the camera cannot be simulated.

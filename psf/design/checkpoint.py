@@ -95,6 +95,9 @@ def read_state(path: Path, asked: Mapping[str, Any], first: SearchState, trials:
         first: state at the search's beginning, whose arrays are of the sizes that its are.
         trials: number of starts.
 
+    Returns:
+        The state, from which the search goes on as if it had not stopped.
+
     Raises:
         InputError: there is none, it cannot be read, or it is of another specification.
     """

@@ -33,6 +33,9 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
     Args:
         task: of the design.
         output: the design's lens.toml, beside which the files are that a camera names.
+
+    Returns:
+        The camera, and the loss by which the search is judged.
     """
     problem, variables = task.problem, task.variables
     losses: list[float] = []
@@ -72,6 +75,9 @@ def hyperbolic_camera(camera: Camera, nanometres: float) -> Camera:
     Args:
         camera: whose lens is replaced.
         nanometres: design wavelength.
+
+    Returns:
+        The camera, for the same sensor and place of it.
     """
     phase = HyperbolicPhase(family="hyperbolic", wavelength_nm=nanometres)
     return camera.model_copy(update={"lens": camera.lens.single_surface.model_copy(update={"phase": phase})})

@@ -31,6 +31,9 @@ def contradictions_of(spec: DesignSpec, wavelength: np.ndarray, weight: np.ndarr
         spec: the specification.
         wavelength: ``[wavelength]`` in metres.
         weight: ``[channel, wavelength]``, each row summing to 1.
+
+    Returns:
+        Clauses without a full stop; empty if there is no contradiction.
     """
     shortest = float(wavelength[weight.max(axis=0) >= NEGLIGIBLE].min())
     return [
@@ -53,6 +56,9 @@ def contradictions_with(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray
         spec: the specification.
         lens: of its camera.
         wavelength: ``[wavelength]`` in metres.
+
+    Returns:
+        Clauses without a full stop; empty if all fits.
     """
     return [
         *_of_azimuths(spec, lens),
@@ -69,6 +75,9 @@ def subpixels_of(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray) -> in
         spec: the specification.
         lens: of its camera.
         wavelength: ``[wavelength]`` in metres.
+
+    Returns:
+        An odd number, 1 or more.
     """
     if not any(isinstance(each, StrehlObjective) for each in spec.objectives):
         return 1

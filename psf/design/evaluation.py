@@ -92,6 +92,9 @@ def evaluate_camera(
         grey: share of white at which the noise is taken.
         noise_scale: multiple of the sensor's noise that the joint filter expects.
         exposure_f_number: see :func:`metalens.psf.design.objectives.relative_exposure`.
+
+    Returns:
+        Strehl ratios, contrast and restored error by field and colour.
     """
     wavelength, weight = spectral_quadrature(camera.spectrum, wavelengths_per_channel)
     position, tangential = field_positions(camera, fields_deg)
@@ -153,6 +156,9 @@ def evaluate_for(problem: Problem, camera: Camera, name: str) -> Evaluation:
         problem: the specification.
         camera: to be measured.
         name: how tables call it.
+
+    Returns:
+        Strehl ratios, contrast and restored error by field and colour.
     """
     sampling = problem.spec.sampling
     return evaluate_camera(

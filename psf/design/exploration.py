@@ -82,6 +82,9 @@ def explore_architectures(
         resume: go on in a folder where an equal run was stopped.
         progress: called with the number of candidates done and their total.
 
+    Returns:
+        The folder and its candidates, those that failed with the reason.
+
     Raises:
         InputError: the table contradicts itself, nothing fits in its envelope, the folder cannot be used, all
             candidates failed, or a worker was lost.

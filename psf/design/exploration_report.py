@@ -156,6 +156,9 @@ def pareto_figure(able: Sequence[Candidate], best: Candidate) -> Figure:
     Args:
         able: candidates with figures.
         best: the one that is marked.
+
+    Returns:
+        The figure, not yet written.
     """
     figure, cells = panels(5.4, 2, 2)
     place = [each.number for each in able].index(best.number)

@@ -124,6 +124,9 @@ def geometry_variables(record: RadialGeometryVariables, problem: Problem) -> Geo
         record: the table.
         problem: the specification.
 
+    Returns:
+        The variables, beginning at the lens' own geometry.
+
     Raises:
         InputError: the library cannot be found or does not hold the wavelengths, or its pitch is not known.
     """

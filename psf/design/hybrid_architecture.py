@@ -67,6 +67,9 @@ class HybridRays:
         Args:
             focal_length: ``[candidate]`` in µm.
             radius: on the sensor, in µm.
+
+        Returns:
+            ``[candidate]`` from 0 to 1, or NaN.
         """
         share = self._share(focal_length)[:, None]
         with np.errstate(invalid="ignore"):
@@ -138,6 +141,9 @@ def focusing_phase(camera: Camera, wavelength: float) -> dict[str, object]:
     Args:
         camera: with refractive surfaces and without a stop.
         wavelength: in metres.
+
+    Returns:
+        The table's keys and values, as :class:`metalens.formats.camera.lens_phase.Phase` takes them.
 
     Raises:
         InputError: rays do not come through the glass.

@@ -46,6 +46,9 @@ def light_of(problem: Problem, simulator: PsfSimulator, lens: Metalens, draw: Dr
         simulator: of :meth:`Problem.simulator`.
         lens: as it is drawn.
         draw: errors; the sensor's decentre is left out of them, since it only changes which field a pixel sees.
+
+    Returns:
+        Energy by sub-pixel and wavelength, by pixel and channel, and efficiencies from 0 to 1.
     """
     made = lens if draw is None else perturbed(lens, draw)
     wavelength = jnp.asarray(problem.wavelength)

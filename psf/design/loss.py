@@ -25,6 +25,9 @@ def objective_logarithms(
         lens: the lens.
         exposure: ``[channel]`` efficiency for which the sensor is exposed.
         draw: errors of fabrication and assembly; None for the lens as it is drawn.
+
+    Returns:
+        ``[objective]``, smaller is better.
     """
     light = light_of(problem, simulator, lens, draw)
     found = []
@@ -66,6 +69,9 @@ def loss_of(
         simulator: of :meth:`Problem.simulator`.
         lens: as it is drawn.
         draws: errors, with a first axis ``[draw]``; None for the lens as it is drawn.
+
+    Returns:
+        A scalar, and ``[objective]``; smaller is better.
     """
     efficiency = image_efficiency(lens, jnp.asarray(problem.wavelength), problem.view)
     # The sensor is exposed once for all fields.

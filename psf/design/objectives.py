@@ -45,6 +45,9 @@ def figure_of(objective: kinds.Objective, problem: Problem, light: Light, exposu
         problem: fields, colours and sensor.
         light: of the lens.
         exposure: ``[channel]`` efficiency for which the sensor is exposed: that of the lens without errors.
+
+    Returns:
+        The values by field and colour, their weights, and whether larger ones are better.
     """
     match objective:
         case kinds.StrehlObjective():

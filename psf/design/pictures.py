@@ -54,6 +54,9 @@ def lens_comparison(problem: Problem, cameras: dict[str, Camera]) -> Figure:
     Args:
         problem: the specification.
         cameras: to be compared, by name.
+
+    Returns:
+        The figure, not yet written.
     """
     tables = {name: camera.lens.radial_geometry for name, camera in cameras.items()}
     if any(table is not None for table in tables.values()):
@@ -102,6 +105,9 @@ def field_comparison(evaluations: list[Evaluation], channel_wavelength: np.ndarr
     Args:
         evaluations: of the design, drawn solid, and of the other lens, dashed.
         channel_wavelength: ``[channel]`` number of the wavelength that stands for each channel.
+
+    Returns:
+        The figure, not yet written.
     """
     figure, (strehl, contrast, restored) = panels(3.1, 1, 3)
     for evaluation, style in zip(evaluations, ("-", "--"), strict=False):

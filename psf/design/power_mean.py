@@ -49,6 +49,9 @@ def reduced(
         reduction: which mean.
         sharpness: p of ``soft_worst``.
         larger_is_better: whether the worst is the least.
+
+    Returns:
+        A scalar, smaller is better.
     """
     sign = -1.0 if larger_is_better else 1.0
     match reduction:

@@ -166,6 +166,9 @@ def sensor_shares(camera: Camera, fields_deg: tuple[float, ...]) -> np.ndarray:
     Args:
         camera: whose sensor it is.
         fields_deg: ascending.
+
+    Returns:
+        ``[field]`` pixels, 1 or more.
     """
     radius = camera.lens.focal_length_m * np.tan(np.radians(fields_deg))
     y, x = (np.arange(count) - (count - 1) / 2 for count in camera.sensor.pixels)

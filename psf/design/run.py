@@ -145,6 +145,9 @@ def state_of(task: Task, output: Path) -> SearchState:
         task: the specification and its free parameters.
         output: the lens.toml to write.
 
+    Returns:
+        The state; its step is 0 where nothing was searched yet.
+
     Raises:
         InputError: the checkpoint is damaged, or of another specification.
     """
@@ -176,6 +179,9 @@ def design_lens(
         minutes: time limit; the best lens so far is written, and ``resume`` continues from there.
         progress: called with the steps done, their largest number and the best loss.
 
+    Returns:
+        The problem, its last state, the camera and where it was written.
+
     Raises:
         InputError: the specification contradicts itself, the output exists, is being written by another run, or was
             begun with another specification.
@@ -205,6 +211,9 @@ def designed_camera(task: Task, state: SearchState, output: Path) -> Camera:
         task: the specification and its free parameters.
         state: of the search.
         output: of the ``lens.toml``; files that it names are written beside it.
+
+    Returns:
+        The camera, as ``lens.toml`` holds it.
     """
     spec = task.problem.spec
     numbers, loss = best_of(state)

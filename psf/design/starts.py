@@ -45,6 +45,9 @@ def starting_lenses(problem: Problem, variables: LensVariables) -> list[Starting
     Args:
         problem: the specification.
         variables: its free parameters.
+
+    Returns:
+        One start or more, each with a name and the numbers of the variables.
     """
     start = problem.spec.start
     wavelengths = 1e-9 * np.array(start.wavelengths_nm) if start.wavelengths_nm else channel_middles(problem)

@@ -103,6 +103,9 @@ def restored_of(problem: Problem, draws: Draw) -> np.ndarray:
     Args:
         problem: of the camera with the lens.
         draws: errors, with a first axis ``[draw]``.
+
+    Returns:
+        ``[draw]`` in decibels, larger is better.
     """
     given = [each for each in problem.spec.objectives if isinstance(each, RestorationObjective)]
     objective = given[0] if given else RestorationObjective(kind="restoration")

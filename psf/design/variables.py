@@ -43,6 +43,9 @@ class LensVariables(ABC):
         Args:
             drawn: the camera's lens.
             numbers: ``[count]`` free parameters.
+
+        Returns:
+            A lens of the same kind as the specification's.
         """
 
     @abstractmethod
@@ -56,6 +59,9 @@ class LensVariables(ABC):
         Args:
             numbers: ``[count]`` free parameters.
             output: of the ``lens.toml``.
+
+        Returns:
+            Key of ``[lens]`` → its table.
         """
 
 
@@ -73,6 +79,9 @@ class PhaseVariables(LensVariables):
         Args:
             numbers: ``[count]`` free parameters.
             output: of the ``lens.toml``.
+
+        Returns:
+            The table, checked.
         """
 
     def lens(self, drawn: Metalens, numbers: jax.Array) -> Metalens:

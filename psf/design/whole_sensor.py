@@ -39,6 +39,9 @@ def fault_on_sensor(problem: Problem, lens: Metalens) -> str | None:
     Args:
         problem: the specification; its own wavelengths are those of the check.
         lens: the lens.
+
+    Returns:
+        One sentence, or None.
     """
     camera, wavelength = problem.camera, problem.wavelength
     position = (1 + MARGIN) * _corners(camera) - np.array(camera.lens.decentre_m)

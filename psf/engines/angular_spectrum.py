@@ -56,6 +56,9 @@ def shares_spectrum(lens: Metalens, source: Source) -> bool:
     Args:
         lens: with its stop and response.
         source: of the light.
+
+    Returns:
+        True where one transform serves all of them.
     """
     # Of two phases there are two fields, which the lens as it stands does not have.
     alone = lens.stop is None and lens.second_phase is None and not lens.surfaces and not lens.rear_surfaces
@@ -224,6 +227,9 @@ def paraxial_transfer(
         wavelength: in metres.
         band: highest frequencies (y, x) to compute; by default all.
         rows: number of first rows to compute; by default all.
+
+    Returns:
+        ``[kept y, kept x]`` complex, of magnitude 1.
     """
     t_y, t_x = _cosines(size, pitch, wavelength, band, rows)
     return phasor(-0.5 * distance / wavelength * (jnp.square(t_y) + jnp.square(t_x)))
@@ -255,6 +261,9 @@ def shared_spectrum(
         wavelength: scalar, in metres.
         window: samples of each PSF.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+
+    Returns:
+        ``[kept y, kept x]`` complex, or None where each field needs its own.
     """
     if not shares_spectrum(lens, source):
         return None
@@ -328,6 +337,9 @@ def transfer_behind(
         pitch: sample spacing in metres.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
         rows: number of first rows to compute; None is all.
+
+    Returns:
+        ``[kept y, kept x]`` complex, of magnitude 1 at most.
     """
     chief = chief_ray(lens, wavelength, source.direction)
     offset = None if centre is None else centre - chief.landing

@@ -39,5 +39,8 @@ def keeps_all(functions: int, samples: int) -> bool:
     Args:
         functions: in the batch.
         samples: of the grid of each.
+
+    Returns:
+        False where the fields are computed again for the gradient.
     """
     return BYTES_A_SAMPLE * functions * samples <= LARGEST_KEPT

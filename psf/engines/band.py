@@ -30,6 +30,9 @@ def kept_frequencies(length: int, highest: int) -> np.ndarray:
     Args:
         length: of the transform.
         highest: in whole cycles over the length; half of the length or more keeps all.
+
+    Returns:
+        In the order of a discrete Fourier transform.
     """
     order = fft_order(length)
     return order[np.abs(order) <= highest]
@@ -41,6 +44,9 @@ def kept_of(spectrum: jax.Array, band: tuple[int, int]) -> jax.Array:
     Args:
         spectrum: ``[row, column]``.
         band: highest frequencies (y, x).
+
+    Returns:
+        ``[..., kept y, kept x]``, the highest frequencies left out.
     """
     return _kept(_kept(spectrum, band[1]).T, band[0]).T
 
@@ -128,6 +134,9 @@ def even_window(spectrum: jax.Array, length: int, origin: int, window: int) -> j
         length: of the transform.
         origin: the window's sample at the transform's sample 0.
         window: samples.
+
+    Returns:
+        ``[..., window]`` samples about the origin.
     """
     highest, farthest = spectrum.shape[-1] - 1, max(origin, window - 1 - origin)
     if highest * farthest > LARGEST_PRODUCT * length:

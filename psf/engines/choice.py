@@ -74,6 +74,9 @@ def joined_lights(plan: EnginePlan, fields: int) -> EnginePlan:
     Args:
         plan: of the first light of all fields, then of the next one.
         fields: their number.
+
+    Returns:
+        A plan with a sampling for each field.
     """
     if not plan.samplings:
         # On grids the samplings of all sources are the same.
@@ -120,6 +123,9 @@ def plan_engine(
         window: samples of each PSF.
         engine: one of them, or ``auto``.
         refinement: factor by which the sampling is finer than necessary, for convergence tests.
+
+    Returns:
+        The engine, why it was taken, and the sampling of each source and wavelength.
 
     Raises:
         InputError: no such engine, or it cannot compute this case.

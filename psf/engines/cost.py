@@ -21,6 +21,9 @@ def tile_nanoseconds(sampling: Sampling, window: tuple[int, int]) -> float:
     Args:
         sampling: tiles and pupil samples.
         window: samples (rows, columns).
+
+    Returns:
+        In nanoseconds, on the processor that the constants were fitted on.
     """
     tiles, samples = sampling.tiles, sampling.pupil_samples
     side = -(-max(window) // tiles)
@@ -34,6 +37,9 @@ def grid_nanoseconds(grid: Grid, shared: int) -> float:
     Args:
         grid: of the angular spectrum.
         shared: functions that use one spectrum.
+
+    Returns:
+        In nanoseconds, on the processor that the constants were fitted on.
     """
     length = max(grid.size)
     lit, kept = grid.half_lens + 1, max(grid.band) + 1

@@ -82,6 +82,9 @@ def pupil_grid(lens: Metalens, source: Source, tile_offset: jax.Array, samples: 
         source: the light.
         tile_offset: ``[2]`` (y, x) from the chief ray's landing point to the tile's centre, in metres.
         samples: along each side of the grid.
+
+    Returns:
+        Samples of the pupil with their weight and optical path, in metres.
     """
     focal_length = jnp.asarray(lens.focal_length)
     aperture = 0.5 * jnp.asarray(lens.aperture_diameter)

@@ -196,6 +196,9 @@ def lit_lenses(lens: Metalens, lit: ExitLights) -> list[tuple[Metalens, ExitLigh
     Args:
         lens: with surfaces behind the metasurface.
         lit: of one field and wavelength, of :func:`refracted_lights`.
+
+    Returns:
+        A pair for each polarisation.
     """
     return [(in_exit_plane(lens, light, lit.opening), light) for light in lit.lights]
 

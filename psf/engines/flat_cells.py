@@ -54,6 +54,9 @@ def fine_samples(lens: Metalens, pitch: float) -> int:
     Args:
         lens: the metalens.
         pitch: of the coarse grid in metres.
+
+    Returns:
+        1 or more.
     """
     if lens.flat_pixel is None or (lens.structure is not None and not lens.structure.has_flat_cells):
         return 1

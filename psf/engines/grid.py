@@ -103,6 +103,9 @@ def choose_grids(
         refinement: finer than necessary by this factor.
         largest: samples a side that the grid may have without refinement.
 
+    Returns:
+        A grid for each wavelength.
+
     Raises:
         InputError: a grid would be larger than memory holds.
     """
@@ -173,6 +176,9 @@ def choose_grid(
         convolves: also resolve the convolution kernel from the stop to the lens.
         refinement: finer than necessary by this factor, in spacing and in padding, to see the error shrink.
         largest: samples a side that the grid may have without refinement; by default as many as memory holds.
+
+    Returns:
+        The grid, the smallest that keeps the engine's error.
 
     Raises:
         InputError: the grid would be larger than memory holds.
@@ -267,6 +273,9 @@ def beam_radius(lens: Metalens, wavelength: float | np.ndarray, sources: list[So
         wavelength: one or all wavelengths in metres.
         sources: the light.
 
+    Returns:
+        In metres.
+
     Raises:
         InputError: a ray from the stop cannot travel to the lens.
     """
@@ -335,6 +344,9 @@ def direction_spread(lens: Metalens, landing: tuple[float, float] = (0.0, 0.0)) 
     Args:
         lens: whose stop it is.
         landing: (y, x) of the point in metres.
+
+    Returns:
+        Without unit, from 0 to 2.
     """
     y, x = pupil_points(lens, 1, 256)
     away_y, away_x = landing[0] - y, landing[1] - x

@@ -24,6 +24,9 @@ def incoming_light(lens: Metalens, source: Source) -> jax.Array:
     Args:
         lens: the metalens; its stop limits the light if there is one.
         source: the light.
+
+    Returns:
+        A scalar in m².
     """
     if isinstance(source, ExitLight):
         return jnp.asarray(source.energy)

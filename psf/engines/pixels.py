@@ -84,6 +84,9 @@ def samples_across(pixels: int, subsamples: int) -> int:
     Args:
         pixels: along the axis.
         subsamples: samples per pixel.
+
+    Returns:
+        An odd number.
     """
     return pixels * subsamples + 4 + (1 - subsamples % 2)
 
@@ -94,6 +97,9 @@ def pixel_centres(pixels: int, subsamples: int) -> np.ndarray:
     Args:
         pixels: along the axis.
         subsamples: samples per pixel.
+
+    Returns:
+        ``[pixel, sample]``, 0 but for one sample of each pixel.
     """
     weights = np.zeros((pixels, samples_across(pixels, subsamples)))
     middle = 2 + subsamples // 2 + subsamples * np.arange(pixels)

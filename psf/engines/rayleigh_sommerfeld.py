@@ -44,6 +44,9 @@ def window_intensity(
         centre: (y, x) on the sensor of the window's middle; by default where the chief ray lands.
         window: its samples.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+
+    Returns:
+        ``[y, x]``, 0 or more.
     """
     step = grid.pitch(window)
     chief = chief_ray(lens, jnp.asarray(wavelength), source.direction)

@@ -62,6 +62,9 @@ def choose_sampling(
         half_window: half of the window's longer side in metres.
         refinement: factor by which the sampling is finer than necessary, for convergence tests.
 
+    Returns:
+        One sampling, which serves all of the wavelengths.
+
     Raises:
         InputError: the window or the lens' phase needs more samples than the engine allows.
     """
@@ -94,6 +97,9 @@ def choose_samplings(
         source: the light.
         half_window: half of the window's longer side in metres.
         refinement: factor by which the sampling is finer than necessary, for convergence tests.
+
+    Returns:
+        A sampling for each wavelength.
 
     Raises:
         InputError: the window or the lens' phase needs more samples than the engine allows.

@@ -117,6 +117,9 @@ def focal_field(
         polarisation: of the light.
         window: its samples.
         grid: from :func:`metalens.psf.engines.grid.choose_grid`.
+
+    Returns:
+        Electric ``[(x, y, z), row, column]`` and magnetic ``[(x, y), row, column]`` field, complex.
     """
     pitch, origin = grid.pitch(window), grid.origin(window.shape)
     direction = jnp.asarray(source.direction)

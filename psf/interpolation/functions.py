@@ -129,6 +129,9 @@ def field_functions(bank: PsfBank, registered: bool | None) -> FieldFunctions:
         registered: whether to move them to their centroids; ``None`` does so if neighbours lie apart by more than
             ``REGISTERED_SHIFT`` pixels, since interpolating shifted functions makes double images.
 
+    Returns:
+        Functions at any place of the sensor, each of its own energy.
+
     Raises:
         InputError: two nodes are closer than a pixel.
     """

@@ -44,6 +44,9 @@ def even_places(first: np.ndarray, last: np.ndarray) -> np.ndarray:
     Args:
         first: ``[(y, x)]`` of one corner, in metres.
         last: of the opposite corner.
+
+    Returns:
+        ``[place, (y, x)]`` in metres.
     """
     sides = [np.linspace(*ends, PLACES) for ends in zip(first, last, strict=True)]
     return np.stack([each.ravel() for each in np.meshgrid(*sides, indexing="ij")], axis=1)

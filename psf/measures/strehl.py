@@ -12,6 +12,9 @@ def unaberrated_peak(wavelength: np.ndarray | float, focal_length: float, apertu
         wavelength: in metres.
         focal_length: in metres.
         aperture_area: in m².
+
+    Returns:
+        ``[...]`` in 1/m².
     """
     return aperture_area / (np.asarray(wavelength) * focal_length) ** 2
 

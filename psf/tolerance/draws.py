@@ -157,6 +157,9 @@ def drawn_numbers(errors: Errors, seed: int, index: int) -> dict[str, float]:
         seed: of the run, from 0 to 2⁶³ − 1.
         index: number of the draw, from 0.
 
+    Returns:
+        Name of the error → value in the unit of its name.
+
     Raises:
         InputError: seed or index are out of range.
     """
@@ -204,6 +207,9 @@ def draw_of(numbers: Mapping[str, float], unit: float = 1.0) -> Draw:
         numbers: name → number; those of :class:`metalens.formats.design.tolerance_spec.Errors`.
         unit: metres in one unit of the library's geometry, of
             :func:`metalens.optics.fabrication.width_unit`.
+
+    Returns:
+        Errors in metres and radians.
     """
     fabrication = {
         FABRICATION[name][0]: value * FABRICATION[name][1] for name, value in numbers.items() if name in FABRICATION
@@ -231,6 +237,9 @@ def draw_samples(errors: Errors, camera: Camera, lens: Metalens, seed: int, coun
         lens: of the camera.
         seed: of the run.
         count: how many.
+
+    Returns:
+        Errors ``[draw]`` in metres and radians.
     """
     kept, _ = applicable_errors(errors, lens)
     unit = geometry_unit(camera, lens)

@@ -67,6 +67,9 @@ def simulate_ensemble(
         resume: continue an interrupted run with the same arguments.
         progress: called with the number of banks done and their total.
 
+    Returns:
+        The ensemble, its banks read when they are asked for.
+
     Raises:
         InputError: a number is out of range, the folder holds something else, or a lens cannot be simulated.
     """

@@ -199,6 +199,9 @@ def evaluation_of(
         wavelengths_per_channel: quadrature nodes of each colour channel.
         window: side of each function in pixels, odd; by default it holds 95 % of the light of the lens as drawn.
 
+    Returns:
+        The evaluation, compiled at its first call.
+
     Raises:
         InputError: the camera cannot be simulated there, or a number is out of range.
     """

@@ -79,6 +79,9 @@ def tolerance_run_of(
         wavelengths_per_channel: at each place.
         window: side of the functions in pixels; by default chosen for the lens as drawn.
 
+    Returns:
+        The settings, with the hash by which a folder is known again.
+
     Raises:
         InputError: the lens cannot have an error, has none of them, or a number is out of range.
     """
@@ -142,6 +145,9 @@ def run_monte_carlo(
         workers: number of processes; it does not change the results.
         resume: continue an interrupted run with the same settings.
         progress: called with the number of lenses done and their total.
+
+    Returns:
+        Errors and figures ``[draw]`` of all lenses, those of the folder included.
 
     Raises:
         InputError: the folder cannot be used, the camera cannot be simulated, or a worker died.
