@@ -231,16 +231,12 @@ def simulate_fields(
         light = simulator.of_field(lens, number)
         if number == farthest:
             kept.append(light[0].copy())
-        channels = np.zeros((len(task.weight), *light.shape[1:]))
-        figures = []
-        # One wavelength at a time: copies of all of them would be most of the memory.
-        for image, weight, peak, share in zip(light, task.weight.T, unaberrated, whole[number], strict=True):
-            channels += weight[:, None, None] * image
-            at = view.position[number]
-            figures.append(
-                psf_figures(image, spacing, at, sensor_pitch=pitch, unaberrated_peak=peak, light=np.asarray(share))
-            )
-        return channels.astype(np.float32), PsfFigures.stack(figures)
+        at = view.position[number]
+        figures = [
+            psf_figures(image, spacing, at, sensor_pitch=pitch, unaberrated_peak=peak, light=np.asarray(share))
+            for image, peak, share in zip(light, unaberrated, whole[number], strict=True)
+        ]
+        return _by_channel(light, task.weight), PsfFigures.stack(figures)
 
     same = known is not None and known.plan.same_samplings(simulator.plan) and known.side == side
     taken = _by_place(known) if known is not None and same else {}
@@ -272,10 +268,19 @@ def images_at(task: FieldTask, view: CameraView, side: int, progress: Progress |
     others = replace(simulator, direction=view.direction, centre=None if simulator.centre is None else view.position)
 
     def of_field(number: int) -> np.ndarray:
-        return np.einsum("cw,wyx->cyx", task.weight, others.of_field(view.lens, number)).astype(np.float32)
+        return _by_channel(others.of_field(view.lens, number), task.weight)
 
     numbers = list(range(len(view.position)))
     return np.stack(_each_field(of_field, numbers, _fields_at_once(simulator.plan), progress))
+
+
+def _by_channel(light: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """Functions ``[channel, y, x]`` from those of all wavelengths."""
+    channels = np.zeros((len(weight), *light.shape[1:]))
+    # One wavelength at a time: copies of all of them would be most of the memory.
+    for channel, number in np.argwhere(weight):
+        channels[channel] += weight[channel, number] * light[number]
+    return channels.astype(np.float32)
 
 
 def _place(position: np.ndarray) -> tuple[float, float]:

@@ -8,7 +8,7 @@ instead. A colour whose image is smaller than another's is brighter on the pixel
 from __future__ import annotations
 
 import numpy as np
-from scipy.fft import fft2, fftfreq, ifft2
+from scipy.fft import irfft, rfft, rfftfreq
 
 from metalens.formats.psf.bank import GREEN, PsfBank
 
@@ -62,12 +62,24 @@ def moved_back(images: np.ndarray, shift: np.ndarray) -> np.ndarray:
     Returns:
         ``[..., y, x]``.
     """
-    height, width = images.shape[-2:]
-    y = fftfreq(2 * height)[:, None] * shift[..., 0, None, None]
-    x = fftfreq(2 * width) * shift[..., 1, None, None]
-    spectrum = fft2(images.astype(np.float64), (2 * height, 2 * width)) * np.exp(2j * np.pi * (y + x))
-    moved = np.clip(ifft2(spectrum).real[..., :height, :width], 0, None)
-    return (moved * (images.sum(axis=(-2, -1)) / moved.sum(axis=(-2, -1)))[..., None, None]).astype(np.float32)
+    places = np.broadcast_to(shift, (*images.shape[:-2], 2)).reshape(-1, 2)
+    flat = images.reshape(-1, *images.shape[-2:])
+    # One image at a time, and one axis at a time: whole banks of padded spectra would take gigabytes.
+    moved = np.stack([_moved_back(*each) for each in zip(flat, places, strict=True)])
+    return moved.reshape(images.shape)
+
+
+def _moved_back(image: np.ndarray, shift: np.ndarray) -> np.ndarray:
+    moved = image.astype(np.float64)
+    for axis in np.flatnonzero(shift):
+        length = image.shape[axis]
+        turn = np.exp(2j * np.pi * rfftfreq(2 * length) * shift[axis])
+        spectrum = rfft(moved, 2 * length, axis) * (turn[:, None] if axis == 0 else turn)
+        moved = (
+            irfft(spectrum, 2 * length, axis)[:length] if axis == 0 else irfft(spectrum, 2 * length, axis)[:, :length]
+        )
+    moved = np.clip(moved, 0, None)
+    return np.asarray(moved * (image.sum() / moved.sum()), dtype=np.float32)
 
 
 def white_level(bank: PsfBank) -> np.ndarray:

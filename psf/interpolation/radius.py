@@ -144,20 +144,11 @@ def radial_functions(bank: PsfBank, *, registered: bool) -> RadialFunctions:
         images, position = bank.subpixel_intensity, bank.simulated_position
     distance = np.hypot(*position.T)
     _, order = np.unique(np.round(distance, 12), return_index=True)
-    nodes = _along_x(images[order], position[order])
-    pixels = np.stack([sum_subpixels(node, subpixels) for node in nodes]).astype(np.float64)
+    # Node by node: the functions of all of them at once, by sub-pixels and in double precision, take gigabytes.
+    each = [_along_x(images[number], position[number], subpixels, registered=registered) for number in order]
+    pixels, middle, centroid = (np.stack(found) for found in zip(*each, strict=True))
     share = images[order].sum(axis=(-2, -1), dtype=np.float64)
-    centroid = centroids(pixels)[..., 1]
-    if registered:
-        # Each colour by itself, before anything is interpolated.
-        shift = np.stack([np.zeros_like(centroid), subpixels * centroid], axis=-1)
-        nodes = moved_back(nodes, shift).astype(np.float64)
-        pixels = np.stack([sum_subpixels(node, subpixels) for node in nodes])
-    fine = None
-    if subpixels > 1:
-        cut = max(0, pixels.shape[-1] // 2 - FINE_REACH) * subpixels
-        fine = np.stack([node[:, cut : node.shape[1] - cut, cut : node.shape[2] - cut] for node in nodes])
-        fine = spline_coefficients(_with_mirrored(fine))
+    fine = spline_coefficients(_with_mirrored(middle)) if subpixels > 1 else None
     radius = distance[order]
     mirrored = slice(MIRRORED, 0, -1)
     landing = radius[:, None] + (bank.pixel_pitch * centroid if registered else 0 * centroid)
@@ -182,17 +173,28 @@ def _with_mirrored(nodes: np.ndarray) -> np.ndarray:
     return np.concatenate([nodes[MIRRORED:0:-1, ..., ::-1], nodes])
 
 
-def _along_x(images: np.ndarray, places: np.ndarray) -> np.ndarray:
-    """Turn functions ``[node, channel, y, x]`` so that they lie on +x."""
-    found = images.astype(np.float64)
-    aside = np.flatnonzero(places[:, 0])
-    if len(aside):
-        coefficients = spline_coefficients(images[aside])
-        angle = -np.arctan2(places[aside, 0], places[aside, 1])
-        turned = np.clip(rotated(coefficients, np.eye(len(aside))[:, None], angle), 0, None)
-        share = images[aside].sum(axis=(-2, -1), dtype=np.float64) / turned.sum(axis=(-2, -1))
-        found[aside] = turned * share[..., None, None]
-    return found
+def _along_x(
+    image: np.ndarray, place: np.ndarray, subpixels: int, *, registered: bool
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Turn a function ``[channel, y, x]`` so that it lies on +x.
+
+    Returns:
+        It by pixels, its middle by sub-pixels, and the x ``[channel]`` of its centroid in pixels.
+    """
+    found = image.astype(np.float64)
+    if place[0]:
+        angle = -np.arctan2(place[0], place[1])
+        turned = np.clip(rotated(spline_coefficients(image[None]), np.ones((1, 1, 1)), np.array([angle]))[0], 0, None)
+        found = turned * (image.sum(axis=(-2, -1), dtype=np.float64) / turned.sum(axis=(-2, -1)))[:, None, None]
+    pixels = sum_subpixels(found, subpixels).astype(np.float64)
+    centroid = centroids(pixels)[..., 1]
+    if registered:
+        # Each colour by itself, before anything is interpolated.
+        shift = np.stack([np.zeros_like(centroid), subpixels * centroid], axis=-1)
+        found = moved_back(found, shift).astype(np.float64)
+        pixels = sum_subpixels(found, subpixels)
+    cut = max(0, pixels.shape[-1] // 2 - FINE_REACH) * subpixels
+    return pixels, found[:, cut : found.shape[1] - cut, cut : found.shape[2] - cut], centroid
 
 
 def _blend(image: np.ndarray, fine: np.ndarray) -> None:

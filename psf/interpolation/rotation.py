@@ -8,7 +8,7 @@ import numpy as np
 from scipy.ndimage import spline_filter
 
 TOGETHER = 8
-"""Images to a compiled call; their number does not compile it again."""
+"""Images to a compiled call, of more than one; their number does not compile it again."""
 
 
 def spline_coefficients(images: np.ndarray) -> np.ndarray:
@@ -33,12 +33,13 @@ def rotated(coefficients: np.ndarray, weights: np.ndarray, angle: np.ndarray) ->
         ``[image, channel, y, x]`` float64; 0 where a sample comes from outside the image.
     """
     count = len(angle)
-    padded = -count % TOGETHER
+    together = 1 if count == 1 else TOGETHER
+    padded = -count % together
     given = (weights, np.cos(angle), np.sin(angle))
     rows = [np.pad(each, ((0, padded), *[(0, 0)] * (each.ndim - 1))).astype(np.float32) for each in given]
     parts = [
-        _rotated(coefficients, *(each[first : first + TOGETHER] for each in rows))
-        for first in range(0, count, TOGETHER)
+        _rotated(coefficients, *(each[first : first + together] for each in rows))
+        for first in range(0, count, together)
     ]
     return np.concatenate([np.asarray(part, dtype=np.float64) for part in parts])[:count]
 

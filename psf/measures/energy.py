@@ -131,7 +131,8 @@ def _sorted_energy(
     image: np.ndarray, y: np.ndarray, x: np.ndarray, middle: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Energy within ascending radii in samples, each sample spread over a ring of one spacing's width."""
-    ring = (RINGS * np.hypot(y - middle[0], x - middle[1])).astype(np.intp).ravel()
+    squared = np.square(RINGS * (y - middle[0])) + np.square(RINGS * (x - middle[1]))
+    ring = np.sqrt(squared, out=squared).astype(np.intp).ravel()
     inside = np.concatenate([[0.0], np.cumsum(np.bincount(ring, weights=image.ravel()))])
     half = RINGS // 2
     padded = np.pad(inside, (RINGS, RINGS), mode="edge")

@@ -48,6 +48,8 @@ def psf_figures(
         InputError: the intensity is not finite, negative, or all dark somewhere.
     """
     _check(intensity)
+    # Once, not by every figure.
+    intensity = np.asarray(intensity, dtype=np.float64)
     leading = intensity.shape[:-2]
     tangential = np.broadcast_to(tangential_direction(position), (*leading, 2))
     nyquist = 0.5 / (pixel_pitch if sensor_pitch is None else sensor_pitch)

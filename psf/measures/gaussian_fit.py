@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from metalens.psf.measures.least_squares import least_squares_gaussian
+from metalens.psf.measures.least_squares import coarser_samples, least_squares_gaussian
 from metalens.psf.measures.moments import centroid, second_moments
 
 DMDIFF_SIGMA_TO_WIDTH = 2.35
@@ -27,8 +27,8 @@ WIDEST_SIGMA = 2.0
 CROP = 5.0
 """Half-width in σ of the part of the window that is fitted: what lies outside meets a Gaussian below e^−12.5."""
 
-SAMPLES_PER_SIGMA = 3.0
-"""Means of this many samples to a σ give the start of a wide Gaussian's fit, at a fraction of its cost."""
+POINTS_PER_SIGMA = 8.0
+"""Points to a σ that stand for all samples: interpolation of degree 5 between them is exact to 1e-6."""
 
 COMPLETE = 0.999
 """Share of Σ I² above which the core's fit leaves nothing for another one to explain."""
@@ -94,20 +94,17 @@ def _fit_from(values: np.ndarray, axes: np.ndarray, centre: np.ndarray, sigma: n
     start = np.concatenate([centre, np.log(np.maximum(sigma, NARROWEST_SIGMA))])
     shape = np.clip(start, *limits)
     low, high = _box(shape, axes, values.shape)
-    bins = _bins(shape)
+    stride = _stride(shape)
     while True:
         crop = values[low[0] : high[0], low[1] : high[1]]
-        y, x = low[0] + np.arange(crop.shape[0]), low[1] + np.arange(crop.shape[1])
-        if bins > 1:
-            y, x, crop = _binned(y, bins), _binned(x, bins), _binned(_binned(crop, bins).T, bins).T
-        amplitude, shape, explained = least_squares_gaussian(crop, y, x, axes, shape, limits)
+        samples = coarser_samples(crop, stride, low)
+        amplitude, shape, explained = least_squares_gaussian(samples, axes, shape, limits)
         wanted_low, wanted_high = _box(shape, axes, values.shape)
         grows = (wanted_low < low).any() or (wanted_high > high).any()
-        if not grows and bins == 1:
+        if not grows and stride <= _stride(shape):
             return GaussianFit(amplitude, shape[:2], np.exp(shape[2:]), axes, explained)
         low, high = np.minimum(low, wanted_low), np.maximum(high, wanted_high)
-        # The last fit, from the binned one's result, is to the samples themselves.
-        bins = _bins(shape) if grows else 1
+        stride = _stride(shape)
 
 
 def _limits(axes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
@@ -119,15 +116,9 @@ def _limits(axes: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
     )
 
 
-def _bins(gaussian: np.ndarray) -> int:
-    """Samples that may be averaged before a fit, because the Gaussian hardly changes from one to the next."""
-    return max(1, int(np.exp(gaussian[2:].min()) / SAMPLES_PER_SIGMA))
-
-
-def _binned(values: np.ndarray, bins: int) -> np.ndarray:
-    """Means of so many neighbours along the first axis; what is left over at the end is dropped."""
-    whole = len(values) // bins * bins
-    return values[:whole].reshape(-1, bins, *values.shape[1:]).mean(axis=1)
+def _stride(gaussian: np.ndarray) -> int:
+    """Samples from one point to the next: the Gaussian changes little between them."""
+    return max(1, int(np.exp(gaussian[2:].min()) / POINTS_PER_SIGMA))
 
 
 def _box(gaussian: np.ndarray, axes: np.ndarray, shape: tuple[int, ...]) -> tuple[np.ndarray, np.ndarray]:

@@ -7,6 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from metalens.psf import measures
+from metalens.psf.measures.least_squares import coarser_samples
 
 PITCH = 0.5e-6
 
@@ -101,3 +102,19 @@ def test_what_no_gaussian_fits_gives_a_width_within_the_stated_limits():
     for image in (point, np.ones((21, 21)), slope, np.ones((1, 1))):
         width = measures.full_width_half_maximum(image, 1.0)
         assert 2.35 * np.sqrt(2) * 0.249 < width < 2.35 * np.sqrt(2) * 2.01 * len(image)
+
+
+def test_a_wide_light_is_fitted_at_few_points_as_at_all_samples():
+    rough = np.random.default_rng(0).random((160, 160))
+    image = rough * gaussian(40, 24, 0.4, 160, at=(9, -5))
+    assert measures.full_width_half_maximum(image, 1.0) == pytest.approx(whole_image_width(image, (30,)), rel=1e-5)
+
+
+@settings(max_examples=20, deadline=None)
+@given(stride=st.integers(1, 9), rows=st.integers(3, 40), columns=st.integers(3, 40), power=st.integers(0, 5))
+def test_points_that_stand_for_samples_keep_their_moments_of_degree_5(stride, rows, columns, power):
+    values = np.random.default_rng(rows).random((rows, columns))
+    points = coarser_samples(values, stride, np.array([7, -3]))
+    y, x = 7 + np.arange(rows), np.arange(columns) - 3
+    assert points.y**power @ points.values @ points.x == pytest.approx(y**power @ values @ x, rel=1e-9)
+    assert points.y**power @ points.count_y == pytest.approx((y**power).sum(), rel=1e-9)
