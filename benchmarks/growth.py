@@ -58,14 +58,19 @@ def functions(aperture_mm: float = 0.5, window: int = 128, fields: int = 1) -> T
 
 
 def blurred(megapixels: float) -> Task:
-    """The shift-variant blur of a square scene by the bank of a small camera."""
+    """The shift-variant blur of a square scene by 5 × 5 functions of the metacamera, spread over a sensor of its size."""
     from metalens.formats.camera.camera import read_camera
     from metalens.psf import simulate_bank
+    from metalens.psf.external_bank import grid_bank_of_functions
     from metalens.synth.blur import blur, shift_variant_blur
 
     side = round(1e3 * megapixels**0.5)
-    camera = read_camera("metacamera").with_(sensor={"pixels": (side, side)})
-    bank = simulate_bank(camera, fields=(5, 5), wavelengths_per_channel=1, window=(31, 31))
+    camera = read_camera("metacamera")
+    functions = simulate_bank(camera, fields=(5, 5), wavelengths_per_channel=1, window=(31, 31)).intensity
+    larger = camera.with_(sensor={"pixels": (side, side)})
+    bank = grid_bank_of_functions(
+        larger, functions.reshape(5, 5, *functions.shape[1:]), {"source": "spread metacamera"}
+    )
     operator, scene = shift_variant_blur(bank), np.random.default_rng(0).random((side, side, 3), dtype=np.float32)
     return lambda: blur(operator, scene)
 
