@@ -58,7 +58,7 @@ def functions(aperture_mm: float = 0.5, window: int = 128, fields: int = 1) -> T
 
 
 def blurred(megapixels: float) -> Task:
-    """The shift-variant blur of a square scene by 5 × 5 functions of the metacamera, spread over a sensor of its size."""
+    """The shift-variant blur of a square scene by 5 × 5 functions of the metacamera, spread over its sensor."""
     from metalens.formats.camera.camera import read_camera
     from metalens.psf import simulate_bank
     from metalens.psf.external_bank import grid_bank_of_functions
