@@ -101,7 +101,7 @@ def metalens() -> None:
     click.get_current_context().meta[BEGUN] = time.perf_counter()
 
 
-_INTERRUPTED = "interrupted; nothing half-written was left. Commands with --resume go on where they were."
+_INTERRUPTED = "interrupted; nothing half-written was left; commands with --resume go on where they were."
 
 
 def main() -> None:
@@ -149,8 +149,8 @@ def _fail_of(error: Exception) -> None:
             _fail("out of memory; ask for less at once (a smaller --batch, --crop or --window).", 1)
         case OSError():
             place = f"{error.filename}: " if error.filename else ""
-            remedy = " Free some disk space or choose another place with -o." if error.errno in DISK_REFUSES else ""
-            _fail(f"{place}{error.strerror or error}; nothing half-written was left.{remedy}", 1)
+            remedy = "; free some disk space or choose another place with -o" if error.errno in DISK_REFUSES else ""
+            _fail(f"{place}{error.strerror or error}; nothing half-written was left{remedy}.", 1)
         case _:
             _fail(_useless_platform() or _reported(error), 1)
 

@@ -107,7 +107,7 @@ class Service:
             await _in_thread(lambda: _ended(process))
             raise InputError(
                 f"the process ended with status {process.returncode}, perhaps for want of memory; "
-                f"{self._log()} has its output. Try again, with a smaller picture."
+                f"{self._log()} has its output; try again, with a smaller picture."
             )
 
     def start(self, *arguments: str) -> subprocess.Popen[bytes]:

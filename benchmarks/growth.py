@@ -1,11 +1,11 @@
-"""How cost grows: processor time over aperture, window, fields, megapixels, pairs and workers, with fitted exponents.
+"""How cost grows: processor time over aperture, window, fields, megapixels and pairs, with fitted exponents.
 
     python benchmarks/growth.py --plot docs/images/growth.png --json growth.json
     python benchmarks/growth.py --only aperture window
 
 Every point is a process of its own, warm; the median of the turns counts. An exponent is the slope of a straight line
-through the logarithms. Processor time counts, because other programs change it little; of workers the rate of finished
-pairs counts, which needs a quiet machine.
+through the logarithms. Processor time counts, because other programs change it little. What more workers bring is
+measured by ``benchmarks/synth.py workers``.
 """
 
 from __future__ import annotations
@@ -35,15 +35,11 @@ class Sweep(NamedTuple):
         label: of the axis.
         values: of the quantity.
         job: value → what is measured.
-        unit: of what is measured.
-        rate: whether larger is better.
     """
 
     label: str
     values: tuple[float, ...]
     job: Callable[[float], Job]
-    unit: str = "processor ms"
-    rate: bool = False
 
 
 def functions(aperture_mm: float = 0.5, window: int = 128, fields: int = 1) -> Task:
@@ -75,22 +71,18 @@ def blurred(megapixels: float) -> Task:
     return lambda: blur(operator, scene)
 
 
-def pairs(count: int, workers: int = 1, backend: str = "local") -> Task:
-    """Pairs of 128 × 128 pixels by ``metalens synth``; each call into a new folder."""
-    from metalens.formats.camera.camera import read_camera
-    from metalens.formats.psf.bank_file import write_psf_bank
-    from metalens.psf import simulate_bank
+def pairs(count: int) -> Task:
+    """Pairs of 128 × 128 pixels in one process; each call into a new folder."""
+    import metalens
 
     folder = Path(tempfile.mkdtemp())
-    write_psf_bank(folder / "psf.h5", simulate_bank(read_camera("metacamera"), fields=(3, 3), window=(51, 51)))
+    bank = metalens.simulate_bank(metalens.read_camera("metacamera"), fields=(3, 3), window=(51, 51))
+    metalens.write_bank(folder / "psf.h5", bank)
     numbers = iter(range(10**6))
-    fixed = ["--psf", str(folder / "psf.h5"), "--crop", "128", "--count", str(count), "--shard-size", "4"]
-    fixed += ["--workers", str(workers), "--backend", backend]
 
     def run() -> None:
-        output = str(folder / f"pairs-{next(numbers)}")
-        command = [sys.executable, "-m", "metalens.cli", "synth", "embedded:train", "-o", output, *fixed]
-        subprocess.run(command, check=True, capture_output=True)
+        output = folder / f"pairs-{next(numbers)}"
+        metalens.generate_pairs("embedded:train", folder / "psf.h5", output, count=count, pixels=(128, 128))
 
     return run
 
@@ -102,14 +94,7 @@ SWEEPS = {
     ),
     "fields": Sweep("fields in a batch", (1, 3, 10, 30), lambda v: Job(partial(functions, fields=int(v)))),
     "megapixels": Sweep("megapixels blurred", (0.0625, 0.25, 1.0, 4.0), lambda v: Job(partial(blurred, v))),
-    "pairs": Sweep("pairs of 128 × 128", (8, 32, 128), lambda v: Job(partial(pairs, int(v)), warm=False)),
-    "workers": Sweep(
-        "workers (Ray)",
-        (1, 2, 3, 4),
-        lambda v: Job(partial(pairs, 64, int(v), "ray"), count=64, warm=False),
-        unit="pairs/s",
-        rate=True,
-    ),
+    "pairs": Sweep("pairs of 128 × 128", (16, 64, 256), lambda v: Job(partial(pairs, int(v)))),
 }
 
 
@@ -130,10 +115,6 @@ def point(name: str, value: float, rounds: int) -> dict[str, Any]:
     return dict(json.loads(run.stdout.splitlines()[-1]))
 
 
-def figure_of(sweep: Sweep, row: dict[str, Any]) -> float:
-    return 1 / float(row["wall_s"]) if sweep.rate else 1e3 * float(row["processor_s"])
-
-
 def plot(found: dict[str, dict[str, Any]], path: Path) -> None:
     """A picture for each sweep, with the fitted line."""
     import matplotlib as mpl
@@ -151,7 +132,7 @@ def plot(found: dict[str, dict[str, Any]], path: Path) -> None:
         axis.loglog(values, middle * np.array(values) ** slope, color="tab:blue", linewidth=0.8)
         axis.set_title(f"exponent {slope:.2f}", fontsize=9)
         axis.set_xlabel(SWEEPS[name].label)
-        axis.set_ylabel(SWEEPS[name].unit)
+        axis.set_ylabel("processor ms")
         axis.set_xticks(values, [f"{value:g}" for value in values], minor=False)
         axis.xaxis.minorticks_off()
         axis.grid(alpha=0.3, which="both", linewidth=0.5)
@@ -177,12 +158,12 @@ def main() -> None:
     found: dict[str, dict[str, Any]] = dict(known)
     for name in options.only:
         sweep = SWEEPS[name]
-        print(f"| {sweep.label} | {sweep.unit} | MB |\n| --- | --- | --- |")
+        print(f"| {sweep.label} | processor ms | MB |\n| --- | --- | --- |")
         rows = []
         for value in sweep.values:
             rows.append(point(name, value, options.rounds))
-            print(f"| {value:g} | {figure_of(sweep, rows[-1]):.3g} | {rows[-1]['memory_mb']:.0f} |", flush=True)
-        figures = [figure_of(sweep, row) for row in rows]
+            print(f"| {value:g} | {1e3 * rows[-1]['processor_s']:.3g} | {rows[-1]['memory_mb']:.0f} |", flush=True)
+        figures = [1e3 * float(row["processor_s"]) for row in rows]
         found[name] = {"values": sweep.values, "figures": figures, "exponent": exponent(list(sweep.values), figures)}
         print(f"\nexponent {found[name]['exponent']:.2f}\n", flush=True)
         if options.json:

@@ -122,7 +122,7 @@ def workers(bank: PsfBank, psf: Path, count: int) -> None:
     places = {
         "1 worker": BackendSettings(workers=1),
         "2 workers": BackendSettings(workers=2),
-        "Ray, 2 workers": BackendSettings("ray", 2),
+        **{f"Ray, {count} worker{'s'[: count > 1]}": BackendSettings("ray", count) for count in (1, 2, 3, 4)},
     }
     for name, place in places.items():
         with tempfile.TemporaryDirectory() as folder:

@@ -64,7 +64,8 @@ def answer_restored(
     figures = {"output": str(output), "camera": camera, "restored": done.rows, "failed": done.failed, **more}
     figures |= {"already": done.already} | ({"flicker": done.flicker} if done.flicker else {})
     for each in done.failed:
-        tell_line(f"failed {each['capture']}: {each['reason']}")
+        # Most reasons begin with the capture's name themselves.
+        tell_line(f"failed {each['capture']}: {each['reason'].removeprefix(each['capture'] + ': ')}")
     text = f"{output}: {counted(len(done.rows), 'picture')} from {counted(captures, 'capture')}"
     if done.already:
         text += f"; {counted(len(done.already), 'capture')} had been restored"

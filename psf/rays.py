@@ -285,7 +285,7 @@ def _followed(lens: Metalens, wavelength: float, place: np.ndarray, distance: fl
                 raise InputError(
                     f"psf: no chief ray through the stop reaches ({y:z.0f}, {x:z.0f}) µm on the sensor; the image ends "
                     f"at ({reached[0]:z.0f}, {reached[1]:z.0f}) µm, where it folds over or its rays cannot leave the "
-                    "glass. Use a smaller sensor, a stop nearer to the lens or a gentler phase."
+                    "glass; use a smaller sensor, a stop nearer to the lens or a gentler phase."
                 )
         else:
             direction, done = found, min(1.0, done + step)

@@ -86,7 +86,7 @@ def planned_bank(source: str | os.PathLike[str]) -> Bank:
         source: as that of :func:`bank_file`.
 
     Returns:
-        A path, or functions of the camera without any blur.
+        A path, or Gaussians at the nodes and in the window that are planned, wider away from the axis.
 
     Raises:
         InputError: as :func:`bank_file`; a camera that cannot be simulated is refused, and told by a notice otherwise.
@@ -99,12 +99,17 @@ def planned_bank(source: str | os.PathLike[str]) -> Bank:
         return path
     from metalens.psf.bank_plan import plan_bank
     from metalens.psf.bank_request import BankRequest
-    from metalens.psf.external_bank import grid_bank_of_functions
+    from metalens.psf.external_bank import bank_of_functions
 
-    plan_bank(camera, BankRequest())
+    plan = plan_bank(camera, BankRequest())
     warnings.warn(
         Notice(f"{camera.name}: its point spread functions would be simulated first and kept as {path}."), stacklevel=2
     )
-    impulse = np.zeros((1, 1, 3, 3, 3))
-    impulse[..., 1, 1] = 1.0
-    return grid_bank_of_functions(camera, impulse, {STAND_IN: "no blur"})
+    # A blur costs what the window and the change from node to node ask for, not what the functions look like.
+    away = np.hypot(*plan.position.T) / max(float(np.hypot(*plan.position.T).max()), camera.sensor.pixel_pitch_m)
+    place = (np.arange(plan.side) - plan.side // 2) / plan.side
+    lines = np.exp(-0.5 * np.square(place / (0.06 * (1 + away[:, None]))))
+    lines /= lines.sum(axis=1, keepdims=True)
+    functions = np.repeat((lines[:, None, :, None] * lines[:, None, None, :]), len(camera.spectrum.channels), axis=1)
+    told = {STAND_IN: "Gaussians"}
+    return bank_of_functions(camera, functions, plan.position, layout=plan.layout, provenance=told)

@@ -21,21 +21,21 @@ class DiskError(InputError):
     def __init__(self, place: str, reason: str, is_full: bool) -> None:
         super().__init__(place, reason, is_full)
         self._told = f"{place}: could not be written ({reason})"
-        self._free = "Free some disk space" if is_full else ""
+        self._free = "free some disk space" if is_full else ""
 
     def __str__(self) -> str:
         """The sentence where nothing of it is left."""
-        remedy = f"{self._free} or choose" if self._free else "Choose"
-        return f"{self._told}; nothing half-written was left. {remedy} another place with -o."
+        remedy = f"{self._free} or choose" if self._free else "choose"
+        return f"{self._told}; nothing half-written was left; {remedy} another place with -o."
 
     def without_options(self) -> str:
         """The sentence for those who type no command."""
-        return f"{self._told}; nothing half-written was left." + (f" {self._free}." if self._free else "")
+        return f"{self._told}; nothing half-written was left" + (f"; {self._free}." if self._free else ".")
 
     def with_kept(self, folder: object) -> str:
         """The sentence where a folder keeps what a run can go on from."""
-        remedy = f"{self._free} and continue" if self._free else "Continue"
-        return f"{self._told}; what was finished stays in {folder}. {remedy} with --resume."
+        remedy = f"{self._free} and continue" if self._free else "continue"
+        return f"{self._told}; what was finished stays in {folder}; {remedy} with --resume."
 
 
 def sentence_of(error: InputError) -> str:

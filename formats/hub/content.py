@@ -79,7 +79,7 @@ def selected(listing: HubListing, content: Content) -> HubListing:
         if not belongs(content, name):
             raise InputError(
                 f"{listing.address}: holds {shown(name)}, which is no part of {WHAT[content]} (safetensors, HDF5, "
-                "JSON, Markdown and PNG); nothing was pulled. Ask its author to remove it."
+                "JSON, Markdown and PNG); nothing was pulled; ask its author to remove it."
             )
     return listing.only(names)
 

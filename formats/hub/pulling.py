@@ -154,7 +154,7 @@ def pull_file(listing: HubListing, name: str, folder: Path) -> Path:
     if not listing.files[name].is_whole(folder / name):
         (folder / name).unlink(missing_ok=True)
         raise InputError(
-            f"{address}: {name} is not what the hub lists (its size or checksum differs); it was removed. Repeat the "
+            f"{address}: {name} is not what the hub lists (its size or checksum differs); it was removed; repeat the "
             "command."
         )
     return folder / name

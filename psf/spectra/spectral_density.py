@@ -70,7 +70,7 @@ def spectral_masses(spectrum: Spectrum, splits: np.ndarray) -> tuple[np.ndarray,
         if row.sum() == 0:
             raise InputError(
                 f"spectrum: the {name} channel sees no light between {1e9 * low:g} and {1e9 * high:g} nm; "
-                f"{_names(tables)} share no wavelength there. Choose another table or a wider range_nm."
+                f"{_names(tables)} share no wavelength there; choose another table or a wider range_nm."
             )
     return point, mass
 

@@ -51,7 +51,7 @@ def check_start(initial: str | os.PathLike[str], prior: Prior) -> dict[str, Any]
     description = describe_adapter(initial)
     if description["prior"]["identity"] != prior.identity:
         raise InputError(
-            f"{initial}: was trained on another prior than {prior.name}; it cannot start this. Name its own prior with "
+            f"{initial}: was trained on another prior than {prior.name}; it cannot start this; name its own prior with "
             "--prior, or start from another adapter."
         )
     return description

@@ -61,7 +61,7 @@ def test_a_disk_that_takes_nothing_is_told(project, monkeypatch):
     monkeypatch.setattr("pathlib.Path.mkdir", refuse)
     with pytest.raises(InputError) as refused:
         project.part("designs")
-    told = "could not be written (No space left on device); nothing half-written was left. Free some disk space."
+    told = "could not be written (No space left on device); nothing half-written was left; free some disk space."
     assert sentence_of(refused.value) == f"{project.own / 'designs'}: {told}"
 
 

@@ -179,7 +179,7 @@ def test_a_full_disk_is_one_sentence_and_the_run_resumes_to_the_same_bytes(
     # The kernel refuses to let a file grow past this, in the middle of a write, as a full disk does.
     resource.setrlimit(resource.RLIMIT_FSIZE, (shard // 2, before[1]))
     try:
-        with pytest.raises(InputError, match=r"shard-00000\.h5: could not be written .* Free some disk space"):
+        with pytest.raises(InputError, match=r"shard-00000\.h5: could not be written .* free some disk space"):
             generate_pairs(photographs, bank, tmp_path / "pairs", PairsOptions(**settings))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

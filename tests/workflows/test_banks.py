@@ -11,6 +11,8 @@ import metalens
 from metalens.formats.camera.camera import read_camera
 from metalens.formats.files.errors import InputError, Notice
 from metalens.formats.psf.bank_file import as_bank, read_psf_bank
+from metalens.psf.bank_plan import plan_bank
+from metalens.psf.bank_request import BankRequest
 from metalens.workflows.banks import bank_file, bank_of, is_camera, kept_bank, planned_bank
 from metalens.workflows.estimate import Estimate
 from metalens.workflows.simulation_estimates import with_simulations
@@ -62,7 +64,9 @@ def test_the_functions_of_a_camera_are_simulated_once_and_kept_by_its_hash(lens:
 def test_a_plan_has_a_stand_in_for_functions_that_are_not_kept(lens: Path, tmp_path: Path) -> None:
     with pytest.warns(Notice, match=r"would be simulated first and kept as"):
         stand_in = as_bank(planned_bank(lens))
+    plan = plan_bank(read_camera(lens), BankRequest())
     assert stand_in.camera == read_camera(lens)
+    assert stand_in.intensity.shape == (len(plan.position), 3, plan.side, plan.side)
     assert not (tmp_path / "cache").exists()
     assert planned_bank(tmp_path / "psf.h5") == tmp_path / "psf.h5"
 

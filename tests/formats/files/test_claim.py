@@ -89,7 +89,7 @@ def test_what_a_run_had_finished_when_the_disk_was_full_stays_and_is_gone_on_fro
     (tmp_path / "run" / "inputs").mkdir(parents=True)
     said = fails(tmp_path / "run", error, "log/a.txt", "inputs/0.h5", worthless=["log"], beside=["inputs"])
     assert "could not be written (No space left on device); what was finished stays in " in said
-    assert said.endswith("run. Free some disk space and continue with --resume.")
+    assert said.endswith("run; free some disk space and continue with --resume.")
     assert (tmp_path / "run" / "inputs" / "0.h5").is_file()
     assert claim(tmp_path / "run", resume=True, beside=["inputs"]) is not None
 
