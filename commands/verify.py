@@ -23,7 +23,9 @@ from metalens.commands.progress import count_progress
 
 if TYPE_CHECKING:
     from metalens.formats.meta_atoms.verification import Verification
+    from metalens.formats.meta_atoms.whole_row import WholeRow
     from metalens.optics.verification import VerificationPlan
+    from metalens.optics.verification.whole_row import Row
 
 
 @click.command(short_help="compare zones with all neighbours (supercells) with the library")
@@ -52,6 +54,9 @@ if TYPE_CHECKING:
     show_default=True,
     help="Zones of each width, which differ in their constant phase; their mean counts.",
 )
+@click.option(
+    "--whole-row", is_flag=True, help="Also all meta-atoms along the diameter as one supercell; for small lenses."
+)
 @backend_options
 @resume_option
 @dry_run_option
@@ -67,6 +72,7 @@ def verify(
     tolerance: float,
     orders_per_pillar: str,
     constant_phases: int,
+    whole_row: bool,
     backend_name: str,
     workers: int,
     slurm_options: tuple[str, ...],
@@ -78,7 +84,9 @@ def verify(
 
     Writes verification.json, verification.csv and verification.png: share of the light in the wanted order, in the
     undeflected one and in others, and the phase error, by radius, wavelength, angle and polarisation.
-    Finished zones are kept in OUTPUT.parts until all are done; --resume continues from them.
+    Finished zones are kept in OUTPUT.parts until all are done; --resume continues from them. --whole-row adds
+    whole_row.json and whole_row.png: line spread functions of the row of meta-atoms through the lens' centre, computed
+    whole, by the local periodic approximation, and with the zones' correction.
     """
     import math
     import shutil
@@ -109,19 +117,30 @@ def verify(
         orders_per_atom=orders,
         constant_phases=constant_phases,
     )
+    row = None
+    if whole_row:
+        from metalens.optics.verification.whole_row import row_of
+
+        row = row_of(plan)
     check_claim(parts, ASKED, resume=resume, asked=asked_of(plan))
     backend = backend_settings(backend_name, workers, slurm_options)
     if dry_run:
         from metalens.workflows.simulation_estimates import verification_estimate
 
-        told, sentence = _plan(plan, output)
-        answer_plan(told, verification_estimate(plan, workers=backend.workers), as_json, sentence)
+        told, sentence = _plan(plan, row, output)
+        answer_plan(told, verification_estimate(plan, row, workers=backend.workers), as_json, sentence)
         return
     with closing(backend.open(output, {})) as runner, count_progress("zones", "zone") as tell:
         found = verify_lens(plan, parts, runner, resume=resume and parts.exists(), progress=tell)
-    _write(found, output)
+    made = None
+    if row is not None:
+        from metalens.optics.verification import whole_row as rows
+
+        with count_progress("whole row", "function") as tell:
+            made = rows.whole_row(plan, row, found, tell)
+    _write(found, made, output)
     shutil.rmtree(parts)
-    answer(_summary(found, output), as_json, _text(found, output))
+    answer(_summary(found, made, output), as_json, _text(found, made, output))
 
 
 def _range_of(kind: Number | click.IntRange) -> str:
@@ -143,7 +162,7 @@ def _list(option: str, value: str | None, kind: Number | click.IntRange) -> tupl
     return found
 
 
-def _plan(plan: VerificationPlan, output: Path) -> tuple[dict[str, Any], str]:
+def _plan(plan: VerificationPlan, row: Row | None, output: Path) -> tuple[dict[str, Any], str]:
     import math
 
     told = {
@@ -153,18 +172,19 @@ def _plan(plan: VerificationPlan, output: Path) -> tuple[dict[str, Any], str]:
         "wavelengths_nm": [1e9 * each for each in plan.wavelengths],
         "fields_deg": [math.degrees(each) for each in plan.fields],
         "incidences": len(plan.incidences),
+        "row": None if row is None else len(row.place),
         "output": str(output),
     }
+    more = "" if row is None else f", and {counted(len(row.place), 'meta-atom')} along the diameter together"
     sentence = (
         f"would compute {counted(len(plan.zones), 'zone')} of {', '.join(map(str, plan.zones))} meta-atoms at "
         f"{counted(len(plan.wavelengths), 'wavelength')} and {counted(len(plan.incidences), 'incidence')}, both "
-        "polarisations, into "
-        f"{output}"
+        f"polarisations{more}, into {output}"
     )
     return told, sentence
 
 
-def _write(found: Verification, output: Path) -> None:
+def _write(found: Verification, row: WholeRow | None, output: Path) -> None:
     from functools import partial
 
     from metalens.formats.drawing.style import save_figure
@@ -176,9 +196,14 @@ def _write(found: Verification, output: Path) -> None:
         (part / "verification.json").write_text(found.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
         (part / "verification.csv").write_text(csv_of(found), encoding="utf-8")
         save_figure(part, "verification", partial(verification_figure, found), {"png": 150})
+        if row is not None:
+            from metalens.formats.drawing.whole_row import whole_row_figure
+
+            (part / "whole_row.json").write_text(row.model_dump_json(by_alias=True, indent=1) + "\n", encoding="utf-8")
+            save_figure(part, "whole_row", partial(whole_row_figure, row), {"png": 150})
 
 
-def _summary(found: Verification, output: Path) -> dict[str, Any]:
+def _summary(found: Verification, row: WholeRow | None, output: Path) -> dict[str, Any]:
     worst = max(found.zones, key=lambda zone: abs(zone.supercell - zone.local))
     return {
         "output": str(output),
@@ -186,10 +211,11 @@ def _summary(found: Verification, output: Path) -> dict[str, Any]:
         "rows": len(found.zones),
         "unconverged": found.unconverged,
         "largest_difference": worst.model_dump(mode="json"),
+        "whole_row": None if row is None else row.model_dump(mode="json", by_alias=True),
     }
 
 
-def _text(found: Verification, output: Path) -> list[str]:
+def _text(found: Verification, row: WholeRow | None, output: Path) -> list[str]:
     lines = [f"{output}: {len(found.zones)} rows"]
     lines.append(
         "radius/um  pillars  wavelength/nm  field/deg  azimuth  pol.  local  supercell  phase error/rad  uncertainty"
@@ -205,4 +231,24 @@ def _text(found: Verification, output: Path) -> list[str]:
             f"{found.unconverged} rows have not converged: shares still changed by more than {found.tolerance:g} at "
             "the last step to more Fourier orders; raise the last number of --orders-per-pillar."
         )
+    return lines if row is None else lines + _text_of_row(row)
+
+
+def _text_of_row(row: WholeRow) -> list[str]:
+    lines = [
+        f"{row.meta_atoms} meta-atoms along the diameter, computed together with {row.orders_per_pillar} Fourier "
+        "orders each: light in the line spread function, and distances from it (relative L2)",
+        "wavelength/nm  field/deg  pol.  light: whole  local  corrected  distance: local  corrected  change by orders",
+    ]
+    for each in row.functions:
+        light, distance = (
+            "        –" if value is None else f"{value:9.3f}"
+            for value in (each.light_corrected, each.distance_corrected)
+        )
+        lines.append(
+            f"{each.wavelength_nm:13.5g}  {each.field_deg:9.3g}  {each.polarisation:>4}  {each.light_whole:12.3f}  "
+            f"{each.light_local:5.3f}  {light}  {each.distance_local:15.3f}  {distance}  {each.change:16.3f}"
+        )
+    if row.uncorrected is not None:
+        lines.append(f"no correction by zones: {row.uncorrected}")
     return lines

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from metalens.optics.layout.mask import MaskOptions
     from metalens.optics.rcwa.plan import LibraryPlan
     from metalens.optics.verification.plan import VerificationPlan
+    from metalens.optics.verification.whole_row import Row
     from metalens.psf.design.search import Task
 
 _TIMED_PAIRS = 4
@@ -41,6 +42,15 @@ _BYTES_OF_ENTRY = 70
 
 _BYTES_OF_ROW = 2.5e3
 """Of a verification: in its JSON, its table and its part."""
+
+_BYTES_OF_FUNCTION = 6e4
+"""Of a line spread function in the JSON of a whole row."""
+
+_POWER_OF_ROW = 2.5
+"""Exponent of the time over the meta-atoms of a row, towards that of eigenvalues, 3; measured from 14 to 29."""
+
+_MATRICES_OF_ROW = 4.0
+"""Complex matrices that are held at once while a row is solved; measured."""
 
 _TIMED_SITES_ACROSS = (40, 80)
 """Of the two lenses on which a layout is measured."""
@@ -296,11 +306,12 @@ def exploration_estimate(first: Task, candidates: int, workers: int) -> Estimate
 
 
 @measured
-def verification_estimate(plan: VerificationPlan, *, workers: int) -> Estimate:
+def verification_estimate(plan: VerificationPlan, row: Row | None, *, workers: int) -> Estimate:
     """Cost of a verification: the narrowest zone's Fourier orders are found, and two sizes of supercell solved.
 
     Args:
         plan: of the verification.
+        row: that is computed whole, too; None for zones alone.
         workers: processes.
 
     Returns:
@@ -327,7 +338,29 @@ def verification_estimate(plan: VerificationPlan, *, workers: int) -> Estimate:
         f"the zone of {narrow} meta-atoms took {orders} Fourier orders each, and one incidence of that of {wide} "
         f"{large.further:.2g} s with as many"
     )
-    return Estimate(_BYTES_OF_ROW * rows + 5e4, seconds * lights / at_once, at_once * peak_memory(), basis)
+    disk, took, memory = _BYTES_OF_ROW * rows + 5e4, seconds * lights / at_once, at_once * peak_memory()
+    if row is not None:
+        functions = 2 * lights * len(plan.fields)
+        once, needed = _row_cost(plan, row)
+        took += functions * once
+        disk, memory = disk + functions * _BYTES_OF_FUNCTION, max(memory, needed)
+        basis += f"; the row of {len(row.place)} takes about {once:.2g} s for each of {functions} functions"
+    return Estimate(disk, took, memory, basis)
+
+
+def _row_cost(plan: VerificationPlan, row: Row) -> tuple[float, float]:
+    """Seconds for a function of a row, and memory in bytes: by two smaller rows."""
+    from metalens.optics.verification.whole_row import Row, solve_row
+
+    sizes = [max(4, len(row.place) // share) for share in (5, 2)]
+    parts = [Row(row.place[:size], row.geometry[:size], row.orders) for size in sizes]
+    with threadpool_limits(limits=1):
+        small, large = (timing(partial(solve_row, plan, each, row.orders[1])).further for each in parts)
+    power = math.log(max(large / small, 1.0)) / math.log(sizes[1] / sizes[0])
+    grown = len(row.place) / sizes[1]
+    fewer = (row.orders[0] / row.orders[1]) ** 3
+    matrix = 16.0 * (2 * len(row.place) * row.orders[1]) ** 2
+    return large * grown ** max(power, _POWER_OF_ROW) * (1 + fewer), peak_memory() + _MATRICES_OF_ROW * matrix
 
 
 def done_estimate(disk_bytes: float, begun: float) -> Estimate:

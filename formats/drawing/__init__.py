@@ -10,6 +10,7 @@ Files, in reading order:
 - ``contact_sheet``  pairs side by side, and where on the sensor they lie
 - ``library_map``  a library of meta-atoms: transmission, phase, coverage, angles
 - ``verification``  share in the wanted order over radius, with neighbours and without
+- ``whole_row``  line spread functions of a row of meta-atoms, with neighbours and without
 
 Here, and not in ``psf``, because a restorer's report shows them too and knows no simulation. It is imported where a
 picture is asked for, and not before: matplotlib is slow to import.

@@ -17,4 +17,5 @@ In reading order:
 - ``samples``   samples of transmission in other programs' files: CSV, HDF5, Touchstone
 - ``table``     a library from such samples
 - ``verification``  supercells of a lens' zones against a library
+- ``whole_row``  the meta-atoms along a lens' diameter, computed together, against a library
 """

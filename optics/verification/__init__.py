@@ -6,6 +6,7 @@ Files, in reading order:
 - ``plan``   what is computed: zones, wavelengths, fields; checked before the first supercell
 - ``zone``   one zone at one wavelength, with a converged number of Fourier orders
 - ``run``    all of them, in parallel and resumable
+- ``whole_row``  all meta-atoms along a diameter of a small lens together, against zones and library
 """
 
 from metalens.optics.verification.plan import VerificationPlan, plan_verification

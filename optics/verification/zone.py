@@ -51,7 +51,7 @@ def verified_zone(plan: VerificationPlan, count: int, wavelength: float) -> list
     rows = []
     for field, turn in plan.incidences:
         for number, polarisation in enumerate("sp"):
-            through = [_transmission(library, number, field, zone.geometry, wavelength) for zone in zones]
+            through = [local_transmission(library, number, field, zone.geometry, wavelength) for zone in zones]
             alike = [each.at(field, polarisation) for each in arrays]
             found = _Mean(zones, through, alike, [each.at(field, turn, polarisation) for each in solvers])
             last = [each.ratio(field, turn, polarisation) for each in steps]
@@ -188,10 +188,21 @@ def _shares(plan: VerificationPlan, solver: SupercellSolver) -> np.ndarray:
     return np.array([abs(solver.at(field, 0.0, name).amplitude) ** 2 for field in fields for name in "sp"])
 
 
-def _transmission(
+def local_transmission(
     library: MetaAtomLibrary, polarisation: int, field: float, geometry: np.ndarray, wavelength: float
 ) -> np.ndarray:
-    """``[meta-atom]`` by the library; without angles, at normal incidence."""
+    """Transmission of meta-atoms by their library, each as in an array of its like.
+
+    Args:
+        library: of the lens.
+        polarisation: 0 for s, 1 for p.
+        field: angle of incidence in air in radians; a library without angles is taken at normal incidence.
+        geometry: ``[meta-atom]`` in the library's unit.
+        wavelength: in metres.
+
+    Returns:
+        ``[meta-atom]`` complex.
+    """
     seen = library
     if library.oblique is not None:
         seen = at_incidence(library, polarisation, jnp.asarray(math.sin(field) ** 2))

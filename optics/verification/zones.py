@@ -115,14 +115,13 @@ def _chosen(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Geometries and wanted phases ``[constant phase, meta-atom]`` of zones."""
     wanted = constant_phases[:, None] - 2 * np.pi * np.arange(count) / count
-    built = lens.structure
-    if built is None:
+    if lens.structure is None:
         assert isinstance(lens.response, MetaAtoms)
         chosen = np.asarray(lens.response.chosen_geometry(jnp.asarray(wanted)), dtype=float)
     else:
         place = _sites_near(radius, count, pitch)
         phase = np.asarray(lens.phase.at(jnp.zeros(1), jnp.asarray(place)), dtype=float)
-        own, known = _own_geometry(built, place)
+        own, known = geometry_along(lens, place)
         distance = np.abs(np.exp(1j * phase) - np.exp(1j * wanted)[..., None]) + np.where(known, 0.0, 10.0)
         chosen = own[distance.argmin(axis=-1)]
     return chosen, wanted
@@ -143,8 +142,21 @@ def _sites_near(radius: float, count: int, pitch: float) -> np.ndarray:
     return np.asarray(place[place >= 0])
 
 
-def _own_geometry(built: object, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Geometries of a structure at places along +x, and whether there is a meta-atom."""
+def geometry_along(lens: Metalens, place: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Geometries of the meta-atoms at places along x.
+
+    Args:
+        lens: of meta-atoms.
+        place: ``[site]`` x in metres from the lens' centre.
+
+    Returns:
+        ``[site]`` in the library's unit, and ``[site]`` whether there is a meta-atom.
+    """
+    built = lens.structure
+    if built is None:
+        assert isinstance(lens.response, MetaAtoms)
+        phase = lens.phase.at(jnp.zeros(len(place)), jnp.asarray(place))
+        return np.asarray(lens.response.chosen_geometry(phase), dtype=float), np.ones(len(place), dtype=bool)
     if isinstance(built, RadialGeometry):
         found = np.asarray(built.geometry_at(jnp.zeros(1), jnp.asarray(place)), dtype=float)
         return found, np.ones(len(place), dtype=bool)

@@ -13,8 +13,10 @@ from metalens.formats.drawing.verification import verification_figure
 from metalens.formats.files.claim import write_note
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.verification import Verification
+from metalens.formats.meta_atoms.whole_row import WholeRow
 from metalens.optics.verification import plan_verification
 from metalens.optics.verification.run import ASKED, asked_of
+from metalens.optics.verification.whole_row import Row, row_of, whole_row
 
 SMALL = (
     "--zones", "1", "--most-pillars", "3", "--fields-deg", "0,20", "--orders-per-pillar", "3,7", "--sagittal",
@@ -142,3 +144,80 @@ def test_bad_words_are_told_before_the_work(lens, tmp_path, words, told):
     assert result.exit_code != 0
     assert told in (str(result.exception) if isinstance(result.exception, InputError) else result.output)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.fixture(scope="module")
+def small_row(tmp_path_factory):
+    """A lens of 6 µm with 17 meta-atoms along its diameter."""
+    path = tmp_path_factory.mktemp("row") / "lens.toml"
+    write_camera(path, lens_of_pillars().with_(lens={"aperture_um": 6.0, "focal_length_um": 4.0}))
+    return path
+
+
+def test_all_meta_atoms_along_the_diameter_are_computed_together(small_row, tmp_path):
+    few = ("--zones", "1", "--most-pillars", "3", "--fields-deg", "0,20", "--orders-per-pillar", "3,7", "--whole-row")
+    result = run(small_row, "-o", tmp_path / "out", *few, "--constant-phases", "2", "--json")
+    assert result.exit_code == 0, result.output
+    found = WholeRow.model_validate_json((tmp_path / "out" / "whole_row.json").read_text())
+    assert json.loads(result.stdout)["whole_row"] == found.model_dump(mode="json", by_alias=True)
+    assert (tmp_path / "out" / "whole_row.png").is_file()
+    assert (found.meta_atoms, found.orders_per_pillar) == (17, 7)
+    told = [(round(each.field_deg), each.polarisation) for each in found.functions]
+    assert told == [(0, "s"), (0, "p"), (20, "s"), (20, "p")]
+    for each in found.functions:
+        assert max(each.whole) == 1
+        assert 0.3 < each.light_whole < 1
+        assert abs(each.place_um[int(np.argmax(each.whole))]) < 1.0  # where the chief ray lands
+    # A row is as symmetric as its lens, in light along the axis.
+    assert found.functions[0].whole == pytest.approx(found.functions[0].whole[::-1], abs=2e-3)
+
+
+def test_a_row_of_equal_meta_atoms_is_what_the_library_says(small_row):
+    plan = plan_verification(read_camera(small_row), fields=[0.0, np.radians(20.0)], zones=1, orders_per_atom=(25, 40))
+    row = row_of(plan)
+    alike = Row(row.place[:6], np.full(6, np.sort(row.geometry)[5]), row.orders)
+    found = whole_row(plan, alike, None)
+    assert found.uncorrected == "no zones were verified"
+    assert [each.distance_local for each in found.functions] == pytest.approx([0.0] * 4, abs=2e-3)
+    assert [each.light_whole for each in found.functions] == pytest.approx(
+        [each.light_local for each in found.functions], rel=2e-3
+    )
+
+
+@pytest.mark.long
+def test_the_plan_of_a_row_tells_its_meta_atoms_and_more_time(small_row, tmp_path):
+    few = ("--zones", "1", "--most-pillars", "3", "--fields-deg", "0", "--orders-per-pillar", "3,7", "--dry-run")
+    alone, whole = (
+        json.loads(run(small_row, "-o", tmp_path / "out", *few, *more, "--json").stdout)
+        for more in ((), ("--whole-row",))
+    )
+    assert (alone["row"], whole["row"]) == (None, 17)
+    assert whole["estimate"]["disk_bytes"] > alone["estimate"]["disk_bytes"]
+
+
+@pytest.mark.parametrize(
+    ("lens", "told"),
+    [
+        (
+            {"aperture_um": 600.0, "focal_length_um": 400.0},
+            "1715 meta-atoms lie along the diameter, and at most 64 are",
+        ),
+        ({"stop": {"diameter_um": 5.0, "distance_um": 2.0}}, "the lens has a stop in front"),
+        ({"cover_glass": {"thickness_um": 1.0, "index": 1.5}}, "the lens has a cover glass"),
+    ],
+)
+def test_a_row_that_cannot_be_computed_is_refused(small_row, tmp_path, lens, told):
+    write_camera(tmp_path / "other.toml", read_camera(small_row).with_(lens=lens))
+    result = run(
+        tmp_path / "other.toml",
+        "-o",
+        tmp_path / "out",
+        "--fields-deg",
+        "0",
+        "--whole-row",
+        "--orders-per-pillar",
+        "9,25",
+    )
+    assert result.exit_code != 0
+    assert told in str(result.exception)
+    assert not (tmp_path / "out").exists()
