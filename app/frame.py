@@ -81,7 +81,7 @@ def heading(text: str) -> TextElement:
 
 
 def faint(text: str) -> ui.label:
-    """A remark."""
+    """Text in a faint colour: a remark."""
     return ui.label(text).classes("metalens-faint")
 
 
@@ -128,7 +128,7 @@ class Progress:
             self.row.set_visibility(True)
 
     def hide(self) -> None:
-        """Nothing runs."""
+        """Hide the bar, when nothing runs."""
         if not self.row.is_deleted:
             self.row.set_visibility(False)
 

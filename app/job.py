@@ -36,7 +36,7 @@ _LEAST_PRIORITY = 19
 
 @dataclass
 class Job:
-    """One command.
+    """A command that the app runs in a process of its own.
 
     Attributes:
         project: the command runs in its folder.

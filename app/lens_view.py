@@ -27,7 +27,7 @@ COLOUR = "all, in colour"
 _FIELDS = "7x7"
 _FREQUENCY, _MODULATION = axis("cycles/mm"), axis("modulation", 34, min=0, max=1)
 _DEFOCUS_STEPS = 40
-"""Of the slider, to either side."""
+"""Steps of the slider, to either side."""
 
 
 class LensView:

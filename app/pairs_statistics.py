@@ -19,7 +19,7 @@ HELD_OUT = "held out"
 
 @dataclass(frozen=True)
 class PairStatistics:
-    """Of one pair.
+    """Statistics of one pair.
 
     Attributes:
         index: in the folder.
@@ -48,7 +48,7 @@ class PairStatistics:
 
 @dataclass(frozen=True)
 class PairsStatistics:
-    """Of a folder.
+    """Statistics of a folder of pairs.
 
     Attributes:
         count: pairs in all.

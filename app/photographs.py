@@ -30,7 +30,7 @@ LARGEST_UPLOAD = 64 * 2**20
 """Bytes of one picture."""
 
 MOST_PIXELS = 16_000_000
-"""Of an upload: the browser shows it whole."""
+"""Largest number of pixels of an upload: the browser shows it whole."""
 
 MOST_AT_ONCE = 16
 MOST_KEPT = 200

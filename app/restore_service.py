@@ -25,7 +25,7 @@ from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import read_psf_bank
 
 NOISE_SCALE = 10.0
-"""Of the joint Wiener filter; the default of ``metalens restore --noise-scale``."""
+"""Noise scale of the joint Wiener filter; the default of ``metalens restore --noise-scale``."""
 
 
 class UnknownLens(InputError):

@@ -136,7 +136,7 @@ class Service:
         await _in_thread(self._leave())
 
     def end(self) -> None:
-        """As :meth:`stop`, where no loop runs."""
+        """Stop the process where no event loop runs; otherwise as :meth:`stop`."""
         self._leave()()
 
     def _leave(self) -> Callable[[], None]:

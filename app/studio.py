@@ -36,7 +36,7 @@ class Studio:
         await asyncio.gather(asyncio.to_thread(self.jobs.end_all), self.restoring.stop(), self.simulating.stop())
 
     def end_all(self) -> None:
-        """As :meth:`end`, where no loop runs."""
+        """End all processes where no event loop runs; otherwise as :meth:`end`."""
         self.jobs.end_all()
         self.restoring.end()
         self.simulating.end()

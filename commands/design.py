@@ -128,7 +128,7 @@ def starts_left_out(task: Task) -> str:
 
 
 _COVERED = 0.8
-"""Of the field angle of the corner: what the last field stands for."""
+"""Share of the field angle of the corner: what the last field stands for."""
 
 
 def fields_left_out(spec: DesignSpec, camera: Camera) -> str:

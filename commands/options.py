@@ -52,7 +52,7 @@ FIELDS = click.IntRange(1, 999)
 WAVELENGTHS = click.IntRange(1, 99)
 WINDOW = click.IntRange(1, 4095)
 SIDE = click.IntRange(1, 2**16)
-"""Of a picture or a crop, in pixels."""
+"""Side of a picture or a crop, in pixels."""
 LENSES = click.IntRange(1, 10**6)
 CANDIDATES = click.IntRange(1, 10**5)
 WORKERS = click.IntRange(1, 1024)

@@ -148,7 +148,7 @@ def _range_of(kind: Number | click.IntRange) -> str:
 
 
 _MOST_VALUES = 32
-"""Of a list; each multiplies the time."""
+"""Largest number of a list; each multiplies the time."""
 
 
 def _list(option: str, value: str | None, kind: Number | click.IntRange) -> tuple[Any, ...] | None:

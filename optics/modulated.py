@@ -24,17 +24,17 @@ class ModulatedLens(Built):
 
     @property
     def rotationally_symmetric(self) -> bool:
-        """As of the lens."""
+        """As that of the lens."""
         return self.lens.rotationally_symmetric
 
     @property
     def flat_pixel(self) -> Scalar:
-        """Of the lens; 0 of one without flat cells, whose grid is chosen for the lens itself."""
+        """Flat pixel of the lens; 0 for a lens without flat cells, whose grid is chosen for the lens itself."""
         return 0.0 if self.lens.flat_pixel is None else self.lens.flat_pixel
 
     @property
     def smoothed_along_y(self) -> bool:
-        """As of the lens."""
+        """As that of the lens."""
         return self.lens.structure is None or self.lens.structure.smoothed_along_y
 
     def image_order(self, wavelength: jax.Array) -> jax.Array:

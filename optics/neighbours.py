@@ -167,7 +167,9 @@ def _quadratic(table: jax.Array, nodes: np.ndarray | jax.Array, slope: jax.Array
 
 
 LARGEST_UNCERTAINTY = 0.1
-"""Of the wanted order's amplitude, relative: a correction that is smaller than its uncertainty is refused beyond it."""
+"""Uncertainty of the wanted order's amplitude, relative: a correction that is smaller than its uncertainty is refused
+beyond it.
+"""
 
 _log = logging.getLogger(__name__)
 

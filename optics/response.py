@@ -94,7 +94,7 @@ class IdealPhase(Response):
         return True
 
     def coefficients(self, wavelength: jax.Array) -> jax.Array:
-        """1."""
+        """1 for the one order that there is. See :class:`Response`."""
         return jnp.ones((*jnp.shape(wavelength), 1), dtype=jnp.complex64)
 
 

@@ -82,7 +82,7 @@ class SimulatedFields:
 
     @property
     def side(self) -> int:
-        """Of the window in pixels."""
+        """Side of the window in pixels."""
         return self.subpixel_intensity.shape[-1] // self.subpixels
 
     @property

@@ -25,7 +25,7 @@ MOST_SIMULATED = 169
 """Nodes that are simulated at most without being asked for: 13 × 13 without symmetry."""
 
 MOST_BYTES = 2**29
-"""Of the functions, without being asked for."""
+"""Largest size of the functions, without being asked for."""
 
 
 def finer_grids(pixels: tuple[int, int], side: int, subpixels: int, *, symmetric: bool) -> list[tuple[int, int]]:

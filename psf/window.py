@@ -178,7 +178,7 @@ def _held(distance: np.ndarray, inside: np.ndarray, half: float, channel_weight:
 
 
 def _ray_distances(view: CameraView, wavelength: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Of rays ``[field, wavelength, ray]``: distance from the window's middle along its sides; whether they pass."""
+    """Rays ``[field, wavelength, ray]``: distance from the window's middle along its sides; whether they pass."""
     distances, passes = [], []
     for field in range(len(view.position)):
         # Of two phases the light of both: as many rays of each.

@@ -44,5 +44,5 @@ def hub_photographs(source: str | os.PathLike[str]) -> list[Photograph]:
 
 
 def _name(place: PurePosixPath) -> str:
-    """Of a photograph: its path without ending, for datasets number their files anew in each folder."""
+    """Identity of a photograph: its path without ending, for datasets number their files anew in each folder."""
     return str(place.with_suffix("")).replace("/", "-")

@@ -16,6 +16,17 @@ and ``Returns`` if they return something."""
 Function = ast.FunctionDef | ast.AsyncFunctionDef
 
 
+def test_a_description_names_its_thing_before_it_says_of_what_it_is():
+    lines = [
+        f"{path.relative_to(ROOT)}:{number}"
+        for folder in FOLDERS
+        for path in sorted((ROOT / folder).rglob("*.py"))
+        for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1)
+        if line.lstrip().startswith('"""Of ')
+    ]
+    assert lines == []
+
+
 def public_functions(tree: ast.AST, prefix: str = "") -> list[tuple[str, Function]]:
     """Public functions of a module and public methods of its public classes, by qualified name."""
     found: list[tuple[str, Function]] = []

@@ -80,7 +80,7 @@ def kept_bank(camera: Camera) -> Path:
 
 
 def planned_bank(source: str | os.PathLike[str]) -> Bank:
-    """For a plan: the psf.h5 of a source or, of a camera whose functions are not kept yet, a stand-in for them.
+    """The psf.h5 of a source for a dry run; a stand-in where a camera's functions are not kept yet.
 
     Args:
         source: as that of :func:`bank_file`.

@@ -20,7 +20,7 @@ _TIMED_SECONDS = 0.40
 """A picture of so many pixels a side is restored in so many seconds where the stages take ``other_seconds``."""
 
 _MEMORY = 2.5e9
-"""Of the largest stage."""
+"""Memory in bytes of the largest stage."""
 
 
 @dataclass(frozen=True)

@@ -58,7 +58,7 @@ class Estimate:
         }
 
     def sentence(self) -> str:
-        """For people: ``about 12 MB on disk, 3 min and 1.1 GB of memory (one pair was made in 0.21 s)``."""
+        """The estimate in words: ``about 12 MB on disk, 3 min and 1.1 GB of memory (one pair was made in 0.21 s)``."""
         stays = "" if self.kept_bytes is None else f" ({spoken_bytes(self.kept_bytes)} of it stay)"
         return (
             f"about {spoken_bytes(self.disk_bytes)} on disk{stays}, {spoken_seconds(self.seconds)} and "

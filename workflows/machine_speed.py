@@ -13,8 +13,9 @@ import numpy as np
 from scipy import fft
 
 JOB_SECONDS = 0.030
-"""Of the job on one core of an Intel Xeon with AMX, the shortest of many, on which the constants hold: `compare` took
-1 / 0.84 of what they say (docs/performance.md)."""
+"""Seconds of the job on one core of an Intel Xeon with AMX, the shortest of many, on which the constants hold:
+`compare` took 1 / 0.84 of what they say (docs/performance.md).
+"""
 
 ROUNDS = 3
 
@@ -38,5 +39,5 @@ def relative_time() -> float:
 
 
 def pace_told() -> str:
-    """For the basis of an estimate."""
+    """The speed of this machine, as the basis of an estimate tells it."""
     return f"times of another machine; Fourier transforms take {relative_time():.2g} times as long here"

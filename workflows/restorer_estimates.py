@@ -54,13 +54,15 @@ from metalens.workflows.estimate import (
 from metalens.workflows.machine_speed import pace_told, relative_time
 
 PNG_BYTES_PER_PIXEL = 1.6
-"""Of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
+"""Bytes for a pixel of a restored photograph, all channels: of the demo's, 1.4 to 1.7."""
 
 _LOG_BYTES_PER_STEP = 700
-"""Of ``training.json`` and of the curves of TensorBoard."""
+"""Bytes a step of ``training.json`` and of the curves of TensorBoard."""
 
 _COMPARISON_BYTES_PER_PIXEL = 14
-"""Of the sheet that compares the versions of a photograph, as PNG and PDF, for each of its pixels: of the demo's."""
+"""Bytes for a pixel of the sheet that compares the versions of a photograph, as PNG and PDF, for each of its pixels:
+of the demo's.
+"""
 
 _LARGEST_CROP = 256
 """Side of the crop on which a restoration is measured, in pixels."""
@@ -311,7 +313,7 @@ def report_estimate(pairs: Pairs, bank: PsfBank, restored: int) -> Estimate:
 
 
 TRAINING_BYTES = 2e7
-"""Of a method's checkpoint and log: 15 to 43 MB for the methods in pixels, 2 MB for an adapter."""
+"""Bytes of a method's checkpoint and log: 15 to 43 MB for the methods in pixels, 2 MB for an adapter."""
 
 
 @dataclass(frozen=True)

@@ -38,13 +38,15 @@ _TIMED_PAIRS = 4
 """Pairs of which each is timed, beside the first."""
 
 _BYTES_OF_ENTRY = 70
-"""Of the five tables of a library: three of complex numbers and two of real ones, and a little beside them."""
+"""Bytes of an entry in the five tables of a library: three of complex numbers and two of real ones, and a little
+beside them.
+"""
 
 _BYTES_OF_ROW = 2.5e3
-"""Of a verification: in its JSON, its table and its part."""
+"""Bytes of a row of a verification: in its JSON, its table and its part."""
 
 _BYTES_OF_FUNCTION = 6e4
-"""Of a line spread function in the JSON of a whole row."""
+"""Bytes of a line spread function in the JSON of a whole row."""
 
 _POWER_OF_ROW = 2.5
 """Exponent of the time over the meta-atoms of a row, towards that of eigenvalues, 3; measured from 14 to 29."""
@@ -53,7 +55,7 @@ _MATRICES_OF_ROW = 4.0
 """Complex matrices that are held at once while a row is solved; measured."""
 
 _TIMED_SITES_ACROSS = (40, 80)
-"""Of the two lenses on which a layout is measured."""
+"""Sites across of the two lenses on which a layout is measured."""
 
 _TIMED_SENSOR = {"pixels": (16, 16), "pixel_pitch_um": 0.5}
 """A small one, of which the lens sees all."""

@@ -177,4 +177,4 @@ SecondPhase = Annotated[
     HyperbolicPhase | QuadraticPhase | EvenPolynomialPhase | LogAspherePhase | CubicPhase | ZernikePhase | PlainSum,
     Field(discriminator="family"),
 ]
-"""Of the second polarisation of a multiplexed lens; it needs no file."""
+"""Phases of the second polarisation of a multiplexed lens; it needs no file."""

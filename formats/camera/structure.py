@@ -30,8 +30,9 @@ from metalens.formats.meta_atoms.shapes import MIXED, Family, Kind, Shape, param
 
 SCHEMA = "metalens.structure"
 VERSION, TURNED_VERSION, FAMILY_VERSION = 1, 2, 3
-"""Of a file; the second of one whose meta-atoms are turned one by one, the third of one with families that are turned,
-polygons or several: programs that do not know these must not read it."""
+"""Versions of a file; the second of one whose meta-atoms are turned one by one, the third of one with families that
+are turned, polygons or several: programs that do not know these must not read it.
+"""
 
 TURNABLE: tuple[Shape, ...] = ("rectangular_pillar", "elliptical_pillar", "h_pillar")
 """Shapes that may be turned at each site: half a turn leaves them as they are, and a quarter turn does not."""

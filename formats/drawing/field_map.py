@@ -21,7 +21,7 @@ from metalens.formats.drawing.style import (
 from metalens.formats.psf.bank import PsfBank
 
 LINES = ("-", "--", ":")
-"""Of the figures that one picture compares."""
+"""Line styles of the figures that one picture compares."""
 
 
 def width_figure(bank: PsfBank) -> Figure:

@@ -12,7 +12,7 @@ from metalens.formats.files.schema_keys import Key, Table
 _WIDTH = 112
 
 _UNKNOWN = Table("", "", (), {})
-"""Of keys about which nothing is said."""
+"""Table of keys about which nothing is said."""
 
 
 def toml_value(value: object) -> str:

@@ -11,7 +11,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.files.foreign_text import as_utf8
 
 _NOTHING = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ENAMETOOLONG})
-"""Of the errors of a path those that say that nothing is there."""
+"""Those errors of a path that say that nothing is there."""
 
 
 def is_file(path: str | os.PathLike[str]) -> bool:

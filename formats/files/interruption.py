@@ -28,7 +28,7 @@ _ENDING: list[Callable[[], None]] = [remove_unfinished]
 
 
 class _State:
-    """Of this process: whether it is ours, when the first signal came, and how many blocks hold it back."""
+    """State of this process: whether it is ours, when the first signal came, and how many blocks hold it back."""
 
     ours = False
     first: float | None = None

@@ -17,7 +17,7 @@ def _whole(value: object) -> object:
 
 
 WHOLE = BeforeValidator(_whole)
-"""Of the version in a record: ``Annotated[Literal[1], WHOLE]``."""
+"""Check of the version in a record: ``Annotated[Literal[1], WHOLE]``."""
 
 NEWER = "a newer metalens wrote it and is needed to read it: update metalens"
 """What to do about a file of a later version."""

@@ -60,7 +60,7 @@ class HubNote(BaseModel):
 
     @property
     def listing(self) -> HubListing:
-        """The revision."""
+        """The files of the pulled revision, as the hub listed them."""
         files = {name: HubFile(**file.model_dump()) for name, file in self.files.items()}
         return HubListing(HubAddress(self.repository, self.revision), self.kind, files, self.licence)
 

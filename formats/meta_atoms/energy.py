@@ -10,7 +10,7 @@ import numpy as np
 from metalens.formats.meta_atoms.library import AtomLibrary
 
 LARGEST_EXCESS = 0.005
-"""Of transmitted and reflected power above 1; less is usual with truncated Fourier series."""
+"""Largest sum of transmitted and reflected power above 1; less is usual with truncated Fourier series."""
 
 
 class EnergyExcess(NamedTuple):

@@ -35,19 +35,19 @@ class AtomTable(Protocol):
 
     @property
     def shape(self) -> Kind:
-        """Of the meta-atoms."""
+        """Shape of the meta-atoms."""
 
     @property
     def families(self) -> tuple[Family, ...]:
-        """Of the meta-atoms."""
+        """Families of the meta-atoms: shape, turn and vertices."""
 
     @property
     def family(self) -> np.ndarray | None:
-        """Of each meta-atom."""
+        """Family of each meta-atom."""
 
     @property
     def geometry(self) -> np.ndarray:
-        """Of the meta-atoms."""
+        """Geometry of the meta-atoms, ``[atom, parameter]`` in metres."""
 
 
 def checked_families(table: AtomTable, where: str) -> tuple[Family, ...]:

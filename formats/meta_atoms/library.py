@@ -21,8 +21,9 @@ from metalens.formats.meta_atoms.shapes import Family, Kind, parameters_of
 
 SCHEMA = "metalens.atom_library"
 VERSION, FAMILY_VERSION = 1, 2
-"""Of a file; the second of one whose meta-atoms are turned, polygons or of several families, which programs that know
-the first alone refuse."""
+"""Versions of a file; the second of one whose meta-atoms are turned, polygons or of several families, which programs
+that know the first alone refuse.
+"""
 
 Lattice = Literal["square", "hexagonal"]
 Side = Literal["substrate", "surrounding"]
@@ -33,17 +34,17 @@ LARGEST_FILE = 2**28
 
 MOST_ATOMS = 10**6
 MOST_SAMPLES = 10**4
-"""Of an axis of wavelengths or angles."""
+"""Largest number of samples of an axis of wavelengths or angles."""
 
 LEAST_LENGTH, MOST_LENGTH = 1e-12, 1e-3
 
 LEAST_ATOM = 2e-9
-"""Of the largest length of a library's meta-atoms in metres: a few atoms of the material."""
+"""Lower limit of the largest length of a library's meta-atoms in metres: a few atoms of the material."""
 
 """Metres between which pitch and height lie."""
 
 MOST_ENTRIES = 2**26
-"""Of a table: 10⁶ meta-atoms at 60 wavelengths."""
+"""Largest number of entries of a table: 10⁶ meta-atoms at 60 wavelengths."""
 
 _TEXTS = ("name", "shape", "material", "substrate", "surrounding", "lattice", "light_from")
 _AXES = ("geometry", "wavelength", "angle")

@@ -103,7 +103,7 @@ class Samples:
 
 
 _LARGEST = 1e18
-"""Of the numbers of a table, more than the frequency of any light in hertz."""
+"""Largest magnitude of the numbers of a table, more than the frequency of any light in hertz."""
 
 
 def read_samples(path: Path, parameters: tuple[str, ...], columns: ColumnMap | None = None) -> Samples:

@@ -48,7 +48,9 @@ Kind = Shape | Literal["mixed"]
 MOST_PARAMETERS = max(len(names) for names in PARAMETERS.values())
 
 MIXED_PARAMETERS = tuple(f"length_{number}" for number in range(1, MOST_PARAMETERS + 1))
-"""Of a mixed geometry: the parameters of each meta-atom's own shape, and 0 for those that it does not have."""
+"""Names of the parameters of a mixed geometry: the parameters of each meta-atom's own shape, and 0 for those that it
+does not have.
+"""
 
 POLYGONAL: Shape = "polygonal_pillar"
 TURNED: tuple[Shape, ...] = ("elliptical_pillar", "cross_pillar", "h_pillar", POLYGONAL)
@@ -62,10 +64,12 @@ POSSIBLE = {
 """What the lengths of a shape have to fulfil."""
 
 ELLIPSE_VERTICES = 48
-"""Of a round outline where gaps are measured: it is 0.2 % of the radius short of the ellipse between its corners."""
+"""Vertices of a round outline where gaps are measured: it is 0.2 % of the radius short of the ellipse between its
+corners.
+"""
 
 FEWEST_VERTICES, MOST_VERTICES = 3, 199
-"""Of a polygon: more are no polygon of GDSII."""
+"""Numbers of vertices of a polygon: more are no polygon of GDSII."""
 
 
 @dataclass(frozen=True)

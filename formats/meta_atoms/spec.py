@@ -171,7 +171,7 @@ class Light(Record):
         return self
 
     def wavelengths(self) -> np.ndarray:
-        """In metres."""
+        """Wavelengths in metres."""
         return _numbers(self.wavelength_nm) * 1e-9
 
 
@@ -216,7 +216,7 @@ class LibrarySpec(Record):
 
     @property
     def meta_atoms(self) -> tuple[MetaAtom, ...]:
-        """Of each family."""
+        """Meta-atoms of each family."""
         return self.meta_atom if isinstance(self.meta_atom, tuple) else (self.meta_atom,)
 
     def families(self) -> tuple[Family, ...]:
@@ -224,7 +224,7 @@ class LibrarySpec(Record):
         return tuple(atom.family() for atom in self.meta_atoms)
 
     def shape(self) -> Kind:
-        """Of all meta-atoms; mixed of several families."""
+        """Shape of all meta-atoms; ``mixed`` where there are several families."""
         return MIXED if len(self.meta_atoms) > 1 else self.meta_atoms[0].shape
 
     def geometry(self) -> np.ndarray:

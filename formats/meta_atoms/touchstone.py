@@ -24,7 +24,7 @@ _FORMATS = ("ma", "ri", "db")
 _NUMBERS, _NOISE = 9, 5
 
 _LARGEST = 1e18
-"""Of the numbers of a file: more than the frequency of any light in hertz."""
+"""Largest magnitude of the numbers of a file: more than the frequency of any light in hertz."""
 
 
 def read_touchstone(path: Path) -> tuple[np.ndarray, np.ndarray]:

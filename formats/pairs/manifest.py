@@ -28,7 +28,7 @@ Kind = Literal["simulated", "pseudo", "captured", "mixed"]
 _HASH = r"^[0-9a-f]{64}$"
 
 _Name = Annotated[str, Field(max_length=1000, pattern=r"^[^\x00]*$")]
-"""Of a photograph or a camera; files are named after it."""
+"""Name of a photograph or a camera; files are named after it."""
 
 _Remark = Annotated[str, Field(max_length=100_000)]
 

@@ -20,7 +20,7 @@ Split = Literal["train", "validation"]
 
 _SIDE = 16
 VALIDATION_SHARE = 0.05
-"""Of the photographs, if nothing else is asked for."""
+"""Share of the photographs, if nothing else is asked for."""
 
 ALIKE = 31
 """Two photographs whose looks differ in at most so many of their 256 bits count as copies of one.

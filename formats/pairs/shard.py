@@ -50,7 +50,7 @@ _DEFLATE = h5py.h5z.FILTER_DEFLATE
 
 
 class PairSample(NamedTuple):
-    """One pair.
+    """One pair of a shard: pictures and metadata.
 
     Attributes:
         clean: ``[y, x, 3]`` uint8 sRGB: the target of the positive path.

@@ -82,7 +82,7 @@ def matrix_profile(data: bytes) -> MatrixProfile | None:
 
 
 SRGB_TOLERANCE = 1e-3
-"""Of linear light, by which a profile may differ from sRGB and be it: tables in profiles are rounded."""
+"""Difference of linear light, by which a profile may differ from sRGB and be it: tables in profiles are rounded."""
 
 _SRGB_GAMMA = 1 / 2.2
 """What a PNG file of sRGB says in its gAMA chunk."""

@@ -31,7 +31,7 @@ _KEPT = tuple(
         ExifTags.Base.Copyright,
     )
 )
-"""Of the first directory, all texts."""
+"""Tags of the first directory, all texts."""
 
 _LEFT_OUT = {
     int(each)
@@ -44,10 +44,10 @@ _LEFT_OUT = {
         ExifTags.Base.CompressedBitsPerPixel,
     )
 }
-"""Of the Exif directory."""
+"""Tags of the Exif directory."""
 
 _SRGB = 1
-"""Of the tag ColorSpace."""
+"""Value of the tag ColorSpace."""
 
 
 @dataclass(frozen=True)

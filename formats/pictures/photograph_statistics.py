@@ -22,7 +22,9 @@ from metalens.formats.files.schema_version import WHOLE
 SCHEMA = "metalens.photograph_statistics"
 
 LEAST_SHARE = 1e-9
-"""Of a covariance's largest eigenvalue: below it, the smallest one of grey photographs is rounding and has no sign."""
+"""Share of a covariance's largest eigenvalue: below it, the smallest one of grey photographs is rounding and has no
+sign.
+"""
 
 Matrix = tuple[tuple[float, float, float], tuple[float, float, float], tuple[float, float, float]]
 

@@ -39,7 +39,7 @@ _UP = 2
 """PNG's filter that subtracts the row above."""
 
 _PROFILE_DATE, _PROFILE_IDENTITY = slice(24, 36), slice(84, 100)
-"""Of an ICC profile's header: when it was made, and a hash that may be 0."""
+"""Bytes of an ICC profile's header: when it was made, and a hash that may be 0."""
 
 
 @dataclass(frozen=True)

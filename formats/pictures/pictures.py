@@ -46,7 +46,7 @@ _BITS, _SAMPLES, _PLANAR = 258, 277, 284
 _FORMATS = ("PNG", "JPEG", "WEBP", "TIFF", "BMP", "PPM", "AVIF")
 
 _HEIC_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1")
-"""Of ISO/IEC 23008-12, for pictures in HEVC; ``mif1`` may be anything that libheif reads."""
+"""Brands of ISO/IEC 23008-12, for pictures in HEVC; ``mif1`` may be anything that libheif reads."""
 
 
 def read_picture(path: str | os.PathLike[str]) -> np.ndarray:

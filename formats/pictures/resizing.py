@@ -22,7 +22,7 @@ PART_PIXELS = 2**21
 
 @dataclass(frozen=True)
 class StoredLight:
-    """A photograph.
+    """A photograph in linear light, stored on disk.
 
     Attributes:
         pixels: its rows and columns.

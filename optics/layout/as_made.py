@@ -38,7 +38,7 @@ from metalens.optics.structure import Candidates, candidates_of
 STRUCTURE_FILE, LENS_FILE = "structure.h5", "lens.toml"
 
 WIDTH_TOLERANCE = 1.5
-"""Of a length, in steps of the layout's grid, by which it may lie beside a library."""
+"""Tolerance of a length, in steps of the layout's grid, by which it may lie beside a library."""
 
 TABLE_GRID = 1e-9
 """What stands for a grid in metres where there is none: tables are often rounded to nanometres."""
@@ -183,7 +183,7 @@ def _imported_phase(
 
 
 def _name(wanted: str | None, path: Path) -> str:
-    """Of the camera: the one that was asked for, or the file's."""
+    """Name of the camera: the one that was asked for, or the file's."""
     if wanted is not None and (len(wanted) > 80 or re.match(NAME, wanted) is None):
         raise InputError(
             f"--name {wanted!r}: expected at most 80 letters, digits, spaces, dots, underscores and hyphens, a letter "

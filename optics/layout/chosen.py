@@ -24,7 +24,7 @@ from metalens.optics.structure.choice import check_choice
 from metalens.optics.structure.polarised_choice import check_polarised_choice
 
 PROXY_PITCH = 350e-9
-"""Of the published pillars, in metres."""
+"""Pitch of the published pillars, in metres."""
 
 
 @dataclass(frozen=True)

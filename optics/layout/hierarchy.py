@@ -166,7 +166,7 @@ UNIT_POWERS = np.array([2, 4, 1, 1, 1, 1, 4, 4])
 """Powers of the unit of length in what :func:`measure` returns."""
 
 OUTLINE_COLUMNS = [0, 1, 2, 3, 6, 7]
-"""Of them those that do not depend on the place."""
+"""Those columns that do not depend on the place."""
 
 
 @dataclass

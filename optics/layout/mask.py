@@ -49,7 +49,9 @@ LARGEST_COORDINATE = 2**31 - 1
 """GDSII stores 32-bit integers."""
 
 MOST_VERTICES = 96
-"""Of a round outline; a ring has two circles and its seam, and a polygon of GDSII at most 199."""
+"""Largest number of vertices of a round outline; a ring has two circles and its seam, and a polygon of GDSII at most
+199.
+"""
 
 EPOCH = datetime(2000, 1, 1)
 """The time that files carry, so that equal structures make equal bytes."""
@@ -186,14 +188,14 @@ class _Drawing:
         return outline(family, lengths, self.options.grid, self.options.vertices, turned)
 
     def _largest_errors(self) -> tuple[float, float | None]:
-        """Of all lengths, and of all angles where meta-atoms are turned."""
+        """Largest errors of all lengths, and of all angles where meta-atoms are turned."""
         if self.structure.rotation is None:
             return max(self._error(atom) for atom in self.outlines), None
         errors = [self._turned_error(atom) for atom in self.outlines]
         return max(width for width, _ in errors), max(angle for _, angle in errors)
 
     def _turned_error(self, atom: int) -> tuple[float, float]:
-        """Of lengths and angle of a turned rectangle as it is read back."""
+        """Errors of lengths and angle of a turned rectangle as it is read back."""
         assert self.structure.rotation is not None
         features = measure(self.outlines[atom][None] * self.options.grid)[:, OUTLINE_COLUMNS]
         sides, angle = principal_sides(np.append(features, [[0.0]], axis=1))

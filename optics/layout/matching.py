@@ -21,7 +21,7 @@ ROUND_BOX = 0.2
 """Weight of the box of round outlines: a polygon of few corners has another one than its ellipse."""
 
 CORNERS = 720
-"""Of an ideal round outline: its lengths are true to 10⁻⁵."""
+"""Corners of an ideal round outline: its lengths are true to 10⁻⁵."""
 
 BLOCK = 256
 """Outlines that are compared at once."""
@@ -132,7 +132,7 @@ def _unturned(lengths: np.ndarray) -> np.ndarray:
 
 
 def _angle(lengths: np.ndarray) -> np.ndarray:
-    """Of the axis along which an outline reaches farthest, anticlockwise from x: axial moments turn twice as fast."""
+    """Angle of the axis along which an outline reaches farthest, anticlockwise from x: axial moments turn twice as fast."""
     return np.asarray(0.5 * np.arctan2(lengths[:, 3], lengths[:, 2]))
 
 

@@ -26,7 +26,7 @@ LARGEST_SPACINGS = 3
 """Mean spacings, above which a polygon is no meta-atom."""
 
 SKIPPED_PERCENT = 1
-"""Of the places on each side, by which the meta-atoms' spread is not judged: marks may stand far off."""
+"""Percentage of the places on each side, by which the meta-atoms' spread is not judged: marks may stand far off."""
 
 LISTED = 4
 
@@ -258,7 +258,7 @@ def _geometries(lengths: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _diameter(structure: Structure) -> float:
-    """Of the largest disc that meta-atoms fill up to its rim, their cells reaching beyond it; 0 if they fill none.
+    """Diameter of the largest disc that meta-atoms fill up to its rim, their cells reaching beyond it; 0 if they fill none.
 
     Sites that are left out inside a lens are no rim: only those count from which a way leads out over empty sites.
     """

@@ -29,16 +29,16 @@ MICRO, NANO = 1e-6, 1e-9
 LARGEST_FILE = 2**31
 
 TOLERANCE = 2e-9
-"""Of a position in metres: tables are often rounded to whole nanometres."""
+"""Tolerance of a position in metres: tables are often rounded to whole nanometres."""
 
 RADIUS, ROTATION, FAMILY = "radius_nm", "rotation_deg", "family"
 PILLARS: tuple[Shape, ...] = ("round_pillar", "square_pillar", "rectangular_pillar", "annular_pillar")
 
 ANGLE_TOLERANCE = 1e-3
-"""Of an angle in radians: tables hold decimals of degrees."""
+"""Tolerance of an angle in radians: tables hold decimals of degrees."""
 
 LARGEST_NUMBER = 1e9
-"""Of a place in µm or a length in nm: a kilometre, a metre."""
+"""Largest magnitude of a place in µm or a length in nm: a kilometre, a metre."""
 
 
 def write_sites_table(path: str | os.PathLike[str], structure: Structure) -> int:

@@ -24,7 +24,7 @@ Number = Callable[[Surface, str, float | None], float]
 """The first value of a keyword of a surface, or a value if there is none."""
 
 TERMS = 8
-"""Of an even asphere."""
+"""Number of terms of an even asphere."""
 
 MODEL_GLASS = "___BLANK"
 

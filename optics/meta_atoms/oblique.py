@@ -16,7 +16,7 @@ POLARISATIONS = ("s", "p")
 """Order of the first axis of every table: electric field across the plane of incidence, and in it."""
 
 BEYOND = 1e-4
-"""Of sin² of the last angle, by which light may lie beyond it: rounding to float32."""
+"""Excess of sin² of the last angle, by which light may lie beyond it: rounding to float32."""
 
 
 @register_dataclass

@@ -76,7 +76,7 @@ def _freeform(record: families.FreeformPhase, lens: Lens) -> Freeform:
 
 
 RADIANS = {"rad": 1.0, "turns": 2 * np.pi, "levels": 2 * np.pi / 256}
-"""Of the units of a phase map."""
+"""Radians in each of the units of a phase map."""
 
 
 def _units(record: families.FreeformPhase, samples: np.ndarray) -> str:

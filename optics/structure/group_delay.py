@@ -20,7 +20,7 @@ from scipy.constants import c
 from metalens.optics.structure.candidates import Candidates
 
 _STEP = 5e-3
-"""Of the frequency, on either side, for the slope of the phase."""
+"""Relative step of the frequency, on either side, for the slope of the phase."""
 
 
 @dataclass(frozen=True)

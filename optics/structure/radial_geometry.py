@@ -54,7 +54,7 @@ class RadialGeometry(Built):
 
     @property
     def has_flat_cells(self) -> bool:
-        """Of ``nearest`` alone. See :class:`Built`."""
+        """Whether cells are flat: those of the interpolation ``nearest`` are. See :class:`Built`."""
         return self.interpolation == "nearest"
 
     def geometry_at(self, y: jax.Array, x: jax.Array) -> jax.Array:

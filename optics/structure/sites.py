@@ -31,7 +31,9 @@ BETWEEN = 1e-3
 """Share of the pitch within which a point counts as on the line between two cells; ten times the error of float32."""
 
 LARGEST_DIFFERENCE = 0.02
-"""Of a structure's pitch or height from that of the arrays by which its meta-atoms are known, relative."""
+"""Largest difference of a structure's pitch or height from that of the arrays by which its meta-atoms are known,
+relative.
+"""
 
 
 @register_dataclass

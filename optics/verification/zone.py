@@ -128,7 +128,7 @@ class _Mean:
 
     @property
     def standard_error(self) -> float:
-        """Of the mean over constant phases, relative to the local amplitude; 0 of one alone, which does not tell it."""
+        """Standard error of the mean over constant phases, relative to the local amplitude; 0 for a single one."""
         if len(self.each) < 2:
             return 0.0
         rest = self.each - self.amplitude / self.alike.mean() * self.alike

@@ -34,7 +34,9 @@ LEAST_SIGNAL = 5.0
 """The brightest sample of a mean function, in standard deviations of the border's noise, that counts as light."""
 
 LEAST_CLIPPED = 64.0
-"""Of a flat top above the darkest sample, in steps of the numbers: what is fainter may be flat by rounding."""
+"""Least height of a flat top above the darkest sample, in steps of the numbers: what is fainter may be flat by
+rounding.
+"""
 
 LARGEST_BORDER = 0.05
 """Light at the border of a window, of the brightest sample, beyond which the window is told to hold too little."""

@@ -21,7 +21,9 @@ from metalens.psf.spectra.spectrum import spectral_quadrature
 NUMBERS = tuple(Ranges.model_fields)
 
 DEFAULT_INDEX = 1.4607
-"""Of the glass between stop and lens, if the camera names none: fused silica at 546 nm (Malitson, 1965)."""
+"""Refractive index of the glass between stop and lens, if the camera names none: fused silica at 546 nm (Malitson,
+1965).
+"""
 
 MARGIN = 1.05
 """The lens behind a stop is larger than the beam of the sensor's corner by this factor: the search moves that beam."""
@@ -192,7 +194,7 @@ def _walk(sine: np.ndarray, thickness: np.ndarray, index: float) -> np.ndarray:
 
 
 def substrate_index(camera: Camera) -> float:
-    """Of the glass between stop and lens."""
+    """Refractive index of the glass between stop and lens."""
     return DEFAULT_INDEX if camera.lens.substrate is None else camera.lens.substrate.index
 
 

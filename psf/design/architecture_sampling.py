@@ -27,7 +27,7 @@ CHOICE_KEPT = 0.75
 """How often a step keeps the choice of the candidate it starts from."""
 
 DRAWN_LOG2 = 14
-"""Of so many architectures (log₂) those within the envelope are taken."""
+"""Log₂ of the number of architectures that are drawn; those within the envelope are taken."""
 
 FRONTS = {
     "track": ("restored_db", "-track_length_um"),
@@ -185,5 +185,5 @@ def reflected(place: np.ndarray) -> np.ndarray:
 
 
 def _different(count: int) -> str:
-    """Of draws that repeat each other, where few keys or none vary, each counts once."""
+    """A clause on draws that repeat each other, where few keys vary: each counts once."""
     return {0: "none", 1: "1 different one"}.get(count, f"{count} different ones")

@@ -13,7 +13,7 @@ from metalens.psf.design.objectives import modulation
 from metalens.psf.design.search import Task
 
 FREQUENCY = 0.25
-"""Of Nyquist, at which the colours are compared."""
+"""Share of Nyquist, at which the colours are compared."""
 
 GIVEN_UP = 1 / 3
 """Share of the sharpest colour's contrast below which a colour counts as given up."""

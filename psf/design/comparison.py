@@ -64,7 +64,7 @@ def best_hyperbolic(task: Task, output: Path) -> tuple[Camera, float]:
 
 
 def candidate_wavelengths(problem: Problem) -> tuple[float, ...]:
-    """In nm, evenly from the shortest to the longest wavelength."""
+    """Wavelengths in nm, evenly from the shortest to the longest."""
     shortest, longest = (1e9 * float(problem.wavelength[end]) for end in (0, -1))
     return tuple(round(float(each), 1) for each in np.unique(np.linspace(shortest, longest, CANDIDATES)))
 

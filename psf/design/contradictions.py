@@ -69,7 +69,7 @@ def contradictions_with(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray
 
 
 def subpixels_of(spec: DesignSpec, lens: Metalens, wavelength: np.ndarray) -> int:
-    """As many samples along a pixel as resolve the light, where a figure needs that; else whole pixels.
+    """Samples along a pixel: as many as resolve the light where a figure needs that, else one.
 
     Args:
         spec: the specification.

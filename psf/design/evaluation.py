@@ -38,7 +38,7 @@ LARGEST_WINDOW = 301
 """Pixels a side; a lens that throws its light farther loses what lies beyond."""
 
 QUARTER = 0.25
-"""Of the Nyquist frequency, at which contrast is told."""
+"""Share of the Nyquist frequency, at which contrast is told."""
 
 
 @dataclass(frozen=True)

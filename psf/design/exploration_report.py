@@ -51,7 +51,7 @@ LABELS = {
     "light": "light, efficiency / F²",
     "tolerance_loss_db": "lost by tolerances (dB)",
 }
-"""Of the chart's axes."""
+"""Labels of the chart's axes."""
 
 
 def write_exploration_report(found: ExplorationResult) -> dict[str, Any]:

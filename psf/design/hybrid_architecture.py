@@ -28,7 +28,7 @@ from metalens.psf.rays import chief_ray, ray_landing, seen_cone
 from metalens.psf.spectra.spectrum import spectral_quadrature
 
 TERMS = 4
-"""Of the phase to begin with: r², r⁴, r⁶, r⁸."""
+"""Number of terms of the phase to begin with: r², r⁴, r⁶, r⁸."""
 
 _ANGLES = np.radians(np.arange(0, 80, 0.1))
 _RAYS, _STEPS = 16, 8

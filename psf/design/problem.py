@@ -20,7 +20,7 @@ from metalens.psf.spectra.spectrum import spectral_quadrature
 from metalens.psf.window import choose_window
 
 WANTED_SHARE = 0.98
-"""Of the light in a window at every field and channel."""
+"""Share of the light in a window at every field and channel."""
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ class Design:
 
     @property
     def loss(self) -> float:
-        """Of the best lens."""
+        """Loss of the best lens."""
         return best_of(self.state)[1]
 
 

@@ -35,7 +35,7 @@ PLAN_EVERY = 25
 """Steps between choices of the simulation's sampling, as the phase may become steeper."""
 
 LARGEST_HALVINGS = 8
-"""Of a step to a lens that cannot be simulated; then the search stays where it is."""
+"""Halvings of a step to a lens that cannot be simulated; then the search stays where it is."""
 
 Gradient = Callable[[jax.Array], tuple[tuple[jax.Array, jax.Array], jax.Array]]
 """Numbers to (loss, objectives' logarithms) and the loss' gradient."""

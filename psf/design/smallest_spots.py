@@ -26,7 +26,7 @@ PLACE = 0.1
 """Share with which the centroid of a spot is held to its place: a smaller image would have smaller spots."""
 
 LARGEST_EVALUATIONS = 200
-"""Of the landing points in one fit."""
+"""Largest number of evaluations of the landing points in one fit."""
 
 
 def smallest_spots(view: CameraView, wavelengths: np.ndarray, variables: LensVariables, start: Metalens) -> np.ndarray:

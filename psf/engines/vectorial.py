@@ -36,7 +36,9 @@ from metalens.psf.engines.pixels import pixel_centres, pixel_integrator
 from metalens.psf.rays import chief_ray
 
 LEAST_COSINE = 0.05
-"""Of light behind the lens: 87° from the axis. Places that bend it farther have the field of this angle."""
+"""Smallest cosine of light behind the lens: 87° from the axis. Places that bend it farther have the field of this
+angle.
+"""
 
 Polarisation = Literal["s", "p"]
 

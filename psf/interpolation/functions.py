@@ -105,7 +105,7 @@ class HatFunctions:
         return values.reshape(len(y), len(x), *reduced.shape[1:])
 
     def at(self, position: np.ndarray) -> np.ndarray:
-        """As of :class:`FieldFunctions`."""
+        """See :class:`FieldFunctions`."""
         return np.tensordot(node_weights(self.bank, position), self.nodes, 1).astype(np.float32)
 
     def share(self, y: np.ndarray, x: np.ndarray) -> np.ndarray:
@@ -114,7 +114,7 @@ class HatFunctions:
         return np.asarray(sums[..., 0, 0])
 
     def displacement(self, position: np.ndarray) -> np.ndarray:
-        """As of :class:`FieldFunctions`."""
+        """See :class:`FieldFunctions`."""
         return np.tensordot(node_weights(self.bank, position), self.centroid, 1)
 
 

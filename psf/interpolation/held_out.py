@@ -19,10 +19,11 @@ from metalens.psf.interpolation.natural_scenes import scene_error_power, scene_p
 from metalens.psf.interpolation.radius import RadialFunctions
 
 NARROW = 0.45
-"""Of the widest gap between two radii. In narrower gaps nothing is simulated."""
+"""Share of the widest gap between two radii. In narrower gaps nothing is simulated."""
 
 AZIMUTH = np.pi / 8
-"""Of the places: between the axis and the diagonal, where functions are turned farthest from a row of pixels."""
+"""Azimuth of the places: between the axis and the diagonal, where functions are turned farthest from a row of pixels.
+"""
 
 STRATA = 4
 """Parts of each side of a sensor, in each of which one cell of a grid is tried."""
@@ -31,7 +32,7 @@ IN_CELL = 0.5 - 0.5 * np.sqrt(1 - np.sqrt(8 / 15))
 """Where in a cell: the squared error of hat windows goes with (4t(1 − t))², whose mean is 8/15."""
 
 MARGIN = 1.25
-"""Of the squared error, as few places stand for all."""
+"""Safety factor of the squared error, as few places stand for all."""
 
 _STEPS = 64
 """Places in a gap that are tried."""

@@ -9,7 +9,7 @@ import numpy as np
 from scipy.fft import rfft2
 
 SCENE_VARIANCE = 0.06
-"""Of the linear light of scenes in 0..1; that of evenly spread values is 1/12."""
+"""Variance of the linear light of scenes in 0..1; that of evenly spread values is 1/12."""
 
 LARGEST_SCALE = 400.0
 """Correlation length of natural scenes in pixels: the knee of their spectrum."""

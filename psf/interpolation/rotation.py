@@ -74,7 +74,7 @@ def _rotated_one(coefficients: jax.Array, cosine: jax.Array, sine: jax.Array) ->
 
 
 def _weights(share: jax.Array) -> list[jax.Array]:
-    """Of the cubic B-spline at the samples −1..2 for a value at ``share`` in 0..1."""
+    """Weights of the cubic B-spline at the samples −1..2 for a value at ``share`` in 0..1."""
     rest = 1 - share
     return [
         rest**3 / 6,

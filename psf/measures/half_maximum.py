@@ -15,7 +15,7 @@ FIRST_REACH = 12
 """Samples on each side of the peak that are looked at first; doubled until the contour is found."""
 
 ORDER = 5
-"""Of the interpolating splines."""
+"""Degree of the interpolating splines."""
 
 
 def half_maximum_widths(intensity: np.ndarray, pixel_pitch: float, tangential: np.ndarray) -> np.ndarray:

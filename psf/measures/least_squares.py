@@ -22,7 +22,7 @@ CONVERGED = 2e-4
 """Step in σ, and of ln σ, under which a fit has arrived: Newton squares what is left, to 1e-6 of the width."""
 
 _POWER_Y, _POWER_X = np.array([0, 1, 0, 2, 1, 0]), np.array([0, 0, 1, 0, 1, 2])
-"""Of the monomials 1, y, x, y², yx, x²."""
+"""Powers of the monomials 1, y, x, y², yx, x²."""
 
 _PRODUCT_Y, _PRODUCT_X = _POWER_Y[:, None] + _POWER_Y, _POWER_X[:, None] + _POWER_X
 

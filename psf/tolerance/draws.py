@@ -31,7 +31,7 @@ from metalens.optics.refraction.dispersion import Cauchy
 from metalens.optics.refraction.surfaces import Surface
 
 NAMES = tuple(Errors.model_fields)
-"""Of all errors, in the order of the file; a name's place is its counter's word."""
+"""Names of all errors, in the order of the file; a name's place is its counter's word."""
 
 FABRICATION = {
     "width_error_nm": ("width_error", 1e-9),

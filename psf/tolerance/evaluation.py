@@ -60,7 +60,7 @@ FIGURES = {
 """Figure of merit → kind of its limit: ``least`` if larger is better, ``most`` if smaller is better."""
 
 WANTED_SHARE = 0.95
-"""Of the light in the default window, at every field and channel of the lens as it was drawn."""
+"""Share of the light in the default window, at every field and channel of the lens as it was drawn."""
 
 LARGEST_SUBPIXELS = 5
 

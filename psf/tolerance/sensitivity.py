@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 
 DEGREE = 2
-"""Of the polynomials: a figure falls to both sides of its best place."""
+"""Degree of the polynomials: a figure falls to both sides of its best place."""
 
 DRAWS_PER_COEFFICIENT = 3
 """Fewer draws than these times the number of coefficients say too little of each."""

@@ -36,7 +36,7 @@ class TrainingDescription(_Kept):
 
 
 class AdapterDescription(_Kept):
-    """An adapter."""
+    """Description of an adapter, as ``adapter.json`` holds it."""
 
     schema_: Literal["metalens.adapter"] = Field(alias="schema")
     version: Annotated[Literal[1], WHOLE]

@@ -30,7 +30,7 @@ class PathShares:
         return self
 
     def draw(self, generator: torch.Generator) -> str:
-        """Draw a path."""
+        """Draw the path of a training step."""
         shares = torch.tensor([getattr(self, path) for path in PATHS])
         return PATHS[int(torch.multinomial(shares, 1, generator=generator))]
 

@@ -35,7 +35,7 @@ NOISE_SCALES = tuple(float(value) for value in np.logspace(-1, 2, 7))
 bits, change of the functions between the nodes."""
 
 MEAN_LIGHT = 0.2
-"""Of photographs, in shares of white: the light whose shot noise the filter expects."""
+"""Mean of photographs, in shares of white: the light whose shot noise the filter expects."""
 
 
 def wiener_joint(

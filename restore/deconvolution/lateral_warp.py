@@ -21,7 +21,7 @@ KNOTS = 65
 """Places along each side at which the movement is turned round; it is smooth."""
 
 SOLVER_STEPS = 30
-"""Of the fixed point that turns it round; each gains the digits that the movement's slope has."""
+"""Steps of the fixed point that turns it round; each gains the digits that the movement's slope has."""
 
 
 class LateralWarp:

@@ -102,7 +102,7 @@ class LocalBlur:
         return F.pad(light[None], (x, x, y, y), mode="reflect")[0]
 
     def forward(self, scene: Tensor) -> Tensor:
-        """Blur.
+        """Blur the picture, block by block.
 
         Args:
             scene: ``[3, y + 2 margin, x + 2 margin]`` linear light.

@@ -9,7 +9,7 @@ import numpy as np
 
 @dataclass(frozen=True)
 class Capture:
-    """One capture.
+    """One capture and where it lies on the sensor.
 
     Attributes:
         picture: ``[y, x, 3]`` sRGB, uint8 or floats in 0..1.

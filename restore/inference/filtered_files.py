@@ -140,7 +140,7 @@ class _Work:
             raise InputError(f"{capture.name}: {error}") from error
 
     def write(self, capture: AnyCapture, values: np.ndarray) -> list[dict[str, Any]]:
-        """Write it."""
+        """Write the restored picture."""
         (path,) = self.files(capture)
         origin = capture.path if isinstance(capture, CaptureFile) else None
         metadata = NO_METADATA if origin is None else read_metadata(origin)

@@ -40,7 +40,7 @@ VERSION = "1"
 SUFFIX = ".safetensors"
 
 LARGEST_FILE = 2**33
-"""Of a photograph of the largest size that is read there are 2 GB."""
+"""Largest size in bytes; the latents of the largest photograph that is read take 2 GB."""
 
 
 def save_latents(

@@ -33,7 +33,7 @@ _NEIGHBOURHOOD = 9
 """Pixels along a side over which differences are averaged."""
 
 _STEP = 1e-3
-"""Of light, for the slope of the camera's curve."""
+"""Step of light, for the slope of the camera's curve."""
 
 
 @dataclass(frozen=True)

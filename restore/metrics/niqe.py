@@ -27,7 +27,7 @@ PATCH = 96
 """Side of a patch in pixels; half of it at the second scale."""
 
 SMALLEST_SIDE = 2 * PATCH
-"""Of a picture: fewer than 2 × 2 patches have no covariance worth the name."""
+"""Smallest side of a picture: fewer than 2 × 2 patches have no covariance worth the name."""
 
 _LUMA = np.array([0.2989, 0.587, 0.114])
 

@@ -174,7 +174,7 @@ class AutoencoderTraining(Trainee):
         self.memory = f"lower --batch (now {config.batch}) or --crop (now {config.crop})."
 
     def optimisation(self, budget: Budget) -> Optimisation:
-        """Of the whole autoencoder."""
+        """Optimisation of the whole autoencoder."""
         parameters = dict(self.model.named_parameters())
         return Optimisation(parameters, learning_rate=self.config.learning_rate, budget=budget, weight_decay=1e-4)
 
@@ -212,7 +212,7 @@ class DenoiserTraining(Trainee):
         self.memory = f"lower {size}, or pass --precision bf16."
 
     def optimisation(self, budget: Budget) -> Optimisation:
-        """Of the U-Net and the prompts."""
+        """Optimisation of the U-Net and the prompts."""
         prompts = nn.ParameterDict(self.prior.prompts)
         parameters = dict(self.model.named_parameters()) | dict(prompts.named_parameters(prefix="prompts"))
         return Optimisation(parameters, learning_rate=self.config.denoiser_learning_rate, budget=budget)

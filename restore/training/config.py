@@ -32,7 +32,7 @@ Precision = Literal["fp32", "bf16"]
 EdgeWeight = Annotated[float, Field(ge=1, le=100)]
 
 TABLES = ("training", "adapter", "paths")
-"""Of a recipe."""
+"""Tables of a recipe."""
 
 
 @told_as_input_error("training")

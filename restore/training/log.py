@@ -46,7 +46,7 @@ class TrainingHistory(BaseModel):
 
 
 _TERMS = {"loss", "l2", "l1", "perceptual"}
-"""Of a path's loss; each path has some."""
+"""Terms of a path's loss; each path has some."""
 
 
 class TrainingLog:

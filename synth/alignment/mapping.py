@@ -34,7 +34,7 @@ class DistortionModel:
 
     @property
     def exponents(self) -> np.ndarray:
-        """Of y and x, ``[term, 2]``, of a polynomial."""
+        """Exponents of y and x, ``[term, 2]``, of a polynomial."""
         orders = range(2, self.order + 1)
         return np.array([(total - j, j) for total in orders for j in range(total + 1)], dtype=int).reshape(-1, 2)
 

@@ -28,8 +28,9 @@ SCALES = (2, 4, 8)
 """Pixels to a sample of the halo's grid."""
 
 LEAST_RESPONSE = 0.1
-"""Of the strongest: patterns of the halo's samples that show less are left out. They would be large and alternate, and
-where functions change from place to place they do not cancel."""
+"""Share of the strongest: patterns of the halo's samples that show less are left out. They would be large and
+alternate, and where functions change from place to place they do not cancel.
+"""
 
 USUAL_BLOCK = 64
 """Pixels along a block's side, for what a choice costs."""
@@ -64,7 +65,7 @@ class HaloSplit:
 
     @cached_property
     def _axes(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Of y and x: ``[sample, pixel]`` least-squares fit, and ``[pixel, sample]`` what the samples stand for."""
+        """Matrices of y and x: ``[sample, pixel]`` least-squares fit, and ``[pixel, sample]`` what the samples stand for."""
         axes = []
         for length in self.kernel:
             half = -(-(length // 2) // self.scale)

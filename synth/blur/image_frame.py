@@ -14,7 +14,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
 
 LARGEST_SCALE = 8
-"""Of the halo's grid: margins are multiples of it."""
+"""Largest scale of the halo's grid: margins are multiples of it."""
 
 WARP_MARGIN = 16
 """Pixels beyond the functions' reach, from which a warp can bring light."""

@@ -24,10 +24,10 @@ BETWEEN = 2
 """Places that are fitted, to an interval: its end and its middle."""
 
 CUTOFFS = (1e-7, 1e-5, 1e-4, 3e-4, 1e-3, 3e-3, 1e-2)
-"""Of singular values of the waves over a block, as shares of the largest."""
+"""Cutoffs of singular values of the waves over a block, as shares of the largest."""
 
 LARGEST_GAIN = 300.0
-"""Of a wave's kernel, over functions of values up to 1."""
+"""Largest gain of a wave's kernel, over functions of values up to 1."""
 
 LEAST_COUNT = 6
 """Blocks along each side with which the search begins at most."""
@@ -36,11 +36,12 @@ LARGEST_COUNT = 32
 """Blocks along each side at most."""
 
 TRANSFORM_COST = 10
-"""Of a sample of the transforms, in multiplications with a wave's kernel: from blurs of 400² pixels timed with 25 waves
-in 6² blocks, and with 13 in 8² and 11²."""
+"""Cost of a sample of the transforms, in multiplications with a wave's kernel: from blurs of 400² pixels timed with 25
+waves in 6² blocks, and with 13 in 8² and 11².
+"""
 
 WORTHWHILE = 0.9
-"""Of the cost, that a finer division must promise to be fitted too."""
+"""Share of the cost, that a finer division must promise to be fitted too."""
 
 
 def _diamond(order: int) -> Waves:

@@ -45,7 +45,7 @@ ROUNDED_TOLERANCE = 5e-4
 """From which on they are; rounding changes an image by some hundred-thousandths."""
 
 ROUNDING_SHARE = 0.2
-"""Of the tolerance, that rounding may take; where it would take more, transforms stay as they are."""
+"""Share of the tolerance, that rounding may take; where it would take more, transforms stay as they are."""
 
 
 @told_as_input_error("blur")
@@ -279,7 +279,7 @@ def _warp(functions: FieldFunctions, frame: Frame, settings: BlurSettings, rays:
 
 
 def blur(operator: ShiftVariantBlur, scene: jax.Array | np.ndarray) -> jax.Array:
-    """Blur a scene.
+    """Blur a scene by the functions of the operator.
 
     Args:
         operator: from :func:`shift_variant_blur`.

@@ -21,7 +21,7 @@ TAPS = 6
 """Samples that a value is interpolated from."""
 
 SOLVER_STEPS = 12
-"""Of the fixed point that turns a movement round; each gains the digits that the movement's slope has."""
+"""Steps of the fixed point that turns a movement round; each gains the digits that the movement's slope has."""
 
 
 @register_dataclass

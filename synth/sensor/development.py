@@ -11,7 +11,7 @@ from metalens.formats.pictures.scene import to_8_bit
 from metalens.synth.sensor.exposure import Exposure
 
 LEAST_WHITE = 1e-3
-"""Of a white scene's light, below which a pixel is dark whatever the scene."""
+"""Share of a white scene's light, below which a pixel is dark whatever the scene."""
 
 
 def develop(

@@ -28,7 +28,7 @@ LEAST_DARK_VARIANCE = 0.24
 """In DN²: below, the temporal dark noise is not known for the steps of the numbers, and EMVA 1288 states this limit."""
 
 LARGEST_FLICKER = 0.5
-"""Of the mean light of a level: by more its frames differ only if they are of several levels."""
+"""Share of the mean light of a level: by more its frames differ only if they are of several levels."""
 
 FEWEST_LEVELS = 3
 _EMPTIED = 0.5  # share of the largest variance below which a level has lost its noise to clipping

@@ -28,7 +28,7 @@ DRAW = 1.0
 
 PSF_NODE_BYTES = 0.6e6
 BYTES_PER_PIXEL = 2.0
-"""Of a picture as PNG or in a shard, all channels."""
+"""Bytes for a pixel of a picture as PNG or in a shard, all channels."""
 
 VERSIONS = {"baselines": 5, "restorer": 4}
 """Pictures that are kept of each test photograph."""

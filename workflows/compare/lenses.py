@@ -17,7 +17,7 @@ from metalens.psf.spectra.spectrum import spectral_quadrature
 
 @dataclass(frozen=True)
 class ComparedLens:
-    """One lens.
+    """One of the compared lenses.
 
     Attributes:
         source: as it was given: a preset's name or a file's path.

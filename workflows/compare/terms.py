@@ -17,7 +17,7 @@ VARIANTS = ("α = 0.75", "consistent, α = 0.75")
 """What is restored with the adapted restorer."""
 
 METRICS = ("psnr", "ssim", "st_lpips", "mtf50")
-"""Of the benchmark."""
+"""Metrics of the benchmark."""
 
 TUNING_PAIRS = 12
 """Training pairs of a comparison without training: baselines choose their regulariser on three of them."""
