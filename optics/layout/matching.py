@@ -132,7 +132,7 @@ def _unturned(lengths: np.ndarray) -> np.ndarray:
 
 
 def _angle(lengths: np.ndarray) -> np.ndarray:
-    """Angle of the axis along which an outline reaches farthest, anticlockwise from x: axial moments turn twice as fast."""
+    """Angle from x of the longest axis of an outline, anticlockwise: axial moments turn twice as fast."""
     return np.asarray(0.5 * np.arctan2(lengths[:, 3], lengths[:, 2]))
 
 

@@ -258,7 +258,7 @@ def _geometries(lengths: np.ndarray, outline: np.ndarray) -> tuple[np.ndarray, n
 
 
 def _diameter(structure: Structure) -> float:
-    """Diameter of the largest disc that meta-atoms fill up to its rim, their cells reaching beyond it; 0 if they fill none.
+    """Diameter of the largest disc that meta-atoms fill, their cells reaching beyond its rim; 0 if they fill none.
 
     Sites that are left out inside a lens are no rim: only those count from which a way leads out over empty sites.
     """

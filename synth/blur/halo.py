@@ -65,7 +65,7 @@ class HaloSplit:
 
     @cached_property
     def _axes(self) -> list[tuple[np.ndarray, np.ndarray]]:
-        """Matrices of y and x: ``[sample, pixel]`` least-squares fit, and ``[pixel, sample]`` what the samples stand for."""
+        """Matrices of y and x: ``[sample, pixel]`` of the fit, ``[pixel, sample]`` of what the samples stand for."""
         axes = []
         for length in self.kernel:
             half = -(-(length // 2) // self.scale)
