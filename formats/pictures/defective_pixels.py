@@ -12,8 +12,7 @@ from it: harmonic interpolation, where each is the mean of its four neighbours.
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage, sparse
-from scipy.sparse.linalg import spsolve
+from scipy import ndimage
 
 from metalens.formats.camera.sensor import Sensor
 from metalens.formats.camera.sensor_noise import noise_variance
@@ -111,6 +110,9 @@ def _shifted(values: np.ndarray, offsets: list[tuple[int, int]]) -> np.ndarray:
 
 def _harmonic(light: np.ndarray, hole: np.ndarray) -> np.ndarray:
     """Light ``[pixel, 3]`` in a hole ``[y, x]``, where each pixel is the mean of its neighbours in the frame."""
+    from scipy import sparse  # 0.1 s, which captures without defective pixels do not need
+    from scipy.sparse.linalg import spsolve
+
     number = np.full(hole.shape, -1)
     count = int(hole.sum())
     number[hole] = np.arange(count)

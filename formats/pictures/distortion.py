@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.interpolate import CubicSpline
 from scipy.ndimage import map_coordinates
 
 from metalens.formats.files.errors import InputError
@@ -97,6 +96,8 @@ def undistorted(picture: np.ndarray, distortion: Distortion, place: tuple[int, i
 
 def _shrinking(distortion: Distortion, wanted: np.ndarray) -> np.ndarray:
     """r/r₀ at places r₀ ``[y, x]``, in pixels from the centre; NaN where the camera sees nothing."""
+    from scipy.interpolate import CubicSpline  # 0.1 s, which cameras without distortion do not need
+
     rectilinear = distortion.rectilinear / distortion.pixel_pitch
     share = np.append(1.0, distortion.radius[1:] / distortion.rectilinear[1:])
     found = CubicSpline(rectilinear, share, bc_type=((1, 0.0), "not-a-knot"))(wanted)

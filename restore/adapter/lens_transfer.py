@@ -21,7 +21,6 @@ from metalens.restore.adapter.adapter_file import (
     read_tensors,
     save_adapter,
 )
-from metalens.restore.adapter.model_card import write_transfer_card
 from metalens.restore.adapter.restorer import AdapterConfig, Restorer
 from metalens.restore.conditioning.degradation_map import CELLS, CHANNELS
 from metalens.restore.conditioning.lens_maps import LensMaps
@@ -221,6 +220,8 @@ def transfer_adapter(
     Raises:
         InputError: the adapter cannot be used, or the output exists.
     """
+    from metalens.restore.adapter.model_card import write_transfer_card  # jinja2: 0.1 s, which restoring does not need
+
     restorer = adapter_for(initial, bank, prior=prior)
     with atomic_directory(output) as folder:
         save_adapter(folder, restorer)
