@@ -18,6 +18,7 @@ import numpy as np
 from metalens.formats.files.errors import InputError
 from metalens.formats.meta_atoms.verification import Verification
 from metalens.formats.meta_atoms.whole_row import RowFunction, WholeRow
+from metalens.optics.aperture import Circle
 from metalens.optics.fabrication import library_of
 from metalens.optics.neighbours import Neighbours, neighbours_of
 from metalens.optics.phase.gradient import phase_slope
@@ -61,12 +62,17 @@ def row_of(plan: VerificationPlan) -> Row:
         The meta-atoms from one rim to the other.
 
     Raises:
-        InputError: the lens has a stop or a cover glass, a site along the row is empty, or there are more meta-atoms
-            than can be computed together.
+        InputError: the lens has a stop, a cover glass or an opening that is no disc, a site along the row is empty, or
+            there are more meta-atoms than can be computed together.
     """
     lens, pitch = plan.lens, plan.library.pitch
-    for part, name in ((lens.stop, "a stop in front"), (lens.cover_glass, "a cover glass")):
-        if part is not None:
+    parts = {
+        "a stop in front": lens.stop is not None,
+        "a cover glass": lens.cover_glass is not None,
+        "an opening that is no disc": not isinstance(lens.aperture, Circle),
+    }
+    for name, has in parts.items():
+        if has:
             raise InputError(
                 f"verify --whole-row: the lens has {name}, and the row is computed for a lens alone in air; leave it "
                 "out of the lens.toml, or verify zones alone."

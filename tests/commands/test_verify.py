@@ -203,6 +203,7 @@ def test_the_plan_of_a_row_tells_its_meta_atoms_and_more_time(small_row, tmp_pat
             "1715 meta-atoms lie along the diameter, and at most 64 are",
         ),
         ({"stop": {"diameter_um": 5.0, "distance_um": 2.0}}, "the lens has a stop in front"),
+        ({"aperture": {"shape": "annulus", "inner_diameter_um": 2.0}}, "the lens has an opening that is no disc"),
         ({"cover_glass": {"thickness_um": 1.0, "index": 1.5}}, "the lens has a cover glass"),
     ],
 )
