@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from importlib.metadata import version
@@ -10,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from metalens.formats.camera.camera import Camera
+from metalens.formats.camera.camera import Camera, read_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank, sum_subpixels
 from metalens.optics.meta_atoms import MetaAtoms
@@ -36,7 +37,7 @@ from metalens.psf.window import check_share
 
 
 def simulate_bank(
-    camera: Camera,
+    camera: Camera | str | os.PathLike[str],
     *,
     fields: tuple[int, int] | None = None,
     radii: int | None = None,
@@ -53,7 +54,7 @@ def simulate_bank(
     are simulated; the others are their exact mirror images. A radius of fields is enough to know such a camera.
 
     Args:
-        camera: the camera.
+        camera: the camera, its ``lens.toml``, or the name of a preset.
         fields: rows and columns of nodes; by default 7 × 7, 13 × 13 or 25 × 25, the first with an error of
             interpolation of at most :data:`~metalens.psf.node_count.LARGEST_ERROR`, which is measured at places between
             the nodes; of a camera without symmetry 13 × 13 at most.
@@ -73,9 +74,9 @@ def simulate_bank(
         ``fields`` was left out, ``node_error`` is the measured error and ``node_error_wanted`` the wanted one.
 
     Raises:
-        InputError: a window that keeps less than 90 % of the light, a radius of fields of a camera that is not
-            symmetric, two ways at once to choose the wavelengths, wavelengths outside the spectrum's tables, or a
-            lens that needs too fine a grid.
+        InputError: the camera cannot be read, a window that keeps less than 90 % of the light, a radius of fields of a
+            camera that is not symmetric, two ways at once to choose the wavelengths, wavelengths outside the spectrum's
+            tables, or a lens that needs too fine a grid.
 
     References:
         The functions are those of :func:`metalens.simulate_psf`. Widths: DMDiff (ICCV 2025), arXiv 2506.22753, Eq. 2.
@@ -91,6 +92,7 @@ def simulate_bank(
         >>> bank.intensity.shape, bank.wavelength.shape
         ((4, 3, 25, 25), (3,))
     """
+    camera = camera if isinstance(camera, Camera) else read_camera(camera)
     request = BankRequest(fields, radii, window, wavelengths_per_channel, wavelengths, spectral_tolerance)
     plan = plan_bank(camera, request, engine)
     task, side = plan.task, plan.side

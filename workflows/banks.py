@@ -6,7 +6,7 @@ import hashlib
 import os
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -15,21 +15,26 @@ from metalens import __version__
 from metalens.formats.camera.camera import Camera, preset_names, read_camera
 from metalens.formats.files.cache_folder import cache_folder
 from metalens.formats.files.claim import held
-from metalens.formats.files.errors import Notice
+from metalens.formats.files.errors import InputError, Notice
 from metalens.formats.files.input_file import is_file
 from metalens.formats.hub.kept import local_psf
 from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank, write_psf_bank
 
+BankSource = Bank | Camera
+"""A camera's point spread functions, their ``psf.h5``, or the camera itself, whose functions are simulated and kept."""
+
 STAND_IN = "stand-in"
 """In the provenance of functions that are not simulated yet."""
 
 
-def bank_file(source: str | os.PathLike[str], progress: Callable[[int, int], None] = lambda done, total: None) -> Path:
+def bank_file(
+    source: str | os.PathLike[str] | Camera, progress: Callable[[int, int], None] = lambda done, total: None
+) -> Path:
     """The psf.h5 of a source; of a camera it is simulated with the defaults, if it is not in the cache folder yet.
 
     Args:
-        source: a psf.h5; ``hf:user/name[@revision]``; the name of a preset; or a ``lens.toml``.
+        source: a psf.h5; ``hf:user/name[@revision]``; the name of a preset; a ``lens.toml``; or a camera in memory.
         progress: called with fields simulated and their total.
 
     Returns:
@@ -38,9 +43,12 @@ def bank_file(source: str | os.PathLike[str], progress: Callable[[int, int], Non
     Raises:
         InputError: the camera cannot be read or simulated, or the hub has no such file.
     """
-    if not is_camera(source):
+    if isinstance(source, Camera):
+        camera = source
+    elif is_camera(source):
+        camera = read_camera(source)
+    else:
         return local_psf(source)
-    camera = read_camera(source)
     path = kept_bank(camera)
     if path.is_file():
         return path
@@ -62,9 +70,25 @@ def bank_file(source: str | os.PathLike[str], progress: Callable[[int, int], Non
     return path
 
 
-def bank_of(source: Bank) -> Bank:
-    """A bank as :func:`bank_file` finds it; one in memory is returned unchanged."""
+def bank_of(source: BankSource) -> Bank:
+    """A bank as :func:`bank_file` finds it; one in memory is returned unchanged.
+
+    Raises:
+        InputError: as :func:`bank_file`, or the source is of another type.
+    """
+    if not isinstance(source, PsfBank | Camera | str | os.PathLike):
+        raise InputError(
+            f"psf: {type(source).__name__}; a bank, the path of a psf.h5, or a camera, its lens.toml or preset was "
+            "expected."
+        )
     return source if isinstance(source, PsfBank) else bank_file(source)
+
+
+def banks_of(sources: BankSource | Sequence[BankSource]) -> list[Bank]:
+    """One bank or several, each by :func:`bank_of`."""
+    if isinstance(sources, Sequence) and not isinstance(sources, str):
+        return [bank_of(each) for each in sources]
+    return [bank_of(sources)]
 
 
 def is_camera(source: str | os.PathLike[str]) -> bool:

@@ -11,13 +11,14 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.pictures import read_picture
 from metalens.formats.pictures.resizing import scene_from_picture
 from metalens.formats.pictures.scene import linear_to_srgb, to_8_bit
-from metalens.formats.psf.bank_file import Bank, as_bank
+from metalens.formats.psf.bank_file import as_bank
 from metalens.synth.generate import photograph_scene, simulated_camera
 from metalens.synth.photograph_sources import photographs_of
+from metalens.workflows.banks import BankSource, bank_of
 
 
 def simulate_capture(
-    photograph: np.ndarray | str | os.PathLike[str], bank: Bank, *, seed: int = 0
+    photograph: np.ndarray | str | os.PathLike[str], bank: BankSource, *, seed: int = 0
 ) -> tuple[np.ndarray, np.ndarray]:
     """Photograph a scene with a camera: blur by its point spread functions, expose, add noise, develop.
 
@@ -26,7 +27,8 @@ def simulate_capture(
     Args:
         photograph: the scene, ``[y, x, 3]`` uint8 sRGB, the file of a picture, or ``embedded:NAME`` of one that comes
             with the package. Its largest part with the sensor's aspect is resized to the sensor.
-        bank: the camera's point spread functions, or their ``psf.h5``.
+        bank: the camera's point spread functions, their ``psf.h5``, or the camera, its ``lens.toml`` or preset: its
+            functions are then simulated once and kept.
         seed: of the noise, 0 or more.
 
     Returns:
@@ -55,7 +57,7 @@ def simulate_capture(
     require_whole(seed, "capture: seed", most=2**63 - 1)
     if seed < 0:
         raise InputError(f"capture: seed {seed}: a whole number from 0 on was expected.")
-    known = as_bank(bank)
+    known = as_bank(bank_of(bank))
     picture = photograph if isinstance(photograph, np.ndarray) else _read(photograph)
     scene = scene_from_picture(picture, known.camera.sensor.pixels)
     captured = photograph_scene(simulated_camera(known), scene, np.random.default_rng(seed))

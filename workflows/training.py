@@ -12,7 +12,6 @@ from typing import Any
 from metalens.formats.camera.unknown import unknown_camera
 from metalens.formats.files.errors import InputError
 from metalens.formats.pairs.reader import Pairs, read_pairs, require_same_camera
-from metalens.formats.psf.bank import PsfBank
 from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.restore.adapter.lens_transfer import adapter_config, loss_settings
 from metalens.restore.prior.prior import Prior
@@ -22,7 +21,7 @@ from metalens.restore.training.defaults import default_config
 from metalens.restore.training.optimisation import Budget
 from metalens.restore.training.train import TrainingData, TrainingTask
 from metalens.restore.training.train import train as train_adapter
-from metalens.workflows.banks import bank_of
+from metalens.workflows.banks import BankSource, banks_of
 
 PairsSource = str | os.PathLike[str] | Pairs
 """A folder of pairs, or the result of :func:`metalens.read_pairs`."""
@@ -35,7 +34,7 @@ def train(
     pairs: PairsSource | Sequence[PairsSource],
     output: str | os.PathLike[str],
     *,
-    bank: Bank | Sequence[Bank] | None = None,
+    bank: BankSource | Sequence[BankSource] | None = None,
     steps: int | None = None,
     minutes: float | None = None,
     initial: str | os.PathLike[str] | None = None,
@@ -94,8 +93,7 @@ def train(
     """
     # Check the arguments before anything is loaded.
     budget = Budget(steps=steps, minutes=minutes)
-    given = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else list(bank or ())
-    banks = [bank_of(each) for each in given]
+    banks = [] if bank is None else banks_of(bank)
     start = None if initial is None else os.fspath(initial)
     task = training_task(pairs, banks, pseudo=pseudo, prior=prior, quality=quality, initial=start, recipe=recipe)
     tell = progress or (lambda share, figures: None)

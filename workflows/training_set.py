@@ -6,20 +6,18 @@ import os
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from metalens.formats.psf.bank import PsfBank
-from metalens.formats.psf.bank_file import Bank
 from metalens.runners.backend import BackendSettings
 from metalens.synth.dataset.settings import PairsSettings
 from metalens.synth.dataset.shard_scheduler import Execution, PairsReport
 from metalens.synth.generate import PairsOptions
 from metalens.synth.generate import generate_pairs as generate
 from metalens.synth.photograph_sources import PhotographSource, photographs_of
-from metalens.workflows.banks import bank_of
+from metalens.workflows.banks import BankSource, banks_of
 
 
 def generate_pairs(
     photographs: PhotographSource | Sequence[PhotographSource],
-    bank: Bank | Sequence[Bank],
+    bank: BankSource | Sequence[BankSource],
     output: str | os.PathLike[str],
     *,
     count: int | None = None,
@@ -38,7 +36,7 @@ def generate_pairs(
     Args:
         photographs: files and folders of pictures; ``embedded:train`` and ``embedded:held-out`` are those that come
             with the installed packages; ``hf:user/name`` are those of a dataset on the model hub.
-        bank: the camera's point spread functions, their ``psf.h5``, or the camera: a preset or a ``lens.toml``; several
+        bank: the camera's point spread functions, their ``psf.h5``, or the camera, its preset or ``lens.toml``; several
             for an ensemble of lenses, of which each pair takes one.
         output: the folder to make.
         count: pairs in all, 1 or more, shared evenly over the photographs; by default one a photograph.
@@ -79,6 +77,4 @@ def generate_pairs(
     options = PairsOptions(count=count, pixels=pixels, seed=seed, settings=chosen, shard_size=shard_size)
     execution = Execution(BackendSettings(workers=workers), progress=progress or (lambda done, total: None))
     found = photographs_of(photographs, streaming=True)
-    given = [bank] if isinstance(bank, str | os.PathLike | PsfBank) else bank
-    banks = [bank_of(each) for each in given]
-    return generate(found, banks, output, options, resume=resume, execution=execution)
+    return generate(found, banks_of(bank), output, options, resume=resume, execution=execution)

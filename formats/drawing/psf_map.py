@@ -12,6 +12,7 @@ from metalens.formats.drawing.scale import draw_scale_bar, micrometres
 from metalens.formats.drawing.style import LIGHT_COLOURS, hide_spines, panels
 from metalens.formats.files.errors import InputError
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import Bank, as_bank
 
 DECADES = 4.0
 """How far below the brightest pixel of all channels and nodes the map reaches."""
@@ -21,11 +22,11 @@ _BESIDE = 1.4
 """Inches beside the map, for its labels and scale."""
 
 
-def psf_figure(bank: PsfBank, channel: int | None = None) -> Figure:
+def psf_figure(bank: Bank, channel: int | None = None) -> Figure:
     """The point spread functions over the field, all to one scale, which the pictures of one bank share.
 
     Args:
-        bank: of any layout.
+        bank: of any layout, or its ``psf.h5``.
         channel: one of the three, 0 to 2; without it, all in colour.
 
     Returns:
@@ -46,6 +47,7 @@ def psf_figure(bank: PsfBank, channel: int | None = None) -> Figure:
     """
     if channel not in (None, 0, 1, 2):
         raise InputError(f"figure of point spread functions: channel {channel!r}, expected 0, 1 or 2.")
+    bank = as_bank(bank)
     sheet = sheet_of_nodes(bank)
     rows, columns = sheet.shape
     brightest = float(np.log10(bank.intensity[sheet[sheet != EMPTY]].max()))

@@ -25,6 +25,7 @@ from metalens.formats.files.errors import InputError
 from metalens.formats.pictures.photograph_statistics import PhotographStatistics, photograph_statistics
 from metalens.formats.pictures.scene import to_8_bit
 from metalens.formats.psf.bank import PsfBank
+from metalens.formats.psf.bank_file import Bank, as_bank
 from metalens.restore.deconvolution.captured_light import light_of, picture_of, place_on_sensor
 from metalens.restore.deconvolution.node_windows import NodeWindows
 from metalens.restore.deconvolution.unseen_colour import fill_unseen
@@ -40,7 +41,7 @@ MEAN_LIGHT = 0.2
 
 def wiener_joint(
     picture: np.ndarray,
-    bank: PsfBank,
+    bank: Bank,
     noise_scale: float = 1.0,
     *,
     place: tuple[int, int] | None = None,
@@ -55,7 +56,7 @@ def wiener_joint(
     Args:
         picture: ``[y, x, 3]`` as the bank's camera writes it, uint8 or float in 0..1, of the whole sensor unless
             ``place`` is given.
-        bank: point spread functions at nodes on a grid over the sensor.
+        bank: point spread functions at nodes on a grid over the sensor, or their ``psf.h5``.
         noise_scale: multiple of the sensor's noise, above 0.
         place: (row, column) on the sensor of the picture's first pixel, if it is a part of the frame.
         statistics: spectral statistics of photographs; by default the included ones.
@@ -81,6 +82,7 @@ def wiener_joint(
         >>> restored.shape, restored.dtype
         ((16, 16, 3), dtype('uint8'))
     """
+    bank = as_bank(bank)
     place = place_on_sensor(bank, np.shape(picture)[:2], place)
     windows = NodeWindows(bank)
     filter_of = JointFilters(windows, bank.camera.sensor, [noise_scale], statistics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import metalens
@@ -59,6 +60,25 @@ def test_the_functions_of_a_camera_are_simulated_once_and_kept_by_its_hash(lens:
     assert path.stat().st_mtime_ns == written
     changed = read_camera(lens).with_(lens={"defocus_um": 1.0})
     assert kept_bank(changed) != path
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_camera_in_memory_serves_wherever_its_functions_do(lens: Path, tmp_path: Path) -> None:
+    camera = read_camera(lens)
+    with pytest.warns(Notice):
+        path = bank_of(camera)
+    assert path == bank_of(lens) == kept_bank(camera)
+    clean, captured = metalens.simulate_capture(np.full((40, 60, 3), 90, np.uint8), camera)
+    assert clean.shape == captured.shape == (*camera.sensor.pixels, 3)
+    report = metalens.generate_pairs("embedded:train", [camera, lens], tmp_path / "pairs", count=2)
+    assert report.count == 2
+    assert metalens.simulate_bank(lens, fields=(1, 1)).camera == camera
+
+
+@pytest.mark.parametrize("source", [3, None, [3]])
+def test_what_is_neither_a_bank_nor_a_camera_is_told(source: object) -> None:
+    with pytest.raises(InputError, match=r"psf: (int|NoneType); a bank, the path of a psf.h5, or a camera"):
+        metalens.generate_pairs("embedded:train", source, "nowhere")  # type: ignore[arg-type]
 
 
 def test_a_plan_has_a_stand_in_for_functions_that_are_not_kept(lens: Path, tmp_path: Path) -> None:
